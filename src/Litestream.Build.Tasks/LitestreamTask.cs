@@ -1,0 +1,83 @@
+using Microsoft.Build.Framework;
+using MSBuildTask = Microsoft.Build.Utilities.Task;
+
+namespace Litestream.Build.Tasks;
+
+/// <summary>What every task has in common: one way to report, one way to be cancelled, and no stack trace for a foreseeable mistake.</summary>
+public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
+{
+    private readonly CancellationTokenSource _cancellation = new();
+
+    /// <summary>The user's project: errors without a better place point at it.</summary>
+    public string ProjectFile { get; set; } = "";
+
+    /// <summary>The folder of the diagnostics pages, as a URL that ends with a slash.</summary>
+    public string HelpRoot { get; set; } = "";
+
+    /// <inheritdoc />
+    public override bool Execute()
+    {
+        try
+        {
+            RunAsync(_cancellation.Token).GetAwaiter().GetResult();
+        }
+        catch (LitestreamException exception)
+        {
+            Report(exception.Diagnostic);
+        }
+        catch (OperationCanceledException) when (_cancellation.IsCancellationRequested)
+        {
+            Log.LogError("Cancelled.");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            Report(new("LSB0003", LitestreamSeverity.Error, $"{exception.Message} Check the permissions and the free space of that folder."));
+        }
+
+        return !Log.HasLoggedErrors;
+    }
+
+    /// <inheritdoc />
+    public void Cancel() => _cancellation.Cancel();
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        _cancellation.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Does the work; a <see cref="LitestreamException"/> becomes one error.</summary>
+    protected abstract Task RunAsync(CancellationToken cancellationToken);
+
+    /// <summary>Reports a diagnostic at its place, with a link to its page.</summary>
+    protected void Report(LitestreamDiagnostic diagnostic)
+    {
+        var file = diagnostic.File ?? ProjectFile;
+        var help = HelpRoot.Length == 0 ? null : $"{HelpRoot}{diagnostic.Code}.md";
+        switch (diagnostic.Severity)
+        {
+            case LitestreamSeverity.Error:
+                Log.LogError(null, diagnostic.Code, null, help, file, diagnostic.Line, diagnostic.Column, 0, 0, diagnostic.Message);
+                break;
+            case LitestreamSeverity.Warning:
+                Log.LogWarning(null, diagnostic.Code, null, help, file, diagnostic.Line, diagnostic.Column, 0, 0, diagnostic.Message);
+                break;
+            default:
+                Log.LogMessage(null, diagnostic.Code, null, file, diagnostic.Line, diagnostic.Column, 0, 0, MessageImportance.Normal, diagnostic.Message);
+                break;
+        }
+    }
+
+    /// <summary>Prints a line that a person should see (the terminal logger hides it; what must be seen is a warning).</summary>
+    protected void Print(string line) => Log.LogMessageFromText(line, MessageImportance.High);
+
+    /// <summary>A <c>TaskItem</c> takes its values in MSBuild's escaped form: a percent sign in a path would not survive otherwise.</summary>
+    protected static string EscapeForItem(string value) => value
+        .Replace("%", "%25", StringComparison.Ordinal)
+        .Replace(";", "%3B", StringComparison.Ordinal)
+        .Replace("*", "%2A", StringComparison.Ordinal)
+        .Replace("?", "%3F", StringComparison.Ordinal)
+        .Replace("@", "%40", StringComparison.Ordinal)
+        .Replace("$", "%24", StringComparison.Ordinal);
+}

@@ -1,0 +1,136 @@
+using System.Collections;
+using Litestream.Commands;
+using Litestream.Configuration;
+using Litestream.Databases;
+using Microsoft.Build.Framework;
+using Microsoft.Build.Utilities;
+using Task = System.Threading.Tasks.Task;
+
+namespace Litestream.Build.Tasks;
+
+/// <summary>What every verb knows: the configuration, the databases in it, the executable of this machine.</summary>
+public abstract class LitestreamVerb : LitestreamTask
+{
+    private ITaskItem _context = new TaskItem();
+
+    /// <summary>One item, made by _LitestreamPrepareVerb: the project, with ConfigFile, ContentRoot, EnvironmentName and where executables are.</summary>
+    [Required]
+    public ITaskItem[] Verb
+    {
+        get => [_context];
+        set
+        {
+            _context = value[0];
+            ProjectFile = _context.ItemSpec;
+            HelpRoot = _context.GetMetadata("HelpRoot");
+        }
+    }
+
+    /// <summary>What the target returns.</summary>
+    [Output]
+    public ITaskItem[] Result { get; protected set; } = [];
+
+    /// <summary>The folder of the app: the project's, or the one that LitestreamContentRoot names.</summary>
+    protected string ContentRoot => _context.GetMetadata("ContentRoot");
+
+    /// <summary>The configuration as the executable gets it, or LSB3004 when there is none.</summary>
+    protected EffectiveConfig LoadConfig()
+    {
+        var file = _context.GetMetadata("ConfigFile");
+        if (!File.Exists(file))
+        {
+            throw new LitestreamException(
+                "LSB3004",
+                Directory.Exists(ContentRoot)
+                    ? $"No database is configured: there is no litestream.yml for {ContentRoot}. Add a connection string or a <LitestreamDatabase Include=\"...\" /> item to the project; a publish folder gets its file from dotnet publish."
+                    : $"The content root {ContentRoot} does not exist. LitestreamContentRoot names the folder of the app, a publish folder for example.");
+        }
+
+        var environment = Environment();
+        var settings = LiveSettings.Read(ContentRoot, _context.GetMetadata("EnvironmentName"), environment);
+        var config = EffectiveConfig.Create(new EffectiveConfigOptions
+        {
+            ConfigPath = file,
+            BaseDirectory = ContentRoot,
+            GetSetting = settings.Get,
+            Environment = environment,
+        });
+        foreach (var diagnostic in config.Diagnostics)
+            Report(diagnostic);
+        return config;
+    }
+
+    /// <summary>The executable of this machine: the user's own, else the package's, staged into obj/ because the package's own copy may not be executable for us.</summary>
+    protected LitestreamExecutable FindExecutable()
+    {
+        var installDirectory = _context.GetMetadata("InstallDirectory");
+        var stageDirectory = _context.GetMetadata("StageDirectory");
+        if (installDirectory.Length == 0)
+        {
+            var manifest = Path.Combine(_context.GetMetadata("ToolsDirectory"), "litestream.manifest.json");
+            var rid = _context.GetMetadata("RuntimeIdentifier");
+            var package = ExecutablePackage.Find(manifest, rid, _context.GetMetadata("RuntimeIdentifierGraph"))
+                ?? throw new LitestreamException(
+                    "LSB2001",
+                    $"There is no litestream executable for this machine ('{rid}') in the referenced Litestream.Executable. Point LitestreamInstallDir at a folder with one of your own.");
+            stageDirectory = Path.Combine(stageDirectory, package.Sha256[..16]);
+            var staged = Path.Combine(stageDirectory, Path.GetFileName(package.File));
+            if (!File.Exists(staged))
+                package.StageTo(staged);
+        }
+
+        return LitestreamExecutable.Find(new ExecutableSearch
+        {
+            InstallDirectory = installDirectory.Length == 0 ? null : installDirectory,
+            ApplicationDirectory = stageDirectory,
+            BaseDirectory = Path.GetDirectoryName(ProjectFile)!,
+        });
+    }
+
+    /// <summary>The database that the user means: by path as configured, by absolute path, by connection string name; the only one when nothing is said.</summary>
+    protected static EffectiveDatabase Choose(EffectiveConfig config, string choice, string contentRoot)
+    {
+        var databases = config.Databases;
+        var list = string.Join(", ", databases.Select(database => database.Name is null ? $"'{database.ConfiguredPath}'" : $"'{database.ConfiguredPath}' ({database.Name})"));
+        if (choice.Length == 0)
+        {
+            return databases.Count switch
+            {
+                1 => databases[0],
+                0 => throw new LitestreamException("LSB3004", "No database is configured."),
+                _ => throw new LitestreamException("LSB3002", $"Say which database: -p:LitestreamDatabase=<one of {list}>."),
+            };
+        }
+
+        var path = DatabasePath.Resolve(choice, contentRoot);
+        return databases.FirstOrDefault(database => database.ConfiguredPath == choice || database.Path == path)
+            ?? databases.FirstOrDefault(database => string.Equals(database.Name, choice, StringComparison.OrdinalIgnoreCase))
+            ?? throw new LitestreamException("LSB3003", $"There is no database '{choice}' in the configuration. There is: {list}.");
+    }
+
+    /// <summary>Prints rows under a header, columns two spaces apart.</summary>
+    protected void PrintTable(IReadOnlyList<string> header, IReadOnlyList<IReadOnlyList<string>> rows)
+    {
+        var widths = header.Select((name, column) => rows.Select(row => row[column].Length).Append(name.Length).Max()).ToList();
+        foreach (var row in rows.Prepend(header))
+            Print(string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
+    }
+
+    /// <summary>A private folder for one call; the configuration in it is readable by this user only.</summary>
+    protected static async Task WithConfigFileAsync(EffectiveConfig config, Func<string, Task> use)
+    {
+        var folder = Directory.CreateTempSubdirectory("litestream-");
+        try
+        {
+            await use(config.Write(folder.FullName)).ConfigureAwait(false);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static Dictionary<string, string> Environment() => System.Environment.GetEnvironmentVariables()
+        .Cast<DictionaryEntry>()
+        .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "", StringComparer.Ordinal);
+}

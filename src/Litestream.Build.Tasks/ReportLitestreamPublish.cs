@@ -1,0 +1,84 @@
+using Litestream.Configuration;
+using Litestream.Databases;
+using Microsoft.Build.Framework;
+
+namespace Litestream.Build.Tasks;
+
+/// <summary>After a publish: which database goes where, which executable is shipped, and what is not safe about it.</summary>
+[MSBuildMultiThreadableTask]
+public sealed class ReportLitestreamPublish : LitestreamTask
+{
+    /// <summary>The yml that was published.</summary>
+    [Required]
+    public string ConfigFile { get; set; } = "";
+
+    /// <summary>Paths of all published files, relative to the publish folder.</summary>
+    public string[] PublishedFiles { get; set; } = [];
+
+    /// <summary>The publish folder.</summary>
+    public string PublishDirectory { get; set; } = "";
+
+    /// <summary>The executable that was published.</summary>
+    public string Executable { get; set; } = "";
+
+    /// <summary>Its version.</summary>
+    public string ExecutableVersion { get; set; } = "";
+
+    /// <summary>The RID that was published for.</summary>
+    public string RuntimeIdentifier { get; set; } = "";
+
+    /// <summary>Hook, Initializer, or empty when the app starts Litestream itself.</summary>
+    public string AutoStart { get; set; } = "";
+
+    /// <inheritdoc />
+    protected override Task RunAsync(CancellationToken cancellationToken)
+    {
+        var config = LitestreamConfigFile.Load(ConfigFile);
+        var local = new List<string>();
+        foreach (var database in config.Databases)
+        {
+            foreach (var replica in database.Replicas)
+            {
+                Print($"Litestream: {database.Path} -> {replica.Type}: {replica.Location}");
+                if (replica.Type == "file")
+                    local.Add($"{database.Path} -> {replica.Location}");
+            }
+        }
+
+        if (File.Exists(Executable))
+            Print($"Litestream: executable {ExecutableVersion} for {RuntimeIdentifier}");
+        Print(AutoStart.Length == 0
+            ? "Litestream: not started by itself (LitestreamAutoStart=false): the app calls AddLitestream()"
+            : "Litestream: starts with the app, outside Development");
+
+        if (local.Count > 0)
+        {
+            Report(new(
+                "LSB1101",
+                LitestreamSeverity.Warning,
+                $"A replica in a folder is no backup when the disk is lost: {string.Join(", ", local)}. Name a storage off this machine: <LitestreamReplicaUrl>s3://bucket/prefix</LitestreamReplicaUrl>, or Litestream__ReplicaUrl where the app runs."));
+        }
+
+        WarnOfPublishedDatabases(config);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>A database file that travels with the app replaces the real one at the next deployment, and its backup's history with it.</summary>
+    private void WarnOfPublishedDatabases(LitestreamConfigFile config)
+    {
+        var root = Path.GetFullPath(PublishDirectory, Path.GetDirectoryName(ProjectFile)!);
+        var published = PublishedFiles
+            .DistinctBy(file => Path.GetFullPath(file.Replace('\\', '/'), root))
+            .ToDictionary(file => Path.GetFullPath(file.Replace('\\', '/'), root), StringComparer.Ordinal);
+        foreach (var database in config.Databases)
+        {
+            if (!published.TryGetValue(DatabasePath.Resolve(database.Path, root), out var file))
+                continue;
+            file = file.Replace('\\', '/');
+            Report(new(
+                "LSB1102",
+                LitestreamSeverity.Warning,
+                $"The database {file} is among the published files: the next deployment would put it over the real one, and over its backup. Leave it out: <ItemGroup><None Update=\"{file}\" CopyToPublishDirectory=\"Never\" /></ItemGroup> (Content instead of None if it is a Content item)."));
+        }
+    }
+}

@@ -1,0 +1,70 @@
+using Microsoft.Build.Framework;
+
+namespace Litestream.Build.Tasks;
+
+/// <summary>Copies the one executable for the target RID into obj/, verified and executable.</summary>
+[MSBuildMultiThreadableTask]
+public sealed class StageLitestreamExecutable : LitestreamTask
+{
+    /// <summary>The manifest of the Litestream.Executable package.</summary>
+    public string ManifestFile { get; set; } = "";
+
+    /// <summary>The RID that the app is built for.</summary>
+    [Required]
+    public string RuntimeIdentifier { get; set; } = "";
+
+    /// <summary>The SDK's bundled RID graph.</summary>
+    public string RuntimeIdentifierGraph { get; set; } = "";
+
+    /// <summary>A folder with an executable of the user's own; empty for the package's.</summary>
+    public string InstallDirectory { get; set; } = "";
+
+    /// <summary>The staged file.</summary>
+    [Required]
+    public string Destination { get; set; } = "";
+
+    /// <summary>What stands for this choice of executable; written to <see cref="KeyFile"/> last.</summary>
+    [Required]
+    public string Key { get; set; } = "";
+
+    /// <summary>Where the key is kept.</summary>
+    [Required]
+    public string KeyFile { get; set; } = "";
+
+    /// <inheritdoc />
+    protected override Task RunAsync(CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(KeyFile)!);
+        File.Delete(KeyFile);
+        if (InstallDirectory.Length > 0)
+        {
+            var own = Path.Combine(
+                Path.GetFullPath(InstallDirectory, Path.GetDirectoryName(ProjectFile)!),
+                Path.GetFileName(Destination));
+            if (!File.Exists(own))
+            {
+                throw new LitestreamException(
+                    "LSB2004",
+                    $"LitestreamInstallDir is '{InstallDirectory}', and there is no {own}. Put the executable for {RuntimeIdentifier} there, or unset LitestreamInstallDir (and LITESTREAM_INSTALL_DIR).");
+            }
+
+            ExecutablePackage.Place(File.ReadAllBytes(own), Destination);
+            File.WriteAllText(KeyFile, Key);
+            return Task.CompletedTask;
+        }
+
+        var executable = ExecutablePackage.Find(ManifestFile, RuntimeIdentifier, RuntimeIdentifierGraph);
+        if (executable is null)
+        {
+            File.Delete(Destination);
+            File.WriteAllText(KeyFile, Key + ".none");
+            Report(new("LSB2001", LitestreamSeverity.Message, $"There is no litestream executable for '{RuntimeIdentifier}' in the referenced Litestream.Executable; the output will not replicate."));
+            return Task.CompletedTask;
+        }
+
+        executable.StageTo(Destination);
+        File.WriteAllText(KeyFile, Key);
+        Log.LogMessage(MessageImportance.Normal, "litestream: {0} ({1}) -> {2}", executable.RuntimeIdentifier, RuntimeIdentifier, Destination);
+        return Task.CompletedTask;
+    }
+}

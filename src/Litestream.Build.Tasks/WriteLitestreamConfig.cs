@@ -1,0 +1,178 @@
+using System.Text;
+using Litestream.Configuration;
+using Litestream.Databases;
+using Microsoft.Build.Framework;
+
+namespace Litestream.Build.Tasks;
+
+/// <summary>Connection strings and <c>LitestreamDatabase</c> items -> obj/.../litestream.yml, or the project's own file copied as it is.</summary>
+[MSBuildMultiThreadableTask]
+public sealed class WriteLitestreamConfig : LitestreamTask
+{
+    /// <summary>Settings files that exist, in layering order.</summary>
+    public ITaskItem[] SettingsFiles { get; set; } = [];
+
+    /// <summary>The project's own litestream.yml; used when it exists.</summary>
+    [Required]
+    public string UserConfigFile { get; set; } = "";
+
+    /// <summary>Databases that no settings file names, with ReplicaUrl, SyncInterval and Name.</summary>
+    public ITaskItem[] Databases { get; set; } = [];
+
+    /// <summary>Names of settings to take, <c>!Name</c> to leave out, separated by semicolons.</summary>
+    public string ConnectionStrings { get; set; } = "";
+
+    /// <summary>Where all databases go; empty for the folder beside each of them.</summary>
+    public string ReplicaUrl { get; set; } = "";
+
+    /// <summary>A Go duration.</summary>
+    public string SyncInterval { get; set; } = "";
+
+    /// <summary>A Go duration.</summary>
+    public string SnapshotInterval { get; set; } = "";
+
+    /// <summary>A Go duration.</summary>
+    public string Retention { get; set; } = "";
+
+    /// <summary>project.assets.json: which packages the app has is evidence for what a connection string means.</summary>
+    public string AssetsFile { get; set; } = "";
+
+    /// <summary>The target framework that is built.</summary>
+    public string TargetFramework { get; set; } = "";
+
+    /// <summary>The RID that is built for, empty for portable output.</summary>
+    public string TargetRuntimeIdentifier { get; set; } = "";
+
+    /// <summary>More than 0: the project itself references the package, so finding nothing is worth a warning.</summary>
+    public int WarnWhenEmpty { get; set; }
+
+    /// <summary>The yml to write.</summary>
+    [Required]
+    public string OutputFile { get; set; } = "";
+
+    /// <summary>Touched last; older stamps beside it are removed.</summary>
+    [Required]
+    public string StampFile { get; set; } = "";
+
+    /// <inheritdoc />
+    protected override Task RunAsync(CancellationToken cancellationToken)
+    {
+        var text = File.Exists(UserConfigFile) ? TakeUserConfig() : Generate();
+        if (Log.HasLoggedErrors)
+            return Task.CompletedTask;
+
+        var folder = Directory.CreateDirectory(Path.GetDirectoryName(OutputFile)!);
+        if (text is null)
+            File.Delete(OutputFile);
+        else
+            WriteWhenDifferent(OutputFile, text);
+
+        foreach (var stamp in folder.EnumerateFiles("config.*.stamp"))
+            stamp.Delete();
+        File.WriteAllText(StampFile, "");
+        return Task.CompletedTask;
+    }
+
+    private byte[] TakeUserConfig()
+    {
+        _ = LitestreamConfigFile.Load(UserConfigFile);
+        Log.LogMessage(MessageImportance.Normal, "litestream.yml: {0} is used as it is.", UserConfigFile);
+        return File.ReadAllBytes(UserConfigFile);
+    }
+
+    private byte[]? Generate()
+    {
+        var result = DatabaseFinder.Find(new DatabaseSearch
+        {
+            SettingsFiles = [.. SettingsFiles.Select(file => file.GetMetadata("FullPath"))],
+            Packages = File.Exists(AssetsFile) ? ProjectPackages.Read(AssetsFile, TargetFramework) : [],
+            ConnectionStrings = ConnectionStrings.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+            WindowsTarget = TargetRuntimeIdentifier.Length == 0
+                ? OperatingSystem.IsWindows()
+                : TargetRuntimeIdentifier.StartsWith("win", StringComparison.OrdinalIgnoreCase),
+        });
+        foreach (var diagnostic in result.Diagnostics)
+            Report(diagnostic);
+
+        var databases = Merge(result.Databases);
+        if (databases.Count == 0)
+        {
+            if (WarnWhenEmpty > 0 && !Log.HasLoggedErrors)
+            {
+                Report(new(
+                    "LSB1003",
+                    LitestreamSeverity.Warning,
+                    "No SQLite database was found in appsettings.json, appsettings.{environment}.json or app.config, so nothing will be replicated. "
+                    + "Name one in the project: <LitestreamDatabase Include=\"data/app.db\" />, or take a setting by its name: <LitestreamConnectionStrings>Name</LitestreamConnectionStrings>."));
+            }
+
+            return null;
+        }
+
+        var config = GeneratedConfig.Create(databases, new GeneratedConfigOptions
+        {
+            ReplicaUrl = NullIfEmpty(ReplicaUrl),
+            SyncInterval = NullIfEmpty(SyncInterval),
+            SnapshotInterval = NullIfEmpty(SnapshotInterval),
+            Retention = NullIfEmpty(Retention),
+        });
+        foreach (var diagnostic in config.Diagnostics)
+        {
+            // That the embedded default is no backup off this machine is said by every publish; a build need not repeat it.
+            if (diagnostic.Code != "LSB1101")
+                Report(diagnostic);
+        }
+
+        foreach (var database in databases)
+            Log.LogMessage(MessageImportance.Normal, "litestream.yml: {0} ({1})", database.Path, database.Key ?? "LitestreamDatabase item");
+        return Encoding.UTF8.GetBytes(config.Text);
+    }
+
+    /// <summary>An item that names a database which a setting names too says something about that database; it is not a second one.</summary>
+    private List<ReplicatedDatabase> Merge(IReadOnlyList<FoundDatabase> found)
+    {
+        var items = Databases
+            .Select(item => new ReplicatedDatabase(item.ItemSpec, NullIfEmpty(item.GetMetadata("Name")), null)
+            {
+                ReplicaUrl = NullIfEmpty(item.GetMetadata("ReplicaUrl")),
+                SyncInterval = NullIfEmpty(item.GetMetadata("SyncInterval")),
+                File = ProjectFile,
+            })
+            .ToList();
+        var databases = new List<ReplicatedDatabase>();
+        foreach (var database in found)
+        {
+            var item = items.Find(item => SameFile(item.Path, database.Path));
+            if (item is not null)
+                items.Remove(item);
+            databases.Add(new ReplicatedDatabase(database.Path, item?.Name ?? database.Name, database.Key)
+            {
+                ReplicaUrl = item?.ReplicaUrl,
+                SyncInterval = item?.SyncInterval,
+                File = database.File,
+                Line = database.Line,
+                Column = database.Column,
+            });
+        }
+
+        databases.AddRange(items);
+        return databases;
+    }
+
+    private bool SameFile(string left, string right)
+    {
+        var root = Path.GetDirectoryName(ProjectFile)!;
+        return DatabasePath.Resolve(left, root) == DatabasePath.Resolve(right, root);
+    }
+
+    private static string? NullIfEmpty(string? value) => string.IsNullOrWhiteSpace(value) ? null : value.Trim();
+
+    private static void WriteWhenDifferent(string file, byte[] content)
+    {
+        if (File.Exists(file) && File.ReadAllBytes(file).AsSpan().SequenceEqual(content))
+            return;
+        var temporary = file + ".new";
+        File.WriteAllBytes(temporary, content);
+        File.Move(temporary, file, overwrite: true);
+    }
+}

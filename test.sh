@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Runs the tests, after fetching what they need.
+#
+#   ./test.sh           what continuous integration runs
+#   ./test.sh all       with the full matrices (every template, every way to publish)
+#   ./test.sh NAME      only the test project tests/NAME
+#
+# The last line is "N passed, N failed, N skipped"; every skipped test is listed before it with its reason.
+set -uo pipefail
+cd "$(dirname "$0")"
+
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_UI_LANGUAGE=en
+filter='Category!=Long'
+projects=(Litestream.Tests Litestream.Hosting.Tests Litestream.Build.Tests)
+case "${1:-}" in
+  '') ;;
+  all) filter='' ;;
+  *) projects=("$1"); filter='' ;;
+esac
+
+results=artifacts/test/results
+rm -rf "$results"
+mkdir -p "$results"
+
+say() { printf '\n== %s (%s)\n' "$1" "$(date +%H:%M:%S)"; }
+
+say 'the litestream executable'
+dotnet run runtimes/acquire.cs -- --version 0.3.13 || exit 1
+
+say 'build'
+dotnet build Litestream.Build.sln -v q || exit 1
+
+if [ -z "${1:-}" ] || [ "${1:-}" = all ]; then
+  say 'format'
+  dotnet format Litestream.Build.sln --verify-no-changes --no-restore || exit 1
+fi
+
+status=0
+for project in "${projects[@]}"; do
+  say "$project"
+  dotnet test "tests/$project" --no-build --nologo -v q --filter "$filter" \
+    --logger "trx;LogFileName=$project.trx" --results-directory "$results" || status=1
+  [ -f "$results/$project.trx" ] || { echo "$project: no results"; status=1; }
+done
+
+sum() { local n total=0; for n in $(cat "$results"/*.trx 2>/dev/null | grep -o "<Counters [^>]*" | grep -o " $1=\"[0-9]*\"" | tr -dc '0-9\n'); do total=$((total + n)); done; echo "$total"; }
+
+total=$(sum total) passed=$(sum passed) failed=$(sum failed)
+skipped=$((total - passed - failed))
+echo
+if [ "$skipped" -gt 0 ]; then
+  echo 'Skipped:'
+  awk -v RS='<UnitTestResult ' '/outcome="NotExecuted"/ {
+    name = $0; sub(/.*testName="/, "", name); sub(/".*/, "", name)
+    reason = $0; if (!sub(/.*<Message>/, "", reason)) reason = "no reason given"; sub(/<\/Message>.*/, "", reason)
+    print "  " name ": " reason }' "$results"/*.trx
+fi
+[ "$failed" -gt 0 ] && status=1
+[ "$passed" -gt 0 ] || status=1
+echo "$passed passed, $failed failed, $skipped skipped"
+exit "$status"
