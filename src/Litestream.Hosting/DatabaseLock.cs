@@ -1,0 +1,176 @@
+using System.Runtime.Versioning;
+using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
+
+namespace Litestream.Hosting;
+
+/// <summary>What stands in a lock file: the app that holds it, and the litestream that it runs.</summary>
+internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replicator)
+{
+    public static readonly LockRecord Empty = new(null, null);
+
+    public byte[] ToUtf8()
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream))
+        {
+            json.WriteStartObject();
+            Write(json, "app", App);
+            Write(json, "replicator", Replicator);
+            json.WriteEndObject();
+        }
+
+        return stream.ToArray();
+    }
+
+    /// <summary>Reads what may have been cut off by a crash: what is not complete is nobody.</summary>
+    public static LockRecord Parse(ReadOnlyMemory<byte> utf8)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(utf8);
+            return new LockRecord(Read(document.RootElement, "app"), Read(document.RootElement, "replicator"));
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        {
+            return Empty;
+        }
+    }
+
+    private static void Write(Utf8JsonWriter json, string name, ProcessIdentity? identity)
+    {
+        if (identity is not null)
+        {
+            json.WriteStartObject(name);
+            json.WriteNumber("pid", identity.ProcessId);
+            json.WriteNumber("startTicks", identity.StartTicks);
+            json.WriteString("bootId", identity.BootId);
+            json.WriteString("pidNamespace", identity.PidNamespace);
+            json.WriteString("executable", identity.Executable);
+            json.WriteEndObject();
+        }
+    }
+
+    private static ProcessIdentity? Read(JsonElement root, string name) => root.TryGetProperty(name, out var value)
+        ? new ProcessIdentity(
+            value.GetProperty("pid").GetInt32(),
+            value.GetProperty("startTicks").GetInt64(),
+            value.GetProperty("bootId").GetString() ?? "",
+            value.GetProperty("pidNamespace").GetString() ?? "",
+            value.GetProperty("executable").GetString() ?? "")
+        : null;
+}
+
+/// <summary>
+/// One replicator per database, across processes: an exclusive lock on a file of our own beside the database, which the system releases when the process
+/// dies. Two replicators on one database destroy its replica. The file stays where it is: a lock file that is deleted can be locked twice.
+/// </summary>
+internal sealed class DatabaseLock : IDisposable
+{
+    private readonly SafeFileHandle _file;
+
+    private DatabaseLock(SafeFileHandle file, string databasePath, LockRecord found)
+    {
+        _file = file;
+        DatabasePath = databasePath;
+        Found = found;
+    }
+
+    public string DatabasePath { get; }
+
+    /// <summary>What the holder before us left behind.</summary>
+    public LockRecord Found { get; }
+
+    public static string PathFor(string databasePath) =>
+        Path.Combine(Path.GetDirectoryName(databasePath)!, $".{Path.GetFileName(databasePath)}-litestream.lock");
+
+    /// <summary>Takes the lock, or returns null and the record of the process that holds it.</summary>
+    /// <exception cref="LitestreamException">LSB0003: the lock file cannot be created or written.</exception>
+    public static DatabaseLock? TryAcquire(string databasePath, out LockRecord holder)
+    {
+        holder = LockRecord.Empty;
+        var path = PathFor(databasePath);
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            var file = OperatingSystem.IsWindows() ? OpenOnWindows(path) : OpenOnUnix(path);
+            if (file is null)
+            {
+                return null;
+            }
+
+            if (!OperatingSystem.IsWindows() && !UnixCalls.TryLock(file))
+            {
+                using (file)
+                {
+                    holder = ReadRecord(file);
+                }
+
+                return null;
+            }
+
+            return new DatabaseLock(file, databasePath, ReadRecord(file));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new LitestreamException(
+                "LSB0003",
+                $"The lock file of the database cannot be written: {exception.Message} A replicated database needs a folder that the app may write.",
+                path,
+                innerException: exception);
+        }
+    }
+
+    /// <summary>Replaces the record.</summary>
+    public void Write(LockRecord record)
+    {
+        var content = record == LockRecord.Empty ? [] : record.ToUtf8();
+        RandomAccess.SetLength(_file, 0);
+        RandomAccess.Write(_file, content, 0);
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    private static SafeFileHandle? OpenOnWindows(string path)
+    {
+        try
+        {
+            return File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException exception) when ((exception.HResult & 0xFFFF) == 32)
+        {
+            return null;
+        }
+    }
+
+    [UnsupportedOSPlatform("windows")]
+    private static SafeFileHandle OpenOnUnix(string path)
+    {
+        if (!File.Exists(path))
+        {
+            try
+            {
+                using var created = new FileStream(path, new FileStreamOptions
+                {
+                    Mode = FileMode.CreateNew,
+                    Access = FileAccess.Write,
+                    Share = FileShare.ReadWrite,
+                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                });
+            }
+            catch (IOException) when (File.Exists(path))
+            {
+                // Another process was faster.
+            }
+        }
+
+        return UnixCalls.Open(path) ?? throw new UnauthorizedAccessException("It cannot be opened for writing.");
+    }
+
+    private static LockRecord ReadRecord(SafeFileHandle file)
+    {
+        var buffer = new byte[4096];
+        var length = RandomAccess.Read(file, buffer, 0);
+        return length == 0 ? LockRecord.Empty : LockRecord.Parse(buffer.AsMemory(0, length));
+    }
+}

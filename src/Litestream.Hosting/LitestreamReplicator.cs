@@ -1,0 +1,270 @@
+using Litestream.Commands;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Litestream.Hosting;
+
+/// <summary>
+/// Runs litestream as a child of the app for as long as the host runs: restores what is missing when the host is built, starts before the app's services,
+/// stops after their last write. One per host; get it from the host's services.
+/// </summary>
+public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDisposable, IDisposable
+{
+    private readonly IConfiguration _configuration;
+    private readonly IHostEnvironment _environment;
+    private readonly IHostApplicationLifetime _lifetime;
+    private readonly ILogger _logger;
+    private readonly bool _logsNowhere;
+    private readonly TimeProvider _time;
+    private readonly bool _zeroCode;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly object _gate = new();
+    private ReplicationPlan? _plan;
+    private LitestreamExecutable? _executable;
+    private bool _prepared;
+    private ReplicationSession? _session;
+    private Task? _run;
+    private volatile LitestreamStatus _status = new(LitestreamState.Created, null, null, 0, null);
+
+    private LitestreamReplicator(IServiceProvider services, bool zeroCode)
+    {
+        _configuration = services.GetRequiredService<IConfiguration>();
+        _environment = services.GetRequiredService<IHostEnvironment>();
+        _lifetime = services.GetRequiredService<IHostApplicationLifetime>();
+        _logger = services.GetRequiredService<ILoggerFactory>().CreateLogger(ReplicatorLog.Category);
+        _logsNowhere = !services.GetServices<ILoggerProvider>().Any();
+        _time = services.GetService<TimeProvider>() ?? TimeProvider.System;
+        _zeroCode = zeroCode;
+    }
+
+    /// <summary>What it does at the moment.</summary>
+    public LitestreamStatus Status => _status;
+
+    internal static LitestreamReplicator Create(IServiceProvider services, bool zeroCode) => new(services, zeroCode);
+
+    /// <summary>Runs inside <c>Build()</c>. A zero-code failure ends the process with one log line and an exit code: there is no code of the app that could catch it.</summary>
+    internal void OnHostBuilt(IHost host)
+    {
+        var signals = new SignalWatch();
+        try
+        {
+            using (signals)
+            {
+                Task.Run(() => PrepareAsync(signals.Token)).GetAwaiter().GetResult();
+            }
+        }
+        catch (OperationCanceledException) when (signals.ExitCode != 0)
+        {
+            // Told below.
+        }
+        catch (LitestreamException exception) when (_zeroCode)
+        {
+            Exit(host, 1, exception.Diagnostic);
+        }
+        catch (Exception exception) when (_zeroCode)
+        {
+            Exit(host, 1, new LitestreamDiagnostic("LSB5002", LitestreamSeverity.Error, $"The restore at start failed: {exception.Message}"));
+        }
+
+        if (signals.ExitCode != 0)
+        {
+            Exit(host, signals.ExitCode);
+        }
+    }
+
+    async Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken)
+    {
+        // A host that raises no events (a custom one) is restored here, before the app's own services start.
+        await PrepareAsync(cancellationToken).ConfigureAwait(false);
+        if (_plan is null || _executable is null || _stopping.IsCancellationRequested)
+        {
+            return;
+        }
+
+        Announce(_plan);
+        var session = new ReplicationSession(_plan, _executable, _logger, _time, UpdateStatus, _lifetime.ApplicationStopping);
+        lock (_gate)
+        {
+            _session = session;
+            _run = Task.Run(() => session.RunAsync(_stopping.Token), CancellationToken.None);
+            AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
+            AppDomain.CurrentDomain.UnhandledException += OnUnhandledException;
+        }
+
+        await session.FirstAttempt.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    Task IHostedService.StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    Task IHostedLifecycleService.StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    Task IHostedLifecycleService.StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    Task IHostedService.StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    // The host's own shutdown budget may be used up by the app by now; this one is separate (Litestream:ShutdownTimeout).
+    Task IHostedLifecycleService.StoppedAsync(CancellationToken cancellationToken) => StopAsync();
+
+    /// <summary>Sends what is missing and ends litestream, if the host has not done so.</summary>
+    public async ValueTask DisposeAsync() => await StopAsync().ConfigureAwait(false);
+
+    /// <inheritdoc cref="DisposeAsync" />
+    public void Dispose() => StopAsync().GetAwaiter().GetResult();
+
+    private async Task StopAsync()
+    {
+        Task? run;
+        lock (_gate)
+        {
+            run = _run;
+            _stopping.Cancel();
+        }
+
+        if (run is not null)
+        {
+            await run.ConfigureAwait(false);
+            AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
+            AppDomain.CurrentDomain.UnhandledException -= OnUnhandledException;
+        }
+    }
+
+    private void OnProcessExit(object? sender, EventArgs e) => StopBeforeTheEnd();
+
+    private void OnUnhandledException(object sender, UnhandledExceptionEventArgs e)
+    {
+        if (e.IsTerminating)
+        {
+            StopBeforeTheEnd();
+        }
+    }
+
+    /// <summary>The process ends without the host: no thread but this one is waited for any more.</summary>
+    private void StopBeforeTheEnd()
+    {
+        try
+        {
+            Task.Run(StopAsync).Wait(_plan!.Settings.ShutdownTimeout + TimeSpan.FromSeconds(5));
+        }
+        catch (AggregateException)
+        {
+            // Nobody is left to be told.
+        }
+    }
+
+    private async Task PrepareAsync(CancellationToken cancellationToken)
+    {
+        if (_prepared)
+        {
+            return;
+        }
+
+        _prepared = true;
+        if (HostEvents.IsForeignProcess)
+        {
+            UpdateStatus(status => status with { State = LitestreamState.Disabled });
+            return;
+        }
+
+        var settings = LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), AppContext.BaseDirectory);
+        if (!settings.Enabled)
+        {
+            UpdateStatus(status => status with { State = LitestreamState.Disabled });
+            if (_configuration[$"{LitestreamSettings.Section}:{nameof(settings.Enabled)}"] is { Length: > 0 })
+            {
+                ReplicatorLog.Off(_logger);
+            }
+            else
+            {
+                ReplicatorLog.OffInDevelopment(_logger);
+            }
+
+            return;
+        }
+
+        if (!File.Exists(settings.ConfigPath))
+        {
+            UpdateStatus(status => status with { State = LitestreamState.Disabled });
+            ReplicatorLog.Warning(_logger, new LitestreamDiagnostic(
+                "LSB3004", LitestreamSeverity.Warning, $"There is no '{settings.ConfigPath}', so nothing is replicated. The build writes it where it finds a database; Litestream:ConfigPath names another."));
+            return;
+        }
+
+        var plan = ReplicationPlan.Create(settings, _configuration);
+        await new RestoreGate(plan, plan.FindExecutable, _logger).RunAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            _executable = plan.FindExecutable();
+        }
+        catch (LitestreamException exception)
+        {
+            // The app's data is safe where it is; that nothing is replicated must be seen, but is no reason to be down.
+            var diagnostic = exception.Diagnostic.Code == "LSB2008"
+                ? exception.Diagnostic
+                : new LitestreamDiagnostic("LSB5001", LitestreamSeverity.Error, $"Nothing is replicated: {exception.Diagnostic.Message}");
+            UpdateStatus(status => status with { State = LitestreamState.Failed, LastError = diagnostic.ToString() });
+            ReplicatorLog.Critical(_logger, diagnostic);
+        }
+
+        _plan = plan;
+    }
+
+    private void Announce(ReplicationPlan plan)
+    {
+        foreach (var diagnostic in plan.Config.Diagnostics)
+        {
+            ReplicatorLog.Diagnostic(_logger, diagnostic);
+        }
+
+        foreach (var database in plan.Databases)
+        {
+            foreach (var replica in database.Replicas)
+            {
+                var target = $"{replica.Type} {replica.Location}";
+                ReplicatorLog.Replicates(_logger, database.Path, target);
+                if (replica.Type == "file" && Mounts.AreTheSame(database.Path, replica.Location))
+                {
+                    ReplicatorLog.Warning(_logger, new LitestreamDiagnostic(
+                        "LSB1101",
+                        LitestreamSeverity.Warning,
+                        $"The replica of '{database.Path}' is a folder on the same disk ('{replica.Location}'): it helps against a lost file, not against a lost disk. Set Litestream:ReplicaUrl to storage elsewhere."));
+                }
+            }
+
+            var inContentRoot = Path.GetFullPath(database.ConfiguredPath, _environment.ContentRootPath);
+            if (!Path.IsPathRooted(database.ConfiguredPath) && inContentRoot != database.Path && File.Exists(inContentRoot))
+            {
+                ReplicatorLog.Warning(_logger, new LitestreamDiagnostic(
+                    "LSB5008",
+                    LitestreamSeverity.Warning,
+                    $"'{database.ConfiguredPath}' is '{database.Path}' to SQLite, which goes by the working directory, but there is also '{inContentRoot}' in the content root. " +
+                    "The first one is replicated. Use an absolute path, or start the app from its content root."));
+            }
+        }
+    }
+
+    private void UpdateStatus(Func<LitestreamStatus, LitestreamStatus> update)
+    {
+        lock (_gate)
+        {
+            _status = update(_status);
+        }
+    }
+
+    private void Exit(IHost host, int exitCode, LitestreamDiagnostic? diagnostic = null)
+    {
+        if (diagnostic is not null)
+        {
+            ReplicatorLog.Critical(_logger, diagnostic);
+            if (_logsNowhere)
+            {
+                Console.Error.WriteLine(diagnostic);
+            }
+        }
+
+        // Writes out what the loggers still hold.
+        host.Dispose();
+        Environment.Exit(exitCode);
+    }
+}

@@ -1,0 +1,34 @@
+using Litestream.Hosting;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Adds Litestream to a host.</summary>
+public static class LitestreamServiceCollectionExtensions
+{
+    /// <summary>
+    /// Replicates the app's SQLite databases for as long as the host runs: restores a missing one while the host is built, starts <c>litestream</c>
+    /// before the app's own services, and stops it after the app's last write. Settings come from the configuration section <c>Litestream</c>;
+    /// off in the Development environment unless <c>Litestream:Enabled</c> says otherwise. Calling it twice is the same as once. An app that gets
+    /// the zero-code start from the build needs no call; with the call, a failed restore is a <see cref="Litestream.LitestreamException"/> out of
+    /// <c>Build()</c> instead of one log line and exit code 1.
+    /// </summary>
+    /// <param name="services">The host's services.</param>
+    /// <returns><paramref name="services"/>.</returns>
+    public static IServiceCollection AddLitestream(this IServiceCollection services)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        HostEvents.Subscribe(autoStart: false);
+        return Add(services, zeroCode: false);
+    }
+
+    internal static IServiceCollection Add(IServiceCollection services, bool zeroCode)
+    {
+        // The app's own call comes first, so its way of failing wins over the zero-code one.
+        services.TryAddSingleton(provider => LitestreamReplicator.Create(provider, zeroCode));
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, LitestreamReplicator>(
+            static provider => provider.GetRequiredService<LitestreamReplicator>()));
+        return services;
+    }
+}

@@ -1,0 +1,95 @@
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+
+namespace Litestream.Hosting;
+
+/// <summary>What happens at start to a database that does not exist.</summary>
+internal enum RestoreOnStart
+{
+    /// <summary>It is restored; without a backup the app starts with none.</summary>
+    IfMissing,
+
+    /// <summary>It is restored; without a backup the app does not start.</summary>
+    Required,
+
+    /// <summary>Nothing.</summary>
+    Never,
+}
+
+/// <summary>The configuration section <c>Litestream</c>, read by hand: reflection binding does not survive trimming.</summary>
+internal sealed record LitestreamSettings
+{
+    public const string Section = "Litestream";
+
+    public required bool Enabled { get; init; }
+
+    public string? ExecutablePath { get; init; }
+
+    public required string ConfigPath { get; init; }
+
+    public RestoreOnStart RestoreOnStart { get; init; }
+
+    public TimeSpan ShutdownTimeout { get; init; }
+
+    /// <summary>Reads the section. A relative <c>ConfigPath</c> is relative to <paramref name="applicationDirectory"/>, where the build puts the file.</summary>
+    /// <exception cref="LitestreamException">LSB1019: a value that is not understood; the message names the key.</exception>
+    public static LitestreamSettings Read(IConfiguration configuration, bool isDevelopment, string applicationDirectory)
+    {
+        var section = configuration.GetSection(Section);
+        return new LitestreamSettings
+        {
+            Enabled = ReadBoolean(section, nameof(Enabled)) ?? !isDevelopment,
+            ExecutablePath = Text(section, nameof(ExecutablePath)),
+            ConfigPath = Path.GetFullPath(Text(section, nameof(ConfigPath)) ?? "litestream.yml", applicationDirectory),
+            RestoreOnStart = ReadRestoreOnStart(section),
+            ShutdownTimeout = ReadDuration(section, nameof(ShutdownTimeout)) ?? TimeSpan.FromSeconds(30),
+        };
+    }
+
+    private static string? Text(IConfigurationSection section, string key) =>
+        section[key] is { } value && !string.IsNullOrWhiteSpace(value) ? value.Trim() : null;
+
+    private static bool? ReadBoolean(IConfigurationSection section, string key) => Text(section, key)?.ToUpperInvariant() switch
+    {
+        null => null,
+        "TRUE" or "1" or "YES" or "ON" => true,
+        "FALSE" or "0" or "NO" or "OFF" => false,
+        _ => throw Wrong(section, key, "true or false"),
+    };
+
+    private static RestoreOnStart ReadRestoreOnStart(IConfigurationSection section) => Text(section, nameof(RestoreOnStart))?.ToUpperInvariant() switch
+    {
+        null or "IFMISSING" => RestoreOnStart.IfMissing,
+        "REQUIRED" => RestoreOnStart.Required,
+        "NEVER" => RestoreOnStart.Never,
+        _ => throw Wrong(section, nameof(RestoreOnStart), "IfMissing, Required or Never"),
+    };
+
+    private static TimeSpan? ReadDuration(IConfigurationSection section, string key)
+    {
+        if (Text(section, key) is not { } text)
+        {
+            return null;
+        }
+
+        // TimeSpan reads "30" as thirty days, which nobody means: a number needs its unit.
+        (string Unit, Func<double, TimeSpan> Of)[] units =
+            [("ms", TimeSpan.FromMilliseconds), ("s", TimeSpan.FromSeconds), ("m", TimeSpan.FromMinutes), ("h", TimeSpan.FromHours)];
+        foreach (var (unit, of) in units)
+        {
+            if (text.EndsWith(unit, StringComparison.OrdinalIgnoreCase) &&
+                double.TryParse(text.AsSpan(0, text.Length - unit.Length), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) &&
+                number is > 0 and < 1e6)
+            {
+                return of(number);
+            }
+        }
+
+        return text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var span) && span > TimeSpan.Zero
+            ? span
+            : throw Wrong(section, key, "a positive duration such as 00:00:30 or 30s");
+    }
+
+    private static LitestreamException Wrong(IConfigurationSection section, string key, string expected) =>
+        new("LSB1019", $"The setting {section.Path}:{key} has the value '{section[key]}'; it must be {expected}.");
+}

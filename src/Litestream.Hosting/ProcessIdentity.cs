@@ -1,0 +1,47 @@
+using System.Globalization;
+
+namespace Litestream.Hosting;
+
+/// <summary>
+/// Names one process for good. A process id alone is used again, and means another process in another container: together with the start time,
+/// the machine's boot and the pid namespace it does not.
+/// </summary>
+internal sealed record ProcessIdentity(int ProcessId, long StartTicks, string BootId, string PidNamespace, string Executable)
+{
+    private const string Deleted = " (deleted)";
+
+    /// <summary>The identity of a running process, or null when it has ended or the system does not tell (anything but Linux).</summary>
+    public static ProcessIdentity? Of(int processId)
+    {
+        if (!OperatingSystem.IsLinux() || processId <= 0)
+        {
+            return null;
+        }
+
+        try
+        {
+            // Field 2 is the program's name in parentheses, which may hold spaces and parentheses itself: count from the last one.
+            var stat = File.ReadAllText($"/proc/{processId}/stat");
+            var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+            if (fields[0] is "Z" or "X")
+            {
+                return null;
+            }
+
+            var executable = new FileInfo($"/proc/{processId}/exe").LinkTarget ?? "";
+            return new ProcessIdentity(
+                processId,
+                long.Parse(fields[19], CultureInfo.InvariantCulture),
+                File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim(),
+                new FileInfo($"/proc/{processId}/ns/pid").LinkTarget ?? "",
+                executable.EndsWith(Deleted, StringComparison.Ordinal) ? executable[..^Deleted.Length] : executable);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or FormatException or IndexOutOfRangeException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>True while exactly this process runs.</summary>
+    public bool IsRunning() => Of(ProcessId) == this && Executable.Length > 0 && PidNamespace.Length > 0;
+}

@@ -1,0 +1,71 @@
+using System.Collections;
+using System.Text.RegularExpressions;
+using Litestream.Commands;
+using Litestream.Configuration;
+using Microsoft.Extensions.Configuration;
+
+namespace Litestream.Hosting;
+
+/// <summary>What is replicated, with what: made once, when the host is built, so that a later change of directory changes nothing.</summary>
+internal sealed partial class ReplicationPlan
+{
+    private readonly EffectiveConfigOptions _options;
+    private readonly ExecutableSearch _executableSearch;
+
+    private ReplicationPlan(LitestreamSettings settings, EffectiveConfigOptions options, ExecutableSearch executableSearch)
+    {
+        Settings = settings;
+        _options = options;
+        _executableSearch = executableSearch;
+        Config = EffectiveConfig.Create(options);
+    }
+
+    public LitestreamSettings Settings { get; }
+
+    public EffectiveConfig Config { get; }
+
+    public IReadOnlyList<EffectiveDatabase> Databases => Config.Databases;
+
+    /// <exception cref="LitestreamException">The configuration file or a setting is wrong.</exception>
+    public static ReplicationPlan Create(LitestreamSettings settings, IConfiguration configuration)
+    {
+        var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .ToDictionary(variable => (string)variable.Key, variable => (string?)variable.Value ?? "", OperatingSystem.IsWindows() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
+
+        // Relative paths mean what they mean to the app's SQLite, not what the content root would make of them.
+        var directory = Directory.GetCurrentDirectory();
+        return new ReplicationPlan(
+            settings,
+            new EffectiveConfigOptions
+            {
+                ConfigPath = settings.ConfigPath,
+                BaseDirectory = directory,
+                DataDirectory = AppDomain.CurrentDomain.GetData("DataDirectory") as string,
+                GetSetting = key => configuration[key],
+                Environment = environment,
+            },
+            new ExecutableSearch
+            {
+                ExecutablePath = settings.ExecutablePath,
+                InstallDirectory = environment.GetValueOrDefault("LITESTREAM_INSTALL_DIR"),
+                ApplicationDirectory = AppContext.BaseDirectory,
+                BaseDirectory = directory,
+            });
+    }
+
+    /// <exception cref="LitestreamException">There is no executable, or it cannot be run.</exception>
+    public LitestreamExecutable FindExecutable() => LitestreamExecutable.Find(_executableSearch);
+
+    /// <summary>The configuration for one run of litestream. Where the user's own file names a metrics address, that one stays.</summary>
+    public EffectiveConfig CreateConfig(string? metricsAddress, TimeSpan? monitorInterval) => EffectiveConfig.Create(_options with
+    {
+        MetricsAddress = metricsAddress,
+        MonitorInterval = monitorInterval,
+    });
+
+    /// <summary>The metrics address of the user's own file, or null.</summary>
+    public string? OwnMetricsAddress => RootAddress().Match(Config.Text) is { Success: true } match ? match.Groups[1].Value : null;
+
+    [GeneratedRegex("""^addr:\s*["']?([^"'\s]*:\d+)["']?\s*$""", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
+    private static partial Regex RootAddress();
+}

@@ -1,0 +1,113 @@
+using System.Collections;
+using Litestream.Commands;
+using Microsoft.Extensions.Logging;
+
+namespace Litestream.Hosting;
+
+/// <summary>What the log of the app gets to see, under the category <c>Litestream</c>.</summary>
+internal static partial class ReplicatorLog
+{
+    public const string Category = "Litestream";
+
+    /// <summary>Passes on a line of the executable with its own level, its fields as structured state.</summary>
+    public static void Line(ILogger logger, LogLine line)
+    {
+        var level = line.Level.ToUpperInvariant() switch
+        {
+            "DEBUG" or "TRACE" => LogLevel.Debug,
+            "WARN" or "WARNING" => LogLevel.Warning,
+            "ERROR" => LogLevel.Error,
+            _ => LogLevel.Information,
+        };
+        if (logger.IsEnabled(level))
+        {
+            logger.Log(level, default, new LineState(line), null, static (state, _) => state.ToString());
+        }
+    }
+
+    public static void Diagnostic(ILogger logger, LitestreamDiagnostic diagnostic)
+    {
+        switch (diagnostic.Severity)
+        {
+            case LitestreamSeverity.Error:
+                Error(logger, diagnostic);
+                break;
+            case LitestreamSeverity.Warning:
+                Warning(logger, diagnostic);
+                break;
+            default:
+                Information(logger, diagnostic);
+                break;
+        }
+    }
+
+    [LoggerMessage(EventId = 1, Level = LogLevel.Critical, Message = "{Diagnostic}")]
+    public static partial void Critical(ILogger logger, LitestreamDiagnostic diagnostic);
+
+    [LoggerMessage(EventId = 2, Level = LogLevel.Error, Message = "{Diagnostic}")]
+    public static partial void Error(ILogger logger, LitestreamDiagnostic diagnostic);
+
+    [LoggerMessage(EventId = 3, Level = LogLevel.Warning, Message = "{Diagnostic}")]
+    public static partial void Warning(ILogger logger, LitestreamDiagnostic diagnostic);
+
+    [LoggerMessage(EventId = 4, Level = LogLevel.Information, Message = "{Diagnostic}")]
+    public static partial void Information(ILogger logger, LitestreamDiagnostic diagnostic);
+
+    [LoggerMessage(EventId = 10, Level = LogLevel.Information, Message = "Litestream is off in the Development environment. Set Litestream:Enabled to true to replicate here too.")]
+    public static partial void OffInDevelopment(ILogger logger);
+
+    [LoggerMessage(EventId = 11, Level = LogLevel.Information, Message = "Litestream is off: Litestream:Enabled is false.")]
+    public static partial void Off(ILogger logger);
+
+    [LoggerMessage(EventId = 12, Level = LogLevel.Information, Message = "{Database} is replicated to {Replica}.")]
+    public static partial void Replicates(ILogger logger, string database, string replica);
+
+    [LoggerMessage(EventId = 13, Level = LogLevel.Information, Message = "{Database} does not exist; looking for a backup in {Replica}.")]
+    public static partial void Restoring(ILogger logger, string database, string replica);
+
+    [LoggerMessage(EventId = 14, Level = LogLevel.Information, Message = "{Database} was restored in {Seconds:0.0} s.")]
+    public static partial void Restored(ILogger logger, string database, double seconds);
+
+    [LoggerMessage(EventId = 15, Level = LogLevel.Information, Message = "{Database} has no backup yet; the app starts without one.")]
+    public static partial void NoBackupYet(ILogger logger, string database);
+
+    [LoggerMessage(EventId = 16, Level = LogLevel.Information, Message = "{Database} does not exist, and another process is restoring it; waiting for that.")]
+    public static partial void WaitingForRestore(ILogger logger, string database);
+
+    [LoggerMessage(EventId = 17, Level = LogLevel.Information, Message = "Started {Executable} as process {ProcessId}.")]
+    public static partial void Started(ILogger logger, string executable, int processId);
+
+    [LoggerMessage(EventId = 18, Level = LogLevel.Information, Message = "litestream ended together with the app's signal; what is committed until the app has stopped is sent in a final pass.")]
+    public static partial void EndedWithSignal(ILogger logger);
+
+    [LoggerMessage(EventId = 19, Level = LogLevel.Information, Message = "Final pass: sending what was committed after litestream had ended.")]
+    public static partial void FinalPass(ILogger logger);
+
+    [LoggerMessage(EventId = 20, Level = LogLevel.Information, Message = "litestream has sent everything and ended.")]
+    public static partial void Drained(ILogger logger);
+
+    [LoggerMessage(EventId = 21, Level = LogLevel.Warning, Message = "A litestream of an app that was killed still runs as process {ProcessId}; ending it.")]
+    public static partial void EndingOrphan(ILogger logger, int processId);
+
+    [LoggerMessage(EventId = 22, Level = LogLevel.Information, Message = "{Database} is already replicated by another host of this process.")]
+    public static partial void ReplicatedByThisProcess(ILogger logger, string database);
+
+    /// <summary>Message and fields of a line; the fields by their own names, as logging providers expect them.</summary>
+    private sealed class LineState(LogLine line) : IReadOnlyList<KeyValuePair<string, object?>>
+    {
+        private readonly List<KeyValuePair<string, object?>> _values =
+            [.. line.Fields.Select(field => KeyValuePair.Create(field.Key, (object?)field.Value)), KeyValuePair.Create("{OriginalFormat}", (object?)line.Message)];
+
+        public int Count => _values.Count;
+
+        public KeyValuePair<string, object?> this[int index] => _values[index];
+
+        public IEnumerator<KeyValuePair<string, object?>> GetEnumerator() => _values.GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+        public override string ToString() => line.Fields.Count == 0
+            ? line.Message
+            : $"{line.Message} {string.Join(' ', line.Fields.Select(field => $"{field.Key}={(field.Value.Contains(' ', StringComparison.Ordinal) ? $"\"{field.Value}\"" : field.Value)}"))}";
+    }
+}

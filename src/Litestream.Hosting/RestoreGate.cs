@@ -1,0 +1,180 @@
+using System.Diagnostics;
+using Litestream.Commands;
+using Litestream.Configuration;
+using Litestream.Restore;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
+
+namespace Litestream.Hosting;
+
+/// <summary>
+/// Restores what is missing before the app can open it. Fails closed: an app that starts empty over a full replica orphans its data, so only the
+/// certainty that there is no backup lets it start without one.
+/// </summary>
+internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutable> executable, ILogger logger)
+{
+    /// <summary>No database without a table is larger than this: the largest page size is 64 KiB.</summary>
+    private const long LargestEmptyDatabase = 2 * 65536;
+
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
+
+    /// <exception cref="LitestreamException">LSB5002, LSB5006 or what the restore says: the app must not start.</exception>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        if (plan.Settings.RestoreOnStart == RestoreOnStart.Never)
+        {
+            return;
+        }
+
+        foreach (var database in plan.Databases.Where(database => database.Replicas.Count > 0))
+        {
+            if (!File.Exists(database.Path))
+            {
+                await RestoreAsync(database, cancellationToken).ConfigureAwait(false);
+            }
+            else if (HasNoTables(database.Path))
+            {
+                await RefuseEmptyOverFullAsync(database, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task RestoreAsync(EffectiveDatabase database, CancellationToken cancellationToken)
+    {
+        if (FindExecutable(database) is not { } found)
+        {
+            return;
+        }
+
+        using var held = await LockAsync(database, cancellationToken).ConfigureAwait(false);
+        if (held is null || File.Exists(database.Path))
+        {
+            return;
+        }
+
+        await OrphanedReplicator.EndAsync(held.Found, plan.Settings.ShutdownTimeout, logger, cancellationToken).ConfigureAwait(false);
+        var replica = Describe(database);
+        ReplicatorLog.Restoring(logger, database.Path, replica);
+        var watch = Stopwatch.StartNew();
+        var outcome = await DatabaseRestore.RunAsync(
+            found,
+            new RestoreRequest(plan.Config, database) { IfDatabaseNotExists = true, IfReplicaExists = true },
+            line => ReplicatorLog.Line(logger, line),
+            cancellationToken).ConfigureAwait(false);
+        switch (outcome)
+        {
+            case RestoreOutcome.Restored:
+                ReplicatorLog.Restored(logger, database.Path, watch.Elapsed.TotalSeconds);
+                break;
+            case RestoreOutcome.NoBackup when plan.Settings.RestoreOnStart == RestoreOnStart.Required:
+                throw new LitestreamException(
+                    "LSB5002",
+                    $"'{database.Path}' does not exist and {Describe(database)} has no backup of it, but Litestream:RestoreOnStart is Required. Set it to IfMissing for the first start.");
+            case RestoreOutcome.NoBackup:
+                ReplicatorLog.NoBackupYet(logger, database.Path);
+                break;
+        }
+    }
+
+    /// <summary>The executable, or null where it is missing but certainly nothing is lost by that.</summary>
+    private LitestreamExecutable? FindExecutable(EffectiveDatabase database)
+    {
+        try
+        {
+            return executable();
+        }
+        catch (LitestreamException exception)
+        {
+            if (plan.Settings.RestoreOnStart != RestoreOnStart.Required && database.Replicas.All(IsEmptyFolder))
+            {
+                return null;
+            }
+
+            throw new LitestreamException(
+                "LSB5002",
+                $"'{database.Path}' does not exist and cannot be looked for in {Describe(database)}: {exception.Diagnostic.Message} Set Litestream:RestoreOnStart to Never to start without it.",
+                innerException: exception);
+        }
+
+        static bool IsEmptyFolder(ConfiguredReplica replica) =>
+            replica.Type == "file" && Path.IsPathRooted(replica.Location) &&
+            (!Directory.Exists(replica.Location) || !Directory.EnumerateFiles(replica.Location, "*", SearchOption.AllDirectories).Any());
+    }
+
+    /// <summary>The lock, or null when another process has got the database, or does not need to be waited for: it is past its own gate.</summary>
+    private async Task<DatabaseLock?> LockAsync(EffectiveDatabase database, CancellationToken cancellationToken)
+    {
+        for (var announced = false; ; announced = true)
+        {
+            if (DatabaseLock.TryAcquire(database.Path, out var holder) is { } held)
+            {
+                held.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), held.Found.Replicator));
+                return held;
+            }
+
+            if (File.Exists(database.Path) || holder.Replicator is not null)
+            {
+                return null;
+            }
+
+            if (!announced)
+            {
+                ReplicatorLog.WaitingForRestore(logger, database.Path);
+            }
+
+            await Task.Delay(PollInterval, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A database that was opened before the host was built is there, but empty. With a backup that would be the end of the backup's history.</summary>
+    private async Task RefuseEmptyOverFullAsync(EffectiveDatabase database, CancellationToken cancellationToken)
+    {
+        if (FindExecutable(database) is not { } found)
+        {
+            return;
+        }
+
+        using var folder = PrivateFolder.Create(Path.GetDirectoryName(database.Path)!);
+        var copy = Path.Combine(folder.Path, "backup.db");
+        var outcome = await DatabaseRestore.RunAsync(
+            found,
+            new RestoreRequest(plan.Config, database) { Output = copy, IfReplicaExists = true },
+            line => ReplicatorLog.Line(logger, line),
+            cancellationToken).ConfigureAwait(false);
+        if (outcome == RestoreOutcome.Restored && !HasNoTables(copy))
+        {
+            throw new LitestreamException(
+                "LSB5006",
+                $"'{database.Path}' is there but has no tables, while {Describe(database)} has a backup with tables. Something opened the database before the host was built, " +
+                "or created it by hand: delete the empty file, and open the database only after Build().");
+        }
+    }
+
+    /// <summary>Asks through the app's own SQLite, and only where the size leaves it open: the file itself must never be opened by us (POSIX locks).</summary>
+    private static bool HasNoTables(string path)
+    {
+        var length = new FileInfo(path).Length;
+        if (length is 0 or > LargestEmptyDatabase)
+        {
+            return length == 0;
+        }
+
+        try
+        {
+            // Read only, so that closing it as the last connection neither checkpoints nor deletes the write-ahead log.
+            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ConnectionString);
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = @"SELECT count(*) FROM sqlite_master WHERE name NOT LIKE '\_litestream\_%' ESCAPE '\'";
+            return command.ExecuteScalar() is 0L;
+        }
+        catch (Exception)
+        {
+            // Another SQLite than Microsoft.Data.Sqlite's, an encrypted file, a lock: not known to be empty.
+            return false;
+        }
+    }
+
+    private static string Describe(EffectiveDatabase database) =>
+        string.Join(", ", database.Replicas.Select(replica => $"{replica.Type} {replica.Location}"));
+}
