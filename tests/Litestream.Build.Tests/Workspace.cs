@@ -44,7 +44,7 @@ public sealed class Workspace : IDisposable
 
     public string Folder { get; }
 
-    public string Path_(params string[] parts) => Path.Combine([Folder, .. parts]);
+    public string In(string relative) => Path.Combine(Folder, relative);
 
     /// <summary>Copies a project of testassets/ and adds the package to it, nothing else.</summary>
     public Workspace WithAsset(string asset, bool reference = true)
@@ -110,7 +110,7 @@ public sealed record BuildResult(string Command, int ExitCode, string Output, st
 {
     private Microsoft.Build.Logging.StructuredLogger.Build? _log;
 
-    public Microsoft.Build.Logging.StructuredLogger.Build Log => _log ??= BinaryLog_.Read(BinaryLog);
+    public Microsoft.Build.Logging.StructuredLogger.Build Log => _log ??= Microsoft.Build.Logging.StructuredLogger.BinaryLog.ReadBuild(BinaryLog);
 
     public IReadOnlyList<Error> Errors => Log.FindChildrenRecursive<Error>().Where(error => error is not null).ToList()!;
 
@@ -147,8 +147,4 @@ public sealed record BuildResult(string Command, int ExitCode, string Output, st
         return this;
     }
 
-    private static class BinaryLog_
-    {
-        public static Microsoft.Build.Logging.StructuredLogger.Build Read(string path) => Microsoft.Build.Logging.StructuredLogger.BinaryLog.ReadBuild(path);
-    }
 }

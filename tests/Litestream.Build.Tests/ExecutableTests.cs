@@ -1,0 +1,102 @@
+namespace Litestream.Build.Tests;
+
+/// <summary>Which executable is taken for which RID; dummies stand in for the RIDs that cannot be had everywhere.</summary>
+public sealed class ExecutableTests(Packages packages)
+{
+    [Theory]
+    [InlineData("linux-x64", "linux-x64")]
+    [InlineData("linux-musl-x64", "linux-x64")]
+    [InlineData("ubuntu.22.04-x64", "linux-x64")]
+    [InlineData("linux-arm64", "linux-arm64")]
+    [InlineData("linux-musl-arm64", "linux-arm64")]
+    [InlineData("osx-arm64", "osx-arm64")]
+    [InlineData("osx.13-x64", "osx-x64")]
+    [InlineData("win-x64", "win-x64")]
+    [InlineData("win10-arm64", "win-arm64")]
+    public async Task Exactly_one_executable_is_published_and_it_is_the_one_for_the_rid(string rid, string expected)
+    {
+        using var app = new Workspace(packages, dummies: true).WithAsset("Worker");
+
+        // The RID is given to our part only: what runtime packs the feed has is not the point here.
+        (await app.DotnetAsync("publish", "-o", "out", $"-p:LitestreamRuntimeIdentifier={rid}")).Succeeded();
+
+        var file = Assert.Single(Directory.EnumerateFiles(app.In("out"), "litestream*").Where(file => Path.GetFileName(file) is "litestream" or "litestream.exe"));
+        Assert.Equal(rid.StartsWith("win", StringComparison.Ordinal) ? "litestream.exe" : "litestream", Path.GetFileName(file));
+        Assert.Contains(expected, File.ReadAllText(file), StringComparison.Ordinal);
+        Assert.Contains("0.3.13", File.ReadAllText(file), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Switching_the_rid_and_downgrading_the_package_change_the_executable()
+    {
+        using var app = new Workspace(packages, dummies: true).WithAsset("Worker");
+        app.AddPackage("Worker.csproj", "Litestream.Executable", "0.3.14");
+        async Task<string> PublishAsync(string rid)
+        {
+            (await app.DotnetAsync("publish", "-o", "out", $"-p:LitestreamRuntimeIdentifier={rid}")).Succeeded();
+            return File.ReadAllText(app.In("out/litestream"));
+        }
+
+        Assert.Contains("0.3.14", await PublishAsync("linux-x64"), StringComparison.Ordinal);
+        Assert.Contains("linux-arm64", await PublishAsync("linux-arm64"), StringComparison.Ordinal);
+        app.Edit("Worker.csproj", text => text.Replace("0.3.14", "0.3.13", StringComparison.Ordinal));
+        Assert.Contains("0.3.13", await PublishAsync("linux-arm64"), StringComparison.Ordinal);
+        Assert.Contains("linux-x64", await PublishAsync("linux-x64"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("linux-arm64")]
+    [InlineData("osx-arm64")]
+    [InlineData("win-x64")]
+    [InlineData("freebsd-x64")]
+    public async Task Without_an_executable_for_the_rid_a_build_goes_on_and_a_publish_is_refused(string rid)
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        if (Directory.Exists(Path.Combine(packages.Folder, "litestream.executable", "0.3.13", "tools", rid)))
+            Assert.Skip($"this machine could obtain the executable for {rid}");
+
+        (await app.DotnetAsync("build", $"-p:LitestreamRuntimeIdentifier={rid}")).Succeeded();
+        (await app.DotnetAsync("publish", "-o", "out", $"-p:LitestreamRuntimeIdentifier={rid}")).FailedWith("LSB2001");
+        Assert.False(Directory.Exists(app.In("out")));
+
+        (await app.DotnetAsync("publish", "-o", "out", $"-p:LitestreamRuntimeIdentifier={rid}", "-p:LitestreamRequireExecutable=false")).Succeeded();
+        Assert.False(File.Exists(app.In("out/litestream")));
+    }
+
+    [Fact]
+    public async Task A_tampered_executable_is_not_used()
+    {
+        using var app = new Workspace(packages, dummies: true).WithAsset("Worker");
+        (await app.DotnetAsync("restore")).Succeeded();
+        var file = Path.Combine(packages.DummyFolder, "litestream.executable", "0.3.13", "tools", "linux-x64", "litestream");
+        var content = File.ReadAllBytes(file);
+        try
+        {
+            File.AppendAllText(file, "tampered");
+            (await app.DotnetAsync("build", "--no-restore")).FailedWith("LSB2002");
+            Assert.Empty(Directory.EnumerateFiles(app.Folder, "litestream", SearchOption.AllDirectories));
+
+            File.Delete(file);
+            (await app.DotnetAsync("build", "--no-restore")).FailedWith("LSB2003");
+        }
+        finally
+        {
+            File.WriteAllBytes(file, content);
+        }
+
+        (await app.DotnetAsync("build", "--no-restore")).Succeeded();
+    }
+
+    [Fact]
+    public async Task A_folder_with_an_executable_of_the_users_own_wins_by_property_and_by_environment()
+    {
+        using var app = new Workspace(packages, dummies: true).WithAsset("Worker");
+        app.Write("own/litestream", "my own");
+
+        (await app.DotnetAsync("build", "-p:LitestreamInstallDir=own")).Succeeded();
+        Assert.Equal("my own", File.ReadAllText(app.In("bin/Debug/net10.0/litestream")));
+
+        (await app.DotnetAsync("build")).Succeeded();
+        Assert.NotEqual("my own", File.ReadAllText(app.In("bin/Debug/net10.0/litestream")));
+    }
+}

@@ -1,0 +1,138 @@
+namespace Litestream.Build.Tests;
+
+/// <summary>Projects that are not one app in one folder.</summary>
+public sealed class ProjectShapeTests(Packages packages)
+{
+    private const string Library = """
+        <Project Sdk="Microsoft.NET.Sdk">
+          <PropertyGroup><TargetFramework>net10.0</TargetFramework></PropertyGroup>
+        </Project>
+        """;
+
+    [Fact]
+    public async Task A_library_that_references_the_package_gets_nothing_and_an_app_that_uses_it_gets_all()
+    {
+        using var solution = new Workspace(packages);
+        AddWorker(solution, "app", reference: false);
+        solution.Write("lib/Lib.csproj", Library);
+        solution.AddPackage("lib/Lib.csproj");
+        solution.Edit("app/Worker.csproj", text => text.Replace("</Project>", "<ItemGroup><ProjectReference Include=\"../lib/Lib.csproj\" /></ItemGroup></Project>", StringComparison.Ordinal));
+
+        (await solution.DotnetAsync("build", "app")).Succeeded();
+
+        Assert.False(Directory.Exists(solution.In("lib/obj/Debug/net10.0/litestream")));
+        Assert.Empty(Directory.EnumerateFiles(solution.In("lib/bin"), "litestream*", SearchOption.AllDirectories));
+        Assert.True(File.Exists(solution.In("app/bin/Debug/net10.0/litestream")));
+        Assert.True(File.Exists(solution.In("app/bin/Debug/net10.0/litestream.yml")));
+    }
+
+    [Fact]
+    public async Task An_app_without_a_database_that_gets_the_package_through_a_library_is_left_alone_silently()
+    {
+        using var solution = new Workspace(packages);
+        solution.Write("lib/Lib.csproj", Library);
+        solution.AddPackage("lib/Lib.csproj");
+        solution.Write("tool/Tool.csproj", Library.Replace("</PropertyGroup>", "<OutputType>Exe</OutputType></PropertyGroup><ItemGroup><ProjectReference Include=\"../lib/Lib.csproj\" /></ItemGroup>", StringComparison.Ordinal));
+        solution.Write("tool/Program.cs", "System.Console.WriteLine(1);");
+
+        var result = (await solution.DotnetAsync("build", "tool")).Succeeded();
+
+        Assert.DoesNotContain(result.Warnings, warning => warning.Code?.StartsWith("LSB", StringComparison.Ordinal) == true);
+        Assert.DoesNotContain("STARTUP_HOOKS", File.ReadAllText(solution.In("tool/bin/Debug/net10.0/Tool.runtimeconfig.json")), StringComparison.Ordinal);
+        Assert.False(File.Exists(solution.In("tool/bin/Debug/net10.0/litestream")));
+    }
+
+    [Fact]
+    public async Task A_test_project_that_references_the_app_gets_neither_executable_nor_hook()
+    {
+        using var solution = new Workspace(packages);
+        AddWorker(solution, "app");
+        solution.Write("tests/Tests.csproj", """
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup><TargetFramework>net10.0</TargetFramework><OutputType>Exe</OutputType><IsTestProject>true</IsTestProject></PropertyGroup>
+              <ItemGroup><ProjectReference Include="../app/Worker.csproj" /></ItemGroup>
+            </Project>
+            """);
+        solution.Write("tests/Program.cs", "System.Console.WriteLine(1);");
+
+        (await solution.DotnetAsync("build", "tests")).Succeeded();
+
+        Assert.True(File.Exists(solution.In("app/bin/Debug/net10.0/litestream")));
+        Assert.False(File.Exists(solution.In("tests/bin/Debug/net10.0/litestream")));
+        Assert.False(File.Exists(solution.In("tests/bin/Debug/net10.0/litestream.yml")));
+        Assert.DoesNotContain("STARTUP_HOOKS", File.ReadAllText(solution.In("tests/bin/Debug/net10.0/Tests.runtimeconfig.json")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task With_several_target_frameworks_the_verbs_are_forwarded_and_each_framework_has_its_output()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        app.Edit("Worker.csproj", text => text.Replace("<TargetFramework>net10.0</TargetFramework>", "<TargetFrameworks>net9.0;net10.0</TargetFrameworks>", StringComparison.Ordinal));
+        (await app.DotnetAsync("restore")).Succeeded();
+
+        var databases = (await app.DotnetAsync("msbuild", "-t:LitestreamDatabases", "-getTargetResult:LitestreamDatabases")).Succeeded();
+
+        Assert.Contains("\"Identity\": \"data/orders.db\"", databases.Output, StringComparison.Ordinal);
+        var named = (await app.DotnetAsync("msbuild", "-t:LitestreamVersion", "-p:TargetFramework=net10.0")).Succeeded();
+        Assert.Contains("0.3.13", named.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Central_package_management_works()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        app.Write("Directory.Packages.props", $"""
+            <Project>
+              <PropertyGroup><ManagePackageVersionsCentrally>true</ManagePackageVersionsCentrally></PropertyGroup>
+              <ItemGroup>
+                <PackageVersion Include="Litestream.Build" Version="{packages.Version}" />
+                <PackageVersion Include="Microsoft.Data.Sqlite" Version="10.0.15" />
+                <PackageVersion Include="Microsoft.Extensions.Hosting" Version="10.0.15" />
+              </ItemGroup>
+            </Project>
+            """);
+        app.Edit("Worker.csproj", text => System.Text.RegularExpressions.Regex.Replace(text, " Version=\"[^\"]*\"", ""));
+
+        (await app.DotnetAsync("publish", "-o", "out")).Succeeded();
+
+        Assert.True(File.Exists(app.In("out/litestream")));
+    }
+
+    [Theory]
+    [InlineData("with spaces and 'single' quotes")]
+    [InlineData("dollar $HOME and $$x")]
+    [InlineData("percent %41 and 100%")]
+    [InlineData("semi;colon")]
+    [InlineData("at @(Compile)")]
+    [InlineData("Übergrößenträger")]
+    [InlineData("データベース")]
+    [InlineData("brackets (x) [y] {z} #1 & co")]
+    public async Task A_project_in_a_folder_with_an_odd_name_builds_publishes_and_lists(string name)
+    {
+        using var app = new Workspace(packages, name).WithAsset("Worker");
+
+        var publish = await app.DotnetAsync("publish", "-o", "out");
+        if (publish.ExitCode != 0)
+        {
+            // Whether the SDK itself can build in such a folder is not ours: the same project without the package decides.
+            using var bare = new Workspace(packages, name).WithAsset("Worker", reference: false);
+            var without = await bare.DotnetAsync("publish", "-o", "out");
+            Assert.True(without.ExitCode != 0, $"Only with the package it fails: {publish.Output}");
+            Assert.Skip($"The SDK itself cannot publish in a folder of this name: {without.Errors[0].Code}");
+        }
+
+        Assert.True(File.Exists(app.In("out/litestream")), publish.Output);
+        var list = (await app.DotnetAsync("msbuild", "-t:LitestreamDatabases", "-getTargetResult:LitestreamDatabases")).Succeeded();
+        Assert.Contains("\"Identity\": \"data/orders.db\"", list.Output, StringComparison.Ordinal);
+        var items = System.Text.Json.JsonDocument.Parse(list.Output).RootElement.GetProperty("TargetResults").GetProperty("LitestreamDatabases").GetProperty("Items");
+        Assert.Equal(app.In("data/orders.db"), items[0].GetProperty("Path").GetString());
+    }
+
+    private static void AddWorker(Workspace solution, string folder, bool reference = true)
+    {
+        foreach (var file in new[] { "Worker.csproj", "Program.cs", "appsettings.json" })
+            solution.Write($"{folder}/{file}", File.ReadAllText(Path.Combine(Packages.Repository, "testassets", "Worker", file)));
+        if (reference)
+            solution.AddPackage($"{folder}/Worker.csproj");
+    }
+}

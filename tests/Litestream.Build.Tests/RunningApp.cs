@@ -1,0 +1,122 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace Litestream.Build.Tests;
+
+/// <summary>A published app that runs as a process of its own, in a session of its own so that its whole group can be signalled.</summary>
+public sealed partial class RunningApp : IDisposable
+{
+    private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(60);
+    private readonly ConcurrentQueue<string> _lines = new();
+    private readonly Process _process;
+
+    private RunningApp(Process process)
+    {
+        _process = process;
+        process.OutputDataReceived += (_, line) => Add(line.Data);
+        process.ErrorDataReceived += (_, line) => Add(line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+    }
+
+    public string Output => string.Join('\n', _lines);
+
+    public int Id => _process.Id;
+
+    public static RunningApp Start(string file, IEnumerable<string> arguments, string workingDirectory, IReadOnlyDictionary<string, string?>? environment = null)
+    {
+        var start = new ProcessStartInfo("setsid")
+        {
+            WorkingDirectory = workingDirectory,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.ArgumentList.Add(file);
+        foreach (var argument in arguments)
+            start.ArgumentList.Add(argument);
+        foreach (var (name, value) in Workspace.CleanEnvironment.Concat(environment ?? new Dictionary<string, string?>()))
+            start.Environment[name] = value;
+        return new RunningApp(Process.Start(start)!);
+    }
+
+    public void WriteLine(string line) => _process.StandardInput.WriteLine(line);
+
+    public async Task WaitForAsync(string text)
+    {
+        var watch = Stopwatch.StartNew();
+        while (!_lines.Any(line => line.Contains(text, StringComparison.Ordinal)))
+        {
+            Assert.False(_process.HasExited, $"The app ended before it said '{text}':\n{Output}");
+            Assert.True(watch.Elapsed < s_deadline, $"The app did not say '{text}':\n{Output}");
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+    }
+
+    public void Signal(string name) => SignalId(_process.Id, name);
+
+    /// <summary>Signals the app and every process that it started: what Ctrl+C and systemd do.</summary>
+    public void SignalGroup(string name) => SignalId(-_process.Id, name);
+
+    public async Task<int> WaitForExitAsync()
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(s_deadline);
+        try
+        {
+            await _process.WaitForExitAsync(deadline.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            Assert.Fail($"The app did not end:\n{Output}");
+        }
+
+        return _process.ExitCode;
+    }
+
+    /// <summary>Processes that run this executable.</summary>
+    public static IReadOnlyList<int> ProcessesOf(string executable)
+    {
+        var found = new List<int>();
+        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        {
+            if (!int.TryParse(Path.GetFileName(folder), out var id))
+                continue;
+            try
+            {
+                if (File.ResolveLinkTarget(Path.Combine(folder, "exe"), returnFinalTarget: false)?.FullName == executable)
+                    found.Add(id);
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                // It ended while we looked.
+            }
+        }
+
+        return found;
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+            SignalGroup("KILL");
+        _process.WaitForExit();
+        _process.Dispose();
+    }
+
+    private void Add(string? line)
+    {
+        if (line is not null)
+            _lines.Enqueue(line);
+    }
+
+    private static void SignalId(int id, string name)
+    {
+        var number = name switch { "INT" => 2, "KILL" => 9, _ => 15 };
+        Assert.Equal(0, Kill(id, number));
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int id, int signal);
+}

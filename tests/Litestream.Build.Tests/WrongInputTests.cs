@@ -1,0 +1,115 @@
+namespace Litestream.Build.Tests;
+
+/// <summary>Every wrong input: one coded message, on the user's file, and nothing half-written.</summary>
+public sealed class WrongInputTests(Packages packages)
+{
+    [Theory]
+    [InlineData("LSB1001", "appsettings.json", "{\n  \"ConnectionStrings\": {\n    \"Orders\": \"Data Source=x.db\",,\n  }\n}", 3)]
+    [InlineData("LSB1002", "app.config", "<configuration>\n  <connectionStrings>\n    <add name=\"x\" connectionString=\"Data Source=x.db\">\n</configuration>", 4)]
+    [InlineData("LSB1010", "litestream.yml", "dbs:\n  - path: app.db\n   replicas: [", 3)]
+    public async Task A_file_that_cannot_be_read_is_one_error_at_its_line(string code, string file, string content, int line)
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        app.Write(file, content);
+        (await app.DotnetAsync("restore")).Succeeded();
+        var before = Tree(app);
+
+        var result = (await app.DotnetAsync("build", "--no-restore")).FailedWith(code);
+
+        var error = Assert.Single(result.Errors);
+        Assert.Equal(app.In(file), error.File);
+        Assert.Equal(line, error.LineNumber);
+        Assert.Equal(before, Tree(app));
+    }
+
+    [Fact]
+    public async Task Two_databases_on_one_replica_path_are_refused()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        app.Edit("Worker.csproj", text => text.Replace("</Project>", """
+              <ItemGroup>
+                <LitestreamDatabase Include="a.db" ReplicaUrl="file:///srv/backup/same" />
+                <LitestreamDatabase Include="b.db" ReplicaUrl="file:///srv/backup/same" />
+              </ItemGroup>
+            </Project>
+            """, StringComparison.Ordinal));
+
+        // A folder of its own for each database is derived from the URL, so the same URL is not the same path ...
+        (await app.DotnetAsync("build")).Succeeded();
+
+        // ... but the same name below it is.
+        app.Edit("Worker.csproj", text => text.Replace("a.db\"", "x/../b.db\"", StringComparison.Ordinal));
+        var result = await app.DotnetAsync("build");
+        Assert.NotEqual(0, result.ExitCode);
+        Assert.Contains(result.Errors, error => error.Code is "LSB1011" or "LSB1012");
+    }
+
+    [Fact]
+    public async Task The_same_database_twice_is_refused()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        app.Edit("Worker.csproj", text => text.Replace("</Project>", """
+              <ItemGroup>
+                <LitestreamDatabase Include="a.db" />
+                <LitestreamDatabase Include="./a.db" />
+              </ItemGroup>
+            </Project>
+            """, StringComparison.Ordinal));
+
+        (await app.DotnetAsync("build")).FailedWith("LSB1012");
+    }
+
+    [Fact]
+    public async Task A_project_without_a_database_is_told_so_and_still_builds()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        File.Delete(app.In("appsettings.json"));
+
+        var result = (await app.DotnetAsync("build")).Succeeded().WarnedWith("LSB1003");
+
+        Assert.Equal(app.In("Worker.csproj"), result.Warnings.Single(warning => warning.Code == "LSB1003").File);
+    }
+
+    [Fact]
+    public async Task A_secret_in_the_replica_url_is_refused_without_being_repeated()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+
+        var result = (await app.DotnetAsync("build", "-p:LitestreamReplicaUrl=sftp://user:hunter2@host/path")).FailedWith("LSB1014");
+
+        Assert.DoesNotContain("hunter2", string.Join('\n', result.Errors.Select(error => error.Text)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_config_file_that_is_named_and_not_there_is_an_error()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+
+        (await app.DotnetAsync("build", "-p:LitestreamConfigFile=other.yml")).FailedWith("LSB3004");
+    }
+
+    [Fact]
+    public async Task An_install_dir_without_an_executable_is_an_error()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+
+        (await app.DotnetAsync("build", "-p:LitestreamInstallDir=nowhere")).FailedWith("LSB2004");
+    }
+
+    [Fact]
+    public async Task A_code_can_be_suppressed_and_elevated()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+
+        var quiet = (await app.DotnetAsync("publish", "-o", "out", "-p:NoWarn=LSB1101")).Succeeded();
+        Assert.DoesNotContain(quiet.Warnings, warning => warning.Code == "LSB1101");
+        (await app.DotnetAsync("publish", "-o", "out", "-warnaserror:LSB1101")).FailedWith("LSB1101");
+    }
+
+    private static string[] Tree(Workspace app) => Directory
+        .EnumerateFiles(app.Folder, "*", SearchOption.AllDirectories)
+        .Where(file => file.Contains("litestream", StringComparison.OrdinalIgnoreCase))
+        .Select(file => Path.GetRelativePath(app.Folder, file))
+        .Order(StringComparer.Ordinal)
+        .ToArray();
+}
