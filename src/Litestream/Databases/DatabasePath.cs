@@ -3,10 +3,33 @@ namespace Litestream.Databases;
 /// <summary>Where a database path leads to.</summary>
 public static class DatabasePath
 {
-    /// <summary>The absolute path of the file that Microsoft.Data.Sqlite would open.</summary>
+    private const string DataDirectory = "|DataDirectory|";
+
+    /// <summary>
+    /// The absolute path of the file that the app's SQLite opens: relative paths against <paramref name="dataDirectory"/> where the app has set one, else against
+    /// <paramref name="baseDirectory"/>; <c>.</c>, <c>..</c> and doubled separators removed; links not followed.
+    /// </summary>
+    /// <remarks>
+    /// <c>|DataDirectory|/x.db</c> is the file in that folder, as System.Data.SQLite and the frameworks that replace the token themselves have it (Microsoft.Data.Sqlite
+    /// would open <c>/x.db</c> at the root of the file system). Outside Windows <c>\</c> is a character of a file name, as it is for SQLite.
+    /// </remarks>
+    /// <param name="path">The path as the app has it.</param>
+    /// <param name="baseDirectory">An absolute folder, or one relative to the current directory.</param>
+    /// <param name="dataDirectory">The AppDomain's <c>DataDirectory</c>; relative to <paramref name="baseDirectory"/>, or null.</param>
+    /// <exception cref="LitestreamException">LSB1015: the path holds a null character.</exception>
     public static string Resolve(string path, string baseDirectory, string? dataDirectory = null)
     {
-        ArgumentNullException.ThrowIfNull(path);
-        return Path.GetFullPath(path, Path.GetFullPath(dataDirectory ?? baseDirectory));
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        ArgumentException.ThrowIfNullOrWhiteSpace(baseDirectory);
+        if (path.Contains('\0', StringComparison.Ordinal)) throw new LitestreamException("LSB1015", "A database path holds a null character, which no file system allows.");
+
+        var folder = Path.GetFullPath(baseDirectory);
+        if (!string.IsNullOrEmpty(dataDirectory)) folder = Path.GetFullPath(dataDirectory, folder);
+        if (path.StartsWith(DataDirectory, StringComparison.OrdinalIgnoreCase))
+        {
+            path = path[DataDirectory.Length..].TrimStart(Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar);
+        }
+
+        return Path.GetFullPath(path, folder);
     }
 }

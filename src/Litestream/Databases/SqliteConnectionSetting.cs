@@ -3,10 +3,16 @@ namespace Litestream.Databases;
 /// <summary>Reads the value of a setting that is known to name a SQLite database.</summary>
 public static class SqliteConnectionSetting
 {
-    /// <summary>Tells what the value leads to: a connection string, a <c>file:</c> URI or a plain path.</summary>
+    /// <summary>
+    /// Tells what the value leads to: a connection string of any SQLite provider, a <c>file:</c> URI, <c>:memory:</c> or a plain path.
+    /// <see cref="SqliteTargetKind.NotSqlite"/> when the value speaks of another engine or is no path at all; never <see cref="SqliteTargetKind.Candidate"/>.
+    /// </summary>
     public static SqliteTarget Parse(string value)
     {
         ArgumentNullException.ThrowIfNull(value);
-        return new(SqliteTargetKind.NotSqlite, null);
+        var parsed = ConnectionValue.Parse(value);
+        return parsed.Provider == Engine.Other || parsed.HasForeignKeyword
+            ? new SqliteTarget(SqliteTargetKind.NotSqlite, null)
+            : SettingClassifier.Target(parsed);
     }
 }

@@ -1,0 +1,105 @@
+namespace Litestream.Databases;
+
+/// <summary>What LitestreamConnectionStrings says: settings to take, and, with <c>!</c>, to leave out.</summary>
+internal sealed class SettingSelection
+{
+    private const string Section = "ConnectionStrings:";
+
+    private readonly HashSet<Setting> _named = new(ReferenceEqualityComparer.Instance);
+    private readonly HashSet<Setting> _leftOut = new(ReferenceEqualityComparer.Instance);
+
+    private SettingSelection()
+    {
+    }
+
+    /// <summary>Whether a setting to take is named, so that no other one is.</summary>
+    public bool TakesOnlyNamed { get; private set; }
+
+    /// <summary>Finds what the names mean. A name is a full key, the name of a connection string, or the last segment of the key of anything that may be SQLite.</summary>
+    /// <remarks>LSB1016 is added to <paramref name="diagnostics"/> for a name that is not there or that cannot be taken.</remarks>
+    public static SettingSelection Create(
+        IReadOnlyList<string> names,
+        IReadOnlyList<(Setting Setting, SqliteTarget Target)> settings,
+        List<LitestreamDiagnostic> diagnostics)
+    {
+        var selection = new SettingSelection();
+        foreach (var entry in names.Select(n => n.Trim()).Where(n => n.Length > 0))
+        {
+            var isLeftOut = entry[0] == '!';
+            var name = (isLeftOut ? entry[1..].Trim() : entry).Replace("__", ":", StringComparison.Ordinal);
+            selection.TakesOnlyNamed |= !isLeftOut;
+            var matches = Matches(name, settings);
+            if (matches.Count == 0)
+            {
+                diagnostics.Add(Error(NotThere(name, settings), null));
+                continue;
+            }
+
+            foreach (var setting in matches)
+            {
+                if (isLeftOut) selection._leftOut.Add(setting);
+                else if (SqliteConnectionSetting.Parse(setting.Value).Kind != SqliteTargetKind.NotSqlite) selection._named.Add(setting);
+                else diagnostics.Add(Error($"LitestreamConnectionStrings names '{name}', but the value of '{setting.Key}' is no SQLite connection string and no path. Take the name out or correct the value.", setting));
+            }
+        }
+
+        return selection;
+    }
+
+    /// <summary>The shortest name that <c>LitestreamConnectionStrings</c> takes for a key.</summary>
+    public static string ShortName(string key) => key.StartsWith(Section, StringComparison.OrdinalIgnoreCase) ? key[Section.Length..] : key;
+
+    /// <summary>Whether this one is to be taken.</summary>
+    public bool IsNamed(Setting setting) => _named.Contains(setting);
+
+    /// <summary>Whether this one is to be left out.</summary>
+    public bool IsLeftOut(Setting setting) => _leftOut.Contains(setting);
+
+    private static List<Setting> Matches(string name, IReadOnlyList<(Setting Setting, SqliteTarget Target)> settings)
+    {
+        var exact = settings.Where(s => Is(s.Setting.Key, name)).Select(s => s.Setting).ToList();
+        if (exact.Count > 0) return exact;
+        var connectionStrings = settings.Where(s => Is(s.Setting.Key, Section + name)).Select(s => s.Setting).ToList();
+        return connectionStrings.Count > 0
+            ? connectionStrings
+            : [.. settings.Where(s => s.Target.Kind != SqliteTargetKind.NotSqlite && Is(SettingEvidence.LastName(s.Setting.Key), name)).Select(s => s.Setting)];
+    }
+
+    private static string NotThere(string name, IReadOnlyList<(Setting Setting, SqliteTarget Target)> settings)
+    {
+        var known = settings
+            .Where(s => s.Target.Kind != SqliteTargetKind.NotSqlite || s.Setting.Key.StartsWith(Section, StringComparison.OrdinalIgnoreCase))
+            .Select(s => ShortName(s.Setting.Key))
+            .Distinct(StringComparer.OrdinalIgnoreCase)
+            .OrderBy(k => Math.Min(Distance(name, k), Distance(name, SettingEvidence.LastName(k)) + 1))
+            .ThenBy(k => k, StringComparer.Ordinal)
+            .ToList();
+        return $"LitestreamConnectionStrings names '{name}', which none of the settings files has. "
+            + (known.Count == 0 ? "They have no setting that could be a database." : $"The nearest one is '{known[0]}'.");
+    }
+
+    private static LitestreamDiagnostic Error(string message, Setting? setting) =>
+        new("LSB1016", LitestreamSeverity.Error, message, setting?.File, setting?.Line ?? 0, setting?.Column ?? 0);
+
+    private static bool Is(string key, string name) => key.Equals(name, StringComparison.OrdinalIgnoreCase);
+
+    // Levenshtein, letter case aside.
+    private static int Distance(string a, string b)
+    {
+        var previous = Enumerable.Range(0, b.Length + 1).ToArray();
+        for (var i = 1; i <= a.Length; i++)
+        {
+            var current = new int[b.Length + 1];
+            current[0] = i;
+            for (var j = 1; j <= b.Length; j++)
+            {
+                var change = char.ToUpperInvariant(a[i - 1]) == char.ToUpperInvariant(b[j - 1]) ? 0 : 1;
+                current[j] = Math.Min(Math.Min(current[j - 1], previous[j]) + 1, previous[j - 1] + change);
+            }
+
+            previous = current;
+        }
+
+        return previous[^1];
+    }
+}
