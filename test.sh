@@ -25,7 +25,7 @@ mkdir -p "$results"
 say() { printf '\n== %s (%s)\n' "$1" "$(date +%H:%M:%S)"; }
 
 say 'the litestream executable'
-dotnet run runtimes/acquire.cs -- --version 0.3.13 || exit 1
+dotnet run --project runtimes/Acquire -- --version 0.3.13 || exit 1
 
 say 'build'
 dotnet build Litestream.Build.sln -v q || exit 1
