@@ -1,0 +1,166 @@
+using System.Diagnostics;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+// Writes a row for every line it reads on standard input ("row <text>"), says so on standard output, and ends as a line tells it to. Its last row
+// ("last") is written when the host stops it. Switches come before that: how the host is built, and what happens before.
+if (args.Contains("--open-before-build"))
+{
+    using var early = new SqliteConnection(Environment.GetEnvironmentVariable("ConnectionStrings__Orders"));
+    early.Open();
+    using var command = early.CreateCommand();
+    command.CommandText = "PRAGMA journal_mode = wal";
+    command.ExecuteNonQuery();
+}
+
+using var host = Build();
+Console.WriteLine($"built {Orders.Count(host.Services.GetRequiredService<IConfiguration>())}");
+if (args.Contains("--build-only"))
+{
+    return 0;
+}
+
+await host.StartAsync();
+Console.WriteLine($"started {Environment.ProcessId}");
+var crash = new TaskCompletionSource();
+_ = Task.Run(() => Obey(host.Services.GetRequiredService<IConfiguration>(), host.Services.GetRequiredService<IHostApplicationLifetime>(), crash));
+await await Task.WhenAny(host.WaitForShutdownAsync(), crash.Task);
+Console.WriteLine("main has ended");
+return 0;
+
+IHost Build()
+{
+    if (args.Contains("--default-builder"))
+    {
+        return Host.CreateDefaultBuilder(args).ConfigureServices(Configure).Build();
+    }
+
+    var builder = args.Contains("--empty-builder")
+        ? Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { Args = args })
+        : Host.CreateApplicationBuilder(args);
+    if (args.Contains("--empty-builder"))
+    {
+        builder.Configuration.AddEnvironmentVariables();
+    }
+
+    Configure(builder.Services);
+    return builder.Build();
+}
+
+void Configure(IServiceCollection services)
+{
+    services.AddHostedService<Writer>();
+    if (args.Contains("--explicit"))
+    {
+        services.AddLitestream();
+        services.AddLitestream();
+    }
+}
+
+static void Obey(IConfiguration configuration, IHostApplicationLifetime lifetime, TaskCompletionSource crash)
+{
+    while (Console.In.ReadLine() is { } line)
+    {
+        switch (line.Split(' ', 2))
+        {
+            case ["row", var text]:
+                Orders.Insert(configuration, text);
+                Console.WriteLine($"wrote {text}");
+                break;
+            case ["rows", var count]:
+                for (var i = 0; i < int.Parse(count); i++)
+                {
+                    Orders.Insert(configuration, $"row {i}");
+                }
+
+                Console.WriteLine($"wrote {count} rows");
+                break;
+            case ["stop"]:
+                lifetime.StopApplication();
+                break;
+            case ["throw-background"]:
+                Writer.Throw.SetException(new InvalidOperationException("thrown in a background service"));
+                break;
+            case ["throw-thread"]:
+                new Thread(() => throw new InvalidOperationException("thrown on a thread of its own")).Start();
+                break;
+            case ["throw-main"]:
+                crash.SetException(new InvalidOperationException("thrown on the main thread"));
+                break;
+            case ["return-main"]:
+                crash.SetResult();
+                break;
+            case ["exit"]:
+                Environment.Exit(7);
+                break;
+            case ["kill"]:
+                Process.GetCurrentProcess().Kill();
+                break;
+        }
+    }
+}
+
+internal sealed class Writer(IConfiguration configuration) : BackgroundService
+{
+    public static readonly TaskCompletionSource Throw = new();
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        Orders.Insert(configuration, "first");
+        await Throw.Task.WaitAsync(stoppingToken);
+    }
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (configuration["StopDelay"] is { } delay)
+        {
+            await Task.Delay(int.Parse(delay), CancellationToken.None);
+        }
+
+        await base.StopAsync(cancellationToken);
+        Orders.Insert(configuration, "last");
+        Console.WriteLine("wrote last");
+    }
+}
+
+internal static class Orders
+{
+    public static void Insert(IConfiguration configuration, string text)
+    {
+        using var connection = Open(configuration);
+        using var command = connection.CreateCommand();
+        command.CommandText = "CREATE TABLE IF NOT EXISTS orders(text TEXT NOT NULL); INSERT INTO orders(text) VALUES ($text)";
+        command.Parameters.AddWithValue("$text", text);
+        command.ExecuteNonQuery();
+    }
+
+    public static long Count(IConfiguration configuration)
+    {
+        // Opens like a migration would; a file that is not there must stay so, for the tests to see.
+        var path = new SqliteConnectionStringBuilder(configuration.GetConnectionString("Orders")).DataSource;
+        if (!File.Exists(path))
+        {
+            return -1;
+        }
+
+        using var connection = Open(configuration);
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT count(*) FROM sqlite_master WHERE name = 'orders'";
+        if (command.ExecuteScalar() is 0L)
+        {
+            return 0;
+        }
+
+        command.CommandText = "SELECT count(*) FROM orders";
+        return (long)command.ExecuteScalar()!;
+    }
+
+    private static SqliteConnection Open(IConfiguration configuration)
+    {
+        var connection = new SqliteConnection(configuration.GetConnectionString("Orders"));
+        connection.Open();
+        return connection;
+    }
+}

@@ -1,0 +1,285 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Reflection;
+using System.Text;
+using Microsoft.Data.Sqlite;
+
+namespace Litestream.Hosting.Tests;
+
+/// <summary>A published app in a folder of its own, with its own copy of the executable, started from another folder.</summary>
+public sealed class AppFolder : IDisposable
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+
+    public AppFolder(string name = "")
+    {
+        Root = Directory.CreateTempSubdirectory("hosted-" + name).FullName;
+        App = Directory.CreateDirectory(Path.Combine(Root, "app")).FullName;
+        Work = Directory.CreateDirectory(Path.Combine(Root, "work")).FullName;
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(RepositoryRoot, Metadata("HostedApp"))))
+        {
+            File.Copy(file, Path.Combine(App, Path.GetFileName(file)));
+        }
+
+        File.Copy(RealExecutable, Executable);
+        WriteConfig(FileReplica);
+        Environment["TMPDIR"] = Directory.CreateDirectory(Path.Combine(Root, "tmp")).FullName;
+        Environment["ConnectionStrings__Orders"] = "Data Source=orders.db";
+    }
+
+    public static string RepositoryRoot { get; } = FindRepositoryRoot();
+
+    public static string RealExecutable
+    {
+        get
+        {
+            var path = Path.Combine(RepositoryRoot, "runtimes", "0.3.13", "linux-x64", "litestream");
+            return File.Exists(path) ? path : throw new FileNotFoundException($"The real executable is missing: {path}. `dotnet pack` fetches it.");
+        }
+    }
+
+    public string Root { get; }
+
+    public string App { get; }
+
+    public string Work { get; }
+
+    public string Executable => Path.Combine(App, "litestream");
+
+    public string Config => Path.Combine(App, "litestream.yml");
+
+    public string Database => Path.Combine(Work, "orders.db");
+
+    public string Replica => Path.Combine(Root, "replica");
+
+    public string FileReplica => $"type: file\n        path: '{Replica.Replace("'", "''", StringComparison.Ordinal)}'";
+
+    /// <summary>What the shim has left in the temporary folder.</summary>
+    public IEnumerable<string> PrivateFolders => Directory.EnumerateDirectories(Path.Combine(Root, "tmp"), "litestream-*");
+
+    public Dictionary<string, string?> Environment { get; } = new(StringComparer.Ordinal);
+
+    public void WriteConfig(string replica, string database = "orders.db") => File.WriteAllText(Config, $"""
+        dbs:
+          - path: {database}
+            replicas:
+              - {replica}
+        """.Replace("\r", "", StringComparison.Ordinal));
+
+    public AppProcess Start(params string[] arguments) => new(this, arguments);
+
+    /// <summary>Ids of the running processes of this folder's executable.</summary>
+    public IReadOnlyList<int> Replicators() =>
+    [
+        .. Directory.EnumerateDirectories("/proc")
+            .Select(Path.GetFileName)
+            .Where(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+            .Select(name => int.Parse(name!, CultureInfo.InvariantCulture))
+            .Where(id => ProcessIdentity.Of(id)?.Executable == Executable),
+    ];
+
+    /// <summary>What a bare restore of the replica gives, null when there is no backup.</summary>
+    public async Task<IReadOnlyList<string>?> RestoredRowsAsync()
+    {
+        var output = Path.Combine(Root, $"restored-{Guid.NewGuid():N}.db");
+        var start = new ProcessStartInfo(RealExecutable) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = Work };
+        foreach (var argument in new[] { "restore", "-if-replica-exists", "-config", Config, "-o", output, Database })
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        using var process = Process.Start(start)!;
+        var messages = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, string.Concat(messages));
+        return File.Exists(output) ? Rows(output) : null;
+    }
+
+    public IReadOnlyList<string> DatabaseRows() => Rows(Database);
+
+    public static IReadOnlyList<string> Rows(string path)
+    {
+        using var connection = new SqliteConnection($"Data Source={path};Mode=ReadOnly;Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT text FROM orders ORDER BY rowid";
+        using var reader = command.ExecuteReader();
+        var rows = new List<string>();
+        while (reader.Read())
+        {
+            rows.Add(reader.GetString(0));
+        }
+
+        return rows;
+    }
+
+    public void DeleteDatabase()
+    {
+        foreach (var file in Directory.EnumerateFiles(Work, "orders.db*"))
+        {
+            File.Delete(file);
+        }
+
+        Directory.Delete(Path.Combine(Work, ".orders.db-litestream"), recursive: true);
+    }
+
+    public static async Task UntilAsync(Func<bool> condition, string what)
+    {
+        for (var watch = Stopwatch.StartNew(); !condition(); await Task.Delay(20))
+        {
+            Assert.True(watch.Elapsed < Deadline, $"Waited in vain until {what}.");
+        }
+    }
+
+    public static async Task SignalAsync(string signal, int target)
+    {
+        using var kill = Process.Start("kill", ["-s", signal, "--", target.ToString(CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync();
+        Assert.Equal(0, kill.ExitCode);
+    }
+
+    public void Dispose()
+    {
+        foreach (var id in Replicators())
+        {
+            using var process = Process.GetProcessById(id);
+            process.Kill();
+        }
+
+        SqliteConnection.ClearAllPools();
+        Directory.Delete(Root, recursive: true);
+    }
+
+    private static string Metadata(string key) =>
+        Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
+
+    private static string FindRepositoryRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln")))
+            {
+                return folder.FullName;
+            }
+        }
+
+        throw new DirectoryNotFoundException("Litestream.Build.sln is in no folder above the tests.");
+    }
+}
+
+/// <summary>The app as a running process, leader of its own process group.</summary>
+public sealed class AppProcess : IDisposable
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+
+    private readonly Process _process;
+    private readonly StringBuilder _output = new();
+
+    public AppProcess(AppFolder folder, string[] arguments)
+    {
+        // setsid makes it the leader of a group, so that a signal can go to the group as from a terminal or a service manager.
+        var start = new ProcessStartInfo("setsid")
+        {
+            WorkingDirectory = folder.Work,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.ArgumentList.Add(Path.Combine(folder.App, "HostedApp"));
+        foreach (var argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        foreach (var name in new[] { "DOTNET_ENVIRONMENT", "ASPNETCORE_ENVIRONMENT" })
+        {
+            start.Environment.Remove(name);
+        }
+
+        foreach (var (name, value) in folder.Environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        _process = new Process { StartInfo = start };
+        _process.OutputDataReceived += (_, e) => Append(e.Data);
+        _process.ErrorDataReceived += (_, e) => Append(e.Data);
+        _process.Start();
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    public int Id => _process.Id;
+
+    public bool HasExited => _process.HasExited;
+
+    public string Output
+    {
+        get
+        {
+            lock (_output)
+            {
+                return _output.ToString();
+            }
+        }
+    }
+
+    public int Count(string text) => Output.Split(text).Length - 1;
+
+    public async Task<AppProcess> SaysAsync(string text)
+    {
+        for (var watch = Stopwatch.StartNew(); !Output.Contains(text, StringComparison.Ordinal); await Task.Delay(10))
+        {
+            Assert.False(_process.HasExited && !await SaidAtLastAsync(text), $"It ended without saying '{text}'. It said:\n{Output}");
+            Assert.True(watch.Elapsed < Deadline, $"It did not say '{text}'. It said:\n{Output}");
+        }
+
+        return this;
+    }
+
+    public async Task TellAsync(string line)
+    {
+        await _process.StandardInput.WriteLineAsync(line);
+        await _process.StandardInput.FlushAsync();
+    }
+
+    public async Task<int> EndedAsync()
+    {
+        using var source = new CancellationTokenSource(Deadline);
+        try
+        {
+            await _process.WaitForExitAsync(source.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            Assert.Fail($"It did not end. It said:\n{Output}");
+        }
+
+        return _process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            _process.WaitForExit();
+        }
+
+        _process.Dispose();
+    }
+
+    private async Task<bool> SaidAtLastAsync(string text)
+    {
+        await _process.WaitForExitAsync();
+        return Output.Contains(text, StringComparison.Ordinal);
+    }
+
+    private void Append(string? line)
+    {
+        lock (_output)
+        {
+            _output.AppendLine(line);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+namespace Litestream.Hosting.Tests;
+
+/// <summary>However the app ends: no process is left, and the replica has the last row.</summary>
+public sealed class EndOfTheAppTests
+{
+    public static readonly TheoryData<string> Ends =
+    [
+        "SIGTERM", "SIGINT", "SIGTERM to the group", "SIGINT to the group", "stop", "throw-background", "throw-thread", "throw-main", "return-main", "exit",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Ends))]
+    public async Task However_the_app_ends_the_replica_has_its_last_row_and_no_process_is_left(string end)
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        Assert.Single(folder.Replicators());
+        await app.TellAsync("row before");
+        await app.SaysAsync("wrote before");
+        await AppFolder.UntilAsync(() => app.Output.Contains("wal segment written", StringComparison.Ordinal), "something was replicated");
+        await app.TellAsync("row after");
+        await app.SaysAsync("wrote after");
+
+        await EndAsync(app, end);
+
+        Assert.Empty(folder.Replicators());
+        Assert.Contains("after", folder.DatabaseRows());
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        Assert.Empty(folder.PrivateFolders);
+    }
+
+    [Theory]
+    [InlineData("SIGTERM")]
+    [InlineData("SIGTERM to the group")]
+    [InlineData("exit")]
+    [InlineData("throw-thread")]
+    public async Task An_app_that_lives_for_a_moment_loses_nothing(string end)
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        await app.TellAsync("row only");
+        await app.SaysAsync("wrote only");
+
+        await EndAsync(app, end);
+
+        Assert.Empty(folder.Replicators());
+        Assert.Contains("only", folder.DatabaseRows());
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task Rows_that_the_app_writes_long_after_a_signal_to_the_group_are_sent()
+    {
+        using var folder = new AppFolder();
+        folder.Environment["StopDelay"] = "2500";
+        using var app = folder.Start();
+        await app.SaysAsync("wal segment written");
+
+        await EndAsync(app, "SIGTERM to the group");
+
+        Assert.Equal("last", folder.DatabaseRows()[^1]);
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task Rows_written_between_two_signals_to_the_group_are_sent()
+    {
+        using var folder = new AppFolder();
+        folder.Environment["StopDelay"] = "300";
+        using var app = folder.Start();
+        await app.SaysAsync("wal segment written");
+        await AppFolder.SignalAsync("TERM", -app.Id);
+        await app.SaysAsync("wrote last");
+        await AppFolder.SignalAsync("TERM", -app.Id);
+        await app.EndedAsync();
+
+        Assert.Empty(folder.Replicators());
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task Many_rows_written_until_the_end_all_arrive()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        await app.TellAsync("rows 500");
+        await app.SaysAsync("wrote 500 rows");
+        await EndAsync(app, "SIGTERM to the group");
+
+        Assert.Equal(502, folder.DatabaseRows().Count);
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task A_litestream_that_does_not_end_is_killed_after_the_timeout_and_the_log_says_what_may_be_lost()
+    {
+        using var folder = new AppFolder();
+        folder.Environment["Litestream__ShutdownTimeout"] = "2s";
+        using var app = folder.Start();
+        await app.SaysAsync("wal segment written");
+        await AppFolder.SignalAsync("STOP", Assert.Single(folder.Replicators()));
+
+        await EndAsync(app, "SIGTERM");
+
+        Assert.Contains("LSB5005", app.Output, StringComparison.Ordinal);
+        Assert.Empty(folder.Replicators());
+    }
+
+    [Fact]
+    public async Task An_app_that_never_creates_its_database_ends_at_once()
+    {
+        using var folder = new AppFolder();
+        folder.WriteConfig(folder.FileReplica, "never.db");
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+
+        await EndAsync(app, "SIGTERM to the group");
+
+        Assert.Empty(folder.Replicators());
+        Assert.False(File.Exists(Path.Combine(folder.Work, "never.db")));
+    }
+
+    private static async Task EndAsync(AppProcess app, string end)
+    {
+        if (end.StartsWith("SIG", StringComparison.Ordinal))
+        {
+            await AppFolder.SignalAsync(end[3..].Split(' ')[0], end.EndsWith("group", StringComparison.Ordinal) ? -app.Id : app.Id);
+        }
+        else
+        {
+            await app.TellAsync(end);
+        }
+
+        var exitCode = await app.EndedAsync();
+        Assert.Equal(
+            end switch
+            {
+                "exit" => 7,
+                "throw-thread" or "throw-main" => 134,
+                _ => 0,
+            },
+            exitCode);
+    }
+}

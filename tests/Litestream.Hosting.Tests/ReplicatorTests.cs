@@ -1,0 +1,257 @@
+using System.Diagnostics;
+
+namespace Litestream.Hosting.Tests;
+
+/// <summary>What the replicator does while the app runs, and what it leaves alone.</summary>
+public sealed class ReplicatorTests
+{
+    [Fact]
+    public async Task In_Development_nothing_runs_and_one_line_says_how_to_turn_it_on()
+    {
+        using var folder = new AppFolder();
+        folder.Environment["DOTNET_ENVIRONMENT"] = "Development";
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+
+        Assert.Empty(folder.Replicators());
+        Assert.Equal(1, app.Count("Litestream:Enabled"));
+        Assert.False(File.Exists(DatabaseLock.PathFor(folder.Database)));
+    }
+
+    [Fact]
+    public async Task In_Development_it_runs_where_it_is_turned_on()
+    {
+        using var folder = new AppFolder();
+        folder.Environment["DOTNET_ENVIRONMENT"] = "Development";
+        folder.Environment["Litestream__Enabled"] = "true";
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+
+        Assert.Single(folder.Replicators());
+    }
+
+    [Fact]
+    public async Task Turned_off_nothing_runs()
+    {
+        using var folder = new AppFolder();
+        folder.Environment["Litestream__Enabled"] = "false";
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+
+        Assert.Empty(folder.Replicators());
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("--explicit")]
+    public async Task A_tool_that_loads_the_app_with_its_runtimeconfig_neither_restores_nor_replicates(string registration)
+    {
+        using var folder = new AppFolder();
+        var config = Path.Combine(folder.App, "HostedApp.runtimeconfig.json");
+        await File.WriteAllTextAsync(
+            config,
+            (await File.ReadAllTextAsync(config, TestContext.Current.CancellationToken)).Replace("\"Litestream.EntryAssembly\": \"HostedApp\"", "\"Litestream.EntryAssembly\": \"OtherApp\"", StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
+        using var app = folder.Start(registration);
+        await app.SaysAsync("started ");
+
+        Assert.Empty(folder.Replicators());
+        Assert.DoesNotContain("itestream", app.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("with space")]
+    [InlineData("it's $HOME;%41@ü日本")]
+    public async Task Any_folder_name_will_do(string name)
+    {
+        using var folder = new AppFolder(name);
+        folder.WriteConfig("type: file\n        path: ../replica");
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        await app.TellAsync("stop");
+        Assert.Equal(0, await app.EndedAsync());
+
+        Assert.Equal(["first", "last"], folder.DatabaseRows());
+        Assert.True(Directory.Exists(Path.Combine(folder.Replica, "generations")), app.Output);
+        Assert.Empty(folder.Replicators());
+    }
+
+    [Fact]
+    public async Task A_litestream_that_is_killed_is_started_again_and_replication_goes_on()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await app.SaysAsync("wal segment written");
+        var first = Assert.Single(folder.Replicators());
+
+        await AppFolder.SignalAsync("KILL", first);
+
+        await app.SaysAsync("LSB5004");
+        await AppFolder.UntilAsync(() => folder.Replicators() is [var id] && id != first, "another litestream ran");
+        await app.TellAsync("row after");
+        await app.SaysAsync("wrote after");
+        await app.TellAsync("stop");
+        await app.EndedAsync();
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task The_litestream_of_an_app_that_was_killed_is_ended_before_the_next_one_starts()
+    {
+        using var folder = new AppFolder();
+        using (var killed = folder.Start())
+        {
+            await killed.SaysAsync("wal segment written");
+            await AppFolder.SignalAsync("KILL", killed.Id);
+            await killed.EndedAsync();
+        }
+
+        var orphan = Assert.Single(folder.Replicators());
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+
+        await app.SaysAsync($"still runs as process {orphan}");
+        Assert.DoesNotContain(orphan, folder.Replicators());
+        Assert.Single(folder.Replicators());
+        await app.TellAsync("stop");
+        await app.EndedAsync();
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task A_process_that_only_has_the_recorded_id_is_left_alone()
+    {
+        using var bystander = Process.Start("sleep", "60");
+        try
+        {
+            var identity = ProcessIdentity.Of(bystander.Id)!;
+            foreach (var record in new[]
+            {
+                identity,
+                identity with { StartTicks = identity.StartTicks - 1 },
+                identity with { BootId = "another boot" },
+                identity with { PidNamespace = "pid:[1]" },
+                identity with { Executable = AppFolder.RealExecutable },
+            })
+            {
+                await OrphanedReplicator.EndAsync(
+                    new LockRecord(null, record), TimeSpan.FromSeconds(5), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, TestContext.Current.CancellationToken);
+            }
+
+            Assert.Equal(identity, ProcessIdentity.Of(bystander.Id));
+        }
+        finally
+        {
+            bystander.Kill();
+        }
+    }
+
+    [Fact]
+    public async Task A_second_app_on_the_same_database_runs_without_replicating_and_takes_over()
+    {
+        using var folder = new AppFolder();
+        using var one = folder.Start();
+        await one.SaysAsync("wal segment written");
+        using var other = folder.Start();
+        await other.SaysAsync("started ");
+
+        Assert.Equal(1, other.Count("LSB5003"));
+        Assert.Contains($"({one.Id}, ", other.Output, StringComparison.Ordinal);
+        var first = Assert.Single(folder.Replicators());
+
+        await one.TellAsync("stop");
+        await one.EndedAsync();
+        await AppFolder.UntilAsync(() => folder.Replicators() is [var id] && id != first, "the other app replicated");
+        await other.TellAsync("row taken over");
+        await other.SaysAsync("wrote taken over");
+        await other.TellAsync("stop");
+        await other.EndedAsync();
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        Assert.Equal(1, other.Count("LSB5003"));
+    }
+
+    [Fact]
+    public async Task Without_an_executable_the_app_runs_and_says_so_once()
+    {
+        using var folder = new AppFolder();
+        File.Delete(folder.Executable);
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        await app.TellAsync("stop");
+
+        Assert.Equal(0, await app.EndedAsync());
+        Assert.Equal(1, app.Count("LSB5001"));
+    }
+
+    [Fact]
+    public async Task Without_an_executable_a_missing_database_with_a_backup_is_not_started_over()
+    {
+        using var folder = new AppFolder();
+        using (var before = folder.Start())
+        {
+            await before.SaysAsync("started ");
+            await before.TellAsync("stop");
+            await before.EndedAsync();
+        }
+
+        folder.DeleteDatabase();
+        File.Delete(folder.Executable);
+        using var app = folder.Start();
+
+        Assert.Equal(1, await app.EndedAsync());
+        Assert.Equal(1, app.Count("LSB5002"));
+        Assert.False(File.Exists(folder.Database));
+    }
+
+    [Fact]
+    public async Task An_executable_of_another_format_is_said_once()
+    {
+        using var folder = new AppFolder();
+        await File.WriteAllTextAsync(folder.Executable, "MZ, not for this machine", TestContext.Current.CancellationToken);
+        folder.Environment["Litestream__RestoreOnStart"] = "Never";
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        await app.TellAsync("stop");
+
+        Assert.Equal(0, await app.EndedAsync());
+        Assert.Equal(1, app.Count("LSB2008"));
+    }
+
+    [Theory]
+    [InlineData("ShutdownTimeout", "30")]
+    [InlineData("ShutdownTimeout", "-1s")]
+    [InlineData("Enabled", "maybe")]
+    [InlineData("RestoreOnStart", "Always")]
+    public async Task A_wrong_setting_stops_the_app_and_is_named(string key, string value)
+    {
+        using var folder = new AppFolder();
+        folder.Environment["Litestream__" + key] = value;
+        using var app = folder.Start();
+
+        Assert.Equal(1, await app.EndedAsync());
+        Assert.Contains($"LSB1019: The setting Litestream:{key} has the value '{value}'", app.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Every_start_says_that_a_folder_on_the_same_disk_is_no_backup()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+
+        Assert.Equal(1, app.Count("LSB1101"));
+        Assert.Contains($"{folder.Database} is replicated to file {folder.Replica}", app.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_file_of_the_same_name_in_the_content_root_is_pointed_out()
+    {
+        using var folder = new AppFolder();
+        folder.Environment["DOTNET_CONTENTROOT"] = folder.App;
+        await File.WriteAllBytesAsync(Path.Combine(folder.App, "orders.db"), [], TestContext.Current.CancellationToken);
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+
+        Assert.Equal(1, app.Count("LSB5008"));
+    }
+}

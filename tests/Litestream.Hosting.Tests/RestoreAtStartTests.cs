@@ -1,0 +1,199 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Litestream.Hosting.Tests;
+
+/// <summary>What happens inside <c>Build()</c>, before the app can open its database.</summary>
+public sealed class RestoreAtStartTests
+{
+    [Theory]
+    [InlineData("")]
+    [InlineData("--default-builder")]
+    [InlineData("--empty-builder")]
+    [InlineData("--explicit")]
+    public async Task A_lost_database_is_back_when_the_host_is_built(string builder)
+    {
+        using var folder = new AppFolder();
+        var rows = await RunOnceAsync(folder);
+        folder.DeleteDatabase();
+
+        using var app = folder.Start(builder, "--build-only");
+
+        Assert.Equal(0, await app.EndedAsync());
+        Assert.Contains($"built {rows.Count}", app.Output, StringComparison.Ordinal);
+        Assert.Equal(rows, folder.DatabaseRows());
+        Assert.Empty(folder.Replicators());
+    }
+
+    [Fact]
+    public async Task A_restored_app_goes_on_replicating_where_it_was()
+    {
+        using var folder = new AppFolder();
+        var rows = await RunOnceAsync(folder);
+        folder.DeleteDatabase();
+
+        Assert.Equal([.. rows, "first", "last"], await RunOnceAsync(folder));
+        Assert.Equal([.. rows, "first", "last"], await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task Without_a_backup_the_app_starts_without_one()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start("--build-only");
+
+        Assert.Equal(0, await app.EndedAsync());
+        Assert.Contains("no backup yet", app.Output, StringComparison.Ordinal);
+        Assert.Contains("built -1", app.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_a_backup_the_app_does_not_start_where_one_is_required()
+    {
+        using var folder = new AppFolder();
+        folder.Environment["Litestream__RestoreOnStart"] = "Required";
+        using var app = folder.Start();
+
+        await StoppedAsync(app, "LSB5002");
+    }
+
+    [Fact]
+    public async Task Never_means_never()
+    {
+        using var folder = new AppFolder();
+        await RunOnceAsync(folder);
+        folder.DeleteDatabase();
+        folder.Environment["Litestream__RestoreOnStart"] = "Never";
+        using var app = folder.Start("--build-only");
+
+        Assert.Equal(0, await app.EndedAsync());
+        Assert.Contains("built -1", app.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Storage_that_cannot_be_reached_stops_the_app_with_one_line_and_no_trace()
+    {
+        using var folder = new AppFolder();
+        folder.WriteConfig(S3("127.0.0.1:1"));
+        using var app = folder.Start();
+
+        await StoppedAsync(app, "LSB4005");
+        Assert.False(File.Exists(folder.Database));
+        Assert.Empty(folder.Replicators());
+        Assert.Equal([DatabaseLock.PathFor(folder.Database)], Directory.EnumerateFileSystemEntries(folder.Work));
+    }
+
+    [Fact]
+    public async Task The_line_is_seen_even_where_the_host_logs_nowhere()
+    {
+        using var folder = new AppFolder();
+        folder.WriteConfig(S3("127.0.0.1:1"));
+        using var app = folder.Start("--empty-builder");
+
+        await StoppedAsync(app, "LSB4005");
+    }
+
+    [Fact]
+    public async Task An_app_that_registers_by_hand_gets_the_exception()
+    {
+        using var folder = new AppFolder();
+        folder.WriteConfig(S3("127.0.0.1:1"));
+        using var app = folder.Start("--explicit");
+
+        Assert.Equal(134, await app.EndedAsync());
+        Assert.Contains("Litestream.LitestreamException: LSB4005", app.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("TERM", 143)]
+    [InlineData("INT", 130)]
+    public async Task A_signal_during_the_restore_ends_the_restore_too(string signal, int exitCode)
+    {
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        using var folder = new AppFolder();
+        folder.WriteConfig(S3(silent.LocalEndpoint.ToString()!));
+        using var app = folder.Start();
+        using var connection = await silent.AcceptTcpClientAsync(TestContext.Current.CancellationToken);
+        Assert.Single(folder.Replicators());
+
+        await AppFolder.SignalAsync(signal, app.Id);
+
+        Assert.Equal(exitCode, await app.EndedAsync());
+        Assert.Empty(folder.Replicators());
+        Assert.DoesNotContain("Unhandled", app.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_database_opened_before_the_host_is_built_does_not_replace_its_own_backup()
+    {
+        using var folder = new AppFolder();
+        var rows = await RunOnceAsync(folder);
+        folder.DeleteDatabase();
+        using var app = folder.Start("--open-before-build");
+
+        await StoppedAsync(app, "LSB5006");
+        Assert.Equal(rows, await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task A_zero_byte_file_does_not_replace_the_backup()
+    {
+        using var folder = new AppFolder();
+        var rows = await RunOnceAsync(folder);
+        folder.DeleteDatabase();
+        await File.WriteAllBytesAsync(folder.Database, [], TestContext.Current.CancellationToken);
+        using var app = folder.Start();
+
+        await StoppedAsync(app, "LSB5006");
+        Assert.Equal(rows, await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task A_database_opened_before_the_host_is_built_is_fine_where_there_is_no_backup()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start("--open-before-build", "--build-only");
+
+        Assert.Equal(0, await app.EndedAsync());
+        Assert.Contains("built 0", app.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Two_apps_that_start_at_once_restore_once_and_both_see_the_rows()
+    {
+        using var folder = new AppFolder();
+        var rows = await RunOnceAsync(folder);
+        folder.DeleteDatabase();
+
+        using var one = folder.Start("--build-only");
+        using var other = folder.Start("--build-only");
+
+        Assert.Equal(0, await one.EndedAsync());
+        Assert.Equal(0, await other.EndedAsync());
+        Assert.Contains($"built {rows.Count}", one.Output, StringComparison.Ordinal);
+        Assert.Contains($"built {rows.Count}", other.Output, StringComparison.Ordinal);
+        Assert.Equal(1, one.Count("was restored in") + other.Count("was restored in"));
+    }
+
+    private static string S3(string endpoint) =>
+        $"type: s3\n        bucket: b\n        path: orders\n        region: us-east-1\n        endpoint: http://{endpoint}\n        access-key-id: a\n        secret-access-key: b";
+
+    private static async Task<IReadOnlyList<string>> RunOnceAsync(AppFolder folder)
+    {
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        await app.TellAsync("stop");
+        Assert.Equal(0, await app.EndedAsync());
+        return folder.DatabaseRows();
+    }
+
+    private static async Task StoppedAsync(AppProcess app, string code)
+    {
+        Assert.Equal(1, await app.EndedAsync());
+        Assert.Equal(1, app.Count(code));
+        Assert.DoesNotContain("Unhandled exception", app.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", app.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("built", app.Output, StringComparison.Ordinal);
+    }
+}
