@@ -19,7 +19,7 @@ internal sealed partial record ConnectionValue
 {
     private static readonly ConnectionValue Nothing = new();
 
-    private static readonly SearchValues<char> NotInPaths = SearchValues.Create("\r\n\"*?<>");
+    private static readonly SearchValues<char> NotInPaths = SearchValues.Create("\r\n\"<>");
 
     /// <summary>The path, without a <c>file:</c> scheme; null when the value names none.</summary>
     public string? Path { get; private init; }

@@ -107,6 +107,7 @@ internal static partial class SettingClassifier
             return value is { Keyword: PathKeyword.FileName, IsEncrypted: true } && !evidence.HasSqlite ? Answer.Maybe : Answer.Yes;
         }
 
+        if (evidence is { HasServer: true, HasSqlite: false }) return Answer.No;
         return evidence.HasSqlite && (!evidence.HasServer || evidence.FileWide == Engine.Sqlite) ? Answer.Yes : Answer.Maybe;
     }
 
@@ -134,6 +135,7 @@ internal static partial class SettingClassifier
         var path = value.Path!;
         if (path.Length > 400 || SettingEvidence.IsHint(setting)) return false;
         var name = path[(path.LastIndexOfAny(['/', '\\']) + 1)..];
+        if (name.AsSpan().ContainsAny('*', '?')) return false;
         if (SqliteExtensions.Contains(value.Extension))
         {
             // Not ".db" alone, not a list, not a pattern, and not Microsoft.Data.Sqlite where no path is asked for.
