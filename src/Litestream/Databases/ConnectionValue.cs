@@ -276,7 +276,7 @@ internal sealed partial record ConnectionValue
     ];
 
     // %VAR%, ${VAR}, $(VAR), {x}, #{x}#, __TOKEN__, [PATH], <path>, $VAR/ and ~/ at the start
-    [GeneratedRegex(@"%[A-Za-z_][^%/\\]*%|\$\{|\$\(|\{[^{}]*\}|(?:^|[/\\])__[A-Za-z0-9_.]+__|^\[[^\]]+\]|<[^>]+>|^\$[A-Za-z_]+[/\\]|^~[/\\]", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"%[A-Za-z_][^%/\\]*%|\$\{|\$\(|\{[^{}]*\}|(?:^|[/\\])__[A-Za-z0-9_.]+__(?:[/\\]|$)|^\[[^\]]+\]|<[^>]+>|^\$[A-Za-z_]+[/\\]|^~[/\\]", RegexOptions.CultureInvariant)]
     private static partial Regex Placeholder();
 
     [GeneratedRegex(@"^[A-Za-z][A-Za-z0-9+.\-]*://", RegexOptions.CultureInvariant)]

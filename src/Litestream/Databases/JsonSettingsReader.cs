@@ -54,7 +54,7 @@ internal static class JsonSettingsReader
                 switch (reader.TokenType)
                 {
                     case JsonTokenType.PropertyName:
-                        propertyKey = Combine(containers.Peek().Key, reader.GetString()!);
+                        propertyKey = containers.Count == 1 ? reader.GetString()! : $"{containers.Peek().Key}:{reader.GetString()}";
                         break;
                     case JsonTokenType.StartObject or JsonTokenType.StartArray:
                         var key = containers.Count == 0 ? string.Empty : KeyOfValue();
@@ -88,7 +88,7 @@ internal static class JsonSettingsReader
         string KeyOfValue()
         {
             var container = containers.Peek();
-            return container.IsArray ? Combine(container.Key, container.NextIndex()) : propertyKey;
+            return container.IsArray ? $"{container.Key}:{container.NextIndex()}" : propertyKey;
         }
 
         void Add(string key, ref Utf8JsonReader value)
@@ -121,8 +121,6 @@ internal static class JsonSettingsReader
             return new LitestreamException(Code, "The settings file is not a JSON object: it has to begin with '{'.", file, line, column);
         }
     }
-
-    private static string Combine(string parent, string name) => parent.Length == 0 ? name : $"{parent}:{name}";
 
     // The parser's own words, but never a piece of a value: it quotes literals, and an unquoted secret would be one.
     private static string Reason(JsonException e)
