@@ -101,9 +101,9 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
         await StepAsync("Publish", async () =>
         {
             var output = await DotnetAsync(_app, "publish", "-tl:off");
-            Show(output.Where(line => line.Contains("LSB", StringComparison.Ordinal) || line.Contains("litestream", StringComparison.OrdinalIgnoreCase))
-                .Select(line => line.Trim())
-                .Where(line => line != _app)
+            // Only what is about Litestream, without the paths of the temporary folder, which has its name too.
+            Show(output.Select(line => line.Split($" [{folder}")[0].Replace($"{folder}{Path.DirectorySeparatorChar}", "", StringComparison.Ordinal).Trim())
+                .Where(line => line.Contains("LSB", StringComparison.Ordinal) || line.Contains("litestream", StringComparison.OrdinalIgnoreCase))
                 .Distinct());
             Expect(File.Exists(Path.Combine(_published, "litestream")), "there is no executable in the publish folder");
             Expect(File.Exists(Path.Combine(_published, "litestream.yml")), "there is no litestream.yml in the publish folder");
