@@ -1,3 +1,10 @@
+using System.Collections;
+using System.ComponentModel;
+using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
+using System.Text;
+using CliWrap;
+
 namespace Litestream.Commands;
 
 /// <summary>How a command ended and what it wrote, secrets masked.</summary>
@@ -9,10 +16,16 @@ public sealed record CommandResult(int ExitCode, string StandardOutput, string S
 /// <summary>Runs the executable with a list of arguments, never through a shell.</summary>
 /// <param name="executable">What to run.</param>
 /// <param name="variables">Environment variables on top of the inherited ones.</param>
-public sealed class LitestreamCommand(LitestreamExecutable executable, IReadOnlyDictionary<string, string> variables)
+public sealed partial class LitestreamCommand(LitestreamExecutable executable, IReadOnlyDictionary<string, string> variables)
 {
+    private const int SigTerm = 15;
+    private const int KeptLines = 1000;
+
     /// <summary>How long the child may take to end after it was asked to (SIGTERM); then it is killed. Default 5 s.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Secrets that are not known from the names of variables.</summary>
+    internal SecretMask? Secrets { get; init; }
 
     /// <summary>Runs it to its end. Both streams are always read, so a chatty child never blocks.</summary>
     /// <param name="arguments">The arguments, each passed on as it is.</param>
@@ -20,10 +33,86 @@ public sealed class LitestreamCommand(LitestreamExecutable executable, IReadOnly
     /// <param name="onLine">Gets every line of both streams, one at a time.</param>
     /// <exception cref="LitestreamException">LSB2008: the executable cannot be started.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the child has ended.</exception>
-    public Task<CommandResult> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken, Action<LogLine>? onLine = null)
+    public async Task<CommandResult> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken, Action<LogLine>? onLine = null)
     {
-        _ = executable;
-        _ = variables;
-        throw new NotSupportedException();
+        ArgumentNullException.ThrowIfNull(arguments);
+        cancellationToken.ThrowIfCancellationRequested();
+
+        var mask = new SecretMask(Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .Select(v => new KeyValuePair<string, string>((string)v.Key, (string?)v.Value ?? "")).Concat(variables));
+        string Mask(string text) => mask.Mask(Secrets?.Mask(text) ?? text);
+
+        var gate = new object();
+        ExceptionDispatchInfo? callbackFailure = null;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var kill = new CancellationTokenSource();
+        var output = new Queue<string>();
+        var error = new Queue<string>();
+
+        PipeTarget Read(Queue<string> lines) => PipeTarget.ToDelegate(
+            raw =>
+            {
+                var line = Mask(raw);
+                lock (gate)
+                {
+                    lines.Enqueue(line);
+                    if (onLine is null)
+                        return;
+                    if (lines.Count > KeptLines)
+                        lines.Dequeue();
+                    try
+                    {
+                        if (callbackFailure is null)
+                            onLine(LogLine.Parse(line));
+                    }
+#pragma warning disable CA1031 // An exception here would stop the reading, and with it the child: it is thrown again once the child has ended.
+                    catch (Exception e)
+#pragma warning restore CA1031
+                    {
+                        callbackFailure = ExceptionDispatchInfo.Capture(e);
+                        stop.Cancel();
+                    }
+                }
+            },
+            Encoding.UTF8);
+
+        int exitCode;
+        try
+        {
+            var running = Cli.Wrap(executable.Path)
+                .WithArguments(arguments)
+                .WithEnvironmentVariables(variables.ToDictionary(v => v.Key, v => (string?)v.Value))
+                .WithStandardOutputPipe(Read(output))
+                .WithStandardErrorPipe(Read(error))
+                .WithValidation(CommandResultValidation.None)
+                .ExecuteAsync(kill.Token, OperatingSystem.IsWindows() ? stop.Token : CancellationToken.None);
+
+            // SIGTERM rather than CliWrap's interrupt: a shell that starts an app in the background makes its children ignore SIGINT.
+            await using var asking = stop.Token.Register(() =>
+            {
+                if (!OperatingSystem.IsWindows() && !running.Task.IsCompleted)
+                    _ = Kill(running.ProcessId, SigTerm);
+                kill.CancelAfter(StopTimeout);
+            }).ConfigureAwait(false);
+            exitCode = (await running.ConfigureAwait(false)).ExitCode;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            exitCode = -1;
+        }
+        catch (Win32Exception e)
+        {
+            throw new LitestreamException("LSB2008", $"The Litestream executable {executable.Path} cannot be started: {e.InnerException?.Message ?? e.Message} It may be made for another system or processor, or lie on a volume that allows no execution (noexec).", innerException: e);
+        }
+
+        callbackFailure?.Throw();
+        cancellationToken.ThrowIfCancellationRequested();
+        return new CommandResult(exitCode, Join(output), Join(error));
     }
+
+    private static string Join(Queue<string> lines) => lines.Count == 0 ? "" : string.Join('\n', lines) + '\n';
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Kill(int process, int signal);
 }

@@ -1,3 +1,5 @@
+using Litestream.Databases;
+
 namespace Litestream.Configuration;
 
 /// <summary>What an effective configuration is made from.</summary>
@@ -28,12 +30,24 @@ public sealed record EffectiveConfigOptions
 /// <summary>The configuration that the executable is really started with: absolute paths, live settings, no secrets.</summary>
 public sealed class EffectiveConfig
 {
-    private EffectiveConfig(string text, IReadOnlyList<EffectiveDatabase> databases, IReadOnlyDictionary<string, string> variables, IReadOnlyList<LitestreamDiagnostic> diagnostics)
+    private static readonly (string Setting, string Variable)[] Settings =
+    [
+        ("Litestream:AccessKeyId", "LITESTREAM_ACCESS_KEY_ID"),
+        ("Litestream:SecretAccessKey", "LITESTREAM_SECRET_ACCESS_KEY"),
+        ("Litestream:ReplicaBucket", BucketVariable),
+        ("Litestream:ReplicaRegion", "LITESTREAM_REPLICA_REGION"),
+        ("Litestream:ReplicaEndpoint", "LITESTREAM_REPLICA_ENDPOINT"),
+    ];
+
+    private const string BucketVariable = "LITESTREAM_REPLICA_BUCKET";
+
+    private EffectiveConfig(string text, IReadOnlyList<EffectiveDatabase> databases, IReadOnlyDictionary<string, string> variables, IReadOnlyList<LitestreamDiagnostic> diagnostics, SecretMask secrets)
     {
         Text = text;
         Databases = databases;
         Variables = variables;
         Diagnostics = diagnostics;
+        Secrets = secrets;
     }
 
     /// <summary>The file's text.</summary>
@@ -48,13 +62,320 @@ public sealed class EffectiveConfig
     /// <summary>What the user should know.</summary>
     public IReadOnlyList<LitestreamDiagnostic> Diagnostics { get; }
 
-    /// <summary>Makes the configuration.</summary>
-    /// <exception cref="LitestreamException">LSB1010 to LSB1015, LSB1017.</exception>
-    public static EffectiveConfig Create(EffectiveConfigOptions o) => throw new NotSupportedException();
+    /// <summary>What no message may show.</summary>
+    internal SecretMask Secrets { get; }
+
+    /// <summary>
+    /// Makes the configuration. A generated file takes its databases' paths from the live settings they came from, and its replica from
+    /// <c>Litestream:ReplicaUrl</c> or a bucket in <c>Litestream:ReplicaBucket</c> or <c>LITESTREAM_REPLICA_BUCKET</c>, when they say something else than at build time.
+    /// A file of the user's own keeps everything but what has to be absolute.
+    /// </summary>
+    /// <exception cref="LitestreamException">LSB1010 to LSB1015, LSB1017; LSB1018 when a path is nothing without the missing variable.</exception>
+    public static EffectiveConfig Create(EffectiveConfigOptions o)
+    {
+        ArgumentNullException.ThrowIfNull(o);
+        return new Builder(o, LitestreamConfigFile.Load(o.ConfigPath)).Build();
+    }
 
     /// <summary>Writes <c>litestream.yml</c>, mode 0600, into the directory, which is created with mode 0700 when it is missing.</summary>
     /// <returns>The path of the file.</returns>
-    public string Write(string directory) => throw new NotSupportedException();
+    /// <exception cref="LitestreamException">LSB0003: it cannot be written.</exception>
+    public string Write(string directory)
+    {
+        var path = Path.Combine(Path.GetFullPath(directory), "litestream.yml");
+        var temporary = $"{path}.{Guid.NewGuid():n}.tmp";
+        try
+        {
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+            if (OperatingSystem.IsWindows())
+            {
+                Directory.CreateDirectory(directory);
+            }
+            else
+            {
+                Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            }
+
+            using (var writer = new StreamWriter(temporary, options))
+                writer.Write(Text);
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LitestreamException("LSB0003", $"The effective Litestream configuration cannot be written: {e.Message}", path, innerException: e);
+        }
+
+        return path;
+    }
+
+    private sealed class Builder(EffectiveConfigOptions options, LitestreamConfigFile file)
+    {
+        private readonly Dictionary<string, string> _variables = new(StringComparer.Ordinal);
+        private readonly List<LitestreamDiagnostic> _diagnostics = [];
+        private readonly List<KeyValuePair<string, string>> _literalSecrets = [];
+
+        public EffectiveConfig Build()
+        {
+            foreach (var (setting, variable) in Settings)
+            {
+                if (options.GetSetting(setting) is { Length: > 0 } value && string.IsNullOrEmpty(options.Environment.GetValueOrDefault(variable)))
+                    _variables[variable] = value;
+            }
+
+            var replicaUrl = ReplicaUrlToUse();
+            var databases = new List<EffectiveDatabase>();
+            var paths = new Dictionary<string, ConfigEntry>(OperatingSystem.IsWindows() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
+            var replicas = new Dictionary<string, string>(StringComparer.Ordinal);
+            var left = new HashSet<YamlNode>();
+            foreach (var entry in file.Entries)
+            {
+                if (LivePath(entry) is not { } path)
+                {
+                    left.Add(entry.Node);
+                    continue;
+                }
+
+                if (!paths.TryAdd(path, entry))
+                    throw Error("LSB1012", $"{entry.Database.Key ?? entry.Database.Path} and {paths[path].Database.Key ?? paths[path].Database.Path} are the same database, {path}. Two replications of one file damage the backup: leave one of them out.", entry.Node);
+
+                databases.Add(Rewrite(entry, path, replicaUrl, replicas));
+            }
+
+            var root = Root(left);
+            MoveSecrets(root);
+            CheckVariables(root);
+            var text = YamlWriter.Write(root, "# The effective configuration: made by Litestream.Build each time Litestream is started, from " + YamlWriter.EscapeComment(file.Path) + "\n");
+            if (text.Contains($"${{{VariableText.DollarVariable}}}", StringComparison.Ordinal))
+                _variables[VariableText.DollarVariable] = "$";
+
+            var mask = new SecretMask(options.Environment.Concat(_variables).Concat(_literalSecrets));
+            return new EffectiveConfig(text, [.. databases.Select(d => d with { Replicas = [.. d.Replicas.Select(r => r with { Location = mask.Mask(r.Location) })] })], _variables, _diagnostics, mask);
+        }
+
+        private string? Lookup(string name) =>
+            _variables.GetValueOrDefault(name) ?? options.Environment.GetValueOrDefault(name) ?? (name == VariableText.DollarVariable ? "$" : null);
+
+        private string Expand(string marked) => VariableText.Expand(marked, Lookup);
+
+        private LitestreamException Error(string code, string message, YamlNode at) => new(code, message, file.Path, at.Line, at.Column);
+
+        private void Tell(string code, LitestreamSeverity severity, string message, YamlNode at) => _diagnostics.Add(new(code, severity, message, file.Path, at.Line, at.Column));
+
+        /// <summary>The run-time replica URL; null when the built one stands.</summary>
+        private string? ReplicaUrlToUse()
+        {
+            var url = options.GetSetting("Litestream:ReplicaUrl");
+            if (!file.IsGenerated)
+            {
+                if (!string.IsNullOrWhiteSpace(url))
+                    Tell("LSB1019", LitestreamSeverity.Warning, "Litestream:ReplicaUrl is set, but this litestream.yml is your own, and its replicas are taken as they are. Remove one of the two.", file.Root);
+                return null;
+            }
+
+            if (!string.IsNullOrWhiteSpace(url))
+                return url;
+
+            // A built URL with the bucket's variable in it has a prefix of its own.
+            var built = file.Entries.SelectMany(e => e.Replicas).SelectMany(r => VariableText.Names(r.Text("bucket")));
+            return string.IsNullOrEmpty(Lookup(BucketVariable)) || built.Contains(BucketVariable) ? null : $"s3://${{{BucketVariable}}}";
+        }
+
+        /// <summary>The absolute path of the file that the app opens; null when there is nothing to replicate.</summary>
+        private string? LivePath(ConfigEntry entry)
+        {
+            var path = Expand(entry.Node.Text("path"));
+            if (entry.Database.Key is { } key && options.GetSetting(key) is { } live)
+            {
+                var target = SqliteConnectionSetting.Parse(live);
+                switch (target.Kind)
+                {
+                    case SqliteTargetKind.File when target.Path is { Length: > 0 } livePath:
+                        path = livePath;
+                        break;
+                    case SqliteTargetKind.Memory:
+                        Tell("LSB1005", LitestreamSeverity.Message, $"{key} is a database in memory here: nothing to replicate.", entry.Node);
+                        return null;
+                    case SqliteTargetKind.ReadOnly:
+                        Tell("LSB1006", LitestreamSeverity.Message, $"{key} is only read here: it is not replicated.", entry.Node);
+                        return null;
+                    case SqliteTargetKind.Encrypted:
+                        Tell("LSB1007", LitestreamSeverity.Warning, $"{key} is an encrypted database here, which Litestream cannot replicate.", entry.Node);
+                        return null;
+                    case SqliteTargetKind.Unresolved:
+                        Tell("LSB1008", LitestreamSeverity.Warning, $"{key} has a placeholder in its path that only the app itself can fill in: it is not replicated. Give the real path in a setting, or in LITESTREAM configuration of your own.", entry.Node);
+                        return null;
+                    default:
+                        Tell("LSB1004", LitestreamSeverity.Warning, $"{key} was a SQLite file when the app was built and is something else here: it is not replicated.", entry.Node);
+                        return null;
+                }
+            }
+
+            if (string.IsNullOrWhiteSpace(path))
+                throw Error("LSB1018", $"The path {entry.Database.Path} is empty, because {Missing(entry.Node.Text("path"))}. Litestream would take the working directory for the database.", entry.Node);
+
+            if (!file.IsGenerated)
+                path = ExpandHome(path);
+            ConfigPath.Check(path, (code, message) => Error(code, message, entry.Node));
+            return DatabasePath.Resolve(path, options.BaseDirectory, options.DataDirectory);
+        }
+
+        private string Missing(string marked) =>
+            string.Join(", ", VariableText.Names(marked).Where(n => string.IsNullOrEmpty(Lookup(n))).Select(n => $"${{{n}}}")) + " is not set";
+
+        private string ExpandHome(string path) =>
+            path.StartsWith("~/", StringComparison.Ordinal) && Lookup("HOME") is { Length: > 0 } home ? home + path[1..] : path;
+
+        private EffectiveDatabase Rewrite(ConfigEntry entry, string path, string? replicaUrl, Dictionary<string, string> seen)
+        {
+            var node = entry.Node;
+            node["path"] = new YamlScalar(path);
+            var described = new List<ConfiguredReplica>();
+            var rewritten = new List<YamlNode>();
+            foreach (var built in entry.Replicas)
+            {
+                var replica = built;
+                if (replicaUrl is not null)
+                {
+                    replica = ReplicaUrl.Parse(replicaUrl, entry.Database.Path, (code, message) => new LitestreamException(code, "Litestream:ReplicaUrl: " + message));
+                    foreach (var (key, value) in built.Entries)
+                    {
+                        if (!ReplicaUrl.IsLocationKey(key))
+                            replica[key] = value;
+                    }
+                }
+
+                if (ReplicaIdentity.TypeOf(replica) == "file" && replica.Text("path") is { Length: > 0 } configured)
+                    replica["path"] = new YamlScalar(ReplicaFolder(configured, entry, path));
+                if (options.MonitorInterval is { } interval)
+                    replica["sync-interval"] = new YamlScalar(GoDuration.Format(interval), YamlStyle.Plain);
+
+                if (!seen.TryAdd(ReplicaIdentity.Of(replica, Expand), path))
+                    throw Error("LSB1011", $"The databases {seen[ReplicaIdentity.Of(replica, Expand)]} and {path} go to one replica path, {ReplicaIdentity.Location(replica, VariableText.Unmark)}. A restore would pick whichever was written last: give each its own.", node);
+                described.Add(LitestreamConfigFile.Describe(replica, Expand));
+                rewritten.Add(replica);
+            }
+
+            node["replicas"] = new YamlList { Items = rewritten };
+            if (options.MonitorInterval is { } monitor)
+                node["monitor-interval"] = new YamlScalar(GoDuration.Format(monitor), YamlStyle.Plain);
+
+            var name = entry.Database.Key?.Split(':')[^1];
+            var database = new EffectiveDatabase(entry.Database.Path, path, name, entry.Database.Key, described);
+            if (Expand(node.Text("meta-path")) is { Length: > 0 } meta)
+            {
+                database = database with { MetaPath = Path.GetFullPath(meta, Path.GetFullPath(options.BaseDirectory)) };
+                node["meta-path"] = new YamlScalar(database.MetaPath);
+            }
+
+            return database;
+        }
+
+        private string ReplicaFolder(string configured, ConfigEntry entry, string path)
+        {
+            // The embedded default lies beside the database, wherever that is now.
+            if (file.IsGenerated && configured == ReplicaUrl.DefaultPath(entry.Database.Path))
+                return Path.Combine(Path.GetDirectoryName(path)!, ReplicaUrl.DefaultFolder, Path.GetFileName(path));
+
+            var folder = Expand(configured);
+            if (string.IsNullOrWhiteSpace(folder))
+                throw Error("LSB1018", $"The replica path {VariableText.Unmark(configured)} is empty, because {Missing(configured)}.", entry.Node);
+
+            // A URL here is the executable's to refuse.
+            return folder.Contains("://", StringComparison.Ordinal) ? folder : Path.GetFullPath(file.IsGenerated ? folder : ExpandHome(folder), Path.GetFullPath(options.BaseDirectory));
+        }
+
+        private YamlMap Root(HashSet<YamlNode> left)
+        {
+            var root = file.Root;
+            if (root["dbs"] is YamlList list)
+                root["dbs"] = new YamlList { Items = [.. list.Items.Where(i => !left.Contains(i))] };
+
+            if (root["exec"] is { } exec)
+            {
+                if (exec is not YamlScalar { IsNull: true })
+                    Tell("LSB1020", LitestreamSeverity.Warning, "`exec:` is left out: the app starts Litestream, not the other way round.", exec);
+                root.Remove("exec");
+            }
+
+            if (options.MetricsAddress is { } address)
+                root["addr"] = new YamlScalar(address);
+
+            // Lines with their own levels and fields, all on standard output, whatever the file says.
+            var logging = root["logging"] as YamlMap ?? new YamlMap();
+            logging["type"] = new YamlScalar("json");
+            logging["stderr"] = new YamlScalar("false", YamlStyle.Plain);
+            root["logging"] = logging;
+            return root;
+        }
+
+        /// <summary>A secret that stands in the user's own file goes to the child as a variable, not into the file that is written here.</summary>
+        private void MoveSecrets(YamlNode node)
+        {
+            if (node is YamlList list)
+                list.Items.ForEach(MoveSecrets);
+            if (node is not YamlMap map)
+                return;
+
+            foreach (var (key, value) in map.Entries.ToList())
+            {
+                if (value is not YamlScalar scalar)
+                {
+                    MoveSecrets(value);
+                    continue;
+                }
+
+                var text = Expand(scalar.Text);
+                var isSecret = key is "access-key-id" or "secret-access-key" or "account-key" or "password" || key == "url" && UrlPassword(scalar.Text) is { Length: > 0 };
+                if (!isSecret || text.Length == 0)
+                    continue;
+
+                _literalSecrets.Add(new("SECRET", key == "url" ? UrlPassword(text) ?? "" : text));
+                if (VariableText.HasVariables(scalar.Text) || scalar.IsNull)
+                    continue;
+
+                var variable = $"LITESTREAM_SECRET_{_literalSecrets.Count}";
+                _variables[variable] = text;
+                map[key] = new YamlScalar(VariableText.Variable(variable));
+            }
+        }
+
+        private static string? UrlPassword(string url)
+        {
+            var start = url.IndexOf("://", StringComparison.Ordinal);
+            var at = url.LastIndexOf('@');
+            var colon = start < 0 || at < start ? -1 : url.IndexOf(':', start + 3, at - start - 3);
+            return colon < 0 ? null : url[(colon + 1)..at];
+        }
+
+        private void CheckVariables(YamlMap root)
+        {
+            foreach (var scalar in Scalars(root))
+            {
+                foreach (var name in VariableText.Names(scalar.Text))
+                {
+                    var value = Lookup(name);
+                    if (string.IsNullOrEmpty(value))
+                    {
+                        if (!(file.IsGenerated && ReplicaUrl.OptionalVariables.Contains(name)))
+                            Tell("LSB1018", LitestreamSeverity.Warning, $"The environment variable {name} is not set; litestream.yml needs it.", scalar);
+                    }
+                    else if (ConfigPath.HasControl(value))
+                    {
+                        throw Error("LSB1017", $"The value of {name} has a line break or another control character in it, which would change the meaning of litestream.yml. Set it without.", scalar);
+                    }
+                }
+            }
+        }
+
+        private static IEnumerable<YamlScalar> Scalars(YamlNode node) => node switch
+        {
+            YamlScalar scalar => [scalar],
+            YamlList list => list.Items.SelectMany(Scalars),
+            YamlMap map => map.Entries.SelectMany(e => Scalars(e.Value)),
+            _ => [],
+        };
+    }
 }
 
 /// <summary>A database as it is at run time.</summary>
@@ -63,4 +384,8 @@ public sealed class EffectiveConfig
 /// <param name="Name">The connection string's name, or null.</param>
 /// <param name="Key">The configuration key, or null.</param>
 /// <param name="Replicas">Where it goes.</param>
-public sealed record EffectiveDatabase(string ConfiguredPath, string Path, string? Name, string? Key, IReadOnlyList<ConfiguredReplica> Replicas);
+public sealed record EffectiveDatabase(string ConfiguredPath, string Path, string? Name, string? Key, IReadOnlyList<ConfiguredReplica> Replicas)
+{
+    /// <summary>The folder in which the executable keeps its own state for this database: <c>.&lt;file&gt;-litestream</c> beside it, unless the file says other.</summary>
+    public string MetaPath { get; init; } = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", $".{System.IO.Path.GetFileName(Path)}-litestream");
+}

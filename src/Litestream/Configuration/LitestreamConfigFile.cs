@@ -3,11 +3,17 @@ namespace Litestream.Configuration;
 /// <summary>A litestream.yml as it lies on disk, generated or the user's own.</summary>
 public sealed class LitestreamConfigFile
 {
-    private LitestreamConfigFile(bool isGenerated, IReadOnlyList<ConfiguredDatabase> databases)
+    private LitestreamConfigFile(string path, YamlMap root, bool isGenerated, IReadOnlyList<ConfigEntry> entries)
     {
+        Path = path;
+        Root = root;
         IsGenerated = isGenerated;
-        Databases = databases;
+        Entries = entries;
+        Databases = [.. entries.Select(e => e.Database)];
     }
+
+    /// <summary>The file.</summary>
+    public string Path { get; }
 
     /// <summary>True when this project wrote the file (it begins with the marker comment).</summary>
     public bool IsGenerated { get; }
@@ -17,8 +23,104 @@ public sealed class LitestreamConfigFile
 
     /// <summary>Reads the file.</summary>
     /// <exception cref="LitestreamException">LSB1010: it cannot be parsed; with line and column.</exception>
-    public static LitestreamConfigFile Load(string path) => throw new NotSupportedException();
+    public static LitestreamConfigFile Load(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        string raw;
+        try
+        {
+            raw = File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LitestreamException("LSB1010", $"The Litestream configuration cannot be read: {e.Message}", path, innerException: e);
+        }
+
+        var generated = raw.StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal);
+        var lines = raw.Split('\n');
+        var root = YamlReader.Read(path, raw);
+        LitestreamException Error(string message, YamlNode at) => new("LSB1010", message, path, at.Line, at.Column);
+
+        var entries = new List<ConfigEntry>();
+        switch (root["dbs"])
+        {
+            case null or YamlScalar { IsNull: true }:
+                break;
+            case YamlList list:
+                foreach (var item in list.Items)
+                {
+                    if (item is not YamlMap map)
+                        throw Error("Each entry of `dbs:` is a mapping that begins with `- path: ...`.", item);
+
+                    // Release line 0.5 can name a folder instead of a file.
+                    if (map.Has("dir"))
+                        continue;
+                    if (map["path"] is not YamlScalar { IsNull: false, Text.Length: > 0 } name)
+                        throw Error("This entry of `dbs:` has no `path:`.", map["path"] ?? map);
+
+                    var replicas = ReadReplicas(map, Error);
+                    entries.Add(new ConfigEntry(map, replicas, new ConfiguredDatabase(
+                        VariableText.Unmark(name.Text),
+                        generated ? KeyAbove(lines, map.Line) : null,
+                        [.. replicas.Select(r => Describe(r, VariableText.Unmark))],
+                        map.Line,
+                        map.Column)));
+                }
+
+                break;
+            case var other:
+                throw Error("`dbs:` must be a list: one `- path: ...` for each database.", other);
+        }
+
+        return new LitestreamConfigFile(path, root, generated, entries);
+    }
+
+    /// <summary>All of it.</summary>
+    internal YamlMap Root { get; }
+
+    /// <summary>The databases with their nodes in <see cref="Root"/>.</summary>
+    internal IReadOnlyList<ConfigEntry> Entries { get; }
+
+    internal static ConfiguredReplica Describe(YamlMap replica, Func<string, string> show)
+    {
+        var type = ReplicaIdentity.TypeOf(replica);
+        var name = show(replica.Text("name"));
+        return new ConfiguredReplica(name.Length > 0 ? name : type, type, ReplicaIdentity.Location(replica, show));
+    }
+
+    /// <summary>
+    /// The replicas of a database, in the list form. 0.3 ignores the <c>replica:</c> of the 0.5 line without a word and then replicates nothing;
+    /// a list of one is read by both, so the one becomes the other.
+    /// </summary>
+    private static List<YamlMap> ReadReplicas(YamlMap database, Func<string, YamlNode, LitestreamException> error)
+    {
+        if (database["replica"] is { } single and not YamlScalar { IsNull: true })
+        {
+            if (database.Has("replicas"))
+                throw error("This database has `replica:` and `replicas:`; keep one of them.", single);
+            if (single is not YamlMap)
+                throw error("`replica:` must be a mapping.", single);
+            database["replicas"] = new YamlList { Items = [single], Line = single.Line, Column = single.Column };
+        }
+
+        database.Remove("replica");
+        return database["replicas"] switch
+        {
+            null or YamlScalar { IsNull: true } => [],
+            YamlList list => [.. list.Items.Select(r => r as YamlMap ?? throw error("Each entry of `replicas:` is a mapping.", r))],
+            var other => throw error("`replicas:` must be a list.", other),
+        };
+    }
+
+    private static string? KeyAbove(string[] lines, int line)
+    {
+        var above = lines.ElementAtOrDefault(line - 2)?.Trim() ?? "";
+        return above.StartsWith("# ", StringComparison.Ordinal) ? YamlWriter.UnescapeComment(above[2..]) : null;
+    }
 }
+
+/// <summary>A database of a file with its nodes.</summary>
+internal sealed record ConfigEntry(YamlMap Node, IReadOnlyList<YamlMap> Replicas, ConfiguredDatabase Database);
 
 /// <summary>A database of a litestream.yml.</summary>
 /// <param name="Path">The path as it stands in the file.</param>

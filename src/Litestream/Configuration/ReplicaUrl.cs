@@ -1,0 +1,307 @@
+using System.Text.RegularExpressions;
+
+namespace Litestream.Configuration;
+
+/// <summary>
+/// A replica's place, from the one URL a user gives to the keys of release line 0.3. Split by hand: <c>${NAME}</c> may stand anywhere,
+/// which <see cref="Uri"/> refuses, and the executable's own <c>url:</c> key knows no endpoint and writes %20 into folder names.
+/// </summary>
+internal static partial class ReplicaUrl
+{
+    /// <summary>The folder beside each database that its replica goes to when nothing else is said.</summary>
+    public const string DefaultFolder = "litestream-replicas";
+
+    /// <summary>Variables of a generated replica that may be missing: the executable's own defaults then hold.</summary>
+    public static readonly IReadOnlySet<string> OptionalVariables = new HashSet<string>(StringComparer.Ordinal)
+    {
+        "LITESTREAM_ACCESS_KEY_ID", "LITESTREAM_SECRET_ACCESS_KEY", "LITESTREAM_REPLICA_REGION", "LITESTREAM_REPLICA_ENDPOINT",
+    };
+
+    private static readonly string[] LocationKeys =
+    [
+        "type", "name", "url", "path", "bucket", "region", "endpoint", "force-path-style", "skip-verify", "access-key-id", "secret-access-key",
+        "account-name", "account-key", "host", "user", "password", "key-path",
+    ];
+
+    /// <summary>Whether a replica's key says where it is, as opposed to how it is kept.</summary>
+    public static bool IsLocationKey(string key) => LocationKeys.Contains(key, StringComparer.Ordinal);
+
+    /// <summary>The embedded default: a folder beside the database.</summary>
+    public static YamlMap Default(string databasePath) => new()
+    {
+        ["type"] = new YamlScalar("file"),
+        ["path"] = new YamlScalar(DefaultPath(databasePath)),
+    };
+
+    /// <summary>The default's folder for a database as it is configured. Both separators count: the yml may go to Windows.</summary>
+    public static string DefaultPath(string databasePath)
+    {
+        var cut = databasePath.LastIndexOfAny(['/', '\\']) + 1;
+        return $"{databasePath[..cut]}{DefaultFolder}/{databasePath[cut..]}";
+    }
+
+    /// <summary>The database's own part of a replica path: its configured path without what only makes sense on one machine. The same wherever the live file is.</summary>
+    public static string DatabaseKey(string configuredPath)
+    {
+        var text = DrivePrefix().Replace(configuredPath.Replace("|DataDirectory|", "/", StringComparison.OrdinalIgnoreCase).Replace('\\', '/'), "");
+        return string.Join('/', text.Split('/').Where(part => part is not ("" or "." or ".." or "~")));
+    }
+
+    /// <summary>The keys of a replica for one database. The path is the URL's path and the database's.</summary>
+    /// <param name="url">The URL or folder as the user gave it, unmarked.</param>
+    /// <param name="configuredPath">The database as it is configured.</param>
+    /// <param name="error">Makes the exception for a code and a message, with the user's place.</param>
+    public static YamlMap Parse(string url, string configuredPath, Func<string, string, LitestreamException> error)
+    {
+        var key = DatabaseKey(configuredPath);
+        var text = VariableText.Mark(url.Trim());
+        if (text.Any(char.IsControl))
+            throw error("LSB1013", "The replica URL has a control character in it.");
+
+        var scheme = SchemePrefix().Match(text);
+        if (!scheme.Success)
+            return Folder(text, key);
+
+        var rest = text[scheme.Length..];
+        var query = "";
+        if (rest.IndexOf('?', StringComparison.Ordinal) is >= 0 and var mark)
+            (rest, query) = (rest[..mark], rest[(mark + 1)..]);
+        var slash = rest.IndexOf('/', StringComparison.Ordinal);
+        var authority = slash < 0 ? rest : rest[..slash];
+        var path = Decode(slash < 0 ? "" : rest[slash..]);
+        var user = "";
+        string? password = null;
+        if (authority.LastIndexOf('@') is >= 0 and var at)
+        {
+            (user, authority) = (authority[..at], authority[(at + 1)..]);
+            if (user.IndexOf(':', StringComparison.Ordinal) is >= 0 and var colon)
+                (user, password) = (user[..colon], user[(colon + 1)..]);
+        }
+
+        var parts = new Parts(Decode(authority), Decode(user), password is null ? null : Secret(Decode(password), "the password", error), path, key, ReadQuery(query, error), error);
+        return scheme.Groups[1].Value.ToLowerInvariant() switch
+        {
+            "s3" => S3(parts),
+            "abs" or "azure" => Azure(parts),
+            "gs" or "gcs" => Google(parts),
+            "sftp" => Sftp(parts),
+            "file" => File(parts),
+            var other => throw error("LSB1013", $"Replica URLs of the kind `{other}://` are not known. Use s3://bucket/prefix, abs://account@container/prefix, gs://bucket/prefix, sftp://user@host/folder, or a folder."),
+        };
+    }
+
+    /// <summary>Where a replica is, for people.</summary>
+    public static string Describe(YamlMap replica, string type, Func<string, string> show)
+    {
+        if (replica.Has("url"))
+            return UrlSecrets().Replace(show(replica.Text("url")), "$1");
+
+        var path = show(replica.Text("path"));
+        return type switch
+        {
+            "file" => path,
+            "s3" => $"s3://{show(replica.Text("bucket"))}/{path.TrimStart('/')}",
+            "gcs" => $"gs://{show(replica.Text("bucket"))}/{path.TrimStart('/')}",
+            "abs" => $"abs://{show(replica.Text("account-name"))}@{show(replica.Text("bucket"))}/{path.TrimStart('/')}",
+            "sftp" => $"sftp://{show(replica.Text("host"))}/{path.TrimStart('/')}",
+            _ => path,
+        };
+    }
+
+    private static YamlMap Folder(string folder, string key) => new()
+    {
+        ["type"] = new YamlScalar("file"),
+        ["path"] = new YamlScalar(Join(folder, key)),
+    };
+
+    private static YamlMap File(Parts url)
+    {
+        url.Allow();
+        if (url.Authority.Length > 0 && !url.Authority.Equals("localhost", StringComparison.OrdinalIgnoreCase))
+            throw url.Error("LSB1013", $"`file://{VariableText.Unmark(url.Authority)}/...` names a host. Write a folder's path as it is, or file:///folder.");
+        return Folder(WindowsFileUrl().IsMatch(url.Path) ? url.Path[1..] : url.Path, url.Key);
+    }
+
+    private static YamlMap S3(Parts url)
+    {
+        url.Allow("endpoint", "region", "force-path-style", "skip-verify", "access-key-id", "secret-access-key");
+        var bucket = url.Authority;
+        string? region = null, endpoint = null, pathStyle = null;
+        if (S3Host(bucket) is { } host)
+            (bucket, region, endpoint, pathStyle) = host;
+        if (bucket.Length == 0)
+            throw url.Error("LSB1013", "The replica URL names no bucket: s3://bucket/prefix.");
+
+        var map = new YamlMap
+        {
+            ["type"] = new YamlScalar("s3"),
+            ["bucket"] = new YamlScalar(bucket),
+            ["path"] = new YamlScalar(Join(url.Path, url.Key).TrimStart('/')),
+            ["region"] = url.Value("region", region ?? VariableText.Variable("LITESTREAM_REPLICA_REGION")),
+            ["endpoint"] = url.Value("endpoint", endpoint ?? VariableText.Variable("LITESTREAM_REPLICA_ENDPOINT")),
+            ["access-key-id"] = url.User.Length > 0 ? new YamlScalar(url.User) : url.Value("access-key-id", VariableText.Variable("LITESTREAM_ACCESS_KEY_ID")),
+            ["secret-access-key"] = url.Password is { } password ? new YamlScalar(password) : url.Value("secret-access-key", VariableText.Variable("LITESTREAM_SECRET_ACCESS_KEY")),
+        };
+        if (url.Flag("force-path-style") is { } style || (style = pathStyle!) is not null)
+            map["force-path-style"] = new YamlScalar(style, YamlStyle.Plain);
+        if (url.Flag("skip-verify") is { } skip)
+            map["skip-verify"] = new YamlScalar(skip, YamlStyle.Plain);
+        return map;
+    }
+
+    private static YamlMap Azure(Parts url)
+    {
+        url.Allow("endpoint", "account-key");
+        if (url.User.Length == 0 || url.Authority.Length == 0)
+            throw url.Error("LSB1013", "An Azure replica needs the account and the container: abs://account@container/prefix.");
+
+        var map = new YamlMap
+        {
+            ["type"] = new YamlScalar("abs"),
+            ["account-name"] = new YamlScalar(url.User),
+            ["account-key"] = url.Password is { } key ? new YamlScalar(key) : url.Value("account-key", VariableText.Variable("LITESTREAM_AZURE_ACCOUNT_KEY")),
+            ["bucket"] = new YamlScalar(url.Authority),
+            ["path"] = new YamlScalar(Join(url.Path, url.Key).TrimStart('/')),
+        };
+        if (url.Query.ContainsKey("endpoint"))
+            map["endpoint"] = url.Value("endpoint", "");
+        return map;
+    }
+
+    private static YamlMap Google(Parts url)
+    {
+        url.Allow();
+        if (url.Authority.Length == 0)
+            throw url.Error("LSB1013", "The replica URL names no bucket: gs://bucket/prefix.");
+        return new()
+        {
+            ["type"] = new YamlScalar("gcs"),
+            ["bucket"] = new YamlScalar(url.Authority),
+            ["path"] = new YamlScalar(Join(url.Path, url.Key).TrimStart('/')),
+        };
+    }
+
+    private static YamlMap Sftp(Parts url)
+    {
+        url.Allow("key-path", "password");
+        if (url.Authority.Length == 0 || url.User.Length == 0)
+            throw url.Error("LSB1013", "An SFTP replica needs the user and the host: sftp://user@host/folder.");
+
+        var map = new YamlMap
+        {
+            ["type"] = new YamlScalar("sftp"),
+            ["host"] = new YamlScalar(url.Authority),
+            ["user"] = new YamlScalar(url.User),
+        };
+        if (url.Password is not null || url.Query.ContainsKey("password"))
+            map["password"] = url.Password is { } password ? new YamlScalar(password) : url.Value("password", "");
+        if (url.Query.ContainsKey("key-path"))
+            map["key-path"] = url.Value("key-path", "");
+        map["path"] = new YamlScalar(Join(url.Path.Length == 0 ? "/" : url.Path, url.Key));
+        return map;
+    }
+
+    /// <summary>The host forms that the executable itself knows in an s3 URL.</summary>
+    private static (string Bucket, string Region, string Endpoint, string? PathStyle)? S3Host(string host)
+    {
+        if (LocalHost().Match(host) is { Success: true } local)
+            return (local.Groups[1].Value, "us-east-1", $"http://localhost{local.Groups[2].Value}", "true");
+        if (Backblaze().Match(host) is { Success: true } b2)
+            return (b2.Groups[1].Value, b2.Groups[2].Value, $"https://s3.{b2.Groups[2].Value}.backblazeb2.com", "true");
+        if (Filebase().Match(host) is { Success: true } filebase)
+            return (filebase.Groups[1].Value, "us-east-1", "https://s3.filebase.com", "false");
+        if (DigitalOcean().Match(host) is { Success: true } ocean)
+            return (ocean.Groups[1].Value, ocean.Groups[2].Value, $"https://{ocean.Groups[2].Value}.digitaloceanspaces.com", "false");
+        if (Scaleway().Match(host) is { Success: true } scaleway)
+            return (scaleway.Groups[1].Value, scaleway.Groups[2].Value, $"https://s3.{scaleway.Groups[2].Value}.scw.cloud", "false");
+        if (Linode().Match(host) is { Success: true } linode)
+            return (linode.Groups[1].Value, linode.Groups[2].Value, $"https://{linode.Groups[2].Value}.linodeobjects.com", "false");
+        return null;
+    }
+
+    private static Dictionary<string, string> ReadQuery(string query, Func<string, string, LitestreamException> error)
+    {
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var cut = pair.IndexOf('=', StringComparison.Ordinal);
+            var name = Decode(cut < 0 ? pair : pair[..cut]);
+            var value = cut < 0 ? "true" : Decode(pair[(cut + 1)..]);
+
+            // forcePathStyle and force-path-style are the same setting.
+            var key = CamelCase().Replace(name, "-$1").ToLowerInvariant();
+            if (SecretMask.IsSecretName(key) && key != "key-path")
+                value = Secret(value, $"`{name}`", error);
+            values[key] = value;
+        }
+
+        return values;
+    }
+
+    private static string Secret(string value, string what, Func<string, string, LitestreamException> error) =>
+        value.Length == 0 || WholeVariable().IsMatch(VariableText.ToFile(value)) && VariableText.HasVariables(value)
+            ? value
+            : throw error("LSB1014", $"The replica URL holds a secret ({what}), which would end up in build logs and in litestream.yml. Write ${{NAME}} in its place and set that environment variable where the app runs.");
+
+    private static string Join(string prefix, string key) => prefix.Length == 0 ? key : prefix.EndsWith('/') || prefix.EndsWith('\\') ? prefix + key : $"{prefix}/{key}";
+
+    private static string Decode(string text) => text.Contains('%', StringComparison.Ordinal) ? Uri.UnescapeDataString(text) : text;
+
+    private sealed record Parts(string Authority, string User, string? Password, string Path, string Key, Dictionary<string, string> Query, Func<string, string, LitestreamException> Error)
+    {
+        public void Allow(params string[] names)
+        {
+            if (Query.Keys.FirstOrDefault(k => !names.Contains(k, StringComparer.Ordinal)) is { } unknown)
+            {
+                throw Error("LSB1013", names.Length == 0
+                    ? $"The replica URL has an option `{VariableText.Unmark(unknown)}`; this kind of URL takes none."
+                    : $"The replica URL has an option `{VariableText.Unmark(unknown)}`; known are: {string.Join(", ", names)}.");
+            }
+        }
+
+        public YamlScalar Value(string name, string otherwise) => new(Query.GetValueOrDefault(name, otherwise));
+
+        public string? Flag(string name) => !Query.TryGetValue(name, out var value) ? null : value.ToLowerInvariant() switch
+        {
+            "true" or "1" => "true",
+            "false" or "0" => "false",
+            _ => throw Error("LSB1013", $"`{name}` in the replica URL is true or false."),
+        };
+    }
+
+    [GeneratedRegex(@"^([A-Za-z][A-Za-z0-9+.-]*)://")]
+    private static partial Regex SchemePrefix();
+
+    [GeneratedRegex(@"^[A-Za-z]:(?=/|$)")]
+    private static partial Regex DrivePrefix();
+
+    [GeneratedRegex(@"^/[A-Za-z]:/")]
+    private static partial Regex WindowsFileUrl();
+
+    [GeneratedRegex(@"(?<=[a-z])([A-Z])")]
+    private static partial Regex CamelCase();
+
+    [GeneratedRegex(@"^\$(\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z_][A-Za-z0-9_]*)$")]
+    private static partial Regex WholeVariable();
+
+    [GeneratedRegex(@"(?<=^[A-Za-z0-9+.-]+://)([^/:@]*)(?::[^/]*)?(?=@)|\?.*$")]
+    private static partial Regex UrlSecrets();
+
+    [GeneratedRegex(@"^(?:(.+)\.)?localhost(:\d+)?$")]
+    private static partial Regex LocalHost();
+
+    [GeneratedRegex(@"^(?:(.+)\.)?s3\.([^.]+)\.backblazeb2\.com$")]
+    private static partial Regex Backblaze();
+
+    [GeneratedRegex(@"^(?:(.+)\.)?s3\.filebase\.com$")]
+    private static partial Regex Filebase();
+
+    [GeneratedRegex(@"^(?:(.+)\.)?([^.]+)\.digitaloceanspaces\.com$")]
+    private static partial Regex DigitalOcean();
+
+    [GeneratedRegex(@"^(?:(.+)\.)?s3\.([^.]+)\.scw\.cloud$")]
+    private static partial Regex Scaleway();
+
+    [GeneratedRegex(@"^(?:(.+)\.)?([^.]+)\.linodeobjects\.com$")]
+    private static partial Regex Linode();
+}

@@ -1,0 +1,119 @@
+using System.Text;
+
+namespace Litestream.Configuration;
+
+/// <summary>
+/// Text with environment variables in it. The executable expands <c>$NAME</c> and <c>${NAME}</c> over the raw file before it parses it
+/// (Go's <c>os.ExpandEnv</c>), so a <c>$</c> that the file really has and one that a YAML escape (<c>"\x24"</c>) makes are different things:
+/// the first kind is kept as private-use characters, one for one, which also keeps line and column right and lets <c>{path: ${X}}</c> be parsed.
+/// </summary>
+internal static class VariableText
+{
+    /// <summary>Holds a literal <c>$</c> where a scalar has variables as well and cannot be escaped.</summary>
+    public const string DollarVariable = "LITESTREAM_DOLLAR";
+
+    private const char Dollar = '\uE000';
+    private const char Open = '\uE001';
+    private const char Close = '\uE002';
+
+    /// <summary>Turns the dollar signs of a file, with their braces, into marks.</summary>
+    public static string Mark(string raw)
+    {
+        var text = new StringBuilder(raw);
+        for (var i = 0; i < raw.Length; i++)
+        {
+            if (raw[i] != '$')
+                continue;
+
+            text[i] = Dollar;
+            if (i + 1 >= raw.Length || raw[i + 1] != '{')
+                continue;
+
+            var end = raw.AsSpan(i + 2).IndexOfAny('}', '\n');
+            if (end < 0 || raw[i + 2 + end] != '}')
+                continue;
+
+            text[i + 1] = Open;
+            text[i + 2 + end] = Close;
+            i += 2 + end;
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>The text as people write it.</summary>
+    public static string Unmark(string marked) => marked
+        .Replace(Variable(DollarVariable), "$", StringComparison.Ordinal)
+        .Replace(Dollar, '$').Replace(Open, '{').Replace(Close, '}');
+
+    /// <summary>The text as it has to stand in the file.</summary>
+    public static string ToFile(string marked) => marked.Replace(Dollar, '$').Replace(Open, '{').Replace(Close, '}');
+
+    /// <summary>A reference to a variable.</summary>
+    public static string Variable(string name) => $"{Dollar}{Open}{name}{Close}";
+
+    public static bool HasVariables(string marked) => marked.Contains(Dollar, StringComparison.Ordinal);
+
+    public static IEnumerable<string> Names(string marked)
+    {
+        for (var i = 0; i < marked.Length; i++)
+        {
+            if (marked[i] != Dollar || i + 1 >= marked.Length)
+                continue;
+
+            var (name, length) = ReadName(marked, i + 1);
+            i += length;
+            if (name.Length > 0)
+                yield return name;
+        }
+    }
+
+    /// <summary>What the executable will see: unset variables become nothing, and there is no escape.</summary>
+    public static string Expand(string marked, Func<string, string?> lookup)
+    {
+        var text = new StringBuilder();
+        for (var i = 0; i < marked.Length; i++)
+        {
+            if (marked[i] != Dollar)
+            {
+                text.Append(marked[i] is Open ? '{' : marked[i] is Close ? '}' : marked[i]);
+                continue;
+            }
+
+            if (i + 1 >= marked.Length)
+            {
+                text.Append('$');
+                continue;
+            }
+
+            var (name, length) = ReadName(marked, i + 1);
+            if (name.Length > 0)
+                text.Append(lookup(name));
+            else if (length == 0)
+                text.Append('$');
+            i += length;
+        }
+
+        return text.ToString();
+    }
+
+    private static (string Name, int Length) ReadName(string text, int start)
+    {
+        if (text[start] == Open)
+        {
+            var end = text.IndexOf(Close, start);
+            return end < 0 ? ("", 1) : (text[(start + 1)..end], end - start + 1);
+        }
+
+        if (text[start] == '{')
+            return ("", 1);
+
+        if (text[start] is Dollar or '*' or '#' or '@' or '!' or '?' or '-' or (>= '0' and <= '9'))
+            return (text[start] == Dollar ? "$" : text[start].ToString(), 1);
+
+        var length = 0;
+        while (start + length < text.Length && (char.IsAsciiLetterOrDigit(text[start + length]) || text[start + length] == '_'))
+            length++;
+        return (text.Substring(start, length), length);
+    }
+}

@@ -1,0 +1,78 @@
+namespace Litestream.Configuration;
+
+/// <summary>A node of a litestream.yml. Scalars hold <see cref="VariableText">marked text</see>.</summary>
+internal abstract class YamlNode
+{
+    public int Line { get; init; }
+
+    public int Column { get; init; }
+
+    /// <summary>Written in the line above.</summary>
+    public string? Comment { get; init; }
+
+    public abstract YamlNode Clone();
+}
+
+internal enum YamlStyle
+{
+    /// <summary>Double quotes; a literal block when there are variables in it, which any value but a line break survives.</summary>
+    Safe,
+    Plain,
+    SingleQuoted,
+    DoubleQuoted,
+    Block,
+}
+
+internal sealed class YamlScalar(string text, YamlStyle style = YamlStyle.Safe) : YamlNode
+{
+    public string Text { get; } = text;
+
+    public YamlStyle Style { get; } = style;
+
+    public bool IsNull => Style == YamlStyle.Plain && Text is "" or "~" or "null" or "Null" or "NULL";
+
+    public override YamlNode Clone() => new YamlScalar(Text, Style) { Line = Line, Column = Column, Comment = Comment };
+}
+
+internal sealed class YamlList : YamlNode
+{
+    public List<YamlNode> Items { get; init; } = [];
+
+    public override YamlNode Clone() => new YamlList { Items = [.. Items.Select(i => i.Clone())], Line = Line, Column = Column, Comment = Comment };
+}
+
+internal sealed class YamlMap : YamlNode
+{
+    private readonly List<KeyValuePair<string, YamlNode>> _entries = [];
+
+    public IReadOnlyList<KeyValuePair<string, YamlNode>> Entries => _entries;
+
+    public YamlNode? this[string key]
+    {
+        get => _entries.FirstOrDefault(e => e.Key == key).Value;
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            var at = _entries.FindIndex(e => e.Key == key);
+            if (at < 0)
+                _entries.Add(new(key, value));
+            else
+                _entries[at] = new(key, value);
+        }
+    }
+
+    public bool Has(string key) => _entries.Exists(e => e.Key == key);
+
+    public void Remove(string key) => _entries.RemoveAll(e => e.Key == key);
+
+    /// <summary>The marked text of a scalar, "" when there is none.</summary>
+    public string Text(string key) => this[key] is YamlScalar { IsNull: false } scalar ? scalar.Text : "";
+
+    public override YamlNode Clone()
+    {
+        var clone = new YamlMap { Line = Line, Column = Column, Comment = Comment };
+        foreach (var (key, value) in _entries)
+            clone[key] = value.Clone();
+        return clone;
+    }
+}
