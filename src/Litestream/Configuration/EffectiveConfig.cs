@@ -169,7 +169,7 @@ public sealed class EffectiveConfig
             if (!file.IsGenerated)
             {
                 if (!string.IsNullOrWhiteSpace(url))
-                    Tell("LSB1019", LitestreamSeverity.Warning, "Litestream:ReplicaUrl is set, but this litestream.yml is your own, and its replicas are taken as they are. Remove one of the two.", file.Root);
+                    Tell("LSB1022", LitestreamSeverity.Warning, "Litestream:ReplicaUrl is set, but this litestream.yml is your own, and its replicas are taken as they are. Remove one of the two.", file.Root);
                 return null;
             }
 
