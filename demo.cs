@@ -47,7 +47,7 @@ catch (OperationCanceledException)
 finally
 {
     if (keep)
-        Console.WriteLine($"Left behind: {demo.Folder}");
+        Console.WriteLine($"Kept: {demo.Folder}");
     else
         Directory.Delete(demo.Folder, recursive: true);
 }
@@ -146,7 +146,7 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
             Compare();
         });
 
-        Console.WriteLine($"\nThe data survived, twice ({clock.Elapsed.TotalSeconds:0} s). Left behind: bin/, obj/ and runtimes/ of this repository.");
+        Console.WriteLine($"\nThe data survived, twice ({clock.Elapsed.TotalSeconds:0} s). What this leaves behind is git-ignored: bin/, obj/ and runtimes/ of this repository.");
     }
 
     private static string Email(int user) => $"user{user}@example.com";
@@ -358,7 +358,7 @@ internal sealed partial class RunningApp : IAsyncDisposable
 
     public Uri Address => _address.Task.Result;
 
-    /// <summary>What the app's log says about Litestream, without the categories.</summary>
+    /// <summary>What the app's log says about Litestream: without the categories, and without the executable's own reports of every segment.</summary>
     public IEnumerable<string> LitestreamLines
     {
         get
@@ -367,7 +367,8 @@ internal sealed partial class RunningApp : IAsyncDisposable
             {
                 return [.. _lines.Zip(_lines.Skip(1))
                     .Where(pair => pair.First.Contains(": Litestream", StringComparison.Ordinal))
-                    .Select(pair => pair.Second.Trim())];
+                    .Select(pair => pair.Second.Replace($"{_process.StartInfo.WorkingDirectory}{Path.DirectorySeparatorChar}", "", StringComparison.Ordinal).Trim())
+                    .Where(line => !line.Contains(" db=", StringComparison.Ordinal))];
             }
         }
     }
@@ -414,6 +415,21 @@ internal sealed partial class RunningApp : IAsyncDisposable
         await _reading.WaitAsync(Patience);
         if (_process.ExitCode != 0)
             throw new DemoException($"the app ended with exit code {_process.ExitCode} after SIGTERM");
+        if (Process.GetProcessesByName("litestream").FirstOrDefault(IsOurs) is { } left)
+            throw new DemoException($"the app has ended and left litestream (process {left.Id}) behind");
+
+        bool IsOurs(Process process)
+        {
+            try
+            {
+                return process.MainModule?.FileName == Path.Combine(_process.StartInfo.WorkingDirectory, "litestream");
+            }
+            catch (Exception e) when (e is InvalidOperationException or System.ComponentModel.Win32Exception)
+            {
+                // It has ended, or it is somebody else's.
+                return false;
+            }
+        }
     }
 
     /// <summary>Ends the app in any case, and gives it the chance to end its own child.</summary>
