@@ -146,7 +146,7 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
             Compare();
         });
 
-        Console.WriteLine($"\nThe data survived, twice ({clock.Elapsed.TotalSeconds:0} s). What this leaves behind is git-ignored: bin/, obj/ and runtimes/ of this repository.");
+        Console.WriteLine($"\nThe data survived, twice ({clock.Elapsed.TotalSeconds:0} s). What this leaves behind: bin/, obj/ and runtimes/ of this repository, git-ignored, and the archives that were fetched, in the user's cache.");
     }
 
     private static string Email(int user) => $"user{user}@example.com";
@@ -319,7 +319,7 @@ internal static class Commands
         };
         foreach (var name in start.Environment.Keys.ToList())
         {
-            if (name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase) || name.StartsWith("LITESTREAM", StringComparison.OrdinalIgnoreCase)
+            if (name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase) || (name.StartsWith("LITESTREAM", StringComparison.OrdinalIgnoreCase) && name != "LITESTREAM_CACHE_DIR")
                 || name is "ASPNETCORE_ENVIRONMENT" or "DOTNET_ENVIRONMENT" or "ASPNETCORE_URLS" or "DOTNET_HOST_PATH")
             {
                 start.Environment.Remove(name);
