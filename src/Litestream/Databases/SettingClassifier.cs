@@ -148,6 +148,8 @@ internal static partial class SettingClassifier
             && !OtherExtensions.Contains(value.Extension)
             && PlainName().IsMatch(path)
             && !bool.TryParse(path, out _)
+            && !setting.Key.Contains("LogLevel:", StringComparison.OrdinalIgnoreCase)
+            && !setting.Key.Contains("MinimumLevel:", StringComparison.OrdinalIgnoreCase)
             && !char.IsAsciiDigit(path[0]);
     }
 

@@ -60,6 +60,8 @@ public sealed class DatabaseFinderTests : IDisposable
         { "nhibernate", """{"hibernate":{"connection.driver_class":"NHibernate.Driver.SQLite20Driver","connection.connection_string":"Data Source=nh.data;Version=3"}}""", "", "nh.data", "" },
         { "commented and set by script", """{"ConnectionStrings":{/* "Old":"Data Source=old.db", */"A":"<SET BY SCRIPT>","B":"","C":"   "}}""", "Microsoft.Data.Sqlite", "", "" },
         { "aspire", """{"ConnectionStrings":{"sqlite":"Data Source=/data/aspire.db;Cache=Shared;Mode=ReadWriteCreate"},"Aspire":{"Microsoft":{"EntityFrameworkCore":{"Sqlite":{"MyContext":{"ConnectionString":"Data Source=ctx","DisableTracing":false}}}}}}""", "", "/data/aspire.db,ctx", "" },
+        { "log levels", """{"Logging":{"LogLevel":{"Microsoft.EntityFrameworkCore.Sqlite.Connection":"Warning"}},"Serilog":{"MinimumLevel":{"Override":{"Microsoft.Data.Sqlite.Database":"Error"}}}}""", "Microsoft.Data.Sqlite", "", "" },
+        { "provider of another part of the file", """{"DatabaseProvider":"SqlServer","ConnectionStrings":{"Default":"Data Source=app.db"},"Log":{"Sink":{"Name":"SQLite","Args":{"file":"log.db"}}}}""", "", "app.db,log.db", "" },
         { "npgsql beside", """{"ConnectionStrings":{"Default":"Host=db;Database=app.db;Username=x"}}""", "Npgsql,Microsoft.Data.Sqlite", "", "" },
         { "ravendb and friends", """{"Raven":{"Urls":["http://x"],"DatabaseName":"app.db"}}""", "", "", "LSB1004" },
     };
