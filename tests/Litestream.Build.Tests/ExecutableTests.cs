@@ -20,7 +20,7 @@ public sealed class ExecutableTests(Packages packages)
         // The RID is given to our part only: what runtime packs the feed has is not the point here.
         (await app.DotnetAsync("publish", "-o", "out", $"-p:LitestreamRuntimeIdentifier={rid}")).Succeeded();
 
-        var file = Assert.Single(Directory.EnumerateFiles(app.In("out"), "litestream*").Where(file => Path.GetFileName(file) is "litestream" or "litestream.exe"));
+        var file = Assert.Single(Directory.EnumerateFiles(app.In("out"), "litestream*"), file => Path.GetFileName(file) is "litestream" or "litestream.exe");
         Assert.Equal(rid.StartsWith("win", StringComparison.Ordinal) ? "litestream.exe" : "litestream", Path.GetFileName(file));
         Assert.Contains(expected, File.ReadAllText(file), StringComparison.Ordinal);
         Assert.Contains("0.3.13", File.ReadAllText(file), StringComparison.Ordinal);

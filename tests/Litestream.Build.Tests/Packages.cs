@@ -2,7 +2,8 @@ using System.Globalization;
 using CliWrap;
 using CliWrap.Buffered;
 
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+[assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]
+[assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
 [assembly: AssemblyFixture(typeof(Litestream.Build.Tests.Packages))]
 
 namespace Litestream.Build.Tests;
