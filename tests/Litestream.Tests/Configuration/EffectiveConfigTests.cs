@@ -1,0 +1,275 @@
+using Litestream.Configuration;
+using Litestream.Tests.Databases;
+
+namespace Litestream.Tests.Configuration;
+
+public sealed class EffectiveConfigTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void The_live_connection_string_wins_and_the_default_replica_moves_with_it()
+    {
+        var config = Effective(Generated(), new() { ["ConnectionStrings:Default"] = "Data Source=elsewhere/live.db;Cache=Shared" });
+
+        var database = Assert.Single(config.Databases);
+        Assert.Equal(("Data/app.db", In("elsewhere/live.db"), "Default", "ConnectionStrings:Default"), (database.ConfiguredPath, database.Path, database.Name, database.Key));
+        Assert.Equal(In("elsewhere/litestream-replicas/live.db"), Assert.Single(database.Replicas).Location);
+        Assert.Equal(In("elsewhere/.live.db-litestream"), database.MetaPath);
+    }
+
+    [Fact]
+    public void Without_a_live_value_the_built_path_holds_and_the_data_directory_counts()
+    {
+        Assert.Equal(In("Data/app.db"), Assert.Single(Effective(Generated()).Databases).Path);
+        var config = LitestreamTool.Effective(Write(Generated()), _folder.Path, dataDirectory: In("app data"));
+        Assert.Equal(In("app data/Data/app.db"), Assert.Single(config.Databases).Path);
+        Assert.Equal(In("app data/Data/litestream-replicas/app.db"), Assert.Single(config.Databases[0].Replicas).Location);
+    }
+
+    [Theory]
+    [InlineData("Data Source=:memory:", "LSB1005")]
+    [InlineData("Data Source=app.db;Mode=ReadOnly", "LSB1006")]
+    [InlineData("Data Source=app.db;Password=x", "LSB1007")]
+    [InlineData("Server=db;Database=app;User Id=sa", "LSB1004")]
+    public void A_live_value_that_is_no_file_leaves_the_database_out(string live, string code)
+    {
+        var config = Effective(Generated(), new() { ["ConnectionStrings:Default"] = live });
+
+        Assert.Empty(config.Databases);
+        Assert.Contains("dbs: []", config.Text, StringComparison.Ordinal);
+        Assert.Contains(config.Diagnostics, d => d.Code == code);
+    }
+
+    [Fact]
+    public void Two_settings_that_lead_to_one_file_are_refused()
+    {
+        var yml = GeneratedConfig.Create([new("a.db", "A", "ConnectionStrings:A"), new("b.db", "B", "ConnectionStrings:B")], new GeneratedConfigOptions()).Text;
+
+        var error = Assert.Throws<LitestreamException>(() => Effective(yml, new() { ["ConnectionStrings:B"] = "Data Source=./a.db" }));
+
+        Assert.Equal("LSB1012", error.Diagnostic.Code);
+    }
+
+    [Theory]
+    [InlineData("Litestream:ReplicaUrl", "s3://live/p", "s3://live/p/Data/app.db")]
+    [InlineData("Litestream:ReplicaBucket", "bucket", "s3://bucket/Data/app.db")]
+    [InlineData("Litestream:ReplicaUrl", "backups", "backups/Data/app.db")]
+    public void The_run_time_replica_replaces_the_built_one_and_keeps_how_it_is_kept(string setting, string value, string location)
+    {
+        var config = Effective(Generated(), new() { [setting] = value, ["ConnectionStrings:Default"] = "Data Source=/srv/live.db" });
+
+        var replica = Assert.Single(Assert.Single(config.Databases).Replicas);
+        Assert.Equal(location.StartsWith("s3:", StringComparison.Ordinal) ? location : In(location), replica.Location);
+        Assert.Contains("retention: \"24h\"", config.Text, StringComparison.Ordinal);
+        Assert.Empty(config.Diagnostics);
+    }
+
+    [Fact]
+    public void The_buckets_variable_alone_is_enough_but_a_built_prefix_stays()
+    {
+        var environment = new Dictionary<string, string> { ["LITESTREAM_REPLICA_BUCKET"] = "bucket" };
+
+        Assert.Equal("s3://bucket/Data/app.db", Effective(Generated(), environment: environment).Databases[0].Replicas[0].Location);
+        Assert.Equal("s3://bucket/prefix/Data/app.db", Effective(Generated("s3://${LITESTREAM_REPLICA_BUCKET}/prefix"), environment: environment).Databases[0].Replicas[0].Location);
+    }
+
+    [Fact]
+    public void Settings_become_variables_but_never_over_one_that_is_set()
+    {
+        var config = Effective(
+            Generated("s3://bucket"),
+            new() { ["Litestream:AccessKeyId"] = "from-settings", ["Litestream:SecretAccessKey"] = "secret-value" },
+            new() { ["LITESTREAM_ACCESS_KEY_ID"] = "from-environment" });
+
+        Assert.Equal([new("LITESTREAM_SECRET_ACCESS_KEY", "secret-value")], config.Variables);
+        Assert.DoesNotContain("secret-value", config.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_line_break_in_a_variable_is_refused_without_its_value()
+    {
+        var error = Assert.Throws<LitestreamException>(() => Effective(Generated("s3://bucket"), environment: new() { ["LITESTREAM_SECRET_ACCESS_KEY"] = "abcd\nefgh" }));
+
+        Assert.Equal("LSB1017", error.Diagnostic.Code);
+        Assert.DoesNotContain("abcd", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_variable_that_is_not_set_is_a_warning_unless_upstream_has_a_default()
+    {
+        Assert.Empty(Effective(Generated("s3://bucket")).Diagnostics);
+        var diagnostic = Assert.Single(Effective(Generated("s3://${BUCKET}/x")).Diagnostics);
+        Assert.Equal(("LSB1018", LitestreamSeverity.Warning), (diagnostic.Code, diagnostic.Severity));
+        Assert.Contains("BUCKET", diagnostic.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_path_that_is_nothing_without_its_variable_is_refused()
+    {
+        var error = Assert.Throws<LitestreamException>(() => Effective("dbs:\n  - path: ${DATABASE}\n"));
+
+        Assert.Equal(("LSB1018", 2), (error.Diagnostic.Code, error.Diagnostic.Line));
+    }
+
+    [Fact]
+    public void Of_a_users_own_file_everything_is_kept_but_what_must_be_absolute()
+    {
+        var config = LitestreamTool.Effective(
+            Write("""
+                addr: ":9090"
+                exec: dotnet App.dll
+                access-key-id: ${ID}
+                secret-access-key: 'literal-secret'
+                unknown: [1, {a: ~}]
+                logging: {level: debug, type: text}
+                dbs:
+                  - path: $DATA/a$${X}.db
+                    meta-path: meta/a
+                    checkpoint-interval: 30s
+                    replica:
+                      url: sftp://u@${HOST}/x
+                      keys: "\x24{HOME}"
+                  - path: ~/b.db
+                    replicas:
+                      - path: backups/b
+                        text: |
+                          two
+                            lines
+                """),
+            _folder.Path,
+            new Dictionary<string, string> { ["Litestream:ReplicaUrl"] = "s3://ignored" },
+            new Dictionary<string, string> { ["DATA"] = "data", ["X"] = "1", ["HOME"] = "/home/u", ["HOST"] = "host.example", ["ID"] = "the-id" },
+            fast: false);
+
+        // $$ eats itself in the executable too.
+        Assert.Equal(
+            $$"""
+            # The effective configuration: made by Litestream.Build each time Litestream is started, from {{In("litestream.yml")}}
+            addr: ":9090"
+            access-key-id: ${ID}
+            secret-access-key: |2-
+              ${LITESTREAM_SECRET_2}
+            unknown:
+              - 1
+              - a: ~
+            logging:
+              level: debug
+              type: "json"
+              stderr: false
+            dbs:
+              - path: "{{In("data/a{X}.db")}}"
+                meta-path: "{{In("meta/a")}}"
+                checkpoint-interval: 30s
+                replicas:
+                  - url: sftp://u@${HOST}/x
+                    keys: "\u0024{HOME}"
+              - path: "/home/u/b.db"
+                replicas:
+                  - path: "{{In("backups/b")}}"
+                    text: |2-
+                      two
+                        lines
+
+            """.ReplaceLineEndings("\n"),
+            config.Text);
+        Assert.Equal([new("LITESTREAM_SECRET_2", "literal-secret")], config.Variables);
+        Assert.Equal(["LSB1020", "LSB1022"], config.Diagnostics.Select(d => d.Code).Order(StringComparer.Ordinal));
+        Assert.Equal(In("meta/a"), config.Databases[0].MetaPath);
+    }
+
+    [Fact]
+    public void A_password_in_the_url_of_a_users_own_file_is_not_written_again()
+    {
+        var config = Effective("dbs:\n  - path: a.db\n    replicas:\n      - url: sftp://u:pass-word@host/x\n");
+
+        Assert.DoesNotContain("pass-word", config.Text, StringComparison.Ordinal);
+        Assert.Equal("sftp://u:pass-word@host/x", Assert.Single(config.Variables).Value);
+        Assert.Equal("sftp://u@host/x", config.Databases[0].Replicas[0].Location);
+    }
+
+    [Fact]
+    public void The_metrics_address_and_the_intervals_are_set()
+    {
+        var config = EffectiveConfig.Create(new EffectiveConfigOptions
+        {
+            ConfigPath = Write(Generated()),
+            BaseDirectory = _folder.Path,
+            GetSetting = _ => null,
+            Environment = new Dictionary<string, string>(),
+            MetricsAddress = "127.0.0.1:9123",
+            MonitorInterval = TimeSpan.FromMilliseconds(50),
+        });
+
+        Assert.Contains("addr: \"127.0.0.1:9123\"\n", config.Text, StringComparison.Ordinal);
+        Assert.Contains("monitor-interval: 50ms\n", config.Text, StringComparison.Ordinal);
+        Assert.Contains("sync-interval: 50ms\n", config.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_written_file_is_its_owners_only()
+    {
+        var path = Effective(Generated()).Write(In("private"));
+
+        Assert.Equal(In("private/litestream.yml"), path);
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(In("private")));
+        }
+
+        Assert.Equal([path], Directory.GetFiles(In("private")));
+    }
+
+    [Theory]
+    [InlineData("a: b #c")]
+    [InlineData("q\"'\\n")]
+    [InlineData(" lead")]
+    [InlineData("  lead")]
+    [InlineData("{a")]
+    [InlineData("*b")]
+    [InlineData("!c")]
+    [InlineData("%d")]
+    [InlineData("'e")]
+    [InlineData("- f")]
+    [InlineData("| g")]
+    [InlineData("trail ")]
+    [InlineData("$HOME")]
+    [InlineData("漢 😀")]
+    [InlineData("---")]
+    public async Task A_variable_of_any_value_reaches_the_executable_unchanged(string value)
+    {
+        // A replica folder with a relative path: the value begins the scalar. The executable's working directory is the test's.
+        var replica = Path.Combine(Environment.CurrentDirectory, value, "app.db");
+        LitestreamTool.Sql(In("app.db"), "CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+        var environment = new Dictionary<string, string> { ["VALUE"] = value };
+        var built = Write(GeneratedConfig.Create([new("app.db", null, null)], new GeneratedConfigOptions { ReplicaUrl = "${VALUE}" }).Text.Replace("\"app.db\"", $"\"{In("app.db")}\"", StringComparison.Ordinal));
+        try
+        {
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+            var running = LitestreamTool.Command(environment).RunAsync(["replicate", "-config", built], stop.Token);
+            await LitestreamTool.WaitUntilAsync(() => LitestreamTool.HasBackup(replica) || running.IsCompleted);
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+
+            Assert.True(LitestreamTool.HasBackup(replica));
+            Assert.Equal(replica, LitestreamTool.Effective(built, Environment.CurrentDirectory, environment: environment).Databases[0].Replicas[0].Location);
+        }
+        finally
+        {
+            Directory.Delete(Path.Combine(Environment.CurrentDirectory, value), recursive: true);
+        }
+    }
+
+    private static string Generated(string? url = null) =>
+        GeneratedConfig.Create([new("Data/app.db", "Default", "ConnectionStrings:Default")], new GeneratedConfigOptions { ReplicaUrl = url }).Text;
+
+    private string Write(string yml) => _folder.Write("litestream.yml", yml);
+
+    private string In(string path) => _folder.Path + "/" + path.TrimStart('/');
+
+    private EffectiveConfig Effective(string yml, Dictionary<string, string>? settings = null, Dictionary<string, string>? environment = null) =>
+        LitestreamTool.Effective(Write(yml), _folder.Path, settings, environment);
+}

@@ -1,0 +1,109 @@
+using Litestream.Commands;
+using Litestream.Configuration;
+using Microsoft.Data.Sqlite;
+
+namespace Litestream.Tests;
+
+/// <summary>The real executable of the repository.</summary>
+internal static class LitestreamTool
+{
+    public static LitestreamExecutable Executable { get; } = Find();
+
+    public static LitestreamCommand Command(IReadOnlyDictionary<string, string>? variables = null) => new(Executable, variables ?? new Dictionary<string, string>());
+
+    /// <summary>An effective configuration that looks at its databases every 20 ms.</summary>
+    public static EffectiveConfig Effective(
+        string configPath,
+        string baseDirectory,
+        IReadOnlyDictionary<string, string>? settings = null,
+        IReadOnlyDictionary<string, string>? environment = null,
+        string? dataDirectory = null,
+        bool fast = true) =>
+        EffectiveConfig.Create(new EffectiveConfigOptions
+        {
+            ConfigPath = configPath,
+            BaseDirectory = baseDirectory,
+            DataDirectory = dataDirectory,
+            GetSetting = key => settings?.GetValueOrDefault(key),
+            Environment = environment ?? new Dictionary<string, string>(),
+            MonitorInterval = fast ? TimeSpan.FromMilliseconds(20) : null,
+        });
+
+    /// <summary>Replicates until the condition holds, then ends the executable properly (its final sync included).</summary>
+    public static async Task ReplicateUntilAsync(EffectiveConfig config, string folder, Func<bool> condition, IReadOnlyDictionary<string, string>? variables = null)
+    {
+        var yml = config.Write(Path.Combine(folder, ".litestream-run"));
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        var lines = new List<string>();
+        var all = config.Variables.Concat(variables ?? new Dictionary<string, string>()).ToDictionary();
+        var running = Command(all).RunAsync(["replicate", "-config", yml], stop.Token, line =>
+        {
+            lock (lines)
+                lines.Add(line.Text);
+        });
+        try
+        {
+            await WaitUntilAsync(() => condition() || running.IsCompleted, () => string.Join('\n', lines));
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+        }
+    }
+
+    public static async Task WaitUntilAsync(Func<bool> condition, Func<string>? what = null)
+    {
+        var deadline = DateTime.UtcNow.AddSeconds(30);
+        while (!condition())
+        {
+            if (DateTime.UtcNow > deadline)
+                Assert.Fail("The condition did not come about within 30 s. " + what?.Invoke());
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>Whether a file replica holds a snapshot and at least so many WAL segments.</summary>
+    public static bool HasBackup(string replica, int segments = 0) =>
+        Directory.Exists(replica)
+        && Directory.EnumerateFiles(replica, "*.snapshot.lz4", SearchOption.AllDirectories).Any()
+        && Directory.EnumerateFiles(replica, "*.wal.lz4", SearchOption.AllDirectories).Count() >= segments;
+
+    public static void Sql(string database, string sql)
+    {
+        using var connection = Open(database, SqliteOpenMode.ReadWriteCreate);
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    public static string Query(string database, string sql)
+    {
+        using var connection = Open(database, SqliteOpenMode.ReadWrite);
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return Convert.ToString(command.ExecuteScalar(), System.Globalization.CultureInfo.InvariantCulture) ?? "";
+    }
+
+    private static SqliteConnection Open(string database, SqliteOpenMode mode)
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = database, Mode = mode, Pooling = false, DefaultTimeout = 10 }.ToString());
+        connection.Open();
+        return connection;
+    }
+
+    private static LitestreamExecutable Find()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (!File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln")))
+                continue;
+            var path = Path.Combine(folder.FullName, "runtimes", "0.3.13", "linux-x64", "litestream");
+            return File.Exists(path)
+                ? new LitestreamExecutable(path)
+                : throw new FileNotFoundException($"The tests need the real executable at {path}. ./test.sh puts it there.");
+        }
+
+        throw new DirectoryNotFoundException("The tests do not lie in the repository.");
+    }
+}
