@@ -10,8 +10,8 @@ internal static class ConfigPath
             throw error("LSB1015", "A database's path is empty.");
         if (path.Contains('?', StringComparison.Ordinal))
             throw error("LSB1015", $"The path {path} has a `?` in it. Litestream would open another file: rename the file or the folder.");
-        if (HasControl(path))
-            throw error("LSB1015", $"The path {YamlWriter.EscapeComment(path)} has a control character in it, which Litestream cannot handle: rename the file or the folder.");
+        if (HasControl(path) || VariableText.HasMarks(path))
+            throw error("LSB1015", $"The path {YamlWriter.EscapeComment(path)} has a control or private-use character in it, which cannot be handled: rename the file or the folder.");
         if (path.EndsWith('/') || path.EndsWith(System.IO.Path.DirectorySeparatorChar))
             throw error("LSB1015", $"The path {path} is a folder's. Name the database file itself.");
     }

@@ -114,7 +114,7 @@ public sealed class LitestreamConfigFile
 
     private static string? KeyAbove(string[] lines, int line)
     {
-        var above = lines.ElementAtOrDefault(line - 2)?.Trim() ?? "";
+        var above = lines.ElementAtOrDefault(line - 2)?.TrimStart(' ').TrimEnd('\r') ?? "";
         return above.StartsWith("# ", StringComparison.Ordinal) ? YamlWriter.UnescapeComment(above[2..]) : null;
     }
 }

@@ -54,6 +54,9 @@ internal static class VariableText
 
     public static bool HasVariables(string marked) => marked.Contains(Dollar, StringComparison.Ordinal);
 
+    /// <summary>Whether literal text has a character that marks a variable here.</summary>
+    public static bool HasMarks(string text) => text.AsSpan().IndexOfAnyInRange(Dollar, Close) >= 0;
+
     public static IEnumerable<string> Names(string marked)
     {
         for (var i = 0; i < marked.Length; i++)

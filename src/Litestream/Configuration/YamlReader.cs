@@ -27,12 +27,10 @@ internal sealed partial class YamlReader
         }
         catch (YamlException e)
         {
-            var line = (int)e.Start.Line;
-            var text = line > 0 ? raw.Split('\n').ElementAtOrDefault(line - 1) ?? "" : "";
-            var message = text.AsSpan(0, text.Length - text.AsSpan().TrimStart().Length).Contains('\t')
-                ? "A line is indented with a tab; YAML allows only spaces there."
-                : Sentence(VariableText.Unmark(e.Message));
-            throw new LitestreamException("LSB1010", $"This is not valid YAML. {message}", file, line, (int)e.Start.Column, e);
+            var tab = Array.FindIndex(raw.Split('\n'), l => l.AsSpan(0, l.Length - l.AsSpan().TrimStart().Length).Contains('\t'));
+            throw tab >= 0
+                ? new LitestreamException("LSB1010", "This is not valid YAML: the line is indented with a tab; only spaces are allowed there.", file, tab + 1, 1, e)
+                : new LitestreamException("LSB1010", $"This is not valid YAML. {Sentence(VariableText.Unmark(e.Message))}", file, (int)e.Start.Line, (int)e.Start.Column, e);
         }
     }
 

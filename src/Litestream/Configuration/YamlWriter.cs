@@ -22,7 +22,7 @@ internal sealed class YamlWriter
         var text = new StringBuilder();
         foreach (var c in comment)
         {
-            if (c is '$' or '\\' || !IsPrintable(c))
+            if (c is '$' or '\\' or (>= '\uE000' and <= '\uF8FF') || !IsPrintable(c))
                 text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
             else
                 text.Append(c);

@@ -34,15 +34,16 @@ public sealed class LitestreamCommandTests : IDisposable
     {
         var database = Path.Combine(_folder.Path, "app.db");
         LitestreamTool.Sql(database, "CREATE TABLE t(x); INSERT INTO t VALUES (1)");
-        var lines = new List<LogLine>();
         var ready = new TaskCompletionSource();
         using var stop = new CancellationTokenSource();
-        var running = Replicate(stop.Token, line =>
-        {
-            lines.Add(line);
-            if (line.Message.Contains("wal segment written", StringComparison.Ordinal))
-                ready.TrySetResult();
-        });
+        var running = Replicate(
+            line =>
+            {
+                if (line.Message.Contains("wal segment written", StringComparison.Ordinal))
+                    ready.TrySetResult();
+            },
+            TimeSpan.FromSeconds(20),
+            stop.Token);
         await ready.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         LitestreamTool.Sql(database, "INSERT INTO t VALUES (2)");
 
@@ -61,7 +62,7 @@ public sealed class LitestreamCommandTests : IDisposable
     {
         var ready = new TaskCompletionSource();
         using var stop = new CancellationTokenSource();
-        var running = Replicate(stop.Token, _ => ready.TrySetResult(), TimeSpan.FromMilliseconds(200));
+        var running = Replicate(_ => ready.TrySetResult(), TimeSpan.FromMilliseconds(200), stop.Token);
         await ready.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         using (var freeze = Process.Start("kill", ["-STOP", Assert.Single(Children()).ToString(CultureInfo.InvariantCulture)]))
             await freeze.WaitForExitAsync(TestContext.Current.CancellationToken);
@@ -75,7 +76,7 @@ public sealed class LitestreamCommandTests : IDisposable
     [Fact]
     public async Task An_exception_of_the_callers_own_ends_the_child_and_comes_out()
     {
-        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => Replicate(CancellationToken.None, _ => throw new InvalidOperationException("mine")));
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => Replicate(_ => throw new InvalidOperationException("mine"), TimeSpan.FromSeconds(20), CancellationToken.None));
 
         Assert.Equal("mine", error.Message);
         Assert.Empty(Children());
@@ -106,10 +107,10 @@ public sealed class LitestreamCommandTests : IDisposable
         Assert.Equal("LSB2008", error.Diagnostic.Code);
     }
 
-    private Task<CommandResult> Replicate(CancellationToken cancellationToken, Action<LogLine> onLine, TimeSpan? stopTimeout = null)
+    private Task<CommandResult> Replicate(Action<LogLine> onLine, TimeSpan stopTimeout, CancellationToken cancellationToken)
     {
         var yml = GeneratedConfig.Create([new ReplicatedDatabase(Path.Combine(_folder.Path, "app.db"), null, null)], new GeneratedConfigOptions()).Text;
-        return new LitestreamCommand(LitestreamTool.Executable, new Dictionary<string, string>()) { StopTimeout = stopTimeout ?? TimeSpan.FromSeconds(20) }
+        return new LitestreamCommand(LitestreamTool.Executable, new Dictionary<string, string>()) { StopTimeout = stopTimeout }
             .RunAsync(["replicate", "-config", _folder.Write("litestream.yml", yml)], cancellationToken, onLine);
     }
 

@@ -150,6 +150,7 @@ public sealed class GeneratedConfigTests : IDisposable
     [InlineData("what?.db")]
     [InlineData("a\nb.db")]
     [InlineData("a\u0085b.db")]
+    [InlineData("private\uE000use.db")]
     [InlineData("folder/")]
     [InlineData(" ")]
     public void A_path_that_the_executable_cannot_handle_is_refused(string path) =>
@@ -187,7 +188,7 @@ public sealed class GeneratedConfigTests : IDisposable
     [InlineData(" lead/trail ")]
     [InlineData("- x/*&!|>{}[],`.db")]
     [InlineData("${LITESTREAM_DOLLAR}.db")]
-    [InlineData("\uFEFFbom\uE000.db")]
+    [InlineData("\uFEFFbom\uF000.db")]
     public async Task The_executable_reads_any_path_as_it_is_meant(string path)
     {
         var file = _folder.Write("litestream.yml", GeneratedConfig.Create([new(path, null, "Key:$HOME\\" + path)], new GeneratedConfigOptions()).Text);
