@@ -10,12 +10,12 @@ set -uo pipefail
 cd "$(dirname "$0")"
 
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_UI_LANGUAGE=en
-filter='Category!=Long'
+filter=(-trait- Category=Long)
 projects=(Litestream.Tests Litestream.Hosting.Tests Litestream.Build.Tests)
 case "${1:-}" in
   '') ;;
-  all) filter='' ;;
-  *) projects=("$1"); filter='' ;;
+  all) filter=() ;;
+  *) projects=("$1"); filter=() ;;
 esac
 
 results=artifacts/test/results
@@ -38,8 +38,7 @@ fi
 status=0
 for project in "${projects[@]}"; do
   say "$project"
-  dotnet test "tests/$project" --no-build --nologo -v q --filter "$filter" \
-    --logger "trx;LogFileName=$project.trx" --results-directory "$results" || status=1
+  dotnet "tests/$project/bin/Debug/net10.0/$project.dll" "${filter[@]}" -noLogo -noColor -trx "$results/$project.trx" || status=1
   [ -f "$results/$project.trx" ] || { echo "$project: no results"; status=1; }
 done
 

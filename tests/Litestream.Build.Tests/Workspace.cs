@@ -25,20 +25,7 @@ public sealed class Workspace : IDisposable
     }
 
     /// <summary>What MSBuild, the test host or a CI server put into the environment, and a user's shell does not have.</summary>
-    public static IReadOnlyDictionary<string, string?> CleanEnvironment { get; } = Environment.GetEnvironmentVariables()
-        .Cast<DictionaryEntry>()
-        .Select(entry => (string)entry.Key)
-        .Where(name => name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase)
-            || name.StartsWith("LITESTREAM", StringComparison.OrdinalIgnoreCase)
-            || name is "DOTNET_HOST_PATH" or "DOTNET_STARTUP_HOOKS" or "CI" or "ASPNETCORE_ENVIRONMENT" or "DOTNET_ENVIRONMENT")
-        .ToDictionary(name => name, _ => (string?)null)
-        .Concat([
-            new("MSBUILDDISABLENODEREUSE", "1"),
-            new("DOTNET_CLI_USE_MSBUILD_SERVER", "0"),
-            new("DOTNET_NOLOGO", "1"),
-            new("DOTNET_CLI_UI_LANGUAGE", "en"),
-        ])
-        .ToDictionary(pair => pair.Key, pair => pair.Value);
+    public static IReadOnlyDictionary<string, string?> CleanEnvironment { get; } = Clean();
 
     public string Root { get; }
 
@@ -90,18 +77,33 @@ public sealed class Workspace : IDisposable
         return new BuildResult(string.Join(' ', arguments), result.ExitCode, result.StandardOutput, result.StandardError, log);
     }
 
-    public IReadOnlyDictionary<string, string?> EnvironmentVariables => CleanEnvironment
-        .Concat([
-            new("NUGET_PACKAGES", _dummies ? _packages.DummyFolder : _packages.Folder),
-            new("RestoreAdditionalProjectSources", _dummies ? _packages.DummyFeed : _packages.Feed),
-        ])
-        .ToDictionary(pair => pair.Key, pair => pair.Value);
+    public IReadOnlyDictionary<string, string?> EnvironmentVariables => new Dictionary<string, string?>(CleanEnvironment)
+    {
+        ["NUGET_PACKAGES"] = _dummies ? _packages.DummyFolder : _packages.Folder,
+        ["RestoreAdditionalProjectSources"] = _dummies ? _packages.DummyFeed : _packages.Feed,
+    };
 
     public void Dispose()
     {
         if (TestContext.Current.TestState?.Result == TestResult.Failed && Environment.GetEnvironmentVariable("LSB_KEEP") == "1")
             return;
         Directory.Delete(Root, recursive: true);
+    }
+
+    private static Dictionary<string, string?> Clean()
+    {
+        var environment = Environment.GetEnvironmentVariables()
+            .Cast<DictionaryEntry>()
+            .Select(entry => (string)entry.Key)
+            .Where(name => name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase)
+                || name.StartsWith("LITESTREAM", StringComparison.OrdinalIgnoreCase)
+                || name is "DOTNET_HOST_PATH" or "DOTNET_STARTUP_HOOKS" or "CI" or "ASPNETCORE_ENVIRONMENT" or "DOTNET_ENVIRONMENT")
+            .ToDictionary(name => name, _ => (string?)null);
+        environment["MSBUILDDISABLENODEREUSE"] = "1";
+        environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";
+        environment["DOTNET_NOLOGO"] = "1";
+        environment["DOTNET_CLI_UI_LANGUAGE"] = "en";
+        return environment;
     }
 }
 
