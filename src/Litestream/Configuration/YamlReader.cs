@@ -11,6 +11,7 @@ internal sealed partial class YamlReader
     private readonly string _file;
     private readonly Parser _parser;
     private readonly Dictionary<string, YamlNode> _anchors = new(StringComparer.Ordinal);
+    private readonly HashSet<int> _continuations = [];
 
     private YamlReader(string file, string raw)
     {
@@ -21,18 +22,38 @@ internal sealed partial class YamlReader
     /// <exception cref="LitestreamException">LSB1010.</exception>
     public static YamlMap Read(string file, string raw)
     {
+        var reader = new YamlReader(file, raw);
         try
         {
-            return new YamlReader(file, raw).ReadDocument();
+            var root = reader.ReadDocument();
+
+            // The executable's parser takes no tab for indentation where this one does. Inside a text that goes over several lines it is part of it.
+            var tab = reader.IndentingTab(raw);
+            return tab == 0 ? root : throw TabError(file, tab);
         }
         catch (YamlException e)
         {
-            var tab = Array.FindIndex(raw.Split('\n'), l => l.AsSpan(0, l.Length - l.AsSpan().TrimStart().Length).Contains('\t'));
-            throw tab >= 0
-                ? new LitestreamException("LSB1010", "This is not valid YAML: the line is indented with a tab; only spaces are allowed there.", file, tab + 1, 1, e)
-                : new LitestreamException("LSB1010", $"This is not valid YAML. {Sentence(VariableText.Unmark(e.Message))}", file, (int)e.Start.Line, (int)e.Start.Column, e);
+            var tab = reader.IndentingTab(raw);
+            throw tab > 0 ? TabError(file, tab) : new LitestreamException("LSB1010", $"This is not valid YAML. {Sentence(VariableText.Unmark(e.Message))}", file, (int)e.Start.Line, (int)e.Start.Column, e);
         }
     }
+
+    /// <summary>The first line, counted from 1, that is indented with a tab; 0 when there is none.</summary>
+    private int IndentingTab(string raw)
+    {
+        var lines = raw.Split('\n');
+        for (var i = 0; i < lines.Length; i++)
+        {
+            var text = lines[i].AsSpan().TrimStart();
+            if (text.Length > 0 && lines[i].AsSpan(0, lines[i].Length - text.Length).Contains('\t') && !_continuations.Contains(i + 1))
+                return i + 1;
+        }
+
+        return 0;
+    }
+
+    private static LitestreamException TabError(string file, int line) =>
+        new("LSB1010", "This is not valid YAML: the line is indented with a tab; only spaces are allowed there.", file, line, 1);
 
     private YamlMap ReadDocument()
     {
@@ -59,6 +80,8 @@ internal sealed partial class YamlReader
 
         if (_parser.TryConsume<Scalar>(out var scalar))
         {
+            for (var line = scalar.Start.Line + 1; line <= scalar.End.Line; line++)
+                _continuations.Add((int)line);
             var node = new YamlScalar(scalar.Value, StyleOf(scalar)) { Line = (int)start.Line, Column = (int)start.Column };
             return Anchored(scalar, node);
         }

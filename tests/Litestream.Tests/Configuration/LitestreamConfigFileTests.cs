@@ -12,6 +12,8 @@ public sealed class LitestreamConfigFileTests : IDisposable
     [Theory]
     [InlineData("dbs:\n  - path: a.db\n    replicas: [\n", 4, 1)]
     [InlineData("dbs:\n\t- path: a.db\n", 2, 1)]
+    [InlineData("\tdbs: []\n", 1, 1)]
+    [InlineData("a: 1\n \t b: c\n", 2, 1)]
     [InlineData("dbs:\n  - path: a.db\n    path: b.db\n", 3, 5)]
     [InlineData("dbs: []\ndbs: []\n", 2, 1)]
     [InlineData("- path: a.db\n", 1, 1)]
@@ -42,6 +44,14 @@ public sealed class LitestreamConfigFileTests : IDisposable
         var error = Assert.Throws<LitestreamException>(() => LitestreamConfigFile.Load(_folder.Write("litestream.yml", "dbs:\n\t- path: a.db\n")));
 
         Assert.Contains("tab", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_tab_inside_a_text_is_part_of_it()
+    {
+        var config = LitestreamConfigFile.Load(_folder.Write("litestream.yml", "a: |2\n  x\n  \ty\nb: \"1\n\t2\"\ndbs:\n  - path: a.db\t# c\n"));
+
+        Assert.Equal("a.db", Assert.Single(config.Databases).Path);
     }
 
     [Fact]
