@@ -55,9 +55,9 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
                 Task.Run(() => PrepareAsync(signals.Token)).GetAwaiter().GetResult();
             }
         }
-        catch (OperationCanceledException) when (signals.ExitCode != 0)
+        catch (Exception) when (signals.ExitCode != 0)
         {
-            // Told below.
+            // The signal may have ended the restore before it reached us: either way it is what ends the app.
         }
         catch (LitestreamException exception) when (_zeroCode)
         {
@@ -192,6 +192,14 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
 
         var plan = ReplicationPlan.Create(settings, _configuration);
+        if (plan.Databases.Count == 0)
+        {
+            plan.Config.Diagnostics.ToList().ForEach(diagnostic => ReplicatorLog.Diagnostic(_logger, diagnostic));
+            ReplicatorLog.Warning(_logger, new LitestreamDiagnostic("LSB3004", LitestreamSeverity.Warning, $"'{settings.ConfigPath}' has no database to replicate here."));
+            UpdateStatus(status => status with { State = LitestreamState.Disabled });
+            return;
+        }
+
         await new RestoreGate(plan, plan.FindExecutable, _logger).RunAsync(cancellationToken).ConfigureAwait(false);
         try
         {

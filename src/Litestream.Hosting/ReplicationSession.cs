@@ -168,7 +168,7 @@ internal sealed class ReplicationSession(
         var ownAddress = plan.OwnMetricsAddress;
         var address = ownAddress ?? SyncCounters.FindFreeAddress();
         var config = plan.CreateConfig(ownAddress is null ? address : null, monitorInterval);
-        var process = ReplicatorProcess.Start(executable, config.Write(_folder!.Path), config.Variables, line => ReplicatorLog.Line(logger, line), time.GetUtcNow());
+        var process = ReplicatorProcess.Start(executable, config.Write(_folder!.Path), config, line => ReplicatorLog.Line(logger, line), time.GetUtcNow());
         _process = process;
         _counters = address is null ? null : new SyncCounters(address);
         WriteRecords(ProcessIdentity.Of(process.ProcessId));

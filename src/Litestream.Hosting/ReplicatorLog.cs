@@ -9,6 +9,9 @@ internal static partial class ReplicatorLog
 {
     public const string Category = "Litestream";
 
+    /// <summary>A line of a restore. Its errors come back as outcome or exception, and "no matching backups found" is none at a first start.</summary>
+    public static void RestoreLine(ILogger logger, LogLine line) => Line(logger, line.Level == "ERROR" ? line with { Level = "DEBUG" } : line);
+
     /// <summary>Passes on a line of the executable with its own level, its fields as structured state.</summary>
     public static void Line(ILogger logger, LogLine line)
     {

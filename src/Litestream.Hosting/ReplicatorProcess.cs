@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using CliWrap;
 using Litestream.Commands;
+using Litestream.Configuration;
 
 namespace Litestream.Hosting;
 
@@ -13,12 +14,14 @@ internal sealed partial class ReplicatorProcess : IDisposable
 
     private readonly CancellationTokenSource _kill = new();
     private readonly CancellationTokenSource _interrupt = new();
+    private readonly SecretMask _secrets;
     private readonly Action<LogLine> _onLine;
     private long _shutdownSeenAt = long.MaxValue;
     private long _terminatedAt;
 
-    private ReplicatorProcess(LitestreamExecutable executable, string configPath, IReadOnlyDictionary<string, string> variables, Action<LogLine> onLine, DateTimeOffset startedAt)
+    private ReplicatorProcess(LitestreamExecutable executable, string configPath, EffectiveConfig config, Action<LogLine> onLine, DateTimeOffset startedAt)
     {
+        _secrets = config.Secrets;
         _onLine = onLine;
         StartedAt = startedAt;
         var pipe = PipeTarget.ToDelegate(OnLine);
@@ -27,7 +30,7 @@ internal sealed partial class ReplicatorProcess : IDisposable
         {
             task = Cli.Wrap(executable.Path)
                 .WithArguments(["replicate", "-config", configPath])
-                .WithEnvironmentVariables(variables.ToDictionary(variable => variable.Key, variable => (string?)variable.Value, StringComparer.Ordinal))
+                .WithEnvironmentVariables(config.Variables.ToDictionary(variable => variable.Key, variable => (string?)variable.Value, StringComparer.Ordinal))
                 .WithValidation(CommandResultValidation.None)
                 .WithStandardOutputPipe(pipe)
                 .WithStandardErrorPipe(pipe)
@@ -60,8 +63,8 @@ internal sealed partial class ReplicatorProcess : IDisposable
 
     /// <exception cref="LitestreamException">LSB2008: it cannot be executed.</exception>
     public static ReplicatorProcess Start(
-        LitestreamExecutable executable, string configPath, IReadOnlyDictionary<string, string> variables, Action<LogLine> onLine, DateTimeOffset startedAt) =>
-        new(executable, configPath, variables, onLine, startedAt);
+        LitestreamExecutable executable, string configPath, EffectiveConfig config, Action<LogLine> onLine, DateTimeOffset startedAt) =>
+        new(executable, configPath, config, onLine, startedAt);
 
     /// <summary>Asks it to send what is missing and end.</summary>
     public void Terminate(DateTimeOffset now)
@@ -107,7 +110,7 @@ internal sealed partial class ReplicatorProcess : IDisposable
     {
         try
         {
-            var line = LogLine.Parse(text);
+            var line = LogLine.Parse(_secrets.Mask(text));
             if (line.Level == "ERROR")
             {
                 LastError = line.Fields.TryGetValue("error", out var error) || line.Fields.TryGetValue("err", out error) ? $"{line.Message}: {error}" : line.Message;

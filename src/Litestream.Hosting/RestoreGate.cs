@@ -18,6 +18,9 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>Where the system does not tell whether the holder is past its own gate.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
+
     /// <exception cref="LitestreamException">LSB5002, LSB5006 or what the restore says: the app must not start.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -53,13 +56,14 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         }
 
         await OrphanedReplicator.EndAsync(held.Found, plan.Settings.ShutdownTimeout, logger, cancellationToken).ConfigureAwait(false);
+        held.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
         var replica = Describe(database);
         ReplicatorLog.Restoring(logger, database.Path, replica);
         var watch = Stopwatch.StartNew();
         var outcome = await DatabaseRestore.RunAsync(
             found,
             new RestoreRequest(plan.Config, database) { IfDatabaseNotExists = true, IfReplicaExists = true },
-            line => ReplicatorLog.Line(logger, line),
+            line => ReplicatorLog.RestoreLine(logger, line),
             cancellationToken).ConfigureAwait(false);
         switch (outcome)
         {
@@ -104,17 +108,24 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
     /// <summary>The lock, or null when another process has got the database, or does not need to be waited for: it is past its own gate.</summary>
     private async Task<DatabaseLock?> LockAsync(EffectiveDatabase database, CancellationToken cancellationToken)
     {
+        var watch = Stopwatch.StartNew();
         for (var announced = false; ; announced = true)
         {
             if (DatabaseLock.TryAcquire(database.Path, out var holder) is { } held)
             {
-                held.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), held.Found.Replicator));
                 return held;
             }
 
-            if (File.Exists(database.Path) || holder.Replicator is not null)
+            // A record of a process that has ended is of the holder before: this one has not written its own yet.
+            if (File.Exists(database.Path) || (holder is { Replicator: not null, App: { } app } && app.IsRunning()))
             {
                 return null;
+            }
+
+            if (!OperatingSystem.IsLinux() && watch.Elapsed > LongestWait)
+            {
+                throw new LitestreamException(
+                    "LSB5002", $"'{database.Path}' does not exist, and another process holds '{DatabaseLock.PathFor(database.Path)}' without creating it. End that process, or start this one later.");
             }
 
             if (!announced)
@@ -139,7 +150,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         var outcome = await DatabaseRestore.RunAsync(
             found,
             new RestoreRequest(plan.Config, database) { Output = copy, IfReplicaExists = true },
-            line => ReplicatorLog.Line(logger, line),
+            line => ReplicatorLog.RestoreLine(logger, line),
             cancellationToken).ConfigureAwait(false);
         if (outcome == RestoreOutcome.Restored && !HasNoTables(copy))
         {

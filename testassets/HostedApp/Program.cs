@@ -109,7 +109,11 @@ internal sealed class Writer(IConfiguration configuration) : BackgroundService
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         Orders.Insert(configuration, "first");
-        await Throw.Task.WaitAsync(stoppingToken);
+        await Task.WhenAny(Throw.Task, Task.Delay(Timeout.Infinite, stoppingToken));
+        if (Throw.Task.IsFaulted)
+        {
+            await Throw.Task;
+        }
     }
 
     public override async Task StopAsync(CancellationToken cancellationToken)

@@ -1,0 +1,268 @@
+using System.Collections.Concurrent;
+using Litestream.Configuration;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Litestream.Hosting.Tests;
+
+/// <summary>Hosts in this process that register Litestream by hand, with the real executable.</summary>
+public sealed class HostTests : IDisposable
+{
+    private const string Secret = "kP9-secret-0815";
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("host-").FullName;
+
+    [Fact]
+    public async Task The_status_tells_what_runs_and_the_lines_keep_their_level_and_fields()
+    {
+        CreateDatabase("a.db");
+        var log = new RecordedLog();
+        using var host = Build(log, WriteConfig("a.db"));
+        var replicator = host.Services.GetRequiredService<LitestreamReplicator>();
+        Assert.Equal(LitestreamState.Created, replicator.Status.State);
+
+        await host.StartAsync(TestContext.Current.CancellationToken);
+
+        var running = replicator.Status;
+        Assert.Equal(LitestreamState.Running, running.State);
+        Assert.NotNull(ProcessIdentity.Of(running.ProcessId!.Value));
+        Assert.NotNull(running.StartedAt);
+        Assert.Equal(0, running.Restarts);
+        Assert.Null(running.LastError);
+        await AppFolder.UntilAsync(() => log.Lines.Any(line => line.Text.StartsWith("wal segment written", StringComparison.Ordinal)), "a segment was written");
+        var segment = log.Lines.First(line => line.Text.StartsWith("wal segment written", StringComparison.Ordinal));
+        Assert.Equal(("Litestream", LogLevel.Information, Path.Combine(_folder, "a.db")), (segment.Category, segment.Level, segment.State["db"]));
+
+        await host.StopAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(LitestreamState.Stopped, replicator.Status.State);
+        Assert.Null(replicator.Status.ProcessId);
+        Assert.Null(ProcessIdentity.Of(running.ProcessId.Value));
+        Assert.DoesNotContain(log.Lines, line => line.Level >= LogLevel.Error);
+    }
+
+    [Fact]
+    public async Task The_lock_names_the_app_and_its_litestream_while_it_runs_and_nobody_afterwards()
+    {
+        CreateDatabase("a.db");
+        using var host = Build(new RecordedLog(), WriteConfig("a.db"));
+        await host.StartAsync(TestContext.Current.CancellationToken);
+
+        Assert.Null(DatabaseLock.TryAcquire(Path.Combine(_folder, "a.db"), out var holder));
+        Assert.Equal(ProcessIdentity.Of(Environment.ProcessId), holder.App);
+        Assert.Equal(ProcessIdentity.Of(host.Services.GetRequiredService<LitestreamReplicator>().Status.ProcessId!.Value), holder.Replicator);
+
+        await host.StopAsync(TestContext.Current.CancellationToken);
+
+        using var free = DatabaseLock.TryAcquire(Path.Combine(_folder, "a.db"), out _);
+        Assert.Equal(LockRecord.Empty, free!.Found);
+    }
+
+    [Fact]
+    public async Task The_live_connection_string_wins_over_the_built_path_and_every_database_is_replicated()
+    {
+        CreateDatabase("moved.db");
+        CreateDatabase("b.db");
+        var config = Path.Combine(_folder, "litestream.yml");
+        await File.WriteAllTextAsync(
+            config,
+            GeneratedConfig.Create(
+                [new ReplicatedDatabase("built.db", "Orders", "ConnectionStrings:Orders"), new ReplicatedDatabase(Path.Combine(_folder, "b.db"), null, null)],
+                new GeneratedConfigOptions()).Text,
+            TestContext.Current.CancellationToken);
+        using var host = Build(new RecordedLog(), config, ("ConnectionStrings:Orders", $"Data Source={_folder}/moved.db"));
+
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        await host.StopAsync(TestContext.Current.CancellationToken);
+
+        Assert.True(Directory.Exists(Path.Combine(_folder, "litestream-replicas", "moved.db", "generations")));
+        Assert.True(Directory.Exists(Path.Combine(_folder, "litestream-replicas", "b.db", "generations")));
+    }
+
+    [Fact]
+    public async Task Two_hosts_of_one_process_do_not_replicate_the_same_database_twice()
+    {
+        CreateDatabase("a.db");
+        var log = new RecordedLog();
+        var config = WriteConfig("a.db");
+        using var unused = Build(new RecordedLog(), config);
+        using var one = Build(new RecordedLog(), config);
+        using var other = Build(log, config);
+
+        await one.StartAsync(TestContext.Current.CancellationToken);
+        await other.StartAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(LitestreamState.Running, one.Services.GetRequiredService<LitestreamReplicator>().Status.State);
+        Assert.Equal(LitestreamState.Waiting, other.Services.GetRequiredService<LitestreamReplicator>().Status.State);
+        Assert.DoesNotContain(log.Lines, line => line.Level >= LogLevel.Error);
+        await one.StopAsync(TestContext.Current.CancellationToken);
+        await AppFolder.UntilAsync(() => other.Services.GetRequiredService<LitestreamReplicator>().Status.State == LitestreamState.Running, "the other host took over");
+        await other.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task Disposing_a_running_host_drains_too()
+    {
+        CreateDatabase("a.db");
+        var host = Build(new RecordedLog(), WriteConfig("a.db"));
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        var id = host.Services.GetRequiredService<LitestreamReplicator>().Status.ProcessId!.Value;
+
+        host.Dispose();
+
+        Assert.Null(ProcessIdentity.Of(id));
+        Assert.True(Directory.Exists(Path.Combine(_folder, "replica-a.db", "generations")));
+    }
+
+    [Fact]
+    public async Task A_metrics_address_of_the_users_own_stays()
+    {
+        CreateDatabase("a.db");
+        var address = SyncCounters.FindFreeAddress()!;
+        var config = WriteConfig("a.db");
+        await File.WriteAllTextAsync(config, $"addr: \"{address}\"\n{await File.ReadAllTextAsync(config, TestContext.Current.CancellationToken)}", TestContext.Current.CancellationToken);
+        using var host = Build(new RecordedLog(), config);
+        await host.StartAsync(TestContext.Current.CancellationToken);
+
+        using var counters = new SyncCounters(address);
+        IReadOnlyDictionary<string, double>? counts = null;
+        for (var deadline = DateTime.UtcNow.AddSeconds(30); counts is null && DateTime.UtcNow < deadline; await Task.Delay(20, TestContext.Current.CancellationToken))
+        {
+            counts = await counters.ReadAsync(TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal([Path.Combine(_folder, "a.db")], counts!.Keys);
+    }
+
+    [Fact]
+    public async Task Secrets_are_in_no_log_line_no_file_and_no_argument()
+    {
+        CreateDatabase("a.db");
+        var log = new RecordedLog();
+        var config = Path.Combine(_folder, "litestream.yml");
+        await File.WriteAllTextAsync(
+            config,
+            GeneratedConfig.Create([new ReplicatedDatabase(Path.Combine(_folder, "a.db"), null, null)], new GeneratedConfigOptions { ReplicaUrl = "s3://bucket/app" }).Text,
+            TestContext.Current.CancellationToken);
+        using var host = Build(
+            log,
+            config,
+            ("Litestream:AccessKeyId", "id"),
+            ("Litestream:SecretAccessKey", Secret),
+            ("Litestream:ReplicaEndpoint", "http://127.0.0.1:1"),
+            ("Litestream:ReplicaRegion", "us-east-1"),
+            ("Litestream:RestoreOnStart", "Never"),
+            ("Litestream:ShutdownTimeout", "5s"));
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        var id = host.Services.GetRequiredService<LitestreamReplicator>().Status.ProcessId!.Value;
+
+        var arguments = (await File.ReadAllTextAsync($"/proc/{id}/cmdline", TestContext.Current.CancellationToken)).Split('\0', StringSplitOptions.RemoveEmptyEntries);
+        var written = arguments[^1];
+        Assert.Equal(["replicate", "-config"], arguments[1..^1]);
+        Assert.Contains(Secret, await File.ReadAllTextAsync($"/proc/{id}/environ", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, await File.ReadAllTextAsync(written, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(written));
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.GetDirectoryName(written)!));
+        }
+
+        await host.StopAsync(TestContext.Current.CancellationToken);
+
+        Assert.False(Directory.Exists(Path.GetDirectoryName(written)));
+        Assert.DoesNotContain(log.Lines, line => line.Text.Contains(Secret, StringComparison.Ordinal) || line.State.Values.Any(value => value?.ToString()?.Contains(Secret, StringComparison.Ordinal) == true));
+        Assert.Contains(log.Lines, line => line.Level == LogLevel.Error);
+    }
+
+    [Fact]
+    public async Task A_database_in_a_folder_that_cannot_be_written_is_named_and_the_app_runs()
+    {
+        // A file where the folder should be: nobody can write there, not even root.
+        await File.WriteAllTextAsync(Path.Combine(_folder, "file"), "", TestContext.Current.CancellationToken);
+        var log = new RecordedLog();
+        using var host = Build(log, WriteConfig("file/a.db"), ("Litestream:RestoreOnStart", "Never"));
+
+        await host.StartAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(LitestreamState.Failed, host.Services.GetRequiredService<LitestreamReplicator>().Status.State);
+        Assert.Single(log.Lines, line => line.Level == LogLevel.Critical && line.Text.Contains("LSB0003", StringComparison.Ordinal));
+        await host.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public void A_label_with_every_kind_of_character_is_read_as_the_path_it_is() => Assert.Equal(
+        new Dictionary<string, double> { ["/a \"b\"}\\n.db"] = 3 },
+        SyncCounters.Parse("# TYPE litestream_sync_count counter\nlitestream_sync_count{db=\"/a \\\"b\\\"}\\\\n.db\"} 3\nlitestream_sync_error_count{db=\"/x\"} 0\n"));
+
+    [Fact]
+    public void A_record_that_was_cut_off_is_nobodys()
+    {
+        var whole = new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null).ToUtf8();
+
+        Assert.NotNull(LockRecord.Parse(whole).App);
+        for (var length = 1; length < whole.Length; length++)
+        {
+            Assert.Equal(LockRecord.Empty, LockRecord.Parse(whole.AsMemory(0, length)));
+        }
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static IHost Build(RecordedLog log, string config, params (string Key, string Value)[] settings)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = "Production" });
+        builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
+        builder.Configuration["Litestream:ConfigPath"] = config;
+        builder.Configuration["Litestream:ExecutablePath"] = AppFolder.RealExecutable;
+        builder.Logging.AddProvider(log);
+        builder.Services.AddLitestream();
+        return builder.Build();
+    }
+
+    private string WriteConfig(string database)
+    {
+        var config = Path.Combine(_folder, "litestream.yml");
+        File.WriteAllText(config, $"dbs:\n  - path: {_folder}/{database}\n    replicas:\n      - type: file\n        path: {_folder}/replica-{database}\n");
+        return config;
+    }
+
+    private void CreateDatabase(string name)
+    {
+        using var connection = new SqliteConnection($"Data Source={_folder}/{name};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "CREATE TABLE orders(text TEXT); INSERT INTO orders VALUES ('x')";
+        command.ExecuteNonQuery();
+    }
+
+    private sealed record RecordedLine(string Category, LogLevel Level, string Text, IReadOnlyDictionary<string, object?> State);
+
+    private sealed class RecordedLog : ILoggerProvider
+    {
+        public ConcurrentQueue<RecordedLine> Lines { get; } = new();
+
+        public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName);
+
+        public void Dispose()
+        {
+        }
+
+        private sealed class Logger(RecordedLog log, string category) : ILogger
+        {
+            public IDisposable? BeginScope<TState>(TState state)
+                where TState : notnull => null;
+
+            public bool IsEnabled(LogLevel logLevel) => true;
+
+            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+                log.Lines.Enqueue(new RecordedLine(
+                    category,
+                    logLevel,
+                    formatter(state, exception),
+                    state is IEnumerable<KeyValuePair<string, object?>> values ? new Dictionary<string, object?>(values, StringComparer.Ordinal) : []));
+        }
+    }
+}
