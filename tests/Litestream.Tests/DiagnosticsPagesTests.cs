@@ -51,7 +51,7 @@ public sealed partial class DiagnosticsPagesTests
             .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(_root, folder), "*", SearchOption.AllDirectories))
             .Where(file => Path.GetExtension(file) is ".cs" or ".targets" or ".props")
             .Where(file => !Path.GetRelativePath(_root, file).Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj"))
-            .SelectMany(File.ReadLines)
+            .SelectMany(file => File.ReadLines(file))
             .Where(line => !line.TrimStart().StartsWith("//", StringComparison.Ordinal))
             .SelectMany(line => Code().Matches(line))
             .Select(match => match.Value);
