@@ -12,6 +12,8 @@ internal sealed class ReplicationSession(
     Action<Func<LitestreamStatus, LitestreamStatus>> updateStatus,
     CancellationToken applicationStopping)
 {
+    private const int Attempts = 4;
+
     private static readonly TimeSpan LockRetryInterval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(60);
@@ -185,7 +187,7 @@ internal sealed class ReplicationSession(
     {
         var deadline = time.GetUtcNow() + plan.Settings.ShutdownTimeout;
         var reserve = TimeSpan.FromTicks(Math.Min(plan.Settings.ShutdownTimeout.Ticks / 2, TimeSpan.FromSeconds(5).Ticks));
-        for (var attempt = 0; attempt < 3; attempt++)
+        for (var attempt = 0; attempt < Attempts; attempt++)
         {
             if (_process is null || _process.Exited.IsCompleted)
             {
@@ -200,6 +202,11 @@ internal sealed class ReplicationSession(
 
             var process = _process!;
             await WaitForFirstSyncAsync(process, deadline - reserve).ConfigureAwait(false);
+            if (process.Exited.IsCompleted)
+            {
+                continue;
+            }
+
             process.Terminate(time.GetUtcNow());
             var left = deadline - time.GetUtcNow();
             try
@@ -217,27 +224,32 @@ internal sealed class ReplicationSession(
                 return;
             }
 
-            if (process.WasStoppedByOthers)
+            var exitCode = await process.Exited.ConfigureAwait(false);
+            if (process.WasStoppedByOthers || IsDeathBySignal(exitCode))
             {
                 continue;
             }
 
-            var exitCode = await process.Exited.ConfigureAwait(false);
             if (exitCode == 0)
             {
                 ReplicatorLog.Drained(logger);
             }
             else
             {
-                Report(new LitestreamDiagnostic(
-                    "LSB5004",
-                    LitestreamSeverity.Error,
-                    $"litestream ended with exit code {exitCode}{(process.LastError is { } error ? $" ({error})" : "")} when it was stopped. What was committed last may be in the database only; the next start sends it."));
+                ReportLastCommits($"litestream ended with exit code {exitCode}{(process.LastError is { } error ? $" ({error})" : "")} when it was stopped");
             }
 
             return;
         }
+
+        ReportLastCommits($"litestream was ended by others {Attempts} times while it sent the last commits");
     }
+
+    /// <summary>It ended in order by SIGTERM and SIGINT if it could: this one came before its own handlers were there.</summary>
+    private static bool IsDeathBySignal(int exitCode) => exitCode is 128 + 15 or 128 + 2;
+
+    private void ReportLastCommits(string what) => Report(new LitestreamDiagnostic(
+        "LSB5004", LitestreamSeverity.Error, $"{what}. What was committed last may be in the database only; the next start sends it."));
 
     private async Task WaitForFirstSyncAsync(ReplicatorProcess process, DateTimeOffset deadline)
     {

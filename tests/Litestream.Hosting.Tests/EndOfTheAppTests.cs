@@ -73,7 +73,7 @@ public sealed class EndOfTheAppTests
         await app.SaysAsync("wal segment written");
         await AppFolder.SignalAsync("TERM", -app.Id);
         await app.SaysAsync("wrote last");
-        await AppFolder.SignalAsync("TERM", -app.Id);
+        await AppFolder.SignalAsync("TERM", -app.Id, mayHaveEnded: true);
         await app.EndedAsync();
 
         Assert.Empty(folder.Replicators());
