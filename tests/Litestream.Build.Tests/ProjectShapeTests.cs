@@ -101,9 +101,10 @@ public sealed class ProjectShapeTests(Packages packages)
     [Theory]
     [InlineData("with spaces and 'single' quotes")]
     [InlineData("dollar $HOME and $$x")]
-    [InlineData("percent %41 and 100%")]
+    [InlineData("100% real")]
+    [InlineData("percent %41")]
     [InlineData("semi;colon")]
-    [InlineData("at @(Compile)")]
+    [InlineData("at @home")]
     [InlineData("Übergrößenträger")]
     [InlineData("データベース")]
     [InlineData("brackets (x) [y] {z} #1 & co")]
@@ -111,17 +112,17 @@ public sealed class ProjectShapeTests(Packages packages)
     {
         using var app = new Workspace(packages, name).WithAsset("Worker");
 
-        var publish = await app.DotnetAsync("publish", "-o", "out");
+        var publish = await app.DotnetAsync("publish");
         if (publish.ExitCode != 0)
         {
             // Whether the SDK itself can build in such a folder is not ours: the same project without the package decides.
             using var bare = new Workspace(packages, name).WithAsset("Worker", reference: false);
-            var without = await bare.DotnetAsync("publish", "-o", "out");
+            var without = await bare.DotnetAsync("publish");
             Assert.True(without.ExitCode != 0, $"Only with the package it fails: {publish.Output}");
-            Assert.Skip($"The SDK itself cannot publish in a folder of this name: {without.Errors[0].Code}");
+            Assert.Skip($"The SDK itself cannot publish in a folder of this name: {System.Text.RegularExpressions.Regex.Match(without.Output + without.ErrorOutput, "[A-Z]+[0-9]{4}").Value}");
         }
 
-        Assert.True(File.Exists(app.In("out/litestream")), publish.Output);
+        Assert.True(File.Exists(app.In("bin/Release/net10.0/publish/litestream")), publish.Output);
         var list = (await app.DotnetAsync("msbuild", "-t:LitestreamDatabases", "-getTargetResult:LitestreamDatabases")).Succeeded();
         Assert.Contains("\"Identity\": \"data/orders.db\"", list.Output, StringComparison.Ordinal);
         var items = System.Text.Json.JsonDocument.Parse(list.Output).RootElement.GetProperty("TargetResults").GetProperty("LitestreamDatabases").GetProperty("Items");
