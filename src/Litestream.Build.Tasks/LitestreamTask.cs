@@ -64,7 +64,7 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
                 Log.LogWarning(null, diagnostic.Code, null, help, file, diagnostic.Line, diagnostic.Column, 0, 0, diagnostic.Message);
                 break;
             default:
-                Log.LogMessage(null, diagnostic.Code, null, file, diagnostic.Line, diagnostic.Column, 0, 0, MessageImportance.Normal, diagnostic.Message);
+                Log.LogMessage(null, diagnostic.Code, null, file, diagnostic.Line, diagnostic.Column, 0, 0, MessageImportance.High, diagnostic.Message);
                 break;
         }
     }

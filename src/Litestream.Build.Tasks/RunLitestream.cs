@@ -30,7 +30,7 @@ public sealed class RunLitestream : LitestreamVerb
         var executable = FindExecutable();
         await WithConfigFileAsync(config, async file =>
         {
-            var result = await new LitestreamCommand(executable, config.Variables)
+            var result = await new LitestreamCommand(executable, config.Variables) { Secrets = config.Secrets }
                 .RunAsync(Complete(arguments, config, file), cancellationToken)
                 .ConfigureAwait(false);
             var lines = result.StandardOutput.ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');

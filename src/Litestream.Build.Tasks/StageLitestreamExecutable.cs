@@ -1,3 +1,4 @@
+using Litestream.Commands;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
@@ -12,6 +13,9 @@ public sealed class StageLitestreamExecutable : LitestreamTask
     /// <summary>The RID that the app is built for.</summary>
     [Required]
     public string RuntimeIdentifier { get; set; } = "";
+
+    /// <summary>The RID of this machine: only an executable for it can be asked for its version.</summary>
+    public string HostRuntimeIdentifier { get; set; } = "";
 
     /// <summary>The SDK's bundled RID graph.</summary>
     public string RuntimeIdentifierGraph { get; set; } = "";
@@ -32,7 +36,7 @@ public sealed class StageLitestreamExecutable : LitestreamTask
     public string KeyFile { get; set; } = "";
 
     /// <inheritdoc />
-    protected override Task RunAsync(CancellationToken cancellationToken)
+    protected override async Task RunAsync(CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(KeyFile)!);
         File.Delete(KeyFile);
@@ -48,23 +52,43 @@ public sealed class StageLitestreamExecutable : LitestreamTask
                     $"LitestreamInstallDir is '{InstallDirectory}', and there is no {own}. Put the executable for {RuntimeIdentifier} there, or unset LitestreamInstallDir (and LITESTREAM_INSTALL_DIR).");
             }
 
-            ExecutablePackage.Place(File.ReadAllBytes(own), Destination);
-            File.WriteAllText(KeyFile, Key);
-            return Task.CompletedTask;
+            ExecutablePackage.Place(await File.ReadAllBytesAsync(own, cancellationToken).ConfigureAwait(false), Destination);
+            if (RuntimeIdentifier == HostRuntimeIdentifier)
+                await CheckVersionAsync(own, cancellationToken).ConfigureAwait(false);
+            await File.WriteAllTextAsync(KeyFile, Key, cancellationToken).ConfigureAwait(false);
+            return;
         }
 
         var executable = ExecutablePackage.Find(ManifestFile, RuntimeIdentifier, RuntimeIdentifierGraph);
         if (executable is null)
         {
             File.Delete(Destination);
-            File.WriteAllText(KeyFile, Key + ".none");
+            await File.WriteAllTextAsync(KeyFile, Key + ".none", cancellationToken).ConfigureAwait(false);
             Report(new("LSB2001", LitestreamSeverity.Message, $"There is no litestream executable for '{RuntimeIdentifier}' in the referenced Litestream.Executable; the output will not replicate."));
-            return Task.CompletedTask;
+            return;
         }
 
         executable.StageTo(Destination);
-        File.WriteAllText(KeyFile, Key);
+        await File.WriteAllTextAsync(KeyFile, Key, cancellationToken).ConfigureAwait(false);
         Log.LogMessage(MessageImportance.Normal, "litestream: {0} ({1}) -> {2}", executable.RuntimeIdentifier, RuntimeIdentifier, Destination);
-        return Task.CompletedTask;
+    }
+
+    /// <summary>The yml is written for release line 0.3. Another line reads parts of it silently, so what the executable says of itself counts.</summary>
+    private async Task CheckVersionAsync(string own, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var version = await new LitestreamExecutable(Destination).GetVersionAsync(cancellationToken).ConfigureAwait(false);
+            if (version.StartsWith("0.3.", StringComparison.Ordinal))
+                return;
+            throw new LitestreamException(
+                "LSB2004",
+                $"{own} is litestream {version}; this release of Litestream.Build works with 0.3.x. Put an executable of that line there, or unset LitestreamInstallDir (and LITESTREAM_INSTALL_DIR).");
+        }
+        catch (LitestreamException)
+        {
+            File.Delete(Destination);
+            throw;
+        }
     }
 }

@@ -16,7 +16,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
     [Required]
     public string UserConfigFile { get; set; } = "";
 
-    /// <summary>Databases that no settings file names, with ReplicaUrl, SyncInterval and Name.</summary>
+    /// <summary>Databases that no settings file names, with ReplicaUrl and SyncInterval.</summary>
     public ITaskItem[] Databases { get; set; } = [];
 
     /// <summary>Names of settings to take, <c>!Name</c> to leave out, separated by semicolons.</summary>
@@ -118,9 +118,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
         });
         foreach (var diagnostic in config.Diagnostics)
         {
-            // That the embedded default is no backup off this machine is said by every publish; a build need not repeat it.
-            if (diagnostic.Code != "LSB1101")
-                Report(diagnostic);
+            Report(diagnostic);
         }
 
         foreach (var database in databases)
@@ -132,7 +130,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
     private List<ReplicatedDatabase> Merge(IReadOnlyList<FoundDatabase> found)
     {
         var items = Databases
-            .Select(item => new ReplicatedDatabase(item.ItemSpec, NullIfEmpty(item.GetMetadata("Name")), null)
+            .Select(item => new ReplicatedDatabase(item.ItemSpec, null, null)
             {
                 ReplicaUrl = NullIfEmpty(item.GetMetadata("ReplicaUrl")),
                 SyncInterval = NullIfEmpty(item.GetMetadata("SyncInterval")),
@@ -145,7 +143,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
             var item = items.Find(item => SameFile(item.Path, database.Path));
             if (item is not null)
                 items.Remove(item);
-            databases.Add(new ReplicatedDatabase(database.Path, item?.Name ?? database.Name, database.Key)
+            databases.Add(new ReplicatedDatabase(database.Path, database.Name, database.Key)
             {
                 ReplicaUrl = item?.ReplicaUrl,
                 SyncInterval = item?.SyncInterval,

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
 using Litestream.Commands;
 using Litestream.Configuration;
@@ -32,6 +33,9 @@ internal sealed partial class ReplicationPlan
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .ToDictionary(variable => (string)variable.Key, variable => (string?)variable.Value ?? "", OperatingSystem.IsWindows() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
 
+        // A reload must not bring a database into a later run that nobody holds the lock of.
+        var values = new ConcurrentDictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+
         // Relative paths mean what they mean to the app's SQLite, not what the content root would make of them.
         var directory = Directory.GetCurrentDirectory();
         return new ReplicationPlan(
@@ -41,7 +45,7 @@ internal sealed partial class ReplicationPlan
                 ConfigPath = settings.ConfigPath,
                 BaseDirectory = directory,
                 DataDirectory = AppDomain.CurrentDomain.GetData("DataDirectory") as string,
-                GetSetting = key => configuration[key],
+                GetSetting = key => values.GetOrAdd(key, name => configuration[name]),
                 Environment = environment,
             },
             new ExecutableSearch

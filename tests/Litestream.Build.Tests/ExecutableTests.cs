@@ -8,7 +8,7 @@ public sealed class ExecutableTests(Packages packages)
     [InlineData("linux-musl-x64", "linux-x64")]
     [InlineData("ubuntu.22.04-x64", "linux-x64")]
     [InlineData("linux-arm64", "linux-arm64")]
-    [InlineData("linux-musl-arm64", "linux-arm64")]
+    [InlineData("linux-musl-arm64", "linux-musl-arm64")]
     [InlineData("osx-arm64", "osx-arm64")]
     [InlineData("osx.13-x64", "osx-x64")]
     [InlineData("win-x64", "win-x64")]
@@ -88,15 +88,20 @@ public sealed class ExecutableTests(Packages packages)
     }
 
     [Fact]
-    public async Task A_folder_with_an_executable_of_the_users_own_wins_by_property_and_by_environment()
+    public async Task A_folder_with_an_executable_of_the_users_own_wins_when_its_version_is_right()
     {
         using var app = new Workspace(packages, dummies: true).WithAsset("Worker");
-        app.Write("own/litestream", "my own");
+        Directory.CreateDirectory(app.In("own"));
+        var real = Path.Combine(Packages.Repository, "runtimes", "0.3.13", "linux-x64", "litestream");
+        File.Copy(real, app.In("own/litestream"));
 
         (await app.DotnetAsync("build", "-p:LitestreamInstallDir=own")).Succeeded();
-        Assert.Equal("my own", File.ReadAllText(app.In("bin/Debug/net10.0/litestream")));
+        Assert.Equal(new FileInfo(real).Length, new FileInfo(app.In("bin/Debug/net10.0/litestream")).Length);
 
         (await app.DotnetAsync("build")).Succeeded();
-        Assert.NotEqual("my own", File.ReadAllText(app.In("bin/Debug/net10.0/litestream")));
+        Assert.NotEqual(new FileInfo(real).Length, new FileInfo(app.In("bin/Debug/net10.0/litestream")).Length);
+
+        File.WriteAllText(app.In("own/litestream"), "#!/bin/sh\necho 0.5.17\n");
+        (await app.DotnetAsync("build", "-p:LitestreamInstallDir=own")).FailedWith("LSB2004");
     }
 }
