@@ -85,7 +85,8 @@ public sealed class Workspace : IDisposable
 
     public void Dispose()
     {
-        if (TestContext.Current.TestState?.Result == TestResult.Failed && Environment.GetEnvironmentVariable("LSB_KEEP") == "1")
+        // Whether the test fails is not known yet when its objects are disposed.
+        if (Environment.GetEnvironmentVariable("LSB_KEEP") == "1")
             return;
         Directory.Delete(Root, recursive: true);
     }
