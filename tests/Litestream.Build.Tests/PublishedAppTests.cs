@@ -92,7 +92,7 @@ public sealed class PublishedAppTests(Packages packages)
         Assert.False(Directory.Exists(workspace.In("data/litestream-replicas")));
     }
 
-    private static async Task RunOnceAsync(Workspace workspace, int expectedRows)
+    internal static async Task RunOnceAsync(Workspace workspace, int expectedRows)
     {
         using var app = Start(workspace, workspace.In("out"));
         await app.WaitForAsync($"built, rows: {expectedRows}");
@@ -121,7 +121,7 @@ public sealed class PublishedAppTests(Packages packages)
         return Rows(file);
     }
 
-    private static List<string> Rows(string file)
+    internal static List<string> Rows(string file)
     {
         using var connection = new SqliteConnection($"Data Source={file};Mode=ReadOnly;Pooling=False");
         connection.Open();
