@@ -224,7 +224,7 @@ public sealed partial class TemplateTests(Packages packages)
         };
         foreach (var (name, value) in settings)
             environment[name] = value;
-        return RunningApp.Start(workspace.In("out/App"), arguments, workingDirectory, environment);
+        return RunningApp.Start(workspace.In("out/Site"), arguments, workingDirectory, environment);
     }
 
     /// <summary>What a browser does: get the form, send it back filled in, with its hidden fields and cookies.</summary>
@@ -273,12 +273,12 @@ public sealed partial class TemplateTests(Packages packages)
         return values;
     }
 
-    /// <summary>The project of a template, with the package added to it and nothing else changed.</summary>
+    /// <summary>The project of a template, with the package added to it and nothing else changed. Not named App: the blazor template has a component of that name.</summary>
     private async Task<Workspace> CreateAsync(string template)
     {
         var workspace = new Workspace(packages);
-        (await workspace.DotnetAsync("new", template, "-au", "Individual", "-n", "App", "-o", ".", "--no-restore")).Succeeded();
-        workspace.AddPackage("App.csproj");
+        (await workspace.DotnetAsync("new", template, "-au", "Individual", "-n", "Site", "-o", ".", "--no-restore")).Succeeded();
+        workspace.AddPackage("Site.csproj");
         return workspace;
     }
 
