@@ -38,7 +38,7 @@ fi
 status=0
 for project in "${projects[@]}"; do
   say "$project"
-  dotnet "tests/$project/bin/Debug/net10.0/$project.dll" "${filter[@]}" -noLogo -noColor -trx "$results/$project.trx" || status=1
+  dotnet "tests/$project/bin/Debug/net10.0/$project.dll" "${filter[@]}" -noLogo -noColor -result-trx "$results/$project.trx" || status=1
   [ -f "$results/$project.trx" ] || { echo "$project: no results"; status=1; }
 done
 
