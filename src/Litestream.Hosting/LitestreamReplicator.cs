@@ -241,7 +241,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             }
 
             var inContentRoot = Path.GetFullPath(database.ConfiguredPath, _environment.ContentRootPath);
-            if (!Path.IsPathRooted(database.ConfiguredPath) && inContentRoot != database.Path && File.Exists(inContentRoot))
+            var isRelative = !Path.IsPathRooted(database.ConfiguredPath) && Path.GetFullPath(database.ConfiguredPath) == database.Path;
+            if (isRelative && inContentRoot != database.Path && File.Exists(inContentRoot))
             {
                 ReplicatorLog.Warning(_logger, new LitestreamDiagnostic(
                     "LSB5008",
