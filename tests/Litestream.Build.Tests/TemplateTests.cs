@@ -47,6 +47,7 @@ public sealed partial class TemplateTests(Packages packages)
             await RegisterAsync(app, "/Identity/Account/Register");
             app.Signal("TERM");
             Assert.True(await app.WaitForExitAsync() == 0, app.Output);
+            Assert.DoesNotContain("LSB5008", app.Output, StringComparison.Ordinal);
         }
 
         Assert.Empty(RunningApp.ProcessesOf(workspace.In("out/litestream")));
