@@ -25,6 +25,9 @@ public sealed record EffectiveConfigOptions
 
     /// <summary>Sets how often databases are looked at and replicas are sent to; null: as the file says.</summary>
     public TimeSpan? MonitorInterval { get; init; }
+
+    /// <summary>False: a <c>$</c> in a file of the user's own is a dollar sign, not the beginning of a variable (what <c>-no-expand-env</c> means). Default true.</summary>
+    public bool ExpandVariables { get; init; } = true;
 }
 
 /// <summary>The configuration that the executable is really started with: absolute paths, live settings, no secrets.</summary>
@@ -74,7 +77,7 @@ public sealed class EffectiveConfig
     public static EffectiveConfig Create(EffectiveConfigOptions o)
     {
         ArgumentNullException.ThrowIfNull(o);
-        return new Builder(o, LitestreamConfigFile.Load(o.ConfigPath)).Build();
+        return new Builder(o, LitestreamConfigFile.Load(o.ConfigPath, o.ExpandVariables)).Build();
     }
 
     /// <summary>Writes <c>litestream.yml</c>, mode 0600, into the directory, which is created with mode 0700 when it is missing.</summary>

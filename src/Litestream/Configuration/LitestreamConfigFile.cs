@@ -22,8 +22,10 @@ public sealed class LitestreamConfigFile
     public IReadOnlyList<ConfiguredDatabase> Databases { get; }
 
     /// <summary>Reads the file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="expandVariables">False: a <c>$</c> in a file of the user's own is a dollar sign (<c>-no-expand-env</c>). A generated file has variables in any case.</param>
     /// <exception cref="LitestreamException">LSB1010: it cannot be parsed; with line and column.</exception>
-    public static LitestreamConfigFile Load(string path)
+    public static LitestreamConfigFile Load(string path, bool expandVariables = true)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         string raw;
@@ -38,7 +40,7 @@ public sealed class LitestreamConfigFile
 
         var generated = raw.StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal);
         var lines = raw.Split('\n');
-        var root = YamlReader.Read(path, raw);
+        var root = YamlReader.Read(path, raw, expandVariables || generated);
         LitestreamException Error(string message, YamlNode at) => new("LSB1010", message, path, at.Line, at.Column);
 
         var entries = new List<ConfigEntry>();

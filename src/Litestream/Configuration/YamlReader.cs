@@ -13,16 +13,16 @@ internal sealed partial class YamlReader
     private readonly Dictionary<string, YamlNode> _anchors = new(StringComparer.Ordinal);
     private readonly HashSet<int> _continuations = [];
 
-    private YamlReader(string file, string raw)
+    private YamlReader(string file, string raw, bool expandVariables)
     {
         _file = file;
-        _parser = new Parser(new Scanner(new StringReader(VariableText.Mark(raw)), skipComments: true));
+        _parser = new Parser(new Scanner(new StringReader(expandVariables ? VariableText.Mark(raw) : raw), skipComments: true));
     }
 
     /// <exception cref="LitestreamException">LSB1010.</exception>
-    public static YamlMap Read(string file, string raw)
+    public static YamlMap Read(string file, string raw, bool expandVariables = true)
     {
-        var reader = new YamlReader(file, raw);
+        var reader = new YamlReader(file, raw, expandVariables);
         try
         {
             var root = reader.ReadDocument();

@@ -191,6 +191,27 @@ public sealed class EffectiveConfigTests : IDisposable
     }
 
     [Fact]
+    public void Without_expansion_a_dollar_in_a_users_own_file_is_a_dollar_and_the_executable_reads_it_so()
+    {
+        var file = Write("dbs:\n  - path: $HOME/a.db\n    replicas:\n      - path: ${HOME}/replica\n");
+
+        var config = EffectiveConfig.Create(new EffectiveConfigOptions
+        {
+            ConfigPath = file,
+            BaseDirectory = _folder.Path,
+            GetSetting = _ => null,
+            Environment = new Dictionary<string, string> { ["HOME"] = "/home/someone" },
+            ExpandVariables = false,
+        });
+
+        var database = Assert.Single(config.Databases);
+        Assert.Equal(In("$HOME/a.db"), database.Path);
+        Assert.Equal(In("${HOME}/replica"), Assert.Single(database.Replicas).Location);
+        Assert.DoesNotContain("$HOME", config.Text.Split('\n').First(line => line.Contains("a.db", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Empty(config.Diagnostics);
+    }
+
+    [Fact]
     public void The_metrics_address_and_the_intervals_are_set()
     {
         var config = EffectiveConfig.Create(new EffectiveConfigOptions
