@@ -1,0 +1,30 @@
+namespace Litestream.Verification;
+
+/// <summary>How much a verification proves, and what it costs.</summary>
+public enum VerificationLevel
+{
+    /// <summary>The last commit has arrived in the replica. Nothing is written and nothing is downloaded; that it can be restored is not shown.</summary>
+    Position,
+
+    /// <summary>A commit of its own has arrived, is there after a real restore, and the restored file passes <c>PRAGMA quick_check</c>.</summary>
+    Quick,
+
+    /// <summary>As <see cref="Quick"/>, with <c>PRAGMA integrity_check</c> and the row counts of all tables of the app equal to those at the commit.</summary>
+    Full,
+}
+
+/// <summary>How a verification is done.</summary>
+public sealed record VerificationOptions
+{
+    /// <summary>How much is proved. Default <see cref="VerificationLevel.Full"/>.</summary>
+    public VerificationLevel Level { get; init; } = VerificationLevel.Full;
+
+    /// <summary>Whether a row is written to the table <c>_litestream_verification</c> (default), or the last commit of the app is waited for as it is.</summary>
+    public bool Write { get; init; } = true;
+
+    /// <summary>How long a commit may take to arrive; null: three times the database's monitor and sync interval, and 5 s. Without <see cref="Write"/> its checkpoint interval comes on top.</summary>
+    public TimeSpan? Timeout { get; init; }
+
+    /// <summary>The only replica to verify, by name; null: all of the database.</summary>
+    public string? Replica { get; init; }
+}

@@ -1,0 +1,77 @@
+using Litestream.Configuration;
+
+namespace Litestream.Verification;
+
+/// <summary>What a verification found.</summary>
+public enum VerificationOutcome
+{
+    /// <summary>The commit has arrived; at the levels that restore, what came back is right.</summary>
+    Verified,
+
+    /// <summary>Nobody replicates the database, or whoever does is stuck (LSB4101).</summary>
+    NotReplicating,
+
+    /// <summary>It is replicated, but the commit did not arrive in time (LSB4102).</summary>
+    Lagging,
+
+    /// <summary>What came back from the replica is wrong, or nothing did though it should be there (LSB4103).</summary>
+    Failed,
+
+    /// <summary>Nothing is known about the backup: the storage does not answer (LSB4005), the database cannot be opened (LSB4105), the position cannot be told (LSB4104).</summary>
+    Inconclusive,
+}
+
+/// <summary>A place in a database's history, as release line 0.3 counts.</summary>
+/// <param name="Generation">Its generation, 16 hexadecimal digits.</param>
+/// <param name="Index">The number of the WAL in the generation.</param>
+/// <param name="Offset">Bytes from the start of that WAL.</param>
+public sealed record ReplicaPosition(string Generation, long Index, long Offset)
+{
+    /// <inheritdoc />
+    public override string ToString() => FormattableString.Invariant($"{Generation}/{Index:x8}:{Offset:x8}");
+
+    /// <summary>Whether this place is the other one or comes after it, within one generation.</summary>
+    internal bool Reaches(ReplicaPosition other) =>
+        string.Equals(Generation, other.Generation, StringComparison.Ordinal) && (Index > other.Index || (Index == other.Index && Offset >= other.Offset));
+}
+
+/// <summary>How a verification ended.</summary>
+/// <param name="Database">What was verified.</param>
+/// <param name="Outcome">How it ended.</param>
+/// <param name="Message">One sentence for people, without secrets.</param>
+/// <param name="Code">The diagnostic; null when <see cref="VerificationOutcome.Verified"/>.</param>
+public sealed record VerificationResult(EffectiveDatabase Database, VerificationOutcome Outcome, string Message, string? Code)
+{
+    /// <summary>What was asked for.</summary>
+    public VerificationLevel Level { get; init; }
+
+    /// <summary>The replica that decided: the one that is wrong, or the last one that is right. Null before any was asked.</summary>
+    public string? Replica { get; init; }
+
+    /// <summary>Where the commit stands that was waited for; null when that is not known (another release line than 0.3, or no replicator has seen it).</summary>
+    public ReplicaPosition? Committed { get; init; }
+
+    /// <summary>How far the replica is known to have come; null when nothing is known.</summary>
+    public ReplicaPosition? Replicated { get; init; }
+
+    /// <summary>How many bytes of WAL are missing in the replica; 0 when verified, null when not known.</summary>
+    public long? LagBytes { get; init; }
+
+    /// <summary>For how long the commit has been missing in the replica; zero when verified, null when not known.</summary>
+    public TimeSpan? Lag { get; init; }
+
+    /// <summary>The rows of each table of the app, in the restored copy at the commit; null where none were counted.</summary>
+    public IReadOnlyDictionary<string, long>? RowCounts { get; init; }
+
+    /// <summary>The size of the restored file in bytes; null where nothing was restored.</summary>
+    public long? RestoredBytes { get; init; }
+
+    /// <summary>From the commit until it was in the replica; null when it did not arrive.</summary>
+    public TimeSpan? ArrivalTime { get; init; }
+
+    /// <summary>What the last restore took, checks included; null where nothing was restored.</summary>
+    public TimeSpan? RestoreTime { get; init; }
+
+    /// <summary>What all of it took.</summary>
+    public TimeSpan Duration { get; init; }
+}
