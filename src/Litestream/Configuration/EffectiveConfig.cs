@@ -33,16 +33,15 @@ public sealed record EffectiveConfigOptions
 /// <summary>The configuration that the executable is really started with: absolute paths, live settings, no secrets.</summary>
 public sealed class EffectiveConfig
 {
-    private static readonly (string Setting, string Variable)[] Settings =
+    /// <summary>Settings that are handed to the executable as variables, each only where the variable is not set.</summary>
+    internal static readonly IReadOnlyList<(string Setting, string Variable)> SettingVariables =
     [
         ("Litestream:AccessKeyId", "LITESTREAM_ACCESS_KEY_ID"),
         ("Litestream:SecretAccessKey", "LITESTREAM_SECRET_ACCESS_KEY"),
-        ("Litestream:ReplicaBucket", BucketVariable),
+        ("Litestream:ReplicaBucket", RuntimeReplica.BucketVariable),
         ("Litestream:ReplicaRegion", "LITESTREAM_REPLICA_REGION"),
         ("Litestream:ReplicaEndpoint", "LITESTREAM_REPLICA_ENDPOINT"),
     ];
-
-    private const string BucketVariable = "LITESTREAM_REPLICA_BUCKET";
 
     private EffectiveConfig(string text, IReadOnlyList<EffectiveDatabase> databases, IReadOnlyDictionary<string, string> variables, IReadOnlyList<LitestreamDiagnostic> diagnostics, SecretMask secrets)
     {
@@ -120,7 +119,7 @@ public sealed class EffectiveConfig
 
         public EffectiveConfig Build()
         {
-            foreach (var (setting, variable) in Settings)
+            foreach (var (setting, variable) in SettingVariables)
             {
                 if (options.GetSetting(setting) is { Length: > 0 } value && string.IsNullOrEmpty(options.Environment.GetValueOrDefault(variable)))
                     _variables[variable] = value;
@@ -168,20 +167,11 @@ public sealed class EffectiveConfig
         /// <summary>The run-time replica URL; null when the built one stands.</summary>
         private string? ReplicaUrlToUse()
         {
-            var url = options.GetSetting("Litestream:ReplicaUrl");
-            if (!file.IsGenerated)
-            {
-                if (!string.IsNullOrWhiteSpace(url))
-                    Tell("LSB1022", LitestreamSeverity.Warning, "Litestream:ReplicaUrl is set, but this litestream.yml is your own, and its replicas are taken as they are. Remove one of the two.", file.Root);
-                return null;
-            }
-
-            if (!string.IsNullOrWhiteSpace(url))
-                return url;
-
-            // A built URL with the bucket's variable in it has a prefix of its own.
-            var built = file.Entries.SelectMany(e => e.Replicas).SelectMany(r => VariableText.Names(r.Text("bucket")));
-            return string.IsNullOrEmpty(Lookup(BucketVariable)) || built.Contains(BucketVariable) ? null : $"s3://${{{BucketVariable}}}";
+            if (file.IsGenerated)
+                return RuntimeReplica.Url(file, options.GetSetting, Lookup);
+            if (!string.IsNullOrWhiteSpace(options.GetSetting(RuntimeReplica.UrlSetting)))
+                Tell("LSB1022", LitestreamSeverity.Warning, "Litestream:ReplicaUrl is set, but this litestream.yml is your own, and its replicas are taken as they are. Remove one of the two.", file.Root);
+            return null;
         }
 
         /// <summary>The absolute path of the file that the app opens; null when there is nothing to replicate.</summary>
@@ -237,17 +227,7 @@ public sealed class EffectiveConfig
             var rewritten = new List<YamlNode>();
             foreach (var built in entry.Replicas)
             {
-                var replica = built;
-                if (replicaUrl is not null)
-                {
-                    replica = ReplicaUrl.Parse(replicaUrl, entry.Database.Path, (code, message) => new LitestreamException(code, "Litestream:ReplicaUrl: " + message));
-                    foreach (var (key, value) in built.Entries)
-                    {
-                        if (!ReplicaUrl.IsLocationKey(key))
-                            replica[key] = value;
-                    }
-                }
-
+                var replica = replicaUrl is null ? built : RuntimeReplica.Replace(built, replicaUrl, entry.Database.Path);
                 if (ReplicaIdentity.TypeOf(replica) == "file" && replica.Text("path") is { Length: > 0 } configured)
                     replica["path"] = new YamlScalar(ReplicaFolder(configured, entry, path));
                 if (options.MonitorInterval is { } interval)
@@ -360,7 +340,7 @@ public sealed class EffectiveConfig
                     var value = Lookup(name);
                     if (string.IsNullOrEmpty(value))
                     {
-                        if (!(file.IsGenerated && ReplicaUrl.OptionalVariables.Contains(name)))
+                        if (!ReplicaUrl.IsOptional(name, file.IsGenerated))
                             Tell("LSB1018", LitestreamSeverity.Warning, $"The environment variable {name} is not set; litestream.yml needs it.", scalar);
                     }
                     else if (ConfigPath.HasControl(value))

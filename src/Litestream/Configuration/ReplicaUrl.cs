@@ -11,10 +11,15 @@ internal static partial class ReplicaUrl
     /// <summary>The folder beside each database that its replica goes to when nothing else is said.</summary>
     public const string DefaultFolder = "litestream-replicas";
 
-    /// <summary>Variables of a generated replica that may be missing: the executable's own defaults then hold.</summary>
-    public static readonly IReadOnlySet<string> OptionalVariables = new HashSet<string>(StringComparer.Ordinal)
+    /// <summary>
+    /// Whether a variable may be missing: the executable's own defaults then hold. Without keys, those are the machine's own (a profile, an instance's role);
+    /// in a file of the user's own that is not taken for granted.
+    /// </summary>
+    public static bool IsOptional(string variable, bool isGenerated) => variable switch
     {
-        "LITESTREAM_ACCESS_KEY_ID", "LITESTREAM_SECRET_ACCESS_KEY", "LITESTREAM_REPLICA_REGION", "LITESTREAM_REPLICA_ENDPOINT",
+        "LITESTREAM_REPLICA_REGION" or "LITESTREAM_REPLICA_ENDPOINT" => true,
+        "LITESTREAM_ACCESS_KEY_ID" or "LITESTREAM_SECRET_ACCESS_KEY" => isGenerated,
+        _ => false,
     };
 
     private static readonly string[] LocationKeys =

@@ -1,0 +1,135 @@
+namespace Litestream.Configuration;
+
+/// <summary>Where the value of a variable comes from.</summary>
+public enum VariableSource
+{
+    /// <summary>It has none.</summary>
+    None,
+
+    /// <summary>The environment.</summary>
+    Environment,
+
+    /// <summary>A setting of the section <c>Litestream</c>, handed to the executable as this variable.</summary>
+    Setting,
+}
+
+/// <summary>An environment variable that a configuration, or the executable itself, reads.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Required">True when the configuration means nothing without it.</param>
+/// <param name="Source">Where its value comes from.</param>
+/// <param name="Value">The value for people: <c>***</c> unless it is known to be no secret; empty when there is none.</param>
+/// <param name="Purpose">What it is for, in a few words.</param>
+public sealed record ConfigVariable(string Name, bool Required, VariableSource Source, string Value, string Purpose)
+{
+    /// <summary>The setting that can give the value as well (<c>Litestream:AccessKeyId</c>), or null.</summary>
+    public string? Setting { get; init; }
+
+    /// <summary>True when it is needed and has no value (none, or an empty one).</summary>
+    public bool IsMissing => Required && Source == VariableSource.None;
+}
+
+/// <summary>Which environment variables a configuration needs, and which of them there are.</summary>
+public static class ConfigVariables
+{
+    /// <summary>Values that are no secret. Any other is masked: a name says nothing certain about what a user keeps in a variable.</summary>
+    private static readonly HashSet<string> Shown = new(StringComparer.Ordinal)
+    {
+        RuntimeReplica.BucketVariable, "LITESTREAM_REPLICA_REGION", "LITESTREAM_REPLICA_ENDPOINT", "LITESTREAM_INSTALL_DIR",
+        "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_CA_BUNDLE", "GOOGLE_APPLICATION_CREDENTIALS",
+    };
+
+    /// <summary>The variables in the order of the file, those that the executable reads by itself last. Starts nothing; a variable that is missing is no exception.</summary>
+    /// <exception cref="LitestreamException">LSB1010, or LSB1013 and LSB1014 for a wrong <c>Litestream:ReplicaUrl</c>.</exception>
+    public static IReadOnlyList<ConfigVariable> Read(EffectiveConfigOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var file = LitestreamConfigFile.Load(options.ConfigPath, options.ExpandVariables);
+        var list = new List<ConfigVariable>();
+        var settings = EffectiveConfig.SettingVariables.ToDictionary(s => s.Variable, s => s.Setting, StringComparer.Ordinal);
+
+        string? Get(string name) => options.Environment.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
+        string? Lookup(string name) => Get(name) ?? (settings.TryGetValue(name, out var setting) && options.GetSetting(setting) is { Length: > 0 } value ? value : null);
+
+        void Add(string name, bool required, string purpose)
+        {
+            if (list.Exists(v => v.Name == name) || name == VariableText.DollarVariable)
+                return;
+            var setting = settings.GetValueOrDefault(name);
+            var source = Get(name) is not null ? VariableSource.Environment : Lookup(name) is not null ? VariableSource.Setting : VariableSource.None;
+            list.Add(new ConfigVariable(name, required, source, source == VariableSource.None ? "" : Shown.Contains(name) ? Lookup(name)! : "***", purpose) { Setting = setting });
+        }
+
+        void AddAll(YamlNode node, string key, string where)
+        {
+            switch (node)
+            {
+                case YamlScalar scalar:
+                    foreach (var name in VariableText.Names(scalar.Text))
+                        Add(name, !ReplicaUrl.IsOptional(name, file.IsGenerated), $"{key} {where}".TrimEnd());
+                    break;
+                case YamlList items:
+                    items.Items.ForEach(item => AddAll(item, key, where));
+                    break;
+                case YamlMap map:
+                    foreach (var (name, value) in map.Entries)
+                        AddAll(value, name, where);
+                    break;
+            }
+        }
+
+        var url = file.IsGenerated ? RuntimeReplica.Url(file, options.GetSetting, Lookup) : null;
+        var replicas = new List<YamlMap>();
+        foreach (var entry in file.Entries)
+        {
+            var where = $"of {entry.Database.Path}";
+            foreach (var (key, value) in entry.Node.Entries.Where(e => e.Key != "replicas"))
+                AddAll(value, key, where);
+            foreach (var built in entry.Replicas)
+            {
+                var replica = url is null ? built : RuntimeReplica.Replace(built, url, entry.Database.Path);
+                AddAll(replica, "", where);
+                replicas.Add(replica);
+            }
+        }
+
+        // `exec:` is left out of the effective configuration; entries of `dbs:` that name a folder are not in Entries.
+        foreach (var (key, value) in file.Root.Entries.Where(e => e.Key != "exec"))
+        {
+            if (key != "dbs")
+                AddAll(value, key, "");
+            else if (value is YamlList databases)
+                databases.Items.Where(item => !file.Entries.Any(e => e.Node == item)).ToList().ForEach(item => AddAll(item, key, ""));
+        }
+
+        AddOwn(file, replicas, url, Add);
+        return list;
+    }
+
+    /// <summary>What the executable of release line 0.3 reads whatever the file says, and what this project reads.</summary>
+    private static void AddOwn(LitestreamConfigFile file, List<YamlMap> replicas, string? url, Action<string, bool, string> add)
+    {
+        var byType = replicas.ToLookup(ReplicaIdentity.TypeOf);
+        if (byType["s3"].Any())
+        {
+            var keyless = byType["s3"].Any(r => r.Text("access-key-id").Length == 0) && file.Root.Text("access-key-id").Length == 0;
+            if (keyless)
+            {
+                add("LITESTREAM_ACCESS_KEY_ID", false, "S3 key where the file names none, if AWS_ACCESS_KEY_ID is not set");
+                add("LITESTREAM_SECRET_ACCESS_KEY", false, "S3 secret where the file names none, if AWS_SECRET_ACCESS_KEY is not set");
+            }
+
+            add("AWS_ACCESS_KEY_ID", false, keyless ? "wins over LITESTREAM_ACCESS_KEY_ID here" : "S3 key when the one of the file is empty");
+            add("AWS_SECRET_ACCESS_KEY", false, keyless ? "wins over LITESTREAM_SECRET_ACCESS_KEY here" : "S3 secret when the one of the file is empty");
+            add("AWS_PROFILE", false, "the profile that S3 keys come from when none are named");
+        }
+
+        if (byType["abs"].Any())
+            add("LITESTREAM_AZURE_ACCOUNT_KEY", byType["abs"].Any(r => r.Text("account-key").Length == 0), "Azure key where the file names none");
+        if (byType["gcs"].Any())
+            add("GOOGLE_APPLICATION_CREDENTIALS", false, "file with Google's credentials; without it the machine's own are used");
+
+        if (file.IsGenerated && url is null && byType["file"].Any())
+            add(RuntimeReplica.BucketVariable, false, "a bucket here takes the place of the built replica");
+        add("LITESTREAM_INSTALL_DIR", false, "folder with an executable of your own");
+    }
+}

@@ -1,0 +1,211 @@
+using System.Globalization;
+using System.Text;
+
+namespace Litestream.Configuration;
+
+/// <summary>A litestream.yml to begin with: the generated one, with today's replica settings, as a commented file that the user goes on with.</summary>
+/// <param name="Text">The whole file: UTF-8, LF, no secret.</param>
+/// <param name="Instructions">What goes with it, line by line: settings, environment variables, user secrets.</param>
+public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
+{
+    private const string Header = """
+        # litestream.yml: which databases Litestream backs up, and where to.
+        #
+        # This file is yours. It is shipped with the app as it is, and nothing is generated any more: a database that is added to the app has to be added
+        # here too, and the settings Litestream:ReplicaUrl and LitestreamReplicaUrl no longer count. Delete it to have a generated one again.
+        #
+        # - A name in braces after a dollar sign is an environment variable. It has to be set where the app runs; so no secret stands in this file.
+        #   The form with |2- takes every value as it is, whatever characters are in it.
+        # - Durations have a unit: 500ms, 1s, 30m, 24h. There is none for days: a week is 168h.
+        # - Look at the result with `dotnet msbuild -t:LitestreamConfig`, at the variables with -t:LitestreamEnv, at everything with -t:LitestreamDoctor.
+        #
+        # All keys: https://litestream.io/reference/config/ (release line 0.3)
+
+        # Serves metrics for Prometheus at http://127.0.0.1:9090/metrics. Without it the app picks a free port for itself.
+        # addr: "127.0.0.1:9090"
+
+        dbs:
+
+        """;
+
+    private static readonly Dictionary<string, string> Keys = new(StringComparer.Ordinal)
+    {
+        ["region"] = "Empty is fine: it is looked up, or us-east-1 where there is an endpoint.",
+        ["endpoint"] = "Empty means Amazon. For MinIO, R2, B2 and others: https://host:port",
+        ["access-key-id"] = "Empty means the usual AWS variables, profiles and roles of the machine.",
+        ["account-key"] = "The key of the storage account.",
+        ["sync-interval"] = "How often changes are sent.",
+        ["snapshot-interval"] = "How often a new full copy is made. A restore reads the newest one and all changes since.",
+        ["retention"] = "How long full copies and their changes are kept: how far back a restore can go.",
+    };
+
+    private static readonly (string Key, string Value)[] Examples =
+    [
+        ("sync-interval", "1s"),
+        ("snapshot-interval", "24h"),
+        ("retention", "24h"),
+    ];
+
+    /// <summary>Makes the file from a generated one, so that both give the same effective configuration.</summary>
+    /// <param name="options">As for the effective configuration; the file at <see cref="EffectiveConfigOptions.ConfigPath"/> is a generated one.</param>
+    /// <exception cref="LitestreamException">LSB3010: the file is the user's own already; LSB1010, LSB1013, LSB1014.</exception>
+    public static OwnConfig Create(EffectiveConfigOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var file = LitestreamConfigFile.Load(options.ConfigPath);
+        if (!file.IsGenerated)
+            throw Exists(file.Path);
+
+        string? Lookup(string name) => options.Environment.GetValueOrDefault(name) is { Length: > 0 } value
+            ? value
+            : EffectiveConfig.SettingVariables.FirstOrDefault(s => s.Variable == name).Setting is { } setting ? options.GetSetting(setting) : null;
+
+        var url = RuntimeReplica.Url(file, options.GetSetting, Lookup);
+        var text = new StringBuilder(Header.ReplaceLineEndings("\n"));
+        var names = new List<string>();
+        foreach (var entry in file.Entries)
+        {
+            text.Append(entry == file.Entries[0] ? "" : "\n");
+            WriteDatabase(text, entry, url, names);
+        }
+
+        return new OwnConfig(text.ToString(), Instruct(file, url, [.. names.Distinct(StringComparer.Ordinal)], options.GetSetting));
+    }
+
+    /// <summary>Writes it; never over a file.</summary>
+    /// <exception cref="LitestreamException">LSB3010: the file exists. LSB0003: it cannot be written.</exception>
+    public void Write(string path)
+    {
+        try
+        {
+            using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
+            file.Write(Encoding.UTF8.GetBytes(Text));
+        }
+        catch (IOException) when (Path.Exists(path))
+        {
+            throw Exists(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LitestreamException("LSB0003", $"litestream.yml cannot be written: {e.Message}", path, innerException: e);
+        }
+    }
+
+    private static LitestreamException Exists(string path) =>
+        new("LSB3010", "This project has a litestream.yml of its own already, and it is never overwritten. Edit it, or move it away to begin anew.", path);
+
+    private static void WriteDatabase(StringBuilder text, ConfigEntry entry, string? url, List<string> names)
+    {
+        const string DataDirectory = "|DataDirectory|";
+        if (entry.Database.Key is { } key)
+            Comment(text, 2, $"{key}. The path as the app has it; relative paths begin at its working directory. It does not follow the setting: change both.");
+        else
+            Comment(text, 2, "The path as the app has it; relative paths begin at its working directory.");
+        Line(text, 2, "- ", "path", entry.Node["path"]!);
+        text.Append("    replicas:\n");
+        foreach (var built in entry.Replicas)
+        {
+            var replica = url is null ? built : RuntimeReplica.Replace(built, url, entry.Database.Path);
+            if (ReplicaIdentity.TypeOf(replica) == "file" && replica.Text("path") is { } folder)
+            {
+                if (folder.StartsWith(DataDirectory, StringComparison.OrdinalIgnoreCase))
+                    replica["path"] = new YamlScalar(folder[DataDirectory.Length..].TrimStart('/', '\\'));
+                Comment(text, 6, "A folder. On the disk of the database it helps against a lost file, not against a lost disk.");
+            }
+
+            var first = true;
+            foreach (var (name, value) in replica.Entries)
+            {
+                if (Keys.TryGetValue(name, out var comment))
+                    Comment(text, first ? 6 : 8, comment);
+                Line(text, first ? 6 : 8, first ? "- " : "", name, value);
+                names.AddRange(value is YamlScalar scalar ? VariableText.Names(scalar.Text) : []);
+                first = false;
+            }
+
+            foreach (var (name, value) in Examples.Where(e => !replica.Has(e.Key)))
+            {
+                Comment(text, 8, Keys[name]);
+                Comment(text, 8, $"{name}: \"{value}\"");
+            }
+
+            Comment(text, 8, "Restores the replica every now and then and compares: costs downloads.");
+            Comment(text, 8, "validation-interval: \"24h\"");
+        }
+
+        if (entry.Replicas.Any(r => (url is null ? ReplicaIdentity.TypeOf(r) : "") == "file"))
+        {
+            Comment(text, 6, "S3 and what speaks its language, instead of the folder:");
+            foreach (var line in Example(entry.Database.Path).TrimEnd('\n').Split('\n'))
+                text.Append(' ', 6).Append("# ").Append(line).Append('\n');
+        }
+    }
+
+    private static string Example(string path)
+    {
+        var replica = ReplicaUrl.Parse($"s3://${{{RuntimeReplica.BucketVariable}}}", path, (code, message) => new LitestreamException(code, message));
+        var text = new StringBuilder();
+        var first = true;
+        foreach (var (name, value) in replica.Entries)
+        {
+            Line(text, first ? 0 : 2, first ? "- " : "", name, value);
+            first = false;
+        }
+
+        return text.ToString();
+    }
+
+    private static void Comment(StringBuilder text, int indent, string comment) =>
+        text.Append(' ', indent).Append("# ").Append(YamlWriter.EscapeComment(comment)).Append('\n');
+
+    /// <summary>One key as <see cref="YamlWriter"/> writes it, so that every value is read as it is meant.</summary>
+    private static void Line(StringBuilder text, int indent, string dash, string key, YamlNode value)
+    {
+        var lines = YamlWriter.Write(new YamlMap { [key] = value }).TrimEnd('\n').Split('\n');
+        for (var i = 0; i < lines.Length; i++)
+            text.Append(' ', indent).Append(i == 0 ? dash : new string(' ', dash.Length)).Append(lines[i]).Append('\n');
+    }
+
+    private static List<string> Instruct(LitestreamConfigFile file, string? url, List<string> names, Func<string, string?> getSetting)
+    {
+        var settings = EffectiveConfig.SettingVariables.ToDictionary(s => s.Variable, s => s.Setting["Litestream:".Length..], StringComparer.Ordinal);
+        var lines = new List<string>();
+        if (url is not null && !string.IsNullOrWhiteSpace(getSetting(RuntimeReplica.UrlSetting)))
+            lines.AddRange(["The replica of Litestream:ReplicaUrl stands in the file now. Remove that setting: beside a litestream.yml of your own it is not used.", ""]);
+        if (file.Entries.Count == 0)
+            lines.AddRange(["No database was found: add one under `dbs:`.", ""]);
+
+        var plain = names.Where(n => settings.ContainsKey(n) && !SecretMask.IsSecretName(n)).ToList();
+        lines.AddRange(["appsettings.json, what is no secret (all of it may be left out):", "", "  \"Litestream\": {"]);
+        lines.Add("    \"RestoreOnStart\": \"IfMissing\"" + (plain.Count > 0 ? "," : ""));
+        lines.AddRange(plain.Select((n, i) => string.Create(CultureInfo.InvariantCulture, $"    \"{settings[n]}\": \"\"{(i < plain.Count - 1 ? "," : "")}")));
+        lines.AddRange(["  }", ""]);
+
+        if (names.Count == 0)
+        {
+            lines.Add("The file needs no environment variable.");
+            return lines;
+        }
+
+        lines.AddRange(["Environment variables where the app runs, from its service manager, container or secret store (never in a file of the repository):", ""]);
+        lines.AddRange(names.Select(n => $"  {n}=..."));
+        lines.Add("");
+
+        var secrets = names.Where(n => settings.ContainsKey(n) && SecretMask.IsSecretName(n)).ToList();
+        if (secrets.Count > 0)
+        {
+            lines.AddRange(
+            [
+                "On your own machine, where Litestream is off in the Development environment unless it is turned on:",
+                "",
+                "  dotnet user-secrets init",
+                .. secrets.Select(n => $"  dotnet user-secrets set \"Litestream:{settings[n]}\" \"...\""),
+                "  dotnet user-secrets set \"Litestream:Enabled\" \"true\"",
+                "",
+                "User secrets are the running app's; for the commands (LitestreamRestore and so on) set the environment variables in your shell.",
+            ]);
+        }
+
+        return lines;
+    }
+}

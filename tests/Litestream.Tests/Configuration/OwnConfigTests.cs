@@ -1,0 +1,115 @@
+using Litestream.Configuration;
+using Litestream.Tests.Databases;
+
+namespace Litestream.Tests.Configuration;
+
+public sealed class OwnConfigTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("s3://bucket/prefix?endpoint=https://minio.example:9000&forcePathStyle=true")]
+    [InlineData("s3://${LITESTREAM_REPLICA_BUCKET}/prefix")]
+    [InlineData("abs://account@container/prefix")]
+    [InlineData("gs://bucket/prefix")]
+    [InlineData("sftp://user:${SFTP_PASSWORD}@host/folder")]
+    [InlineData("/var/back ups/$cheap")]
+    public void It_gives_the_same_effective_configuration_as_the_generated_file(string? url)
+    {
+        var generated = Generated(
+            [new("Data/app.db", "A", "ConnectionStrings:A"), new("/srv/sp  ace \"ü\" $x/b.db", null, null) { SyncInterval = "10s" }, new("|DataDirectory|/c.db", null, null)],
+            new GeneratedConfigOptions { ReplicaUrl = url, SnapshotInterval = "12h" });
+
+        Assert.Equal(Effective(generated), Effective(Write(Create(generated))));
+    }
+
+    [Fact]
+    public void The_replica_of_the_run_time_setting_is_taken_over_and_said()
+    {
+        var generated = Generated([new("app.db", null, null)], new GeneratedConfigOptions());
+        var settings = new Dictionary<string, string> { ["Litestream:ReplicaUrl"] = "s3://live/prefix" };
+
+        var own = Create(generated, settings);
+
+        Assert.Equal(Effective(generated, settings), Effective(Write(own)));
+        Assert.Contains("Remove that setting", string.Join('\n', own.Instructions), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_executable_takes_it_as_it_is()
+    {
+        var file = Write(Create(Generated([new("app.db", null, null), new("Data/b.db", null, null)], new GeneratedConfigOptions())));
+
+        var result = await LitestreamTool.Command().RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
+
+        Assert.Equal((0, ""), (result.ExitCode, result.StandardError));
+        Assert.Equal(2, result.StandardOutput.Split('\n').Count(line => line.EndsWith("file", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task The_example_in_its_comments_is_an_s3_replica_that_the_executable_takes()
+    {
+        var lines = File.ReadAllLines(Write(Create(Generated([new("app.db", null, null)], new GeneratedConfigOptions()))));
+        var start = Array.FindIndex(lines, line => line.TrimStart() == "# - type: \"s3\"");
+        var file = _folder.Write("s3.yml", string.Join('\n', lines.Select((line, i) => i >= start && line.StartsWith("      # ", StringComparison.Ordinal) ? "      " + line[8..] : line)));
+
+        var result = await LitestreamTool.Command(new Dictionary<string, string> { ["LITESTREAM_REPLICA_BUCKET"] = "bucket" }).RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
+
+        Assert.Contains("file,s3", result.StandardOutput, StringComparison.Ordinal);
+        Assert.Equal("s3://${LITESTREAM_REPLICA_BUCKET}/app.db", LitestreamConfigFile.Load(file).Databases[0].Replicas[1].Location);
+    }
+
+    [Fact]
+    public void A_file_that_is_there_stays_as_it_is()
+    {
+        var own = Create(Generated([new("app.db", null, null)], new GeneratedConfigOptions()));
+        var file = _folder.Write("litestream.yml", "mine");
+
+        Assert.Equal("LSB3010", Assert.Throws<LitestreamException>(() => own.Write(file)).Diagnostic.Code);
+        Assert.Equal("mine", File.ReadAllText(file));
+
+        _folder.Write("litestream.yml", "dbs: []\n");
+        Assert.Equal("LSB3010", Assert.Throws<LitestreamException>(() => Create(file)).Diagnostic.Code);
+    }
+
+    [Fact]
+    public void The_instructions_name_every_variable_and_its_user_secret()
+    {
+        var instructions = string.Join('\n', Create(Generated([new("app.db", null, null)], new GeneratedConfigOptions { ReplicaUrl = "s3://bucket" })).Instructions);
+
+        Assert.Contains("dotnet user-secrets set \"Litestream:SecretAccessKey\" \"...\"", instructions, StringComparison.Ordinal);
+        Assert.Contains("LITESTREAM_ACCESS_KEY_ID=...", instructions, StringComparison.Ordinal);
+        Assert.Contains("\"ReplicaEndpoint\": \"\"", instructions, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"SecretAccessKey\":", instructions, StringComparison.Ordinal);
+    }
+
+    private string Generated(ReplicatedDatabase[] databases, GeneratedConfigOptions options) =>
+        _folder.Write("obj/litestream.yml", GeneratedConfig.Create(databases, options).Text);
+
+    private OwnConfig Create(string generated, Dictionary<string, string>? settings = null) => OwnConfig.Create(Options(generated, settings));
+
+    private string Write(OwnConfig own)
+    {
+        var file = Path.Combine(_folder.Path, "litestream.yml");
+        own.Write(file);
+        return file;
+    }
+
+    /// <summary>Without its first line, which names the file.</summary>
+    private string Effective(string file, Dictionary<string, string>? settings = null)
+    {
+        var config = EffectiveConfig.Create(Options(file, settings));
+        return config.Text[config.Text.IndexOf('\n', StringComparison.Ordinal)..];
+    }
+
+    private EffectiveConfigOptions Options(string file, Dictionary<string, string>? settings) => new()
+    {
+        ConfigPath = file,
+        BaseDirectory = _folder.Path,
+        GetSetting = key => settings?.GetValueOrDefault(key),
+        Environment = new Dictionary<string, string>(),
+    };
+}
