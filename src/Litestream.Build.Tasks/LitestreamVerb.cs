@@ -1,10 +1,8 @@
-using System.Collections;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Databases;
 using Microsoft.Build.Framework;
 using Microsoft.Build.Utilities;
-using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
 
@@ -46,7 +44,7 @@ public abstract class LitestreamVerb : LitestreamTask
                     : $"The content root {ContentRoot} does not exist. LitestreamContentRoot names the folder of the app, a publish folder for example.");
         }
 
-        var environment = Environment();
+        var environment = LitestreamCommand.InheritedVariables();
         var settings = LiveSettings.Read(ContentRoot, _context.GetMetadata("EnvironmentName"), environment);
         var config = EffectiveConfig.Create(new EffectiveConfigOptions
         {
@@ -87,27 +85,6 @@ public abstract class LitestreamVerb : LitestreamTask
         });
     }
 
-    /// <summary>The database that the user means: by path as configured, by absolute path, by connection string name; the only one when nothing is said.</summary>
-    protected static EffectiveDatabase Choose(EffectiveConfig config, string choice, string contentRoot)
-    {
-        var databases = config.Databases;
-        var list = string.Join(", ", databases.Select(database => database.Name is null ? $"'{database.ConfiguredPath}'" : $"'{database.ConfiguredPath}' ({database.Name})"));
-        if (choice.Length == 0)
-        {
-            return databases.Count switch
-            {
-                1 => databases[0],
-                0 => throw new LitestreamException("LSB3004", "No database is configured."),
-                _ => throw new LitestreamException("LSB3002", $"Say which database: -p:LitestreamDatabase=<one of {list}>."),
-            };
-        }
-
-        var path = DatabasePath.Resolve(choice, contentRoot);
-        return databases.FirstOrDefault(database => database.ConfiguredPath == choice || database.Path == path)
-            ?? databases.FirstOrDefault(database => string.Equals(database.Name, choice, StringComparison.OrdinalIgnoreCase))
-            ?? throw new LitestreamException("LSB3003", $"There is no database '{choice}' in the configuration. There is: {list}.");
-    }
-
     /// <summary>Prints rows under a header, columns two spaces apart.</summary>
     protected void PrintTable(IReadOnlyList<string> header, IReadOnlyList<IReadOnlyList<string>> rows)
     {
@@ -115,22 +92,4 @@ public abstract class LitestreamVerb : LitestreamTask
         foreach (var row in rows.Prepend(header))
             Print(string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
     }
-
-    /// <summary>A private folder for one call; the configuration in it is readable by this user only.</summary>
-    protected static async Task WithConfigFileAsync(EffectiveConfig config, Func<string, Task> use)
-    {
-        var folder = Directory.CreateTempSubdirectory("litestream-");
-        try
-        {
-            await use(config.Write(folder.FullName)).ConfigureAwait(false);
-        }
-        finally
-        {
-            folder.Delete(recursive: true);
-        }
-    }
-
-    private static Dictionary<string, string> Environment() => System.Environment.GetEnvironmentVariables()
-        .Cast<DictionaryEntry>()
-        .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "", StringComparer.Ordinal);
 }

@@ -25,7 +25,7 @@ public sealed class RestoreLitestreamDatabase : LitestreamVerb
     protected override async Task RunAsync(CancellationToken cancellationToken)
     {
         var config = LoadConfig();
-        var database = Choose(config, Database, ContentRoot);
+        var database = config.Choose(Database);
         var output = Output.Length == 0 ? database.Path : Path.GetFullPath(Output, ContentRoot);
         var outcome = await DatabaseRestore.RunAsync(
             FindExecutable(),

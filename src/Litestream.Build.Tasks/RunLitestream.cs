@@ -28,23 +28,14 @@ public sealed class RunLitestream : LitestreamVerb
 
         var config = LoadConfig();
         var executable = FindExecutable();
-        await WithConfigFileAsync(config, async file =>
-        {
-            var result = await new LitestreamCommand(executable, config.Variables) { Secrets = config.Secrets }
-                .RunAsync(Complete(arguments, config, file), cancellationToken)
-                .ConfigureAwait(false);
-            var lines = result.StandardOutput.ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
-            var failed = result.ExitCode != 0 || lines.Any(line => LogLine.Parse(line).Level.Equals("error", StringComparison.OrdinalIgnoreCase));
-            foreach (var line in lines.Where(line => line.Length > 0))
-                Print(line);
-            Result = [.. lines.Where(line => line.Length > 0).Select(line => new TaskItem(EscapeForItem(line)))];
-            if (failed)
-            {
-                throw new LitestreamException(
-                    "LSB3001",
-                    $"litestream {arguments[0]} failed with exit code {result.ExitCode}: {result.StandardError.Trim()} {string.Join(' ', lines.Where(line => LogLine.Parse(line).Level.Equals("error", StringComparison.OrdinalIgnoreCase)))}".TrimEnd());
-            }
-        }).ConfigureAwait(false);
+        var result = await config.WithFileAsync(file => new LitestreamCommand(executable, config.Variables) { Secrets = config.Secrets }
+            .RunAsync(Complete(arguments, config, file), cancellationToken))
+            .ConfigureAwait(false);
+        var lines = result.StandardOutput.ReplaceLineEndings("\n").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        foreach (var line in lines)
+            Print(line);
+        Result = [.. lines.Select(line => new TaskItem(EscapeForItem(line)))];
+        CommandTable.ThrowIfFailed(arguments[0], result);
     }
 
     /// <summary>Adds our configuration and gives databases their one absolute path: the executable compares paths as strings.</summary>

@@ -1,4 +1,3 @@
-using System.Collections;
 using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
 using Litestream.Commands;
@@ -30,8 +29,7 @@ internal sealed partial class ReplicationPlan
     /// <exception cref="LitestreamException">The configuration file or a setting is wrong.</exception>
     public static ReplicationPlan Create(LitestreamSettings settings, IConfiguration configuration)
     {
-        var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
-            .ToDictionary(variable => (string)variable.Key, variable => (string?)variable.Value ?? "", OperatingSystem.IsWindows() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
+        var environment = LitestreamCommand.InheritedVariables();
 
         // A reload must not bring a database into a later run that nobody holds the lock of.
         var values = new ConcurrentDictionary<string, string?>(StringComparer.OrdinalIgnoreCase);

@@ -11,12 +11,15 @@ internal sealed class SecretMask
     public SecretMask(IEnumerable<KeyValuePair<string, string>> variables) =>
         _secrets = [.. variables
             .Where(v => IsSecretName(v.Key))
-            .SelectMany(v => new[] { v.Value, Uri.EscapeDataString(v.Value) })
+            .SelectMany(v => new[] { v.Value, Uri.EscapeDataString(v.Value), Quote(v.Value), Quote(Quote(v.Value)) })
             .Where(v => v.Length >= 4)
             .Distinct(StringComparer.Ordinal)
             .OrderByDescending(v => v.Length)];
 
     public static bool IsSecretName(string name) => SecretWords.Any(word => name.Contains(word, StringComparison.OrdinalIgnoreCase));
+
+    // In a line of JSON a quotation mark has a backslash before it; in a message that quotes another, two.
+    private static string Quote(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
 
     public string Mask(string text)
     {

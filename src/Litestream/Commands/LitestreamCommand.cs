@@ -38,8 +38,7 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
         ArgumentNullException.ThrowIfNull(arguments);
         cancellationToken.ThrowIfCancellationRequested();
 
-        var mask = new SecretMask(Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
-            .Select(v => new KeyValuePair<string, string>((string)v.Key, (string?)v.Value ?? "")).Concat(variables));
+        var mask = new SecretMask(InheritedVariables().Concat(variables));
         string Mask(string text) => mask.Mask(Secrets?.Mask(text) ?? text);
 
         var gate = new object();
@@ -109,6 +108,12 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
         cancellationToken.ThrowIfCancellationRequested();
         return new CommandResult(exitCode, Join(output), Join(error));
     }
+
+    /// <summary>The environment that a child inherits.</summary>
+    internal static IReadOnlyDictionary<string, string> InheritedVariables() => Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(
+        variable => (string)variable.Key,
+        variable => (string?)variable.Value ?? "",
+        OperatingSystem.IsWindows() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
 
     private static string Join(Queue<string> lines) => lines.Count == 0 ? "" : string.Join('\n', lines) + '\n';
 

@@ -43,8 +43,13 @@ public sealed class EffectiveConfig
         ("Litestream:ReplicaEndpoint", "LITESTREAM_REPLICA_ENDPOINT"),
     ];
 
-    private EffectiveConfig(string text, IReadOnlyList<EffectiveDatabase> databases, IReadOnlyDictionary<string, string> variables, IReadOnlyList<LitestreamDiagnostic> diagnostics, SecretMask secrets)
+    private readonly string _baseDirectory;
+    private readonly string? _dataDirectory;
+
+    private EffectiveConfig(string text, IReadOnlyList<EffectiveDatabase> databases, IReadOnlyDictionary<string, string> variables, IReadOnlyList<LitestreamDiagnostic> diagnostics, SecretMask secrets, EffectiveConfigOptions options)
     {
+        _baseDirectory = Path.GetFullPath(options.BaseDirectory);
+        _dataDirectory = options.DataDirectory;
         Text = text;
         Databases = databases;
         Variables = variables;
@@ -77,6 +82,53 @@ public sealed class EffectiveConfig
     {
         ArgumentNullException.ThrowIfNull(o);
         return new Builder(o, LitestreamConfigFile.Load(o.ConfigPath, o.ExpandVariables)).Build();
+    }
+
+    /// <summary>The database that somebody means.</summary>
+    /// <param name="choice">
+    /// The path as configured, the path of the file (absolute, or relative to the app's folder), the connection string's name or its configuration key (in any case).
+    /// Null or empty: the only database there is.
+    /// </param>
+    /// <exception cref="LitestreamException">
+    /// LSB3002: nothing was said and there are several, or what was said fits several; LSB3003: there is no such database (the message names the nearest); LSB3004: there is none at all.
+    /// </exception>
+    public EffectiveDatabase Choose(string? choice) => DatabaseChoice.One(Databases, choice, Resolve);
+
+    /// <summary>The databases that somebody means: all of them for <c>*</c>, else the one that <see cref="Choose"/> gives.</summary>
+    /// <exception cref="LitestreamException">LSB3002, LSB3003, LSB3004.</exception>
+    public IReadOnlyList<EffectiveDatabase> ChooseMany(string? choice) => DatabaseChoice.Many(Databases, choice, Resolve);
+
+    private string Resolve(string path) => DatabasePath.Resolve(path, _baseDirectory, _dataDirectory);
+
+    /// <summary>Calls with the path of a file that holds <see cref="Text"/>, which no other user can read and which is gone afterwards.</summary>
+    /// <exception cref="LitestreamException">LSB0003: it cannot be written.</exception>
+    internal async Task<T> WithFileAsync<T>(Func<string, Task<T>> use)
+    {
+        DirectoryInfo folder;
+        try
+        {
+            folder = Directory.CreateTempSubdirectory("litestream-");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LitestreamException("LSB0003", $"The effective Litestream configuration cannot be written into the folder for temporary files, {Path.GetTempPath()}: {e.Message}", innerException: e);
+        }
+
+        try
+        {
+            return await use(Write(folder.FullName)).ConfigureAwait(false);
+        }
+        finally
+        {
+            try
+            {
+                folder.Delete(recursive: true);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // What is left holds no secret, and what was asked for is done.
+            }
+        }
     }
 
     /// <summary>Writes <c>litestream.yml</c>, mode 0600, into the directory, which is created with mode 0700 when it is missing.</summary>
@@ -152,7 +204,7 @@ public sealed class EffectiveConfig
                 _variables[VariableText.DollarVariable] = "$";
 
             var mask = new SecretMask(options.Environment.Concat(_variables).Concat(_literalSecrets));
-            return new EffectiveConfig(text, [.. databases.Select(d => d with { Replicas = [.. d.Replicas.Select(r => r with { Location = mask.Mask(r.Location) })] })], _variables, _diagnostics, mask);
+            return new EffectiveConfig(text, [.. databases.Select(d => d with { Replicas = [.. d.Replicas.Select(r => r with { Location = mask.Mask(r.Location) })] })], _variables, _diagnostics, mask, options);
         }
 
         private string? Lookup(string name) =>

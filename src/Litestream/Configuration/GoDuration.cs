@@ -12,6 +12,37 @@ internal static partial class GoDuration
         ? string.Create(CultureInfo.InvariantCulture, $"{duration.Ticks / TimeSpan.TicksPerMillisecond}ms")
         : string.Create(CultureInfo.InvariantCulture, $"{duration.Ticks / TimeSpan.TicksPerMicrosecond}us");
 
+    /// <summary>A duration as the executable prints it, <c>-1m3.5s</c> for example; what is shorter than 100 ns is lost.</summary>
+    /// <exception cref="FormatException">It is something else.</exception>
+    /// <exception cref="OverflowException">It is too long for a <see cref="TimeSpan"/>.</exception>
+    public static TimeSpan Parse(string text)
+    {
+        var magnitude = text.StartsWith('-') ? text[1..] : text;
+        if (magnitude == "0")
+            return TimeSpan.Zero;
+        if (!Form().IsMatch(magnitude))
+            throw new FormatException($"'{text}' is no duration.");
+
+        var ticks = 0m;
+        foreach (Match part in Part().Matches(magnitude))
+        {
+            ticks += decimal.Parse(part.Groups["number"].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture) * part.Groups["unit"].Value switch
+            {
+                "ns" => 0.01m,
+                "us" or "µs" => TimeSpan.TicksPerMicrosecond,
+                "ms" => TimeSpan.TicksPerMillisecond,
+                "s" => TimeSpan.TicksPerSecond,
+                "m" => TimeSpan.TicksPerMinute,
+                _ => TimeSpan.TicksPerHour,
+            };
+        }
+
+        return TimeSpan.FromTicks(decimal.ToInt64(text.StartsWith('-') ? -ticks : ticks));
+    }
+
     [GeneratedRegex(@"^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$")]
     private static partial Regex Form();
+
+    [GeneratedRegex(@"(?<number>[\d.]+)(?<unit>ns|us|µs|ms|s|m|h)")]
+    private static partial Regex Part();
 }

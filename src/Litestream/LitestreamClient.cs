@@ -1,0 +1,165 @@
+using Litestream.Commands;
+using Litestream.Configuration;
+using Litestream.Databases;
+
+namespace Litestream;
+
+/// <summary>Where <see cref="LitestreamClient.Create"/> finds an app.</summary>
+public sealed record LitestreamClientOptions
+{
+    /// <summary>The folder of the app: its settings files, its <c>litestream.yml</c>, its executable; relative paths of databases start here. Default: the folder of the running program.</summary>
+    public string ApplicationDirectory { get; init; } = AppContext.BaseDirectory;
+
+    /// <summary>Whose <c>appsettings.{Environment}.json</c> is read. Default <c>Production</c>.</summary>
+    public string EnvironmentName { get; init; } = "Production";
+
+    /// <summary>The litestream.yml, relative to <see cref="ApplicationDirectory"/>. Null: the setting <c>Litestream:ConfigPath</c>, else <c>litestream.yml</c>.</summary>
+    public string? ConfigPath { get; init; }
+
+    /// <summary>The executable, relative to <see cref="ApplicationDirectory"/>. Null: the setting <c>Litestream:ExecutablePath</c>, else the folder in the variable <c>LITESTREAM_INSTALL_DIR</c>, else the app's folder.</summary>
+    public string? ExecutablePath { get; init; }
+
+    /// <summary>The environment variables that count. Null: those of this process. The executable inherits those of this process in any case.</summary>
+    public IReadOnlyDictionary<string, string>? Environment { get; init; }
+}
+
+/// <summary>
+/// What the executable can tell and do, as .NET calls. Each call runs the executable once, with a configuration file of its own that holds no secret and is gone afterwards.
+/// Calls may run at the same time. No exception holds a secret. For release line 0.3.
+/// </summary>
+/// <remarks>In a host with <c>AddLitestream()</c>, take it from the host's services: it has the app's own configuration, also where nothing is replicated (in Development).</remarks>
+public sealed class LitestreamClient
+{
+    /// <summary>Creates the client for a configuration.</summary>
+    public LitestreamClient(LitestreamExecutable executable, EffectiveConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(executable);
+        ArgumentNullException.ThrowIfNull(config);
+        Executable = executable;
+        Config = config;
+    }
+
+    /// <summary>What the executable is started with.</summary>
+    public EffectiveConfig Config { get; }
+
+    /// <summary>What is started.</summary>
+    public LitestreamExecutable Executable { get; }
+
+    /// <summary>How long the executable may take to list something; then it is ended, and the call fails with LSB3005. Default 2 minutes.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Creates a client for code outside the app's host: reads the app's settings files and the environment as the app would. User secrets and other sources of the app's own are not known here.</summary>
+    /// <exception cref="LitestreamException">LSB3004: there is no litestream.yml; LSB1xxx: it or a setting is wrong; LSB2003, LSB2004, LSB2008: there is no executable that can be run.</exception>
+    public static LitestreamClient Create(LitestreamClientOptions? options = null)
+    {
+        options ??= new LitestreamClientOptions();
+        var folder = Path.GetFullPath(options.ApplicationDirectory);
+        var environment = options.Environment ?? LitestreamCommand.InheritedVariables();
+        var settings = LiveSettings.Read(folder, options.EnvironmentName, environment);
+        var configPath = Path.GetFullPath(options.ConfigPath ?? Setting("Litestream:ConfigPath") ?? "litestream.yml", folder);
+        if (!File.Exists(configPath))
+            throw new LitestreamException("LSB3004", $"There is no '{configPath}'. The build writes litestream.yml where it finds a database, and publishing puts it into the app's folder.");
+
+        var config = EffectiveConfig.Create(new EffectiveConfigOptions
+        {
+            ConfigPath = configPath,
+            BaseDirectory = folder,
+            GetSetting = settings.Get,
+            Environment = environment,
+        });
+        return new LitestreamClient(
+            LitestreamExecutable.Find(new ExecutableSearch
+            {
+                ExecutablePath = options.ExecutablePath ?? Setting("Litestream:ExecutablePath"),
+                InstallDirectory = environment.GetValueOrDefault("LITESTREAM_INSTALL_DIR"),
+                ApplicationDirectory = folder,
+                BaseDirectory = folder,
+            }),
+            config);
+
+        string? Setting(string key) => settings.Get(key) is { } value && !string.IsNullOrWhiteSpace(value) ? value.Trim() : null;
+    }
+
+    /// <summary>The executable's version, such as <c>0.3.13</c>.</summary>
+    /// <exception cref="LitestreamException">LSB2008: it cannot be started; LSB3001: it failed; LSB3005: it took too long.</exception>
+    public Task<string> VersionAsync(CancellationToken cancellationToken = default) => LimitAsync("version", Executable.GetVersionAsync, cancellationToken);
+
+    /// <summary>The databases in the configuration, as the executable lists them, in the order of the file.</summary>
+    /// <exception cref="LitestreamException">LSB2008, LSB3001, LSB3005.</exception>
+    public async Task<IReadOnlyList<DatabaseEntry>> DatabasesAsync(CancellationToken cancellationToken = default) =>
+        Listing.Databases(await RunAsync("databases", [], cancellationToken).ConfigureAwait(false), Config.Databases);
+
+    /// <summary>The generations in the replicas of a database. A lost database is no hindrance: then their times come from what is in them, and there is no lag.</summary>
+    /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
+    /// <param name="replica">The name of one replica; null for all. With all, one that fails is a failure.</param>
+    /// <param name="cancellationToken">Ends the executable.</param>
+    /// <returns>None also where the replica does not exist: the executable does not tell the two apart.</returns>
+    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; LSB3008: no such replica; LSB3001: the executable failed or met an error; LSB3005: it took too long; LSB2008: it cannot be started.</exception>
+    public async Task<IReadOnlyList<Generation>> GenerationsAsync(string? database = null, string? replica = null, CancellationToken cancellationToken = default)
+    {
+        var chosen = Config.Choose(database);
+        if (File.Exists(chosen.Path))
+            return Listing.Generations(await RunAsync("generations", Arguments(chosen, replica), cancellationToken).ConfigureAwait(false));
+
+        // 0.3 wants the file's time for the lag, and refuses without the file: just when generations are wanted most.
+        var snapshots = SnapshotsAsync(chosen.Path, replica, cancellationToken);
+        var segments = WalSegmentsAsync(chosen.Path, replica, cancellationToken: cancellationToken);
+        await Task.WhenAll(snapshots, segments).ConfigureAwait(false);
+        return [.. (await snapshots.ConfigureAwait(false)).Select(s => (s.Replica, s.Generation, s.Created))
+            .Concat((await segments.ConfigureAwait(false)).Select(s => (s.Replica, s.Generation, s.Created)))
+            .GroupBy(file => (file.Replica, file.Generation))
+            .Select(files => new Generation(files.Key.Replica, files.Key.Generation, null, files.Min(file => file.Created), files.Max(file => file.Created)))
+            .OrderBy(generation => chosen.Replicas.ToList().FindIndex(r => r.Name == generation.Replica)).ThenBy(generation => generation.Name, StringComparer.Ordinal)];
+    }
+
+    /// <summary>The snapshots in the replicas of a database, which need not exist.</summary>
+    /// <inheritdoc cref="GenerationsAsync" />
+    public async Task<IReadOnlyList<Snapshot>> SnapshotsAsync(string? database = null, string? replica = null, CancellationToken cancellationToken = default) =>
+        Listing.Snapshots(await RunAsync("snapshots", Arguments(Config.Choose(database), replica), cancellationToken).ConfigureAwait(false));
+
+    /// <summary>The WAL segments in the replicas of a database, which need not exist.</summary>
+    /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
+    /// <param name="replica">The name of one replica; null for all. With all, one that fails is a failure.</param>
+    /// <param name="generation">16 hexadecimal digits; null for all. None are listed for one that is not there.</param>
+    /// <param name="cancellationToken">Ends the executable.</param>
+    /// <inheritdoc cref="GenerationsAsync" />
+    public async Task<IReadOnlyList<WalSegment>> WalSegmentsAsync(string? database = null, string? replica = null, string? generation = null, CancellationToken cancellationToken = default)
+    {
+        IReadOnlyList<string> only = generation is null ? [] : ["-generation", generation];
+        return Listing.WalSegments(await RunAsync("wal", [.. only, .. Arguments(Config.Choose(database), replica)], cancellationToken).ConfigureAwait(false));
+    }
+
+    private static List<string> Arguments(EffectiveDatabase database, string? replica)
+    {
+        if (replica is null)
+            return [database.Path];
+        if (database.Replicas.Any(r => r.Name == replica))
+            return ["-replica", replica, database.Path];
+
+        var names = database.Replicas.Select(r => r.Name).ToList();
+        throw new LitestreamException("LSB3008", $"{database.Path} has no replica '{replica}'.{(NearestName.Of(replica, names) is { } nearest ? $" Did you mean '{nearest}'?" : "")} It has: {(names.Count == 0 ? "none" : string.Join(", ", names.Select(n => $"'{n}'")))}.");
+    }
+
+    private Task<CommandResult> RunAsync(string command, IReadOnlyList<string> arguments, CancellationToken cancellationToken) => LimitAsync(
+        command,
+        limited => Config.WithFileAsync(file => new LitestreamCommand(Executable, Config.Variables) { Secrets = Config.Secrets }.RunAsync([command, "-config", file, .. arguments], limited)),
+        cancellationToken);
+
+    private async Task<T> LimitAsync<T>(string command, Func<CancellationToken, Task<T>> run, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Timeout);
+        try
+        {
+            return await run(limit.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new LitestreamException("LSB3005", $"`litestream {command}` was ended because it took longer than {Timeout.TotalSeconds:0.###} s. The storage may not answer, or it holds very many files.", innerException: e);
+        }
+    }
+}
