@@ -1,4 +1,5 @@
 using Litestream.Commands;
+using Litestream.Locking;
 using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting;
@@ -80,10 +81,10 @@ internal sealed class ReplicationSession(
 
         foreach (var held in _locks)
         {
-            await OrphanedReplicator.EndAsync(held.Found, plan.Settings.ShutdownTimeout, logger, stopping).ConfigureAwait(false);
+            await OrphanedReplicator.EndAsync(held.Found, plan.Settings.ShutdownTimeout, processId => ReplicatorLog.EndingOrphan(logger, processId), stopping).ConfigureAwait(false);
         }
 
-        WriteRecords(null);
+        WriteRecords(null, null);
     }
 
     private bool TryAcquireLocks(ref bool announced)
@@ -173,7 +174,7 @@ internal sealed class ReplicationSession(
         var process = ReplicatorProcess.Start(executable, config.Write(_folder!.Path), config, line => ReplicatorLog.Line(logger, line), time.GetUtcNow());
         _process = process;
         _counters = address is null ? null : new SyncCounters(address);
-        WriteRecords(ProcessIdentity.Of(process.ProcessId));
+        WriteRecords(ProcessIdentity.Of(process.ProcessId), _counters?.Address);
         ReplicatorLog.Started(logger, executable.Path, process.ProcessId);
         updateStatus(status => status with { State = monitorInterval is null ? LitestreamState.Running : status.State, ProcessId = process.ProcessId, StartedAt = process.StartedAt });
         return process;
@@ -298,9 +299,9 @@ internal sealed class ReplicationSession(
         _process = null;
     }
 
-    private void WriteRecords(ProcessIdentity? replicator)
+    private void WriteRecords(ProcessIdentity? replicator, string? metricsAddress)
     {
-        var record = new LockRecord(ProcessIdentity.Of(Environment.ProcessId), replicator);
+        var record = new LockRecord(ProcessIdentity.Of(Environment.ProcessId), replicator, metricsAddress);
         _locks.ForEach(held => held.Write(record));
     }
 

@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using CliWrap;
 using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Locking;
 
 namespace Litestream.Hosting;
 

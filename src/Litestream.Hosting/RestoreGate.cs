@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Locking;
 using Litestream.Restore;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
@@ -55,7 +56,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             return;
         }
 
-        await OrphanedReplicator.EndAsync(held.Found, plan.Settings.ShutdownTimeout, logger, cancellationToken).ConfigureAwait(false);
+        await OrphanedReplicator.EndAsync(held.Found, plan.Settings.ShutdownTimeout, processId => ReplicatorLog.EndingOrphan(logger, processId), cancellationToken).ConfigureAwait(false);
         held.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
         var replica = Describe(database);
         ReplicatorLog.Restoring(logger, database.Path, replica);

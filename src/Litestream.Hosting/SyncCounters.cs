@@ -16,6 +16,9 @@ internal sealed class SyncCounters : IDisposable
     public SyncCounters(string address) =>
         _address = new Uri($"http://{(address.StartsWith(':') ? "127.0.0.1" + address : address)}/metrics");
 
+    /// <summary>Host and port.</summary>
+    public string Address => _address.Authority;
+
     /// <summary>A loopback address that is free now, or null where there is none to be had.</summary>
     public static string? FindFreeAddress()
     {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
 using System.Text;
+using Litestream.Locking;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Hosting.Tests;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Litestream.Configuration;
+using Litestream.Locking;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -54,6 +55,7 @@ public sealed class HostTests : IDisposable
         Assert.Null(DatabaseLock.TryAcquire(Path.Combine(_folder, "a.db"), out var holder));
         Assert.Equal(ProcessIdentity.Of(Environment.ProcessId), holder.App);
         Assert.Equal(ProcessIdentity.Of(host.Services.GetRequiredService<LitestreamReplicator>().Status.ProcessId!.Value), holder.Replicator);
+        Assert.StartsWith("127.0.0.1:", holder.MetricsAddress, StringComparison.Ordinal);
 
         await host.StopAsync(TestContext.Current.CancellationToken);
 
@@ -200,9 +202,10 @@ public sealed class HostTests : IDisposable
     [Fact]
     public void A_record_that_was_cut_off_is_nobodys()
     {
-        var whole = new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null).ToUtf8();
+        var whole = new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null, "127.0.0.1:9090").ToUtf8();
 
         Assert.NotNull(LockRecord.Parse(whole).App);
+        Assert.Equal("127.0.0.1:9090", LockRecord.Parse(whole).MetricsAddress);
         for (var length = 1; length < whole.Length; length++)
         {
             Assert.Equal(LockRecord.Empty, LockRecord.Parse(whole.AsMemory(0, length)));

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Litestream.Locking;
 
 namespace Litestream.Hosting.Tests;
 
@@ -135,7 +136,7 @@ public sealed class ReplicatorTests
             })
             {
                 await OrphanedReplicator.EndAsync(
-                    new LockRecord(null, record), TimeSpan.FromSeconds(5), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, TestContext.Current.CancellationToken);
+                    new LockRecord(null, record), TimeSpan.FromSeconds(5), null, TestContext.Current.CancellationToken);
             }
 
             Assert.Equal(identity, ProcessIdentity.Of(bystander.Id));

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Litestream.Locking;
 
 namespace Litestream.Hosting.Tests;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Litestream.Hosting;
+namespace Litestream.Locking;
 
 /// <summary>
 /// Names one process for good. A process id alone is used again, and means another process in another container: together with the start time,

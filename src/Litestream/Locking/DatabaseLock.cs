@@ -1,65 +1,7 @@
 using System.Runtime.Versioning;
-using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 
-namespace Litestream.Hosting;
-
-/// <summary>What stands in a lock file: the app that holds it, and the litestream that it runs.</summary>
-internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replicator)
-{
-    public static readonly LockRecord Empty = new(null, null);
-
-    public byte[] ToUtf8()
-    {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream))
-        {
-            json.WriteStartObject();
-            Write(json, "app", App);
-            Write(json, "replicator", Replicator);
-            json.WriteEndObject();
-        }
-
-        return stream.ToArray();
-    }
-
-    /// <summary>Reads what may have been cut off by a crash: what is not complete is nobody.</summary>
-    public static LockRecord Parse(ReadOnlyMemory<byte> utf8)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(utf8);
-            return new LockRecord(Read(document.RootElement, "app"), Read(document.RootElement, "replicator"));
-        }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
-        {
-            return Empty;
-        }
-    }
-
-    private static void Write(Utf8JsonWriter json, string name, ProcessIdentity? identity)
-    {
-        if (identity is not null)
-        {
-            json.WriteStartObject(name);
-            json.WriteNumber("pid", identity.ProcessId);
-            json.WriteNumber("startTicks", identity.StartTicks);
-            json.WriteString("bootId", identity.BootId);
-            json.WriteString("pidNamespace", identity.PidNamespace);
-            json.WriteString("executable", identity.Executable);
-            json.WriteEndObject();
-        }
-    }
-
-    private static ProcessIdentity? Read(JsonElement root, string name) => root.TryGetProperty(name, out var value)
-        ? new ProcessIdentity(
-            value.GetProperty("pid").GetInt32(),
-            value.GetProperty("startTicks").GetInt64(),
-            value.GetProperty("bootId").GetString() ?? "",
-            value.GetProperty("pidNamespace").GetString() ?? "",
-            value.GetProperty("executable").GetString() ?? "")
-        : null;
-}
+namespace Litestream.Locking;
 
 /// <summary>
 /// One replicator per database, across processes: an exclusive lock on a file of our own beside the database, which the system releases when the process

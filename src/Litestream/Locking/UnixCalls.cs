@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
-namespace Litestream.Hosting;
+namespace Litestream.Locking;
 
 /// <summary>The three calls that .NET has no equivalent for.</summary>
 internal static partial class UnixCalls
