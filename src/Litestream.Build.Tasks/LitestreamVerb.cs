@@ -1,3 +1,4 @@
+using System.Globalization;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Databases;
@@ -39,11 +40,14 @@ public abstract class LitestreamVerb : LitestreamTask
         {
             throw new LitestreamException(
                 "LSB3004",
-                Directory.Exists(ContentRoot)
+                _context.GetMetadata("NamedConfigFile") is { Length: > 0 } named
+                    ? $"LitestreamConfigFile names '{named}', and there is no file {file}."
+                    : Directory.Exists(ContentRoot)
                     ? $"No database is configured: there is no litestream.yml for {ContentRoot}. Add a connection string or a <LitestreamDatabase Include=\"...\" /> item to the project; a publish folder gets its file from dotnet publish."
                     : $"The content root {ContentRoot} does not exist. LitestreamContentRoot names the folder of the app, a publish folder for example.");
         }
 
+        var expand = OptionValue.Flag("LitestreamNoExpandEnv", _context.GetMetadata("NoExpandEnv")) is not true;
         var environment = LitestreamCommand.InheritedVariables();
         var settings = LiveSettings.Read(ContentRoot, _context.GetMetadata("EnvironmentName"), environment);
         var config = EffectiveConfig.Create(new EffectiveConfigOptions
@@ -52,6 +56,7 @@ public abstract class LitestreamVerb : LitestreamTask
             BaseDirectory = ContentRoot,
             GetSetting = settings.Get,
             Environment = environment,
+            ExpandVariables = expand,
         });
         foreach (var diagnostic in config.Diagnostics)
             Report(diagnostic);
@@ -84,6 +89,38 @@ public abstract class LitestreamVerb : LitestreamTask
             BaseDirectory = Path.GetDirectoryName(ProjectFile)!,
         });
     }
+
+    /// <summary>The operations, with this executable and configuration.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="timeout">The time limit of each listing; null for the default.</param>
+    protected LitestreamClient CreateClient(EffectiveConfig config, TimeSpan? timeout = null)
+    {
+        var executable = FindExecutable();
+        return timeout is { } limit ? new LitestreamClient(executable, config) { Timeout = limit } : new LitestreamClient(executable, config);
+    }
+
+    /// <summary>What the target returns is returned although errors were reported: MSBuild drops the items of a task that says it failed, and fails the target for the errors anyway.</summary>
+    public override bool Execute() => base.Execute() || Result.Length > 0;
+
+    /// <summary>An item of the result. Numbers are invariant, times ISO 8601 in UTC, durations seconds; what is not known is empty.</summary>
+    protected static ITaskItem Item(string identity, params ReadOnlySpan<(string Name, object? Value)> metadata)
+    {
+        var item = new TaskItem(EscapeForItem(identity));
+        foreach (var (name, value) in metadata)
+            item.SetMetadata(name, EscapeForItem(Text(value)));
+        return item;
+    }
+
+    /// <summary>A value as it stands in an item and in a table.</summary>
+    protected static string Text(object? value) => value switch
+    {
+        null => "",
+        bool flag => flag ? "true" : "false",
+        DateTimeOffset time => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFF'Z'", CultureInfo.InvariantCulture),
+        TimeSpan span => span.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture),
+        IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
+        _ => value.ToString() ?? "",
+    };
 
     /// <summary>Prints rows under a header, columns two spaces apart.</summary>
     protected void PrintTable(IReadOnlyList<string> header, IReadOnlyList<IReadOnlyList<string>> rows)

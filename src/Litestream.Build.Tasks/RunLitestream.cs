@@ -53,7 +53,7 @@ public sealed class RunLitestream : LitestreamVerb
         return complete;
     }
 
-    private static List<string> Split(string commandLine)
+    internal static List<string> Split(string commandLine)
     {
         var arguments = new List<string>();
         var current = new StringBuilder();

@@ -1,4 +1,12 @@
+using System.Globalization;
+using System.IO.Compression;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
+using Microsoft.Build.Logging.StructuredLogger;
+using Microsoft.Data.Sqlite;
+using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tests;
 
@@ -55,6 +63,336 @@ public sealed class VerbTests(Packages packages)
         Assert.False(File.Exists(app.In("other.db")));
         (await app.DotnetAsync("msbuild", "-t:LitestreamDatabases", "-p:LitestreamContentRoot=nowhere")).FailedWith("LSB3004");
     }
+
+    [Fact]
+    public async Task The_listings_return_what_the_files_of_the_replicas_say_under_a_path_with_two_spaces_and_a_yml_elsewhere()
+    {
+        using var app = await RestoredAsync("two  späces ü");
+        await ReplicateAsync(app, () => Insert(app.In(One), "first"));
+
+        var snapshots = await ItemsAsync(app, "LitestreamSnapshots", "-p:LitestreamDatabase=*");
+        var files = Directory.EnumerateFiles(app.In("replicas"), "*.snapshot.lz4", SearchOption.AllDirectories).Select(file => new FileInfo(file)).OrderBy(file => file.FullName).ToList();
+        Assert.Equal(2, files.Count);
+        Assert.Equal(
+            files.Select(file => (Generation(file), Hex(file.Name[..8]), file.Length, Seconds(file))),
+            snapshots.OrderBy(item => item["Replica"]).Select(item => (item["Generation"], Number(item["Index"]), Number(item["Size"]), item["Created"])));
+        Assert.Equal([(One, app.In(One), "near by"), (Two, app.In(Two), "ünd fern")], snapshots.Select(item => (item["Database"], item["Path"], item["Replica"])).Order());
+
+        var wal = await ItemsAsync(app, "LitestreamWal", $"-p:LitestreamDatabase={One}");
+        files = [.. Directory.EnumerateFiles(app.In("replicas/one"), "*.wal.lz4", SearchOption.AllDirectories).Select(file => new FileInfo(file)).OrderBy(file => file.Name)];
+        Assert.NotEmpty(files);
+        Assert.Equal(
+            files.Select(file => ($"{Generation(file)}/{file.Name[..17]}", Hex(file.Name[..8]), Hex(file.Name[9..17]), file.Length, Seconds(file))),
+            wal.Select(item => (item["Identity"], Number(item["Index"]), Number(item["Offset"]), Number(item["Size"]), item["Created"])));
+        Assert.Empty(await ItemsAsync(app, "LitestreamWal", $"-p:LitestreamDatabase={app.In(One)}", "-p:LitestreamGeneration=0123456789abcdef"));
+
+        var result = await VerbAsync(app, "LitestreamGenerations", "-p:LitestreamDatabase=*", "-getTargetResult:LitestreamGenerations");
+        var generations = Items(result.Succeeded(), "LitestreamGenerations");
+        Assert.Equal(snapshots.Select(item => item["Generation"]).Order(), generations.Select(item => item["Identity"]).Order());
+        Assert.All(generations, item => Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", item["End"]));
+        Assert.All(generations, item => Assert.True(double.Parse(item["Lag"], CultureInfo.InvariantCulture) < 60));
+        Assert.Contains(Messages(result), line => line.StartsWith("database ", StringComparison.Ordinal) && line.EndsWith("end", StringComparison.Ordinal));
+
+        // One that cannot be listed does not hide the other, and the items are there although the target failed.
+        Directory.Move(app.In("replicas/two"), app.In("replicas/gone"));
+        File.WriteAllText(app.In("replicas/two"), "a file where the folder was");
+        var half = (await VerbAsync(app, "LitestreamSnapshots", "-p:LitestreamDatabase=*", "-getTargetResult:LitestreamSnapshots")).FailedWith("LSB3001");
+        Assert.Equal(One, Assert.Single(Items(half, "LitestreamSnapshots"))["Database"]);
+        (await VerbAsync(app, "LitestreamGenerations")).FailedWith("LSB3002");
+        (await VerbAsync(app, "LitestreamLtx", $"-p:LitestreamDatabase={One}")).FailedWith("LSB3009");
+    }
+
+    [Fact]
+    public async Task A_restore_goes_to_a_moment_refuses_an_existing_file_moves_it_aside_when_forced_and_a_dry_run_changes_nothing()
+    {
+        using var app = await RestoredAsync("two  späces ü");
+        var between = DateTimeOffset.MinValue;
+        await ReplicateAsync(app, () =>
+        {
+            Insert(app.In(One), "first");
+            WaitForSegments(app, "one", 2);
+            between = AfterAWholeSecond(app.In("replicas/one"));
+            Insert(app.In(One), "second");
+            WaitForSegments(app, "one", 3);
+        });
+        Insert(app.In(One), "never left");
+
+        var moment = Assert.Single(await ItemsAsync(app, "LitestreamRestore", $"-p:LitestreamDatabase={One}", "-p:LitestreamOutput=out  put/ä.db", $"-p:LitestreamTimestamp={between:O}"));
+        Assert.Equal((app.In("out  put/ä.db"), "Restored"), (moment["Identity"], moment["Outcome"]));
+        Assert.Equal(["first"], PublishedAppTests.Rows(app.In("out  put/ä.db")));
+
+        var before = Tree(app);
+        (await VerbAsync(app, "LitestreamRestore", $"-p:LitestreamDatabase={One}")).FailedWith("LSB4001");
+        var would = await VerbAsync(app, "LitestreamRestore", $"-p:LitestreamDatabase={One}", "-p:LitestreamForce=true", "-p:LitestreamDryRun=true", "-getTargetResult:LitestreamRestore");
+        Assert.Equal("WouldRestore", Assert.Single(Items(would.Succeeded(), "LitestreamRestore"))["Outcome"]);
+        Assert.Equal(before, Tree(app));
+
+        var forced = await VerbAsync(app, "LitestreamRestore", $"-p:LitestreamDatabase={One}", "-p:LitestreamForce=true", "-getTargetResult:LitestreamRestore");
+        var item = Assert.Single(Items(forced.Succeeded(), "LitestreamRestore"));
+        Assert.Equal((app.In(One), "Restored"), (item["Identity"], item["Outcome"]));
+        Assert.Equal(["first", "second"], PublishedAppTests.Rows(app.In(One)));
+        var aside = item["MovedAside"].Split(';');
+        Assert.All(aside, path => Assert.True(Path.Exists(path), path));
+        Assert.Contains(Messages(forced), line => line.Contains(aside[0], StringComparison.Ordinal));
+        var kept = Assert.Single(aside, path => File.Exists(path) && Path.GetFileName(path).Contains(".db", StringComparison.Ordinal) && !path.EndsWith("-wal", StringComparison.Ordinal) && !path.EndsWith("-shm", StringComparison.Ordinal));
+        Assert.Equal(["first", "second", "never left"], PublishedAppTests.Rows(kept));
+
+        // All of them: the one that is there is left alone, the lost one comes back.
+        Lose(app.In(Two));
+        var all = await ItemsAsync(app, "LitestreamRestore", "-p:LitestreamDatabase=*", "-p:LitestreamIfDbNotExists=true");
+        Assert.Equal([(app.In(One), "DatabaseExists"), (app.In(Two), "Restored")], all.Select(result => (result["Identity"], result["Outcome"])));
+    }
+
+    [Fact]
+    public async Task Verify_proves_a_healthy_replica_and_tells_one_that_nobody_feeds_by_code_exit_code_and_item()
+    {
+        using var app = await RestoredAsync("app");
+        await ReplicateAsync(app, async () =>
+        {
+            Insert(app.In(One), "first");
+            var verified = await ItemsAsync(app, "LitestreamVerify");
+            Assert.Equal([(One, "Verified", "Full"), (Two, "Verified", "Full")], verified.Select(item => (item["Identity"], item["Outcome"], item["Level"])));
+            Assert.Equal("1", verified[0]["Rows"]);
+            Assert.Equal(verified[0]["Committed"].Split('/')[0], Path.GetFileName(Directory.EnumerateDirectories(app.In("replicas/one/generations")).Single()));
+
+            var position = Assert.Single(await ItemsAsync(app, "LitestreamVerify", $"-p:LitestreamDatabase={One}", "-p:LitestreamVerifyLevel=position", "-p:LitestreamVerifyWrite=false"));
+            Assert.Equal(("Verified", "Position", ""), (position["Outcome"], position["Level"], position["RestoredBytes"]));
+        });
+
+        var stopped = (await VerbAsync(app, "LitestreamVerify", "-p:LitestreamTimeout=2", "-getTargetResult:LitestreamVerify")).FailedWith("LSB4101");
+        Assert.Equal(["NotReplicating", "NotReplicating"], Items(stopped, "LitestreamVerify").Select(item => item["Outcome"]));
+        Assert.Equal(1, stopped.ExitCode);
+        Assert.Equal("1", Scalar(app.In(One), "SELECT count(*) FROM rows"));
+        Assert.Equal("1", Scalar(app.In(One), "SELECT count(*) FROM _litestream_verification"));
+
+        var drill = Assert.Single(await ItemsAsync(app, "LitestreamDrill", $"-p:LitestreamDatabase={One}", "-p:LitestreamDrillQuery=SELECT count(*) AS n%2C max(text) AS last FROM rows"));
+        Assert.Equal("n=1, last=first", drill["Answer"]);
+        Assert.True(double.Parse(drill["RecoveryTime"], CultureInfo.InvariantCulture) > 0);
+        (await VerbAsync(app, "LitestreamDrill", $"-p:LitestreamDatabase={One}", "-p:LitestreamDrillQuery=SELECT 1 FROM rows WHERE text = 'nothing'")).FailedWith("LSB4111");
+        Assert.Empty(Directory.EnumerateFiles(app.Folder, "*.tmp*", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public async Task Every_wrong_value_is_one_error_that_names_the_property_before_anything_is_started()
+    {
+        using var app = await RestoredAsync("app");
+        var started = DummyExecutable(app, "0.3.13");
+        (string Target, string Properties, string Named)[] cases =
+        [
+            ("LitestreamGenerations", "LitestreamTimeout=0", "LitestreamTimeout"),
+            ("LitestreamSnapshots", "LitestreamNoExpandEnv=perhaps", "LitestreamNoExpandEnv"),
+            ("LitestreamWal", "LitestreamGeneration=newest", "LitestreamGeneration"),
+            ("LitestreamWal", "LitestreamArguments=-v", "LitestreamArguments"),
+            ("LitestreamRestore", "LitestreamForce=maybe", "LitestreamForce"),
+            ("LitestreamRestore", "LitestreamDryRun=1", "LitestreamDryRun"),
+            ("LitestreamRestore", "LitestreamIndex=ten", "LitestreamIndex"),
+            ("LitestreamRestore", "LitestreamParallelism=0", "LitestreamParallelism"),
+            ("LitestreamRestore", "LitestreamIfDbNotExists=x", "LitestreamIfDbNotExists"),
+            ("LitestreamRestore", "LitestreamIfReplicaExists=x", "LitestreamIfReplicaExists"),
+            ("LitestreamRestore", "LitestreamDatabase=*;LitestreamOutput=x.db", "LitestreamOutput"),
+            ("LitestreamVerify", "LitestreamVerifyLevel=Half", "LitestreamVerifyLevel"),
+            ("LitestreamVerify", "LitestreamVerifyWrite=no", "LitestreamVerifyWrite"),
+            ("LitestreamDrill", "LitestreamTimeout=a while", "LitestreamTimeout"),
+        ];
+        var calls = cases.Select(c => $"    <MSBuild Projects=\"Worker.csproj\" Targets=\"{c.Target}\" Properties=\"{c.Properties}\" ContinueOnError=\"true\" />");
+        app.Write("all.proj", $"<Project>\n  <Target Name=\"All\">\n{string.Join('\n', calls)}\n  </Target>\n</Project>\n");
+
+        var result = (await app.DotnetAsync("msbuild", "all.proj", $"-p:LitestreamConfigFile={Yml}", $"-p:LitestreamInstallDir={app.In("own")}")).FailedWith("LSB3008");
+
+        Assert.Equal(cases.Length, result.Errors.Count(error => error.Code == "LSB3008"));
+        Assert.All(cases.Zip(result.Errors.Where(error => error.Code == "LSB3008")), pair => Assert.Contains(pair.First.Named, pair.Second.Text, StringComparison.Ordinal));
+        Assert.False(File.Exists(started), "the executable was started");
+        (await VerbAsync(app, "LitestreamRestore", $"-p:LitestreamDatabase={One}", "-p:LitestreamTimestamp=soon")).FailedWith("LSB3007");
+    }
+
+    [Fact]
+    public async Task No_process_is_started_where_none_is_needed_and_a_command_of_the_other_release_line_is_named()
+    {
+        using var app = await RestoredAsync("app");
+        var started = DummyExecutable(app, "0.5.17");
+        var own = $"-p:LitestreamInstallDir={app.In("own")}";
+
+        (await VerbAsync(app, "LitestreamDatabases", own)).Succeeded();
+        (await VerbAsync(app, "LitestreamConfig", own)).Succeeded();
+        (await VerbAsync(app, "LitestreamStatus", own)).Succeeded();
+        Assert.False(File.Exists(started), "the executable was started");
+
+        var other = (await VerbAsync(app, "LitestreamGenerations", $"-p:LitestreamDatabase={One}", own)).FailedWith("LSB3009");
+        Assert.Contains("ltx -level all", Assert.Single(other.Errors, error => error.Code == "LSB3009").Text, StringComparison.Ordinal);
+        Assert.True(File.Exists(started));
+    }
+
+    [Fact]
+    public async Task A_storage_that_never_answers_ends_at_the_time_limit_and_at_ctrl_c_and_leaves_no_process()
+    {
+        using var app = await RestoredAsync("app");
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        app.Write("s3.yml", S3(((IPEndPoint)silent.LocalEndpoint).Port));
+        (await app.DotnetAsync("msbuild", "-t:LitestreamSnapshots", "-p:LitestreamConfigFile=s3.yml", "-p:LitestreamTimeout=500ms")).FailedWith("LSB3005");
+        var executable = Assert.Single(Directory.EnumerateFiles(app.In("obj"), "litestream", SearchOption.AllDirectories));
+        Assert.Empty(RunningApp.ProcessesOf(executable));
+
+        using var verb = RunningApp.Start("dotnet", ["msbuild", "-t:LitestreamRestore", "-p:LitestreamConfigFile=s3.yml", "-p:LitestreamOutput=back.db"], app.Folder, app.EnvironmentVariables);
+        WaitUntil(() => RunningApp.ProcessesOf(executable).Count == 1, () => verb.Output);
+        verb.Signal("INT");
+        Assert.NotEqual(0, await verb.WaitForExitAsync());
+        Assert.Empty(RunningApp.ProcessesOf(executable));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(app.Folder, "*back*"));
+    }
+
+    [Fact]
+    public async Task A_secret_is_in_no_output_and_in_no_binary_log()
+    {
+        const string FromVariable = "s3cr3t-from-a-variable";
+        const string FromSetting = "s3cr3t-from-a-setting";
+        const string FromYml = "s3cr3t-from-the-yml";
+        using var app = await RestoredAsync("app");
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        var port = ((IPEndPoint)silent.LocalEndpoint).Port;
+        silent.Stop();
+        app.Write("s3.yml", S3(port) + $"        secret-access-key: {FromYml}\n");
+        app.Write("generated.txt", "");
+        app.Edit("appsettings.json", text => text.Replace("\"Logging\"", $"\"Litestream\": {{ \"AccessKeyId\": \"{FromSetting}\" }},\n  \"Logging\"", StringComparison.Ordinal));
+        var variables = new Dictionary<string, string?> { ["LITESTREAM_SECRET_ACCESS_KEY"] = FromVariable, ["AWS_EC2_METADATA_DISABLED"] = "true" };
+
+        var seen = new StringBuilder();
+        foreach (var verb in new[] { "LitestreamConfig", "LitestreamSnapshots", "LitestreamRestore", "LitestreamVerify", "LitestreamDrill" })
+        {
+            var result = await app.DotnetAsync(variables, "msbuild", $"-t:{verb}", "-p:LitestreamConfigFile=s3.yml", "-p:LitestreamOutput=back.db", "-p:LitestreamTimeout=20", "-v:diag");
+            Assert.Equal(verb == "LitestreamConfig", result.ExitCode == 0);
+            using var log = new GZipStream(File.OpenRead(result.BinaryLog), CompressionMode.Decompress);
+            using var bytes = new MemoryStream();
+            await log.CopyToAsync(bytes, TestContext.Current.CancellationToken);
+            seen.Append(result.Output).Append(result.ErrorOutput).Append(Encoding.UTF8.GetString(bytes.ToArray()));
+        }
+
+        var everything = seen.ToString();
+        Assert.Contains("LitestreamVerify", everything, StringComparison.Ordinal);
+        foreach (var secret in new[] { FromVariable, FromSetting, FromYml })
+            Assert.DoesNotContain(secret, everything, StringComparison.Ordinal);
+    }
+
+    private const string One = "data/one.db";
+    private const string Two = "data/zwei  ü.db";
+    private const string Yml = "else where/my.yml";
+
+    /// <summary>A project that is restored and nothing more, with a yml in a folder of its own, two databases and their replicas.</summary>
+    private async Task<Workspace> RestoredAsync(string name)
+    {
+        var app = new Workspace(packages, name).WithAsset("Worker");
+        app.Write(Yml, $"dbs:\n{Entry(One, "near by", "replicas/one")}{Entry(Two, "ünd fern", "replicas/two")}");
+        foreach (var database in new[] { One, Two })
+        {
+            Directory.CreateDirectory(app.In("data"));
+            _ = Scalar(app.In(database), "PRAGMA journal_mode = WAL; CREATE TABLE rows(id INTEGER PRIMARY KEY, text TEXT NOT NULL)");
+        }
+
+        (await app.DotnetAsync("restore")).Succeeded();
+        return app;
+
+        static string Entry(string path, string replica, string folder) =>
+            $"  - path: \"{path}\"\n    monitor-interval: 20ms\n    replicas:\n      - name: {replica}\n        path: {folder}\n        sync-interval: 20ms\n";
+    }
+
+    private static string S3(int port) =>
+        $"dbs:\n  - path: {One}\n    replicas:\n      - type: s3\n        bucket: bucket\n        path: one\n        region: eu-west-1\n        endpoint: http://127.0.0.1:{port}\n";
+
+    private static Task<BuildResult> VerbAsync(Workspace app, string verb, params string[] properties) =>
+        app.DotnetAsync(["msbuild", $"-t:{verb}", $"-p:LitestreamConfigFile={Yml}", .. properties]);
+
+    private static async Task<IReadOnlyList<IReadOnlyDictionary<string, string>>> ItemsAsync(Workspace app, string verb, params string[] properties) =>
+        Items((await VerbAsync(app, verb, [.. properties, $"-getTargetResult:{verb}"])).Succeeded(), verb);
+
+    private static List<Dictionary<string, string>> Items(BuildResult result, string target) =>
+    [
+        .. JsonDocument.Parse(result.Output).RootElement.GetProperty("TargetResults").GetProperty(target).GetProperty("Items").EnumerateArray()
+            .Select(item => item.EnumerateObject().ToDictionary(metadata => metadata.Name, metadata => metadata.Value.GetString() ?? "")),
+    ];
+
+    private static List<string> Messages(BuildResult result) => [.. result.Log.FindChildrenRecursive<Message>().Select(message => message.Text)];
+
+    /// <summary>The real executable feeds both replicas while something is done, and then ends with its final sync.</summary>
+    private static async Task ReplicateAsync(Workspace app, Func<Task> during)
+    {
+        using var replicator = RunningApp.Start(Executable, ["replicate", "-config", app.In(Yml)], app.Folder);
+        WaitForSegments(app, "one", 1, () => replicator.Output);
+        WaitForSegments(app, "two", 1, () => replicator.Output);
+        await during();
+        replicator.Signal("TERM");
+        Assert.True(await replicator.WaitForExitAsync() == 0, replicator.Output);
+    }
+
+    private static Task ReplicateAsync(Workspace app, Action during) => ReplicateAsync(app, () =>
+    {
+        during();
+        return Task.CompletedTask;
+    });
+
+    private static string Executable => Path.Combine(Packages.Repository, "runtimes", "0.3.13", "linux-x64", "litestream");
+
+    private static void WaitForSegments(Workspace app, string replica, int count, Func<string>? what = null) => WaitUntil(
+        () => Directory.Exists(app.In($"replicas/{replica}")) && Directory.EnumerateFiles(app.In($"replicas/{replica}"), "*.wal.lz4", SearchOption.AllDirectories).Count() >= count,
+        what);
+
+    private static void WaitUntil(Func<bool> condition, Func<string>? what = null) =>
+        Assert.True(SpinWait.SpinUntil(() => condition(), TimeSpan.FromSeconds(30)), $"It did not come about within 30 s. {what?.Invoke()}");
+
+    /// <summary>A replica knows when its files were written, in whole seconds: the moment between two commits is one that no file was written at.</summary>
+    private static DateTimeOffset AfterAWholeSecond(string replica)
+    {
+        var last = Directory.EnumerateFiles(replica, "*.lz4", SearchOption.AllDirectories).Max(File.GetLastWriteTimeUtc);
+        WaitUntil(() => DateTime.UtcNow > last.AddSeconds(1.1));
+        var moment = DateTimeOffset.UtcNow;
+        WaitUntil(() => DateTimeOffset.UtcNow > moment.AddSeconds(1.1));
+        return moment;
+    }
+
+    private static void Insert(string database, string text)
+    {
+        var rows = Scalar(database, "SELECT count(*) FROM rows");
+        _ = Scalar(database, $"INSERT INTO rows(text) VALUES ('{text}')");
+        Assert.NotEqual(rows, Scalar(database, "SELECT count(*) FROM rows"));
+    }
+
+    private static string Scalar(string database, string sql)
+    {
+        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = database, Pooling = false }.ToString());
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return Convert.ToString(command.ExecuteScalar(), CultureInfo.InvariantCulture) ?? "";
+    }
+
+    private static void Lose(string database)
+    {
+        foreach (var file in Directory.EnumerateFiles(Path.GetDirectoryName(database)!, Path.GetFileName(database) + "*"))
+            File.Delete(file);
+    }
+
+    /// <summary>Stands in for an executable that must not be started, or for another release line; it leaves a mark when it is run.</summary>
+    private static string DummyExecutable(Workspace app, string version)
+    {
+        var started = app.In("started");
+        app.Write("own/litestream", $"#!/bin/sh\ntouch '{started}'\nif [ \"$1\" = version ]; then echo {version}; exit 0; fi\necho \"unknown command: $1\" >&2\nexit 1\n");
+        File.SetUnixFileMode(app.In("own/litestream"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return started;
+    }
+
+    private static SortedDictionary<string, long> Tree(Workspace app) => new(
+        Directory.EnumerateFiles(app.In("data"), "*", SearchOption.AllDirectories)
+            .Concat(Directory.EnumerateFiles(app.In("replicas"), "*", SearchOption.AllDirectories))
+            .ToDictionary(file => file, file => new FileInfo(file).Length),
+        StringComparer.Ordinal);
+
+    private static string Generation(FileInfo file) => file.Directory!.Parent!.Name;
+
+    private static long Hex(string text) => long.Parse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+
+    private static long Number(string text) => long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
+
+    private static string Seconds(FileInfo file) => file.LastWriteTimeUtc.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     private static JsonElement Item(BuildResult result, string target) => JsonDocument
         .Parse(result.Succeeded().Output)

@@ -64,14 +64,17 @@ public sealed class Workspace : IDisposable
     public void Edit(string relative, Func<string, string> edit) => Write(relative, edit(File.ReadAllText(Path.Combine(Folder, relative))));
 
     /// <summary>Runs <c>dotnet</c> in the folder as a user would; the package source and folder come by environment.</summary>
-    public async Task<BuildResult> DotnetAsync(params string[] arguments)
+    public Task<BuildResult> DotnetAsync(params string[] arguments) => DotnetAsync(new Dictionary<string, string?>(), arguments);
+
+    /// <summary>The same with variables that the user has set.</summary>
+    public async Task<BuildResult> DotnetAsync(IReadOnlyDictionary<string, string?> variables, params string[] arguments)
     {
         var log = Path.Combine(Root, $"{Guid.NewGuid():N}.binlog");
         var builds = arguments[0] is "build" or "publish" or "msbuild" or "pack" or "clean" or "restore";
         var result = await Cli.Wrap("dotnet")
             .WithArguments(builds ? [.. arguments, $"-bl:{log}", "-tl:off"] : arguments)
             .WithWorkingDirectory(Folder)
-            .WithEnvironmentVariables(EnvironmentVariables)
+            .WithEnvironmentVariables(EnvironmentVariables.Concat(variables).ToDictionary())
             .WithValidation(CommandResultValidation.None)
             .ExecuteBufferedAsync(TestContext.Current.CancellationToken);
         return new BuildResult(string.Join(' ', arguments), result.ExitCode, result.StandardOutput, result.StandardError, log);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Litestream.Configuration;
 
 namespace Litestream.Commands;
 
@@ -24,16 +25,18 @@ internal static partial class OptionValue
         if (Trim(text) is not { } value)
             return null;
 
-        double seconds;
-        if (double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
-            seconds = number;
-        else if (Units().Match(value) is { Success: true } units)
-            seconds = units.Groups["part"].Captures.Sum(part => Seconds(part.Value));
-        else if (value.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out var span))
-            seconds = span.TotalSeconds;
-        else
+        try
+        {
+            TimeSpan? limit = decimal.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) ? TimeSpan.FromTicks(decimal.ToInt64(seconds * TimeSpan.TicksPerSecond))
+                : GoDuration.IsPositive(value) ? GoDuration.Parse(value)
+                : value.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out var span) ? span
+                : null;
+            return limit > TimeSpan.Zero && limit <= TimeSpan.FromDays(24) ? limit : throw Wrong(option, value, Forms);
+        }
+        catch (OverflowException)
+        {
             throw Wrong(option, value, Forms);
-        return seconds is > 0 and <= 24 * 86400d ? TimeSpan.FromSeconds(seconds) : throw Wrong(option, value, Forms);
+        }
     }
 
     /// <summary>A count from 1 on.</summary>
@@ -76,23 +79,6 @@ internal static partial class OptionValue
 
     private static LitestreamException Wrong(string option, string value, string forms) =>
         new("LSB3008", $"{option} is '{value}'; it has to be {forms}. Nothing was started.");
-
-    private static double Seconds(string part)
-    {
-        var unit = part.Length - part.Count(char.IsLetter);
-        return double.Parse(part.AsSpan(0, unit), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture) * part[unit..] switch
-        {
-            "ns" => 1e-9,
-            "us" or "µs" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1,
-            "m" => 60,
-            _ => 3600,
-        };
-    }
-
-    [GeneratedRegex(@"^(?<part>[0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$", RegexOptions.CultureInvariant)]
-    private static partial Regex Units();
 
     [GeneratedRegex("^[0-9a-f]{16}$", RegexOptions.CultureInvariant)]
     private static partial Regex GenerationForm();

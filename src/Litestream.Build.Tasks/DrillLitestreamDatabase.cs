@@ -1,0 +1,79 @@
+using Litestream.Commands;
+using Litestream.Verification;
+using Microsoft.Build.Framework;
+using Task = System.Threading.Tasks.Task;
+
+namespace Litestream.Build.Tasks;
+
+/// <summary>LitestreamDrill: the fire drill. Touches no database: it restores to a scratch file and removes it.</summary>
+[MSBuildMultiThreadableTask]
+public sealed class DrillLitestreamDatabase : LitestreamVerb
+{
+    /// <summary>Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.</summary>
+    public string Database { get; set; } = "";
+
+    /// <summary>The name of a replica; empty for the executable's own choice.</summary>
+    public string Replica { get; set; } = "";
+
+    /// <summary>The moment to go back to; empty for the newest.</summary>
+    public string Timestamp { get; set; } = "";
+
+    /// <summary>A query that must return a row; empty for none.</summary>
+    public string Query { get; set; } = "";
+
+    /// <summary>How long it may take; empty for no limit.</summary>
+    public string Timeout { get; set; } = "";
+
+    /// <inheritdoc />
+    protected override async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var options = new DrillOptions
+        {
+            Query = OptionValue.Trim(Query),
+            Timestamp = OptionValue.Trim(Timestamp) is { } time ? PointInTime.Parse(time, TimeProvider.System) : null,
+            Replica = OptionValue.Trim(Replica),
+            Timeout = OptionValue.Duration("LitestreamTimeout", Timeout),
+        };
+        var config = LoadConfig();
+        var databases = config.ChooseMany(OptionValue.Trim(Database));
+        var client = CreateClient(config);
+        var rows = new List<string[]>();
+        var items = new List<ITaskItem>();
+        var notes = new List<string>();
+        foreach (var database in databases)
+        {
+            try
+            {
+                var result = await DatabaseDrill.RunAsync(client.Executable, config, database, options, cancellationToken).ConfigureAwait(false);
+                var answer = string.Join(", ", result.Answer.Select(column => $"{column.Key}={column.Value ?? "NULL"}"));
+                rows.Add([
+                    database.ConfiguredPath,
+                    result.RecoveryPoint is { } point ? $"{Text(point)}s" : "unknown",
+                    $"{Text(result.RecoveryTime)}s",
+                    Text(result.Bytes),
+                    answer,
+                ]);
+                notes.Add($"{database.ConfiguredPath}: {result.RecoveryPointNote}");
+                items.Add(Item(
+                    database.ConfiguredPath,
+                    ("Path", database.Path),
+                    ("RecoveryPoint", result.RecoveryPoint),
+                    ("RecoveryPointNote", result.RecoveryPointNote),
+                    ("RecoveryTime", result.RecoveryTime),
+                    ("RestoreTime", result.RestoreTime),
+                    ("BackupTime", result.BackupTime),
+                    ("Bytes", result.Bytes),
+                    ("Answer", answer)));
+            }
+            catch (LitestreamException exception)
+            {
+                // One that fails does not hide how the others did.
+                Report(exception.Diagnostic);
+            }
+        }
+
+        PrintTable(["database", "would be lost (RPO)", "took (RTO)", "bytes", "answer"], rows);
+        notes.ForEach(Print);
+        Result = [.. items];
+    }
+}

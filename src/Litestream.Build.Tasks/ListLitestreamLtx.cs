@@ -1,0 +1,31 @@
+using Litestream.Commands;
+using Microsoft.Build.Framework;
+using Task = System.Threading.Tasks.Task;
+
+namespace Litestream.Build.Tasks;
+
+/// <summary>LitestreamLtx: the LTX files in the replica, as the executable of release line 0.5 lists them; the 0.3 line has none.</summary>
+[MSBuildMultiThreadableTask]
+public sealed class ListLitestreamLtx : LitestreamVerb
+{
+    /// <summary>Path as configured, path of the file, or connection string name; empty for the only one.</summary>
+    public string Database { get; set; } = "";
+
+    /// <summary>The time limit; empty for the default.</summary>
+    public string Timeout { get; set; } = "";
+
+    /// <inheritdoc />
+    protected override async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var timeout = OptionValue.Duration("LitestreamTimeout", Timeout);
+        var config = LoadConfig();
+        var database = config.Choose(Database);
+        var client = CreateClient(config, timeout);
+        var version = await client.VersionAsync(cancellationToken).ConfigureAwait(false);
+        throw new LitestreamException(
+            "LSB3009",
+            version.StartsWith("0.3.", StringComparison.Ordinal)
+                ? $"LTX files are what release line 0.5 keeps; this is litestream {version}, which keeps snapshots and WAL segments: use -t:LitestreamSnapshots and -t:LitestreamWal."
+                : $"This version of Litestream.Build does not read LTX files. litestream {version} lists them itself: -t:LitestreamRun -p:LitestreamArguments=\"ltx -level all {database.ConfiguredPath}\".");
+    }
+}
