@@ -44,6 +44,25 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
     internal static LitestreamReplicator Create(IServiceProvider services, bool zeroCode) => new(services, zeroCode);
 
+    /// <summary>A client for the configuration that is replicated, or would be.</summary>
+    /// <exception cref="LitestreamException">LSB3004: there is no litestream.yml; LSB1xxx: it or a setting is wrong; LSB2003, LSB2004, LSB2008: there is no executable that can be run.</exception>
+    internal LitestreamClient CreateClient()
+    {
+        var plan = _plan;
+        if (plan is null)
+        {
+            var settings = LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), AppContext.BaseDirectory);
+            if (!File.Exists(settings.ConfigPath))
+            {
+                throw new LitestreamException("LSB3004", $"There is no '{settings.ConfigPath}'. The build writes it where it finds a database; Litestream:ConfigPath names another.");
+            }
+
+            plan = ReplicationPlan.Create(settings, _configuration);
+        }
+
+        return new LitestreamClient(_executable ?? plan.FindExecutable(), plan.Config);
+    }
+
     /// <summary>Runs inside <c>Build()</c>. A zero-code failure ends the process with one log line and an exit code: there is no code of the app that could catch it.</summary>
     internal void OnHostBuilt(IHost host)
     {

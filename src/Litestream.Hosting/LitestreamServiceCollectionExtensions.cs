@@ -12,7 +12,8 @@ public static class LitestreamServiceCollectionExtensions
     /// before the app's own services, and stops it after the app's last write. Settings come from the configuration section <c>Litestream</c>;
     /// off in the Development environment unless <c>Litestream:Enabled</c> says otherwise. Calling it twice is the same as once. An app that gets
     /// the zero-code start from the build needs no call; with the call, a failed restore is a <see cref="Litestream.LitestreamException"/> out of
-    /// <c>Build()</c> instead of one log line and exit code 1.
+    /// <c>Build()</c> instead of one log line and exit code 1. Adds <see cref="LitestreamReplicator"/> and <see cref="Litestream.LitestreamClient"/> as singletons; the client also works
+    /// where nothing is replicated.
     /// </summary>
     /// <param name="services">The host's services.</param>
     /// <returns><paramref name="services"/>.</returns>
@@ -29,6 +30,7 @@ public static class LitestreamServiceCollectionExtensions
         services.TryAddSingleton(provider => LitestreamReplicator.Create(provider, zeroCode));
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, LitestreamReplicator>(
             static provider => provider.GetRequiredService<LitestreamReplicator>()));
+        services.TryAddSingleton(provider => provider.GetRequiredService<LitestreamReplicator>().CreateClient());
         return services;
     }
 }

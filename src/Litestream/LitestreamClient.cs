@@ -1,6 +1,7 @@
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Databases;
+using Litestream.Verification;
 
 namespace Litestream;
 
@@ -128,6 +129,28 @@ public sealed class LitestreamClient
         IReadOnlyList<string> only = generation is null ? [] : ["-generation", generation];
         return Listing.WalSegments(await RunAsync("wal", [.. only, .. Arguments(Config.Choose(database), replica)], cancellationToken).ConfigureAwait(false));
     }
+
+    /// <summary>Proves that what is committed in a database can be restored; see <see cref="VerificationOptions"/>. Never starts a replicator.</summary>
+    /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
+    /// <param name="options">How; null for the full proof.</param>
+    /// <param name="cancellationToken">Ends it; nothing is left behind.</param>
+    /// <returns>How it ended: a backup that is not sound is an outcome, no exception.</returns>
+    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database.</exception>
+    public Task<VerificationResult> VerifyAsync(string? database = null, VerificationOptions? options = null, CancellationToken cancellationToken = default) =>
+        DatabaseVerification.RunAsync(Executable, Config, Config.Choose(database), options, cancellationToken);
+
+    /// <summary>Verifies all databases side by side; one that fails does not stop the others. Results in the order of the configuration.</summary>
+    /// <inheritdoc cref="VerifyAsync" />
+    public Task<IReadOnlyList<VerificationResult>> VerifyAllAsync(VerificationOptions? options = null, CancellationToken cancellationToken = default) =>
+        DatabaseVerification.RunAllAsync(Executable, Config, options, cancellationToken);
+
+    /// <summary>The fire drill: restores the backup of a database to a scratch file, asks it a query, tells what would have been lost and how long recovery took, and removes the file.</summary>
+    /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
+    /// <param name="options">How; null for the newest backup and no query.</param>
+    /// <param name="cancellationToken">Ends it; nothing is left behind.</param>
+    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; LSB41xx: the drill failed.</exception>
+    public Task<DrillResult> DrillAsync(string? database = null, DrillOptions? options = null, CancellationToken cancellationToken = default) =>
+        DatabaseDrill.RunAsync(Executable, Config, Config.Choose(database), options, cancellationToken);
 
     private static List<string> Arguments(EffectiveDatabase database, string? replica)
     {
