@@ -1,6 +1,7 @@
 using System.Globalization;
 using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Locking;
 using Microsoft.Build.Framework;
 using Task = System.Threading.Tasks.Task;
 
@@ -23,20 +24,39 @@ public sealed class ShowLitestreamStatus : LitestreamVerb
             var (generation, index, offset) = Position(database);
             var status = !File.Exists(database.Path) ? "no database" : Directory.Exists(database.MetaPath) ? "ok" : "not initialized";
             var wal = new FileInfo(database.Path + "-wal") is { Exists: true } file ? file.Length : (long?)null;
-            rows.Add([database.ConfiguredPath, status, generation ?? "", index is null ? "" : $"{index:x8}:{offset:x8}", Text(wal)]);
+            var replicator = Replicator(database);
+            rows.Add([database.ConfiguredPath, status, replicator is null ? "" : $"process {replicator.ProcessId}", generation ?? "", index is null ? "" : $"{index:x8}:{offset:x8}", Text(wal)]);
             items.Add(Item(
                 database.ConfiguredPath,
                 ("Path", database.Path),
                 ("Status", status),
+                ("Replicator", replicator?.ProcessId),
                 ("Generation", generation),
                 ("Index", index),
                 ("Offset", offset),
                 ("WalSize", wal)));
         }
 
-        PrintTable(["database", "status", "generation", "position", "wal"], rows);
+        PrintTable(["database", "status", "replicator", "generation", "position", "wal"], rows);
         Result = [.. items];
         return Task.CompletedTask;
+    }
+
+    /// <summary>The litestream that an app has left word of in its lock file, if that very process runs. One that somebody started by hand leaves none.</summary>
+    private static ProcessIdentity? Replicator(EffectiveDatabase database)
+    {
+        try
+        {
+            // Shared in every way: the app holds its lock on this file.
+            using var file = new FileStream(DatabaseLock.PathFor(database.Path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var content = new MemoryStream();
+            file.CopyTo(content);
+            return LockRecord.Parse(content.ToArray()).Replicator is { } process && process.IsRunning() ? process : null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
 
     /// <summary>How far the executable has read: release line 0.3 keeps a copy of the WAL for each generation, one file for each index.</summary>

@@ -4,6 +4,8 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
 using Microsoft.Build.Logging.StructuredLogger;
 using Microsoft.Data.Sqlite;
 using Task = System.Threading.Tasks.Task;
@@ -214,7 +216,8 @@ public sealed class VerbTests(Packages packages)
 
         (await VerbAsync(app, "LitestreamDatabases", own)).Succeeded();
         (await VerbAsync(app, "LitestreamConfig", own)).Succeeded();
-        (await VerbAsync(app, "LitestreamStatus", own)).Succeeded();
+        var status = await ItemsAsync(app, "LitestreamStatus", own);
+        Assert.Equal([(One, "not initialized", ""), (Two, "not initialized", "")], status.Select(item => (item["Identity"], item["Status"], item["Replicator"])));
         Assert.False(File.Exists(started), "the executable was started");
 
         var other = (await VerbAsync(app, "LitestreamGenerations", $"-p:LitestreamDatabase={One}", own)).FailedWith("LSB3009");
@@ -272,6 +275,24 @@ public sealed class VerbTests(Packages packages)
         Assert.Contains("LitestreamVerify", everything, StringComparison.Ordinal);
         foreach (var secret in new[] { FromVariable, FromSetting, FromYml })
             Assert.DoesNotContain(secret, everything, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_verb_can_be_extended_and_is_forwarded_in_a_project_with_several_target_frameworks()
+    {
+        var targets = XDocument.Load(Path.Combine(Packages.Repository, "buildTransitive", "Litestream.Build.Commands.targets")).Root!;
+        var verbs = targets.Elements("Target").Where(target => !target.Attribute("Name")!.Value.StartsWith('_')).ToList();
+        var forwarded = XDocument.Load(Path.Combine(Packages.Repository, "src", "Litestream.Build", "buildMultiTargeting", "Litestream.Build.targets")).Root!.Elements("Target");
+        var documented = File.ReadAllText(Path.Combine(Packages.Repository, "docs", "commands.md"));
+
+        Assert.True(verbs.Count >= 12);
+        Assert.Equal(verbs.Select(verb => verb.Attribute("Name")!.Value).Order(), forwarded.Select(target => target.Attribute("Name")!.Value).Order());
+        Assert.All(verbs, verb => Assert.Equal($"$({verb.Attribute("Name")!.Value}DependsOn)", verb.Attribute("DependsOnTargets")!.Value));
+        Assert.All(verbs, verb => Assert.Contains($"`{verb.Attribute("Name")!.Value}`", documented, StringComparison.Ordinal));
+
+        // What a property of ours feeds is in the manual.
+        var properties = verbs.SelectMany(verb => verb.Elements().SelectMany(task => task.Attributes())).SelectMany(attribute => Regex.Matches(attribute.Value, @"\$\((Litestream\w+)\)").Select(match => match.Groups[1].Value)).Distinct();
+        Assert.All(properties, property => Assert.Contains($"`{property}`", documented, StringComparison.Ordinal));
     }
 
     private const string One = "data/one.db";
