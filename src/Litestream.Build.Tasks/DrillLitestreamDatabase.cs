@@ -44,7 +44,7 @@ public sealed class DrillLitestreamDatabase : LitestreamVerb
         {
             try
             {
-                var result = await DatabaseDrill.RunAsync(client.Executable, config, database, options, cancellationToken).ConfigureAwait(false);
+                var result = await client.DrillAsync(database.Path, options, cancellationToken).ConfigureAwait(false);
                 var answer = string.Join(", ", result.Answer.Select(column => $"{column.Key}={column.Value ?? "NULL"}"));
                 rows.Add([
                     database.ConfiguredPath,
@@ -72,7 +72,8 @@ public sealed class DrillLitestreamDatabase : LitestreamVerb
             }
         }
 
-        PrintTable(["database", "would be lost (RPO)", "took (RTO)", "bytes", "answer"], rows);
+        if (rows.Count > 0)
+            PrintTable(["database", "would be lost (RPO)", "took (RTO)", "bytes", "answer"], rows);
         notes.ForEach(Print);
         Result = [.. items];
     }

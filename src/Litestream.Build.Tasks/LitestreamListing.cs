@@ -57,7 +57,8 @@ public abstract class LitestreamListing : LitestreamVerb
             }
         }
 
-        PrintTable(["database", .. Columns], rows);
+        if (rows.Count > 0 || !Log.HasLoggedErrors)
+            PrintTable(["database", .. Columns], rows);
         Result = [.. items];
     }
 

@@ -39,8 +39,8 @@ public sealed class VerifyLitestreamDatabase : LitestreamVerb
         _ = config.ChooseMany(choice);
         var client = CreateClient(config);
         var results = choice == "*"
-            ? await DatabaseVerification.RunAllAsync(client.Executable, config, options, cancellationToken).ConfigureAwait(false)
-            : [await DatabaseVerification.RunAsync(client.Executable, config, config.Choose(choice), options, cancellationToken).ConfigureAwait(false)];
+            ? await client.VerifyAllAsync(options, cancellationToken).ConfigureAwait(false)
+            : [await client.VerifyAsync(choice, options, cancellationToken).ConfigureAwait(false)];
 
         PrintTable(["database", "outcome", "message"], [.. results.Select(result => (string[])[result.Database.ConfiguredPath, result.Outcome.ToString(), result.Message])]);
         Result = [.. results.Select(result => Item(

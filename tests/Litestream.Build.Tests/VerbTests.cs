@@ -232,11 +232,11 @@ public sealed class VerbTests(Packages packages)
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         app.Write("s3.yml", S3(((IPEndPoint)silent.LocalEndpoint).Port));
-        (await app.DotnetAsync("msbuild", "-t:LitestreamSnapshots", "-p:LitestreamConfigFile=s3.yml", "-p:LitestreamTimeout=500ms")).FailedWith("LSB3005");
+        (await app.DotnetAsync(Keys, "msbuild", "-t:LitestreamSnapshots", "-p:LitestreamConfigFile=s3.yml", "-p:LitestreamTimeout=500ms")).FailedWith("LSB3005");
         var executable = Assert.Single(Directory.EnumerateFiles(app.In("obj"), "litestream", SearchOption.AllDirectories));
         Assert.Empty(RunningApp.ProcessesOf(executable));
 
-        using var verb = RunningApp.Start("dotnet", ["msbuild", "-t:LitestreamRestore", "-p:LitestreamConfigFile=s3.yml", "-p:LitestreamOutput=back.db"], app.Folder, app.EnvironmentVariables);
+        using var verb = RunningApp.Start("dotnet", ["msbuild", "-t:LitestreamRestore", "-p:LitestreamConfigFile=s3.yml", "-p:LitestreamOutput=back.db"], app.Folder, app.EnvironmentVariables.Concat(Keys).ToDictionary());
         WaitUntil(() => RunningApp.ProcessesOf(executable).Count == 1, () => verb.Output);
         verb.Signal("INT");
         Assert.NotEqual(0, await verb.WaitForExitAsync());
@@ -255,10 +255,9 @@ public sealed class VerbTests(Packages packages)
         silent.Start();
         var port = ((IPEndPoint)silent.LocalEndpoint).Port;
         silent.Stop();
-        app.Write("s3.yml", S3(port) + $"        secret-access-key: {FromYml}\n");
-        app.Write("generated.txt", "");
+        app.Write("s3.yml", S3(port, FromYml));
         app.Edit("appsettings.json", text => text.Replace("\"Logging\"", $"\"Litestream\": {{ \"AccessKeyId\": \"{FromSetting}\" }},\n  \"Logging\"", StringComparison.Ordinal));
-        var variables = new Dictionary<string, string?> { ["LITESTREAM_SECRET_ACCESS_KEY"] = FromVariable, ["AWS_EC2_METADATA_DISABLED"] = "true" };
+        var variables = new Dictionary<string, string?> { ["LITESTREAM_SECRET_ACCESS_KEY"] = FromVariable };
 
         var seen = new StringBuilder();
         foreach (var verb in new[] { "LitestreamConfig", "LitestreamSnapshots", "LitestreamRestore", "LitestreamVerify", "LitestreamDrill" })
@@ -295,6 +294,7 @@ public sealed class VerbTests(Packages packages)
         Assert.All(properties, property => Assert.Contains($"`{property}`", documented, StringComparison.Ordinal));
     }
 
+    private static readonly Dictionary<string, string?> Keys = new() { ["LITESTREAM_ACCESS_KEY_ID"] = "key" };
     private const string One = "data/one.db";
     private const string Two = "data/zwei  ü.db";
     private const string Yml = "else where/my.yml";
@@ -317,8 +317,8 @@ public sealed class VerbTests(Packages packages)
             $"  - path: \"{path}\"\n    monitor-interval: 20ms\n    replicas:\n      - name: {replica}\n        path: {folder}\n        sync-interval: 20ms\n";
     }
 
-    private static string S3(int port) =>
-        $"dbs:\n  - path: {One}\n    replicas:\n      - type: s3\n        bucket: bucket\n        path: one\n        region: eu-west-1\n        endpoint: http://127.0.0.1:{port}\n";
+    private static string S3(int port, string secret = "0123456789") =>
+        $"dbs:\n  - path: {One}\n    replicas:\n      - type: s3\n        bucket: bucket\n        path: one\n        region: eu-west-1\n        endpoint: http://127.0.0.1:{port}\n        access-key-id: ${{LITESTREAM_ACCESS_KEY_ID}}\n        secret-access-key: {secret}\n";
 
     private static Task<BuildResult> VerbAsync(Workspace app, string verb, params string[] properties) =>
         app.DotnetAsync(["msbuild", $"-t:{verb}", $"-p:LitestreamConfigFile={Yml}", .. properties]);
