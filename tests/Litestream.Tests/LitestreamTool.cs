@@ -7,6 +7,9 @@ namespace Litestream.Tests;
 /// <summary>The real executable of the repository.</summary>
 internal static class LitestreamTool
 {
+    /// <summary>The folder of the solution.</summary>
+    public static string Root { get; } = FindRoot();
+
     public static LitestreamExecutable Executable { get; } = Find();
 
     public static LitestreamCommand Command(IReadOnlyDictionary<string, string>? variables = null) => new(Executable, variables ?? new Dictionary<string, string>());
@@ -94,14 +97,18 @@ internal static class LitestreamTool
 
     private static LitestreamExecutable Find()
     {
+        var path = Path.Combine(Root, "runtimes", "0.3.13", "linux-x64", "litestream");
+        return File.Exists(path)
+            ? new LitestreamExecutable(path)
+            : throw new FileNotFoundException($"The tests need the real executable at {path}. ./test.sh puts it there.");
+    }
+
+    private static string FindRoot()
+    {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {
-            if (!File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln")))
-                continue;
-            var path = Path.Combine(folder.FullName, "runtimes", "0.3.13", "linux-x64", "litestream");
-            return File.Exists(path)
-                ? new LitestreamExecutable(path)
-                : throw new FileNotFoundException($"The tests need the real executable at {path}. ./test.sh puts it there.");
+            if (File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln")))
+                return folder.FullName;
         }
 
         throw new DirectoryNotFoundException("The tests do not lie in the repository.");

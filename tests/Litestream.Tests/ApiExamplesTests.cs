@@ -1,0 +1,134 @@
+using Litestream.Commands;
+using Litestream.Configuration;
+using Litestream.Tests.Databases;
+using Litestream.Verification;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Litestream.Tests;
+
+/// <summary>The examples of docs/api.md, compiled and run.</summary>
+public sealed class ApiExamplesTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    /// <summary>Takes the place of the console in the examples.</summary>
+    private StringWriter Console { get; } = new();
+
+    public void Dispose()
+    {
+        Console.Dispose();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public void The_examples_of_the_page_are_the_code_below()
+    {
+        var root = LitestreamTool.Root;
+        var source = Flatten(File.ReadAllText(Path.Combine(root, "tests", "Litestream.Tests", "ApiExamplesTests.cs")));
+        var examples = File.ReadAllText(Path.Combine(root, "docs", "api.md")).ReplaceLineEndings("\n").Split("```csharp\n").Skip(1).Select(part => part[..part.IndexOf("```", StringComparison.Ordinal)]).ToList();
+
+        Assert.True(examples.Count > 5);
+        Assert.All(examples, example => Assert.Contains(Flatten(example), source, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_examples_do_what_the_page_says()
+    {
+        _folder.Write("litestream.yml", GeneratedConfig.Create([new("shop.db", "Shop", "ConnectionStrings:Shop")], new GeneratedConfigOptions()).Text);
+        File.CreateSymbolicLink(Path.Combine(_folder.Path, "litestream"), LitestreamTool.Executable.Path);
+        var database = Path.Combine(_folder.Path, "shop.db");
+        LitestreamTool.Sql(database, "CREATE TABLE orders(x); INSERT INTO orders VALUES (1), (2), (3)");
+        var client = Elsewhere(_folder.Path);
+        var replica = client.Config.Databases[0].Replicas[0].Location;
+        var fast = LitestreamTool.Effective(Path.Combine(_folder.Path, "litestream.yml"), _folder.Path);
+        await LitestreamTool.ReplicateUntilAsync(fast, _folder.Path, () => LitestreamTool.HasBackup(replica, 1));
+
+        await What_there_is(client, TestContext.Current.CancellationToken);
+        await Failures(client, TestContext.Current.CancellationToken);
+
+        var snapshot = Directory.GetFiles(replica, "*.snapshot.lz4", SearchOption.AllDirectories).Single();
+        var segments = Directory.GetFiles(replica, "*.wal.lz4", SearchOption.AllDirectories);
+        var generation = new DirectoryInfo(snapshot).Parent!.Parent!.Name;
+        var lines = Console.ToString().ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
+        Assert.Equal($"{database} goes to file", lines[0]);
+        Assert.StartsWith($"{generation} in file: {File.GetLastWriteTimeUtc(snapshot):yyyy-MM-dd HH:mm:ss}Z to ", lines[1], StringComparison.Ordinal);
+        Assert.Equal($"{new FileInfo(snapshot).Length} bytes at index 0", lines[2]);
+        Assert.Equal($"{segments.Length} segments, {segments.Sum(file => new FileInfo(file).Length)} bytes", lines[3]);
+        Assert.Equal("0.3.13", lines[4]);
+        Assert.Equal(5, lines.Length);
+        Assert.InRange(Points_in_time(), DateTimeOffset.UtcNow.AddMinutes(-12), DateTimeOffset.UtcNow.AddMinutes(-10));
+    }
+
+    [Fact]
+    public void A_host_gives_the_client()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        var registered = new LitestreamClient(LitestreamTool.Executable, LitestreamTool.Effective(_folder.Write("litestream.yml", "dbs: []\n"), _folder.Path));
+        builder.Services.AddSingleton(registered);
+        using var host = builder.Build();
+
+        Assert.Same(registered, InAHost(host));
+    }
+
+    private static LitestreamClient InAHost(IHost host)
+    {
+        var client = host.Services.GetRequiredService<LitestreamClient>();
+        return client;
+    }
+
+    private static LitestreamClient Elsewhere(string folder)
+    {
+        var client = LitestreamClient.Create(new LitestreamClientOptions { ApplicationDirectory = folder, EnvironmentName = "Production" });
+        return client;
+    }
+
+    private async Task What_there_is(LitestreamClient client, CancellationToken cancellationToken)
+    {
+        foreach (var database in await client.DatabasesAsync(cancellationToken))
+            Console.WriteLine($"{database.Path} goes to {string.Join(", ", database.Replicas)}");
+
+        foreach (var generation in await client.GenerationsAsync("Shop", cancellationToken: cancellationToken))
+            Console.WriteLine($"{generation.Name} in {generation.Replica}: {generation.Start:u} to {generation.End:u}, lag {generation.Lag}");
+
+        var newest = (await client.SnapshotsAsync("Shop", cancellationToken: cancellationToken)).MaxBy(snapshot => snapshot.Created);
+        Console.WriteLine($"{newest?.Size} bytes at index {newest?.Index}");
+
+        var segments = await client.WalSegmentsAsync("Shop", generation: newest?.Generation, cancellationToken: cancellationToken);
+        Console.WriteLine($"{segments.Count} segments, {segments.Sum(segment => segment.Size)} bytes");
+
+        Console.WriteLine(await client.VersionAsync(cancellationToken));
+    }
+
+    private async Task Verify(LitestreamClient client, CancellationToken cancellationToken)
+    {
+        var result = await client.VerifyAsync("Shop", cancellationToken: cancellationToken);
+        Console.WriteLine($"{result.Outcome}: {result.Message}");
+    }
+
+    private async Task Drill(LitestreamClient client, CancellationToken cancellationToken)
+    {
+        var drill = await client.DrillAsync("Shop", new DrillOptions { Query = "SELECT count(*) FROM orders" }, cancellationToken);
+        Console.WriteLine($"lost: {drill.RecoveryPoint}, back after {drill.RecoveryTime}, {drill.Bytes} bytes, answer {drill.Answer[0].Value}");
+    }
+
+    private static DateTimeOffset Points_in_time()
+    {
+        var moment = PointInTime.Parse("10 minutes ago", TimeProvider.System);
+        return moment;
+    }
+
+    private async Task Failures(LitestreamClient client, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await client.SnapshotsAsync("Shop", cancellationToken: cancellationToken);
+        }
+        catch (LitestreamException exception) when (exception.Diagnostic.Code == "LSB3001")
+        {
+            Console.WriteLine($"litestream failed: {exception.Diagnostic.Message}");
+        }
+    }
+
+    private static string Flatten(string code) => string.Join('\n', code.ReplaceLineEndings("\n").Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0));
+}
