@@ -1,0 +1,43 @@
+using System.Collections;
+using Litestream.Configuration;
+
+namespace Litestream.Verification;
+
+/// <summary>What the configuration says about how fast a database is replicated, with the executable's defaults.</summary>
+internal sealed record ReplicationSettings(TimeSpan MonitorInterval, TimeSpan CheckpointInterval, string? MetricsAddress, IReadOnlyList<ReplicaSettings> Replicas)
+{
+    private static readonly TimeSpan DefaultInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>The longest that a commit takes on its way when all is well.</summary>
+    public TimeSpan Round(IEnumerable<ReplicaSettings> replicas) => MonitorInterval + replicas.Select(r => r.SyncInterval).DefaultIfEmpty(DefaultInterval).Max();
+
+    public static ReplicationSettings Of(EffectiveConfig config, EffectiveDatabase database)
+    {
+        var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(v => (string)v.Key, v => (string?)v.Value ?? "");
+        string Expand(string marked) => VariableText.Expand(marked, name => config.Variables.GetValueOrDefault(name) ?? environment.GetValueOrDefault(name));
+        TimeSpan Interval(YamlMap map, string key, TimeSpan otherwise) => GoDuration.Parse(Expand(map.Text(key))) ?? otherwise;
+
+        var root = YamlReader.Read("litestream.yml", config.Text);
+        var node = (root["dbs"] as YamlList)?.Items.OfType<YamlMap>().FirstOrDefault(db => string.Equals(Expand(db.Text("path")), database.Path, StringComparison.Ordinal)) ?? new YamlMap();
+        var address = Expand(root.Text("addr"));
+        var replicas = (node["replicas"] as YamlList)?.Items.OfType<YamlMap>().Select(replica =>
+        {
+            var described = LitestreamConfigFile.Describe(replica, Expand);
+            var folder = described.Type == "file" ? Expand(replica.Text("path")) : "";
+            return new ReplicaSettings(described.Name, described.Type, Interval(replica, "sync-interval", DefaultInterval), folder.Length > 0 ? folder : null);
+        });
+
+        return new ReplicationSettings(
+            Interval(node, "monitor-interval", DefaultInterval),
+            Interval(node, "checkpoint-interval", TimeSpan.FromMinutes(1)),
+            address.Length > 0 ? address : null,
+            [.. replicas ?? []]);
+    }
+}
+
+/// <summary>One replica.</summary>
+/// <param name="Name">Its name, or its type where it has none.</param>
+/// <param name="Type">Its type.</param>
+/// <param name="SyncInterval">How often it is sent to.</param>
+/// <param name="Folder">Of a file replica: where it is.</param>
+internal sealed record ReplicaSettings(string Name, string Type, TimeSpan SyncInterval, string? Folder);

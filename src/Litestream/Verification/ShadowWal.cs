@@ -1,0 +1,88 @@
+using System.Globalization;
+
+namespace Litestream.Verification;
+
+/// <summary>
+/// The executable's own copies of a database's WALs, as release line 0.3 keeps them: <c>generation</c> names the generation, <c>generations/&lt;g&gt;/wal/&lt;index&gt;.wal</c>
+/// are byte for byte what stood in <c>-wal</c>, one file for each life of it.
+/// </summary>
+internal sealed class ShadowWal(string metaPath)
+{
+    /// <summary>More restarts of the WAL than a replicator gets through while a commit is waited for.</summary>
+    private const uint ManyRestarts = 100_000;
+
+    /// <summary>The current generation; null when nobody has ever replicated from here.</summary>
+    public string? Generation()
+    {
+        try
+        {
+            var name = File.ReadAllText(Path.Combine(metaPath, "generation")).Trim();
+            return name.Length > 0 ? name : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The newest byte of a generation; null when there is none.</summary>
+    public ReplicaPosition? Newest(string generation) => Indexes(generation) is [var newest, ..] && Size(generation, newest) is { } size ? new ReplicaPosition(generation, newest, size) : null;
+
+    /// <summary>Where a commit stands, found by the salts of its WAL; null when the executable has not seen that WAL.</summary>
+    public ReplicaPosition? Find(string generation, WalMark mark)
+    {
+        foreach (var index in Indexes(generation))
+        {
+            if (WalFile.Header(FileOf(generation, index)) is not { } header)
+                continue;
+            if (header.Salt1 == mark.Salt1 && header.Salt2 == mark.Salt2)
+                return new ReplicaPosition(generation, index, mark.End);
+
+            // SQLite counts the first salt up by one whenever it begins the WAL anew, and the executable removes the copies of those that have arrived.
+            var restarts = header.Salt1 - mark.Salt1;
+            if (restarts is > 0 and < ManyRestarts)
+                return restarts <= index ? new ReplicaPosition(generation, index - restarts, mark.End) : new ReplicaPosition(generation, 0, 0);
+        }
+
+        return null;
+    }
+
+    /// <summary>The bytes between two places of one generation; null when copies in between are gone.</summary>
+    public long? Distance(ReplicaPosition? from, ReplicaPosition to)
+    {
+        var start = from is not null && string.Equals(from.Generation, to.Generation, StringComparison.Ordinal) ? from : new ReplicaPosition(to.Generation, Indexes(to.Generation).DefaultIfEmpty(to.Index).Min(), 0);
+        if (start.Reaches(to))
+            return 0;
+        var distance = to.Offset - (start.Index == to.Index ? start.Offset : 0);
+        for (var index = start.Index; index < to.Index; index++)
+        {
+            if (Size(to.Generation, index) is not { } size)
+                return null;
+            distance += size - (index == start.Index ? start.Offset : 0);
+        }
+
+        return distance;
+    }
+
+    private string Folder(string generation) => Path.Combine(metaPath, "generations", generation, "wal");
+
+    private string FileOf(string generation, long index) => Path.Combine(Folder(generation), index.ToString("x8", CultureInfo.InvariantCulture) + ".wal");
+
+    private long? Size(string generation, long index) => new FileInfo(FileOf(generation, index)) is { Exists: true, Length: var length } ? length : null;
+
+    /// <summary>Newest first.</summary>
+    private List<long> Indexes(string generation)
+    {
+        try
+        {
+            return [.. Directory.EnumerateFiles(Folder(generation), "*.wal")
+                .Select(file => long.TryParse(Path.GetFileNameWithoutExtension(file), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var index) ? index : -1)
+                .Where(index => index >= 0)
+                .OrderDescending()];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+}

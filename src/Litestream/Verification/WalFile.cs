@@ -1,0 +1,87 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+
+namespace Litestream.Verification;
+
+/// <summary>The end of a commit in a WAL: which life of the file (its salts), and how many bytes from its start.</summary>
+internal sealed record WalMark(uint Salt1, uint Salt2, long End);
+
+/// <summary>
+/// Reads <c>-wal</c> files: SQLite's and the executable's copies of them. The <c>-wal</c> is the only file of a live database that may be opened besides through SQLite:
+/// nobody locks it, so closing it drops no lock of this process. (The database file and <c>-shm</c> carry the locks.)
+/// </summary>
+internal static class WalFile
+{
+    private const int HeaderSize = 32;
+    private const int FrameHeaderSize = 24;
+    private const uint Magic = 0x377f0682;
+
+    /// <summary>The <c>-wal</c> of a database: beside the file itself, as SQLite has it, when the path is a link.</summary>
+    public static string PathOf(string database)
+    {
+        try
+        {
+            return (File.ResolveLinkTarget(database, returnFinalTarget: true)?.FullName ?? database) + "-wal";
+        }
+        catch (IOException)
+        {
+            return database + "-wal";
+        }
+    }
+
+    /// <summary>The end of the last whole commit; a mark at the header when there is none yet; null when there is no WAL.</summary>
+    public static WalMark? LastCommit(string path)
+    {
+        try
+        {
+            using var file = Open(path);
+            if (ReadHeader(file) is not { } header)
+                return null;
+
+            Span<byte> frame = stackalloc byte[FrameHeaderSize];
+            var end = (long)HeaderSize;
+            for (long at = HeaderSize; RandomAccess.Read(file, frame, at) == FrameHeaderSize; at += FrameHeaderSize + header.PageSize)
+            {
+                // What an earlier life of the file left behind its end has other salts.
+                if (Word(frame, 8) != header.Salt1 || Word(frame, 12) != header.Salt2)
+                    break;
+                if (Word(frame, 4) != 0)
+                    end = at + FrameHeaderSize + header.PageSize;
+            }
+
+            return new WalMark(header.Salt1, header.Salt2, end);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The salts in a file's header, with <see cref="WalMark.End"/> its length; null when there is no whole header.</summary>
+    public static WalMark? Header(string path)
+    {
+        try
+        {
+            using var file = Open(path);
+            return ReadHeader(file) is { } header ? new WalMark(header.Salt1, header.Salt2, RandomAccess.GetLength(file)) : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private static Microsoft.Win32.SafeHandles.SafeFileHandle Open(string path) => File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+
+    [SkipLocalsInit]
+    private static (uint Salt1, uint Salt2, long PageSize)? ReadHeader(Microsoft.Win32.SafeHandles.SafeFileHandle file)
+    {
+        Span<byte> header = stackalloc byte[HeaderSize];
+        if (RandomAccess.Read(file, header, 0) != HeaderSize || (Word(header, 0) & ~1u) != Magic)
+            return null;
+        var pageSize = Word(header, 8);
+        return (Word(header, 16), Word(header, 20), pageSize == 1 ? 65536 : pageSize);
+    }
+
+    private static uint Word(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt32BigEndian(bytes[at..]);
+}
