@@ -1,0 +1,112 @@
+using System.Globalization;
+using Litestream.Commands;
+
+namespace Litestream.Verification;
+
+/// <summary>How far a replica has come.</summary>
+/// <param name="Position">The place that it has reached at least; null when it has nothing of the generation.</param>
+/// <param name="IsExact">False when it may have come further: a list says where the last segment begins, not how much is in it.</param>
+internal sealed record ReplicaReach(ReplicaPosition? Position, bool IsExact)
+{
+    public static readonly ReplicaReach Nothing = new(null, true);
+}
+
+/// <summary>Asks how far a replica has come.</summary>
+internal interface IReplicaProgress
+{
+    /// <summary>How long to wait between two questions, at least.</summary>
+    TimeSpan Pause { get; }
+
+    /// <summary>Null when there is nobody to ask.</summary>
+    /// <exception cref="LitestreamException">The storage cannot be reached.</exception>
+    Task<ReplicaReach?> ReadAsync(string generation, CancellationToken cancellationToken);
+}
+
+/// <summary>A file replica: its segments say it themselves.</summary>
+internal sealed class FileReplicaProgress(string folder) : IReplicaProgress
+{
+    private (string Name, long Length, long? Unpacked)? _last;
+
+    public TimeSpan Pause => TimeSpan.FromMilliseconds(5);
+
+    public Task<ReplicaReach?> ReadAsync(string generation, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var newest = new DirectoryInfo(Path.Combine(folder, "generations", generation, "wal")).EnumerateFiles("*.wal.lz4")
+                .Select(file => (File: file, Start: Parse(file.Name)))
+                .Where(file => file.Start is not null)
+                .OrderByDescending(file => file.Start)
+                .FirstOrDefault();
+            if (newest.Start is not { } start)
+                return Task.FromResult<ReplicaReach?>(ReplicaReach.Nothing);
+
+            if (_last is not { } last || last.Name != newest.File.Name || last.Length != newest.File.Length)
+                _last = last = (newest.File.Name, newest.File.Length, Lz4Frame.UnpackedLength(newest.File.FullName));
+            return Task.FromResult<ReplicaReach?>(new ReplicaReach(new ReplicaPosition(generation, start.Index, start.Offset + (last.Unpacked ?? 0)), last.Unpacked is not null));
+        }
+        catch (Exception e) when (e is DirectoryNotFoundException or FileNotFoundException)
+        {
+            return Task.FromResult<ReplicaReach?>(ReplicaReach.Nothing);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LitestreamException("LSB4005", $"The replica {folder} cannot be read: {e.Message}", innerException: e);
+        }
+    }
+
+    private static (long Index, long Offset)? Parse(string name) =>
+        name.Length == "00000000_00000000.wal.lz4".Length
+        && long.TryParse(name.AsSpan(0, 8), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var index)
+        && long.TryParse(name.AsSpan(9, 8), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var offset)
+            ? (index, offset)
+            : null;
+}
+
+/// <summary>What the replicator's metrics say: the end of the last segment whose upload has been confirmed (0.3).</summary>
+internal sealed class MetricsProgress(string address, string database, string replica, ShadowWal shadow) : IReplicaProgress, IDisposable
+{
+    // A proxy from the environment has no business with the loopback interface.
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(2) };
+    private readonly Uri _address = new($"http://{(address.StartsWith(':') ? "127.0.0.1" + address : address)}/metrics");
+
+    public TimeSpan Pause => TimeSpan.FromMilliseconds(10);
+
+    public async Task<ReplicaReach?> ReadAsync(string generation, CancellationToken cancellationToken)
+    {
+        string text;
+        try
+        {
+            text = await _client.GetStringAsync(_address, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return null;
+        }
+
+        var label = "{db=\"" + Escape(database) + "\"";
+        if (!text.Contains(label, StringComparison.Ordinal))
+            return null;
+        var labels = $"{label},name=\"{Escape(replica)}\"}} ";
+        if (Value(text, "litestream_replica_wal_index" + labels) is not { } index || Value(text, "litestream_replica_wal_offset" + labels) is not { } offset)
+            return ReplicaReach.Nothing;
+
+        // The numbers of a generation that has just ended stay until the first upload of the next one: no replica is ahead of what is sent to it.
+        var position = new ReplicaPosition(generation, index, offset);
+        return shadow.Newest(generation) is { } newest && newest.Reaches(position) ? new ReplicaReach(position, true) : ReplicaReach.Nothing;
+    }
+
+    public void Dispose() => _client.Dispose();
+
+    private static long? Value(string text, string name)
+    {
+        var at = text.IndexOf("\n" + name, StringComparison.Ordinal);
+        if (at < 0)
+            return null;
+        var start = at + 1 + name.Length;
+        var end = text.IndexOf('\n', start);
+        return double.TryParse(text.AsSpan(start, (end < 0 ? text.Length : end) - start), NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? (long)value : null;
+    }
+
+    private static string Escape(string label) => label.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+}
