@@ -158,9 +158,13 @@ public sealed class LitestreamClient
             return [database.Path];
         if (database.Replicas.Any(r => r.Name == replica))
             return ["-replica", replica, database.Path];
+        throw NoSuchReplica(database, replica);
+    }
 
+    internal static LitestreamException NoSuchReplica(EffectiveDatabase database, string replica)
+    {
         var names = database.Replicas.Select(r => r.Name).ToList();
-        throw new LitestreamException("LSB3008", $"{database.Path} has no replica '{replica}'.{(NearestName.Of(replica, names) is { } nearest ? $" Did you mean '{nearest}'?" : "")} It has: {(names.Count == 0 ? "none" : string.Join(", ", names.Select(n => $"'{n}'")))}.");
+        return new LitestreamException("LSB3008", $"{database.Path} has no replica '{replica}'.{(NearestName.Of(replica, names) is { } nearest ? $" Did you mean '{nearest}'?" : "")} It has: {(names.Count == 0 ? "none" : string.Join(", ", names.Select(n => $"'{n}'")))}.");
     }
 
     private Task<CommandResult> RunAsync(string command, IReadOnlyList<string> arguments, CancellationToken cancellationToken) => LimitAsync(

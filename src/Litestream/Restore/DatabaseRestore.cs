@@ -149,7 +149,7 @@ public static class DatabaseRestore
             $"{request.Database.Path} could not be restored from {Places(request)}: `litestream restore` ended with exit code {result.ExitCode}: {(message.Length == 0 ? "it said nothing" : message)}");
     }
 
-    private static string Classify(string message)
+    internal static string Classify(string message)
     {
         bool Says(params string[] words) => words.Any(w => message.Contains(w, StringComparison.OrdinalIgnoreCase));
         if (Says("no space left on device", "database not found in config", "cannot read config", "yaml:"))

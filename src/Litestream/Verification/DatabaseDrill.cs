@@ -1,5 +1,7 @@
+using System.Globalization;
 using Litestream.Commands;
 using Litestream.Configuration;
+using Microsoft.Data.Sqlite;
 
 namespace Litestream.Verification;
 
@@ -21,7 +23,7 @@ public sealed record DrillOptions
 
 /// <summary>What a fire drill found.</summary>
 /// <param name="Database">What was restored.</param>
-/// <param name="RecoveryPoint">What would have been lost (RPO): the age of the oldest commit of the database that the backup does not have, at most; zero when nothing is missing. Null when that cannot be told: see <see cref="RecoveryPointNote"/>.</param>
+/// <param name="RecoveryPoint">What would have been lost (RPO): the time from the newest thing in the replica (or from the timestamp asked for) to the last commit of the database; zero when that commit is in the replica. Null where it cannot be told (no database here, an empty replica): see <see cref="DrillResult.RecoveryPointNote"/>.</param>
 /// <param name="RecoveryTime">What recovery took (RTO): the restore, the integrity check and the query.</param>
 /// <param name="Bytes">The size of the restored database.</param>
 public sealed record DrillResult(EffectiveDatabase Database, TimeSpan? RecoveryPoint, TimeSpan RecoveryTime, long Bytes)
@@ -43,8 +45,165 @@ public sealed record DrillResult(EffectiveDatabase Database, TimeSpan? RecoveryP
 public static class DatabaseDrill
 {
     /// <summary>Runs the drill. The database itself is neither opened nor changed.</summary>
-    /// <exception cref="LitestreamException">LSB4002, LSB4003, LSB4005 as for a restore; LSB4111: the query failed or returned no row; LSB3005: timed out.</exception>
+    /// <exception cref="LitestreamException">LSB4002, LSB4003, LSB4005 as for a restore; LSB4111: the query failed or returned no row; LSB3005: timed out; LSB3008: no such replica; LSB4104: no SQLite library.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left behind.</exception>
-    public static Task<DrillResult> RunAsync(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, DrillOptions? options, CancellationToken cancellationToken) =>
-        throw new NotImplementedException();
+    public static async Task<DrillResult> RunAsync(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, DrillOptions? options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(executable);
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(database);
+        options ??= new();
+        if (options.Replica is { } name && !database.Replicas.Any(r => r.Name == name))
+            throw LitestreamClient.NoSuchReplica(database, name);
+        LiveDatabase.RequireLibrary(database.Path);
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        if (options.Timeout is { } timeout)
+            limit.CancelAfter(timeout);
+        try
+        {
+            return await RunAsync(executable, config, database, options, TimeProvider.System, limit.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new LitestreamException("LSB3005", $"The drill of {database.Path} was ended because it took longer than {options.Timeout!.Value.TotalSeconds:0.###} s.", innerException: e);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+    }
+
+    private static async Task<DrillResult> RunAsync(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, DrillOptions options, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var (recoveryPoint, note, backup) = await RecoveryPointAsync(executable, config, database, options, cancellationToken).ConfigureAwait(false);
+
+        using var copy = new ScratchCopy(executable, config, database);
+        var start = time.GetTimestamp();
+        List<string> arguments = [];
+        if (options.Replica is not null)
+            arguments.AddRange(["-replica", options.Replica]);
+        if (options.Timestamp is { } timestamp)
+            arguments.AddRange(["-timestamp", timestamp.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture)]);
+        bool restored;
+        try
+        {
+            restored = await copy.RestoreAsync(arguments, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LitestreamException e)
+        {
+            throw new LitestreamException(e.Diagnostic.Code, $"{database.Path} could not be restored: {e.Diagnostic.Message}", innerException: e);
+        }
+
+        if (!restored)
+            throw new LitestreamException("LSB4002", $"There is no backup of {database.Path}{(options.Timestamp is { } then ? $" of {then:u} or before" : "")} in {string.Join(", ", database.Replicas.Where(r => options.Replica is null || r.Name == options.Replica).Select(r => r.Location))}.");
+        var restoreTime = time.GetElapsedTime(start);
+
+        var answer = await Task.Run(() => Ask(copy.Path, database, options.Query, cancellationToken), cancellationToken).ConfigureAwait(false);
+        return new DrillResult(database, recoveryPoint, time.GetElapsedTime(start), copy.Bytes)
+        {
+            RecoveryPointNote = note,
+            BackupTime = backup,
+            Answer = answer,
+            RestoreTime = restoreTime,
+        };
+    }
+
+    private static List<KeyValuePair<string, string?>> Ask(string path, EffectiveDatabase database, string? query, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var connection = ScratchCopy.Open(path);
+            try
+            {
+                if (ScratchCopy.Damage(connection, full: true, cancellationToken) is { } damage)
+                    throw new LitestreamException("LSB4003", $"The backup of {database.Path} does not give a sound database: {damage}.");
+            }
+            catch (SqliteException e) when (!ScratchCopy.IsDamage(e) && query is not null)
+            {
+                // A collation or a module that only the app has: the query decides.
+            }
+
+            if (query is null)
+                return [];
+            using var interrupt = cancellationToken.Register(() => SQLitePCL.raw.sqlite3_interrupt(connection.Handle!));
+            using var command = connection.CreateCommand();
+            command.CommandText = query;
+            using var reader = command.ExecuteReader();
+            if (!reader.Read())
+                throw new LitestreamException("LSB4111", $"The query of the drill returned no row from the restored {database.Path}: {query}");
+            return [.. Enumerable.Range(0, reader.FieldCount).Select(i => new KeyValuePair<string, string?>(reader.GetName(i), Text(reader.GetValue(i))))];
+        }
+        catch (SqliteException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+        catch (SqliteException e)
+        {
+            throw new LitestreamException(query is null ? "LSB4003" : "LSB4111", $"The restored {database.Path} {(query is null ? "cannot be read" : $"cannot answer the query of the drill ({query})")}: {e.Message}", innerException: e);
+        }
+    }
+
+    private static string? Text(object value) => value switch
+    {
+        DBNull => null,
+        byte[] bytes => Convert.ToHexString(bytes),
+        _ => Convert.ToString(value, CultureInfo.InvariantCulture),
+    };
+
+    /// <summary>From the newest thing in the replica to the last commit here, when that is not in the replica.</summary>
+    private static async Task<(TimeSpan? RecoveryPoint, string Note, DateTimeOffset? BackupTime)> RecoveryPointAsync(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, DrillOptions options, CancellationToken cancellationToken)
+    {
+        var client = new LitestreamClient(executable, config);
+        DateTimeOffset? backup;
+        try
+        {
+            var snapshots = await client.SnapshotsAsync(database.Path, options.Replica, cancellationToken).ConfigureAwait(false);
+            var segments = await client.WalSegmentsAsync(database.Path, options.Replica, null, cancellationToken).ConfigureAwait(false);
+            backup = snapshots.Select(s => s.Created).Concat(segments.Select(s => s.Created)).Where(created => options.Timestamp is null || created <= options.Timestamp).Select(created => (DateTimeOffset?)created).Max();
+        }
+        catch (LitestreamException e)
+        {
+            return (null, $"What would have been lost cannot be told: {e.Diagnostic.Message}", null);
+        }
+
+        // Only looked at from outside: a drill must not disturb the app.
+        var wal = WalFile.PathOf(database.Path);
+        if (!File.Exists(database.Path))
+            return (null, $"There is no database here to compare with. The backup is of {backup:u}.", backup);
+        var lastCommit = new[] { database.Path, wal }.Where(File.Exists).Max(f => new DateTimeOffset(File.GetLastWriteTimeUtc(f)));
+
+        if (options.Timestamp is { } timestamp)
+            return (Positive(lastCommit - timestamp), $"From {timestamp:u}, which was asked for, to the last commit of the database.", backup);
+        if (await IsCompleteAsync(client, config, database, options.Replica, wal, cancellationToken).ConfigureAwait(false))
+            return (TimeSpan.Zero, "The last commit of the database is in the replica: nothing would have been lost.", backup);
+        return backup is null ? (null, "The replica is empty.", null) : (Positive(lastCommit - backup.Value), $"From {backup:u}, the newest in the replica, to {lastCommit:u}, the last commit of the database.", backup);
+    }
+
+    private static async Task<bool> IsCompleteAsync(LitestreamClient client, EffectiveConfig config, EffectiveDatabase database, string? replica, string wal, CancellationToken cancellationToken)
+    {
+        var shadow = new ShadowWal(database.MetaPath);
+        if (shadow.Generation() is not { } generation || WalFile.LastCommit(wal) is not { } mark || shadow.Find(generation, mark) is not { } last)
+            return false;
+        var settings = ReplicationSettings.Of(config, database);
+        foreach (var chosen in settings.Replicas.Where(r => replica is null || r.Name == replica))
+        {
+            using var watch = new ReplicaWatch(chosen, settings.MetricsAddress, database, client, shadow);
+            try
+            {
+                await watch.AskAsync(generation, cancellationToken).ConfigureAwait(false);
+            }
+            catch (LitestreamException)
+            {
+                continue;
+            }
+
+            if (watch.Reach?.Position?.Reaches(last) == true)
+                return true;
+        }
+
+        return false;
+    }
+
+    private static TimeSpan Positive(TimeSpan time) => time > TimeSpan.Zero ? time : TimeSpan.Zero;
 }

@@ -1,24 +1,32 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Verification;
 
-/// <summary>The database cannot be used for a verification; the message says why and what to do.</summary>
-internal sealed class UnusableDatabaseException(string code, string message, Exception? inner = null) : LitestreamException(code, message, innerException: inner);
-
 /// <summary>What a verification put into a database, and what stood in it then.</summary>
-/// <param name="Token">The token in the verification's row; null when nothing was written.</param>
+/// <param name="Row">The verification's row; null when nothing was written.</param>
 /// <param name="Mark">Where the state stands in the WAL; null when there is no WAL (yet).</param>
 /// <param name="IsExact">Whether <paramref name="Mark"/> is just that state's place, or one at or after it.</param>
 /// <param name="RowCounts">The rows of each table of the app at <paramref name="Mark"/>; null when not counted.</param>
 /// <param name="Time">When it was written.</param>
-internal sealed record Sentinel(string? Token, WalMark? Mark, bool IsExact, IReadOnlyDictionary<string, long>? RowCounts, DateTimeOffset Time);
+internal sealed record Sentinel(SentinelRow? Row, WalMark? Mark, bool IsExact, IReadOnlyDictionary<string, long>? RowCounts, DateTimeOffset Time);
+
+/// <summary>The one row of the verification's table. Several verifications may run at once, each over the row of the other.</summary>
+/// <param name="Token">Whose it is.</param>
+/// <param name="Number">Counts the writes.</param>
+/// <param name="Written">When, in a form that sorts.</param>
+internal sealed record SentinelRow(string Token, long Number, string Written)
+{
+    /// <summary>Whether a copy with this row has the commit that wrote the other one. (A higher number alone could come from another history of the database.)</summary>
+    public bool Includes(SentinelRow other) => Token == other.Token || (Number > other.Number && string.CompareOrdinal(Written, other.Written) > 0);
+}
 
 /// <summary>
 /// The only place that opens the app's database: through the SQLite library of the app, never a file that is not there, without a pool, without ever
 /// starting a checkpoint (a second process that does so is what breaks SQLite before 3.51.3, and what a closing last connection would do).
 /// </summary>
-internal static class LiveDatabase
+internal static partial class LiveDatabase
 {
     public const string Table = "_litestream_verification";
 
@@ -40,12 +48,13 @@ internal static class LiveDatabase
     public static Task<Sentinel> MarkAsync(string database, string? token, bool count, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken) =>
         Task.Run(() => UseAsync(database, async connection =>
         {
+            SentinelRow? row = null;
             if (token is not null)
-                await PatientlyAsync(() => Write(connection, token, time), patience, time, cancellationToken).ConfigureAwait(false);
+                await PatientlyAsync(() => row = Write(connection, token, time), patience, time, cancellationToken).ConfigureAwait(false);
             var written = time.GetUtcNow();
             var wal = WalFile.PathOf(database);
             if (!count)
-                return new Sentinel(token, WalFile.LastCommit(wal), false, null, written);
+                return new Sentinel(row, WalFile.LastCommit(wal), false, null, written);
 
             // While a connection holds the write lock no commit is half done: the snapshot that another one takes then is the last commit in the file.
             WalMark? mark;
@@ -66,7 +75,7 @@ internal static class LiveDatabase
 
             var counts = CountRows(connection, cancellationToken);
             Execute(connection, "COMMIT");
-            return new Sentinel(token, mark, mark is not null, counts, written);
+            return new Sentinel(row, mark, mark is not null, counts, written);
         }), cancellationToken);
 
     /// <summary>The rows of each table of the app: those of SQLite, of the executable and of the verification left out, virtual ones by their shadow tables.</summary>
@@ -99,6 +108,17 @@ internal static class LiveDatabase
         }
     }
 
+    /// <summary>The verification's row; null when there is none.</summary>
+    public static SentinelRow? ReadRow(SqliteConnection connection)
+    {
+        if (Scalar(connection, $"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{Table}'") is null)
+            return null;
+        using var command = connection.CreateCommand();
+        command.CommandText = $"SELECT token, number, written FROM {Table} WHERE id = 1";
+        using var reader = command.ExecuteReader();
+        return reader.Read() ? new SentinelRow(reader.GetString(0), reader.GetInt64(1), reader.GetString(2)) : null;
+    }
+
     public static object? Scalar(SqliteConnection connection, string sql)
     {
         using var command = connection.CreateCommand();
@@ -106,27 +126,45 @@ internal static class LiveDatabase
         return command.ExecuteScalar();
     }
 
-    /// <summary>Whether the app brings a SQLite library for Microsoft.Data.Sqlite.</summary>
-    public static bool HasLibrary()
+    /// <summary>There must be a SQLite library for Microsoft.Data.Sqlite, and no other one in this process that may have the database open: closing a connection of the one would drop the locks of the other.</summary>
+    /// <exception cref="LitestreamException">LSB4104.</exception>
+    public static void RequireLibrary(string database)
     {
         try
         {
-            return SQLitePCL.raw.sqlite3_libversion_number() > 0;
+            _ = SQLitePCL.raw.sqlite3_libversion_number();
         }
 #pragma warning disable CA1031 // It throws a bare Exception when there is none.
-        catch (Exception)
+        catch (Exception e)
 #pragma warning restore CA1031
         {
-            return false;
+            throw new LitestreamException("LSB4104", "The app brings no SQLite library for Microsoft.Data.Sqlite (such as SQLitePCLRaw.bundle_e_sqlite3), so only the level Position can be verified inside it.", innerException: e);
+        }
+
+        if (!OperatingSystem.IsLinux())
+            return;
+        try
+        {
+            var real = File.ResolveLinkTarget(database, returnFinalTarget: true)?.FullName ?? database;
+            if (!Directory.EnumerateFiles("/proc/self/fd").Any(f => new FileInfo(f).LinkTarget == real))
+                return;
+            var libraries = File.ReadLines("/proc/self/maps").Select(line => NativeLibrary().Match(line)).Where(m => m.Success).Select(m => m.Value).Distinct().ToList();
+            if (libraries.Count > 1)
+                throw new LitestreamException("LSB4104", $"This process has more than one SQLite library loaded ({string.Join(", ", libraries)}) and {database} open. Opening it with another library than the app's would drop the app's locks and lose data: verify at the level Position, or from another process.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Not told here.
         }
     }
+
+    public static LitestreamException Missing(string database) =>
+        new("LSB4105", $"There is no database {database}{(Directory.Exists(database) ? ": it is a folder" : "")}. Check its path; a verification never creates one.");
 
     private static async Task<Sentinel> UseAsync(string database, Func<SqliteConnection, Task<Sentinel>> use)
     {
         if (!File.Exists(database))
-            throw new UnusableDatabaseException("LSB4105", $"There is no database {database}.{(Directory.Exists(database) ? " It is a folder." : "")} Check its path; a verification never creates one.");
-        if (!HasLibrary())
-            throw new UnusableDatabaseException("LSB4104", "The app brings no SQLite library for Microsoft.Data.Sqlite (such as SQLitePCLRaw.bundle_e_sqlite3), so only the level Position can be verified inside it.");
+            throw Missing(database);
         try
         {
             using var connection = Open(database);
@@ -134,15 +172,15 @@ internal static class LiveDatabase
         }
         catch (SqliteException e) when (e.SqliteErrorCode == NotADatabase)
         {
-            throw new UnusableDatabaseException("LSB4105", $"{database} is no SQLite database that can be read here: it is encrypted, or something else. Litestream cannot replicate it either.", e);
+            throw new LitestreamException("LSB4105", $"{database} is no SQLite database that can be read here: it is encrypted, or something else. Litestream cannot replicate it either.", innerException: e);
         }
         catch (SqliteException e) when (e.SqliteErrorCode is Busy or Locked)
         {
-            throw new UnusableDatabaseException("LSB4105", $"{database} was locked by another process all the time: {e.Message} Look for a transaction that is never ended, or give the verification more time.", e);
+            throw new LitestreamException("LSB4105", $"{database} was locked by another process all the time: {e.Message} Look for a transaction that is never ended, or give the verification more time.", innerException: e);
         }
         catch (SqliteException e)
         {
-            throw new UnusableDatabaseException("LSB4105", $"The verification's row cannot be written to {database}: {e.Message} Where nothing may be written, verify without it (Verification:Write=false).", e);
+            throw new LitestreamException("LSB4105", $"The verification's row cannot be written to {database}: {e.Message} Where nothing may be written, verify without it (Verification:Write=false).", innerException: e);
         }
     }
 
@@ -163,21 +201,23 @@ internal static class LiveDatabase
         }
     }
 
-    private static void Write(SqliteConnection connection, string token, TimeProvider time)
+    private static SentinelRow? Write(SqliteConnection connection, string token, TimeProvider time)
     {
         Execute(connection, "BEGIN IMMEDIATE");
         try
         {
-            Execute(connection, $"CREATE TABLE IF NOT EXISTS {Table} (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL, written TEXT NOT NULL)");
+            Execute(connection, $"CREATE TABLE IF NOT EXISTS {Table} (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL, number INTEGER NOT NULL, written TEXT NOT NULL)");
             using (var command = connection.CreateCommand())
             {
-                command.CommandText = $"INSERT INTO {Table} (id, token, written) VALUES (1, $token, $written) ON CONFLICT (id) DO UPDATE SET token = excluded.token, written = excluded.written";
+                command.CommandText = $"INSERT INTO {Table} (id, token, number, written) VALUES (1, $token, 1, $written) ON CONFLICT (id) DO UPDATE SET token = excluded.token, number = number + 1, written = excluded.written";
                 command.Parameters.AddWithValue("$token", token);
                 command.Parameters.AddWithValue("$written", time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture));
                 command.ExecuteNonQuery();
             }
 
+            var row = ReadRow(connection);
             Execute(connection, "COMMIT");
+            return row;
         }
         catch
         {
@@ -210,4 +250,7 @@ internal static class LiveDatabase
         command.CommandText = sql;
         command.ExecuteNonQuery();
     }
+
+    [GeneratedRegex(@"[^/]*(?:sqlite|sqlcipher)[^/]*\.so(?:\.[\d.]+)?$|SQLite\.Interop\.dll$", RegexOptions.IgnoreCase)]
+    private static partial Regex NativeLibrary();
 }

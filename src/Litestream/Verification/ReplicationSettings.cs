@@ -15,7 +15,7 @@ internal sealed record ReplicationSettings(TimeSpan MonitorInterval, TimeSpan Ch
     {
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(v => (string)v.Key, v => (string?)v.Value ?? "");
         string Expand(string marked) => VariableText.Expand(marked, name => config.Variables.GetValueOrDefault(name) ?? environment.GetValueOrDefault(name));
-        TimeSpan Interval(YamlMap map, string key, TimeSpan otherwise) => GoDuration.Parse(Expand(map.Text(key))) ?? otherwise;
+        TimeSpan Interval(YamlMap map, string key, TimeSpan otherwise) => Expand(map.Text(key)) is var text && GoDuration.IsPositive(text) ? GoDuration.Parse(text) : otherwise;
 
         var root = YamlReader.Read("litestream.yml", config.Text);
         var node = (root["dbs"] as YamlList)?.Items.OfType<YamlMap>().FirstOrDefault(db => string.Equals(Expand(db.Text("path")), database.Path, StringComparison.Ordinal)) ?? new YamlMap();

@@ -28,6 +28,9 @@ internal sealed class ShadowWal(string metaPath)
     /// <summary>The newest byte of a generation; null when there is none.</summary>
     public ReplicaPosition? Newest(string generation) => Indexes(generation) is [var newest, ..] && Size(generation, newest) is { } size ? new ReplicaPosition(generation, newest, size) : null;
 
+    /// <summary>When the executable last wrote to a generation.</summary>
+    public DateTimeOffset? LastWrite(string generation) => Indexes(generation) is [var newest, ..] ? new DateTimeOffset(File.GetLastWriteTimeUtc(FileOf(generation, newest))) : null;
+
     /// <summary>Where a commit stands, found by the salts of its WAL; null when the executable has not seen that WAL.</summary>
     public ReplicaPosition? Find(string generation, WalMark mark)
     {

@@ -1,0 +1,546 @@
+using System.Globalization;
+using Litestream.Commands;
+using Litestream.Configuration;
+using Microsoft.Data.Sqlite;
+
+namespace Litestream.Verification;
+
+/// <summary>One verification of one database.</summary>
+internal sealed class VerificationRun(
+    LitestreamExecutable executable,
+    EffectiveConfig config,
+    EffectiveDatabase database,
+    VerificationOptions options,
+    Task<string> version,
+    SemaphoreSlim restores)
+{
+    private const int Attempts = 2;
+
+    private static readonly string[] HoleWords = ["missing", "no such file", "not found", "NotFound", "NoSuchKey", "does not exist"];
+
+    private static readonly TimeSpan Slack = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ShortestPatience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>How far the clocks of this machine and of a storage may be apart for a new segment to be taken as new.</summary>
+    private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(2);
+
+    private readonly TimeProvider _time = TimeProvider.System;
+    private readonly LitestreamClient _client = new(executable, config);
+    private readonly ShadowWal _shadow = new(database.MetaPath);
+    private readonly ReplicationSettings _settings = ReplicationSettings.Of(config, database);
+
+    private bool Restores => options.Level != VerificationLevel.Position;
+
+    private bool Writes => options.Write && Restores;
+
+    public async Task<VerificationResult> RunAsync(CancellationToken cancellationToken)
+    {
+        var start = _time.GetTimestamp();
+        if (options.Replica is { } name && !database.Replicas.Any(r => r.Name == name))
+            throw LitestreamClient.NoSuchReplica(database, name);
+
+        VerificationResult result;
+        try
+        {
+            result = await VerifyAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (LitestreamException e)
+        {
+            result = Result(VerificationOutcome.Inconclusive, e.Diagnostic.Code, e.Diagnostic.Message);
+        }
+
+        return result with { Duration = _time.GetElapsedTime(start) };
+    }
+
+    private async Task<VerificationResult> VerifyAsync(CancellationToken cancellationToken)
+    {
+        var replicas = _settings.Replicas.Where(r => options.Replica is null || r.Name == options.Replica).ToList();
+        if (replicas.Count == 0)
+            return Result(VerificationOutcome.NotReplicating, "LSB4101", $"{database.Path} has no replica in the configuration.");
+        if (!File.Exists(database.Path))
+            throw LiveDatabase.Missing(database.Path);
+        if (Restores)
+            LiveDatabase.RequireLibrary(database.Path);
+
+        var round = _settings.Round(replicas);
+        var release = await version.WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (!release.StartsWith("0.3.", StringComparison.Ordinal))
+            return await PollByRestoringAsync(release, replicas, round, cancellationToken).ConfigureAwait(false);
+
+        for (var attempt = 1; ; attempt++)
+        {
+            var timeout = options.Timeout ?? (round * (Writes ? 3 : 2)) + Slack + (Writes ? TimeSpan.Zero : _settings.CheckpointInterval);
+            var sentinel = await MarkAsync(timeout, cancellationToken).ConfigureAwait(false);
+            using var arrival = new Arrival(sentinel, replicas.ConvertAll(r => new Pending(new ReplicaWatch(r, _settings.MetricsAddress, database, _client, _shadow))));
+            await WaitAsync(arrival, round, timeout, cancellationToken).ConfigureAwait(false);
+            if (arrival.Missing is { } missing)
+                return await ExplainAsync(arrival, missing, timeout, cancellationToken).ConfigureAwait(false);
+
+            var arrived = Result(VerificationOutcome.Verified, null, "") with
+            {
+                Committed = arrival.Target,
+                Replicated = arrival.Replicas[^1].Reach?.Position ?? arrival.Target,
+                Replica = replicas[^1].Name,
+                LagBytes = 0,
+                Lag = TimeSpan.Zero,
+                ArrivalTime = arrival.Time,
+            };
+            if (!Restores)
+                return arrived with { Message = $"The last commit of {database.Path} is in its replica ({arrival.Target})." };
+
+            var checks = new List<Check>();
+            foreach (var source in arrival.Replicas)
+                checks.Add(source.Check ?? await CheckAsync(source.Settings, sentinel, arrival.ExactTarget, cancellationToken).ConfigureAwait(false));
+
+            var bad = checks.FirstOrDefault(c => c.Outcome != VerificationOutcome.Verified);
+
+            // What the counts are compared with may have gone by while they were taken (a snapshot amid a burst of writes): what is really missing, is missing again.
+            if (bad is { CountsDiffer: true } && attempt < Attempts)
+                continue;
+            var check = bad ?? checks[^1];
+            return arrived with
+            {
+                Outcome = check.Outcome,
+                Code = check.Code,
+                Message = check.Message,
+                Replica = check.Replica,
+                RowCounts = check.RowCounts,
+                RestoredBytes = check.Bytes,
+                RestoreTime = check.Time,
+            };
+        }
+    }
+
+    private async Task<Sentinel> MarkAsync(TimeSpan timeout, CancellationToken cancellationToken) =>
+        Writes || options.Level == VerificationLevel.Full
+            ? await LiveDatabase.MarkAsync(database.Path, Writes ? Guid.NewGuid().ToString("n") : null, options.Level == VerificationLevel.Full, timeout > ShortestPatience ? timeout : ShortestPatience, _time, cancellationToken).ConfigureAwait(false)
+            : new Sentinel(null, WalFile.LastCommit(WalFile.PathOf(database.Path)), false, null, _time.GetUtcNow());
+
+    private async Task WaitAsync(Arrival arrival, TimeSpan round, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var start = _time.GetTimestamp();
+        var nudgeAt = round * 1.5;
+        var nothingToNotice = (_settings.MonitorInterval * 2) + Slack;
+        while (true)
+        {
+            Locate(arrival);
+            var pause = round / 40;
+            if (arrival.Target is { } target)
+            {
+                foreach (var source in arrival.Replicas.Where(s => !s.HasArrived))
+                {
+                    await AskAsync(source, arrival, target, cancellationToken).ConfigureAwait(false);
+                    pause = source.Watch.Pause > pause ? source.Watch.Pause : pause;
+                }
+
+                if (arrival.Missing is null)
+                {
+                    arrival.Time = _time.GetElapsedTime(start);
+                    return;
+                }
+            }
+
+            var elapsed = _time.GetElapsedTime(start);
+            if (elapsed >= timeout || (arrival.Mark is null && !Writes && options.Timeout is null && elapsed >= nothingToNotice))
+                return;
+
+            // 0.3 can overlook that there is something to send until the next commit: make one. It also shows whether anybody looks at the database at all.
+            if (Writes && elapsed >= nudgeAt)
+            {
+                nudgeAt = elapsed + round;
+                try
+                {
+                    var nudge = await LiveDatabase.MarkAsync(database.Path, arrival.Sentinel.Row!.Token, false, TimeSpan.FromSeconds(1), _time, cancellationToken).ConfigureAwait(false);
+                    arrival.Nudge = (nudge.Mark, _time.GetTimestamp());
+                }
+                catch (LitestreamException)
+                {
+                    // The database is busy: then there is another commit.
+                }
+            }
+
+            pause = pause < LongestPause ? pause : LongestPause;
+            await Task.Delay(pause > TimeSpan.FromMilliseconds(5) ? pause : TimeSpan.FromMilliseconds(5), _time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Finds where the commit stands, as the executable counts.</summary>
+    private void Locate(Arrival arrival)
+    {
+        if (_shadow.Generation() is not { } generation)
+            return;
+        if (arrival.Target?.Generation == generation)
+            return;
+
+        arrival.Target = arrival.Mark is { } mark ? _shadow.Find(generation, mark) : null;
+        if (arrival.Target is null)
+        {
+            // There was no WAL when it was committed, or all who had the database open have closed it since: the commit is in what the WAL of now begins with.
+            var now = WalFile.LastCommit(WalFile.PathOf(database.Path));
+            if (now is not null && (arrival.Mark is null || (now.Salt1, now.Salt2) != (arrival.Mark.Salt1, arrival.Mark.Salt2)))
+            {
+                arrival.Mark = now;
+                arrival.IsExact = false;
+                arrival.Target = _shadow.Find(generation, now);
+            }
+        }
+
+        if (arrival.Target is not null)
+            arrival.Replicas.ForEach(s => s.Reset());
+    }
+
+    private async Task AskAsync(Pending source, Arrival arrival, ReplicaPosition target, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await source.Watch.AskAsync(target.Generation, cancellationToken).ConfigureAwait(false);
+            arrival.StorageError = null;
+        }
+        catch (LitestreamException e)
+        {
+            arrival.StorageError = e;
+            return;
+        }
+
+        if (source.Reach is not { Position: { } position } reach)
+            return;
+        if (position.Reaches(target))
+        {
+            // What the replicator says about itself counts when something of this generation is really there.
+            source.HasArrived = Restores || !source.Watch.IsByMetrics || await source.Watch.IsListedAsync(target.Generation, cancellationToken).ConfigureAwait(false);
+        }
+        else if (!reach.IsExact && Writes && position.Index == target.Index && position != source.Tried && reach.Newest >= arrival.Sentinel.Time - ClockSkew)
+        {
+            // The newest segment may hold it or not: the restore that comes anyway shows it.
+            source.Tried = position;
+            var check = await CheckAsync(source.Settings, arrival.Sentinel, arrival.ExactTarget, cancellationToken).ConfigureAwait(false);
+            source.HasArrived = check.HasSentinel;
+            source.Check = check.HasSentinel ? check : null;
+        }
+    }
+
+    private async Task<VerificationResult> ExplainAsync(Arrival arrival, Pending missing, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var replica = missing.Settings;
+        var lag = _time.GetUtcNow() - arrival.Sentinel.Time;
+        var isSeen = arrival.Target is { } target && _shadow.Newest(target.Generation) is { } newest && newest.Reaches(target);
+        var isAlive = isSeen
+            ? arrival.Nudge is not { } nudge || nudge.Mark is null || _time.GetElapsedTime(nudge.At) < _settings.MonitorInterval * 2 || IsSeen(nudge.Mark)
+            : arrival.Target is not null && _shadow.LastWrite(arrival.Target.Generation) > arrival.Sentinel.Time;
+        var result = Result(VerificationOutcome.NotReplicating, "LSB4101", "") with
+        {
+            Replica = replica.Name,
+            Committed = arrival.Target,
+            Replicated = missing.Reach?.Position,
+            LagBytes = arrival.Target is null ? null : _shadow.Distance(missing.Reach?.Position, arrival.Target),
+            Lag = lag,
+        };
+
+        var other = await OtherHistoryAsync(replica, cancellationToken).ConfigureAwait(false);
+        var within = $"within {Seconds(timeout)}";
+        if (!isAlive || (!isSeen && arrival.Target is null))
+        {
+            var why = _shadow.Generation() is null ? " Litestream has never replicated it from here." : isSeen ? " It was, but then whoever replicates it stopped doing so." : "";
+            return result with { Message = $"Nobody replicates {database.Path}, or whoever does is stuck: a commit was not picked up {within}.{why}{other} Start the app (or `litestream replicate`), or look at its log." };
+        }
+
+        if (arrival.StorageError is null && replica.Folder is null)
+            arrival.StorageError = await ProbeAsync(replica, cancellationToken).ConfigureAwait(false);
+        if (arrival.StorageError is { } error)
+            return result with { Outcome = VerificationOutcome.Inconclusive, Code = error.Diagnostic.Code, Message = $"The storage of replica {replica.Name} of {database.Path} does not answer: {error.Diagnostic.Message}" };
+        if (missing.Reach is { IsExact: false, Position: { } last } && arrival.Target is not null && last.Index == arrival.Target.Index && !Writes)
+        {
+            return result with
+            {
+                Outcome = VerificationOutcome.Inconclusive,
+                Code = "LSB4104",
+                Message = $"Whether the last commit of {database.Path} is in replica {replica.Name} cannot be told from its list of segments alone: the last one begins at {last}, the commit ends at {arrival.Target}. " +
+                    "Give the replicator a metrics address (`addr:` in litestream.yml), or verify with a row of its own.",
+            };
+        }
+
+        var bytes = result.LagBytes is { } count ? string.Create(CultureInfo.InvariantCulture, $"{count} bytes") : "some";
+        return result with
+        {
+            Outcome = VerificationOutcome.Lagging,
+            Code = "LSB4102",
+            Message = $"Replica {replica.Name} of {database.Path} lags behind: {bytes} of WAL, committed {Seconds(lag)} ago, did not arrive {within}. It has come to {missing.Reach?.Position?.ToString() ?? "nothing of this generation"}, the commit is at {arrival.Target}.{other}",
+        };
+    }
+
+    private bool IsSeen(WalMark mark) => _shadow.Generation() is { } generation && _shadow.Find(generation, mark) is { } place && _shadow.Newest(generation)?.Reaches(place) == true;
+
+    /// <summary>A sentence when the replica has histories, but not that of the database here.</summary>
+    private async Task<string> OtherHistoryAsync(ReplicaSettings replica, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var generations = (await _client.GenerationsAsync(database.Path, replica.Name, cancellationToken).ConfigureAwait(false)).Select(g => g.Name).ToList();
+            var own = _shadow.Generation();
+            return generations.Count == 0 || (own is not null && generations.Contains(own))
+                ? ""
+                : $" The replica holds another history ({string.Join(", ", generations.Take(3))}{(generations.Count > 3 ? ", ..." : "")}) than this database's ({own ?? "none"}): it is another database's, or one that was put in this one's place.";
+        }
+        catch (LitestreamException)
+        {
+            return "";
+        }
+    }
+
+    private async Task<LitestreamException?> ProbeAsync(ReplicaSettings replica, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _client.SnapshotsAsync(database.Path, replica.Name, cancellationToken).ConfigureAwait(false);
+            return null;
+        }
+        catch (LitestreamException e)
+        {
+            return new LitestreamException("LSB4005", e.Diagnostic.Message, innerException: e);
+        }
+    }
+
+    private async Task<Check> CheckAsync(ReplicaSettings replica, Sentinel sentinel, ReplicaPosition? exactTarget, CancellationToken cancellationToken)
+    {
+        await restores.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var start = _time.GetTimestamp();
+            using var copy = new ScratchCopy(executable, config, database);
+            var check = new Check(VerificationOutcome.Failed, "LSB4103", "", replica.Name, null, null, default, false, false);
+            try
+            {
+                if (!await RestoreAsync(copy, replica, cancellationToken).ConfigureAwait(false))
+                    return check with { Message = $"Replica {replica.Name} of {database.Path} gives no database back: the changes arrive, but there is no snapshot that they belong to.{Remains(replica)} Stop the replicator, remove {database.MetaPath} and start it again: it then sends a new snapshot." };
+            }
+            catch (LitestreamException e) when (e.Diagnostic.Code == "LSB4003" || IsHole(e.Diagnostic))
+            {
+                return check with { Message = $"Replica {replica.Name} of {database.Path} is damaged: {e.Diagnostic.Message}" };
+            }
+
+            check = await Task.Run(() => Look(copy, check with { Bytes = copy.Bytes }, sentinel, cancellationToken), cancellationToken).ConfigureAwait(false);
+            if (check.CountsDiffer && exactTarget is not null && await copy.RestoreUpToAsync(exactTarget, replica.Name, cancellationToken).ConfigureAwait(false) is { } cut)
+                check = await Task.Run(() => Compare(cut, check, sentinel, cancellationToken), cancellationToken).ConfigureAwait(false);
+            if (check is { Outcome: VerificationOutcome.Failed, HasSentinel: false })
+                check = check with { Message = check.Message + await OtherHistoryAsync(replica, cancellationToken).ConfigureAwait(false) };
+            return check with { Time = _time.GetElapsedTime(start) };
+        }
+        finally
+        {
+            restores.Release();
+        }
+    }
+
+    /// <summary>Once more when it fails: retention may have removed what the first one was about to fetch.</summary>
+    private static async Task<bool> RestoreAsync(ScratchCopy copy, ReplicaSettings replica, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string> arguments = ["-replica", replica.Name];
+        try
+        {
+            return await copy.RestoreAsync(arguments, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LitestreamException)
+        {
+            return await copy.RestoreAsync(arguments, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private Check Look(ScratchCopy copy, Check check, Sentinel sentinel, CancellationToken cancellationToken)
+    {
+        var full = options.Level == VerificationLevel.Full;
+        var note = "";
+        try
+        {
+            using var connection = ScratchCopy.Open(copy.Path);
+            try
+            {
+                if (ScratchCopy.Damage(connection, full, cancellationToken) is { } damage)
+                    return check with { Message = $"What replica {check.Replica} of {database.Path} gives back is damaged: {damage}." };
+            }
+            catch (SqliteException e) when (!ScratchCopy.IsDamage(e))
+            {
+                // A collation or a module that only the app has: no proof of damage.
+                note = $" Its integrity could not be checked: {e.Message}.";
+            }
+
+            if (sentinel.Row is { } row)
+            {
+                var found = LiveDatabase.ReadRow(connection);
+                if (found?.Includes(row) != true)
+                    return check with { Message = $"What replica {check.Replica} of {database.Path} gives back is an older state: the commit that has arrived is not in it ({(found is null ? "no verification is" : $"the newest verification in it is of {found.Written}")})." };
+            }
+
+            var good = check with { Outcome = VerificationOutcome.Verified, Code = null, HasSentinel = true, Message = $"{database.Path} came back from replica {check.Replica} with its last commit.{note}" };
+            if (sentinel.RowCounts is null)
+                return good;
+            var counts = LiveDatabase.CountRows(connection, cancellationToken);
+            return Judge(good with { RowCounts = counts }, counts, sentinel.RowCounts);
+        }
+        catch (SqliteException e)
+        {
+            return check with { Message = $"What replica {check.Replica} of {database.Path} gives back cannot be read: {e.Message}" };
+        }
+    }
+
+    /// <summary>The restored copy is newer than the snapshot that was counted; this one is not.</summary>
+    private static Check Compare(string cut, Check check, Sentinel sentinel, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var connection = ScratchCopy.Open(cut);
+            var counts = LiveDatabase.CountRows(connection, cancellationToken);
+            return Judge(check with { RowCounts = counts, CountsDiffer = false, Outcome = VerificationOutcome.Verified, Code = null, Message = check.GoodMessage }, counts, sentinel.RowCounts!);
+        }
+        catch (SqliteException)
+        {
+            return check;
+        }
+    }
+
+    private static Check Judge(Check check, IReadOnlyDictionary<string, long> counts, IReadOnlyDictionary<string, long> expected)
+    {
+        check = check with { GoodMessage = check.Message };
+        var different = expected.Keys.Union(counts.Keys).Where(t => counts.GetValueOrDefault(t, -1) != expected.GetValueOrDefault(t, -1)).Order(StringComparer.Ordinal).ToList();
+        if (different.Count == 0)
+            return check with { Message = string.Create(CultureInfo.InvariantCulture, $"{check.Message} {counts.Count} tables have the same {counts.Values.Sum()} rows.") };
+
+        static string Count(IReadOnlyDictionary<string, long> of, string table) => of.TryGetValue(table, out var count) ? string.Create(CultureInfo.InvariantCulture, $"{count} rows") : "no such table";
+        return check with
+        {
+            Outcome = VerificationOutcome.Failed,
+            Code = "LSB4103",
+            CountsDiffer = true,
+            Message = $"What replica {check.Replica} gives back has other rows than the database had: {string.Join("; ", different.Take(5).Select(t => $"{t}: {Count(counts, t)} instead of {Count(expected, t)}"))}{(different.Count > 5 ? "; ..." : "")}.",
+        };
+    }
+
+    /// <summary>The storage answers, and something that belongs to the backup is not there.</summary>
+    private static bool IsHole(LitestreamDiagnostic diagnostic) => diagnostic.Code == "LSB4005"
+        && HoleWords.Any(word => diagnostic.Message.Contains(word, StringComparison.OrdinalIgnoreCase))
+        && !diagnostic.Message.Contains("NoSuchBucket", StringComparison.Ordinal);
+
+    /// <summary>A file replica in the form of another release line.</summary>
+    private static string Remains(ReplicaSettings replica) => replica.Folder is { } folder && (Directory.Exists(Path.Combine(folder, "ltx")) || Directory.Exists(Path.Combine(folder, "0000")))
+        ? " It holds files of release line 0.5 (ltx), which this executable does not read."
+        : "";
+
+    /// <summary>For executables whose positions are not known.</summary>
+    private async Task<VerificationResult> PollByRestoringAsync(string release, List<ReplicaSettings> replicas, TimeSpan round, CancellationToken cancellationToken)
+    {
+        if (!Writes)
+        {
+            return Result(VerificationOutcome.Inconclusive, "LSB4104", $"How far a replica has come is known for release line 0.3 only, and this executable is {release}: verify {database.Path} with a row of its own, at the level Quick or Full.");
+        }
+
+        var timeout = options.Timeout ?? (round * 3) + Slack;
+        var sentinel = await MarkAsync(timeout, cancellationToken).ConfigureAwait(false);
+        var start = _time.GetTimestamp();
+        var pause = round / 4 < LongestPause ? round / 4 : LongestPause;
+        Check? last = null;
+        foreach (var replica in replicas)
+        {
+            while (true)
+            {
+                last = await CheckAsync(replica, sentinel, null, cancellationToken).ConfigureAwait(false);
+                if (last.HasSentinel || _time.GetElapsedTime(start) >= timeout)
+                    break;
+                await Task.Delay(pause, _time, cancellationToken).ConfigureAwait(false);
+            }
+
+            if (last.CountsDiffer && last.RowCounts is { } counts)
+            {
+                // The copy may be newer than the snapshot. Tables that have changed since say nothing.
+                var now = await LiveDatabase.MarkAsync(database.Path, null, true, timeout, _time, cancellationToken).ConfigureAwait(false);
+                var unchanged = sentinel.RowCounts!.Where(c => now.RowCounts!.GetValueOrDefault(c.Key, -1) == c.Value).ToDictionary();
+                last = Judge(
+                    last with { Outcome = VerificationOutcome.Verified, Code = null, CountsDiffer = false, Message = last.GoodMessage + $" {sentinel.RowCounts!.Count - unchanged.Count} tables were written to meanwhile and were not compared." },
+                    counts.Where(c => unchanged.ContainsKey(c.Key)).ToDictionary(),
+                    unchanged);
+            }
+
+            if (!last.HasSentinel)
+            {
+                return Result(last.Bytes is null ? VerificationOutcome.NotReplicating : VerificationOutcome.Lagging, last.Bytes is null ? "LSB4101" : "LSB4102", $"A commit of {database.Path} was not in replica {replica.Name} within {Seconds(timeout)}. {last.Message}") with
+                {
+                    Replica = replica.Name,
+                    Lag = _time.GetUtcNow() - sentinel.Time,
+                    RestoredBytes = last.Bytes,
+                };
+            }
+
+            if (last.Outcome != VerificationOutcome.Verified)
+                break;
+        }
+
+        return Result(last!.Outcome, last.Code, $"{last.Message} (The positions of litestream {release} are not known here, so the replica was restored until the commit was in it.)") with
+        {
+            Replica = last.Replica,
+            LagBytes = null,
+            Lag = TimeSpan.Zero,
+            ArrivalTime = _time.GetElapsedTime(start),
+            RowCounts = last.RowCounts,
+            RestoredBytes = last.Bytes,
+            RestoreTime = last.Time,
+        };
+    }
+
+    private VerificationResult Result(VerificationOutcome outcome, string? code, string message) => new(database, outcome, message, code) { Level = options.Level };
+
+    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");
+
+    /// <summary>What the look at a restored copy gave.</summary>
+    private sealed record Check(VerificationOutcome Outcome, string? Code, string Message, string Replica, IReadOnlyDictionary<string, long>? RowCounts, long? Bytes, TimeSpan Time, bool HasSentinel, bool CountsDiffer)
+    {
+        public string GoodMessage { get; init; } = "";
+    }
+
+    /// <summary>A commit on its way.</summary>
+    private sealed class Arrival(Sentinel sentinel, List<Pending> replicas) : IDisposable
+    {
+        public Sentinel Sentinel => sentinel;
+
+        /// <summary>The target when it is just the state that was counted.</summary>
+        public ReplicaPosition? ExactTarget => IsExact ? Target : null;
+
+        public List<Pending> Replicas => replicas;
+
+        public WalMark? Mark { get; set; } = sentinel.Mark;
+
+        public bool IsExact { get; set; } = sentinel.IsExact;
+
+        public ReplicaPosition? Target { get; set; }
+
+        public (WalMark? Mark, long At)? Nudge { get; set; }
+
+        public TimeSpan? Time { get; set; }
+
+        public LitestreamException? StorageError { get; set; }
+
+        public Pending? Missing => replicas.Find(r => !r.HasArrived);
+
+        public void Dispose() => replicas.ForEach(r => r.Dispose());
+    }
+
+    /// <summary>A replica that the commit is to arrive in.</summary>
+    private sealed class Pending(ReplicaWatch watch) : IDisposable
+    {
+        public ReplicaWatch Watch => watch;
+
+        public ReplicaSettings Settings => watch.Settings;
+
+        public ReplicaReach? Reach => watch.Reach;
+
+        public bool HasArrived { get; set; }
+
+        /// <summary>The inexact place at which a restore did not have the commit yet.</summary>
+        public ReplicaPosition? Tried { get; set; }
+
+        /// <summary>The look at the copy, when a restore decided.</summary>
+        public Check? Check { get; set; }
+
+        public void Reset() => (HasArrived, Tried, Check) = (false, null, null);
+
+        public void Dispose() => watch.Dispose();
+    }
+}
