@@ -49,6 +49,21 @@ public sealed class VerbTests(Packages packages)
         Assert.Equal(["row"], PublishedAppTests.Rows(app.In("out/a copy/of it.db")));
         var wrong = (await VerbAsync("LitestreamRestore", "-p:LitestreamDatabase=order.db")).FailedWith("LSB3003");
         Assert.Contains("'data/orders.db' (Orders)", wrong.Output, StringComparison.Ordinal);
+
+        // Beside the running app: what it commits arrives and comes back, and nothing takes its database away from it.
+        using var running = RunningApp.Start(app.In("out/Worker"), ["--contentRoot", app.In("out")], app.In("out"));
+        await running.WaitForAsync("built, rows: 1");
+        WaitUntil(() => RunningApp.ProcessesOf(app.In("out/litestream")).Count == 1, () => running.Output);
+        var verified = Item(await VerbAsync("LitestreamVerify", "-getTargetResult:LitestreamVerify"), "LitestreamVerify");
+        Assert.Equal("Verified", verified.GetProperty("Outcome").GetString());
+        var status = Item(await VerbAsync("LitestreamStatus", "-getTargetResult:LitestreamStatus"), "LitestreamStatus");
+        Assert.Equal($"{Assert.Single(RunningApp.ProcessesOf(app.In("out/litestream")))}", status.GetProperty("Replicator").GetString());
+        (await VerbAsync("LitestreamRestore", "-p:LitestreamForce=true")).FailedWith("LSB4006");
+        running.WriteLine("still here");
+        await running.WaitForAsync("wrote still here");
+        running.Signal("TERM");
+        Assert.Equal(0, await running.WaitForExitAsync());
+        Assert.Equal(["row", "still here"], PublishedAppTests.Rows(app.In("out/data/orders.db")));
     }
 
     [Fact]
