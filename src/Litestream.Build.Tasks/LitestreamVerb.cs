@@ -95,12 +95,11 @@ public abstract class LitestreamVerb : LitestreamTask
     /// <param name="timeout">The time limit of each listing; null for the default.</param>
     protected LitestreamClient CreateClient(EffectiveConfig config, TimeSpan? timeout = null)
     {
+        // Nobody has opened a connection in this process yet, and what comes may ask for SQLite before it opens one.
+        SQLitePCL.Batteries_V2.Init();
         var executable = FindExecutable();
         return timeout is { } limit ? new LitestreamClient(executable, config) { Timeout = limit } : new LitestreamClient(executable, config);
     }
-
-    /// <summary>What the target returns is returned although errors were reported: MSBuild drops the items of a task that says it failed, and fails the target for the errors anyway.</summary>
-    public override bool Execute() => base.Execute() || Result.Length > 0;
 
     /// <summary>An item of the result. Numbers are invariant, times ISO 8601 in UTC, durations seconds; what is not known is empty.</summary>
     protected static ITaskItem Item(string identity, params ReadOnlySpan<(string Name, object? Value)> metadata)
