@@ -216,14 +216,14 @@ public sealed class LitestreamClientTests : IDisposable
             LitestreamTool.Effective(_folder.Write("variable.yml", Yml("some-key")), _folder.Path, environment: environment),
         ];
 
-        foreach (var list in configs.SelectMany(config => Lists(new LitestreamClient(LitestreamTool.Executable, config), null)))
+        await Task.WhenAll(configs.SelectMany(config => Lists(new LitestreamClient(LitestreamTool.Executable, config), null)).Select(async list =>
         {
             var error = await Assert.ThrowsAsync<LitestreamException>(list);
             Assert.Equal("LSB3001", error.Diagnostic.Code);
             Assert.Contains("http://127.0.0.1:1/***?", error.Message, StringComparison.Ordinal);
             foreach (var form in new[] { secret, Uri.EscapeDataString(secret), secret.Replace("\"", "\\\"", StringComparison.Ordinal) })
                 Assert.DoesNotContain(form, error.ToString(), StringComparison.Ordinal);
-        }
+        }));
     }
 
     [Fact]
