@@ -63,6 +63,21 @@ internal sealed class DatabaseLock : IDisposable
         }
     }
 
+    /// <summary>What the lock file says, without taking the lock or making the file. What it names may have ended.</summary>
+    public static LockRecord Peek(string databasePath)
+    {
+        try
+        {
+            var path = PathFor(databasePath);
+            using var file = OperatingSystem.IsWindows() ? File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite) : UnixCalls.Open(path);
+            return file is null ? LockRecord.Empty : ReadRecord(file);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return LockRecord.Empty;
+        }
+    }
+
     /// <summary>Replaces the record.</summary>
     public void Write(LockRecord record)
     {

@@ -1,9 +1,14 @@
 using System.Collections;
 using Litestream.Configuration;
+using Litestream.Locking;
 
 namespace Litestream.Verification;
 
-/// <summary>What the configuration says about how fast a database is replicated, with the executable's defaults.</summary>
+/// <summary>How a database is replicated: what the configuration says, with the executable's defaults.</summary>
+/// <param name="MonitorInterval">How often the database is looked at.</param>
+/// <param name="CheckpointInterval">How often it is checkpointed, and with it sent again what was overlooked.</param>
+/// <param name="MetricsAddress">Where the replicator answers: as an app with its own replicator has noted beside the database, else as the file says.</param>
+/// <param name="Replicas">Where it goes.</param>
 internal sealed record ReplicationSettings(TimeSpan MonitorInterval, TimeSpan CheckpointInterval, string? MetricsAddress, IReadOnlyList<ReplicaSettings> Replicas)
 {
     private static readonly TimeSpan DefaultInterval = TimeSpan.FromSeconds(1);
@@ -19,7 +24,7 @@ internal sealed record ReplicationSettings(TimeSpan MonitorInterval, TimeSpan Ch
 
         var root = YamlReader.Read("litestream.yml", config.Text);
         var node = (root["dbs"] as YamlList)?.Items.OfType<YamlMap>().FirstOrDefault(db => string.Equals(Expand(db.Text("path")), database.Path, StringComparison.Ordinal)) ?? new YamlMap();
-        var address = Expand(root.Text("addr"));
+        var address = DatabaseLock.Peek(database.Path).MetricsAddress ?? Expand(root.Text("addr"));
         var replicas = (node["replicas"] as YamlList)?.Items.OfType<YamlMap>().Select(replica =>
         {
             var described = LitestreamConfigFile.Describe(replica, Expand);

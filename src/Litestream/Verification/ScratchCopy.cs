@@ -38,7 +38,7 @@ internal sealed class ScratchCopy : IDisposable
         var (exitCode, errors, said) = await RunAsync(Path, arguments, cancellationToken).ConfigureAwait(false);
         if (exitCode == 0 && File.Exists(Path))
             return true;
-        if (said.Contains("no matching backup", StringComparison.Ordinal))
+        if (said.Contains("no matching backup", StringComparison.Ordinal) || said.Contains("no snapshots available", StringComparison.Ordinal))
             return false;
         var message = errors.Count > 0 ? string.Join("; ", errors.Distinct()) : said.Trim();
         throw new LitestreamException(DatabaseRestore.Classify(message), $"`litestream restore` ended with exit code {exitCode}: {(message.Length == 0 ? "it said nothing" : message)}");

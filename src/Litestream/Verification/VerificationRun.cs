@@ -1,6 +1,7 @@
 using System.Globalization;
 using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Locking;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Verification;
@@ -241,7 +242,7 @@ internal sealed class VerificationRun(
         var within = $"within {Seconds(timeout)}";
         if (!isAlive || (!isSeen && arrival.Target is null))
         {
-            var why = _shadow.Generation() is null ? " Litestream has never replicated it from here." : isSeen ? " It was, but then whoever replicates it stopped doing so." : "";
+            var why = Holder() ?? (_shadow.Generation() is null ? " Litestream has never replicated it from here." : isSeen ? " It was, but then whoever replicates it stopped doing so." : "");
             return result with { Message = $"Nobody replicates {database.Path}, or whoever does is stuck: a commit was not picked up {within}.{why}{other} Start the app (or `litestream replicate`), or look at its log." };
         }
 
@@ -267,6 +268,24 @@ internal sealed class VerificationRun(
             Code = "LSB4102",
             Message = $"Replica {replica.Name} of {database.Path} lags behind: {bytes} of WAL, committed {Seconds(lag)} ago, did not arrive {within}. It has come to {missing.Reach?.Position?.ToString() ?? "nothing of this generation"}, the commit is at {arrival.Target}.{other}",
         };
+    }
+
+    /// <summary>What is known of the litestream that an app runs for this database.</summary>
+    private string? Holder()
+    {
+        if (DatabaseLock.Peek(database.Path).Replicator is not { } replicator)
+            return null;
+        if (!replicator.IsRunning())
+            return $" The litestream of the app (process {replicator.ProcessId}) has ended.";
+        try
+        {
+            var stat = File.ReadAllText($"/proc/{replicator.ProcessId}/stat");
+            return $" The litestream of the app (process {replicator.ProcessId}) {(stat[stat.LastIndexOf(')')..].StartsWith(") T", StringComparison.Ordinal) ? "has been stopped by a signal (SIGSTOP)" : "runs")}.";
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 
     private bool IsSeen(WalMark mark) => _shadow.Generation() is { } generation && _shadow.Find(generation, mark) is { } place && _shadow.Newest(generation)?.Reaches(place) == true;

@@ -1,0 +1,101 @@
+using Litestream.Verification;
+
+namespace Litestream.Tests.Verification;
+
+public sealed class DatabaseDrillTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task The_newest_backup_answers_the_query_and_nothing_would_have_been_lost()
+    {
+        using var folder = await ReplicatedFolder.StartedAsync();
+        LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('new')");
+        Assert.Equal(VerificationOutcome.Verified, (await DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], new(), Cancel)).Outcome);
+
+        var result = await Drill(folder, new() { Query = "SELECT count(*) AS items, max(text) AS newest, NULL AS void, x'0aff' AS blob, 1.5 AS real FROM item" });
+
+        Assert.Equal(
+            [new("items", "4"), new("newest", "new"), new("void", null), new("blob", "0AFF"), new("real", "1.5")],
+            result.Answer);
+        Assert.Equal(TimeSpan.Zero, result.RecoveryPoint);
+        Assert.True(result.RecoveryTime >= result.RestoreTime && result.RestoreTime > TimeSpan.Zero);
+        Assert.True(result.Bytes > 4096);
+        Assert.NotNull(result.BackupTime);
+        await ReplicatedFolder.AssertNothingInTempAsync();
+    }
+
+    [Fact]
+    public async Task What_was_committed_after_the_newest_backup_is_what_would_have_been_lost()
+    {
+        using var folder = await ReplicatedFolder.StartedAsync();
+        folder.Stop();
+        var newest = Directory.GetFiles(folder.Replica, "*.lz4", SearchOption.AllDirectories).Max(File.GetLastWriteTimeUtc);
+        LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('lost')");
+        var lost = new[] { folder.Database, folder.Database + "-wal" }.Where(File.Exists).Max(File.GetLastWriteTimeUtc) - newest;
+
+        var result = await Drill(folder, new() { Query = "SELECT count(*) FROM item" });
+
+        Assert.Equal("3", result.Answer[0].Value);
+        Assert.InRange(result.RecoveryPoint!.Value, lost - TimeSpan.FromSeconds(1.1), lost + TimeSpan.FromSeconds(1.1));
+        Assert.NotEqual(TimeSpan.Zero, result.RecoveryPoint);
+    }
+
+    [Fact]
+    public async Task Without_the_database_there_is_nothing_to_compare_with_and_the_drill_works()
+    {
+        using var folder = await ReplicatedFolder.StartedAsync();
+        folder.Stop();
+        foreach (var suffix in new[] { "", "-wal", "-shm" })
+            File.Delete(folder.Database + suffix);
+
+        var result = await Drill(folder, new() { Query = "SELECT count(*) FROM item" });
+
+        Assert.Equal("3", result.Answer[0].Value);
+        Assert.Null(result.RecoveryPoint);
+        Assert.NotNull(result.BackupTime);
+        Assert.False(File.Exists(folder.Database));
+    }
+
+    [Theory]
+    [InlineData("SELECT * FROM item WHERE id = 99", "returned no row")]
+    [InlineData("SELECT * FROM nowhere", "no such table")]
+    public async Task A_query_without_an_answer_fails_the_drill(string query, string says)
+    {
+        using var folder = await ReplicatedFolder.StartedAsync();
+
+        var error = await Assert.ThrowsAsync<LitestreamException>(() => Drill(folder, new() { Query = query }));
+
+        Assert.Equal("LSB4111", error.Diagnostic.Code);
+        Assert.Contains(says, error.Message, StringComparison.Ordinal);
+        await ReplicatedFolder.AssertNothingInTempAsync();
+    }
+
+    [Fact]
+    public async Task An_empty_replica_and_a_time_before_the_first_backup_are_no_backup()
+    {
+        using var empty = new ReplicatedFolder();
+        using var folder = await ReplicatedFolder.StartedAsync();
+
+        Assert.Equal("LSB4002", (await Assert.ThrowsAsync<LitestreamException>(() => Drill(empty, new()))).Diagnostic.Code);
+        Assert.Equal("LSB4002", (await Assert.ThrowsAsync<LitestreamException>(() => Drill(folder, new() { Timestamp = DateTimeOffset.UtcNow.AddDays(-1) }))).Diagnostic.Code);
+    }
+
+    [Fact]
+    public async Task A_drill_that_takes_too_long_is_ended()
+    {
+        using var folder = await ReplicatedFolder.StartedAsync();
+
+        var error = await Assert.ThrowsAsync<LitestreamException>(() => Drill(folder, new()
+        {
+            Timeout = TimeSpan.FromSeconds(2),
+            Query = "WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n) SELECT max(v) FROM n",
+        }));
+
+        Assert.Equal("LSB3005", error.Diagnostic.Code);
+        await ReplicatedFolder.AssertNothingInTempAsync();
+    }
+
+    private static Task<DrillResult> Drill(ReplicatedFolder folder, DrillOptions options) =>
+        DatabaseDrill.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], options, Cancel);
+}

@@ -1,0 +1,87 @@
+using System.Net;
+using System.Net.Sockets;
+using Litestream.Verification;
+
+namespace Litestream.Tests.Verification;
+
+public sealed class PositionTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Files_metrics_and_list_agree_on_how_far_the_replica_has_come()
+    {
+        string address;
+        using (var listener = new TcpListener(IPAddress.Loopback, 0))
+        {
+            listener.Start();
+            address = listener.LocalEndpoint.ToString()!;
+        }
+
+        using var folder = await ReplicatedFolder.StartedAsync(address: address);
+        var database = folder.Config.Databases[0];
+        var shadow = new ShadowWal(database.MetaPath);
+        var files = new FileReplicaProgress(folder.Replica);
+        using var metrics = new MetricsProgress(address, database.Path, "file", shadow);
+        var list = new ListedProgress(new LitestreamClient(LitestreamTool.Executable, folder.Config), database.Path, "file", TimeSpan.Zero);
+        Assert.Equal(address, ReplicationSettings.Of(folder.Config, database).MetricsAddress);
+
+        for (var i = 0; i < 5; i++)
+        {
+            LitestreamTool.Sql(database.Path, "INSERT INTO item(text) VALUES (hex(randomblob(3000)))");
+            var mark = WalFile.LastCommit(database.Path + "-wal")!;
+            var generation = shadow.Generation()!;
+            ReplicaPosition? place = null;
+            await LitestreamTool.WaitUntilAsync(() => (place = shadow.Find(generation, mark)) is not null);
+            await LitestreamTool.WaitUntilAsync(() => files.ReadAsync(generation, Cancel).Result!.Position == place, () => $"{place}\n{folder.Log}");
+            await LitestreamTool.WaitUntilAsync(() => metrics.ReadAsync(generation, Cancel).Result!.Position == place, () => $"{place}\n{folder.Log}");
+            var listed = (await list.ReadAsync(generation, Cancel))!;
+            Assert.False(listed.IsExact);
+            Assert.True(place!.Reaches(listed.Position!) && !listed.Position!.Reaches(place));
+            Assert.Equal(0, shadow.Distance(place, place));
+            Assert.Equal(place.Offset - listed.Position!.Offset, shadow.Distance(listed.Position, place));
+        }
+    }
+
+    [Fact]
+    public async Task A_commit_is_found_after_the_WAL_has_begun_anew_many_times()
+    {
+        using var folder = await ReplicatedFolder.StartedAsync(checkpointPages: 20);
+        var database = folder.Config.Databases[0];
+        var shadow = new ShadowWal(database.MetaPath);
+        var mark = WalFile.LastCommit(database.Path + "-wal")!;
+        var generation = shadow.Generation()!;
+        var before = shadow.Find(generation, mark);
+        Assert.NotNull(before);
+
+        // A WAL of more than 20 pages is checkpointed and begun anew.
+        await LitestreamTool.WaitUntilAsync(
+            () =>
+            {
+                LitestreamTool.Sql(database.Path, "WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < 25) INSERT INTO item(text) SELECT hex(randomblob(3000)) FROM n");
+                return shadow.Newest(generation)!.Index >= before.Index + 4;
+            },
+            () => folder.Log);
+
+        Assert.Equal(before, shadow.Find(generation, mark));
+        Assert.Equal(generation, shadow.Generation());
+        var result = await DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, database, null, Cancel);
+        Assert.True(result.Outcome == VerificationOutcome.Verified, result.ToString());
+    }
+
+    [Fact]
+    public void Intervals_are_those_of_the_file_with_the_executables_defaults()
+    {
+        using var set = new ReplicatedFolder(monitor: "1m30s", sync: "250ms");
+        using var remote = new ReplicatedFolder(replica: "url: s3://bucket/x\n    name: far");
+
+        var settings = ReplicationSettings.Of(set.Config, set.Config.Databases[0]);
+        var far = ReplicationSettings.Of(remote.Config, remote.Config.Databases[0]);
+
+        Assert.Equal(TimeSpan.FromSeconds(90), settings.MonitorInterval);
+        Assert.Equal(TimeSpan.FromMinutes(1), settings.CheckpointInterval);
+        Assert.Equal(new ReplicaSettings("file", "file", TimeSpan.FromMilliseconds(250), set.Replica), Assert.Single(settings.Replicas));
+        Assert.Null(settings.MetricsAddress);
+        Assert.Equal(new ReplicaSettings("far", "s3", TimeSpan.FromMilliseconds(20), null), Assert.Single(far.Replicas));
+    }
+}

@@ -1,0 +1,137 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Litestream.Configuration;
+using Litestream.Tests.Databases;
+using Litestream.Verification;
+
+namespace Litestream.Tests.Verification;
+
+/// <summary>Databases with file replicas and a real replicator of their own.</summary>
+internal sealed class ReplicatedFolder : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly StringBuilder _log = new();
+    private readonly List<string> _databases = [];
+    private Process? _replicator;
+
+    public ReplicatedFolder(int databases = 1, string monitor = "20ms", string sync = "20ms", string? address = null, string? replica = null, int checkpointPages = 1000)
+    {
+        var yml = new StringBuilder(address is null ? "" : $"addr: {address}\n").Append("dbs:\n");
+        for (var i = 0; i < databases; i++)
+        {
+            var database = Path.Combine(_folder.Path, "data", $"app {i}.db");
+            _databases.Add(database);
+            yml.Append(CultureInfo.InvariantCulture, $"- path: \"{database}\"\n  monitor-interval: {monitor}\n  min-checkpoint-page-count: {checkpointPages}\n  replicas:\n  - {replica ?? $"path: \"{ReplicaOf(i)}\""}\n    sync-interval: {sync}\n");
+            Directory.CreateDirectory(Path.GetDirectoryName(database)!);
+            LitestreamTool.Sql(database, "CREATE TABLE item(id INTEGER PRIMARY KEY, text TEXT); INSERT INTO item(text) VALUES ('a'), ('b'), ('c'); CREATE TABLE \"odd \"\"name\"(x); CREATE VIEW v AS SELECT 1");
+        }
+
+        Config = LitestreamTool.Effective(_folder.Write("litestream.yml", yml.ToString()), _folder.Path, fast: false);
+    }
+
+    public EffectiveConfig Config { get; }
+
+    public string Root => _folder.Path;
+
+    public string Database => _databases[0];
+
+    public string Replica => ReplicaOf(0);
+
+    /// <summary>The generation that is written to.</summary>
+    public string Generation => Path.Combine(Replica, "generations", new ShadowWal(Config.Databases[0].MetaPath).Generation() ?? "none");
+
+    public string Log
+    {
+        get
+        {
+            lock (_log)
+                return _log.ToString();
+        }
+    }
+
+    /// <summary>With databases that are all in their replicas.</summary>
+    public static async Task<ReplicatedFolder> StartedAsync(int databases = 1, string monitor = "20ms", string sync = "20ms", string? address = null, int checkpointPages = 1000)
+    {
+        var folder = new ReplicatedFolder(databases, monitor, sync, address, checkpointPages: checkpointPages);
+        folder.Start();
+        for (var i = 0; i < databases; i++)
+        {
+            var replica = folder.ReplicaOf(i);
+            await LitestreamTool.WaitUntilAsync(() => LitestreamTool.HasBackup(replica, 1), () => folder.Log);
+        }
+
+        return folder;
+    }
+
+    public void Start()
+    {
+        var start = new ProcessStartInfo(LitestreamTool.Executable.Path) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var argument in (ReadOnlySpan<string>)["replicate", "-config", Config.Write(Path.Combine(Root, ".run"))])
+            start.ArgumentList.Add(argument);
+        foreach (var (name, value) in Config.Variables)
+            start.Environment[name] = value;
+        _replicator = Process.Start(start)!;
+        _replicator.OutputDataReceived += Keep;
+        _replicator.ErrorDataReceived += Keep;
+        _replicator.BeginOutputReadLine();
+        _replicator.BeginErrorReadLine();
+    }
+
+    /// <summary>SIGSTOP: it is there and does nothing.</summary>
+    public void Freeze() => Signal("STOP");
+
+    public void Thaw() => Signal("CONT");
+
+    public void Stop()
+    {
+        _replicator!.Kill();
+        _replicator.WaitForExit();
+        _replicator.Dispose();
+        _replicator = null;
+    }
+
+    /// <summary>The databases' own state: nothing but SQLite's and the executable's files beside them.</summary>
+    public IEnumerable<string> FilesBesideTheDatabases() => Directory.GetFileSystemEntries(Path.Combine(Root, "data")).Select(Path.GetFileName)!;
+
+    public string ReplicaOf(int i) => Path.Combine(Root, "replicas", i.ToString(CultureInfo.InvariantCulture));
+
+    public void Dispose()
+    {
+        if (_replicator is not null)
+            Stop();
+        _folder.Dispose();
+    }
+
+    /// <summary>Scratch folders that nobody uses any more.</summary>
+    public static async Task AssertNothingInTempAsync()
+    {
+        await LitestreamTool.WaitUntilAsync(() => !Directory.GetDirectories(Path.GetTempPath(), ".litestream.db.litestream-restore-*").Any(IsAbandoned));
+
+        static bool IsAbandoned(string folder)
+        {
+            try
+            {
+                using var file = new FileStream(Path.Combine(folder, "lock"), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+                return true;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return false;
+            }
+        }
+    }
+
+    private void Keep(object sender, DataReceivedEventArgs line)
+    {
+        lock (_log)
+            _log.AppendLine(line.Data);
+    }
+
+    private void Signal(string signal)
+    {
+        using var kill = Process.Start("kill", ["-s", signal, _replicator!.Id.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+        Assert.Equal(0, kill.ExitCode);
+    }
+}
