@@ -44,8 +44,9 @@ public sealed class ApiExamplesTests : IDisposable
         var fast = LitestreamTool.Effective(Path.Combine(_folder.Path, "litestream.yml"), _folder.Path);
         await LitestreamTool.ReplicateUntilAsync(fast, _folder.Path, () => LitestreamTool.HasBackup(replica, 1));
 
-        await What_there_is(client, TestContext.Current.CancellationToken);
-        await Failures(client, TestContext.Current.CancellationToken);
+        var cancellation = TestContext.Current.CancellationToken;
+        await What_there_is(client, cancellation);
+        await Failures(client, cancellation);
 
         var snapshot = Directory.GetFiles(replica, "*.snapshot.lz4", SearchOption.AllDirectories).Single();
         var segments = Directory.GetFiles(replica, "*.wal.lz4", SearchOption.AllDirectories);
@@ -57,6 +58,16 @@ public sealed class ApiExamplesTests : IDisposable
         Assert.Equal($"{segments.Length} segments, {segments.Sum(file => new FileInfo(file).Length)} bytes", lines[3]);
         Assert.Equal("0.3.13", lines[4]);
         Assert.Equal(5, lines.Length);
+
+        Console.GetStringBuilder().Clear();
+        await Drill(client, cancellation);
+        Assert.Matches($"^lost: 00:00:00, back after 00:00:[0-9.]+, {new FileInfo(database).Length} bytes, answer 3$", Console.ToString().Trim());
+
+        Console.GetStringBuilder().Clear();
+        Task? verified = null;
+        await LitestreamTool.ReplicateUntilAsync(fast, _folder.Path, () => (verified ??= Verify(client, cancellation)).IsCompleted);
+        await verified!;
+        Assert.StartsWith("Verified: ", Console.ToString(), StringComparison.Ordinal);
         Assert.InRange(Points_in_time(), DateTimeOffset.UtcNow.AddMinutes(-12), DateTimeOffset.UtcNow.AddMinutes(-10));
     }
 
