@@ -35,10 +35,18 @@ if [ -z "${1:-}" ] || [ "${1:-}" = all ]; then
   dotnet format Litestream.Build.sln --verify-no-changes --no-restore || exit 1
 fi
 
+# Side by side: many tests of the first two wait for the executable, those of the last keep the processors busy.
+declare -A running
+for project in "${projects[@]}"; do
+  dotnet "tests/$project/bin/Debug/net10.0/$project.dll" "${filter[@]}" -noLogo -noColor -result-trx "$results/$project.trx" >"$results/$project.log" 2>&1 &
+  running[$project]=$!
+done
+
 status=0
 for project in "${projects[@]}"; do
+  wait "${running[$project]}" || status=1
   say "$project"
-  dotnet "tests/$project/bin/Debug/net10.0/$project.dll" "${filter[@]}" -noLogo -noColor -result-trx "$results/$project.trx" || status=1
+  cat "$results/$project.log"
   [ -f "$results/$project.trx" ] || { echo "$project: no results"; status=1; }
 done
 
