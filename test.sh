@@ -59,8 +59,8 @@ if [ "$skipped" -gt 0 ]; then
   echo 'Skipped:'
   awk -v RS='<UnitTestResult ' '/outcome="NotExecuted"/ {
     name = $0; sub(/.*testName="/, "", name); sub(/".*/, "", name)
-    reason = $0; if (!sub(/.*<Message>/, "", reason)) reason = "no reason given"; sub(/<\/Message>.*/, "", reason)
-    print "  " name ": " reason }' "$results"/*.trx
+    reason = $0; if (!sub(/.*<(Message|StdOut)>/, "", reason)) reason = "no reason given"; sub(/<\/(Message|StdOut)>.*/, "", reason)
+    print "  " name ": " reason }' "$results"/*.trx | sed 's/&quot;/"/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g'
 fi
 [ "$failed" -gt 0 ] && status=1
 [ "$passed" -gt 0 ] || status=1
