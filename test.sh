@@ -35,10 +35,18 @@ if [ -z "${1:-}" ] || [ "${1:-}" = all ]; then
   dotnet format Litestream.Build.sln --verify-no-changes --no-restore || exit 1
 fi
 
+# Side by side: many tests of the first two wait for the executable, those of the last keep the processors busy.
+declare -A running
+for project in "${projects[@]}"; do
+  dotnet "tests/$project/bin/Debug/net10.0/$project.dll" "${filter[@]}" -noLogo -noColor -result-trx "$results/$project.trx" >"$results/$project.log" 2>&1 &
+  running[$project]=$!
+done
+
 status=0
 for project in "${projects[@]}"; do
+  wait "${running[$project]}" || status=1
   say "$project"
-  dotnet "tests/$project/bin/Debug/net10.0/$project.dll" "${filter[@]}" -noLogo -noColor -result-trx "$results/$project.trx" || status=1
+  cat "$results/$project.log"
   [ -f "$results/$project.trx" ] || { echo "$project: no results"; status=1; }
 done
 
@@ -51,8 +59,8 @@ if [ "$skipped" -gt 0 ]; then
   echo 'Skipped:'
   awk -v RS='<UnitTestResult ' '/outcome="NotExecuted"/ {
     name = $0; sub(/.*testName="/, "", name); sub(/".*/, "", name)
-    reason = $0; if (!sub(/.*<Message>/, "", reason)) reason = "no reason given"; sub(/<\/Message>.*/, "", reason)
-    print "  " name ": " reason }' "$results"/*.trx
+    reason = $0; if (!sub(/.*<(Message|StdOut)>/, "", reason)) reason = "no reason given"; sub(/<\/(Message|StdOut)>.*/, "", reason)
+    print "  " name ": " reason }' "$results"/*.trx | sed 's/&quot;/"/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g'
 fi
 [ "$failed" -gt 0 ] && status=1
 [ "$passed" -gt 0 ] || status=1

@@ -38,7 +38,7 @@ internal sealed class Downloader : IDisposable
             await using var body = await response.Content.ReadAsStreamAsync(stall.Token);
             await using var file = File.Create(destination);
             var buffer = new byte[1 << 17];
-            for (int read; (read = await body.ReadAsync(buffer, stall.Token)) > 0; stall.CancelAfter(StallTimeout))
+            for (int read; (read = await ReadAsync(body, buffer, url, stall.Token)) > 0; stall.CancelAfter(StallTimeout))
                 await file.WriteAsync(buffer.AsMemory(0, read), limit.Token);
         }
         catch (HttpRequestException e) when (e.StatusCode is null && e.HttpRequestError is HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError)
@@ -49,11 +49,26 @@ internal sealed class Downloader : IDisposable
         {
             throw Unreachable(url, "it does not answer in time");
         }
-        catch (Exception e) when (e is HttpRequestException or HttpIOException)
+        catch (HttpRequestException e)
         {
-            throw new SourceUnavailableException($"the download from {url.Authority} broke off: {e.Message}");
+            throw BrokeOff(url, e);
         }
     }
+
+    /// <summary>A connection that is reset is an <see cref="IOException"/> like a full disk: only what the reading side throws is the host's.</summary>
+    private static async Task<int> ReadAsync(Stream body, byte[] buffer, Uri url, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await body.ReadAsync(buffer, cancellationToken);
+        }
+        catch (IOException e)
+        {
+            throw BrokeOff(url, e);
+        }
+    }
+
+    private static SourceUnavailableException BrokeOff(Uri url, Exception e) => new($"the download from {url.Authority} broke off: {e.Message}");
 
     private SourceUnavailableException Unreachable(Uri url, string reason) =>
         new(_unreachable[url.Authority] = $"{url.Authority} cannot be reached ({reason})");

@@ -24,20 +24,28 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
                 "The package Litestream.Executable is not there, or has no manifest. Litestream.Build depends on it: restore the project again, and do not exclude its build assets.");
         }
 
-        using var manifest = JsonDocument.Parse(System.IO.File.ReadAllBytes(manifestFile));
-        var executables = manifest.RootElement.GetProperty("executables");
-        foreach (var rid in Compatible(runtimeIdentifier, runtimeIdentifierGraph))
+        var rids = Compatible(runtimeIdentifier, runtimeIdentifierGraph);
+        try
         {
-            if (executables.TryGetProperty(rid, out var entry))
+            using var manifest = JsonDocument.Parse(System.IO.File.ReadAllBytes(manifestFile));
+            var executables = manifest.RootElement.GetProperty("executables");
+            foreach (var rid in rids)
             {
-                return new ExecutablePackage(
-                    Path.Combine(Path.GetDirectoryName(manifestFile)!, entry.GetProperty("file").GetString()!),
-                    entry.GetProperty("sha256").GetString()!,
-                    rid);
+                if (executables.TryGetProperty(rid, out var entry))
+                {
+                    return new ExecutablePackage(
+                        Path.Combine(Path.GetDirectoryName(manifestFile)!, entry.GetProperty("file").GetString()!),
+                        entry.GetProperty("sha256").GetString()!,
+                        rid);
+                }
             }
-        }
 
-        return null;
+            return null;
+        }
+        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            throw new LitestreamException("LSB2003", $"{manifestFile} is damaged: {exception.Message} Delete that package folder from the NuGet cache and restore again.", innerException: exception);
+        }
     }
 
     /// <summary>Copies the verified executable with mode 0755 and a fresh time stamp; never leaves a part of it.</summary>

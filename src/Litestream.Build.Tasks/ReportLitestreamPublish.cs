@@ -21,7 +21,10 @@ public sealed class ReportLitestreamPublish : LitestreamTask
     /// <summary>The executable that was published.</summary>
     public string Executable { get; set; } = "";
 
-    /// <summary>Its version.</summary>
+    /// <summary>The executable of the user's own that it was copied from; empty for the package's.</summary>
+    public string OwnExecutable { get; set; } = "";
+
+    /// <summary>The version of the package's executable.</summary>
     public string ExecutableVersion { get; set; } = "";
 
     /// <summary>The RID that was published for.</summary>
@@ -46,7 +49,7 @@ public sealed class ReportLitestreamPublish : LitestreamTask
         }
 
         if (File.Exists(Executable))
-            Print($"Litestream: executable {ExecutableVersion} for {RuntimeIdentifier}");
+            Print(OwnExecutable.Length > 0 ? $"Litestream: executable {OwnExecutable}" : $"Litestream: executable {ExecutableVersion} for {RuntimeIdentifier}");
         Print(AutoStart.Length == 0
             ? "Litestream: not started by itself (LitestreamAutoStart=false): the app calls AddLitestream()"
             : "Litestream: starts with the app, outside Development");

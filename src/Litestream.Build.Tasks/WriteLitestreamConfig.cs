@@ -117,10 +117,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
             Retention = NullIfEmpty(Retention),
         });
         foreach (var diagnostic in config.Diagnostics)
-        {
             Report(diagnostic);
-        }
-
         foreach (var database in databases)
             Log.LogMessage(MessageImportance.Normal, "litestream.yml: {0} ({1})", database.Path, database.Key ?? "LitestreamDatabase item");
         return Encoding.UTF8.GetBytes(config.Text);
@@ -169,8 +166,17 @@ public sealed class WriteLitestreamConfig : LitestreamTask
     {
         if (File.Exists(file) && File.ReadAllBytes(file).AsSpan().SequenceEqual(content))
             return;
-        var temporary = file + ".new";
-        File.WriteAllBytes(temporary, content);
-        File.Move(temporary, file, overwrite: true);
+
+        // A name that nobody else uses: two builds may run at once.
+        var temporary = $"{file}.{Guid.NewGuid():N}";
+        try
+        {
+            File.WriteAllBytes(temporary, content);
+            File.Move(temporary, file, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
     }
 }

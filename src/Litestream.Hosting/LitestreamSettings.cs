@@ -21,6 +21,9 @@ internal sealed record LitestreamSettings
 {
     public const string Section = "Litestream";
 
+    /// <summary>.NET's timers end at 49 days, and nobody waits for a day.</summary>
+    private static readonly TimeSpan LongestDuration = TimeSpan.FromDays(1);
+
     public required bool Enabled { get; init; }
 
     public string? ExecutablePath { get; init; }
@@ -79,15 +82,15 @@ internal sealed record LitestreamSettings
         {
             if (text.EndsWith(unit, StringComparison.OrdinalIgnoreCase) &&
                 double.TryParse(text.AsSpan(0, text.Length - unit.Length), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) &&
-                number is > 0 and < 1e6)
+                number is > 0 and < 1e8 && of(number) is var duration && duration <= LongestDuration)
             {
-                return of(number);
+                return duration;
             }
         }
 
-        return text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var span) && span > TimeSpan.Zero
+        return text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var span) && span > TimeSpan.Zero && span <= LongestDuration
             ? span
-            : throw Wrong(section, key, "a positive duration such as 00:00:30 or 30s");
+            : throw Wrong(section, key, "a positive duration such as 00:00:30 or 30s, at most a day");
     }
 
     private static LitestreamException Wrong(IConfigurationSection section, string key, string expected) =>

@@ -31,7 +31,7 @@ internal sealed partial class ReplicationPlan
     {
         var environment = LitestreamCommand.InheritedVariables();
 
-        // A reload must not bring a database into a later run that nobody holds the lock of.
+        // Neither a reload nor a file that is replaced while the app runs may bring a database into a later run that nobody holds the lock of.
         var values = new ConcurrentDictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
 
         // Relative paths mean what they mean to the app's SQLite, not what the content root would make of them.
@@ -41,6 +41,7 @@ internal sealed partial class ReplicationPlan
             new EffectiveConfigOptions
             {
                 ConfigPath = settings.ConfigPath,
+                ConfigText = LitestreamConfigFile.Load(settings.ConfigPath).Text,
                 BaseDirectory = directory,
                 DataDirectory = AppDomain.CurrentDomain.GetData("DataDirectory") as string,
                 GetSetting = key => values.GetOrAdd(key, name => configuration[name]),
@@ -66,8 +67,8 @@ internal sealed partial class ReplicationPlan
     });
 
     /// <summary>The metrics address of the user's own file, or null.</summary>
-    public string? OwnMetricsAddress => RootAddress().Match(Config.Text) is { Success: true } match ? match.Groups[1].Value : null;
+    public string? OwnMetricsAddress => Config.MetricsAddress is { } address && HostAndPort().IsMatch(address) ? address : null;
 
-    [GeneratedRegex("""^addr:\s*["']?([^"'\s]*:\d+)["']?\s*$""", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
-    private static partial Regex RootAddress();
+    [GeneratedRegex(@"^[^/\s]*:\d+$", RegexOptions.CultureInvariant)]
+    private static partial Regex HostAndPort();
 }

@@ -51,8 +51,14 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         }
 
         using var held = await LockAsync(database, cancellationToken).ConfigureAwait(false);
-        if (held is null || File.Exists(database.Path))
+        if (File.Exists(database.Path))
         {
+            return;
+        }
+
+        if (held is null)
+        {
+            await RefuseMissingOverFullAsync(database, found, cancellationToken).ConfigureAwait(false);
             return;
         }
 
@@ -138,6 +144,20 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         }
     }
 
+    /// <summary>
+    /// Another app is past its own gate, and its database is missing: it has not created it yet, or the file was deleted or moved while that app runs.
+    /// A backup tells: with one, a database that this app creates would go on in place of the lost one.
+    /// </summary>
+    private async Task RefuseMissingOverFullAsync(EffectiveDatabase database, LitestreamExecutable found, CancellationToken cancellationToken)
+    {
+        if (await HasBackupWithTablesAsync(database, found, cancellationToken).ConfigureAwait(false) && !File.Exists(database.Path))
+        {
+            throw new LitestreamException(
+                "LSB5002",
+                $"'{database.Path}' does not exist, {Describe(database)} has a backup of it, and another process holds '{DatabaseLock.PathFor(database.Path)}': it still works on a file that was deleted or moved. End that process, then start this one: it restores the database.");
+        }
+    }
+
     /// <summary>A database that was opened before the host was built is there, but empty. With a backup that would be the end of the backup's history.</summary>
     private async Task RefuseEmptyOverFullAsync(EffectiveDatabase database, CancellationToken cancellationToken)
     {
@@ -146,6 +166,17 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             return;
         }
 
+        if (await HasBackupWithTablesAsync(database, found, cancellationToken).ConfigureAwait(false))
+        {
+            throw new LitestreamException(
+                "LSB5006",
+                $"'{database.Path}' is there but has no tables, while {Describe(database)} has a backup with tables. Something opened the database before the host was built, " +
+                "or created it by hand: delete the empty file, and open the database only after Build().");
+        }
+    }
+
+    private async Task<bool> HasBackupWithTablesAsync(EffectiveDatabase database, LitestreamExecutable found, CancellationToken cancellationToken)
+    {
         using var folder = PrivateFolder.Create(Path.GetDirectoryName(database.Path)!);
         var copy = Path.Combine(folder.Path, "backup.db");
         var outcome = await DatabaseRestore.RunAsync(
@@ -153,13 +184,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             new RestoreRequest(plan.Config, database) { Output = copy, IfReplicaExists = true },
             line => ReplicatorLog.RestoreLine(logger, line),
             cancellationToken).ConfigureAwait(false);
-        if (outcome == RestoreOutcome.Restored && !HasNoTables(copy))
-        {
-            throw new LitestreamException(
-                "LSB5006",
-                $"'{database.Path}' is there but has no tables, while {Describe(database)} has a backup with tables. Something opened the database before the host was built, " +
-                "or created it by hand: delete the empty file, and open the database only after Build().");
-        }
+        return outcome == RestoreOutcome.Restored && !HasNoTables(copy);
     }
 
     /// <summary>Asks through the app's own SQLite, and only where the size leaves it open: the file itself must never be opened by us (POSIX locks).</summary>

@@ -76,6 +76,12 @@ public sealed class ExecutableTests(Packages packages)
             (await app.DotnetAsync("build", "--no-restore")).FailedWith("LSB2002");
             Assert.Empty(Directory.EnumerateFiles(app.Folder, "litestream", SearchOption.AllDirectories));
 
+            var manifest = Path.Combine(packages.DummyFolder, "litestream.executable", "0.3.13", "tools", "litestream.manifest.json");
+            var text = File.ReadAllText(manifest);
+            File.WriteAllText(manifest, text[..(text.Length / 2)]);
+            (await app.DotnetAsync("build", "--no-restore")).FailedWith("LSB2003");
+            File.WriteAllText(manifest, text);
+
             File.Delete(file);
             (await app.DotnetAsync("build", "--no-restore")).FailedWith("LSB2003");
         }
@@ -100,6 +106,12 @@ public sealed class ExecutableTests(Packages packages)
 
         (await app.DotnetAsync("build")).Succeeded();
         Assert.NotEqual(new FileInfo(real).Length, new FileInfo(app.In("bin/Debug/net10.0/litestream")).Length);
+
+        // Another one in its place is taken too, and named at a publish.
+        File.WriteAllText(app.In("own/litestream"), "#!/bin/sh\necho v0.3.99\n");
+        var published = (await app.DotnetAsync("publish", "-c", "Debug", "-o", "out", "-p:LitestreamInstallDir=own")).Succeeded();
+        Assert.Equal("#!/bin/sh\necho v0.3.99\n", File.ReadAllText(app.In("out/litestream")));
+        Assert.Contains($"Litestream: executable {app.In("own/litestream")}", published.Output, StringComparison.Ordinal);
 
         File.WriteAllText(app.In("own/litestream"), "#!/bin/sh\necho 0.5.17\n");
         (await app.DotnetAsync("build", "-p:LitestreamInstallDir=own")).FailedWith("LSB2004");

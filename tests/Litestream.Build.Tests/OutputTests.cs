@@ -63,6 +63,7 @@ public sealed class OutputTests(Packages packages)
         using var app = new Workspace(packages).WithAsset("Worker");
         (await app.DotnetAsync("build")).Succeeded();
 
+        (await app.DotnetAsync("msbuild", "-t:LitestreamVersion")).Succeeded();
         (await app.DotnetAsync("clean")).Succeeded();
 
         Assert.Empty(Directory.EnumerateFiles(app.Folder, "litestream*", SearchOption.AllDirectories));

@@ -119,13 +119,16 @@ public sealed class HostTests : IDisposable
         Assert.True(Directory.Exists(Path.Combine(_folder, "replica-a.db", "generations")));
     }
 
-    [Fact]
-    public async Task A_metrics_address_of_the_users_own_stays()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_metrics_address_of_the_users_own_stays(bool isVariable)
     {
         CreateDatabase("a.db");
         var address = SyncCounters.FindFreeAddress()!;
+        Environment.SetEnvironmentVariable("LSB_TEST_METRICS_PORT", address[(address.LastIndexOf(':') + 1)..]);
         var config = WriteConfig("a.db");
-        await File.WriteAllTextAsync(config, $"addr: \"{address}\"\n{await File.ReadAllTextAsync(config, TestContext.Current.CancellationToken)}", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(config, $"addr: \"{(isVariable ? "127.0.0.1:${LSB_TEST_METRICS_PORT}" : address)}\"\n{await File.ReadAllTextAsync(config, TestContext.Current.CancellationToken)}", TestContext.Current.CancellationToken);
         using var host = Build(new RecordedLog(), config);
         await host.StartAsync(TestContext.Current.CancellationToken);
 
@@ -137,6 +140,33 @@ public sealed class HostTests : IDisposable
         }
 
         Assert.Equal([Path.Combine(_folder, "a.db")], counts!.Keys);
+    }
+
+    [Theory]
+    [InlineData("dbs: [")]
+    [InlineData(null)]
+    public async Task A_litestream_yml_that_is_replaced_while_the_app_runs_counts_from_its_next_start(string? broken)
+    {
+        CreateDatabase("a.db");
+        CreateDatabase("b.db");
+        var config = WriteConfig("a.db");
+        using var host = Build(new RecordedLog(), config);
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        var replicator = host.Services.GetRequiredService<LitestreamReplicator>();
+        var first = replicator.Status.ProcessId!.Value;
+
+        WriteConfig("b.db");
+        if (broken is not null)
+        {
+            await File.WriteAllTextAsync(config, broken, TestContext.Current.CancellationToken);
+        }
+
+        await AppFolder.SignalAsync("KILL", first);
+        await AppFolder.UntilAsync(() => replicator.Status is { State: LitestreamState.Running, ProcessId: { } id } && id != first, "litestream was started again");
+        await host.StopAsync(TestContext.Current.CancellationToken);
+
+        Assert.True(Directory.Exists(Path.Combine(_folder, "replica-a.db", "generations")));
+        Assert.False(Directory.Exists(Path.Combine(_folder, "replica-b.db")));
     }
 
     [Fact]

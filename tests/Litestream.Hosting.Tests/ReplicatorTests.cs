@@ -221,6 +221,7 @@ public sealed class ReplicatorTests
     [Theory]
     [InlineData("ShutdownTimeout", "30")]
     [InlineData("ShutdownTimeout", "-1s")]
+    [InlineData("ShutdownTimeout", "2000h")]
     [InlineData("Enabled", "maybe")]
     [InlineData("RestoreOnStart", "Always")]
     public async Task A_wrong_setting_stops_the_app_and_is_named(string key, string value)

@@ -178,6 +178,37 @@ public sealed class RestoreAtStartTests
         Assert.Equal(1, one.Count("was restored in") + other.Count("was restored in"));
     }
 
+    [Fact]
+    public async Task An_app_does_not_start_over_a_backup_while_another_one_works_on_the_deleted_database()
+    {
+        using var folder = new AppFolder();
+        using var one = folder.Start();
+        await one.SaysAsync("wal segment written");
+        foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
+        {
+            File.Delete(file);
+        }
+
+        using var other = folder.Start();
+
+        await StoppedAsync(other, "LSB5002");
+        Assert.False(File.Exists(folder.Database));
+    }
+
+    [Fact]
+    public async Task An_app_starts_beside_one_that_has_not_created_the_database_yet()
+    {
+        using var folder = new AppFolder();
+        using var held = DatabaseLock.TryAcquire(folder.Database, out _)!;
+        var other = ProcessIdentity.Of(Environment.ProcessId);
+        held.Write(new LockRecord(other, other));
+
+        using var app = folder.Start();
+
+        await app.SaysAsync("started ");
+        Assert.Equal(1, app.Count("LSB5003"));
+    }
+
     private static string S3(string endpoint) =>
         $"type: s3\n        bucket: b\n        path: orders\n        region: us-east-1\n        endpoint: http://{endpoint}\n        access-key-id: a\n        secret-access-key: b";
 

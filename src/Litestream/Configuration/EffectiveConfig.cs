@@ -8,6 +8,9 @@ public sealed record EffectiveConfigOptions
     /// <summary>The litestream.yml, generated or the user's own.</summary>
     public required string ConfigPath { get; init; }
 
+    /// <summary>What stood in it when it was read before; null: it is read now.</summary>
+    public string? ConfigText { get; init; }
+
     /// <summary>What relative paths are relative to.</summary>
     public required string BaseDirectory { get; init; }
 
@@ -72,6 +75,9 @@ public sealed class EffectiveConfig
     /// <summary>What no message may show.</summary>
     internal SecretMask Secrets { get; }
 
+    /// <summary>Where the executable serves its metrics, variables expanded; null when it does not.</summary>
+    internal string? MetricsAddress { get; private init; }
+
     /// <summary>
     /// Makes the configuration. A generated file takes its databases' paths from the live settings they came from, and its replica from
     /// <c>Litestream:ReplicaUrl</c> or a bucket in <c>Litestream:ReplicaBucket</c> or <c>LITESTREAM_REPLICA_BUCKET</c>, when they say something else than at build time.
@@ -81,7 +87,7 @@ public sealed class EffectiveConfig
     public static EffectiveConfig Create(EffectiveConfigOptions o)
     {
         ArgumentNullException.ThrowIfNull(o);
-        return new Builder(o, LitestreamConfigFile.Load(o.ConfigPath, o.ExpandVariables)).Build();
+        return new Builder(o, o.ConfigText is { } text ? LitestreamConfigFile.Parse(o.ConfigPath, text, o.ExpandVariables) : LitestreamConfigFile.Load(o.ConfigPath, o.ExpandVariables)).Build();
     }
 
     /// <summary>The database that somebody means.</summary>
@@ -204,7 +210,10 @@ public sealed class EffectiveConfig
                 _variables[VariableText.DollarVariable] = "$";
 
             var mask = new SecretMask(options.Environment.Concat(_variables).Concat(_literalSecrets));
-            return new EffectiveConfig(text, [.. databases.Select(d => d with { Replicas = [.. d.Replicas.Select(r => r with { Location = mask.Mask(r.Location) })] })], _variables, _diagnostics, mask, options);
+            return new EffectiveConfig(text, [.. databases.Select(d => d with { Replicas = [.. d.Replicas.Select(r => r with { Location = mask.Mask(r.Location) })] })], _variables, _diagnostics, mask, options)
+            {
+                MetricsAddress = Expand(root.Text("addr")) is { Length: > 0 } address ? address : null,
+            };
         }
 
         private string? Lookup(string name) =>

@@ -44,21 +44,28 @@ public sealed record GeneratedConfig(string Text, IReadOnlyList<LitestreamDiagno
         {
             LitestreamException Error(string code, string message) => new(code, message, database.File, database.Line, database.Column);
 
+            // A property of the project is not to blame on the settings file that names the database.
+            static LitestreamException PropertyError(string code, string message) => new(code, message);
+
             ConfigPath.Check(database.Path, Error);
             if (!paths.TryAdd(SamePath(database.Path), database))
                 throw Error("LSB1012", $"The database {database.Path} is there twice. Two replications of one file damage the backup: leave one of them out (`!Name` in LitestreamConnectionStrings).");
 
-            var url = NullIfEmpty(database.ReplicaUrl) ?? NullIfEmpty(options.ReplicaUrl);
-            var replica = url is null ? ReplicaUrl.Default(database.Path) : ReplicaUrl.Parse(url, database.Path, Error);
+            var replica = NullIfEmpty(database.ReplicaUrl) is { } own ? ReplicaUrl.Parse(own, database.Path, Error)
+                : NullIfEmpty(options.ReplicaUrl) is { } common ? ReplicaUrl.Parse(common, database.Path, PropertyError)
+                : ReplicaUrl.Default(database.Path);
             var identity = ReplicaIdentity.Of(replica, VariableText.Unmark);
             if (!replicas.TryAdd(identity, database))
                 throw Error("LSB1011", $"The databases {replicas[identity].Path} and {database.Path} would go to one replica path, {ReplicaIdentity.Location(replica, VariableText.Unmark)}. A restore would pick whichever was written last: give one of them another ReplicaUrl.");
 
-            Duration(replica, "sync-interval", NullIfEmpty(database.SyncInterval) ?? options.SyncInterval, "LitestreamSyncInterval", Error);
-            Duration(replica, "snapshot-interval", options.SnapshotInterval, "LitestreamSnapshotInterval", Error);
+            if (NullIfEmpty(database.SyncInterval) is { } interval)
+                Duration(replica, "sync-interval", interval, $"SyncInterval of {database.Path}", Error);
+            else
+                Duration(replica, "sync-interval", options.SyncInterval, "LitestreamSyncInterval", PropertyError);
+            Duration(replica, "snapshot-interval", options.SnapshotInterval, "LitestreamSnapshotInterval", PropertyError);
 
             // Upstream's default, said aloud: a replica on the app's own disk must not grow for ever.
-            Duration(replica, "retention", NullIfEmpty(options.Retention) ?? (replica.Text("type") == "file" ? "24h" : null), "LitestreamRetention", Error);
+            Duration(replica, "retention", NullIfEmpty(options.Retention) ?? (replica.Text("type") == "file" ? "24h" : null), "LitestreamRetention", PropertyError);
 
             list.Items.Add(new YamlMap
             {

@@ -3,9 +3,10 @@ namespace Litestream.Configuration;
 /// <summary>A litestream.yml as it lies on disk, generated or the user's own.</summary>
 public sealed class LitestreamConfigFile
 {
-    private LitestreamConfigFile(string path, YamlMap root, bool isGenerated, IReadOnlyList<ConfigEntry> entries)
+    private LitestreamConfigFile(string path, string text, YamlMap root, bool isGenerated, IReadOnlyList<ConfigEntry> entries)
     {
         Path = path;
+        Text = text;
         Root = root;
         IsGenerated = isGenerated;
         Entries = entries;
@@ -38,6 +39,12 @@ public sealed class LitestreamConfigFile
             throw new LitestreamException("LSB1010", $"The Litestream configuration cannot be read: {e.Message}", path, innerException: e);
         }
 
+        return Parse(path, raw, expandVariables);
+    }
+
+    /// <summary>Reads what stood in the file.</summary>
+    internal static LitestreamConfigFile Parse(string path, string raw, bool expandVariables)
+    {
         var generated = raw.StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal);
         var lines = raw.Split('\n');
         var root = YamlReader.Read(path, raw, expandVariables || generated);
@@ -74,10 +81,13 @@ public sealed class LitestreamConfigFile
                 throw Error("`dbs:` must be a list: one `- path: ...` for each database.", other);
         }
 
-        return new LitestreamConfigFile(path, root, generated, entries);
+        return new LitestreamConfigFile(path, raw, root, generated, entries);
     }
 
-    /// <summary>All of it.</summary>
+    /// <summary>All of it, as it was read.</summary>
+    internal string Text { get; }
+
+    /// <summary>All of it, as nodes.</summary>
     internal YamlMap Root { get; }
 
     /// <summary>The databases with their nodes in <see cref="Root"/>.</summary>

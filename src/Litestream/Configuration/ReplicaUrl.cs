@@ -65,7 +65,12 @@ internal static partial class ReplicaUrl
 
         var scheme = SchemePrefix().Match(text);
         if (!scheme.Success)
+        {
+            // s3:/bucket would be a folder of that name, on this disk.
+            if (CutScheme().Match(text) is { Success: true } cut)
+                throw error("LSB1013", $"The replica URL begins with `{cut.Value}` without `//`. Write {cut.Value}//..., or ./{cut.Value}... for a folder of that name.");
             return Folder(text, key);
+        }
 
         var rest = text[scheme.Length..];
         var query = "";
@@ -74,6 +79,14 @@ internal static partial class ReplicaUrl
         var slash = rest.IndexOf('/', StringComparison.Ordinal);
         var authority = slash < 0 ? rest : rest[..slash];
         var path = Decode(slash < 0 ? "" : rest[slash..]);
+
+        // A `/` in a secret ends the host early: what follows would become a part of the replica's path, in litestream.yml and in every log.
+        if (authority.Contains(':', StringComparison.Ordinal) && !authority.Contains('@', StringComparison.Ordinal)
+            && text.Contains('@', StringComparison.Ordinal) && !LocalHost().IsMatch(authority))
+        {
+            throw error("LSB1014", "The replica URL seems to hold a secret with a `/` in it, which would end up in build logs and in litestream.yml. Write ${NAME} in its place and set that environment variable where the app runs.");
+        }
+
         var user = "";
         string? password = null;
         if (authority.LastIndexOf('@') is >= 0 and var at)
@@ -276,6 +289,9 @@ internal static partial class ReplicaUrl
 
     [GeneratedRegex(@"^([A-Za-z][A-Za-z0-9+.-]*)://")]
     private static partial Regex SchemePrefix();
+
+    [GeneratedRegex(@"^(s3|abs|azure|gs|gcs|sftp|file):", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex CutScheme();
 
     [GeneratedRegex(@"^[A-Za-z]:(?=/|$)")]
     private static partial Regex DrivePrefix();

@@ -79,11 +79,13 @@ public sealed partial class AcquisitionTests : IDisposable
         Assert.Equal("LSB2006", Assert.Single(Messages(result)).Code);
     }
 
-    [Fact]
-    public async Task After_a_download_that_breaks_off_the_next_source_is_taken()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task After_a_download_that_breaks_off_the_next_source_is_taken(bool reset)
     {
         var archive = AcquireRun.TarGz(("litestream", new string('x', 500_000)));
-        _run.Lock(("linux-x64", [Source(_upstream.Serve("a.tar.gz", archive, archive.Length / 2), archive), Source(_upstream.Serve("b.tar.gz", archive), archive)]));
+        _run.Lock(("linux-x64", [Source(_upstream.Serve("a.tar.gz", archive, archive.Length / 2, reset), archive), Source(_upstream.Serve("b.tar.gz", archive), archive)]));
 
         var result = await _run.RunAsync();
 

@@ -10,7 +10,7 @@ namespace Litestream.Build.Tests.Acquisition;
 public sealed class Upstream : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly ConcurrentDictionary<string, (byte[] Content, int Sent)> _files = new();
+    private readonly ConcurrentDictionary<string, (byte[] Content, int Sent, bool Reset)> _files = new();
     private readonly CancellationTokenSource _end = new();
     private int _requests;
 
@@ -29,9 +29,10 @@ public sealed class Upstream : IDisposable
     /// <param name="file">The name that the URL ends with.</param>
     /// <param name="content">What it is.</param>
     /// <param name="sent">How many bytes are sent before the connection is closed; all of them when null.</param>
-    public string Serve(string file, byte[] content, int? sent = null)
+    /// <param name="reset">Whether the connection is then reset instead of closed.</param>
+    public string Serve(string file, byte[] content, int? sent = null, bool reset = false)
     {
-        _files[$"/{file}"] = (content, sent ?? content.Length);
+        _files[$"/{file}"] = (content, sent ?? content.Length, reset);
         return Url(file);
     }
 
@@ -76,6 +77,8 @@ public sealed class Upstream : IDisposable
                 await stream.WriteAsync(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")), _end.Token);
                 if (found)
                     await stream.WriteAsync(file.Content.AsMemory(0, file.Sent), _end.Token);
+                if (file.Reset)
+                    client.LingerState = new LingerOption(enable: true, seconds: 0);
             }
             catch (Exception e) when (e is IOException or OperationCanceledException)
             {

@@ -73,6 +73,7 @@ public sealed class GeneratedConfigTests : IDisposable
     [InlineData("/var/backups", "file", "/var/backups/Data/app.db")]
     [InlineData("file:///var/my%20backups", "file", "/var/my backups/Data/app.db")]
     [InlineData("../backups/", "file", "../backups/Data/app.db")]
+    [InlineData("s3://bucket.localhost:9000/a@b", "s3", "s3://bucket/a@b/Data/app.db")]
     public async Task A_url_of_each_kind_is_read_by_the_executable(string url, string type, string location)
     {
         var file = _folder.Write("litestream.yml", Create("Data/app.db", url));
@@ -88,6 +89,8 @@ public sealed class GeneratedConfigTests : IDisposable
 
     [Theory]
     [InlineData("s3://key:abcd@bucket")]
+    [InlineData("s3://key:1234/abcd@bucket/prefix")]
+    [InlineData("sftp://user:ab/abcd@host/folder")]
     [InlineData("s3://bucket?secret-access-key=abcd")]
     [InlineData("s3://bucket?secretAccessKey=abcd")]
     [InlineData("sftp://user:abcd@host/folder")]
@@ -110,6 +113,8 @@ public sealed class GeneratedConfigTests : IDisposable
     [InlineData("ftp://host/x")]
     [InlineData("s3://")]
     [InlineData("s3:///prefix")]
+    [InlineData("s3:/bucket/prefix")]
+    [InlineData("sftp:user@host/folder")]
     [InlineData("abs://container/x")]
     [InlineData("sftp://host/x")]
     [InlineData("s3://bucket?regio=x")]
@@ -166,6 +171,19 @@ public sealed class GeneratedConfigTests : IDisposable
         var error = Assert.Throws<LitestreamException>(() => GeneratedConfig.Create([new("app.db", null, null)], new GeneratedConfigOptions { SyncInterval = duration }));
 
         Assert.Equal("LSB1021", error.Diagnostic.Code);
+    }
+
+    [Fact]
+    public void A_wrong_property_is_not_blamed_on_the_file_that_names_the_database()
+    {
+        var database = new ReplicatedDatabase("app.db", "Default", "ConnectionStrings:Default") { File = "appsettings.json", Line = 2, Column = 5 };
+        LitestreamDiagnostic Refused(ReplicatedDatabase of, GeneratedConfigOptions options) => Assert.Throws<LitestreamException>(() => GeneratedConfig.Create([of], options)).Diagnostic;
+
+        Assert.Null(Refused(database, new() { Retention = "7d" }).File);
+        Assert.Null(Refused(database, new() { ReplicaUrl = "ftp://host" }).File);
+        var own = Refused(database with { SyncInterval = "7d" }, new() { SyncInterval = "1s" });
+        Assert.Equal(("appsettings.json", 2), (own.File, own.Line));
+        Assert.StartsWith("SyncInterval of app.db is `7d`", own.Message, StringComparison.Ordinal);
     }
 
     [Fact]
