@@ -1,4 +1,5 @@
 using Litestream.Commands;
+using Litestream.Doctor;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

@@ -72,6 +72,9 @@ public sealed class EffectiveConfig
     /// <summary>What no message may show.</summary>
     internal SecretMask Secrets { get; }
 
+    /// <summary>Where the executable serves its metrics (<c>host:port</c>), null where the file names no address with a port.</summary>
+    internal string? MetricsAddress { get; private init; }
+
     /// <summary>
     /// Makes the configuration. A generated file takes its databases' paths from the live settings they came from, and its replica from
     /// <c>Litestream:ReplicaUrl</c> or a bucket in <c>Litestream:ReplicaBucket</c> or <c>LITESTREAM_REPLICA_BUCKET</c>, when they say something else than at build time.
@@ -204,7 +207,10 @@ public sealed class EffectiveConfig
                 _variables[VariableText.DollarVariable] = "$";
 
             var mask = new SecretMask(options.Environment.Concat(_variables).Concat(_literalSecrets));
-            return new EffectiveConfig(text, [.. databases.Select(d => d with { Replicas = [.. d.Replicas.Select(r => r with { Location = mask.Mask(r.Location) })] })], _variables, _diagnostics, mask, options);
+            return new EffectiveConfig(text, [.. databases.Select(d => d with { Replicas = [.. d.Replicas.Select(r => r with { Location = mask.Mask(r.Location) })] })], _variables, _diagnostics, mask, options)
+            {
+                MetricsAddress = Expand(root.Text("addr")) is var address && address.Contains(':', StringComparison.Ordinal) ? address : null,
+            };
         }
 
         private string? Lookup(string name) =>
