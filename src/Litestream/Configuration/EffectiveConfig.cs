@@ -28,6 +28,9 @@ public sealed record EffectiveConfigOptions
 
     /// <summary>False: a <c>$</c> in a file of the user's own is a dollar sign, not the beginning of a variable (what <c>-no-expand-env</c> means). Default true.</summary>
     public bool ExpandVariables { get; init; } = true;
+
+    /// <summary>The release line of the executable that will read the configuration; a file of the user's own is checked against it.</summary>
+    public ReleaseLine ReleaseLine { get; init; } = ReleaseLine.V03;
 }
 
 /// <summary>The configuration that the executable is really started with: absolute paths, live settings, no secrets.</summary>
@@ -80,11 +83,18 @@ public sealed class EffectiveConfig
     /// <c>Litestream:ReplicaUrl</c> or a bucket in <c>Litestream:ReplicaBucket</c> or <c>LITESTREAM_REPLICA_BUCKET</c>, when they say something else than at build time.
     /// A file of the user's own keeps everything but what has to be absolute.
     /// </summary>
-    /// <exception cref="LitestreamException">LSB1010 to LSB1015, LSB1017; LSB1018 when a path is nothing without the missing variable.</exception>
+    /// <exception cref="LitestreamException">
+    /// LSB1010 to LSB1015, LSB1017; LSB1018 when a path is nothing without the missing variable; LSB1030 to LSB1043 for a file of the user's own, with all findings of
+    /// <see cref="LitestreamConfigFile.Check"/>.
+    /// </exception>
     public static EffectiveConfig Create(EffectiveConfigOptions o)
     {
         ArgumentNullException.ThrowIfNull(o);
-        return new Builder(o, LitestreamConfigFile.Load(o.ConfigPath, o.ExpandVariables)).Build();
+        var raw = LitestreamConfigFile.ReadText(o.ConfigPath);
+        IReadOnlyList<LitestreamDiagnostic> findings = LitestreamConfigFile.IsGeneratedText(raw) ? [] : ConfigCheck.Run(o.ConfigPath, raw, o.ReleaseLine, Variable(o), o.ExpandVariables);
+        return findings.Any(f => f.Severity == LitestreamSeverity.Error)
+            ? throw new LitestreamException(findings)
+            : new Builder(o, LitestreamConfigFile.Parse(o.ConfigPath, raw, o.ExpandVariables), findings).Build();
     }
 
     /// <summary>The database that somebody means.</summary>
@@ -100,6 +110,12 @@ public sealed class EffectiveConfig
     /// <summary>The databases that somebody means: all of them for <c>*</c>, else the one that <see cref="Choose"/> gives.</summary>
     /// <exception cref="LitestreamException">LSB3002, LSB3003, LSB3004.</exception>
     public IReadOnlyList<EffectiveDatabase> ChooseMany(string? choice) => DatabaseChoice.Many(Databases, choice, Resolve);
+
+    /// <summary>The values that variables have for the executable.</summary>
+    private static Func<string, string?> Variable(EffectiveConfigOptions o) => name =>
+        o.Environment.GetValueOrDefault(name) is { Length: > 0 } value ? value
+        : SettingVariables.FirstOrDefault(s => s.Variable == name).Setting is { } setting ? o.GetSetting(setting)
+        : null;
 
     private string Resolve(string path) => DatabasePath.Resolve(path, _baseDirectory, _dataDirectory);
 
@@ -166,10 +182,10 @@ public sealed class EffectiveConfig
         return path;
     }
 
-    private sealed class Builder(EffectiveConfigOptions options, LitestreamConfigFile file)
+    private sealed class Builder(EffectiveConfigOptions options, LitestreamConfigFile file, IReadOnlyList<LitestreamDiagnostic> findings)
     {
         private readonly Dictionary<string, string> _variables = new(StringComparer.Ordinal);
-        private readonly List<LitestreamDiagnostic> _diagnostics = [];
+        private readonly List<LitestreamDiagnostic> _diagnostics = [.. findings];
         private readonly List<KeyValuePair<string, string>> _literalSecrets = [];
 
         public EffectiveConfig Build()
@@ -332,12 +348,7 @@ public sealed class EffectiveConfig
             if (root["dbs"] is YamlList list)
                 root["dbs"] = new YamlList { Items = [.. list.Items.Where(i => !left.Contains(i))] };
 
-            if (root["exec"] is { } exec)
-            {
-                if (exec is not YamlScalar { IsNull: true })
-                    Tell("LSB1020", LitestreamSeverity.Warning, "`exec:` is left out: the app starts Litestream, not the other way round.", exec);
-                root.Remove("exec");
-            }
+            root.Remove("exec");
 
             if (options.MetricsAddress is { } address)
                 root["addr"] = new YamlScalar(address);
