@@ -55,7 +55,7 @@ internal sealed partial class ConfigCheck
 
         switch (root["dbs"])
         {
-            case null when IsMeant(root, ConfigPlace.Root, "dbs"):
+            case null when IsMeant(root, ConfigPlace.Root, "dbs") || root.Entries.Any(e => e.Value is YamlList && ConfigSchema.Keys.All(k => k.Name != e.Key)):
                 break;
             case null or YamlScalar { IsNull: true }:
                 Fail("LSB1043", root["dbs"] ?? root, "There is no database in the file, so nothing would be backed up. Add a list `dbs:` with a `path:` each.");
@@ -314,11 +314,18 @@ internal sealed partial class ConfigCheck
         else if ((other ?? elsewhere.FirstOrDefault()) is { } key)
         {
             var line = _line == ReleaseLine.V03 ? ReleaseLine.V05 : ReleaseLine.V03;
-            Add("LSB1031", LitestreamSeverity.Error, at, $"`{name}:` is a key of {ConfigSchema.Name(line)}{(key.Place == place ? "" : $", in {ConfigSchema.Name(key.Place)}")}; {Name} does not know it. {key.Instead}");
+            Add(
+                "LSB1031",
+                LitestreamSeverity.Error,
+                at,
+                places.Count > 0
+                    ? $"`{name}:` in {ConfigSchema.Name(place)} is for {ConfigSchema.Name(line)}; {Name} ignores it there. {key.Instead}"
+                    : $"`{name}:` is a key of {ConfigSchema.Name(line)}{(key.Place == place ? "" : $", in {ConfigSchema.Name(key.Place)}")}; {Name} does not know it. {key.Instead}");
         }
         else
         {
             var near = NearestName.Of(name, ConfigSchema.Keys.Where(k => k.Place == place && k.IsOf(_line)).Select(k => k.Name))
+                ?? (place == ConfigPlace.Root && value is YamlList ? "dbs" : null)
                 ?? NearestName.Of(name, ConfigSchema.Keys.Where(k => k.IsOf(_line)).Select(k => k.Name));
             Add("LSB1030", LitestreamSeverity.Error, at, $"`{Short(name)}:` is no key of {Name}, which would ignore it. {(near is null ? "Remove it." : $"Did you mean `{near}:`?")}");
         }
@@ -454,7 +461,10 @@ internal sealed partial class ConfigCheck
             ("minio" or "r2" or "b2" or "aws", _) => "Write `s3` and an `endpoint:`.",
             _ => Choice(type, ReplicaTypes()),
         };
-        Fail("LSB1036", node, $"{Name} knows no replica of type {Short(VariableText.Unmark(type))} and would not start. {instead}");
+
+        // The value of a variable is nobody's business.
+        var shown = node.Text.Contains(type, StringComparison.OrdinalIgnoreCase) ? Short(type) : "that a variable names here";
+        Fail("LSB1036", node, $"{Name} knows no replica of the type {shown} and would not start. {instead}");
         return false;
     }
 
