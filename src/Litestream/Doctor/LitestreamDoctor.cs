@@ -128,7 +128,7 @@ public static class LitestreamDoctor
         }
         catch (LitestreamException e)
         {
-            findings.Add(Of(e.Diagnostic, Subject));
+            findings.AddRange(e.Diagnostics.Select(d => Of(d, Subject)));
         }
 
         return config;
