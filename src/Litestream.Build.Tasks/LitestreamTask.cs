@@ -23,7 +23,8 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
         }
         catch (LitestreamException exception)
         {
-            Report(exception.Diagnostic);
+            foreach (var diagnostic in exception.Diagnostics)
+                Report(diagnostic);
         }
         catch (OperationCanceledException) when (_cancellation.IsCancellationRequested)
         {

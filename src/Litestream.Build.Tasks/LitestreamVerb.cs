@@ -35,8 +35,18 @@ public abstract class LitestreamVerb : LitestreamTask
     /// <summary>The configuration as the executable gets it, or LSB3004 when there is none.</summary>
     protected EffectiveConfig LoadConfig()
     {
+        var config = EffectiveConfig.Create(ConfigOptions());
+        foreach (var diagnostic in config.Diagnostics)
+            Report(diagnostic);
+        return config;
+    }
+
+    /// <summary>What the configuration is made from, or LSB3004 when there is no file.</summary>
+    /// <param name="required">False: the file may be missing.</param>
+    protected EffectiveConfigOptions ConfigOptions(bool required = true)
+    {
         var file = _context.GetMetadata("ConfigFile");
-        if (!File.Exists(file))
+        if (required && !File.Exists(file))
         {
             throw new LitestreamException(
                 "LSB3004",
@@ -50,17 +60,14 @@ public abstract class LitestreamVerb : LitestreamTask
         var expand = OptionValue.Flag("LitestreamNoExpandEnv", _context.GetMetadata("NoExpandEnv")) is not true;
         var environment = LitestreamCommand.InheritedVariables();
         var settings = LiveSettings.Read(ContentRoot, _context.GetMetadata("EnvironmentName"), environment);
-        var config = EffectiveConfig.Create(new EffectiveConfigOptions
+        return new EffectiveConfigOptions
         {
             ConfigPath = file,
             BaseDirectory = ContentRoot,
             GetSetting = settings.Get,
             Environment = environment,
             ExpandVariables = expand,
-        });
-        foreach (var diagnostic in config.Diagnostics)
-            Report(diagnostic);
-        return config;
+        };
     }
 
     /// <summary>The executable of this machine: the user's own, else the package's, staged into obj/ because the package's own copy may not be executable for us.</summary>
@@ -68,14 +75,8 @@ public abstract class LitestreamVerb : LitestreamTask
     {
         var installDirectory = _context.GetMetadata("InstallDirectory");
         var stageDirectory = _context.GetMetadata("StageDirectory");
-        if (installDirectory.Length == 0)
+        if (FindPackagedExecutable() is { } package)
         {
-            var manifest = Path.Combine(_context.GetMetadata("ToolsDirectory"), "litestream.manifest.json");
-            var rid = _context.GetMetadata("RuntimeIdentifier");
-            var package = ExecutablePackage.Find(manifest, rid, _context.GetMetadata("RuntimeIdentifierGraph"))
-                ?? throw new LitestreamException(
-                    "LSB2001",
-                    $"There is no litestream executable for this machine ('{rid}') in the referenced Litestream.Executable. Point LitestreamInstallDir at a folder with one of your own.");
             stageDirectory = Path.Combine(stageDirectory, package.Sha256[..16]);
             var staged = Path.Combine(stageDirectory, Path.GetFileName(package.File));
             if (!File.Exists(staged))
@@ -88,6 +89,18 @@ public abstract class LitestreamVerb : LitestreamTask
             ApplicationDirectory = stageDirectory,
             BaseDirectory = Path.GetDirectoryName(ProjectFile)!,
         });
+    }
+
+    /// <summary>What the referenced package has for this machine; null where the user has an executable of their own.</summary>
+    private protected ExecutablePackage? FindPackagedExecutable()
+    {
+        if (_context.GetMetadata("InstallDirectory").Length > 0)
+            return null;
+        var rid = _context.GetMetadata("RuntimeIdentifier");
+        return ExecutablePackage.Find(Path.Combine(_context.GetMetadata("ToolsDirectory"), "litestream.manifest.json"), rid, _context.GetMetadata("RuntimeIdentifierGraph"))
+            ?? throw new LitestreamException(
+                "LSB2001",
+                $"There is no litestream executable for this machine ('{rid}') in the referenced Litestream.Executable. Point LitestreamInstallDir at a folder with one of your own.");
     }
 
     /// <summary>The operations, with this executable and configuration.</summary>

@@ -23,7 +23,7 @@ public sealed class RunLitestream : LitestreamVerb
         {
             throw new LitestreamException(
                 "LSB3006",
-                "LitestreamRun does not start a replicator: the app owns it, and a second one on the same database destroys the backup.");
+                "LitestreamRun does not start a replicator: the app owns it, and a second one on the same database destroys the backup. LitestreamReplicate does, where nobody replicates yet.");
         }
 
         var config = LoadConfig();

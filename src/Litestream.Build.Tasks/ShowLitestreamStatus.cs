@@ -43,21 +43,8 @@ public sealed class ShowLitestreamStatus : LitestreamVerb
     }
 
     /// <summary>The litestream that an app has left word of in its lock file, if that very process runs. One that somebody started by hand leaves none.</summary>
-    private static ProcessIdentity? Replicator(EffectiveDatabase database)
-    {
-        try
-        {
-            // Shared in every way: the app holds its lock on this file.
-            using var file = new FileStream(DatabaseLock.PathFor(database.Path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            using var content = new MemoryStream();
-            file.CopyTo(content);
-            return LockRecord.Parse(content.ToArray()).Replicator is { } process && process.IsRunning() ? process : null;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
+    private static ProcessIdentity? Replicator(EffectiveDatabase database) =>
+        DatabaseLock.Peek(database.Path).Replicator is { } process && process.IsRunning() ? process : null;
 
     /// <summary>How far the executable has read: release line 0.3 keeps a copy of the WAL for each generation, one file for each index.</summary>
     private static (string? Generation, long? Index, long? Offset) Position(EffectiveDatabase database)

@@ -75,7 +75,9 @@ public sealed class WriteLitestreamConfig : LitestreamTask
 
     private byte[] TakeUserConfig()
     {
-        _ = LitestreamConfigFile.Load(UserConfigFile);
+        // Variables are set where the app runs, not here.
+        foreach (var diagnostic in LitestreamConfigFile.Check(UserConfigFile))
+            Report(diagnostic);
         Log.LogMessage(MessageImportance.Normal, "litestream.yml: {0} is used as it is.", UserConfigFile);
         return File.ReadAllBytes(UserConfigFile);
     }

@@ -1,4 +1,5 @@
 using Litestream.Commands;
+using Litestream.Doctor;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -80,6 +81,11 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
         catch (LitestreamException exception) when (_zeroCode)
         {
+            foreach (var finding in exception.Diagnostics.Where(finding => finding != exception.Diagnostic))
+            {
+                ReplicatorLog.Diagnostic(_logger, finding);
+            }
+
             Exit(host, 1, exception.Diagnostic);
         }
         catch (Exception exception) when (_zeroCode)

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Text.RegularExpressions;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Microsoft.Extensions.Configuration;
@@ -7,7 +6,7 @@ using Microsoft.Extensions.Configuration;
 namespace Litestream.Hosting;
 
 /// <summary>What is replicated, with what: made once, when the host is built, so that a later change of directory changes nothing.</summary>
-internal sealed partial class ReplicationPlan
+internal sealed class ReplicationPlan
 {
     private readonly EffectiveConfigOptions _options;
     private readonly ExecutableSearch _executableSearch;
@@ -65,10 +64,4 @@ internal sealed partial class ReplicationPlan
         MetricsAddress = metricsAddress,
         MonitorInterval = monitorInterval,
     });
-
-    /// <summary>The metrics address of the user's own file, or null.</summary>
-    public string? OwnMetricsAddress => Config.MetricsAddress is { } address && HostAndPort().IsMatch(address) ? address : null;
-
-    [GeneratedRegex(@"^[^/\s]*:\d+$", RegexOptions.CultureInvariant)]
-    private static partial Regex HostAndPort();
 }

@@ -109,8 +109,6 @@ internal static partial class ReplicatorLog
 
         IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-        public override string ToString() => line.Fields.Count == 0
-            ? line.Message
-            : $"{line.Message} {string.Join(' ', line.Fields.Select(field => $"{field.Key}={(field.Value.Contains(' ', StringComparison.Ordinal) ? $"\"{field.Value}\"" : field.Value)}"))}";
+        public override string ToString() => line.Display;
     }
 }

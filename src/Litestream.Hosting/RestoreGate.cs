@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Locking;
+using Litestream.Replication;
 using Litestream.Restore;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Litestream.Configuration;
 using Litestream.Locking;
+using Litestream.Replication;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;

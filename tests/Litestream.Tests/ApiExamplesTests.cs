@@ -75,7 +75,7 @@ public sealed class ApiExamplesTests : IDisposable
     public void A_host_gives_the_client()
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
-        var registered = new LitestreamClient(LitestreamTool.Executable, LitestreamTool.Effective(_folder.Write("litestream.yml", "dbs: []\n"), _folder.Path));
+        var registered = new LitestreamClient(LitestreamTool.Executable, LitestreamTool.Effective(_folder.Write("litestream.yml", "dbs: [{path: app.db, replicas: [{path: backups}]}]\n"), _folder.Path));
         builder.Services.AddSingleton(registered);
         using var host = builder.Build();
 

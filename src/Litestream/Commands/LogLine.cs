@@ -28,6 +28,11 @@ public sealed partial record LogLine(string Level, string Message, IReadOnlyDict
         return new LogLine("", line, new Dictionary<string, string>(), line);
     }
 
+    /// <summary>Message and fields, for people.</summary>
+    internal string Display => Fields.Count == 0
+        ? Message
+        : $"{Message} {string.Join(' ', Fields.Select(f => $"{f.Key}={(f.Value.Contains(' ', StringComparison.Ordinal) ? $"\"{f.Value}\"" : f.Value)}"))}";
+
     /// <summary>The message with what went wrong.</summary>
     internal string Explanation => Fields.TryGetValue("error", out var error) ? (Message is "failed to run" or "" ? error : $"{Message}: {error}") : Message;
 

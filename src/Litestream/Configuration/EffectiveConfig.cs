@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Litestream.Databases;
 
 namespace Litestream.Configuration;
@@ -31,10 +32,13 @@ public sealed record EffectiveConfigOptions
 
     /// <summary>False: a <c>$</c> in a file of the user's own is a dollar sign, not the beginning of a variable (what <c>-no-expand-env</c> means). Default true.</summary>
     public bool ExpandVariables { get; init; } = true;
+
+    /// <summary>The release line of the executable that will read the configuration; a file of the user's own is checked against it.</summary>
+    public ReleaseLine ReleaseLine { get; init; } = ReleaseLine.V03;
 }
 
 /// <summary>The configuration that the executable is really started with: absolute paths, live settings, no secrets.</summary>
-public sealed class EffectiveConfig
+public sealed partial class EffectiveConfig
 {
     /// <summary>Settings that are handed to the executable as variables, each only where the variable is not set.</summary>
     internal static readonly IReadOnlyList<(string Setting, string Variable)> SettingVariables =
@@ -75,7 +79,7 @@ public sealed class EffectiveConfig
     /// <summary>What no message may show.</summary>
     internal SecretMask Secrets { get; }
 
-    /// <summary>Where the executable serves its metrics, variables expanded; null when it does not.</summary>
+    /// <summary>Where the executable serves its metrics (<c>host:port</c>), null where the file names no address with a port.</summary>
     internal string? MetricsAddress { get; private init; }
 
     /// <summary>
@@ -83,11 +87,18 @@ public sealed class EffectiveConfig
     /// <c>Litestream:ReplicaUrl</c> or a bucket in <c>Litestream:ReplicaBucket</c> or <c>LITESTREAM_REPLICA_BUCKET</c>, when they say something else than at build time.
     /// A file of the user's own keeps everything but what has to be absolute.
     /// </summary>
-    /// <exception cref="LitestreamException">LSB1010 to LSB1015, LSB1017; LSB1018 when a path is nothing without the missing variable.</exception>
+    /// <exception cref="LitestreamException">
+    /// LSB1010 to LSB1015, LSB1017; LSB1018 when a path is nothing without the missing variable; LSB1030 to LSB1043 for a file of the user's own, with all findings of
+    /// <see cref="LitestreamConfigFile.Check"/>.
+    /// </exception>
     public static EffectiveConfig Create(EffectiveConfigOptions o)
     {
         ArgumentNullException.ThrowIfNull(o);
-        return new Builder(o, o.ConfigText is { } text ? LitestreamConfigFile.Parse(o.ConfigPath, text, o.ExpandVariables) : LitestreamConfigFile.Load(o.ConfigPath, o.ExpandVariables)).Build();
+        var raw = o.ConfigText ?? LitestreamConfigFile.ReadText(o.ConfigPath);
+        IReadOnlyList<LitestreamDiagnostic> findings = LitestreamConfigFile.IsGeneratedText(raw) ? [] : ConfigCheck.Run(o.ConfigPath, raw, o.ReleaseLine, Variable(o), o.ExpandVariables);
+        return findings.Any(f => f.Severity == LitestreamSeverity.Error)
+            ? throw new LitestreamException(findings)
+            : new Builder(o, LitestreamConfigFile.Parse(o.ConfigPath, raw, o.ExpandVariables), findings).Build();
     }
 
     /// <summary>The database that somebody means.</summary>
@@ -103,6 +114,12 @@ public sealed class EffectiveConfig
     /// <summary>The databases that somebody means: all of them for <c>*</c>, else the one that <see cref="Choose"/> gives.</summary>
     /// <exception cref="LitestreamException">LSB3002, LSB3003, LSB3004.</exception>
     public IReadOnlyList<EffectiveDatabase> ChooseMany(string? choice) => DatabaseChoice.Many(Databases, choice, Resolve);
+
+    /// <summary>The values that variables have for the executable.</summary>
+    private static Func<string, string?> Variable(EffectiveConfigOptions o) => name =>
+        o.Environment.GetValueOrDefault(name) is { Length: > 0 } value ? value
+        : SettingVariables.FirstOrDefault(s => s.Variable == name).Setting is { } setting ? o.GetSetting(setting)
+        : null;
 
     private string Resolve(string path) => DatabasePath.Resolve(path, _baseDirectory, _dataDirectory);
 
@@ -169,10 +186,13 @@ public sealed class EffectiveConfig
         return path;
     }
 
-    private sealed class Builder(EffectiveConfigOptions options, LitestreamConfigFile file)
+    [GeneratedRegex(@"^[^/\s]*:\d+$", RegexOptions.CultureInvariant)]
+    private static partial Regex HostAndPort();
+
+    private sealed class Builder(EffectiveConfigOptions options, LitestreamConfigFile file, IReadOnlyList<LitestreamDiagnostic> findings)
     {
         private readonly Dictionary<string, string> _variables = new(StringComparer.Ordinal);
-        private readonly List<LitestreamDiagnostic> _diagnostics = [];
+        private readonly List<LitestreamDiagnostic> _diagnostics = [.. findings];
         private readonly List<KeyValuePair<string, string>> _literalSecrets = [];
 
         public EffectiveConfig Build()
@@ -212,7 +232,7 @@ public sealed class EffectiveConfig
             var mask = new SecretMask(options.Environment.Concat(_variables).Concat(_literalSecrets));
             return new EffectiveConfig(text, [.. databases.Select(d => d with { Replicas = [.. d.Replicas.Select(r => r with { Location = mask.Mask(r.Location) })] })], _variables, _diagnostics, mask, options)
             {
-                MetricsAddress = Expand(root.Text("addr")) is { Length: > 0 } address ? address : null,
+                MetricsAddress = Expand(root.Text("addr")) is var address && HostAndPort().IsMatch(address) ? address : null,
             };
         }
 
@@ -335,12 +355,7 @@ public sealed class EffectiveConfig
             if (root["dbs"] is YamlList list)
                 root["dbs"] = new YamlList { Items = [.. list.Items.Where(i => !left.Contains(i))] };
 
-            if (root["exec"] is { } exec)
-            {
-                if (exec is not YamlScalar { IsNull: true })
-                    Tell("LSB1020", LitestreamSeverity.Warning, "`exec:` is left out: the app starts Litestream, not the other way round.", exec);
-                root.Remove("exec");
-            }
+            root.Remove("exec");
 
             if (options.MetricsAddress is { } address)
                 root["addr"] = new YamlScalar(address);

@@ -29,23 +29,48 @@ public sealed class LitestreamConfigFile
     public static LitestreamConfigFile Load(string path, bool expandVariables = true)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        string raw;
+        return Parse(path, ReadText(path), expandVariables);
+    }
+
+    /// <summary>
+    /// Checks the file strictly: every key, its place and its value, against what a release line of Litestream reads. What that line would ignore, misread or stop at
+    /// is an error; what is only doubtful a warning.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="line">The release line of the executable that will read it.</param>
+    /// <param name="variable">The value of an environment variable, null when it has none; left out: as if none were set. What depends on one without a value is not judged.</param>
+    /// <param name="expandVariables">False: a <c>$</c> is a dollar sign (<c>-no-expand-env</c>).</param>
+    /// <returns>All findings, in the order of the file. A file that cannot be read is one finding, LSB1010.</returns>
+    public static IReadOnlyList<LitestreamDiagnostic> Check(string path, ReleaseLine line = ReleaseLine.V03, Func<string, string?>? variable = null, bool expandVariables = true)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
         try
         {
-            raw = File.ReadAllText(path);
+            return ConfigCheck.Run(path, ReadText(path), line, variable ?? (_ => null), expandVariables);
+        }
+        catch (LitestreamException e)
+        {
+            return e.Diagnostics;
+        }
+    }
+
+    internal static string ReadText(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new LitestreamException("LSB1010", $"The Litestream configuration cannot be read: {e.Message}", path, innerException: e);
         }
-
-        return Parse(path, raw, expandVariables);
     }
 
-    /// <summary>Reads what stood in the file.</summary>
+    internal static bool IsGeneratedText(string raw) => raw.StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal);
+
     internal static LitestreamConfigFile Parse(string path, string raw, bool expandVariables)
     {
-        var generated = raw.StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal);
+        var generated = IsGeneratedText(raw);
         var lines = raw.Split('\n');
         var root = YamlReader.Read(path, raw, expandVariables || generated);
         LitestreamException Error(string message, YamlNode at) => new("LSB1010", message, path, at.Line, at.Column);

@@ -52,9 +52,9 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
     public static OwnConfig Create(EffectiveConfigOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
+        if (!File.ReadLines(options.ConfigPath).FirstOrDefault("").StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal))
+            throw Exists(options.ConfigPath);
         var file = LitestreamConfigFile.Load(options.ConfigPath);
-        if (!file.IsGenerated)
-            throw Exists(file.Path);
 
         string? Lookup(string name) => options.Environment.GetValueOrDefault(name) is { Length: > 0 } value
             ? value

@@ -71,6 +71,33 @@ internal static class VariableText
         }
     }
 
+    /// <summary>What expansion swallows although it is no variable: <c>$$</c>, <c>$1</c>, <c>${}</c>, <c>${A:-b}</c>. As people write it.</summary>
+    public static IEnumerable<string> Swallowed(string marked)
+    {
+        for (var i = 0; i + 1 < marked.Length; i++)
+        {
+            if (marked[i] != Dollar)
+                continue;
+
+            var (name, length) = ReadName(marked, i + 1);
+            if (length > 0 && (name.Length == 0 || !(char.IsAsciiLetter(name[0]) || name[0] == '_') || name.Any(c => !char.IsAsciiLetterOrDigit(c) && c != '_')))
+                yield return Unmark(marked.Substring(i, Math.Min(length + 1, marked.Length - i)));
+            i += length;
+        }
+    }
+
+    /// <summary>Whether a variable without braces directly follows a letter or a digit: <c>pa$word</c> is probably no variable.</summary>
+    public static bool HasDoubtful(string marked)
+    {
+        for (var i = 1; i + 1 < marked.Length; i++)
+        {
+            if (marked[i] == Dollar && char.IsAsciiLetterOrDigit(marked[i - 1]) && (char.IsAsciiLetter(marked[i + 1]) || marked[i + 1] == '_'))
+                return true;
+        }
+
+        return false;
+    }
+
     /// <summary>What the executable will see: unset variables become nothing, and there is no escape.</summary>
     public static string Expand(string marked, Func<string, string?> lookup)
     {

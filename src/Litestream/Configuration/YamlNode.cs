@@ -10,6 +10,9 @@ internal abstract class YamlNode
     /// <summary>Written in the line above.</summary>
     public string? Comment { get; init; }
 
+    /// <summary>The file gives it a name (<c>&amp;name</c>) to use it elsewhere.</summary>
+    public bool IsAnchored { get; set; }
+
     public abstract YamlNode Clone();
 }
 
@@ -44,6 +47,7 @@ internal sealed class YamlList : YamlNode
 internal sealed class YamlMap : YamlNode
 {
     private readonly List<KeyValuePair<string, YamlNode>> _entries = [];
+    private readonly Dictionary<string, (int Line, int Column)> _places = new(StringComparer.Ordinal);
 
     public IReadOnlyList<KeyValuePair<string, YamlNode>> Entries => _entries;
 
@@ -61,6 +65,16 @@ internal sealed class YamlMap : YamlNode
         }
     }
 
+    /// <summary>Line and column of the key itself; those of the mapping when it was not read from a file.</summary>
+    public (int Line, int Column) PlaceOf(string key) => _places.TryGetValue(key, out var place) ? place : (Line, Column);
+
+    /// <summary>Sets a key together with its place in the file.</summary>
+    public void Set(string key, YamlNode value, (int Line, int Column) place)
+    {
+        this[key] = value;
+        _places[key] = place;
+    }
+
     public bool Has(string key) => _entries.Exists(e => e.Key == key);
 
     public void Remove(string key) => _entries.RemoveAll(e => e.Key == key);
@@ -72,7 +86,7 @@ internal sealed class YamlMap : YamlNode
     {
         var clone = new YamlMap { Line = Line, Column = Column, Comment = Comment };
         foreach (var (key, value) in _entries)
-            clone[key] = value.Clone();
+            clone.Set(key, value.Clone(), PlaceOf(key));
         return clone;
     }
 }

@@ -13,16 +13,23 @@ internal sealed partial class YamlReader
     private readonly Dictionary<string, YamlNode> _anchors = new(StringComparer.Ordinal);
     private readonly HashSet<int> _continuations = [];
 
-    private YamlReader(string file, string raw, bool expandVariables)
+    private readonly ICollection<LitestreamDiagnostic>? _duplicates;
+
+    private YamlReader(string file, string raw, bool expandVariables, ICollection<LitestreamDiagnostic>? duplicates)
     {
         _file = file;
+        _duplicates = duplicates;
         _parser = new Parser(new Scanner(new StringReader(expandVariables ? VariableText.Mark(raw) : raw), skipComments: true));
     }
 
+    /// <param name="file">For messages.</param>
+    /// <param name="raw">The text.</param>
+    /// <param name="expandVariables">Whether <c>$</c> begins a variable.</param>
+    /// <param name="duplicates">Gets the keys that are there twice in one place, so that reading goes on; null: the first one is the exception.</param>
     /// <exception cref="LitestreamException">LSB1010.</exception>
-    public static YamlMap Read(string file, string raw, bool expandVariables = true)
+    public static YamlMap Read(string file, string raw, bool expandVariables = true, ICollection<LitestreamDiagnostic>? duplicates = null)
     {
-        var reader = new YamlReader(file, raw, expandVariables);
+        var reader = new YamlReader(file, raw, expandVariables, duplicates);
         try
         {
             var root = reader.ReadDocument();
@@ -117,8 +124,14 @@ internal sealed partial class YamlReader
             }
 
             if (!own.Add(name))
-                throw Error($"`{name}` is there twice in one place; only the last one would count.", at);
-            map[name] = value;
+            {
+                var error = Error($"`{name}` is there twice in one place; only the last one would count.", at);
+                if (_duplicates is null)
+                    throw error;
+                _duplicates.Add(error.Diagnostic);
+            }
+
+            map.Set(name, value, ((int)at.Line, (int)at.Column));
         }
 
         return map;
@@ -130,7 +143,7 @@ internal sealed partial class YamlReader
         {
             case YamlMap other:
                 foreach (var (key, value) in other.Entries)
-                    map[key] = value;
+                    map.Set(key, value, other.PlaceOf(key));
                 break;
             case YamlList list:
                 // The first one wins.
@@ -145,7 +158,11 @@ internal sealed partial class YamlReader
     private YamlNode Anchored(NodeEvent source, YamlNode node)
     {
         if (!source.Anchor.IsEmpty)
+        {
             _anchors[source.Anchor.Value] = node;
+            node.IsAnchored = true;
+        }
+
         return node;
     }
 

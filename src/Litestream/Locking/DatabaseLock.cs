@@ -63,13 +63,16 @@ internal sealed class DatabaseLock : IDisposable
         }
     }
 
-    /// <summary>What the lock file says, without taking the lock or making the file. What it names may have ended.</summary>
+    /// <summary>The record of a database, without taking its lock or creating it; empty where there is none, or where the system lets nobody read it (Windows, while it is held).</summary>
     public static LockRecord Peek(string databasePath)
     {
         try
         {
+            // Not by .NET's own means on Unix: an open for reading takes a shared lock there, which fails while the lock is held, and keeps others from it while it is free.
             var path = PathFor(databasePath);
-            using var file = OperatingSystem.IsWindows() ? File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite) : UnixCalls.Open(path);
+            using var file = OperatingSystem.IsWindows()
+                ? File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)
+                : UnixCalls.Open(path, forWriting: false);
             return file is null ? LockRecord.Empty : ReadRecord(file);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)

@@ -110,9 +110,7 @@ public sealed class DatabaseChoiceTests : IDisposable
 
     private EffectiveConfig Config(Dictionary<string, string>? settings, params (string Path, string? Name)[] databases)
     {
-        var text = databases.Length == 0
-            ? "dbs: []\n"
-            : GeneratedConfig.Create([.. databases.Select(d => new ReplicatedDatabase(d.Path, d.Name, d.Name is null ? null : $"ConnectionStrings:{d.Name}"))], new GeneratedConfigOptions()).Text;
+        var text = GeneratedConfig.Create([.. databases.Select(d => new ReplicatedDatabase(d.Path, d.Name, d.Name is null ? null : $"ConnectionStrings:{d.Name}"))], new GeneratedConfigOptions()).Text;
         return LitestreamTool.Effective(_folder.Write("litestream.yml", text), _folder.Path, settings);
     }
 

@@ -95,7 +95,9 @@ public sealed class LitestreamClientTests : IDisposable
     [Fact]
     public async Task Databases_without_a_replica_and_names_that_a_table_cannot_show_are_listed_right()
     {
+        // A file of the user's own without a replica would be refused.
         var yml = _folder.Write("litestream.yml", $"""
+            {GeneratedConfig.Marker}
             dbs:
               - path: "{In("none.db")}"
               - path: "{In("space at the end ")}"

@@ -109,7 +109,7 @@ public sealed class EffectiveConfigTests : IDisposable
     [Fact]
     public void A_path_that_is_nothing_without_its_variable_is_refused()
     {
-        var error = Assert.Throws<LitestreamException>(() => Effective("dbs:\n  - path: ${DATABASE}\n"));
+        var error = Assert.Throws<LitestreamException>(() => Effective("dbs:\n  - path: ${DATABASE}\n    replicas:\n      - url: s3://bucket/x\n"));
 
         Assert.Equal(("LSB1018", 2), (error.Diagnostic.Code, error.Diagnostic.Line));
     }
@@ -123,19 +123,18 @@ public sealed class EffectiveConfigTests : IDisposable
                 exec: dotnet App.dll
                 access-key-id: ${ID}
                 secret-access-key: 'literal-secret'
-                unknown: [1, {a: ~}]
                 logging: {level: debug, type: text}
                 dbs:
-                  - path: $DATA/a$${X}.db
+                  - path: $DATA/a${X}.db
                     meta-path: meta/a
                     checkpoint-interval: 30s
                     replica:
                       url: sftp://u@${HOST}/x
-                      keys: "\x24{HOME}"
+                      name: "\x24{HOME}"
                   - path: ~/b.db
                     replicas:
                       - path: backups/b
-                        text: |
+                        name: |
                           two
                             lines
                 """),
@@ -144,7 +143,6 @@ public sealed class EffectiveConfigTests : IDisposable
             new Dictionary<string, string> { ["DATA"] = "data", ["X"] = "1", ["HOME"] = "/home/u", ["HOST"] = "host.example", ["ID"] = "the-id" },
             fast: false);
 
-        // $$ eats itself in the executable too.
         Assert.Equal(
             $$"""
             # The effective configuration: made by Litestream.Build each time Litestream is started, from {{In("litestream.yml")}}
@@ -152,31 +150,28 @@ public sealed class EffectiveConfigTests : IDisposable
             access-key-id: ${ID}
             secret-access-key: |2-
               ${LITESTREAM_SECRET_2}
-            unknown:
-              - 1
-              - a: ~
             logging:
               level: debug
               type: "json"
               stderr: false
             dbs:
-              - path: "{{In("data/a{X}.db")}}"
+              - path: "{{In("data/a1.db")}}"
                 meta-path: "{{In("meta/a")}}"
                 checkpoint-interval: 30s
                 replicas:
                   - url: sftp://u@${HOST}/x
-                    keys: "\u0024{HOME}"
+                    name: "\u0024{HOME}"
               - path: "/home/u/b.db"
                 replicas:
                   - path: "{{In("backups/b")}}"
-                    text: |2-
+                    name: |2-
                       two
                         lines
 
             """.ReplaceLineEndings("\n"),
             config.Text);
         Assert.Equal([new("LITESTREAM_SECRET_2", "literal-secret")], config.Variables);
-        Assert.Equal(["LSB1020", "LSB1022"], config.Diagnostics.Select(d => d.Code).Order(StringComparer.Ordinal));
+        Assert.Equal(["LSB1020", "LSB1022", "LSB1031", "LSB1044"], config.Diagnostics.Select(d => d.Code).Order(StringComparer.Ordinal));
         Assert.Equal(In("meta/a"), config.Databases[0].MetaPath);
     }
 

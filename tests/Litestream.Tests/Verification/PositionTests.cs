@@ -70,6 +70,38 @@ public sealed class PositionTests
     }
 
     [Fact]
+    public async Task A_copy_of_just_one_commit_can_be_made_though_the_replica_is_ahead()
+    {
+        using var folder = await ReplicatedFolder.StartedAsync(checkpointPages: 20);
+        var database = folder.Config.Databases[0];
+        var shadow = new ShadowWal(database.MetaPath);
+        var generation = shadow.Generation()!;
+        var commits = new List<(ReplicaPosition Place, long Rows)>();
+        for (var i = 0; i < 200 && commits.Select(c => c.Place.Index).Distinct().Count() < 3; i++)
+        {
+            LitestreamTool.Sql(database.Path, "INSERT INTO item(text) VALUES (hex(randomblob(3000))), (hex(randomblob(3000)))");
+            var sentinel = await LiveDatabase.MarkAsync(database.Path, null, true, TimeSpan.FromSeconds(10), TimeProvider.System, Cancel);
+            ReplicaPosition? place = null;
+            await LitestreamTool.WaitUntilAsync(() => (place = shadow.Find(generation, sentinel.Mark!)) is not null, () => folder.Log);
+            commits.Add((place!, sentinel.RowCounts!["item"]));
+        }
+
+        var files = new FileReplicaProgress(folder.Replica);
+        await LitestreamTool.WaitUntilAsync(() => files.ReadAsync(generation, Cancel).Result!.Position?.Reaches(commits[^1].Place) == true, () => folder.Log);
+        Assert.True(commits.Select(c => c.Place.Index).Distinct().Count() == 3, string.Join(",", commits));
+
+        foreach (var (place, rows) in commits.Where((c, i) => i % 4 == 0 || c.Place.Index != commits[i - 1].Place.Index || i == commits.Count - 1))
+        {
+            using var copy = new ScratchCopy(LitestreamTool.Executable, folder.Config, database);
+            var cut = await copy.RestoreUpToAsync(place, "file", Cancel);
+            Assert.True(cut is not null, place.ToString());
+            using var connection = ScratchCopy.Open(cut);
+            Assert.Null(ScratchCopy.Damage(connection, full: true, Cancel));
+            Assert.Equal(rows, LiveDatabase.CountRows(connection, Cancel)["item"]);
+        }
+    }
+
+    [Fact]
     public void Intervals_are_those_of_the_file_with_the_executables_defaults()
     {
         using var set = new ReplicatedFolder(monitor: "1m30s", sync: "250ms");

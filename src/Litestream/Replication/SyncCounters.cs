@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
-namespace Litestream.Hosting;
+namespace Litestream.Replication;
 
 /// <summary>Reads from litestream's metrics how often it has looked at each database.</summary>
 internal sealed class SyncCounters : IDisposable

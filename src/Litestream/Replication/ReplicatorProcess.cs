@@ -6,7 +6,7 @@ using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Locking;
 
-namespace Litestream.Hosting;
+namespace Litestream.Replication;
 
 /// <summary>One running <c>litestream replicate</c>. Both of its pipes are read to the end: a full one stops replication, a closed one kills it.</summary>
 internal sealed partial class ReplicatorProcess : IDisposable
@@ -20,7 +20,7 @@ internal sealed partial class ReplicatorProcess : IDisposable
     private long _shutdownSeenAt = long.MaxValue;
     private long _terminatedAt;
 
-    private ReplicatorProcess(LitestreamExecutable executable, string configPath, EffectiveConfig config, Action<LogLine> onLine, DateTimeOffset startedAt)
+    private ReplicatorProcess(LitestreamExecutable executable, string configPath, EffectiveConfig config, IReadOnlyList<string> arguments, Action<LogLine> onLine, DateTimeOffset startedAt)
     {
         _secrets = config.Secrets;
         _onLine = onLine;
@@ -30,7 +30,7 @@ internal sealed partial class ReplicatorProcess : IDisposable
         try
         {
             task = Cli.Wrap(executable.Path)
-                .WithArguments(["replicate", "-config", configPath])
+                .WithArguments(["replicate", "-config", configPath, .. arguments])
                 .WithEnvironmentVariables(config.Variables.ToDictionary(variable => variable.Key, variable => (string?)variable.Value, StringComparer.Ordinal))
                 .WithValidation(CommandResultValidation.None)
                 .WithStandardOutputPipe(pipe)
@@ -64,8 +64,8 @@ internal sealed partial class ReplicatorProcess : IDisposable
 
     /// <exception cref="LitestreamException">LSB2008: it cannot be executed.</exception>
     public static ReplicatorProcess Start(
-        LitestreamExecutable executable, string configPath, EffectiveConfig config, Action<LogLine> onLine, DateTimeOffset startedAt) =>
-        new(executable, configPath, config, onLine, startedAt);
+        LitestreamExecutable executable, string configPath, EffectiveConfig config, IReadOnlyList<string> arguments, Action<LogLine> onLine, DateTimeOffset startedAt) =>
+        new(executable, configPath, config, arguments, onLine, startedAt);
 
     /// <summary>Asks it to send what is missing and end.</summary>
     public void Terminate(DateTimeOffset now)

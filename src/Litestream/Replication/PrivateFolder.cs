@@ -1,4 +1,4 @@
-namespace Litestream.Hosting;
+namespace Litestream.Replication;
 
 /// <summary>A temporary folder that only this user can look into, deleted with all that is in it.</summary>
 internal sealed class PrivateFolder : IDisposable

@@ -1,0 +1,52 @@
+using System.Runtime.InteropServices;
+using Litestream.Commands;
+using Litestream.Replication;
+using Microsoft.Build.Framework;
+using Task = System.Threading.Tasks.Task;
+
+namespace Litestream.Build.Tasks;
+
+/// <summary>LitestreamReplicate: replicates until Ctrl+C or SIGTERM, then sends what was committed last.</summary>
+[MSBuildMultiThreadableTask]
+public sealed class ReplicateLitestreamDatabases : LitestreamVerb
+{
+    /// <summary>A command that litestream runs and lives as long as.</summary>
+    public string Exec { get; set; } = "";
+
+    /// <summary>More arguments of <c>litestream replicate</c>.</summary>
+    public string Arguments { get; set; } = "";
+
+    /// <summary>How long the last commits may take when it is stopped; empty: <c>Litestream:ShutdownTimeout</c> of the app, else 30 s.</summary>
+    public string Timeout { get; set; } = "";
+
+    /// <inheritdoc />
+    protected override async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var config = ConfigOptions();
+        var options = new ForegroundReplicationOptions
+        {
+            Exec = OptionValue.Trim(Exec),
+            Arguments = RunLitestream.Split(Arguments),
+        };
+        if ((OptionValue.Duration("LitestreamTimeout", Timeout) ?? OptionValue.Duration("Litestream:ShutdownTimeout", config.GetSetting("Litestream:ShutdownTimeout"))) is { } limit)
+            options = options with { StopTimeout = limit };
+
+        foreach (var target in LoadConfig().Databases.SelectMany(d => d.Replicas.Select(r => $"{d.Path} -> {r.Type} {r.Location}")))
+            Print(target);
+        Print("Ctrl+C stops it and sends what was committed last.");
+
+        // MSBuild hands Ctrl+C over as a cancellation, and dies of SIGTERM without a word to anybody.
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
+        {
+            context.Cancel = true;
+            Cancel();
+        });
+        await ForegroundReplication.RunAsync(
+            FindExecutable(),
+            config,
+            options,
+            line => Print(line.Level.Length == 0 ? line.Message : $"{line.Level,-5} {line.Display}"),
+            Report,
+            cancellationToken).ConfigureAwait(false);
+    }
+}

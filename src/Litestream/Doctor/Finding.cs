@@ -1,0 +1,25 @@
+namespace Litestream.Doctor;
+
+/// <summary>How good or bad a finding is.</summary>
+public enum FindingLevel
+{
+    /// <summary>Looked at, and as it should be.</summary>
+    Ok,
+
+    /// <summary>Worth knowing; nothing has to be done.</summary>
+    Note,
+
+    /// <summary>Works, but not as one would want.</summary>
+    Warning,
+
+    /// <summary>Does not work, or loses data.</summary>
+    Error,
+}
+
+/// <summary>One thing that was looked at.</summary>
+/// <param name="Level">How good or bad it is.</param>
+/// <param name="Subject">What was looked at: <c>executable</c>, <c>variables</c>, a database as it is configured.</param>
+/// <param name="Message">What was found, without secrets.</param>
+/// <param name="Action">What to do; null where nothing has to be done.</param>
+/// <param name="Code">The <c>LSB</c> code whose page says more, or null.</param>
+public sealed record Finding(FindingLevel Level, string Subject, string Message, string? Action = null, string? Code = null);

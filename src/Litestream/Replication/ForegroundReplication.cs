@@ -1,0 +1,137 @@
+using System.Globalization;
+using Litestream.Commands;
+using Litestream.Configuration;
+using Litestream.Locking;
+
+namespace Litestream.Replication;
+
+/// <summary>How a foreground replication runs.</summary>
+public sealed record ForegroundReplicationOptions
+{
+    /// <summary>A command that litestream runs and lives as long as (<c>-exec</c>); split into words by litestream, no shell. Null: it runs until it is cancelled.</summary>
+    public string? Exec { get; init; }
+
+    /// <summary>More arguments of <c>litestream replicate</c>, passed on as they are.</summary>
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+
+    /// <summary>How long the last commits may take to be sent when it is stopped; then litestream is killed. Default 30 s.</summary>
+    public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>What time is measured with.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+}
+
+/// <summary>Replicates for as long as somebody looks at it: from a command line, not from an app.</summary>
+public static class ForegroundReplication
+{
+    /// <summary>
+    /// Takes the locks of all databases, starts <c>litestream replicate</c> and waits. Cancelling sends what was committed last and ends normally: SIGTERM, wait, and at
+    /// <see cref="ForegroundReplicationOptions.StopTimeout"/> by force; where a signal to the whole process group has ended litestream already, it runs once more for a moment.
+    /// </summary>
+    /// <param name="executable">What to run.</param>
+    /// <param name="config">What to replicate, and the secrets that go to it as environment variables.</param>
+    /// <param name="options">How.</param>
+    /// <param name="onLine">Gets every line of the executable, secrets masked; on any thread, one at a time.</param>
+    /// <param name="onDiagnostic">Gets what the user should know.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="LitestreamException">
+    /// LSB3012: a database is replicated already; LSB3004: there is no database; LSB3001: litestream ended by itself, with an exit code other than 0 or without a command; LSB5004, LSB5005: what was committed last
+    /// may not have been sent; LSB0003, LSB1xxx, LSB2008.
+    /// </exception>
+    public static async Task RunAsync(
+        LitestreamExecutable executable,
+        EffectiveConfigOptions config,
+        ForegroundReplicationOptions options,
+        Action<LogLine> onLine,
+        Action<LitestreamDiagnostic> onDiagnostic,
+        CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(executable);
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(onLine);
+        ArgumentNullException.ThrowIfNull(onDiagnostic);
+
+        var effective = EffectiveConfig.Create(config);
+        if (effective.Databases.Count == 0)
+            throw new LitestreamException("LSB3004", $"{config.ConfigPath} has no database to replicate here.");
+
+        using var locks = DatabaseLocks.TryAcquire(effective.Databases.Select(d => d.Path), out var held, out var holder) ?? throw Refuse(held, holder);
+        locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null, null));
+        foreach (var found in locks.Found)
+            await OrphanedReplicator.EndAsync(found, options.StopTimeout, onEnding: id => Say(LogLine.Parse(string.Create(CultureInfo.InvariantCulture, $"A litestream of an app that was killed still runs as process {id}; ending it."))), cancellationToken).ConfigureAwait(false);
+
+        foreach (var database in effective.Databases.Where(d => !File.Exists(d.Path)))
+            Say(LogLine.Parse($"{database.Path} does not exist: it is replicated from the moment it does. To bring back a lost one, stop this and run LitestreamRestore first."));
+        if (options.Exec is not null)
+            onDiagnostic(WarnAboutExec());
+
+        using var folder = PrivateFolder.Create(Path.GetDirectoryName(effective.Databases[0].Path)!);
+        var run = new ReplicatorRun(
+            executable,
+            effective.Databases,
+            (address, interval) => EffectiveConfig.Create(config with { MetricsAddress = address, MonitorInterval = interval }),
+            effective.MetricsAddress,
+            locks,
+            folder,
+            new ReplicatorEvents { Line = Say, Started = (_, _) => { }, Ended = () => { } },
+            options.Time);
+        try
+        {
+            await RunAsync(run, options, effective, Say, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await run.EndAsync().ConfigureAwait(false);
+        }
+
+        void Say(LogLine line) => onLine(line);
+    }
+
+    private static async Task RunAsync(ReplicatorRun run, ForegroundReplicationOptions options, EffectiveConfig config, Action<LogLine> say, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var process = run.Start(options.Exec is null ? options.Arguments : ["-exec", options.Exec, .. options.Arguments]);
+        var exitCode = 0;
+        try
+        {
+            exitCode = await process.Exited.WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (exitCode == 0 && options.Exec is not null)
+                return;
+
+            // A signal to the whole group reaches litestream before us.
+            await Task.Delay(TimeSpan.FromMilliseconds(250), options.Time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            say(LogLine.Parse("Stopping: sending what was committed last."));
+        }
+
+        // By itself and without a command it ends only when it cannot go on: then another run would be no better.
+        var drained = cancellationToken.IsCancellationRequested || options.Exec is not null
+            ? await run.DrainAsync(options.StopTimeout, () => say(LogLine.Parse("litestream has ended already; it runs once more for what was committed since."))).ConfigureAwait(false)
+            : null;
+        if (drained is not null)
+            throw new LitestreamException(drained with { Message = config.Secrets.Mask(drained.Message) });
+        if (cancellationToken.IsCancellationRequested)
+        {
+            say(LogLine.Parse("Everything was sent, and litestream has ended."));
+            return;
+        }
+
+        throw new LitestreamException(
+            "LSB3001",
+            config.Secrets.Mask(string.Create(CultureInfo.InvariantCulture, $"litestream replicate ended by itself with exit code {exitCode}{(process.LastError is { } error ? $": {error}" : "")}.{(options.Exec is null ? "" : " With LitestreamExec that is also what a command which failed looks like; its own exit code is lost. What it had committed was sent.")}")));
+    }
+
+    private static LitestreamException Refuse(string path, LockRecord holder) => new(
+        "LSB3012",
+        $"'{path}' is replicated already{(holder.App is { } app ? string.Create(CultureInfo.InvariantCulture, $" by process {app.ProcessId} ({app.Executable}{(holder.Replicator is { } replicator ? string.Create(CultureInfo.InvariantCulture, $", litestream {replicator.ProcessId}") : "")})") : " by another process")}. "
+        + "Two replicators destroy the replica, so nothing was started. Stop that one first, or leave the work to it.");
+
+    private static LitestreamDiagnostic WarnAboutExec() => new(
+        "LSB3013",
+        LitestreamSeverity.Warning,
+        "With LitestreamExec, litestream runs the command, not the other way round: nothing restarts litestream, its exit code is 1 whatever the command's was, a command that ignores SIGTERM is killed when the time is up, "
+        + "and the command inherits the replica's credentials. The app's own replication must be off in it (Litestream__Enabled=false), and a missing database is not restored. In production let the app run litestream.");
+}

@@ -1,0 +1,172 @@
+using Litestream.Commands;
+using Litestream.Configuration;
+using Litestream.Locking;
+
+namespace Litestream.Replication;
+
+/// <summary>What the owner of a <see cref="ReplicatorRun"/> is told, on any thread.</summary>
+internal sealed record ReplicatorEvents
+{
+    /// <summary>A line of the executable, secrets masked.</summary>
+    public required Action<LogLine> Line { get; init; }
+
+    /// <summary>A litestream was started; true when it is for the final pass.</summary>
+    public required Action<ReplicatorProcess, bool> Started { get; init; }
+
+    /// <summary>It has ended and none runs.</summary>
+    public required Action Ended { get; init; }
+}
+
+/// <summary>
+/// Litestream on some databases, one process after the other: started, drained, ended. Whoever owns it holds the locks for as long. Not for several threads at once.
+/// </summary>
+internal sealed class ReplicatorRun(
+    LitestreamExecutable executable,
+    IReadOnlyList<EffectiveDatabase> databases,
+    Func<string?, TimeSpan?, EffectiveConfig> createConfig,
+    string? ownMetricsAddress,
+    DatabaseLocks locks,
+    PrivateFolder folder,
+    ReplicatorEvents events,
+    TimeProvider time)
+{
+    private const int Attempts = 4;
+
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan FinalPassMonitorInterval = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>After this, a litestream that does not answer on its metrics address is trusted to have looked at its databases.</summary>
+    private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(10);
+
+    private ReplicatorProcess? _process;
+    private SyncCounters? _counters;
+
+    /// <summary>Starts it; the one before has ended.</summary>
+    /// <param name="arguments">More arguments of <c>replicate</c>.</param>
+    /// <exception cref="LitestreamException">LSB2008: it cannot be executed. LSB1xxx: the configuration is wrong by now.</exception>
+    public ReplicatorProcess Start(params IReadOnlyList<string> arguments) => Start(null, arguments);
+
+    /// <summary>
+    /// Sends what was committed last. A litestream that is told to stop before it has looked at a database once replicates nothing of it, and one that
+    /// others have stopped already misses what came after: it runs once more then, and so it does when it failed.
+    /// </summary>
+    /// <param name="timeout">How long all of it may take; what runs then is killed.</param>
+    /// <param name="onFinalPass">Told before each further run.</param>
+    /// <returns>LSB5004 or LSB5005 when not everything was sent, null when it was.</returns>
+    public async Task<LitestreamDiagnostic?> DrainAsync(TimeSpan timeout, Action onFinalPass)
+    {
+        var deadline = time.GetUtcNow() + timeout;
+        var reserve = TimeSpan.FromTicks(Math.Min(timeout.Ticks / 2, TimeSpan.FromSeconds(5).Ticks));
+        LitestreamDiagnostic? failed = null;
+        for (var attempt = 0; attempt < Attempts; attempt++)
+        {
+            if (_process is null || _process.Exited.IsCompleted)
+            {
+                if (!databases.Any(database => File.Exists(database.Path)))
+                    return null;
+                onFinalPass();
+                Start(FinalPassMonitorInterval, []);
+            }
+
+            var process = _process!;
+            await WaitForFirstSyncAsync(process, deadline - reserve).ConfigureAwait(false);
+            if (process.Exited.IsCompleted)
+                continue;
+
+            process.Terminate(time.GetUtcNow());
+            var left = deadline - time.GetUtcNow();
+            try
+            {
+                await process.Exited.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, time).ConfigureAwait(false);
+            }
+            catch (TimeoutException)
+            {
+                await EndAsync().ConfigureAwait(false);
+                return new LitestreamDiagnostic(
+                    "LSB5005",
+                    LitestreamSeverity.Error,
+                    $"litestream did not end within {timeout.TotalSeconds:0.#} s (Litestream:ShutdownTimeout) and was killed. What was committed last may be in the database only; " +
+                    "the next start sends it, if the database is still there.");
+            }
+
+            var exitCode = await process.Exited.ConfigureAwait(false);
+            if (process.WasStoppedByOthers || IsDeathBySignal(exitCode))
+                continue;
+            if (exitCode == 0)
+                return null;
+
+            // 0.3 fails when it is stopped just while it uploads a segment: its two uploads of the same file get in each other's way. And it leaves without a
+            // last look when a command that it ran (-exec) failed. Whether anything is really missing, one more run tells.
+            if (failed is not null)
+                return failed;
+            failed = LastCommits($"litestream ended with exit code {exitCode}{(process.LastError is { } error ? $" ({error})" : "")} when it was stopped");
+        }
+
+        return failed ?? LastCommits($"litestream was ended by others {Attempts} times while it sent the last commits");
+    }
+
+    /// <summary>Ends what runs, by force, and waits for the end.</summary>
+    public async Task EndAsync()
+    {
+        if (_process is { } process)
+        {
+            if (!process.Exited.IsCompleted)
+            {
+                process.Kill();
+                await process.Exited.ConfigureAwait(false);
+            }
+
+            DisposeProcess();
+        }
+
+        events.Ended();
+    }
+
+    private ReplicatorProcess Start(TimeSpan? monitorInterval, IReadOnlyList<string> arguments)
+    {
+        DisposeProcess();
+        var address = ownMetricsAddress ?? SyncCounters.FindFreeAddress();
+        var config = createConfig(ownMetricsAddress is null ? address : null, monitorInterval);
+        var process = ReplicatorProcess.Start(executable, config.Write(folder.Path), config, arguments, events.Line, time.GetUtcNow());
+        _process = process;
+        _counters = address is null ? null : new SyncCounters(address);
+        locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), ProcessIdentity.Of(process.ProcessId), address));
+        events.Started(process, monitorInterval is not null);
+        return process;
+    }
+
+    private async Task WaitForFirstSyncAsync(ReplicatorProcess process, DateTimeOffset deadline)
+    {
+        var silentSince = time.GetUtcNow();
+        while (!process.Exited.IsCompleted && time.GetUtcNow() < deadline)
+        {
+            var counts = _counters is null ? null : await _counters.ReadAsync(CancellationToken.None).ConfigureAwait(false);
+            if (counts is not null)
+            {
+                // A database that the app never created is nothing to wait for.
+                if (databases.All(database => counts.GetValueOrDefault(database.Path) >= 1 || !File.Exists(database.Path)))
+                    return;
+            }
+            else if (time.GetUtcNow() - silentSince > SilenceLimit)
+            {
+                return;
+            }
+
+            await Task.WhenAny(process.Exited, Task.Delay(PollInterval, time)).ConfigureAwait(false);
+        }
+    }
+
+    private void DisposeProcess()
+    {
+        _counters?.Dispose();
+        _counters = null;
+        _process?.Dispose();
+        _process = null;
+    }
+
+    /// <summary>It would have ended in order by SIGTERM and SIGINT if it could: this one came before its own handlers were there.</summary>
+    private static bool IsDeathBySignal(int exitCode) => exitCode is 128 + 15 or 128 + 2;
+
+    private static LitestreamDiagnostic LastCommits(string what) => new(
+        "LSB5004", LitestreamSeverity.Error, $"{what}. What was committed last may be in the database only; the next start sends it.");
+}

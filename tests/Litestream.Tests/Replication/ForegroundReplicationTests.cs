@@ -1,0 +1,157 @@
+using System.Diagnostics;
+using Litestream.Configuration;
+using Litestream.Locking;
+using Litestream.Replication;
+using Litestream.Tests.Databases;
+
+namespace Litestream.Tests.Replication;
+
+public sealed class ForegroundReplicationTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly List<string> _lines = [];
+    private readonly List<LitestreamDiagnostic> _diagnostics = [];
+    private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+
+    public ForegroundReplicationTests()
+    {
+        _folder.Write("litestream.yml", "dbs:\n  - path: app.db\n    monitor-interval: 20ms\n    replicas:\n      - path: replica\n        sync-interval: 20ms\n");
+        LitestreamTool.Sql(Database, "PRAGMA journal_mode=wal; CREATE TABLE rows(text); INSERT INTO rows VALUES ('first')");
+    }
+
+    private string Database => Path.Combine(_folder.Path, "app.db");
+
+    private string Replica => Path.Combine(_folder.Path, "replica");
+
+    public void Dispose()
+    {
+        _stop.Dispose();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task Cancelling_sends_the_last_commit_and_leaves_no_process_and_no_record()
+    {
+        var run = RunAsync();
+        await ReplicatesAsync(run);
+        var record = DatabaseLock.Peek(Database);
+        Assert.Equal(Environment.ProcessId, record.App!.ProcessId);
+
+        LitestreamTool.Sql(Database, "INSERT INTO rows VALUES ('last')");
+        await _stop.CancelAsync();
+        await run;
+
+        Assert.False(record.Replicator!.IsRunning());
+        Assert.Equal(LockRecord.Empty, DatabaseLock.Peek(Database));
+        Assert.Equal("first,last", await RestoredAsync());
+    }
+
+    [Fact]
+    public async Task A_litestream_that_the_signal_ended_first_runs_once_more_for_what_came_after()
+    {
+        var run = RunAsync();
+        await ReplicatesAsync(run);
+        var replicator = DatabaseLock.Peek(Database).Replicator!;
+
+        UnixCalls.Terminate(replicator.ProcessId);
+        await LitestreamTool.WaitUntilAsync(() => !replicator.IsRunning());
+        LitestreamTool.Sql(Database, "INSERT INTO rows VALUES ('after')");
+        await _stop.CancelAsync();
+        await run;
+
+        Assert.Equal("first,after", await RestoredAsync());
+    }
+
+    [Fact]
+    public async Task A_second_one_is_refused_and_told_who_replicates()
+    {
+        var run = RunAsync();
+        await ReplicatesAsync(run);
+
+        var refused = await Assert.ThrowsAsync<LitestreamException>(() => RunAsync());
+
+        Assert.Equal("LSB3012", refused.Diagnostic.Code);
+        Assert.Contains($"process {Environment.ProcessId} ", refused.Message, StringComparison.Ordinal);
+        Assert.Contains($"litestream {DatabaseLock.Peek(Database).Replicator!.ProcessId}", refused.Message, StringComparison.Ordinal);
+        await _stop.CancelAsync();
+        await run;
+    }
+
+    [Fact]
+    public async Task When_the_command_of_exec_fails_what_it_committed_is_sent_all_the_same()
+    {
+        var failed = await Assert.ThrowsAsync<LitestreamException>(() => RunAsync(exec: "false"));
+
+        Assert.True(failed.Diagnostic.Code == "LSB3001", failed.Message + string.Join('\n', _lines));
+        Assert.Equal("LSB3013", Assert.Single(_diagnostics).Code);
+        Assert.Equal("first", await RestoredAsync());
+    }
+
+    [Fact]
+    public async Task It_ends_well_when_the_command_of_exec_does()
+    {
+        await RunAsync(exec: "sleep 1");
+
+        Assert.Equal("first", await RestoredAsync());
+    }
+
+    [Fact]
+    public async Task A_litestream_that_cannot_run_is_a_failure_with_its_own_words()
+    {
+        var failed = await Assert.ThrowsAsync<LitestreamException>(() => RunAsync(arguments: ["-frobnicate"]));
+
+        Assert.Equal("LSB3001", failed.Diagnostic.Code);
+        Assert.Contains("exit code 1", failed.Message, StringComparison.Ordinal);
+        Assert.Equal(LockRecord.Empty, DatabaseLock.Peek(Database));
+    }
+
+    [Fact]
+    public async Task A_frozen_litestream_is_killed_when_the_time_is_up_and_that_is_said()
+    {
+        var run = RunAsync(stopTimeout: TimeSpan.FromSeconds(1));
+        await ReplicatesAsync(run);
+        var replicator = DatabaseLock.Peek(Database).Replicator!;
+        using (var signal = Process.Start("kill", ["-STOP", $"{replicator.ProcessId}"]))
+            await signal.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        await _stop.CancelAsync();
+        var failed = await Assert.ThrowsAsync<LitestreamException>(() => run);
+
+        Assert.Equal("LSB5005", failed.Diagnostic.Code);
+        Assert.False(replicator.IsRunning());
+    }
+
+    private Task RunAsync(string? exec = null, IReadOnlyList<string>? arguments = null, TimeSpan? stopTimeout = null) => ForegroundReplication.RunAsync(
+        LitestreamTool.Executable,
+        new EffectiveConfigOptions
+        {
+            ConfigPath = Path.Combine(_folder.Path, "litestream.yml"),
+            BaseDirectory = _folder.Path,
+            GetSetting = _ => null,
+            Environment = new Dictionary<string, string>(),
+        },
+        new ForegroundReplicationOptions { Exec = exec, Arguments = arguments ?? [], StopTimeout = stopTimeout ?? TimeSpan.FromSeconds(30) },
+        line =>
+        {
+            lock (_lines)
+                _lines.Add(line.Text);
+        },
+        _diagnostics.Add,
+        _stop.Token);
+
+    private async Task ReplicatesAsync(Task run)
+    {
+        await LitestreamTool.WaitUntilAsync(() => run.IsCompleted || LitestreamTool.HasBackup(Replica, segments: 1), () => string.Join('\n', _lines));
+        if (run.IsCompleted)
+            await run;
+    }
+
+    private async Task<string> RestoredAsync()
+    {
+        var copy = Path.Combine(_folder.Path, "copy.db");
+        var yml = LitestreamTool.Effective(Path.Combine(_folder.Path, "litestream.yml"), _folder.Path).Write(Path.Combine(_folder.Path, "run"));
+        var result = await LitestreamTool.Command().RunAsync(["restore", "-config", yml, "-o", copy, Database], TestContext.Current.CancellationToken);
+        Assert.True(result.ExitCode == 0, result.StandardOutput + result.StandardError + string.Join('\n', _lines));
+        return LitestreamTool.Query(copy, "SELECT group_concat(text) FROM rows");
+    }
+}
