@@ -48,14 +48,20 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
         }
     }
 
-    /// <summary>Copies the verified executable with mode 0755 and a fresh time stamp; never leaves a part of it.</summary>
+    /// <summary>Copies the verified executable with mode 0755 and a fresh time stamp; never leaves a part of it. A copy that is there and whole is kept.</summary>
     public void StageTo(string destination)
     {
+        if (System.IO.File.Exists(destination) && Hash(System.IO.File.ReadAllBytes(destination)) == Sha256)
+        {
+            MakeExecutable(destination);
+            return;
+        }
+
         if (!System.IO.File.Exists(File))
             throw new LitestreamException("LSB2003", $"{File} is missing. Delete that package folder from the NuGet cache and restore again.");
 
         var content = System.IO.File.ReadAllBytes(File);
-        if (!string.Equals(Convert.ToHexStringLower(SHA256.HashData(content)), Sha256, StringComparison.Ordinal))
+        if (Hash(content) != Sha256)
         {
             throw new LitestreamException(
                 "LSB2002",
@@ -65,22 +71,35 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
         Place(content, destination);
     }
 
-    /// <summary>Writes an executable: temporary name, mode, rename.</summary>
+    /// <summary>Writes an executable: temporary name, mode, rename. One with this content is kept.</summary>
     public static void Place(byte[] content, string destination)
     {
+        if (System.IO.File.Exists(destination) && System.IO.File.ReadAllBytes(destination).AsSpan().SequenceEqual(content))
+        {
+            MakeExecutable(destination);
+            return;
+        }
+
         Directory.CreateDirectory(Path.GetDirectoryName(destination)!);
         var temporary = $"{destination}.{Guid.NewGuid():N}";
         try
         {
             System.IO.File.WriteAllBytes(temporary, content);
-            if (!OperatingSystem.IsWindows())
-                System.IO.File.SetUnixFileMode(temporary, Executable);
+            MakeExecutable(temporary);
             System.IO.File.Move(temporary, destination, overwrite: true);
         }
         finally
         {
             System.IO.File.Delete(temporary);
         }
+    }
+
+    private static string Hash(byte[] content) => Convert.ToHexStringLower(SHA256.HashData(content));
+
+    private static void MakeExecutable(string file)
+    {
+        if (!OperatingSystem.IsWindows() && System.IO.File.GetUnixFileMode(file) != Executable)
+            System.IO.File.SetUnixFileMode(file, Executable);
     }
 
     /// <summary>The RID and what it falls back to, nearest first: linux-musl-x64 runs the static linux-x64 build, ubuntu.22.04-x64 is a linux-x64.</summary>

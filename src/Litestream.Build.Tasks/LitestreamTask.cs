@@ -28,7 +28,7 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
         }
         catch (OperationCanceledException) when (_cancellation.IsCancellationRequested)
         {
-            Log.LogError("Cancelled.");
+            Report(new("LSB0004", LitestreamSeverity.Error, "Cancelled before it was done. What had been started has ended; run it again."));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

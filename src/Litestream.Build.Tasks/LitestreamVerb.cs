@@ -79,8 +79,7 @@ public abstract class LitestreamVerb : LitestreamTask
         {
             stageDirectory = Path.Combine(stageDirectory, package.Sha256[..16]);
             var staged = Path.Combine(stageDirectory, Path.GetFileName(package.File));
-            if (!File.Exists(staged))
-                package.StageTo(staged);
+            package.StageTo(staged);
         }
 
         return LitestreamExecutable.Find(new ExecutableSearch

@@ -118,8 +118,6 @@ public sealed class WriteLitestreamConfig : LitestreamTask
             SnapshotInterval = NullIfEmpty(SnapshotInterval),
             Retention = NullIfEmpty(Retention),
         });
-        foreach (var diagnostic in config.Diagnostics)
-            Report(diagnostic);
         foreach (var database in databases)
             Log.LogMessage(MessageImportance.Normal, "litestream.yml: {0} ({1})", database.Path, database.Key ?? "LitestreamDatabase item");
         return Encoding.UTF8.GetBytes(config.Text);

@@ -35,10 +35,7 @@ internal sealed class ReplicationSession(
             try
             {
                 _locks = await AcquireLocksAsync(stopping).ConfigureAwait(false);
-                _folder = PrivateFolder.Create(Path.GetDirectoryName(plan.Databases[0].Path)!);
-                _run = new ReplicatorRun(
-                    executable, plan.Databases, plan.CreateConfig, plan.Config.MetricsAddress, _locks, _folder, new ReplicatorEvents { Line = line => ReplicatorLog.Line(logger, line), Started = OnStarted, Ended = OnEnded }, time);
-                await SuperviseAsync(_run, stopping).ConfigureAwait(false);
+                await SuperviseAsync(stopping).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
@@ -65,11 +62,7 @@ internal sealed class ReplicationSession(
         finally
         {
             _firstAttempt.TrySetResult();
-            if (_run is not null)
-            {
-                await _run.EndAsync().ConfigureAwait(false);
-            }
-
+            await EndRunAsync().ConfigureAwait(false);
             _locks?.Dispose();
             _folder?.Dispose();
         }
@@ -88,7 +81,15 @@ internal sealed class ReplicationSession(
                         await OrphanedReplicator.EndAsync(found, plan.Settings.ShutdownTimeout, id => ReplicatorLog.EndingOrphan(logger, id), stopping).ConfigureAwait(false);
                     }
 
-                    locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
+                    try
+                    {
+                        locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
+                    }
+                    catch (IOException)
+                    {
+                        // A full disk. The start of litestream writes the record too, and is tried again.
+                    }
+
                     return locks;
                 }
                 catch
@@ -127,18 +128,32 @@ internal sealed class ReplicationSession(
     }
 
     /// <summary>Returns only by cancellation. Supervision in depth (progress, hung storage, errors that a restart cannot heal) belongs here.</summary>
-    private async Task SuperviseAsync(ReplicatorRun run, CancellationToken stopping)
+    private async Task SuperviseAsync(CancellationToken stopping)
     {
         var pause = FirstPause;
-        while (true)
+        for (var hasRun = false; ;)
         {
             stopping.ThrowIfCancellationRequested();
-            var process = run.Start();
-            _firstAttempt.TrySetResult();
-            var exitCode = await process.Exited.WaitAsync(stopping).ConfigureAwait(false);
-            if (time.GetUtcNow() - process.StartedAt >= HealthyAfter)
+            string what;
+            try
             {
-                pause = FirstPause;
+                var process = Run().Start();
+                hasRun = true;
+                _firstAttempt.TrySetResult();
+                var exitCode = await process.Exited.WaitAsync(stopping).ConfigureAwait(false);
+                if (time.GetUtcNow() - process.StartedAt >= HealthyAfter)
+                {
+                    pause = FirstPause;
+                }
+
+                what = $"litestream ended with exit code {exitCode}{(process.LastError is { } error ? $" ({error})" : "")}; it is started again";
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException && (hasRun || MayPass(exception)))
+            {
+                // It may have been started before that went wrong.
+                await EndRunAsync().ConfigureAwait(false);
+                _firstAttempt.TrySetResult();
+                what = $"litestream could not be started ({(exception as LitestreamException)?.Diagnostic.Message ?? exception.Message}); it is tried again";
             }
 
             updateStatus(status => status with { State = LitestreamState.Restarting, ProcessId = null, StartedAt = null });
@@ -154,7 +169,7 @@ internal sealed class ReplicationSession(
                 Report(new LitestreamDiagnostic(
                     "LSB5004",
                     LitestreamSeverity.Error,
-                    $"litestream ended with exit code {exitCode}{(process.LastError is { } error ? $" ({error})" : "")}; it is started again in {pause.TotalSeconds:0} s."));
+                    $"{what} in {pause.TotalSeconds:0} s."));
             }
 
             await Task.Delay(pause * (0.9 + (Random.Shared.NextDouble() * 0.2)), time, stopping).ConfigureAwait(false);
@@ -162,6 +177,25 @@ internal sealed class ReplicationSession(
             updateStatus(status => status with { Restarts = status.Restarts + 1 });
         }
     }
+
+    /// <summary>
+    /// Whether the first start may do better later: a disk can have room again. A wrong configuration stays wrong, and an executable that has never run does not begin to;
+    /// once it has run, it can again.
+    /// </summary>
+    private static bool MayPass(Exception exception) =>
+        exception is IOException or UnauthorizedAccessException or LitestreamException { Diagnostic.Code: "LSB0003" };
+
+    private ReplicatorRun Run() => _run ??= new ReplicatorRun(
+        executable,
+        plan.Databases,
+        plan.CreateConfig,
+        plan.Config.MetricsAddress,
+        _locks!,
+        _folder ??= PrivateFolder.Create(plan.Databases[0].Path),
+        new ReplicatorEvents { Line = line => ReplicatorLog.Line(logger, line), Started = OnStarted, Ended = OnEnded },
+        time);
+
+    private Task EndRunAsync() => _run is null ? Task.CompletedTask : _run.EndAsync();
 
     private void OnStarted(ReplicatorProcess process, bool isFinalPass)
     {

@@ -178,7 +178,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
 
     private async Task<bool> HasBackupWithTablesAsync(EffectiveDatabase database, LitestreamExecutable found, CancellationToken cancellationToken)
     {
-        using var folder = PrivateFolder.Create(Path.GetDirectoryName(database.Path)!);
+        using var folder = PrivateFolder.Create(database.Path);
         var copy = Path.Combine(folder.Path, "backup.db");
         var outcome = await DatabaseRestore.RunAsync(
             found,

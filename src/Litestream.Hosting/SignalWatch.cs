@@ -8,9 +8,13 @@ namespace Litestream.Hosting;
 /// </summary>
 internal sealed class SignalWatch : IDisposable
 {
+    private readonly object _gate = new();
+
+    // Never disposed: a signal's thread may still be about to cancel it, and without a timer it holds nothing.
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration _terminate;
     private readonly PosixSignalRegistration _interrupt;
+    private bool _ended;
 
     public SignalWatch()
     {
@@ -20,20 +24,34 @@ internal sealed class SignalWatch : IDisposable
 
     public CancellationToken Token => _source.Token;
 
-    /// <summary>What a process that dies of the signal would end with.</summary>
+    /// <summary>What a process that dies of the signal would end with; 0 when none came. Final after <see cref="Dispose"/>.</summary>
     public int ExitCode { get; private set; }
 
     public void Dispose()
     {
+        lock (_gate)
+        {
+            _ended = true;
+        }
+
         _terminate.Dispose();
         _interrupt.Dispose();
-        _source.Dispose();
     }
 
-    private void OnSignal(PosixSignalContext context, int exitCode)
+    internal void OnSignal(PosixSignalContext context, int exitCode)
     {
-        context.Cancel = true;
-        ExitCode = exitCode;
+        lock (_gate)
+        {
+            // Nobody looks at the exit code any more: the signal does what it would have done without us.
+            if (_ended)
+            {
+                return;
+            }
+
+            context.Cancel = true;
+            ExitCode = exitCode;
+        }
+
         _source.Cancel();
     }
 }

@@ -50,7 +50,7 @@ public sealed class Packages : IAsyncLifetime
         {
             await PackAsync(
                 "src/Litestream.Executable/Litestream.Executable.csproj",
-                $"-p:LitestreamLockFile={Path.Combine(Repository, "testassets", "runtimes", "litestream.lock.json")}",
+                "-p:LitestreamLockFile=testassets/runtimes/litestream.lock.json", // relative to where the command is typed
                 $"-p:LitestreamVersion={version}",
                 $"-p:PackageOutputPath={DummyFeed}/");
         }

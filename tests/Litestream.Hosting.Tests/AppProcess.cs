@@ -55,8 +55,8 @@ public sealed class AppFolder : IDisposable
 
     public string FileReplica => $"type: file\n        path: '{Replica.Replace("'", "''", StringComparison.Ordinal)}'";
 
-    /// <summary>What the shim has left in the temporary folder.</summary>
-    public IEnumerable<string> PrivateFolders => Directory.EnumerateDirectories(Path.Combine(Root, "tmp"), "litestream-*");
+    /// <summary>The folders with a configuration of litestream in them.</summary>
+    public IEnumerable<string> PrivateFolders => Directory.EnumerateDirectories(Work, ".orders.db.litestream-run-*");
 
     public Dictionary<string, string?> Environment { get; } = new(StringComparer.Ordinal);
 

@@ -97,6 +97,77 @@ public sealed class ReplicatorTests
     }
 
     [Fact]
+    public async Task A_litestream_that_cannot_be_started_again_is_tried_until_it_can()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await app.SaysAsync("wal segment written");
+        var first = Assert.Single(folder.Replicators());
+
+        // As a deployment does for a moment.
+        File.Move(folder.Executable, folder.Executable + ".away");
+        await AppFolder.SignalAsync("KILL", first);
+        await app.SaysAsync("could not be started");
+        Assert.Equal(0, app.Count("crit:"));
+        File.Move(folder.Executable + ".away", folder.Executable);
+
+        await AppFolder.UntilAsync(() => folder.Replicators().Count == 1, "another litestream ran");
+        await app.TellAsync("row after");
+        await app.SaysAsync("wrote after");
+        await app.TellAsync("stop");
+        await app.EndedAsync();
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task Where_the_disk_is_full_no_litestream_is_left_running_unrecorded_and_it_is_tried_again()
+    {
+        using var folder = new AppFolder();
+        using (var earlier = folder.Start())
+        {
+            await earlier.SaysAsync("started ");
+            await earlier.TellAsync("stop");
+            await earlier.EndedAsync();
+        }
+
+        // A full disk for the record of who replicates: every write to it fails after litestream was started.
+        File.Delete(DatabaseLock.PathFor(folder.Database));
+        File.CreateSymbolicLink(DatabaseLock.PathFor(folder.Database), "/dev/full");
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+
+        await AppFolder.UntilAsync(() => app.Count("could not be started") >= 2, "it was tried again");
+        await AppFolder.UntilAsync(() => folder.Replicators().Count == 0, "the half-started litestream had ended");
+        Assert.Equal(0, app.Count("crit:"));
+        await app.TellAsync("stop");
+        await app.EndedAsync();
+        Assert.Empty(folder.Replicators());
+    }
+
+    [Fact]
+    public async Task What_a_killed_app_left_beside_the_database_is_removed_by_the_next_start_and_a_living_ones_is_not()
+    {
+        using var folder = new AppFolder();
+        using (var killed = folder.Start())
+        {
+            await killed.SaysAsync("wal segment written");
+            await AppFolder.SignalAsync("KILL", killed.Id);
+            await killed.EndedAsync();
+        }
+
+        var left = Assert.Single(folder.PrivateFolders);
+        using var living = LockedFolder.Create(folder.Work, ".orders.db.litestream-run-");
+        Assert.False(Directory.Exists(left));
+
+        using var app = folder.Start();
+        await app.SaysAsync("wal segment written");
+        Assert.Equal(2, folder.PrivateFolders.Count());
+        await app.TellAsync("stop");
+        await app.EndedAsync();
+        Assert.Equal([living.Path], folder.PrivateFolders);
+    }
+
+    [Fact]
     public async Task The_litestream_of_an_app_that_was_killed_is_ended_before_the_next_one_starts()
     {
         using var folder = new AppFolder();

@@ -305,7 +305,7 @@ internal static partial class ReplicaUrl
     [GeneratedRegex(@"^\$(\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z_][A-Za-z0-9_]*)$")]
     private static partial Regex WholeVariable();
 
-    [GeneratedRegex(@"(?<=^[A-Za-z0-9+.-]+://)([^/:@]*)(?::[^/]*)?(?=@)|\?.*$")]
+    [GeneratedRegex(@"(?<=^[A-Za-z0-9+.-]+://)([^/:@?]*)(?::.*)?(?=@)|\?.*$")]
     private static partial Regex UrlSecrets();
 
     [GeneratedRegex(@"^(?:(.+)\.)?localhost(:\d+)?$")]

@@ -3,9 +3,7 @@ namespace Litestream.Databases;
 /// <summary>Finds an app's SQLite database files in its settings files.</summary>
 public static class DatabaseFinder
 {
-    private static readonly byte[] SqliteHeader = "SQLite format 3\0"u8.ToArray();
-
-    /// <summary>Reads the settings files and tells SQLite files from everything else. For builds: it reads the first bytes of files that may be databases, which an app that has them open must never do.</summary>
+    /// <summary>Reads the settings files and tells SQLite files from everything else. Only the settings and the packages count, never the database files: a build gives the same on every machine.</summary>
     /// <remarks>
     /// JSON files are layered as the configuration system does it; XML files stand each for itself. <see cref="DatabaseSearch.ConnectionStrings"/> decides where it
     /// names something: as soon as it names one setting to take, exactly those that it names are taken, whatever the evidence; <c>!Name</c> alone leaves that one out and
@@ -21,7 +19,7 @@ public static class DatabaseFinder
     internal static DatabaseSearchResult Find(IReadOnlyList<Setting> settings, DatabaseSearch search)
     {
         var evidence = new SettingEvidence(settings, search.Packages);
-        var classified = settings.Select(s => (Setting: s, Target: SettingClassifier.Classify(s, evidence, path => Inspect(path, s.File, search.WindowsTarget)))).ToList();
+        var classified = settings.Select(s => (Setting: s, Target: SettingClassifier.Classify(s, evidence))).ToList();
         var diagnostics = new List<LitestreamDiagnostic>();
         var selection = SettingSelection.Create(search.ConnectionStrings, classified, diagnostics);
 
@@ -109,7 +107,7 @@ public static class DatabaseFinder
                 $"'{setting.Key}' opens {target.Path} read-only, so it is not replicated. If something else writes it, add <LitestreamDatabase Include=\"{target.Path}\" />."),
             SqliteTargetKind.Encrypted => Warning(
                 "LSB1007",
-                $"'{setting.Key}' names a SQLite database ({target.Path}) that is encrypted (it has a password, or a file without SQLite's header), which Litestream cannot replicate: it is left out and has NO backup. "
+                $"'{setting.Key}' names a SQLite database ({target.Path}) that is encrypted (it has a password or key), which Litestream cannot replicate: it is left out and has NO backup. "
                 + $"Back it up by other means; <LitestreamConnectionStrings>!{name}</LitestreamConnectionStrings> ends this warning."),
             SqliteTargetKind.Unresolved => Warning(
                 "LSB1008",
@@ -139,30 +137,5 @@ public static class DatabaseFinder
     {
         if (windowsTarget) path = path.Replace('\\', '/');
         return path.Contains('\0', StringComparison.Ordinal) ? path : DatabasePath.Resolve(path, Path.GetTempPath());
-    }
-
-    // Only a relative path means a file of this project; an absolute one is another machine's.
-    private static FileEvidence Inspect(string path, string? settingsFile, bool windowsTarget)
-    {
-        if (settingsFile is null || Path.IsPathRooted(path) || path.Contains('|', StringComparison.Ordinal) || path.Contains('\0', StringComparison.Ordinal)) return FileEvidence.None;
-        try
-        {
-            var file = new FileInfo(DatabasePath.Resolve(windowsTarget ? path.Replace('\\', '/') : path, Path.GetDirectoryName(Path.GetFullPath(settingsFile))!));
-
-            // A database in use shows by its side files. It is left alone then: not even a build may close a descriptor of a file that it might have open elsewhere.
-            if (File.Exists(file.FullName + "-wal") || File.Exists(file.FullName + "-shm")) return FileEvidence.Sqlite;
-
-            // New databases are empty, and so are pipes and devices, which must not be opened.
-            if (!file.Exists || file.Length < 100) return FileEvidence.None;
-            using var stream = new FileStream(file.FullName, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            var header = new byte[SqliteHeader.Length];
-            return stream.ReadAtLeast(header, header.Length, throwOnEndOfStream: false) == header.Length && header.AsSpan().SequenceEqual(SqliteHeader)
-                ? FileEvidence.Sqlite
-                : FileEvidence.SomethingElse;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            return FileEvidence.None;
-        }
     }
 }

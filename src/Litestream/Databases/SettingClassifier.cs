@@ -2,15 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Litestream.Databases;
 
-/// <summary>Whether the file that a setting names is there, and what it begins with.</summary>
-internal enum FileEvidence
-{
-    None,
-    Sqlite,
-    SomethingElse,
-}
-
-/// <summary>Tells by evidence whether a setting names a SQLite database: what the value says, then what is nearest to it, then its file, then the packages.</summary>
+/// <summary>Tells by evidence whether a setting names a SQLite database: what the value says, then what is nearest to it, then the packages.</summary>
 internal static partial class SettingClassifier
 {
     private enum Answer
@@ -23,8 +15,7 @@ internal static partial class SettingClassifier
     /// <summary>Classifies one setting among the others.</summary>
     /// <param name="setting">The setting.</param>
     /// <param name="evidence">What stands around it.</param>
-    /// <param name="inspect">Looks at the file of this path, which is only asked for where the path might be SQLite's.</param>
-    public static SqliteTarget Classify(Setting setting, SettingEvidence evidence, Func<string, FileEvidence> inspect)
+    public static SqliteTarget Classify(Setting setting, SettingEvidence evidence)
     {
         var value = ConnectionValue.Parse(setting.Value);
         if (value.Path is null && !value.IsMemory) return new SqliteTarget(SqliteTargetKind.NotSqlite, null);
@@ -39,20 +30,6 @@ internal static partial class SettingClassifier
             _ => ConnectionString(value, evidence, near, word),
         };
         if (answer == Answer.No) return new SqliteTarget(SqliteTargetKind.NotSqlite, null);
-
-        if (value.Path is { } path && !value.IsUnresolved)
-        {
-            switch (inspect(path))
-            {
-                case FileEvidence.Sqlite:
-                    answer = Answer.Yes;
-                    break;
-                case FileEvidence.SomethingElse when answer == Answer.Maybe || near != Engine.Sqlite:
-                    return new SqliteTarget(SqliteTargetKind.NotSqlite, null);
-                case FileEvidence.SomethingElse:
-                    return new SqliteTarget(SqliteTargetKind.Encrypted, path);
-            }
-        }
 
         return answer == Answer.Maybe ? new SqliteTarget(SqliteTargetKind.Candidate, value.Path) : Target(value);
     }

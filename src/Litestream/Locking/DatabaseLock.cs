@@ -85,8 +85,10 @@ internal sealed class DatabaseLock : IDisposable
     public void Write(LockRecord record)
     {
         var content = record == LockRecord.Empty ? [] : record.ToUtf8();
-        RandomAccess.SetLength(_file, 0);
+
+        // In this order, so that a record still finds its place when the disk is full.
         RandomAccess.Write(_file, content, 0);
+        RandomAccess.SetLength(_file, content.Length);
     }
 
     public void Dispose() => _file.Dispose();

@@ -66,7 +66,7 @@ public static class ForegroundReplication
         if (options.Exec is not null)
             onDiagnostic(WarnAboutExec());
 
-        using var folder = PrivateFolder.Create(Path.GetDirectoryName(effective.Databases[0].Path)!);
+        using var folder = PrivateFolder.Create(effective.Databases[0].Path);
         var run = new ReplicatorRun(
             executable,
             effective.Databases,

@@ -1,39 +1,30 @@
 namespace Litestream.Replication;
 
-/// <summary>A temporary folder that only this user can look into, deleted with all that is in it.</summary>
+/// <summary>
+/// The folder for the files of one run, such as the configuration that litestream gets. It lies beside the database: a replicated one needs a folder that the app may write
+/// anyway, others may write into the system's temporary folder too, and a read-only root file system has none.
+/// </summary>
 internal sealed class PrivateFolder : IDisposable
 {
-    private const string Prefix = "litestream-";
+    private readonly LockedFolder _folder;
 
-    private PrivateFolder(string path) => Path = path;
+    private PrivateFolder(LockedFolder folder) => _folder = folder;
 
-    public string Path { get; }
+    public string Path => _folder.Path;
 
-    /// <summary>In the system's temporary folder, or, where that cannot be written (a read-only root file system), in the folder given.</summary>
-    public static PrivateFolder Create(string fallback)
+    /// <exception cref="LitestreamException">LSB0003: it cannot be made.</exception>
+    public static PrivateFolder Create(string databasePath)
     {
+        var parent = System.IO.Path.GetDirectoryName(databasePath)!;
         try
         {
-            return new PrivateFolder(Directory.CreateTempSubdirectory(Prefix).FullName);
+            return new PrivateFolder(LockedFolder.Create(parent, $".{System.IO.Path.GetFileName(databasePath)}.litestream-run-"));
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            var path = System.IO.Path.Combine(fallback, $".{Prefix}{Guid.NewGuid():N}");
-            return new PrivateFolder(OperatingSystem.IsWindows()
-                ? Directory.CreateDirectory(path).FullName
-                : Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName);
+            throw new LitestreamException("LSB0003", $"A folder for the configuration of litestream cannot be made in {parent}: {e.Message}", innerException: e);
         }
     }
 
-    public void Dispose()
-    {
-        try
-        {
-            Directory.Delete(Path, recursive: true);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // A leftover in the temporary folder is no reason to fail.
-        }
-    }
+    public void Dispose() => _folder.Dispose();
 }

@@ -43,7 +43,8 @@ internal sealed class ReplicatorRun(
 
     /// <summary>Starts it; the one before has ended.</summary>
     /// <param name="arguments">More arguments of <c>replicate</c>.</param>
-    /// <exception cref="LitestreamException">LSB2008: it cannot be executed. LSB1xxx: the configuration is wrong by now.</exception>
+    /// <exception cref="LitestreamException">LSB2008: it cannot be executed. LSB0003: its configuration cannot be written. LSB1xxx: the configuration is wrong by now.</exception>
+    /// <exception cref="IOException">It runs, but who it is cannot be written down: <see cref="EndAsync"/> ends it.</exception>
     public ReplicatorProcess Start(params IReadOnlyList<string> arguments) => Start(null, arguments);
 
     /// <summary>
@@ -65,7 +66,15 @@ internal sealed class ReplicatorRun(
                 if (!databases.Any(database => File.Exists(database.Path)))
                     return null;
                 onFinalPass();
-                Start(FinalPassMonitorInterval, []);
+                try
+                {
+                    Start(FinalPassMonitorInterval, []);
+                }
+                catch (Exception e) when (e is LitestreamException or IOException or UnauthorizedAccessException)
+                {
+                    await EndAsync().ConfigureAwait(false);
+                    return LastCommits($"litestream could not be started once more ({e.Message})");
+                }
             }
 
             var process = _process!;
