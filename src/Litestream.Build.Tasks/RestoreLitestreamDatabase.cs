@@ -27,7 +27,7 @@ public sealed class RestoreLitestreamDatabase : LitestreamVerb
         var config = LoadConfig();
         var database = config.Choose(Database);
         var output = Output.Length == 0 ? database.Path : Path.GetFullPath(Output, ContentRoot);
-        var outcome = await DatabaseRestore.RunAsync(
+        var result = await DatabaseRestore.RunAsync(
             FindExecutable(),
             new RestoreRequest(config, database)
             {
@@ -37,7 +37,7 @@ public sealed class RestoreLitestreamDatabase : LitestreamVerb
             },
             line => Log.LogMessage(MessageImportance.Normal, "{0}", line.Message),
             cancellationToken).ConfigureAwait(false);
-        Print(outcome switch
+        Print(result.Outcome switch
         {
             RestoreOutcome.Restored => $"Restored {database.ConfiguredPath} to {output}",
             RestoreOutcome.DatabaseExists => $"{output} exists; nothing was restored",
@@ -46,7 +46,7 @@ public sealed class RestoreLitestreamDatabase : LitestreamVerb
 
         var item = new TaskItem(EscapeForItem(output));
         item.SetMetadata("Database", EscapeForItem(database.ConfiguredPath));
-        item.SetMetadata("Outcome", outcome.ToString());
+        item.SetMetadata("Outcome", result.Outcome.ToString());
         Result = [item];
     }
 }
