@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Locking;
+using Litestream.Replication;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Restore;
@@ -122,12 +123,10 @@ public static class DatabaseRestore
                 return new RestoreResult(request.Database, early, target.Named);
         }
 
-        using var locks = new Locks();
-        if (target.IsDatabase || interrupted || FileSwap.Existing(target.File).Any())
-        {
-            locks.Take(target, request);
-            RefuseOpen(target, locks, onLine);
-        }
+        var shared = target.IsDatabase || interrupted || FileSwap.Existing(target.File).Any();
+        using var locks = shared ? Lock(target, request) : null;
+        if (shared)
+            RefuseOpen(target, onLine);
 
         if (interrupted)
         {
@@ -148,8 +147,8 @@ public static class DatabaseRestore
         // Meanwhile the file may have been made, by the app or by another restore, or opened.
         if (CheckTarget(target, request) is { } late)
             return new RestoreResult(request.Database, late, target.Named);
-        if (locks.Any)
-            RefuseOpen(target, locks, onLine: null);
+        if (shared)
+            RefuseOpen(target, onLine: null);
 
         var bytes = new FileInfo(folder.Restored).Length;
         var swap = FileSwap.Plan(target.File, MetaPath(request, target), request.Time);
@@ -173,10 +172,14 @@ public static class DatabaseRestore
 
         if (target.IsDatabase || FileSwap.Existing(target.File).Any())
         {
-            using var locks = new Locks();
-            if (File.Exists(DatabaseLock.PathFor(target.Named)))
-                locks.Take(target, request, write: false);
-            RefuseOpen(target, locks, onLine);
+            foreach (var path in LockedPaths(target, request))
+            {
+                RefuseOrphan(path);
+                if (DatabaseLock.Peek(path) is { App: { } app } holder && app.IsRunning())
+                    throw Held(path, holder);
+            }
+
+            RefuseOpen(target, onLine);
         }
 
         return await BackupSelection.FindAsync(executable, request, cancellationToken).ConfigureAwait(false) is { } found
@@ -214,12 +217,12 @@ public static class DatabaseRestore
     /// <summary>An outcome when nothing is to be done, null to go on.</summary>
     private static RestoreOutcome? CheckTarget(Target target, RestoreRequest request)
     {
-        var file = new FileInfo(target.File);
-        if (Directory.Exists(target.File) || (!file.Exists && file.LinkTarget is not null))
+        // A link that leads somewhere was followed.
+        if (Directory.Exists(target.File) || new FileInfo(target.File).LinkTarget is not null)
             throw Exists(target.File);
         if (request.Force)
             return null;
-        if (file.Exists)
+        if (File.Exists(target.File))
             return request.IfDatabaseNotExists ? RestoreOutcome.DatabaseExists : throw Exists(target.File);
 
         var leftovers = FileSwap.Existing(target.File).ToList();
@@ -231,17 +234,54 @@ public static class DatabaseRestore
     private static LitestreamException Exists(string output)
     {
         var file = new FileInfo(output);
-        if (Directory.Exists(output) || (!file.Exists && file.LinkTarget is not null))
-            return new LitestreamException("LSB4001", $"{output} {(file.LinkTarget is { } link ? $"is a link to {link}, which is not there" : "is a folder")}. A restore never replaces it: move it away, or restore to another file.");
+        if (Directory.Exists(output) || file.LinkTarget is not null)
+            return new LitestreamException("LSB4001", $"{output} {(Directory.Exists(output) ? "is a folder" : $"is a link to {file.LinkTarget}, which is not there")}. A restore never replaces it: move it away, or restore to another file.");
         return new LitestreamException("LSB4001", $"{output} is there already{(file is { Exists: true, Length: 0 } ? ", though it is empty (0 bytes)" : "")}. A restore never replaces a file unless it is forced to, and then moves it aside: force it, move the file away, or restore to another file.");
     }
 
-    /// <exception cref="LitestreamException">LSB4006.</exception>
-    private static void RefuseOpen(Target target, Locks locks, Action<LogLine>? onLine)
-    {
-        if (locks.Orphan is { } orphan)
-            throw new LitestreamException("LSB4006", $"A litestream of an app that has ended still replicates {target.File}: process {orphan.ProcessId} ({orphan.Executable}). End it with `kill {orphan.ProcessId}`, which lets it send what is missing; or restore to another file.");
+    /// <summary>The lock of the place is taken under the name that its app knows, and, where that is a link, under the name that it leads to.</summary>
+    private static IEnumerable<string> LockedPaths(Target target, RestoreRequest request) =>
+        new[] { target.Named, target.File }.Distinct(StringComparer.Ordinal).Where(path => path != request.HeldLock?.DatabasePath);
 
+    /// <exception cref="LitestreamException">LSB4006: another process holds it, or left a replicator; LSB0003.</exception>
+    private static DatabaseLocks Lock(Target target, RestoreRequest request)
+    {
+        var paths = LockedPaths(target, request).ToList();
+        paths.ForEach(RefuseOrphan);
+        var locks = DatabaseLocks.TryAcquire(paths, out var path, out var holder) ?? throw Held(path, holder);
+        try
+        {
+            locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
+            return locks;
+        }
+        catch
+        {
+            locks.Dispose();
+            throw;
+        }
+    }
+
+    private static LitestreamException Held(string path, LockRecord holder)
+    {
+        if (holder.App is not { } app || !app.IsRunning())
+            return new LitestreamException("LSB4006", $"Another process replicates or restores {path}: it holds {DatabaseLock.PathFor(path)}. End it, then restore again; or restore to another file.");
+
+        var does = holder.Replicator is { } replicator ? $"replicates {path} (with litestream, process {replicator.ProcessId})" : $"restores or begins to replicate {path}";
+        return new LitestreamException("LSB4006", app.ProcessId == Environment.ProcessId
+            ? $"This process itself {does}. Restore to another file, or in place while its host is not running."
+            : $"Process {app.ProcessId} ({app.Executable}) {does}. Stop that app, on the command line with `kill {app.ProcessId}`, then restore again; or restore to another file.");
+    }
+
+    /// <summary>Before the lock is taken: its record is what the next start of the app ends the replicator by.</summary>
+    private static void RefuseOrphan(string path)
+    {
+        if (DatabaseLock.Peek(path) is { Replicator: { } orphan } record && orphan.IsRunning() && record.App?.IsRunning() != true)
+            throw new LitestreamException("LSB4006", $"A litestream of an app that has ended still replicates {path}: process {orphan.ProcessId} ({orphan.Executable}). End it with `kill {orphan.ProcessId}`, which lets it send what is missing; or restore to another file.");
+    }
+
+    /// <exception cref="LitestreamException">LSB4006.</exception>
+    private static void RefuseOpen(Target target, Action<LogLine>? onLine)
+    {
         if (OpenDatabases.Find(target.File, out var unseen) is not { } users)
         {
             FileSwap.Say(onLine, "WARN", $"Whether a process has {target.File} open cannot be seen on this system: make sure that none has");
@@ -338,70 +378,4 @@ public static class DatabaseRestore
     /// <param name="File">The same, or what the link at that path leads to.</param>
     /// <param name="IsDatabase">Whether it is the place of a database in the configuration.</param>
     private sealed record Target(string Named, string File, bool IsDatabase);
-
-    /// <summary>The locks of the place: under the name that its app knows, and, where that is a link, under the name that it leads to.</summary>
-    private sealed class Locks : IDisposable
-    {
-        private readonly List<DatabaseLock> _own = [];
-        private readonly List<DatabaseLock> _written = [];
-
-        public bool Any { get; private set; }
-
-        /// <summary>A replicator that outlived its app.</summary>
-        public ProcessIdentity? Orphan { get; private set; }
-
-        /// <exception cref="LitestreamException">LSB4006: another process holds one; LSB0003.</exception>
-        public void Take(Target target, RestoreRequest request, bool write = true)
-        {
-            Any = true;
-            foreach (var path in new[] { target.Named, target.File }.Distinct(StringComparer.Ordinal))
-            {
-                if (request.HeldLock?.DatabasePath == path || (!write && !File.Exists(DatabaseLock.PathFor(path))))
-                    continue;
-                if (DatabaseLock.TryAcquire(path, out var holder) is not { } taken)
-                    throw Held(path, holder);
-
-                _own.Add(taken);
-                if (taken.Found.Replicator is { } replicator && replicator.IsRunning())
-                    Orphan = replicator;
-                else if (write)
-                    Write(taken);
-            }
-        }
-
-        public void Dispose()
-        {
-            foreach (var held in _own)
-            {
-                try
-                {
-                    if (_written.Contains(held))
-                        held.Write(LockRecord.Empty);
-                }
-                catch (IOException)
-                {
-                    // A record of a process that has ended means nothing.
-                }
-
-                held.Dispose();
-            }
-        }
-
-        private void Write(DatabaseLock taken)
-        {
-            _written.Add(taken);
-            taken.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
-        }
-
-        private static LitestreamException Held(string path, LockRecord holder)
-        {
-            if (holder.App is not { } app || !app.IsRunning())
-                return new LitestreamException("LSB4006", $"Another process replicates or restores {path}: it holds {DatabaseLock.PathFor(path)}. End it, then restore again; or restore to another file.");
-
-            var does = holder.Replicator is { } replicator ? $"replicates {path} (with litestream, process {replicator.ProcessId})" : $"restores or begins to replicate {path}";
-            return new LitestreamException("LSB4006", app.ProcessId == Environment.ProcessId
-                ? $"This process itself {does}. Restore to another file, or in place while its host is not running."
-                : $"Process {app.ProcessId} ({app.Executable}) {does}. Stop that app, on the command line with `kill {app.ProcessId}`, then restore again; or restore to another file.");
-        }
-    }
 }

@@ -28,16 +28,34 @@ internal sealed class RestoreFolder : IDisposable
     public static RestoreFolder Create(string output)
     {
         var parent = System.IO.Path.GetDirectoryName(output)!;
-        var path = System.IO.Path.Combine(parent, $"{Prefix(output)}{Guid.NewGuid():n}");
+        var id = Guid.NewGuid().ToString("n");
+        var path = System.IO.Path.Combine(parent, Prefix(output) + id);
         try
         {
             Directory.CreateDirectory(parent);
             RemoveLeftovers(output, onLine: null);
             if (OperatingSystem.IsWindows())
+            {
                 Directory.CreateDirectory(path);
-            else
-                Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            return new RestoreFolder(path, OpenLock(path, FileMode.CreateNew));
+                return new RestoreFolder(path, OpenLock(path, FileMode.CreateNew));
+            }
+
+            // On Unix a file is opened first and locked then, so nobody may find the folder before that.
+            var begun = System.IO.Path.Combine(parent, Prefix(output, begun: true) + id);
+            Directory.CreateDirectory(begun, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            FileStream? held = null;
+            try
+            {
+                held = OpenLock(begun, FileMode.CreateNew);
+                Directory.Move(begun, path);
+                return new RestoreFolder(path, held);
+            }
+            catch
+            {
+                held?.Dispose();
+                TryDelete(begun);
+                throw;
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -55,6 +73,9 @@ internal sealed class RestoreFolder : IDisposable
     /// <exception cref="LitestreamException">LSB4008: it can be neither finished nor taken back.</exception>
     public static void RemoveLeftovers(string output, Action<LogLine>? onLine)
     {
+        foreach (var folder in All(output, begun: true).Where(IsOld))
+            TryDelete(folder);
+
         foreach (var folder in All(output))
         {
             FileStream? held = null;
@@ -62,7 +83,7 @@ internal sealed class RestoreFolder : IDisposable
             {
                 held = OpenLock(folder, FileMode.Open);
             }
-            catch (FileNotFoundException) when (Directory.GetCreationTimeUtc(folder) < DateTime.UtcNow.AddMinutes(-1))
+            catch (FileNotFoundException) when (IsOld(folder))
             {
                 // Killed before it had its lock.
             }
@@ -88,11 +109,13 @@ internal sealed class RestoreFolder : IDisposable
             TryDelete(Path);
     }
 
-    private static string Prefix(string output) => $".{System.IO.Path.GetFileName(output)}.litestream-restore-";
+    private static string Prefix(string output, bool begun = false) => $".{System.IO.Path.GetFileName(output)}.litestream-{(begun ? "begun" : "restore")}-";
 
-    private static List<string> All(string output)
+    private static bool IsOld(string folder) => Directory.GetCreationTimeUtc(folder) < DateTime.UtcNow.AddMinutes(-1);
+
+    private static List<string> All(string output, bool begun = false)
     {
-        var prefix = Prefix(output);
+        var prefix = Prefix(output, begun);
         var parent = System.IO.Path.GetDirectoryName(output)!;
         try
         {
