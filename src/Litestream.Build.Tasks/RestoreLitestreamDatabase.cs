@@ -1,52 +1,146 @@
+using Litestream.Commands;
 using Litestream.Restore;
 using Microsoft.Build.Framework;
-using Microsoft.Build.Utilities;
 using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>LitestreamRestore: one database from its replica, never over an existing file.</summary>
+/// <summary>LitestreamRestore: one database from its replica, or all; an existing file is replaced only when that is asked for, and then kept aside.</summary>
 [MSBuildMultiThreadableTask]
 public sealed class RestoreLitestreamDatabase : LitestreamVerb
 {
-    /// <summary>Path as configured, absolute path, or connection string name; empty for the only one.</summary>
+    /// <summary>Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.</summary>
     public string Database { get; set; } = "";
 
     /// <summary>The file to restore to, relative to the content root; empty for the database's own place.</summary>
     public string Output { get; set; } = "";
 
+    /// <summary>The moment to go back to; empty for the newest.</summary>
+    public string Timestamp { get; set; } = "";
+
+    /// <summary>The name of a replica; empty for the executable's own choice.</summary>
+    public string Replica { get; set; } = "";
+
+    /// <summary>A generation; empty for the newest.</summary>
+    public string Generation { get; set; } = "";
+
+    /// <summary>The last WAL index that is applied; empty for all.</summary>
+    public string Index { get; set; } = "";
+
+    /// <summary>The transaction to go back to: release line 0.5.</summary>
+    public string TxId { get; set; } = "";
+
+    /// <summary>How many WAL segments are fetched at once; empty for the executable's default.</summary>
+    public string Parallelism { get; set; } = "";
+
     /// <summary>An existing file is a success and is left alone.</summary>
-    public bool IfDbNotExists { get; set; }
+    public string IfDbNotExists { get; set; } = "";
 
     /// <summary>A replica without a backup is a success.</summary>
-    public bool IfReplicaExists { get; set; }
+    public string IfReplicaExists { get; set; } = "";
+
+    /// <summary>An existing database is moved aside.</summary>
+    public string Force { get; set; } = "";
+
+    /// <summary>Only says what would be done.</summary>
+    public string DryRun { get; set; } = "";
+
+    /// <summary>How long it may take; empty for no limit.</summary>
+    public string Timeout { get; set; } = "";
+
+    /// <summary>More arguments for the executable's <c>restore</c>.</summary>
+    public string Arguments { get; set; } = "";
 
     /// <inheritdoc />
     protected override async Task RunAsync(CancellationToken cancellationToken)
     {
-        var config = LoadConfig();
-        var database = config.Choose(Database);
-        var output = Output.Length == 0 ? database.Path : Path.GetFullPath(Output, ContentRoot);
-        var outcome = await DatabaseRestore.RunAsync(
-            FindExecutable(),
-            new RestoreRequest(config, database)
-            {
-                Output = output,
-                IfDatabaseNotExists = IfDbNotExists,
-                IfReplicaExists = IfReplicaExists,
-            },
-            line => Log.LogMessage(MessageImportance.Normal, "{0}", line.Message),
-            cancellationToken).ConfigureAwait(false);
-        Print(outcome switch
+        var output = OptionValue.Trim(Output);
+        var options = new RestoreOptions
         {
-            RestoreOutcome.Restored => $"Restored {database.ConfiguredPath} to {output}",
-            RestoreOutcome.DatabaseExists => $"{output} exists; nothing was restored",
-            _ => $"There is no backup of {database.ConfiguredPath} yet; nothing was restored",
-        });
+            InPlace = output is null,
+            Output = output is null ? null : Path.GetFullPath(output, ContentRoot),
+            Timestamp = OptionValue.Trim(Timestamp) is { } time ? PointInTime.Parse(time, TimeProvider.System) : null,
+            Replica = OptionValue.Trim(Replica),
+            Generation = OptionValue.Generation("LitestreamGeneration", Generation),
+            Index = OptionValue.Index("LitestreamIndex", Index),
+            Parallelism = OptionValue.Count("LitestreamParallelism", Parallelism),
+            IfDatabaseNotExists = OptionValue.Flag("LitestreamIfDbNotExists", IfDbNotExists) ?? false,
+            IfReplicaExists = OptionValue.Flag("LitestreamIfReplicaExists", IfReplicaExists) ?? false,
+            Force = OptionValue.Flag("LitestreamForce", Force) ?? false,
+            DryRun = OptionValue.Flag("LitestreamDryRun", DryRun) ?? false,
+            Timeout = OptionValue.Duration("LitestreamTimeout", Timeout),
+            Arguments = RunLitestream.Split(Arguments),
+        };
+        var all = OptionValue.Trim(Database) == "*";
+        Refuse(all && output is not null, "LitestreamOutput names one file, and LitestreamDatabase=* may be several databases. Restore them one by one, or in place.");
+        Refuse(all && (options.Generation is not null || options.Index is not null), "A generation and an index belong to one database, and LitestreamDatabase=* may be several. LitestreamTimestamp goes for all of them.");
+        Refuse(options.Timestamp is not null && options.Index is not null, "LitestreamTimestamp and LitestreamIndex both say how far to go. Leave one of them out.");
+        Refuse(options.Force && options.IfDatabaseNotExists, "LitestreamForce replaces an existing database, and LitestreamIfDbNotExists leaves it alone. Leave one of them out.");
+        Refuse(OptionValue.Trim(TxId) is not null && options.Index is not null, "LitestreamTxId is for release line 0.5, LitestreamIndex for 0.3. Leave one of them out.");
 
-        var item = new TaskItem(EscapeForItem(output));
-        item.SetMetadata("Database", EscapeForItem(database.ConfiguredPath));
-        item.SetMetadata("Outcome", outcome.ToString());
-        Result = [item];
+        var config = LoadConfig();
+        _ = config.ChooseMany(OptionValue.Trim(Database));
+        var client = CreateClient(config);
+        if (OptionValue.Trim(TxId) is { } transaction)
+        {
+            var version = await client.VersionAsync(cancellationToken).ConfigureAwait(false);
+            if (version.StartsWith("0.3.", StringComparison.Ordinal))
+                throw new LitestreamException("LSB3009", $"LitestreamTxId is for release line 0.5; this is litestream {version}, where LitestreamTimestamp, or LitestreamGeneration with LitestreamIndex, says how far to go.");
+            options = options with { Arguments = ["-txid", transaction, .. options.Arguments] };
+        }
+
+        void Tell(LogLine line) => Log.LogMessage(MessageImportance.Normal, "{0}", line.Message);
+        var results = all
+            ? await DatabaseRestore.RunAllAsync(client.Executable, config, config.Databases, options, Tell, cancellationToken).ConfigureAwait(false)
+            : [await DatabaseRestore.RunAsync(client.Executable, options.For(config, config.Choose(Database)), Tell, cancellationToken).ConfigureAwait(false)];
+        foreach (var result in results)
+            Show(result);
+        Result = [.. results.Select(result => Item(
+            result.Output,
+            ("Database", result.Database.ConfiguredPath),
+            ("Path", result.Database.Path),
+            ("Outcome", result.Outcome),
+            ("MovedAside", string.Join(';', result.MovedAside.Select(moved => moved.To))),
+            ("Replica", result.Source?.Replica),
+            ("Generation", result.Source?.Generation),
+            ("SnapshotIndex", result.Source?.SnapshotIndex),
+            ("Index", result.Source?.Index),
+            ("BackupTime", result.Source?.Time),
+            ("Bytes", result.Bytes),
+            ("Duration", result.Duration),
+            ("Code", result.Error?.Diagnostic.Code),
+            ("Message", result.Error?.Diagnostic.Message)))];
+    }
+
+    private static void Refuse(bool wrong, string why)
+    {
+        if (wrong)
+            throw new LitestreamException("LSB3008", $"{why} Nothing was started.");
+    }
+
+    private void Show(RestoreResult result)
+    {
+        var would = result.Outcome == RestoreOutcome.WouldRestore;
+        var from = result.Source is { } source ? $" from {source.Replica}, generation {source.Generation}, index {source.SnapshotIndex} to {source.Index}{(source.Time is { } time ? $", as of {Text(time)}" : "")}" : "";
+        foreach (var moved in result.MovedAside)
+            Print($"{(would ? "Would move" : "Moved")} {moved.From} to {moved.To}");
+        switch (result.Outcome)
+        {
+            case RestoreOutcome.Restored:
+                Print($"Restored {result.Database.ConfiguredPath} to {result.Output}{from}: {Text(result.Bytes)} bytes in {Text(result.Duration)} s");
+                break;
+            case RestoreOutcome.WouldRestore:
+                Print($"Would restore {result.Database.ConfiguredPath} to {result.Output}{from}");
+                break;
+            case RestoreOutcome.DatabaseExists:
+                Print($"{result.Output} exists; nothing was restored");
+                break;
+            case RestoreOutcome.NoBackup:
+                Print($"There is no backup of {result.Database.ConfiguredPath} yet; nothing was restored");
+                break;
+            default:
+                Report(result.Error!.Diagnostic);
+                break;
+        }
     }
 }

@@ -26,6 +26,11 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
     /// <exception cref="LitestreamException">LSB5002, LSB5006 or what the restore says: the app must not start.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        foreach (var database in plan.Databases)
+        {
+            await FinishInterruptedAsync(database, cancellationToken).ConfigureAwait(false);
+        }
+
         if (plan.Settings.RestoreOnStart == RestoreOnStart.Never)
         {
             return;
@@ -44,6 +49,21 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         }
     }
 
+    /// <summary>A restore that was killed while it moved files is finished or taken back, whatever the settings say; one that is under way is waited for.</summary>
+    private async Task FinishInterruptedAsync(EffectiveDatabase database, CancellationToken cancellationToken)
+    {
+        if (!DatabaseRestore.IsPending(database.Path))
+        {
+            return;
+        }
+
+        using var held = await LockAsync(database, () => !DatabaseRestore.IsPending(database.Path), cancellationToken).ConfigureAwait(false);
+        if (held is not null)
+        {
+            DatabaseRestore.Recover(database.Path, line => ReplicatorLog.RestoreLine(logger, line));
+        }
+    }
+
     private async Task RestoreAsync(EffectiveDatabase database, CancellationToken cancellationToken)
     {
         if (FindExecutable(database) is not { } found)
@@ -51,7 +71,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             return;
         }
 
-        using var held = await LockAsync(database, cancellationToken).ConfigureAwait(false);
+        using var held = await LockAsync(database, () => File.Exists(database.Path), cancellationToken).ConfigureAwait(false);
         if (File.Exists(database.Path))
         {
             return;
@@ -68,12 +88,12 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         var replica = Describe(database);
         ReplicatorLog.Restoring(logger, database.Path, replica);
         var watch = Stopwatch.StartNew();
-        var outcome = await DatabaseRestore.RunAsync(
+        var result = await DatabaseRestore.RunAsync(
             found,
-            new RestoreRequest(plan.Config, database) { IfDatabaseNotExists = true, IfReplicaExists = true },
+            new RestoreRequest(plan.Config, database) { IfDatabaseNotExists = true, IfReplicaExists = true, HeldLock = held },
             line => ReplicatorLog.RestoreLine(logger, line),
             cancellationToken).ConfigureAwait(false);
-        switch (outcome)
+        switch (result.Outcome)
         {
             case RestoreOutcome.Restored:
                 ReplicatorLog.Restored(logger, database.Path, watch.Elapsed.TotalSeconds);
@@ -113,8 +133,8 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             (!Directory.Exists(replica.Location) || !Directory.EnumerateFiles(replica.Location, "*", SearchOption.AllDirectories).Any());
     }
 
-    /// <summary>The lock, or null when another process has got the database, or does not need to be waited for: it is past its own gate.</summary>
-    private async Task<DatabaseLock?> LockAsync(EffectiveDatabase database, CancellationToken cancellationToken)
+    /// <summary>The lock, or null when another process has done what was to be done, or does not need to be waited for: it is past its own gate.</summary>
+    private async Task<DatabaseLock?> LockAsync(EffectiveDatabase database, Func<bool> isDone, CancellationToken cancellationToken)
     {
         var watch = Stopwatch.StartNew();
         for (var announced = false; ; announced = true)
@@ -125,7 +145,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             }
 
             // A record of a process that has ended is of the holder before: this one has not written its own yet.
-            if (File.Exists(database.Path) || (holder is { Replicator: not null, App: { } app } && app.IsRunning()))
+            if (isDone() || (holder is { Replicator: not null, App: { } app } && app.IsRunning()))
             {
                 return null;
             }
@@ -133,7 +153,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             if (!OperatingSystem.IsLinux() && watch.Elapsed > LongestWait)
             {
                 throw new LitestreamException(
-                    "LSB5002", $"'{database.Path}' does not exist, and another process holds '{DatabaseLock.PathFor(database.Path)}' without creating it. End that process, or start this one later.");
+                    "LSB5002", $"'{database.Path}' is not there or is being restored, and another process holds '{DatabaseLock.PathFor(database.Path)}' without an end. End that process, or start this one later.");
             }
 
             if (!announced)
@@ -180,12 +200,12 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
     {
         using var folder = PrivateFolder.Create(database.Path);
         var copy = Path.Combine(folder.Path, "backup.db");
-        var outcome = await DatabaseRestore.RunAsync(
+        var result = await DatabaseRestore.RunAsync(
             found,
             new RestoreRequest(plan.Config, database) { Output = copy, IfReplicaExists = true },
             line => ReplicatorLog.RestoreLine(logger, line),
             cancellationToken).ConfigureAwait(false);
-        return outcome == RestoreOutcome.Restored && !HasNoTables(copy);
+        return result.Outcome == RestoreOutcome.Restored && !HasNoTables(copy);
     }
 
     /// <summary>Asks through the app's own SQLite, and only where the size leaves it open: the file itself must never be opened by us (POSIX locks).</summary>

@@ -1,6 +1,7 @@
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Databases;
+using Litestream.Restore;
 using Litestream.Verification;
 
 namespace Litestream;
@@ -129,6 +130,20 @@ public sealed class LitestreamClient
         IReadOnlyList<string> only = generation is null ? [] : ["-generation", generation];
         return Listing.WalSegments(await RunAsync("wal", [.. only, .. Arguments(Config.Choose(database), replica)], cancellationToken).ConfigureAwait(false));
     }
+
+    /// <summary>Restores a database: without an output or <see cref="RestoreOptions.InPlace"/> to a new, dated file beside it.</summary>
+    /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
+    /// <param name="options">How; null for the newest backup.</param>
+    /// <param name="progress">Gets the lines of the executable and of the restore itself.</param>
+    /// <param name="cancellationToken">Ends the executable; nothing is left behind.</param>
+    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; and those of <see cref="DatabaseRestore.RunAsync"/>.</exception>
+    public Task<RestoreResult> RestoreAsync(string? database = null, RestoreOptions? options = null, IProgress<LogLine>? progress = null, CancellationToken cancellationToken = default) =>
+        DatabaseRestore.RunAsync(Executable, (options ?? new RestoreOptions()).For(Config, Config.Choose(database)), progress is null ? null : progress.Report, cancellationToken);
+
+    /// <summary>Restores all databases side by side; one that fails does not stop the others. Results in the order of the configuration.</summary>
+    /// <inheritdoc cref="RestoreAsync" />
+    public Task<IReadOnlyList<RestoreResult>> RestoreAllAsync(RestoreOptions? options = null, IProgress<LogLine>? progress = null, CancellationToken cancellationToken = default) =>
+        DatabaseRestore.RunAllAsync(Executable, Config, Config.ChooseMany("*"), options ?? new RestoreOptions(), progress is null ? null : progress.Report, cancellationToken);
 
     /// <summary>Proves that what is committed in a database can be restored; see <see cref="VerificationOptions"/>. Never starts a replicator.</summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>

@@ -211,10 +211,10 @@ public sealed class VerbTests(Packages packages)
             ("LitestreamVerify", "LitestreamVerifyWrite=no", "LitestreamVerifyWrite"),
             ("LitestreamDrill", "LitestreamTimeout=a while", "LitestreamTimeout"),
         ];
-        var calls = cases.Select(c => $"    <MSBuild Projects=\"Worker.csproj\" Targets=\"{c.Target}\" Properties=\"{c.Properties}\" ContinueOnError=\"true\" />");
-        app.Write("all.proj", $"<Project>\n  <Target Name=\"All\">\n{string.Join('\n', calls)}\n  </Target>\n</Project>\n");
+        var calls = cases.Select(c => $"    <MSBuild Projects=\"../Worker.csproj\" Targets=\"{c.Target}\" Properties=\"{c.Properties}\" ContinueOnError=\"true\" />");
+        app.Write("calls/all.proj", $"<Project>\n  <Target Name=\"All\">\n{string.Join('\n', calls)}\n  </Target>\n</Project>\n");
 
-        var result = (await app.DotnetAsync("msbuild", "all.proj", $"-p:LitestreamConfigFile={Yml}", $"-p:LitestreamInstallDir={app.In("own")}")).FailedWith("LSB3008");
+        var result = (await app.DotnetAsync("msbuild", "calls/all.proj", $"-p:LitestreamConfigFile={Yml}", $"-p:LitestreamInstallDir={app.In("own")}")).FailedWith("LSB3008");
 
         Assert.Equal(cases.Length, result.Errors.Count(error => error.Code == "LSB3008"));
         Assert.All(cases.Zip(result.Errors.Where(error => error.Code == "LSB3008")), pair => Assert.Contains(pair.First.Named, pair.Second.Text, StringComparison.Ordinal));

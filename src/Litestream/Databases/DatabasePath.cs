@@ -3,6 +3,9 @@ namespace Litestream.Databases;
 /// <summary>Where a database path leads to.</summary>
 public static class DatabasePath
 {
+    /// <summary>The endings of the database's own files: itself first, then what SQLite keeps beside it.</summary>
+    internal static readonly IReadOnlyList<string> Endings = ["", "-wal", "-shm", "-journal"];
+
     private const string DataDirectory = "|DataDirectory|";
 
     /// <summary>

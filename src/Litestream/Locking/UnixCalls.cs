@@ -1,15 +1,39 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace Litestream.Locking;
+
+/// <summary>What makes a file itself, whatever its name.</summary>
+internal readonly record struct FileIdentity(uint Major, uint Minor, ulong Inode)
+{
+    /// <summary>As the system writes it in its list of locks: <c>fe:01:5678</c>, the device in hexadecimal.</summary>
+    public static FileIdentity? Parse(string text) =>
+        text.Split(':') is [var major, var minor, var inode]
+        && uint.TryParse(major, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var majorNumber)
+        && uint.TryParse(minor, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var minorNumber)
+        && ulong.TryParse(inode, NumberStyles.None, CultureInfo.InvariantCulture, out var inodeNumber)
+            ? new FileIdentity(majorNumber, minorNumber, inodeNumber)
+            : null;
+}
+
+/// <summary>What the system knows of a file.</summary>
+internal sealed record FileStatus(FileIdentity Identity, uint User, uint Group);
 
 /// <summary>The calls that .NET has no equivalent for.</summary>
 internal static partial class UnixCalls
 {
     private const int SigTerm = 15;
     private const int LockExclusiveNonBlocking = 2 | 4;
+    private const int OpenReadOnly = 0;
     private const int OpenReadWrite = 2;
     private const int WriteAccess = 2;
+    private const int CurrentFolder = -100;
+    private const uint BasicStatus = 0x7ff;
+    private const int NoSpaceLeft = 28;
+    private const int InputOutputError = 5;
+
+    private static int CloseOnExec => OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
 
     /// <summary>Asks a process to end. False when there is no such process, or it is not ours.</summary>
     public static bool Terminate(int processId) => Kill(processId, SigTerm) == 0;
@@ -17,8 +41,7 @@ internal static partial class UnixCalls
     /// <summary>Opens an existing file without the advisory lock that .NET takes with every open, so that a locked file's content can be read.</summary>
     public static SafeFileHandle? Open(string path, bool forWriting = true)
     {
-        var closeOnExec = OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
-        var descriptor = Open(path, (forWriting ? OpenReadWrite : 0) | closeOnExec);
+        var descriptor = Open(path, (forWriting ? OpenReadWrite : OpenReadOnly) | CloseOnExec);
         return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
@@ -28,15 +51,78 @@ internal static partial class UnixCalls
     /// <summary>Whether this user may write there; asks, and writes nothing. A read-only file system counts.</summary>
     public static bool IsWritable(string path) => Access(path, WriteAccess) == 0;
 
+    /// <summary>Makes sure that the names in a folder survive a power cut, where the file system can.</summary>
+    /// <exception cref="IOException">The disk failed, or is full.</exception>
+    public static void FlushFolder(string path)
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+
+        var descriptor = Open(path, OpenReadOnly | CloseOnExec);
+        if (descriptor < 0)
+            return;
+        using var folder = new SafeFileHandle(descriptor, ownsHandle: true);
+        if (Fsync(folder) != 0 && Marshal.GetLastPInvokeError() is var error and (NoSpaceLeft or InputOutputError))
+            throw new IOException($"The folder {path} cannot be flushed: {Marshal.GetPInvokeErrorMessage(error)}.", error);
+    }
+
+    /// <summary>Which file it is and whose, without opening it; links are followed. Null when there is none, or where the system does not tell (anything but Linux).</summary>
+    public static FileStatus? Status(string path)
+    {
+        if (!OperatingSystem.IsLinux())
+            return null;
+
+        // struct statx is the same on every processor.
+        Span<byte> buffer = stackalloc byte[256];
+        try
+        {
+            if (Statx(CurrentFolder, path, 0, BasicStatus, ref MemoryMarshal.GetReference(buffer)) != 0)
+                return null;
+        }
+        catch (EntryPointNotFoundException)
+        {
+            return null;
+        }
+
+        return new FileStatus(
+            new FileIdentity(MemoryMarshal.Read<uint>(buffer[136..]), MemoryMarshal.Read<uint>(buffer[140..]), MemoryMarshal.Read<ulong>(buffer[32..])),
+            MemoryMarshal.Read<uint>(buffer[20..]),
+            MemoryMarshal.Read<uint>(buffer[24..]));
+    }
+
+    /// <summary>Gives a file or folder to a user and a group.</summary>
+    /// <exception cref="UnauthorizedAccessException">Only root may, or the file system knows no owners.</exception>
+    public static void ChangeOwner(string path, FileStatus owner)
+    {
+        if (Chown(path, owner.User, owner.Group) != 0)
+            throw new UnauthorizedAccessException(Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError()));
+    }
+
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int Access(string path, int mode);
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int Kill(int processId, int signal);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int Open(string path, int flags);
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int Flock(SafeFileHandle file, int operation);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Fsync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Statx(int folder, string path, int flags, uint mask, ref byte status);
+
+    [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Chown(string path, uint user, uint group);
 }

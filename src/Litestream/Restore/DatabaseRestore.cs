@@ -1,36 +1,11 @@
+using System.Diagnostics;
 using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Locking;
+using Litestream.Replication;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Restore;
-
-/// <summary>How a restore ended well.</summary>
-public enum RestoreOutcome
-{
-    /// <summary>The database is there again.</summary>
-    Restored,
-
-    /// <summary>There was a database already; nothing was done.</summary>
-    DatabaseExists,
-
-    /// <summary>The replica has no backup yet; nothing was done.</summary>
-    NoBackup,
-}
-
-/// <summary>What to restore, and where to.</summary>
-/// <param name="Config">The effective configuration.</param>
-/// <param name="Database">One of its databases.</param>
-public sealed record RestoreRequest(EffectiveConfig Config, EffectiveDatabase Database)
-{
-    /// <summary>Where the restored file goes; null: to the database's own path.</summary>
-    public string? Output { get; init; }
-
-    /// <summary>An existing file at the output ends in <see cref="RestoreOutcome.DatabaseExists"/> instead of LSB4001.</summary>
-    public bool IfDatabaseNotExists { get; init; }
-
-    /// <summary>An empty replica ends in <see cref="RestoreOutcome.NoBackup"/> instead of LSB4002.</summary>
-    public bool IfReplicaExists { get; init; }
-}
 
 /// <summary>The restore that never destroys anything.</summary>
 public static class DatabaseRestore
@@ -38,129 +13,323 @@ public static class DatabaseRestore
     private const int SqliteCorrupt = 11;
     private const int SqliteNotADatabase = 26;
 
-    private static readonly string[] Sidecars = ["-wal", "-shm", "-journal"];
+    /// <summary>More would wait for the same disk and the same network.</summary>
+    private const int AtOnce = 4;
 
     /// <summary>
-    /// Restores into a private folder beside the output, checks the file (<c>PRAGMA quick_check</c>) and moves it into place without ever replacing one.
-    /// The file has mode 0600 (release line 0.3 makes it so). A missing parent folder is made.
+    /// Restores into a private folder beside the output, checks the file (<c>PRAGMA quick_check</c>) and moves it into place. What is there stays, unless
+    /// <see cref="RestoreRequest.Force"/> says otherwise; then it is moved aside. A process that is killed at any moment leaves the old database or the new one, whole: what it had
+    /// begun to move is finished or taken back by the next restore to that place, or the next start of the app.
+    /// The file keeps owner and mode of the one that it replaces (Unix); a new one has mode 0600 (release line 0.3 makes it so). A missing parent folder is made.
     /// </summary>
     /// <remarks>
+    /// At the database's own path, and when something is replaced, the lock of the database is taken, and a process that has the database open is an error. On other systems than
+    /// Linux open files cannot be seen; the lines say so.
     /// Storage that cannot be reached is LSB4005, never <see cref="RestoreOutcome.NoBackup"/>. What cannot be told apart from an empty replica: a folder
     /// that is not there (a volume that is not mounted, an SFTP path that does not exist).
     /// When the output is the database's own path, the executable's state folder (<see cref="EffectiveDatabase.MetaPath"/>) of the lost file is moved aside.
+    /// A moment after the last change (<see cref="RestoreRequest.Timestamp"/>) gives the newest state, where release line 0.3 itself finds nothing.
     /// </remarks>
-    /// <exception cref="LitestreamException">LSB0003, LSB3001, LSB4001 to LSB4005.</exception>
-    public static async Task<RestoreOutcome> RunAsync(LitestreamExecutable executable, RestoreRequest request, Action<LogLine>? onLine, CancellationToken cancellationToken)
+    /// <param name="executable">What restores.</param>
+    /// <param name="request">What to restore, and where to.</param>
+    /// <param name="onLine">Gets the lines of the executable and of the restore itself.</param>
+    /// <param name="cancellationToken">Ends the executable and leaves nothing behind; no effect once files are being moved.</param>
+    /// <exception cref="LitestreamException">LSB0003, LSB2008, LSB3001, LSB3005, LSB3008, LSB4001 to LSB4009.</exception>
+    public static async Task<RestoreResult> RunAsync(LitestreamExecutable executable, RestoreRequest request, Action<LogLine>? onLine, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(executable);
         ArgumentNullException.ThrowIfNull(request);
 
-        var output = Path.GetFullPath(request.Output ?? request.Database.Path);
-        ConfigPath.Check(output, (code, message) => new LitestreamException(code, message));
-        if (CheckTarget(output, request.IfDatabaseNotExists) is { } early)
-            return early;
+        RestoreCommand.CheckOptions(request);
+        var named = Path.GetFullPath(request.Output ?? request.Database.Path);
+        ConfigPath.Check(named, (code, message) => new LitestreamException(code, message));
+        var target = new Target(named, FollowLink(named), IsDatabase(request.Config, named));
 
-        using var folder = RestoreFolder.Create(output);
-        var restored = Path.Combine(folder.Path, "restored.db");
-        if (!await FetchAsync(executable, request, folder.Path, restored, onLine, cancellationToken).ConfigureAwait(false))
-        {
-            return request.IfReplicaExists
-                ? RestoreOutcome.NoBackup
-                : throw new LitestreamException("LSB4002", $"There is no backup of {request.Database.Path} in {Places(request)}. If it should be there, check the replica's path and, for a folder, that its volume is mounted.");
-        }
-
-        Check(restored, request, onLine);
-        cancellationToken.ThrowIfCancellationRequested();
-
-        // The file may have been made meanwhile, by the app or by another restore.
-        if (CheckTarget(output, request.IfDatabaseNotExists) is { } late)
-            return late;
-
-        var aside = string.Equals(output, request.Database.Path, StringComparison.Ordinal) ? MoveMetaAside(request.Database.MetaPath, onLine) : null;
-        var placed = false;
+        var started = Stopwatch.GetTimestamp();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        if (request.Timeout is { } timeout)
+            limit.CancelAfter(timeout);
         try
         {
-            placed = AtomicPlacement.TryPlace(restored, output);
+            var result = request.DryRun
+                ? await PlanAsync(executable, request, target, onLine, limit.Token).ConfigureAwait(false)
+                : await RestoreAsync(executable, request, target, onLine, limit.Token).ConfigureAwait(false);
+            return result with { Duration = Stopwatch.GetElapsedTime(started) };
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested && limit.IsCancellationRequested)
         {
-            throw new LitestreamException("LSB0003", $"The restored file cannot be moved to {output}: {e.Message}", innerException: e);
+            throw new LitestreamException("LSB3005", $"The restore of {request.Database.Path} was ended because it took longer than {request.Timeout!.Value.TotalSeconds:0.###} s. Nothing was put in place.", innerException: e);
         }
-        finally
+        catch (Exception e) when (IsDiskFull(e))
         {
-            if (!placed && aside is not null)
-                Directory.Move(aside, request.Database.MetaPath);
+            throw new LitestreamException("LSB4009", $"The disk of {Path.GetDirectoryName(target.File)} is full: {request.Database.Path} was not restored, and nothing is left of the attempt. Free some space, or restore to another disk.", innerException: e);
         }
-
-        if (placed)
-            return RestoreOutcome.Restored;
-        return request.IfDatabaseNotExists ? RestoreOutcome.DatabaseExists : throw Exists(output);
     }
 
-    private static string Places(RestoreRequest request) =>
-        request.Database.Replicas.Count == 0 ? "any replica: it has none" : string.Join(", ", request.Database.Replicas.Select(r => r.Location));
+    /// <summary>Restores several databases at once. One that fails does not stop the others: its result has <see cref="RestoreOutcome.Failed"/> and the error.</summary>
+    /// <param name="executable">What restores.</param>
+    /// <param name="config">The effective configuration.</param>
+    /// <param name="databases">Which of its databases.</param>
+    /// <param name="options">How; an <see cref="RestoreOptions.Output"/> is for one database only.</param>
+    /// <param name="onLine">Gets the lines of all of them, one at a time.</param>
+    /// <param name="cancellationToken">Ends all of them.</param>
+    /// <returns>One result for each database, in their order.</returns>
+    /// <exception cref="LitestreamException">LSB3008: one output for several databases, or an output together with in place.</exception>
+    public static async Task<IReadOnlyList<RestoreResult>> RunAllAsync(
+        LitestreamExecutable executable, EffectiveConfig config, IReadOnlyList<EffectiveDatabase> databases, RestoreOptions options, Action<LogLine>? onLine, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(databases);
+        ArgumentNullException.ThrowIfNull(options);
+        if (databases.Count > 1 && options.Output is not null)
+            throw new LitestreamException("LSB3008", $"One output, {options.Output}, cannot hold {databases.Count} databases. Without it they go to files of their own beside the databases, or in place.");
+
+        var gate = new object();
+        void OneAtATime(LogLine line)
+        {
+            lock (gate)
+                onLine?.Invoke(line);
+        }
+
+        var requests = databases.Select(database => options.For(config, database)).ToList();
+        var results = new RestoreResult[requests.Count];
+        await Parallel.ForAsync(0, requests.Count, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken }, async (i, token) =>
+        {
+            try
+            {
+                results[i] = await RunAsync(executable, requests[i], OneAtATime, token).ConfigureAwait(false);
+            }
+            catch (LitestreamException e)
+            {
+                results[i] = new RestoreResult(databases[i], RestoreOutcome.Failed, Path.GetFullPath(requests[i].Output ?? databases[i].Path)) { Error = e };
+            }
+        }).ConfigureAwait(false);
+        return results;
+    }
+
+    /// <summary>Whether a restore to this database's path is under way, or was killed and left something.</summary>
+    internal static bool IsPending(string databasePath) => RestoreFolder.AnyFor(FollowLink(databasePath));
+
+    /// <summary>Finishes or takes back what a killed restore to this database's path had begun. The caller holds the database's lock.</summary>
+    /// <exception cref="LitestreamException">LSB4008: it can be neither finished nor taken back.</exception>
+    internal static void Recover(string databasePath, Action<LogLine>? onLine) => RestoreFolder.RemoveLeftovers(FollowLink(databasePath), onLine);
+
+    private static async Task<RestoreResult> RestoreAsync(LitestreamExecutable executable, RestoreRequest request, Target target, Action<LogLine>? onLine, CancellationToken cancellationToken)
+    {
+        var interrupted = RestoreFolder.AnyInterrupted(target.File);
+        if (!interrupted)
+        {
+            RestoreFolder.RemoveLeftovers(target.File, onLine);
+            if (CheckTarget(target, request) is { } early)
+                return new RestoreResult(request.Database, early, target.Named);
+        }
+
+        var shared = target.IsDatabase || interrupted || FileSwap.Existing(target.File).Any();
+        using var locks = shared ? Lock(target, request) : null;
+        if (shared)
+            RefuseOpen(target, onLine);
+
+        if (interrupted)
+        {
+            RestoreFolder.RemoveLeftovers(target.File, onLine);
+            if (CheckTarget(target, request) is { } recovered)
+                return new RestoreResult(request.Database, recovered, target.Named);
+        }
+
+        using var folder = RestoreFolder.Create(target.File);
+        var source = await new RestoreCommand(executable, request, folder.Path, folder.Restored, onLine).RunAsync(cancellationToken).ConfigureAwait(false);
+        if (source is null)
+            return NoBackup(request, target);
+
+        Check(folder.Restored, request, onLine);
+        TakeOver(target.File, folder.Restored);
+        cancellationToken.ThrowIfCancellationRequested();
+
+        // Meanwhile the file may have been made, by the app or by another restore, or opened.
+        if (CheckTarget(target, request) is { } late)
+            return new RestoreResult(request.Database, late, target.Named);
+        if (shared)
+            RefuseOpen(target, onLine: null);
+
+        var bytes = new FileInfo(folder.Restored).Length;
+        var swap = FileSwap.Plan(target.File, MetaPath(request, target), request.Time);
+        if (!swap.Run(folder, onLine))
+            return request.IfDatabaseNotExists ? new RestoreResult(request.Database, RestoreOutcome.DatabaseExists, target.Named) : throw Exists(target.File);
+
+        return new RestoreResult(request.Database, RestoreOutcome.Restored, target.Named)
+        {
+            MovedAside = swap.Moves,
+            Source = source.Generation.Length == 0 ? null : source,
+            Bytes = bytes,
+        };
+    }
+
+    private static async Task<RestoreResult> PlanAsync(LitestreamExecutable executable, RestoreRequest request, Target target, Action<LogLine>? onLine, CancellationToken cancellationToken)
+    {
+        if (RestoreFolder.AnyInterrupted(target.File))
+            FileSwap.Say(onLine, "WARN", $"A restore of {target.File} was interrupted; a restore begins with finishing it or taking it back");
+        if (CheckTarget(target, request) is { } early)
+            return new RestoreResult(request.Database, early, target.Named);
+
+        if (target.IsDatabase || FileSwap.Existing(target.File).Any())
+        {
+            foreach (var path in LockedPaths(target, request))
+            {
+                RefuseOrphan(path);
+                if (DatabaseLock.Peek(path) is { App: { } app } holder && app.IsRunning())
+                    throw Held(path, holder);
+            }
+
+            RefuseOpen(target, onLine);
+        }
+
+        return await BackupSelection.FindAsync(executable, request, cancellationToken).ConfigureAwait(false) is { } found
+            ? new RestoreResult(request.Database, RestoreOutcome.WouldRestore, target.Named)
+            {
+                MovedAside = FileSwap.Plan(target.File, MetaPath(request, target), request.Time).Moves,
+                Source = found.Source,
+                Bytes = found.Bytes,
+            }
+            : NoBackup(request, target);
+    }
+
+    private static RestoreResult NoBackup(RestoreRequest request, Target target) => request.IfReplicaExists
+        ? new RestoreResult(request.Database, RestoreOutcome.NoBackup, target.Named)
+        : throw new LitestreamException("LSB4002", $"There is no backup of {request.Database.Path} in {RestoreCommand.Places(request)}. If it should be there, check the replica's path and, for a folder, that its volume is mounted.");
+
+    private static string? MetaPath(RestoreRequest request, Target target) =>
+        request.Config.Databases.FirstOrDefault(database => database.Path == target.Named)?.MetaPath;
+
+    private static bool IsDatabase(EffectiveConfig config, string path) => config.Databases.Any(database => database.Path == path || FollowLink(database.Path) == FollowLink(path));
+
+    /// <summary>SQLite follows a link at the database's path and keeps its own files beside what the link leads to.</summary>
+    private static string FollowLink(string path)
+    {
+        try
+        {
+            return File.ResolveLinkTarget(path, returnFinalTarget: true) is { Exists: true } target ? target.FullName : path;
+        }
+        catch (IOException)
+        {
+            return path;
+        }
+    }
 
     /// <summary>An outcome when nothing is to be done, null to go on.</summary>
-    private static RestoreOutcome? CheckTarget(string output, bool ifNotExists)
+    private static RestoreOutcome? CheckTarget(Target target, RestoreRequest request)
     {
-        if (Path.Exists(output) || new FileInfo(output).LinkTarget is not null)
-            return ifNotExists ? RestoreOutcome.DatabaseExists : throw Exists(output);
+        // A link that leads somewhere was followed.
+        if (Directory.Exists(target.File) || new FileInfo(target.File).LinkTarget is not null)
+            throw Exists(target.File);
+        if (request.Force)
+            return null;
+        if (File.Exists(target.File))
+            return request.IfDatabaseNotExists ? RestoreOutcome.DatabaseExists : throw Exists(target.File);
 
-        var leftovers = Sidecars.Select(suffix => output + suffix).Where(Path.Exists).ToList();
+        var leftovers = FileSwap.Existing(target.File).ToList();
         if (leftovers.Count > 0)
-            throw new LitestreamException("LSB4004", $"Beside {output}, which is not there, lies what belongs to a lost database: {string.Join(", ", leftovers.Select(Path.GetFileName))}. SQLite would apply it to the restored file and damage it. Move it away (it may hold the last changes), then restore again.");
+            throw new LitestreamException("LSB4004", $"Beside {target.File}, which is not there, lies what belongs to a lost database: {string.Join(", ", leftovers.Select(Path.GetFileName))}. SQLite would apply it to the restored file and damage it. Move it away (it may hold the last changes), then restore again; or let a forced restore move it aside.");
         return null;
     }
 
     private static LitestreamException Exists(string output)
     {
         var file = new FileInfo(output);
-        var what = Directory.Exists(output) ? "is a folder" : !file.Exists && file.LinkTarget is { } link ? $"is a link to {link}, which is not there" : file is { Exists: true, Length: 0 } ? "is there already, though it is empty (0 bytes)" : "is there already";
-        return new LitestreamException("LSB4001", $"{output} {what}. A restore never replaces a file: move it away, or restore to another file.");
+        if (Directory.Exists(output) || file.LinkTarget is not null)
+            return new LitestreamException("LSB4001", $"{output} {(Directory.Exists(output) ? "is a folder" : $"is a link to {file.LinkTarget}, which is not there")}. A restore never replaces it: move it away, or restore to another file.");
+        return new LitestreamException("LSB4001", $"{output} is there already{(file is { Exists: true, Length: 0 } ? ", though it is empty (0 bytes)" : "")}. A restore never replaces a file unless it is forced to, and then moves it aside: force it, move the file away, or restore to another file.");
     }
 
-    /// <summary>False when the replica has no backup.</summary>
-    private static async Task<bool> FetchAsync(LitestreamExecutable executable, RestoreRequest request, string folder, string restored, Action<LogLine>? onLine, CancellationToken cancellationToken)
+    /// <summary>The lock of the place is taken under the name that its app knows, and, where that is a link, under the name that it leads to.</summary>
+    private static IEnumerable<string> LockedPaths(Target target, RestoreRequest request) =>
+        new[] { target.Named, target.File }.Distinct(StringComparer.Ordinal).Where(path => path != request.HeldLock?.DatabasePath);
+
+    /// <exception cref="LitestreamException">LSB4006: another process holds it, or left a replicator; LSB0003.</exception>
+    private static DatabaseLocks Lock(Target target, RestoreRequest request)
     {
-        var errors = new List<LogLine>();
-        var noBackup = false;
-        var command = new LitestreamCommand(executable, request.Config.Variables) { Secrets = request.Config.Secrets };
-        var result = await command.RunAsync(
-            ["restore", "-config", request.Config.Write(folder), "-o", restored, request.Database.Path],
-            cancellationToken,
-            line =>
-            {
-                noBackup |= line.Explanation.Contains("no matching backups found", StringComparison.Ordinal);
-                if (line.Level == "ERROR")
-                    errors.Add(line);
-                onLine?.Invoke(line);
-            }).ConfigureAwait(false);
-
-        if (result.ExitCode == 0 && File.Exists(restored))
-            return true;
-        if (noBackup)
-            return false;
-
-        var message = errors.Count > 0
-            ? string.Join("; ", errors.Select(e => e.Explanation).Distinct())
-            : (result.StandardError + result.StandardOutput).Trim();
-        throw new LitestreamException(
-            Classify(message),
-            $"{request.Database.Path} could not be restored from {Places(request)}: `litestream restore` ended with exit code {result.ExitCode}: {(message.Length == 0 ? "it said nothing" : message)}");
+        var paths = LockedPaths(target, request).ToList();
+        paths.ForEach(RefuseOrphan);
+        var locks = DatabaseLocks.TryAcquire(paths, out var path, out var holder) ?? throw Held(path, holder);
+        try
+        {
+            locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
+            return locks;
+        }
+        catch
+        {
+            locks.Dispose();
+            throw;
+        }
     }
 
-    internal static string Classify(string message)
+    private static LitestreamException Held(string path, LockRecord holder)
     {
-        bool Says(params string[] words) => words.Any(w => message.Contains(w, StringComparison.OrdinalIgnoreCase));
-        if (Says("no space left on device", "database not found in config", "cannot read config", "yaml:"))
-            return "LSB3001";
-        return Says("malformed", "cannot apply wal", "checksum", "lz4", "unexpected EOF", "not a database") ? "LSB4003" : "LSB4005";
+        if (holder.App is not { } app || !app.IsRunning())
+            return new LitestreamException("LSB4006", $"Another process replicates or restores {path}: it holds {DatabaseLock.PathFor(path)}. End it, then restore again; or restore to another file.");
+
+        var does = holder.Replicator is { } replicator ? $"replicates {path} (with litestream, process {replicator.ProcessId})" : $"restores or begins to replicate {path}";
+        return new LitestreamException("LSB4006", app.ProcessId == Environment.ProcessId
+            ? $"This process itself {does}. Restore to another file, or in place while its host is not running."
+            : $"Process {app.ProcessId} ({app.Executable}) {does}. Stop that app, on the command line with `kill {app.ProcessId}`, then restore again; or restore to another file.");
     }
+
+    /// <summary>Before the lock is taken: its record is what the next start of the app ends the replicator by.</summary>
+    private static void RefuseOrphan(string path)
+    {
+        if (DatabaseLock.Peek(path) is { Replicator: { } orphan } record && orphan.IsRunning() && record.App?.IsRunning() != true)
+            throw new LitestreamException("LSB4006", $"A litestream of an app that has ended still replicates {path}: process {orphan.ProcessId} ({orphan.Executable}). End it with `kill {orphan.ProcessId}`, which lets it send what is missing; or restore to another file.");
+    }
+
+    /// <exception cref="LitestreamException">LSB4006.</exception>
+    private static void RefuseOpen(Target target, Action<LogLine>? onLine)
+    {
+        if (OpenDatabases.Find(target.File, out var unseen) is not { } users)
+        {
+            FileSwap.Say(onLine, "WARN", $"Whether a process has {target.File} open cannot be seen on this system: make sure that none has");
+            return;
+        }
+
+        if (unseen > 0)
+            FileSwap.Say(onLine, "INFO", $"{unseen} processes of other users were not looked at; of those, only one that has {target.File} open in WAL mode would have been seen");
+        if (users.Count == 0)
+            return;
+
+        var what = users.Select(user => user.Id == Environment.ProcessId ? $"this process itself ({user.Id}) has {user.File} open" : $"process {user.Id} ({user.Name}) has {user.File} open");
+        var others = users.Where(user => user.Id != Environment.ProcessId).Select(user => user.Id).ToList();
+        var stop = others.Count == 0 ? "Close its connections (SqliteConnection.ClearAllPools() for pooled ones)" : $"End {(others.Count == 1 ? "it" : "them")}, on the command line with `kill {string.Join(' ', others)}`";
+        throw new LitestreamException("LSB4006", $"{target.File} cannot be replaced while it is in use: {string.Join("; ", what)}. {stop}, then restore again; or restore to another file.");
+    }
+
+    /// <summary>The restored file gets the owner and the mode of the one that it takes the place of.</summary>
+    private static void TakeOver(string existing, string restored)
+    {
+        if (OperatingSystem.IsWindows() || !File.Exists(existing))
+            return;
+
+        try
+        {
+            if (UnixCalls.Status(existing) is { } owner && UnixCalls.Status(restored) is { } own && (owner.User, owner.Group) != (own.User, own.Group))
+                UnixCalls.ChangeOwner(restored, owner);
+            File.SetUnixFileMode(restored, File.GetUnixFileMode(existing));
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new LitestreamException("LSB0003", $"The restored file cannot be given to the owner of {existing}, so its app could not use it: {e.Message}. Nothing was put in place. Restore as that user, or as root.", innerException: e);
+        }
+    }
+
+    private static bool IsDiskFull(Exception e) => e switch
+    {
+        LitestreamException { Diagnostic.Code: "LSB4008" } => false,
+        LitestreamException litestream => litestream.Diagnostic.Code == "LSB4009" || (litestream.InnerException is { } inner && IsDiskFull(inner)),
+        IOException io when OperatingSystem.IsWindows() => (io.HResult & 0xFFFF) is 0x70 or 0x27,
+        IOException io => io.HResult is 28 or 122,
+        _ => false,
+    };
 
     /// <summary>Only the library that the app itself uses may look: see the provider of SQLitePCL. The connection closes the file for good (no pool) and changes nothing.</summary>
     private static void Check(string restored, RestoreRequest request, Action<LogLine>? onLine)
     {
-        void Skip(string why) => onLine?.Invoke(new LogLine("WARN", $"quick_check of the restored {request.Database.Path} was skipped: {why}", new Dictionary<string, string>(), ""));
+        void Skip(string why) => FileSwap.Say(onLine, "WARN", $"quick_check of the restored {request.Database.Path} was skipped: {why}");
 
         try
         {
@@ -202,27 +371,11 @@ public static class DatabaseRestore
     }
 
     private static LitestreamException Damaged(RestoreRequest request, string answer, Exception? e) =>
-        new("LSB4003", $"The backup of {request.Database.Path} in {Places(request)} does not give a sound database: {answer}. Nothing was put in place.", innerException: e);
+        new("LSB4003", $"The backup of {request.Database.Path} in {RestoreCommand.Places(request)} does not give a sound database: {answer}. Nothing was put in place.", innerException: e);
 
-    /// <summary>The state of the lost file: it says which generation goes on, and its shadow WAL may hold changes that never left. So it is kept, out of the way.</summary>
-    private static string? MoveMetaAside(string metaPath, Action<LogLine>? onLine)
-    {
-        if (!Directory.Exists(metaPath))
-            return null;
-
-        var aside = $"{metaPath}.lost-{DateTime.UtcNow:yyyyMMdd'T'HHmmss'Z'}";
-        for (var i = 2; Path.Exists(aside); i++)
-            aside = $"{metaPath}.lost-{DateTime.UtcNow:yyyyMMdd'T'HHmmss'Z'}-{i}";
-        try
-        {
-            Directory.Move(metaPath, aside);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new LitestreamException("LSB0003", $"Litestream's state of the lost database, {metaPath}, cannot be moved aside: {e.Message}", innerException: e);
-        }
-
-        onLine?.Invoke(new LogLine("INFO", $"Litestream's state of the lost database was moved to {aside}", new Dictionary<string, string>(), ""));
-        return aside;
-    }
+    /// <summary>Where a restore goes.</summary>
+    /// <param name="Named">The path that was asked for.</param>
+    /// <param name="File">The same, or what the link at that path leads to.</param>
+    /// <param name="IsDatabase">Whether it is the place of a database in the configuration.</param>
+    private sealed record Target(string Named, string File, bool IsDatabase);
 }

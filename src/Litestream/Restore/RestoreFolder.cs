@@ -1,3 +1,5 @@
+using Litestream.Commands;
+
 namespace Litestream.Restore;
 
 /// <summary>
@@ -18,20 +20,42 @@ internal sealed class RestoreFolder : IDisposable
 
     public string Path { get; }
 
-    /// <exception cref="LitestreamException">LSB0003.</exception>
+    /// <summary>The file that is to become the output.</summary>
+    public string Restored => RestoredIn(Path);
+
+    /// <summary>Makes the folder, and removes what a killed restore to this place left.</summary>
+    /// <exception cref="LitestreamException">LSB0003; LSB4008.</exception>
     public static RestoreFolder Create(string output)
     {
         var parent = System.IO.Path.GetDirectoryName(output)!;
-        var path = System.IO.Path.Combine(parent, $"{Prefix(output)}{Guid.NewGuid():n}");
+        var id = Guid.NewGuid().ToString("n");
+        var path = System.IO.Path.Combine(parent, Prefix(output) + id);
         try
         {
             Directory.CreateDirectory(parent);
-            RemoveLeftovers(parent, output);
+            RemoveLeftovers(output, onLine: null);
             if (OperatingSystem.IsWindows())
+            {
                 Directory.CreateDirectory(path);
-            else
-                Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            return new RestoreFolder(path, OpenLock(path, FileMode.CreateNew));
+                return new RestoreFolder(path, OpenLock(path, FileMode.CreateNew));
+            }
+
+            // On Unix a file is opened first and locked then, so nobody may find the folder before that.
+            var begun = System.IO.Path.Combine(parent, Prefix(output, begun: true) + id);
+            Directory.CreateDirectory(begun, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            FileStream? held = null;
+            try
+            {
+                held = OpenLock(begun, FileMode.CreateNew);
+                Directory.Move(begun, path);
+                return new RestoreFolder(path, held);
+            }
+            catch
+            {
+                held?.Dispose();
+                TryDelete(begun);
+                throw;
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -39,26 +63,27 @@ internal sealed class RestoreFolder : IDisposable
         }
     }
 
-    public void Dispose()
+    /// <summary>Whether a restore to this place is under way, or was killed.</summary>
+    public static bool AnyFor(string output) => All(output).Count > 0;
+
+    /// <summary>Whether a restore to this place was killed while it moved files.</summary>
+    public static bool AnyInterrupted(string output) => All(output).Exists(FileSwap.IsRecorded);
+
+    /// <summary>Finishes or takes back what a killed restore to this place had begun, and removes what it left. What a living one uses stays.</summary>
+    /// <exception cref="LitestreamException">LSB4008: it can be neither finished nor taken back.</exception>
+    public static void RemoveLeftovers(string output, Action<LogLine>? onLine)
     {
-        _lock.Dispose();
-        TryDelete(Path);
-    }
+        foreach (var folder in All(output, begun: true).Where(IsOld))
+            TryDelete(folder);
 
-    private static string Prefix(string output) => $".{System.IO.Path.GetFileName(output)}.litestream-restore-";
-
-    private static FileStream OpenLock(string folder, FileMode mode) => new(System.IO.Path.Combine(folder, LockName), mode, FileAccess.ReadWrite, FileShare.None);
-
-    private static void RemoveLeftovers(string parent, string output)
-    {
-        var prefix = Prefix(output);
-        foreach (var folder in Directory.EnumerateDirectories(parent).Where(d => System.IO.Path.GetFileName(d).StartsWith(prefix, StringComparison.Ordinal)))
+        foreach (var folder in All(output))
         {
+            FileStream? held = null;
             try
             {
-                OpenLock(folder, FileMode.Open).Dispose();
+                held = OpenLock(folder, FileMode.Open);
             }
-            catch (FileNotFoundException) when (Directory.GetCreationTimeUtc(folder) < DateTime.UtcNow.AddMinutes(-1))
+            catch (FileNotFoundException) when (IsOld(folder))
             {
                 // Killed before it had its lock.
             }
@@ -67,9 +92,42 @@ internal sealed class RestoreFolder : IDisposable
                 continue;
             }
 
+            using (held)
+                FileSwap.Recover(folder, onLine);
             TryDelete(folder);
         }
     }
+
+    public static string RestoredIn(string folder) => System.IO.Path.Combine(folder, "restored.db");
+
+    public void Dispose()
+    {
+        // A record that is still here was neither finished nor taken back: the next run needs all of it.
+        var keep = FileSwap.IsRecorded(Path);
+        _lock.Dispose();
+        if (!keep)
+            TryDelete(Path);
+    }
+
+    private static string Prefix(string output, bool begun = false) => $".{System.IO.Path.GetFileName(output)}.litestream-{(begun ? "begun" : "restore")}-";
+
+    private static bool IsOld(string folder) => Directory.GetCreationTimeUtc(folder) < DateTime.UtcNow.AddMinutes(-1);
+
+    private static List<string> All(string output, bool begun = false)
+    {
+        var prefix = Prefix(output, begun);
+        var parent = System.IO.Path.GetDirectoryName(output)!;
+        try
+        {
+            return [.. Directory.EnumerateDirectories(parent).Where(folder => System.IO.Path.GetFileName(folder).StartsWith(prefix, StringComparison.Ordinal))];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    private static FileStream OpenLock(string folder, FileMode mode) => new(System.IO.Path.Combine(folder, LockName), mode, FileAccess.ReadWrite, FileShare.None);
 
     private static void TryDelete(string folder)
     {

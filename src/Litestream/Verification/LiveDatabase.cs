@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using Microsoft.Data.Sqlite;
 
@@ -132,6 +133,8 @@ internal static partial class LiveDatabase
     {
         try
         {
+            // It is the first connection of a process that sets the library up, and there may have been none yet.
+            RuntimeHelpers.RunClassConstructor(typeof(SqliteConnection).TypeHandle);
             _ = SQLitePCL.raw.sqlite3_libversion_number();
         }
 #pragma warning disable CA1031 // It throws a bare Exception when there is none.

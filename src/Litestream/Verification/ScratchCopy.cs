@@ -41,7 +41,7 @@ internal sealed class ScratchCopy : IDisposable
         if (said.Contains("no matching backup", StringComparison.Ordinal) || said.Contains("no snapshots available", StringComparison.Ordinal))
             return false;
         var message = errors.Count > 0 ? string.Join("; ", errors.Distinct()) : said.Trim();
-        throw new LitestreamException(DatabaseRestore.Classify(message), $"`litestream restore` ended with exit code {exitCode}: {(message.Length == 0 ? "it said nothing" : message)}");
+        throw new LitestreamException(RestoreCommand.Classify(message), $"`litestream restore` ended with exit code {exitCode}: {(message.Length == 0 ? "it said nothing" : message)}");
     }
 
     /// <summary>

@@ -84,8 +84,8 @@ public sealed class DatabaseRestoreTests : IDisposable
 
         Assert.Equal("LSB4001", error.Diagnostic.Code);
         Assert.Equal(before, File.ReadAllBytes(DatabaseFile));
-        Assert.Equal(RestoreOutcome.DatabaseExists, await DatabaseRestore.RunAsync(
-            LitestreamTool.Executable, new RestoreRequest(config, config.Databases[0]) { IfDatabaseNotExists = true }, null, TestContext.Current.CancellationToken));
+        Assert.Equal(RestoreOutcome.DatabaseExists, (await DatabaseRestore.RunAsync(
+            LitestreamTool.Executable, new RestoreRequest(config, config.Databases[0]) { IfDatabaseNotExists = true }, null, TestContext.Current.CancellationToken)).Outcome);
     }
 
     [Fact]
@@ -127,8 +127,8 @@ public sealed class DatabaseRestoreTests : IDisposable
 
         Assert.Equal("LSB4002", error.Diagnostic.Code);
         Assert.Contains(Replica, error.Message, StringComparison.Ordinal);
-        Assert.Equal(RestoreOutcome.NoBackup, await DatabaseRestore.RunAsync(
-            LitestreamTool.Executable, new RestoreRequest(config, config.Databases[0]) { IfReplicaExists = true }, null, TestContext.Current.CancellationToken));
+        Assert.Equal(RestoreOutcome.NoBackup, (await DatabaseRestore.RunAsync(
+            LitestreamTool.Executable, new RestoreRequest(config, config.Databases[0]) { IfReplicaExists = true }, null, TestContext.Current.CancellationToken)).Outcome);
         Assert.False(File.Exists(DatabaseFile));
         AssertNoTemporaryFolder(Path.GetDirectoryName(DatabaseFile)!);
     }
@@ -202,8 +202,8 @@ public sealed class DatabaseRestoreTests : IDisposable
         var all = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => DatabaseRestore.RunAsync(
             LitestreamTool.Executable, new RestoreRequest(config, config.Databases[0]) { Output = output, IfDatabaseNotExists = true }, null, TestContext.Current.CancellationToken))));
 
-        Assert.Equal(1, all.Count(o => o == RestoreOutcome.Restored));
-        Assert.Equal(3, all.Count(o => o == RestoreOutcome.DatabaseExists));
+        Assert.Equal(1, all.Count(o => o.Outcome == RestoreOutcome.Restored));
+        Assert.Equal(3, all.Count(o => o.Outcome == RestoreOutcome.DatabaseExists));
         Assert.Equal("3", LitestreamTool.Query(output, "SELECT count(*) FROM t"));
         AssertNoTemporaryFolder(Path.GetDirectoryName(output)!);
     }
@@ -272,8 +272,8 @@ public sealed class DatabaseRestoreTests : IDisposable
 
     private static void AssertNoTemporaryFolder(string folder) => Assert.Empty(Directory.GetDirectories(folder, "*litestream-restore*"));
 
-    private static Task<RestoreOutcome> Restore(EffectiveConfig config, string? output = null) =>
-        DatabaseRestore.RunAsync(LitestreamTool.Executable, new RestoreRequest(config, config.Databases[0]) { Output = output }, null, TestContext.Current.CancellationToken);
+    private static async Task<RestoreOutcome> Restore(EffectiveConfig config, string? output = null) =>
+        (await DatabaseRestore.RunAsync(LitestreamTool.Executable, new RestoreRequest(config, config.Databases[0]) { Output = output }, null, TestContext.Current.CancellationToken)).Outcome;
 
     private EffectiveConfig Generate(string path)
     {

@@ -1,0 +1,247 @@
+using System.Globalization;
+using System.Text.Json;
+using Litestream.Commands;
+using Litestream.Databases;
+using Litestream.Locking;
+
+namespace Litestream.Restore;
+
+/// <summary>
+/// Puts a restored file into place, and moves what was there aside. Several files cannot be renamed in one step, so a record of all steps is written first:
+/// whoever comes after a process that was killed in between takes them back, or sees that they were all done.
+/// </summary>
+/// <remarks>
+/// The database itself is moved first and comes back last: while a file is at its place, all that belongs to it is there too, and nothing that does not.
+/// </remarks>
+internal sealed class FileSwap
+{
+    private const string RecordName = "moves.json";
+
+    private readonly string _output;
+
+    private FileSwap(string output, string? folder, IReadOnlyList<MovedFile> moves)
+    {
+        _output = output;
+        Folder = folder;
+        Moves = moves;
+    }
+
+    /// <summary>What is moved aside, in this order.</summary>
+    public IReadOnlyList<MovedFile> Moves { get; }
+
+    /// <summary>The folder that they are moved into; null when there is at most a state folder of the executable, which stays beside.</summary>
+    private string? Folder { get; }
+
+    /// <summary>What has to go when a file comes to this place.</summary>
+    /// <param name="output">The place.</param>
+    /// <param name="metaPath">The executable's state of the database at that place; null where there is none.</param>
+    /// <param name="time">Dates the set.</param>
+    public static FileSwap Plan(string output, string? metaPath, TimeProvider time)
+    {
+        var files = Existing(output).ToList();
+        var folder = files.Count == 0 ? null : Unused($"{output}.replaced-{Stamp(time)}", "");
+        var moves = files.ConvertAll(file => new MovedFile(file, Path.Combine(folder!, Path.GetFileName(file))));
+        if (metaPath is not null && Directory.Exists(metaPath))
+        {
+            // Elsewhere it may be on another volume, where a rename cannot take it.
+            var beside = folder is not null && Path.GetDirectoryName(metaPath) == Path.GetDirectoryName(output);
+            moves.Add(new MovedFile(metaPath, beside ? Path.Combine(folder!, Path.GetFileName(metaPath)) : Unused($"{metaPath}.lost-{Stamp(time)}", "")));
+        }
+
+        return new FileSwap(output, folder, moves);
+    }
+
+    /// <summary>The database, its <c>-wal</c>, <c>-shm</c> and <c>-journal</c>, those that are there.</summary>
+    public static IEnumerable<string> Existing(string output) => DatabasePath.Endings.Select(ending => output + ending).Where(IsThere);
+
+    public static string Stamp(TimeProvider time) => time.GetUtcNow().UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
+
+    public static string Unused(string stem, string extension)
+    {
+        var path = stem + extension;
+        for (var i = 2; IsThere(path); i++)
+            path = $"{stem}-{i}{extension}";
+        return path;
+    }
+
+    /// <summary>Whether files were moved from this restore folder's output and it was not seen yet how that ended.</summary>
+    public static bool IsRecorded(string restoreFolder) => File.Exists(Path.Combine(restoreFolder, RecordName));
+
+    /// <summary>Does it: in the end the restored file is at its place and everything else aside, or nothing has changed.</summary>
+    /// <returns>False when a file has appeared at the place meanwhile; then nothing has changed.</returns>
+    /// <exception cref="LitestreamException">LSB4007: it failed, and everything was put back; LSB4008: that failed too, and the record is kept for the next run.</exception>
+    public bool Run(RestoreFolder work, Action<LogLine>? onLine)
+    {
+        var placed = false;
+        try
+        {
+            FlushFile(work.Restored);
+            if (Moves.Count > 0)
+                MoveAside(work, onLine);
+            placed = AtomicPlacement.TryPlace(work.Restored, _output);
+        }
+        catch (Exception e)
+        {
+            // Whoever listens to the lines may have failed too: what has begun is taken back in any case.
+            placed = IsRecorded(work.Path) ? Recover(work.Path, null) : File.Exists(_output) && IsDone(work.Restored);
+            if (!placed && e is (IOException or UnauthorizedAccessException))
+                throw new LitestreamException("LSB4007", $"The restored file cannot be put in place as {_output}: {e.Message} Nothing has changed; what had been moved is back.", innerException: e);
+            if (!placed)
+                throw;
+        }
+
+        if (!placed)
+        {
+            Recover(work.Path, null);
+            return false;
+        }
+
+        // Until the new names are on the disk, the record has to be.
+        UnixCalls.FlushFolder(Path.GetDirectoryName(_output)!);
+        File.Delete(Path.Combine(work.Path, RecordName));
+        return true;
+    }
+
+    /// <summary>Takes back what the record in this restore folder says, unless all of it was done.</summary>
+    /// <returns>True when all of it was done.</returns>
+    /// <exception cref="LitestreamException">LSB4008.</exception>
+    public static bool Recover(string restoreFolder, Action<LogLine>? onLine)
+    {
+        if (!IsRecorded(restoreFolder))
+            return false;
+
+        var record = Path.Combine(restoreFolder, RecordName);
+        try
+        {
+            var swap = Read(record);
+            var done = swap.IsDone(RestoreFolder.RestoredIn(restoreFolder));
+            if (!done)
+                swap.TakeBack();
+            UnixCalls.FlushFolder(Path.GetDirectoryName(swap._output)!);
+
+            // First of all the record: without the rest of the folder it would say something else.
+            File.Delete(record);
+            Say(onLine, "WARN", done
+                ? $"A restore of {swap._output} was interrupted when it was done; what it replaced is in {swap.Folder ?? swap.Moves[0].To}"
+                : $"A restore of {swap._output} was interrupted; everything is back as it was before");
+            return done;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            throw new LitestreamException("LSB4008", $"A restore was interrupted, and it cannot be taken back: {e.Message} {record} says what was moved where. Correct that and try again; or move the files by hand, and delete {restoreFolder}.", innerException: e);
+        }
+    }
+
+    public static void Say(Action<LogLine>? onLine, string level, string message) => onLine?.Invoke(new LogLine(level, message, new Dictionary<string, string>(), message));
+
+    private static bool IsThere(string path) => Path.Exists(path) || new FileInfo(path).LinkTarget is not null;
+
+    private void MoveAside(RestoreFolder work, Action<LogLine>? onLine)
+    {
+        var owner = UnixCalls.Status(_output);
+        Write(work.Path);
+        if (Folder is not null)
+        {
+            if (OperatingSystem.IsWindows())
+                Directory.CreateDirectory(Folder);
+            else
+                Directory.CreateDirectory(Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            if (owner is not null && UnixCalls.Status(Folder) is { } own && (own.User, own.Group) != (owner.User, owner.Group))
+                UnixCalls.ChangeOwner(Folder, owner);
+        }
+
+        foreach (var move in Moves)
+        {
+            Move(move.From, move.To);
+            Say(onLine, "INFO", $"{move.From} was moved to {move.To}");
+        }
+
+        if (Folder is not null)
+            UnixCalls.FlushFolder(Folder);
+    }
+
+    private static void Move(string from, string to)
+    {
+        // A rename and nothing else: not to be seen half done.
+        if (Directory.Exists(from))
+            Directory.Move(from, to);
+        else
+            File.Move(from, to, overwrite: !OperatingSystem.IsWindows());
+    }
+
+    /// <summary>The restored file has its new name; the old one may be there still where a name was added and then the other removed.</summary>
+    private bool IsDone(string restored)
+    {
+        var (file, source) = (new FileInfo(_output), new FileInfo(restored));
+        return !source.Exists || (file.Exists && file.Length == source.Length && file.LastWriteTimeUtc == source.LastWriteTimeUtc);
+    }
+
+    private void TakeBack()
+    {
+        var database = Moves.FirstOrDefault(move => move.From == _output);
+        if (Folder is not null && IsThere(_output) && (database is null || IsThere(database.To)))
+        {
+            // The placeholder of a file system without hard links; anything else is somebody's.
+            if (new FileInfo(_output) is not { Exists: true, Length: 0 } || OpenDatabases.Find(_output, out _) is { Count: > 0 })
+                throw new IOException($"{_output} was made by somebody else meanwhile.");
+            File.Delete(_output);
+        }
+
+        foreach (var move in Moves.Reverse().Where(move => IsThere(move.To)))
+        {
+            if (IsThere(move.From))
+                throw new IOException($"{move.From} was made by somebody else meanwhile.");
+            Move(move.To, move.From);
+        }
+
+        if (Folder is not null && Directory.Exists(Folder))
+            Directory.Delete(Folder);
+    }
+
+    private void Write(string restoreFolder)
+    {
+        var path = Path.Combine(restoreFolder, RecordName);
+        using (var file = new FileStream(path + ".new", FileMode.Create, FileAccess.Write))
+        {
+            using (var json = new Utf8JsonWriter(file))
+            {
+                json.WriteStartObject();
+                json.WriteString("output", _output);
+                json.WriteString("folder", Folder);
+                json.WriteStartArray("moves");
+                foreach (var move in Moves)
+                {
+                    json.WriteStartObject();
+                    json.WriteString("from", move.From);
+                    json.WriteString("to", move.To);
+                    json.WriteEndObject();
+                }
+
+                json.WriteEndArray();
+                json.WriteEndObject();
+            }
+
+            file.Flush(flushToDisk: true);
+        }
+
+        File.Move(path + ".new", path);
+        UnixCalls.FlushFolder(restoreFolder);
+        UnixCalls.FlushFolder(Path.GetDirectoryName(restoreFolder)!);
+    }
+
+    private static FileSwap Read(string record)
+    {
+        using var json = JsonDocument.Parse(File.ReadAllBytes(record));
+        var root = json.RootElement;
+        return new FileSwap(
+            root.GetProperty("output").GetString()!,
+            root.GetProperty("folder").GetString(),
+            [.. root.GetProperty("moves").EnumerateArray().Select(move => new MovedFile(move.GetProperty("from").GetString()!, move.GetProperty("to").GetString()!))]);
+    }
+
+    private static void FlushFile(string path)
+    {
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+        RandomAccess.FlushToDisk(file);
+    }
+}

@@ -1,0 +1,175 @@
+using System.Diagnostics;
+using System.Globalization;
+using Litestream.Restore;
+
+namespace Litestream.Tests.Restore;
+
+/// <summary>A restore that is killed at any moment leaves the old database or the new one, whole; and the next one cleans up.</summary>
+public sealed class InterruptedRestoreTests
+{
+    /// <summary>Five lines of the executable, and one for each of four moves.</summary>
+    private const int Lines = 9;
+
+    [Fact]
+    public async Task Killed_after_any_line()
+    {
+        using var database = await BackedUpDatabase.CreateAsync();
+        Assert.Equal(Lines, await RunAsync(database, -1, 0));
+        Assert.Equal(BackedUpDatabase.Backup, database.Rows());
+        foreach (var lines in Enumerable.Range(5, Lines - 4))
+        {
+            database.Reset();
+            Assert.Equal(lines, await RunAsync(database, lines, 0));
+            await NothingIsLostAsync(database, $"killed after {lines} lines");
+        }
+    }
+
+    [Fact]
+    public Task Killed_at_random_moments() => AtRandomAsync(20261124, 5);
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public Task Killed_at_many_random_moments() => AtRandomAsync(20261125, 60);
+
+    [Fact]
+    public async Task Killed_when_the_file_has_its_new_name_and_still_the_old_one()
+    {
+        using var database = await BackedUpDatabase.CreateAsync();
+        await RunAsync(database, Lines, 0);
+        var folder = Assert.Single(database.WorkFolders());
+        Link(Path.Combine(folder, "restored.db"), database.File);
+
+        await NothingIsLostAsync(database, "between the names", isNew: true);
+    }
+
+    [Fact]
+    public async Task Killed_when_all_was_done_but_the_record_was_there_still()
+    {
+        using var database = await BackedUpDatabase.CreateAsync();
+        await RunAsync(database, Lines, 0);
+        File.Move(Path.Combine(Assert.Single(database.WorkFolders()), "restored.db"), database.File);
+
+        await NothingIsLostAsync(database, "before the record was removed", isNew: true);
+    }
+
+    [Fact]
+    public async Task Killed_with_a_placeholder_in_place_as_on_file_systems_without_hard_links()
+    {
+        using var database = await BackedUpDatabase.CreateAsync();
+        await RunAsync(database, Lines, 0);
+        await File.WriteAllBytesAsync(database.File, [], TestContext.Current.CancellationToken);
+
+        await NothingIsLostAsync(database, "with a placeholder", isNew: false);
+    }
+
+    [Fact]
+    public async Task Killed_while_it_was_being_taken_back()
+    {
+        using var database = await BackedUpDatabase.CreateAsync();
+        await RunAsync(database, Lines, 0);
+        var set = database.ReplacedSet()!;
+        Directory.Move(Path.Combine(set, ".app.db-litestream"), database.Config.Databases[0].MetaPath);
+        File.Move(Path.Combine(set, "app.db-shm"), database.File + "-shm");
+
+        await NothingIsLostAsync(database, "while it was being taken back", isNew: false);
+    }
+
+    [Fact]
+    public async Task A_dry_run_after_it_says_so_and_touches_nothing()
+    {
+        using var database = await BackedUpDatabase.CreateAsync();
+        await RunAsync(database, Lines, 0);
+        var before = database.Names().ToList();
+        var lines = new List<string>();
+
+        await BackedUpDatabase.RestoreAsync(database.Request() with { DryRun = true }, line => lines.Add(line.Message));
+
+        Assert.Contains(lines, line => line.Contains("was interrupted", StringComparison.Ordinal));
+        Assert.Equal(before, database.Names());
+    }
+
+    [Fact]
+    public async Task A_forced_restore_after_it_takes_it_back_first_so_that_the_set_is_whole()
+    {
+        using var database = await BackedUpDatabase.CreateAsync();
+        await RunAsync(database, 7, 0);
+
+        await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true });
+
+        Assert.Equal(BackedUpDatabase.Backup, database.Rows());
+        Assert.Equal(BackedUpDatabase.Local, database.Rows(Path.Combine(database.ReplacedSet()!, "app.db")));
+        Assert.Empty(database.WorkFolders());
+    }
+
+    private static async Task AtRandomAsync(int seed, int times)
+    {
+        using var database = await BackedUpDatabase.CreateAsync();
+        var random = new Random(seed);
+        for (var i = 0; i < times; i++)
+        {
+            var (lines, microseconds) = (random.Next(0, Lines + 1), random.Next(1, 4000));
+            database.Reset();
+            await RunAsync(database, lines, microseconds);
+            await NothingIsLostAsync(database, $"seed {seed}, time {i}: killed {microseconds} µs after {lines} lines");
+        }
+    }
+
+    /// <summary>Restores by force in a process that kills itself.</summary>
+    /// <returns>How many lines it has written.</returns>
+    private static async Task<int> RunAsync(BackedUpDatabase database, int lines, int microseconds)
+    {
+        using var process = BackedUpDatabase.StartHost(
+            "restore", database.Yml, LitestreamTool.Executable.Path, lines.ToString(CultureInfo.InvariantCulture), microseconds.ToString(CultureInfo.InvariantCulture));
+        var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var written = output.Split('\n', StringSplitOptions.RemoveEmptyEntries).ToList();
+        Assert.True(process.ExitCode is 137 || (written[^1] == "Restored" && process.ExitCode == 0), output);
+        written.Remove("Restored");
+        return written.Count;
+    }
+
+    private static async Task NothingIsLostAsync(BackedUpDatabase database, string when, bool? isNew = null)
+    {
+        // As it is found: no file, or one that is whole. (The names that belong to it may still be on their way only while it is not there.)
+        if (File.Exists(database.File) && new FileInfo(database.File).Length > 0)
+            Assert.Contains(database.Rows(), new[] { BackedUpDatabase.Local, BackedUpDatabase.Backup });
+        else
+            Assert.Single(database.WorkFolders());
+
+        // The executable of a killed process may write on for a moment, into a folder that is about to be removed.
+        await LitestreamTool.WaitUntilAsync(() => !RestoresInto(database.Data));
+        var next = await BackedUpDatabase.RestoreAsync(database.Request() with { IfDatabaseNotExists = true });
+
+        Assert.True(next.Outcome == RestoreOutcome.DatabaseExists, when);
+        Assert.True(!database.WorkFolders().Any(), when);
+        var set = database.ReplacedSet();
+        Assert.True(isNew is null || isNew == set is not null, when);
+        Assert.True(database.Rows() == (set is null ? BackedUpDatabase.Local : BackedUpDatabase.Backup), $"{when}: {database.Rows()}");
+        if (set is not null)
+            Assert.True(database.Rows(Path.Combine(set, "app.db")) == BackedUpDatabase.Local, when);
+        Assert.True(Directory.Exists(database.Config.Databases[0].MetaPath) == set is null, when);
+        Assert.True(File.Exists(database.File + "-wal") == set is null, when);
+    }
+
+    private static bool RestoresInto(string folder) => Process.GetProcessesByName("litestream").Any(process =>
+    {
+        using (process)
+        {
+            try
+            {
+                return File.ReadAllText($"/proc/{process.Id}/cmdline").Contains(folder, StringComparison.Ordinal);
+            }
+            catch (IOException)
+            {
+                return false;
+            }
+        }
+    });
+
+    private static void Link(string from, string to)
+    {
+        using var process = Process.Start("ln", [from, to]);
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+    }
+}
