@@ -18,38 +18,60 @@ internal sealed class LockedFolder : IDisposable
 
     public string Path { get; }
 
-    /// <summary>Makes one, and the folder that it lies in; removes what killed processes left there under this name.</summary>
+    /// <summary>Makes one, and the folder that it lies in.</summary>
+    /// <param name="parent">The folder that it lies in.</param>
+    /// <param name="name">What the names of its kind there begin with.</param>
     /// <exception cref="IOException">It cannot be made.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be made.</exception>
-    public static LockedFolder Create(string parent, string prefix)
+    public static LockedFolder Create(string parent, string name)
     {
         Directory.CreateDirectory(parent);
-        RemoveLeftovers(parent, prefix);
-        var path = System.IO.Path.Combine(parent, $"{prefix}{Guid.NewGuid():n}");
+        var id = Guid.NewGuid().ToString("n");
+        var path = System.IO.Path.Combine(parent, $"{name}-{id}");
         if (OperatingSystem.IsWindows())
-            Directory.CreateDirectory(path);
-        else
-            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        return new LockedFolder(path, OpenLock(path, FileMode.CreateNew));
-    }
-
-    public void Dispose()
-    {
-        _lock.Dispose();
-        TryDelete(Path);
-    }
-
-    private static FileStream OpenLock(string folder, FileMode mode) => new(System.IO.Path.Combine(folder, LockName), mode, FileAccess.ReadWrite, FileShare.None);
-
-    private static void RemoveLeftovers(string parent, string prefix)
-    {
-        foreach (var folder in Directory.EnumerateDirectories(parent).Where(d => System.IO.Path.GetFileName(d).StartsWith(prefix, StringComparison.Ordinal)))
         {
+            Directory.CreateDirectory(path);
+            return new LockedFolder(path, OpenLock(path, FileMode.CreateNew));
+        }
+
+        // On Unix a file is opened first and locked then, so nobody may find the folder before that.
+        var begun = System.IO.Path.Combine(parent, Begun(name) + id);
+        Directory.CreateDirectory(begun, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        FileStream? held = null;
+        try
+        {
+            held = OpenLock(begun, FileMode.CreateNew);
+            Directory.Move(begun, path);
+            return new LockedFolder(path, held);
+        }
+        catch
+        {
+            held?.Dispose();
+            TryDelete(begun);
+            throw;
+        }
+    }
+
+    /// <summary>Those of this kind that are there, whether their processes live or not.</summary>
+    public static IReadOnlyList<string> All(string parent, string name) => StartingWith(parent, $"{name}-");
+
+    /// <summary>Removes what killed processes left. What a living one uses stays.</summary>
+    /// <param name="parent">The folder that they lie in.</param>
+    /// <param name="name">What their names begin with.</param>
+    /// <param name="recover">Called for each before it goes, its lock held.</param>
+    public static void RemoveLeftovers(string parent, string name, Action<string>? recover = null)
+    {
+        foreach (var folder in StartingWith(parent, Begun(name)).Where(IsOld))
+            TryDelete(folder);
+
+        foreach (var folder in All(parent, name))
+        {
+            FileStream? held = null;
             try
             {
-                OpenLock(folder, FileMode.Open).Dispose();
+                held = OpenLock(folder, FileMode.Open);
             }
-            catch (FileNotFoundException) when (Directory.GetCreationTimeUtc(folder) < DateTime.UtcNow.AddMinutes(-1))
+            catch (FileNotFoundException) when (IsOld(folder))
             {
                 // Killed before it had its lock.
             }
@@ -58,9 +80,38 @@ internal sealed class LockedFolder : IDisposable
                 continue;
             }
 
+            using (held)
+                recover?.Invoke(folder);
             TryDelete(folder);
         }
     }
+
+    /// <summary>Lets go of the folder and leaves it where it is: for the next process it is a leftover.</summary>
+    public void Leave() => _lock.Dispose();
+
+    public void Dispose()
+    {
+        _lock.Dispose();
+        TryDelete(Path);
+    }
+
+    private static string Begun(string name) => $"{name}.begun-";
+
+    private static bool IsOld(string folder) => Directory.GetCreationTimeUtc(folder) < DateTime.UtcNow.AddMinutes(-1);
+
+    private static List<string> StartingWith(string parent, string prefix)
+    {
+        try
+        {
+            return [.. Directory.EnumerateDirectories(parent).Where(folder => System.IO.Path.GetFileName(folder).StartsWith(prefix, StringComparison.Ordinal))];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    private static FileStream OpenLock(string folder, FileMode mode) => new(System.IO.Path.Combine(folder, LockName), mode, FileAccess.ReadWrite, FileShare.None);
 
     private static void TryDelete(string folder)
     {

@@ -94,6 +94,20 @@ public sealed class ExecutableTests(Packages packages)
     }
 
     [Fact]
+    public async Task A_staged_executable_that_was_cut_off_is_not_published()
+    {
+        using var app = new Workspace(packages, dummies: true).WithAsset("Worker");
+        (await app.DotnetAsync("build", "-c", "Release")).Succeeded();
+        var staged = app.In("obj/Release/net10.0/litestream/litestream");
+        var whole = File.ReadAllText(staged);
+        File.WriteAllText(staged, whole[..(whole.Length / 2)]);
+
+        (await app.DotnetAsync("publish", "-o", "out")).Succeeded();
+
+        Assert.Equal(whole, File.ReadAllText(app.In("out/litestream")));
+    }
+
+    [Fact]
     public async Task A_folder_with_an_executable_of_the_users_own_wins_when_its_version_is_right()
     {
         using var app = new Workspace(packages, dummies: true).WithAsset("Worker");

@@ -1,4 +1,6 @@
+using System.IO.Compression;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Litestream.Build.Tests;
 
@@ -123,6 +125,34 @@ public sealed class OutputTests(Packages packages)
 
         using var package = System.IO.Compression.ZipFile.OpenRead(Directory.EnumerateFiles(app.In("packed"), "*.nupkg").Single());
         Assert.DoesNotContain(package.Entries, entry => entry.Name is "litestream" or "litestream.yml");
+    }
+
+    [Fact]
+    public async Task The_initializer_of_another_release_is_written_anew_and_then_left_alone()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        string[] build = ["build", "-p:PublishTrimmed=true"];
+        (await app.DotnetAsync(build)).Succeeded();
+        var initializer = app.In("obj/Debug/net10.0/litestream/LitestreamAutoStart.g.cs");
+        var text = File.ReadAllText(initializer);
+        File.WriteAllText(initializer, "// of a release before\n");
+
+        (await app.DotnetAsync(build)).Succeeded();
+
+        Assert.Equal(text, File.ReadAllText(initializer));
+        Assert.Contains("LitestreamAutoStart.Enable(typeof(LitestreamAutoStartInitializer).Assembly);", text, StringComparison.Ordinal);
+        Assert.Empty((await app.DotnetAsync(build)).Succeeded().TasksInOurTargets);
+    }
+
+    [Fact]
+    public void Every_page_that_the_packed_readme_links_to_is_in_the_package()
+    {
+        using var package = ZipFile.OpenRead(Path.Combine(packages.Feed, $"Litestream.Build.{packages.Version}.nupkg"));
+        using var readme = new StreamReader(package.GetEntry("README.md")!.Open());
+        var links = Regex.Matches(readme.ReadToEnd(), @"\]\((?!https?:)([^)#]+)").Select(link => link.Groups[1].Value).ToList();
+
+        Assert.NotEmpty(links);
+        Assert.All(links, link => Assert.NotNull(package.GetEntry(link)));
     }
 
     [Fact]

@@ -156,11 +156,10 @@ public sealed class ReplicatorTests
         }
 
         var left = Assert.Single(folder.PrivateFolders);
-        using var living = LockedFolder.Create(folder.Work, ".orders.db.litestream-run-");
-        Assert.False(Directory.Exists(left));
-
+        using var living = LockedFolder.Create(folder.Work, ".orders.db.litestream-run");
         using var app = folder.Start();
         await app.SaysAsync("wal segment written");
+        Assert.False(Directory.Exists(left));
         Assert.Equal(2, folder.PrivateFolders.Count());
         await app.TellAsync("stop");
         await app.EndedAsync();

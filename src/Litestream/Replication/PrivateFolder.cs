@@ -16,9 +16,11 @@ internal sealed class PrivateFolder : IDisposable
     public static PrivateFolder Create(string databasePath)
     {
         var parent = System.IO.Path.GetDirectoryName(databasePath)!;
+        var name = $".{System.IO.Path.GetFileName(databasePath)}.litestream-run";
+        LockedFolder.RemoveLeftovers(parent, name);
         try
         {
-            return new PrivateFolder(LockedFolder.Create(parent, $".{System.IO.Path.GetFileName(databasePath)}.litestream-run-"));
+            return new PrivateFolder(LockedFolder.Create(parent, name));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

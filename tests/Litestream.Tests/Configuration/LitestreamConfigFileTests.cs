@@ -10,6 +10,19 @@ public sealed class LitestreamConfigFileTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
+    [InlineData("sftp://user:pa55word@host/x", "sftp://user@host/x")]
+    [InlineData("sftp://user:pa55/word@host/x", "sftp://user@host/x")]
+    [InlineData("sftp://user:pa55/w@rd@host:22/x", "sftp://user@host:22/x")]
+    [InlineData("s3://bucket/x?secret-access-key=pa55:w@rd", "s3://bucket/x")]
+    [InlineData("s3://bucket.localhost:9000/x", "s3://bucket.localhost:9000/x")]
+    public void A_location_shows_no_password(string url, string shown)
+    {
+        var file = LitestreamConfigFile.Load(_folder.Write("litestream.yml", $"dbs:\n  - path: a.db\n    replicas:\n      - url: {url}\n"));
+
+        Assert.Equal(shown, file.Databases[0].Replicas[0].Location);
+    }
+
+    [Theory]
     [InlineData("dbs:\n  - path: a.db\n    replicas: [\n", 4, 1)]
     [InlineData("dbs:\n\t- path: a.db\n", 2, 1)]
     [InlineData("\tdbs: []\n", 1, 1)]
