@@ -72,6 +72,33 @@ public sealed class RestoreAtStartTests
     }
 
     [Fact]
+    public async Task A_forced_restore_that_was_killed_between_its_moves_is_taken_back_before_the_app_can_open_the_database()
+    {
+        using var folder = new AppFolder();
+        var rows = await RunOnceAsync(folder);
+        var work = Directory.CreateDirectory(Path.Combine(folder.Work, ".orders.db.litestream-restore-killed")).FullName;
+        var set = Directory.CreateDirectory(folder.Database + ".replaced-20260102T030405Z").FullName;
+        await File.WriteAllTextAsync(Path.Combine(work, "lock"), "", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(work, "restored.db"), "", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(work, "moves.json"),
+            $$"""{"output":"{{folder.Database}}","folder":"{{set}}","moves":[{"from":"{{folder.Database}}","to":"{{set}}/orders.db"},{"from":"{{folder.Database}}-wal","to":"{{set}}/orders.db-wal"}]}""",
+            TestContext.Current.CancellationToken);
+        File.Move(folder.Database, Path.Combine(set, "orders.db"));
+
+        // So that nothing but that can bring it back.
+        folder.Environment["Litestream__RestoreOnStart"] = "Never";
+        using var app = folder.Start("--build-only");
+
+        Assert.Equal(0, await app.EndedAsync());
+        Assert.Contains($"built {rows.Count}", app.Output, StringComparison.Ordinal);
+        Assert.Equal(1, app.Count("was interrupted"));
+        Assert.Equal(rows, folder.DatabaseRows());
+        Assert.False(Directory.Exists(set));
+        Assert.False(Directory.Exists(work));
+    }
+
+    [Fact]
     public async Task Storage_that_cannot_be_reached_stops_the_app_with_one_line_and_no_trace()
     {
         using var folder = new AppFolder();

@@ -1,5 +1,6 @@
 using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Restore;
 using Litestream.Tests.Databases;
 using Litestream.Verification;
 using Microsoft.Extensions.DependencyInjection;
@@ -64,6 +65,18 @@ public sealed class ApiExamplesTests : IDisposable
         Assert.Matches($"^lost: 00:00:00, back after 00:00:[0-9.]+, {new FileInfo(database).Length} bytes, answer 3$", Console.ToString().Trim());
 
         Console.GetStringBuilder().Clear();
+        await Restore(client, DateTimeOffset.UtcNow, cancellation);
+        var copy = Directory.GetFiles(_folder.Path, "shop-*Z.db").Single();
+        lines = Console.ToString().ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
+        Assert.Equal($"Restored: {copy}, {new FileInfo(copy).Length} bytes", lines[0]);
+        Assert.Equal("3", LitestreamTool.Query(copy, "SELECT count(*) FROM orders"));
+        Assert.StartsWith($"{database} would become ", lines[1], StringComparison.Ordinal);
+        Assert.True(File.Exists(database));
+        var all = await client.RestoreAllAsync(cancellationToken: cancellation);
+        Assert.Equal(RestoreOutcome.Restored, Assert.Single(all).Outcome);
+        Assert.NotEqual(copy, all[0].Output);
+
+        Console.GetStringBuilder().Clear();
         Task? verified = null;
         await LitestreamTool.ReplicateUntilAsync(fast, _folder.Path, () => (verified ??= Verify(client, cancellation)).IsCompleted);
         await verified!;
@@ -109,6 +122,16 @@ public sealed class ApiExamplesTests : IDisposable
         Console.WriteLine($"{segments.Count} segments, {segments.Sum(segment => segment.Size)} bytes");
 
         Console.WriteLine(await client.VersionAsync(cancellationToken));
+    }
+
+    private async Task Restore(LitestreamClient client, DateTimeOffset moment, CancellationToken cancellationToken)
+    {
+        var copy = await client.RestoreAsync("Shop", new RestoreOptions { Timestamp = moment }, cancellationToken: cancellationToken);
+        Console.WriteLine($"{copy.Outcome}: {copy.Output}, {copy.Bytes} bytes");
+
+        var plan = await client.RestoreAsync("Shop", new RestoreOptions { InPlace = true, Force = true, DryRun = true }, cancellationToken: cancellationToken);
+        foreach (var file in plan.MovedAside)
+            Console.WriteLine($"{file.From} would become {file.To}");
     }
 
     private async Task Verify(LitestreamClient client, CancellationToken cancellationToken)
