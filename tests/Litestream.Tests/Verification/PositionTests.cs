@@ -77,18 +77,25 @@ public sealed class PositionTests
         var shadow = new ShadowWal(database.MetaPath);
         var generation = shadow.Generation()!;
         var commits = new List<(ReplicaPosition Place, long Rows)>();
-        for (var i = 0; i < 200 && commits.Select(c => c.Place.Index).Distinct().Count() < 3; i++)
+        for (var round = 0; round < 3; round++)
         {
-            LitestreamTool.Sql(database.Path, "INSERT INTO item(text) VALUES (hex(randomblob(3000))), (hex(randomblob(3000)))");
-            var sentinel = await LiveDatabase.MarkAsync(database.Path, null, true, TimeSpan.FromSeconds(10), TimeProvider.System, Cancel);
-            ReplicaPosition? place = null;
-            await LitestreamTool.WaitUntilAsync(() => (place = shadow.Find(generation, sentinel.Mark!)) is not null, () => folder.Log);
-            commits.Add((place!, sentinel.RowCounts!["item"]));
+            var index = shadow.Newest(generation)!.Index;
+            for (var i = 0; i < 8; i++)
+            {
+                LitestreamTool.Sql(database.Path, "INSERT INTO item(text) VALUES (hex(randomblob(3000))), (hex(randomblob(3000)))");
+                var sentinel = await LiveDatabase.MarkAsync(database.Path, null, true, TimeSpan.FromSeconds(10), TimeProvider.System, Cancel);
+                ReplicaPosition? place = null;
+                await LitestreamTool.WaitUntilAsync(() => (place = shadow.Find(generation, sentinel.Mark!)) is not null, () => folder.Log);
+                commits.Add((place!, sentinel.RowCounts!["item"]));
+            }
+
+            // By now the WAL has more than 20 pages, and nobody reads: it is begun anew.
+            await LitestreamTool.WaitUntilAsync(() => shadow.Newest(generation)!.Index > index, () => folder.Log);
         }
 
         var files = new FileReplicaProgress(folder.Replica);
         await LitestreamTool.WaitUntilAsync(() => files.ReadAsync(generation, Cancel).Result!.Position?.Reaches(commits[^1].Place) == true, () => folder.Log);
-        Assert.True(commits.Select(c => c.Place.Index).Distinct().Count() == 3, string.Join(",", commits));
+        Assert.True(commits.Select(c => c.Place.Index).Distinct().Count() >= 3, string.Join(",", commits));
 
         foreach (var (place, rows) in commits.Where((c, i) => i % 4 == 0 || c.Place.Index != commits[i - 1].Place.Index || i == commits.Count - 1))
         {
