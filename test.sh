@@ -36,6 +36,9 @@ if [ -z "${1:-}" ] || [ "${1:-}" = all ]; then
 fi
 
 # Side by side: many tests of the first two wait for the executable, those of the last keep the processors busy.
+# Job control, because without it a shell has its background processes ignore SIGINT, and so the apps that the tests start.
+set -m
+trap 'kill $(jobs -p) 2>/dev/null' EXIT
 declare -A running
 for project in "${projects[@]}"; do
   dotnet "tests/$project/bin/Debug/net10.0/$project.dll" "${filter[@]}" -noLogo -noColor -result-trx "$results/$project.trx" >"$results/$project.log" 2>&1 &
