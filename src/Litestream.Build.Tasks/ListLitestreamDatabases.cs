@@ -1,5 +1,4 @@
 using Microsoft.Build.Framework;
-using Microsoft.Build.Utilities;
 using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
@@ -19,14 +18,14 @@ public sealed class ListLitestreamDatabases : LitestreamVerb
             var replicas = string.Join(", ", database.Replicas.Select(replica => $"{replica.Type}: {replica.Location}"));
             rows.Add([database.ConfiguredPath, database.Name ?? "", database.Path, File.Exists(database.Path) ? "yes" : "no", replicas]);
 
-            var item = new TaskItem(EscapeForItem(database.ConfiguredPath));
-            item.SetMetadata("Name", database.Name ?? "");
-            item.SetMetadata("Key", database.Key ?? "");
-            item.SetMetadata("Path", EscapeForItem(database.Path));
-            item.SetMetadata("Exists", File.Exists(database.Path) ? "true" : "false");
-            item.SetMetadata("ReplicaType", string.Join(",", database.Replicas.Select(replica => replica.Type)));
-            item.SetMetadata("Replica", EscapeForItem(string.Join(", ", database.Replicas.Select(replica => replica.Location))));
-            items.Add(item);
+            items.Add(Item(
+                database.ConfiguredPath,
+                ("Name", database.Name),
+                ("Key", database.Key),
+                ("Path", database.Path),
+                ("Exists", File.Exists(database.Path)),
+                ("ReplicaType", string.Join(",", database.Replicas.Select(replica => replica.Type))),
+                ("Replica", string.Join(", ", database.Replicas.Select(replica => replica.Location)))));
         }
 
         PrintTable(["database", "name", "path", "exists", "replica"], rows);

@@ -4,7 +4,7 @@ using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>LitestreamLtx: the LTX files in the replica, as the executable of release line 0.5 lists them; the 0.3 line has none.</summary>
+/// <summary>LitestreamLtx: says what to use instead. It reads no LTX files.</summary>
 [MSBuildMultiThreadableTask]
 public sealed class ListLitestreamLtx : LitestreamVerb
 {
@@ -19,13 +19,13 @@ public sealed class ListLitestreamLtx : LitestreamVerb
     {
         var timeout = OptionValue.Duration("LitestreamTimeout", Timeout);
         var config = LoadConfig();
-        var database = config.Choose(Database);
+        var path = (OptionValue.Trim(Database) is { } name and not "*" ? config.Choose(name) : config.ChooseMany("*")[0]).ConfiguredPath;
         var client = CreateClient(config, timeout);
         var version = await client.VersionAsync(cancellationToken).ConfigureAwait(false);
         throw new LitestreamException(
             "LSB3009",
             version.StartsWith("0.3.", StringComparison.Ordinal)
                 ? $"LTX files are what release line 0.5 keeps; this is litestream {version}, which keeps snapshots and WAL segments: use -t:LitestreamSnapshots and -t:LitestreamWal."
-                : $"This version of Litestream.Build does not read LTX files. litestream {version} lists them itself: -t:LitestreamRun -p:LitestreamArguments=\"ltx -level all {database.ConfiguredPath}\".");
+                : $"This version of Litestream.Build does not read LTX files. litestream {version} lists them itself: -t:LitestreamRun -p:LitestreamArguments=\"ltx -level all '{path}'\".");
     }
 }

@@ -78,6 +78,6 @@ public abstract class LitestreamListing : LitestreamVerb
         var version = await client.VersionAsync(cancellationToken).ConfigureAwait(false);
         return version.StartsWith("0.3.", StringComparison.Ordinal)
             ? exception
-            : new LitestreamException("LSB3009", $"{Target} is for release line 0.3, whose replicas have generations, snapshots and WAL segments; this is litestream {version}, which keeps LTX files: -t:LitestreamRun -p:LitestreamArguments=\"ltx -level all {database.ConfiguredPath}\" lists them (-level 9: the snapshots).", innerException: exception);
+            : new LitestreamException("LSB3009", $"{Target} is for release line 0.3, whose replicas have generations, snapshots and WAL segments; this is litestream {version}, which keeps LTX files: -t:LitestreamRun -p:LitestreamArguments=\"ltx -level all '{database.ConfiguredPath}'\" lists them (-level 9: the snapshots).", innerException: exception);
     }
 }

@@ -51,7 +51,7 @@ public abstract class LitestreamVerb : LitestreamTask
             throw new LitestreamException(
                 "LSB3004",
                 _context.GetMetadata("NamedConfigFile") is { Length: > 0 } named
-                    ? $"LitestreamConfigFile names '{named}', and there is no file {file}."
+                    ? $"LitestreamConfigFile names '{named}', and there is no file {file}. Correct the path (it is relative to the project), or leave the property out."
                     : Directory.Exists(ContentRoot)
                     ? $"No database is configured: there is no litestream.yml for {ContentRoot}. Add a connection string or a <LitestreamDatabase Include=\"...\" /> item to the project; a publish folder gets its file from dotnet publish."
                     : $"The content root {ContentRoot} does not exist. LitestreamContentRoot names the folder of the app, a publish folder for example.");

@@ -10,6 +10,9 @@ namespace Litestream.Build.Tasks;
 [MSBuildMultiThreadableTask]
 public sealed class ReplicateLitestreamDatabases : LitestreamVerb
 {
+    /// <summary>Empty or <c>*</c>: what is not replicated would not be backed up, so there is no choice.</summary>
+    public string Database { get; set; } = "";
+
     /// <summary>A command that litestream runs and lives as long as.</summary>
     public string Exec { get; set; } = "";
 
@@ -22,6 +25,8 @@ public sealed class ReplicateLitestreamDatabases : LitestreamVerb
     /// <inheritdoc />
     protected override async Task RunAsync(CancellationToken cancellationToken)
     {
+        if (OptionValue.Trim(Database) is { } one and not "*")
+            throw new LitestreamException("LSB3008", $"LitestreamDatabase is '{one}', but LitestreamReplicate replicates every database of the configuration. Leave the property out, or name a yml with this one only in LitestreamConfigFile.");
         var config = ConfigOptions();
         var options = new ForegroundReplicationOptions
         {

@@ -73,9 +73,10 @@ public sealed class RestoreLitestreamDatabase : LitestreamVerb
         };
         var all = OptionValue.Trim(Database) == "*";
         Refuse(all && output is not null, "LitestreamOutput names one file, and LitestreamDatabase=* may be several databases. Restore them one by one, or in place.");
-        Refuse(all && (options.Generation is not null || options.Index is not null), "A generation and an index belong to one database, and LitestreamDatabase=* may be several. LitestreamTimestamp goes for all of them.");
+        Refuse(all && (options.Generation is not null || options.Index is not null || OptionValue.Trim(TxId) is not null), "A generation, an index and a transaction belong to one database, and LitestreamDatabase=* may be several. LitestreamTimestamp goes for all of them.");
         Refuse(options.Timestamp is not null && options.Index is not null, "LitestreamTimestamp and LitestreamIndex both say how far to go. Leave one of them out.");
         Refuse(options.Force && options.IfDatabaseNotExists, "LitestreamForce replaces an existing database, and LitestreamIfDbNotExists leaves it alone. Leave one of them out.");
+        Refuse(OptionValue.Trim(TxId) is not null && options.Timestamp is not null, "LitestreamTxId and LitestreamTimestamp both say how far to go. Leave one of them out.");
         Refuse(OptionValue.Trim(TxId) is not null && options.Index is not null, "LitestreamTxId is for release line 0.5, LitestreamIndex for 0.3. Leave one of them out.");
 
         var config = LoadConfig();
@@ -92,7 +93,7 @@ public sealed class RestoreLitestreamDatabase : LitestreamVerb
         void Tell(LogLine line) => Log.LogMessage(MessageImportance.Normal, "{0}", line.Message);
         var results = all
             ? await DatabaseRestore.RunAllAsync(client.Executable, config, config.Databases, options, Tell, cancellationToken).ConfigureAwait(false)
-            : [await DatabaseRestore.RunAsync(client.Executable, options.For(config, config.Choose(Database)), Tell, cancellationToken).ConfigureAwait(false)];
+            : [await DatabaseRestore.RunAsync(client.Executable, options.For(config, config.Choose(OptionValue.Trim(Database))), Tell, cancellationToken).ConfigureAwait(false)];
         foreach (var result in results)
             Show(result);
         Result = [.. results.Select(result => Item(

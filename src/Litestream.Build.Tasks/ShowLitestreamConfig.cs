@@ -1,5 +1,4 @@
 using Microsoft.Build.Framework;
-using Microsoft.Build.Utilities;
 using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
@@ -15,9 +14,7 @@ public sealed class ShowLitestreamConfig : LitestreamVerb
         foreach (var line in config.Text.TrimEnd('\n').Split('\n'))
             Print(line);
 
-        var item = new TaskItem(EscapeForItem(Verb[0].GetMetadata("ConfigFile")));
-        item.SetMetadata("Text", EscapeForItem(config.Text));
-        Result = [item];
+        Result = [Item(Verb[0].GetMetadata("ConfigFile"), ("Text", config.Text))];
         return Task.CompletedTask;
     }
 }

@@ -1,5 +1,4 @@
 using Microsoft.Build.Framework;
-using Microsoft.Build.Utilities;
 using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
@@ -15,8 +14,6 @@ public sealed class ShowLitestreamVersion : LitestreamVerb
         var version = await executable.GetVersionAsync(cancellationToken).ConfigureAwait(false);
         Print($"{version}  {executable.Path}");
 
-        var item = new TaskItem(version);
-        item.SetMetadata("Path", EscapeForItem(executable.Path));
-        Result = [item];
+        Result = [Item(version, ("Path", executable.Path))];
     }
 }

@@ -33,7 +33,7 @@ internal static class DatabaseChoice
         };
     }
 
-    private static LitestreamException Nothing() => new("LSB3004", "No database is configured.");
+    private static LitestreamException Nothing() => new("LSB3004", "No database is configured, or none of them can be replicated: an earlier warning says why one was left out. Add one to litestream.yml, or a connection string or a <LitestreamDatabase Include=\"...\" /> item to the project.");
 
     private static LitestreamException Unknown(IReadOnlyList<EffectiveDatabase> databases, string choice)
     {

@@ -277,7 +277,7 @@ public sealed partial class EffectiveConfig
                         Tell("LSB1007", LitestreamSeverity.Warning, $"{key} is an encrypted database here, which Litestream cannot replicate.", entry.Node);
                         return null;
                     case SqliteTargetKind.Unresolved:
-                        Tell("LSB1008", LitestreamSeverity.Warning, $"{key} has a placeholder in its path that only the app itself can fill in: it is not replicated. Give the real path in a setting, or in LITESTREAM configuration of your own.", entry.Node);
+                        Tell("LSB1008", LitestreamSeverity.Warning, $"{key} has a placeholder in its path that only the app itself can fill in: it is not replicated. Give the real path in a setting, or in a litestream.yml of your own.", entry.Node);
                         return null;
                     default:
                         Tell("LSB1004", LitestreamSeverity.Warning, $"{key} was a SQLite file when the app was built and is something else here: it is not replicated.", entry.Node);

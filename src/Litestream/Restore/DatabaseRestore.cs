@@ -227,7 +227,7 @@ public static class DatabaseRestore
 
         var leftovers = FileSwap.Existing(target.File).ToList();
         if (leftovers.Count > 0)
-            throw new LitestreamException("LSB4004", $"Beside {target.File}, which is not there, lies what belongs to a lost database: {string.Join(", ", leftovers.Select(Path.GetFileName))}. SQLite would apply it to the restored file and damage it. Move it away (it may hold the last changes), then restore again; or let a forced restore move it aside.");
+            throw new LitestreamException("LSB4004", $"Beside {target.File}, which is not there, lies what belongs to a lost database: {string.Join(", ", leftovers.Select(Path.GetFileName))}. SQLite would apply it to the restored file and damage it. Move it away (it may hold the last changes), then restore again; or force the restore (LitestreamForce=true, RestoreOptions.Force), which moves it aside.");
         return null;
     }
 
@@ -236,7 +236,7 @@ public static class DatabaseRestore
         var file = new FileInfo(output);
         if (Directory.Exists(output) || file.LinkTarget is not null)
             return new LitestreamException("LSB4001", $"{output} {(Directory.Exists(output) ? "is a folder" : $"is a link to {file.LinkTarget}, which is not there")}. A restore never replaces it: move it away, or restore to another file.");
-        return new LitestreamException("LSB4001", $"{output} is there already{(file is { Exists: true, Length: 0 } ? ", though it is empty (0 bytes)" : "")}. A restore never replaces a file unless it is forced to, and then moves it aside: force it, move the file away, or restore to another file.");
+        return new LitestreamException("LSB4001", $"{output} is there already{(file is { Exists: true, Length: 0 } ? ", though it is empty (0 bytes)" : "")}. A restore never replaces a file unless it is forced to, and then moves it aside: force it (LitestreamForce=true, RestoreOptions.Force), move the file away, or restore to another file.");
     }
 
     /// <summary>The lock of the place is taken under the name that its app knows, and, where that is a link, under the name that it leads to.</summary>

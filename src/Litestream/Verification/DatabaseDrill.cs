@@ -95,6 +95,13 @@ public static class DatabaseDrill
             throw new LitestreamException(e.Diagnostic.Code, $"{database.Path} could not be restored: {e.Diagnostic.Message}", innerException: e);
         }
 
+        // 0.3 knows no moment after a generation's last file, although nothing has changed since: as for a restore.
+        if (!restored && options.Timestamp is not null
+            && await BackupSelection.LastBeforeAsync(executable, new RestoreRequest(config, database) { Timestamp = options.Timestamp, Replica = options.Replica }, cancellationToken).ConfigureAwait(false) is { } last)
+        {
+            restored = await copy.RestoreAsync(["-replica", last.Replica, "-generation", last.Name], cancellationToken).ConfigureAwait(false);
+        }
+
         if (!restored)
             throw new LitestreamException("LSB4002", $"There is no backup of {database.Path}{(options.Timestamp is { } then ? $" of {then:u} or before" : "")} in {string.Join(", ", database.Replicas.Where(r => options.Replica is null || r.Name == options.Replica).Select(r => r.Location))}.");
         var restoreTime = time.GetElapsedTime(start);

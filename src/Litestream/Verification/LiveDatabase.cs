@@ -183,7 +183,7 @@ internal static partial class LiveDatabase
         }
         catch (SqliteException e)
         {
-            throw new LitestreamException("LSB4105", $"The verification's row cannot be written to {database}: {e.Message} Where nothing may be written, verify without it (Verification:Write=false).", innerException: e);
+            throw new LitestreamException("LSB4105", $"The verification's row cannot be written to {database}: {e.Message} Where nothing may be written, verify without it (LitestreamVerifyWrite=false; in code VerificationOptions.Write).", innerException: e);
         }
     }
 
