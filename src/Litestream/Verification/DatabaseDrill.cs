@@ -1,6 +1,7 @@
 using System.Globalization;
 using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Restore;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Verification;
