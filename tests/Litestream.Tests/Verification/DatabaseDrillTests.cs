@@ -72,6 +72,19 @@ public sealed class DatabaseDrillTests
     }
 
     [Fact]
+    public async Task A_moment_after_the_last_change_is_the_last_change()
+    {
+        using var folder = await ReplicatedFolder.StartedAsync();
+        folder.Stop();
+        var newest = Directory.GetFiles(folder.Replica, "*.lz4", SearchOption.AllDirectories).Max(File.GetLastWriteTimeUtc);
+        await LitestreamTool.WaitUntilAsync(() => DateTime.UtcNow > newest.AddSeconds(1));
+
+        var result = await Drill(folder, new() { Query = "SELECT count(*) FROM item", Timestamp = DateTimeOffset.UtcNow });
+
+        Assert.Equal("3", result.Answer[0].Value);
+    }
+
+    [Fact]
     public async Task An_empty_replica_and_a_time_before_the_first_backup_are_no_backup()
     {
         using var empty = new ReplicatedFolder();
