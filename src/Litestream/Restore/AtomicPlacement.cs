@@ -35,6 +35,9 @@ internal static partial class AtomicPlacement
         return Marshal.GetLastPInvokeError() != FileExists && TryPlaceOverPlaceholder(source, target);
     }
 
+    /// <summary>Gives a file a second name, where that can be told from a second file (Linux). False when there is none then.</summary>
+    public static bool TryLink(string source, string name) => OperatingSystem.IsLinux() && Link(source, name) == 0;
+
     /// <summary>For file systems without hard links (FAT, some network mounts): the name is taken with an empty file of our own, which the rename then replaces.</summary>
     internal static bool TryPlaceOverPlaceholder(string source, string target)
     {

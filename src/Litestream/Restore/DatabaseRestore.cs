@@ -125,22 +125,27 @@ public static class DatabaseRestore
 
         var shared = target.IsDatabase || interrupted || FileSwap.Existing(target.File).Any();
         using var locks = shared ? Lock(target, request) : null;
-        if (shared)
-            RefuseOpen(target, onLine);
-
         if (interrupted)
         {
+            RefuseOpen(target, onLine: null);
             RestoreFolder.RemoveLeftovers(target.File, onLine);
             if (CheckTarget(target, request) is { } recovered)
                 return new RestoreResult(request.Database, recovered, target.Named);
         }
 
+        // An app that starts sees the folder and keeps away; one that came before is found after it.
         using var folder = RestoreFolder.Create(target.File);
+        if (shared)
+            RefuseOpen(target, onLine);
+
         var source = await new RestoreCommand(executable, request, folder.Path, folder.Restored, onLine).RunAsync(cancellationToken).ConfigureAwait(false);
         if (source is null)
             return NoBackup(request, target);
 
         Check(folder.Restored, request, onLine);
+
+        // Before the last look at who uses the place, as it takes long, and before it gets a mode that may let nobody write.
+        Flush(folder.Restored, target);
         TakeOver(target.File, folder.Restored);
         cancellationToken.ThrowIfCancellationRequested();
 
@@ -297,6 +302,19 @@ public static class DatabaseRestore
         var others = users.Where(user => user.Id != Environment.ProcessId).Select(user => user.Id).ToList();
         var stop = others.Count == 0 ? "Close its connections (SqliteConnection.ClearAllPools() for pooled ones)" : $"End {(others.Count == 1 ? "it" : "them")}, on the command line with `kill {string.Join(' ', others)}`";
         throw new LitestreamException("LSB4006", $"{target.File} cannot be replaced while it is in use: {string.Join("; ", what)}. {stop}, then restore again; or restore to another file.");
+    }
+
+    private static void Flush(string restored, Target target)
+    {
+        try
+        {
+            using var file = File.OpenHandle(restored, FileMode.Open, FileAccess.ReadWrite);
+            RandomAccess.FlushToDisk(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LitestreamException("LSB4007", $"The restored file cannot be put in place as {target.File}: {e.Message} Nothing has changed.", innerException: e);
+        }
     }
 
     /// <summary>The restored file gets the owner and the mode of the one that it takes the place of.</summary>

@@ -75,7 +75,6 @@ internal sealed class FileSwap
         var placed = false;
         try
         {
-            FlushFile(work.Restored);
             if (Moves.Count > 0)
                 MoveAside(work, onLine);
             placed = AtomicPlacement.TryPlace(work.Restored, _output);
@@ -96,9 +95,18 @@ internal sealed class FileSwap
             return false;
         }
 
-        // Until the new names are on the disk, the record has to be.
-        UnixCalls.FlushFolder(Path.GetDirectoryName(_output)!);
-        File.Delete(Path.Combine(work.Path, RecordName));
+        try
+        {
+            // Until the new names are on the disk, the record has to be.
+            UnixCalls.FlushFolder(Path.GetDirectoryName(_output)!);
+            File.Delete(Path.Combine(work.Path, RecordName));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It is done all the same; whoever finds the record sees that.
+            Say(onLine, "WARN", $"{_output} is restored, but whether it would survive a power cut now is not known: {e.Message}");
+        }
+
         return true;
     }
 
@@ -150,18 +158,47 @@ internal sealed class FileSwap
                 UnixCalls.ChangeOwner(Folder, owner);
         }
 
+        // Whoever opens the place once the database has gone makes an empty one, and SQLite deletes the log that it finds beside that. By its second name the log stays.
+        var linked = Moves.Where(move => HoldsChanges(move) && AtomicPlacement.TryLink(move.From, move.To)).ToList();
         foreach (var move in Moves)
         {
-            Move(move.From, move.To);
+            if (!linked.Contains(move))
+                Move(move.From, move.To);
+            else if (AreOne(move.From, move.To))
+                File.Delete(move.From);
+            else if (IsThere(move.From))
+                throw new IOException($"{move.From} was made by somebody else meanwhile.");
             Say(onLine, "INFO", $"{move.From} was moved to {move.To}");
         }
 
         if (Folder is not null)
             UnixCalls.FlushFolder(Folder);
+        RefuseOpened();
     }
+
+    /// <summary>Who opened the database between the last look and its move has it open under its new name, and his log lies at the old place, where SQLite would take it for the restored file's.</summary>
+    /// <exception cref="IOException">Somebody did.</exception>
+    private void RefuseOpened()
+    {
+        if (DatabasePath.Endings.Skip(1).Select(ending => _output + ending).FirstOrDefault(IsThere) is { } companion)
+            throw new IOException($"{companion} was made by somebody else meanwhile.");
+        foreach (var path in Moves.Where(move => move.From == _output).Select(move => move.To).Append(_output))
+        {
+            if (OpenDatabases.Find(path, out _) is [var user, ..])
+                throw new IOException($"Process {user.Id} ({user.Name}) opened {_output} meanwhile.");
+        }
+    }
+
+    /// <summary>The <c>-wal</c> or the <c>-journal</c>: without it the database lacks changes or is damaged.</summary>
+    private bool HoldsChanges(MovedFile move) => move.From == _output + "-wal" || move.From == _output + "-journal";
+
+    private static bool AreOne(string path, string other) => UnixCalls.Status(path) is { } status && UnixCalls.Status(other)?.Identity == status.Identity;
 
     private static void Move(string from, string to)
     {
+        if (IsThere(to))
+            throw new IOException($"{to} was made by somebody else meanwhile.");
+
         // A rename and nothing else: not to be seen half done.
         if (Directory.Exists(from))
             Directory.Move(from, to);
@@ -187,10 +224,22 @@ internal sealed class FileSwap
             File.Delete(_output);
         }
 
+        var isMoved = database is null || IsThere(database.To);
+        if (Moves.FirstOrDefault(move => (move == database || (isMoved && HoldsChanges(move))) && !IsThere(move.From) && !IsThere(move.To)) is { } lost)
+            throw new IOException($"{lost.From} is neither there nor at {lost.To}.");
+
         foreach (var move in Moves.Reverse().Where(move => IsThere(move.To)))
         {
-            if (IsThere(move.From))
-                throw new IOException($"{move.From} was made by somebody else meanwhile.");
+            // A second name. While the database has not been moved, its app may have gone on with it, and the log be an old one.
+            if (AreOne(move.From, move.To) || (!isMoved && HoldsChanges(move)))
+            {
+                File.Delete(move.To);
+                continue;
+            }
+
+            // What belongs to the database has to be back on the disk before it is.
+            if (move == database)
+                UnixCalls.FlushFolder(Path.GetDirectoryName(_output)!);
             Move(move.To, move.From);
         }
 
@@ -237,11 +286,5 @@ internal sealed class FileSwap
             root.GetProperty("output").GetString()!,
             root.GetProperty("folder").GetString(),
             [.. root.GetProperty("moves").EnumerateArray().Select(move => new MovedFile(move.GetProperty("from").GetString()!, move.GetProperty("to").GetString()!))]);
-    }
-
-    private static void FlushFile(string path)
-    {
-        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
-        RandomAccess.FlushToDisk(file);
     }
 }

@@ -179,6 +179,79 @@ public sealed class ForcedRestoreTests
         Assert.Empty(database.WorkFolders());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_database_that_is_opened_just_before_it_is_moved_is_put_back(bool hasLog)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Open files are seen on Linux.");
+        using var database = await BackedUpDatabase.CreateAsync();
+        LitestreamTool.Sql(database.File, "PRAGMA wal_checkpoint(TRUNCATE)");
+        foreach (var ending in new[] { "-wal", "-shm" })
+            File.Delete(database.File + ending);
+        FileStream? open = null;
+
+        var error = await Assert.ThrowsAsync<LitestreamException>(() => BackedUpDatabase.RestoreAsync(database.Request() with { Force = true }, line =>
+        {
+            if (!line.Message.StartsWith(database.File + " was moved", StringComparison.Ordinal))
+                return;
+            if (hasLog)
+                File.WriteAllText(database.File + "-wal", "");
+            else
+                open = File.OpenRead(Path.Combine(database.ReplacedSet()!, "app.db"));
+        }));
+        open?.Dispose();
+
+        Assert.Equal("LSB4007", error.Diagnostic.Code);
+        Assert.Equal(BackedUpDatabase.Local, database.Rows());
+        Assert.Equal(hasLog, File.Exists(database.File + "-wal"));
+        Assert.Null(database.ReplacedSet());
+        Assert.Empty(database.WorkFolders());
+    }
+
+    [Fact]
+    public async Task A_log_that_SQLite_deletes_between_the_moves_is_not_lost()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Files have second names on Linux.");
+        using var database = await BackedUpDatabase.CreateAsync();
+
+        await Assert.ThrowsAsync<LitestreamException>(() => BackedUpDatabase.RestoreAsync(database.Request() with { Force = true }, line =>
+        {
+            if (!line.Message.StartsWith(database.File + " was moved", StringComparison.Ordinal))
+                return;
+            LitestreamTool.Sql(database.File, "SELECT * FROM sqlite_master");
+            Assert.Equal(0, new FileInfo(database.File).Length);
+            Assert.False(File.Exists(database.File + "-wal"));
+        }));
+
+        Assert.Equal(BackedUpDatabase.Local, database.Rows());
+        Assert.Null(database.ReplacedSet());
+        Assert.Empty(database.WorkFolders());
+    }
+
+    [Fact]
+    public async Task What_fails_when_the_restored_file_is_in_place_is_a_warning()
+    {
+        using var database = await BackedUpDatabase.CreateAsync();
+        var warnings = new List<string>();
+
+        // The record of the moves cannot be deleted.
+        var result = await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true }, line =>
+        {
+            if (line.Level == "WARN")
+                warnings.Add(line.Message);
+            if (!line.Message.StartsWith(database.File + " was moved", StringComparison.Ordinal))
+                return;
+            var record = Path.Combine(Assert.Single(database.WorkFolders()), "moves.json");
+            File.Delete(record);
+            Directory.CreateDirectory(record);
+        });
+
+        Assert.Equal(RestoreOutcome.Restored, result.Outcome);
+        Assert.Contains(warnings, warning => warning.StartsWith(database.File + " is restored", StringComparison.Ordinal));
+        Assert.Equal(BackedUpDatabase.Backup, database.Rows());
+    }
+
     [Fact]
     public async Task Owner_and_mode_of_the_old_file_are_kept()
     {

@@ -75,6 +75,42 @@ public sealed class InterruptedRestoreTests
     }
 
     [Fact]
+    public async Task Killed_before_the_database_was_moved_and_its_app_went_on_since()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Files have second names on Linux.");
+        using var database = await BackedUpDatabase.CreateAsync();
+        await RunAsync(database, Lines, 0);
+        var set = database.ReplacedSet()!;
+        Directory.Move(Path.Combine(set, ".app.db-litestream"), database.Config.Databases[0].MetaPath);
+        File.Delete(Path.Combine(set, "app.db-shm"));
+        Link(Path.Combine(set, "app.db-wal"), database.File + "-wal");
+        File.Move(Path.Combine(set, "app.db"), database.File);
+        LitestreamTool.Sql(database.File, "INSERT INTO t VALUES (6)");
+        Assert.False(File.Exists(database.File + "-wal"));
+
+        Assert.Equal(RestoreOutcome.DatabaseExists, (await BackedUpDatabase.RestoreAsync(database.Request() with { IfDatabaseNotExists = true })).Outcome);
+
+        Assert.Equal(BackedUpDatabase.Local + ",6", database.Rows());
+        Assert.False(File.Exists(database.File + "-wal"));
+        Assert.Null(database.ReplacedSet());
+        Assert.Empty(database.WorkFolders());
+    }
+
+    [Fact]
+    public async Task What_cannot_be_found_any_more_is_said_and_never_called_back()
+    {
+        using var database = await BackedUpDatabase.CreateAsync();
+        await RunAsync(database, Lines, 0);
+        File.Delete(Path.Combine(database.ReplacedSet()!, "app.db-wal"));
+
+        var error = await BackedUpDatabase.FailsAsync("LSB4008", database.Request());
+
+        Assert.Contains(database.File + "-wal is neither", error.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(database.File));
+        Assert.NotNull(database.ReplacedSet());
+    }
+
+    [Fact]
     public async Task A_dry_run_after_it_says_so_and_touches_nothing()
     {
         using var database = await BackedUpDatabase.CreateAsync();
