@@ -23,7 +23,7 @@ public static class DatabaseRestore
     /// The file keeps owner and mode of the one that it replaces (Unix); a new one has mode 0600 (release line 0.3 makes it so). A missing parent folder is made.
     /// </summary>
     /// <remarks>
-    /// At the database's own path, and when something is replaced, the lock of the database is taken, and a process that has the database open is an error. On other systems than
+    /// At the database's own path, and when something is or may be replaced, the lock of the database is taken, and a process that has the database open is an error. On other systems than
     /// Linux open files cannot be seen; the lines say so.
     /// Storage that cannot be reached is LSB4005, never <see cref="RestoreOutcome.NoBackup"/>. What cannot be told apart from an empty replica: a folder
     /// that is not there (a volume that is not mounted, an SFTP path that does not exist).
@@ -111,7 +111,12 @@ public static class DatabaseRestore
 
     /// <summary>Finishes or takes back what a killed restore to this database's path had begun. The caller holds the database's lock.</summary>
     /// <exception cref="LitestreamException">LSB4008: it can be neither finished nor taken back.</exception>
-    internal static void Recover(string databasePath, Action<LogLine>? onLine) => RestoreFolder.RemoveLeftovers(FollowLink(databasePath), onLine);
+    internal static void Recover(string databasePath, Action<LogLine>? onLine)
+    {
+        var file = FollowLink(databasePath);
+        RestoreFolder.RemoveLeftovers(file, onLine);
+        RestoreFolder.RefuseForeign(file);
+    }
 
     private static async Task<RestoreResult> RestoreAsync(LitestreamExecutable executable, RestoreRequest request, Target target, Action<LogLine>? onLine, CancellationToken cancellationToken)
     {
@@ -123,7 +128,8 @@ public static class DatabaseRestore
                 return new RestoreResult(request.Database, early, target.Named);
         }
 
-        var shared = target.IsDatabase || interrupted || FileSwap.Existing(target.File).Any();
+        RestoreFolder.RemoveSideLeftovers(request.Database.Path);
+        var shared = target.IsDatabase || interrupted || request.Force || FileSwap.Existing(target.File).Any();
         using var locks = shared ? Lock(target, request) : null;
         if (interrupted)
         {
@@ -132,6 +138,9 @@ public static class DatabaseRestore
             if (CheckTarget(target, request) is { } recovered)
                 return new RestoreResult(request.Database, recovered, target.Named);
         }
+
+        if (shared)
+            RestoreFolder.RefuseForeign(target.File);
 
         // An app that starts sees the folder and keeps away; one that came before is found after it.
         using var folder = RestoreFolder.Create(target.File);
@@ -175,7 +184,7 @@ public static class DatabaseRestore
         if (CheckTarget(target, request) is { } early)
             return new RestoreResult(request.Database, early, target.Named);
 
-        if (target.IsDatabase || FileSwap.Existing(target.File).Any())
+        if (target.IsDatabase || request.Force || FileSwap.Existing(target.File).Any())
         {
             foreach (var path in LockedPaths(target, request))
             {

@@ -1,4 +1,6 @@
+using System.Text.RegularExpressions;
 using Litestream.Commands;
+using Litestream.Locking;
 
 namespace Litestream.Restore;
 
@@ -39,6 +41,28 @@ internal sealed class RestoreFolder : IDisposable
     /// <exception cref="LitestreamException">LSB4008: it can be neither finished nor taken back.</exception>
     public static void RemoveLeftovers(string output, Action<LogLine>? onLine) =>
         LockedFolder.RemoveLeftovers(Parent(output), Name(output), folder => FileSwap.Recover(folder, onLine));
+
+    /// <summary>Whatever a killed restore of another user to this place had begun, such as root's, only that user can see and take back. The caller holds the lock of the place, so it does not live.</summary>
+    /// <exception cref="LitestreamException">LSB4008.</exception>
+    public static void RefuseForeign(string output)
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        if (LockedFolder.All(Parent(output), Name(output)).FirstOrDefault(folder => !UnixCalls.IsWritable(folder) && Directory.Exists(folder)) is { } foreign)
+            throw new LitestreamException("LSB4008", $"A restore of {output} by another user was interrupted, and {foreign}, where it says what it had moved, is that user's. Run the restore again as that user (root, most likely): that finishes it or takes it back.");
+    }
+
+    /// <summary>Removes what killed restores of this database to files of their own beside it left; each of them had another name. Those that had begun to put the file in place wait for a restore to that name.</summary>
+    public static void RemoveSideLeftovers(string databasePath)
+    {
+        var own = new Regex($@"^\.({Regex.Escape(System.IO.Path.GetFileNameWithoutExtension(databasePath))}-[0-9]{{8}}T[0-9]{{6}}Z(-[0-9]+)?{Regex.Escape(System.IO.Path.GetExtension(databasePath))})\.litestream-restore-", RegexOptions.CultureInvariant);
+        var outputs = LockedFolder.All(Parent(databasePath), "." + System.IO.Path.GetFileNameWithoutExtension(databasePath))
+            .Select(folder => own.Match(System.IO.Path.GetFileName(folder)))
+            .Where(match => match.Success)
+            .Select(match => System.IO.Path.Combine(Parent(databasePath), match.Groups[1].Value));
+        foreach (var output in outputs.Distinct(StringComparer.Ordinal).Where(output => !AnyInterrupted(output)))
+            RemoveLeftovers(output, onLine: null);
+    }
 
     public static string RestoredIn(string folder) => System.IO.Path.Combine(folder, "restored.db");
 

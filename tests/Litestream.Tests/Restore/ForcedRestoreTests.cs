@@ -253,6 +253,17 @@ public sealed class ForcedRestoreTests
     }
 
     [Fact]
+    public async Task By_force_to_a_new_file_it_takes_the_lock_of_that_place()
+    {
+        using var database = await BackedUpDatabase.CreateAsync();
+        var copy = Path.Combine(database.Folder, "copy.db");
+        using (DatabaseLock.TryAcquire(copy, out _))
+            await BackedUpDatabase.FailsAsync("LSB4006", database.Request() with { Output = copy, Force = true });
+
+        Assert.Equal(RestoreOutcome.Restored, (await BackedUpDatabase.RestoreAsync(database.Request() with { Output = copy, Force = true })).Outcome);
+    }
+
+    [Fact]
     public async Task Owner_and_mode_of_the_old_file_are_kept()
     {
         if (!OperatingSystem.IsLinux())

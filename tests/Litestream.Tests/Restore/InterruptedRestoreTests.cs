@@ -111,6 +111,45 @@ public sealed class InterruptedRestoreTests
     }
 
     [Fact]
+    public async Task That_of_another_user_is_an_error_and_never_overlooked()
+    {
+        if (OperatingSystem.IsWindows() || Environment.UserName == "root")
+        {
+            Assert.Skip("To root no folder is another user's.");
+            return;
+        }
+
+        using var database = await BackedUpDatabase.CreateAsync();
+        await RunAsync(database, Lines, 0);
+        var folder = Assert.Single(database.WorkFolders());
+        File.SetUnixFileMode(folder, UnixFileMode.None);
+
+        Assert.True(DatabaseRestore.IsPending(database.File));
+        Assert.Equal("LSB4008", Assert.Throws<LitestreamException>(() => DatabaseRestore.Recover(database.File, null)).Diagnostic.Code);
+        var error = await BackedUpDatabase.FailsAsync("LSB4008", database.Request() with { IfDatabaseNotExists = true, Force = true });
+        Assert.Contains("as that user", error.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(database.File));
+
+        File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        await NothingIsLostAsync(database, "as that user", isNew: false);
+    }
+
+    [Fact]
+    public async Task What_one_to_a_dated_file_left_is_removed_by_the_next_of_that_database()
+    {
+        using var database = await BackedUpDatabase.CreateAsync();
+        static string Folder(string output) => $".{output}.litestream-restore-{Guid.NewGuid():n}";
+        List<string> left = [Folder("app-20260102T030405Z.db"), Folder("app-20260102T030405Z-2.db")];
+        List<string> others = [Folder("app2-20260102T030405Z.db"), Folder("app-of.db")];
+        foreach (var folder in left.Concat(others).Select(name => Directory.CreateDirectory(Path.Combine(database.Data, name))))
+            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "lock"), "", TestContext.Current.CancellationToken);
+
+        await BackedUpDatabase.RestoreAsync(database.Request() with { Output = Path.Combine(database.Folder, "copy.db") });
+
+        Assert.Equal(others.Order(StringComparer.Ordinal), database.WorkFolders().Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task A_dry_run_after_it_says_so_and_touches_nothing()
     {
         using var database = await BackedUpDatabase.CreateAsync();
