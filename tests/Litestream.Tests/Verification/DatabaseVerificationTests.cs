@@ -70,7 +70,7 @@ public sealed class DatabaseVerificationTests
     {
         using var folder = await ReplicatedFolder.StartedAsync();
         LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('x')");
-        await LitestreamTool.WaitUntilAsync(() => LitestreamTool.HasBackup(folder.Replica, 2), () => folder.Log);
+        await folder.WaitUntilAsync(() => LitestreamTool.HasBackup(folder.Replica, 2));
         if (what == "older generation")
         {
             // What is written while nobody replicates begins a new generation.
@@ -78,7 +78,7 @@ public sealed class DatabaseVerificationTests
             LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('y')");
             var older = folder.Generation;
             folder.Start();
-            await LitestreamTool.WaitUntilAsync(() => folder.Generation != older && LitestreamTool.HasBackup(folder.Generation, 1), () => folder.Log);
+            await folder.WaitUntilAsync(() => folder.Generation != older && LitestreamTool.HasBackup(folder.Generation, 1));
         }
 
         Break(folder, what);
@@ -101,7 +101,7 @@ public sealed class DatabaseVerificationTests
         foreach (var one in new[] { folder, other })
         {
             one.Start();
-            await LitestreamTool.WaitUntilAsync(() => LitestreamTool.HasBackup(one.Replica, 1), () => one.Log);
+            await one.WaitUntilAsync(() => LitestreamTool.HasBackup(one.Replica, 1));
         }
 
         File.Copy(Snapshot(other.Generation), Snapshot(folder.Generation), overwrite: true);

@@ -58,11 +58,14 @@ internal sealed class ReplicatedFolder : IDisposable
         for (var i = 0; i < databases; i++)
         {
             var replica = folder.ReplicaOf(i);
-            await LitestreamTool.WaitUntilAsync(() => LitestreamTool.HasBackup(replica, 1), () => folder.Log);
+            await folder.WaitUntilAsync(() => LitestreamTool.HasBackup(replica, 1));
         }
 
         return folder;
     }
+
+    /// <summary>Waits for what the replicator will do.</summary>
+    public Task WaitUntilAsync(Func<bool> condition) => LitestreamTool.WaitUntilAsync(condition, () => Log, () => LitestreamTool.Nudge(Config));
 
     public void Start()
     {
