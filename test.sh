@@ -36,12 +36,12 @@ if [ -z "${1:-}" ] || [ "${1:-}" = all ]; then
 fi
 
 # Side by side: many tests of the first two wait for the executable, those of the last keep the processors busy.
-# Job control, because without it a shell has its background processes ignore SIGINT, and so the apps that the tests start.
+# With job control, and with SIGINT as it is by default: a shell in the background ignores it, and so would the apps that the tests start.
 set -m
 trap 'kill $(jobs -p) 2>/dev/null' EXIT
 declare -A running
 for project in "${projects[@]}"; do
-  dotnet "tests/$project/bin/Debug/net10.0/$project.dll" "${filter[@]}" -noLogo -noColor -result-trx "$results/$project.trx" >"$results/$project.log" 2>&1 &
+  env --default-signal=INT dotnet "tests/$project/bin/Debug/net10.0/$project.dll" "${filter[@]}" -noLogo -noColor -result-trx "$results/$project.trx" >"$results/$project.log" 2>&1 &
   running[$project]=$!
 done
 
