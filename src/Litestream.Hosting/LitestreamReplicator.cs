@@ -27,7 +27,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private bool _prepared;
     private ReplicationSession? _session;
     private Task? _run;
-    private volatile LitestreamStatus _status = new(LitestreamState.Created, null, null, 0, null);
+    private volatile LitestreamStatus _status = new(LitestreamState.Starting, null, null, 0, null);
 
     private LitestreamReplicator(IServiceProvider services, bool zeroCode)
     {

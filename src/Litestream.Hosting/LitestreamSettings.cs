@@ -16,6 +16,16 @@ internal enum RestoreOnStart
     Never,
 }
 
+/// <summary>What happens when replication has failed for good.</summary>
+internal enum OnFailure
+{
+    /// <summary>The app goes on without.</summary>
+    KeepRunning,
+
+    /// <summary>The app is stopped in order, with exit code 1.</summary>
+    StopApp,
+}
+
 /// <summary>The configuration section <c>Litestream</c>, read by hand: reflection binding does not survive trimming.</summary>
 internal sealed record LitestreamSettings
 {
@@ -34,6 +44,22 @@ internal sealed record LitestreamSettings
 
     public TimeSpan ShutdownTimeout { get; init; }
 
+    /// <summary>After so long without progress litestream is started again.</summary>
+    public TimeSpan StallTimeout { get; init; }
+
+    public OnFailure OnFailure { get; init; }
+
+    public bool AdoptReplica { get; init; }
+
+    public bool ReplicateDiscovered { get; init; }
+
+    public Uri? HeartbeatUrl { get; init; }
+
+    /// <summary>Null: never.</summary>
+    public TimeSpan? VerificationInterval { get; init; }
+
+    public TimeSpan? VerificationTimeout { get; init; }
+
     /// <summary>Reads the section. A relative <c>ConfigPath</c> is relative to <paramref name="applicationDirectory"/>, where the build puts the file.</summary>
     /// <exception cref="LitestreamException">LSB1019: a value that is not understood; the message names the key.</exception>
     public static LitestreamSettings Read(IConfiguration configuration, bool isDevelopment, string applicationDirectory)
@@ -46,6 +72,13 @@ internal sealed record LitestreamSettings
             ConfigPath = Path.GetFullPath(Text(section, nameof(ConfigPath)) ?? "litestream.yml", applicationDirectory),
             RestoreOnStart = ReadRestoreOnStart(section),
             ShutdownTimeout = ReadDuration(section, nameof(ShutdownTimeout)) ?? TimeSpan.FromSeconds(30),
+            StallTimeout = ReadDuration(section, nameof(StallTimeout)) ?? TimeSpan.FromSeconds(25),
+            OnFailure = ReadOnFailure(section),
+            AdoptReplica = ReadBoolean(section, nameof(AdoptReplica)) ?? false,
+            ReplicateDiscovered = ReadBoolean(section, nameof(ReplicateDiscovered)) ?? true,
+            HeartbeatUrl = ReadUrl(section, nameof(HeartbeatUrl)),
+            VerificationInterval = ReadDuration(section, "Verification:Interval"),
+            VerificationTimeout = ReadDuration(section, "Verification:Timeout"),
         };
     }
 
@@ -67,6 +100,20 @@ internal sealed record LitestreamSettings
         "NEVER" => RestoreOnStart.Never,
         _ => throw Wrong(section, nameof(RestoreOnStart), "IfMissing, Required or Never"),
     };
+
+    private static OnFailure ReadOnFailure(IConfigurationSection section) => Text(section, nameof(OnFailure))?.ToUpperInvariant() switch
+    {
+        null or "KEEPRUNNING" => OnFailure.KeepRunning,
+        "STOPAPP" => OnFailure.StopApp,
+        _ => throw Wrong(section, nameof(OnFailure), "KeepRunning or StopApp"),
+    };
+
+    /// <summary>It may hold a token, so its value is in no message.</summary>
+    private static Uri? ReadUrl(IConfigurationSection section, string key) => Text(section, key) is not { } text
+        ? null
+        : Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
+            ? url
+            : throw new LitestreamException("LSB1019", $"The setting {section.Path}:{key} is no http or https URL.");
 
     private static TimeSpan? ReadDuration(IConfigurationSection section, string key)
     {

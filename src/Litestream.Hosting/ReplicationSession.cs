@@ -200,7 +200,7 @@ internal sealed class ReplicationSession(
     private void OnStarted(ReplicatorProcess process, bool isFinalPass)
     {
         ReplicatorLog.Started(logger, executable.Path, process.ProcessId);
-        updateStatus(status => status with { State = isFinalPass ? status.State : LitestreamState.Running, ProcessId = process.ProcessId, StartedAt = process.StartedAt });
+        updateStatus(status => status with { State = isFinalPass ? status.State : LitestreamState.Replicating, ProcessId = process.ProcessId, StartedAt = process.StartedAt });
     }
 
     private void OnEnded() => updateStatus(status => status with { ProcessId = null, StartedAt = null });

@@ -24,12 +24,12 @@ public sealed class HostTests : IDisposable
         var log = new RecordedLog();
         using var host = Build(log, WriteConfig("a.db"));
         var replicator = host.Services.GetRequiredService<LitestreamReplicator>();
-        Assert.Equal(LitestreamState.Created, replicator.Status.State);
+        Assert.Equal(LitestreamState.Starting, replicator.Status.State);
 
         await host.StartAsync(TestContext.Current.CancellationToken);
 
         var running = replicator.Status;
-        Assert.Equal(LitestreamState.Running, running.State);
+        Assert.Equal(LitestreamState.Replicating, running.State);
         Assert.NotNull(ProcessIdentity.Of(running.ProcessId!.Value));
         Assert.NotNull(running.StartedAt);
         Assert.Equal(0, running.Restarts);
@@ -98,11 +98,11 @@ public sealed class HostTests : IDisposable
         await one.StartAsync(TestContext.Current.CancellationToken);
         await other.StartAsync(TestContext.Current.CancellationToken);
 
-        Assert.Equal(LitestreamState.Running, one.Services.GetRequiredService<LitestreamReplicator>().Status.State);
+        Assert.Equal(LitestreamState.Replicating, one.Services.GetRequiredService<LitestreamReplicator>().Status.State);
         Assert.Equal(LitestreamState.Waiting, other.Services.GetRequiredService<LitestreamReplicator>().Status.State);
         Assert.DoesNotContain(log.Lines, line => line.Level >= LogLevel.Error);
         await one.StopAsync(TestContext.Current.CancellationToken);
-        await AppFolder.UntilAsync(() => other.Services.GetRequiredService<LitestreamReplicator>().Status.State == LitestreamState.Running, "the other host took over");
+        await AppFolder.UntilAsync(() => other.Services.GetRequiredService<LitestreamReplicator>().Status.State == LitestreamState.Replicating, "the other host took over");
         await other.StopAsync(TestContext.Current.CancellationToken);
     }
 
@@ -163,7 +163,7 @@ public sealed class HostTests : IDisposable
         }
 
         await AppFolder.SignalAsync("KILL", first);
-        await AppFolder.UntilAsync(() => replicator.Status is { State: LitestreamState.Running, ProcessId: { } id } && id != first, "litestream was started again");
+        await AppFolder.UntilAsync(() => replicator.Status is { State: LitestreamState.Replicating, ProcessId: { } id } && id != first, "litestream was started again");
         await host.StopAsync(TestContext.Current.CancellationToken);
 
         Assert.True(Directory.Exists(Path.Combine(_folder, "replica-a.db", "generations")));
