@@ -103,13 +103,20 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     {
         // A host that raises no events (a custom one) is restored here, before the app's own services start.
         await PrepareAsync(cancellationToken).ConfigureAwait(false);
-        if (_plan is null || _executable is null || _stopping.IsCancellationRequested)
+        if (_plan is null || _stopping.IsCancellationRequested)
         {
             return;
         }
 
+        if (_executable is null)
+        {
+            OnFailed();
+            return;
+        }
+
         Announce(_plan);
-        var session = new ReplicationSession(_plan, _executable, _logger, _time, UpdateStatus, _lifetime.ApplicationStopping);
+        UpdateStatus(status => status with { Databases = [.. _plan.Databases.Select(database => new LitestreamDatabaseStatus(database.Path))] });
+        var session = new ReplicationSession(_plan, _executable, _logger, _time, UpdateStatus, _ => { }, OnFailed, _lifetime.ApplicationStopping);
         lock (_gate)
         {
             _session = session;
@@ -265,6 +272,14 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
                 }
             }
 
+            if (Mounts.Of(database.Path) is { } drive && Mounts.NetworkFormat(drive) is { } format)
+            {
+                ReplicatorLog.Warning(_logger, new LitestreamDiagnostic(
+                    "LSB5013",
+                    LitestreamSeverity.Warning,
+                    $"'{database.Path}' is on a network file system ({format}), where SQLite's locks, its WAL mode and the lock against a second replicator do not work reliably. Keep the database on a local disk, and let the replica go over the network."));
+            }
+
             var inContentRoot = Path.GetFullPath(database.ConfiguredPath, _environment.ContentRootPath);
             var isRelative = !Path.IsPathRooted(database.ConfiguredPath) && Path.GetFullPath(database.ConfiguredPath) == database.Path;
             if (isRelative && inContentRoot != database.Path && File.Exists(inContentRoot))
@@ -275,6 +290,15 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
                     $"'{database.ConfiguredPath}' is '{database.Path}' to SQLite, which goes by the working directory, but there is also '{inContentRoot}' in the content root. " +
                     "The first one is replicated. Use an absolute path, or start the app from its content root."));
             }
+        }
+    }
+
+    private void OnFailed()
+    {
+        if (_plan!.Settings.OnFailure == OnFailure.StopApp)
+        {
+            Environment.ExitCode = 1;
+            _lifetime.StopApplication();
         }
     }
 

@@ -59,9 +59,13 @@ internal sealed class ReplicationPlan
     public LitestreamExecutable FindExecutable() => LitestreamExecutable.Find(_executableSearch);
 
     /// <summary>The configuration for one run of litestream. Where the user's own file names a metrics address, that one stays.</summary>
-    public EffectiveConfig CreateConfig(string? metricsAddress, TimeSpan? monitorInterval) => EffectiveConfig.Create(_options with
+    /// <param name="metricsAddress">Where litestream serves its metrics.</param>
+    /// <param name="monitorInterval">How often it looks and sends; null: as configured.</param>
+    /// <param name="excluded">The databases that are left out.</param>
+    public EffectiveConfig CreateConfig(string? metricsAddress, TimeSpan? monitorInterval, IReadOnlySet<string> excluded) => EffectiveConfig.Create(_options with
     {
         MetricsAddress = metricsAddress,
         MonitorInterval = monitorInterval,
+        Excluded = excluded,
     });
 }

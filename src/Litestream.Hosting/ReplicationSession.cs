@@ -1,28 +1,45 @@
+using System.Globalization;
 using Litestream.Commands;
 using Litestream.Locking;
 using Litestream.Replication;
+using Litestream.Verification;
 using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting;
 
-/// <summary>From the lock to the last commit sent: starts litestream, starts it again when it ends on its own, drains it when the host stops.</summary>
+/// <summary>
+/// From the lock to the last commit sent: starts litestream, watches that what is committed arrives, starts it again when it ends on its own or is stuck, drains it when
+/// the host stops.
+/// </summary>
 internal sealed class ReplicationSession(
     ReplicationPlan plan,
     LitestreamExecutable executable,
     ILogger logger,
     TimeProvider time,
     Action<Func<LitestreamStatus, LitestreamStatus>> updateStatus,
+    Action<MetricsAnswer> onMetrics,
+    Action onFailed,
     CancellationToken applicationStopping)
 {
     private static readonly TimeSpan LockRetryInterval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan HealthyAfter = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan IdleMetricsInterval = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan StuckPatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan StorageRetryInterval = TimeSpan.FromSeconds(5);
+
+    /// <summary>Less in a second is what an idle litestream writes.</summary>
+    private const long UploadBytes = 32 * 1024;
 
     private readonly TaskCompletionSource _firstAttempt = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<DatabaseSupervisor> _databases = [.. plan.Databases.Select(database => new DatabaseSupervisor(plan.Config, database, plan.Settings.StallTimeout))];
+    private readonly List<DatabaseSupervisor> _toJudge = [];
     private DatabaseLocks? _locks;
     private PrivateFolder? _folder;
     private ReplicatorRun? _run;
+    private bool _hasReplicated;
 
     /// <summary>Ends when litestream runs, or it is known why not.</summary>
     public Task FirstAttempt => _firstAttempt.Task;
@@ -35,6 +52,7 @@ internal sealed class ReplicationSession(
             try
             {
                 _locks = await AcquireLocksAsync(stopping).ConfigureAwait(false);
+                await JudgeAllAsync(stopping).ConfigureAwait(false);
                 await SuperviseAsync(stopping).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -53,7 +71,7 @@ internal sealed class ReplicationSession(
                 }
             }
 
-            updateStatus(status => status with { State = LitestreamState.Stopped });
+            updateStatus(status => status with { State = _databases.TrueForAll(database => database.Excluded is not null) ? LitestreamState.Failed : LitestreamState.Stopped });
         }
         catch (Exception exception)
         {
@@ -63,7 +81,12 @@ internal sealed class ReplicationSession(
         {
             _firstAttempt.TrySetResult();
             await EndRunAsync().ConfigureAwait(false);
-            _locks?.Dispose();
+            if (_locks is not null)
+            {
+                _databases.ForEach(database => database.Leave());
+                _locks.Dispose();
+            }
+
             _folder?.Dispose();
         }
     }
@@ -90,6 +113,7 @@ internal sealed class ReplicationSession(
                         // A full disk. The start of litestream writes the record too, and is tried again.
                     }
 
+                    updateStatus(status => status.State == LitestreamState.Waiting ? status with { State = LitestreamState.Starting, LastError = null } : status);
                     return locks;
                 }
                 catch
@@ -127,28 +151,133 @@ internal sealed class ReplicationSession(
         ReplicatorLog.Error(logger, diagnostic);
     }
 
-    /// <summary>Returns only by cancellation. Supervision in depth (progress, hung storage, errors that a restart cannot heal) belongs here.</summary>
+    /// <summary>Keeps out of their replicas what does not go on with the history there.</summary>
+    private async Task JudgeAllAsync(CancellationToken stopping)
+    {
+        foreach (var database in _databases)
+        {
+            await JudgeAsync(database, wasThere: false, stopping).ConfigureAwait(false);
+        }
+
+        FailIfNothingIsLeft();
+    }
+
+    private async Task JudgeAsync(DatabaseSupervisor database, bool wasThere, CancellationToken stopping)
+    {
+        if (plan.Settings.AdoptReplica)
+        {
+            ReplicatorLog.Adopted(logger, database.Database.Path);
+            database.Accept();
+            return;
+        }
+
+        while (true)
+        {
+            try
+            {
+                switch (await new HistoryGuard(executable, plan.Config, database.Database).JudgeAsync(Folder().Path, stopping).ConfigureAwait(false))
+                {
+                    case HistoryVerdict.Same:
+                        database.Accept();
+                        break;
+                    case HistoryVerdict.Missing:
+                        database.Exclude(
+                            new LitestreamDiagnostic(
+                                "LSB5012",
+                                LitestreamSeverity.Error,
+                                $"'{database.Database.Path}' {(wasThere ? "was deleted or replaced while the app runs: what the app commits now is in no file that has a name" : "does not exist, but its replica has a backup of it")}. " +
+                                "Nothing is sent, so that the backup stays as it is. Stop the app and start it again: it restores the database."),
+                            isAwaited: true);
+                        Tell(database, isCritical: wasThere);
+                        break;
+                    default:
+                        database.Exclude(
+                            new LitestreamDiagnostic(
+                                "LSB5009",
+                                LitestreamSeverity.Error,
+                                $"'{database.Database.Path}' is not the database whose history is in its replica ({string.Join(", ", database.Database.Replicas.Select(replica => replica.Location))}): it was published, copied or made in its place. " +
+                                "Nothing is replicated, so that the backup stays as it is. Restore the old one (a forced restore keeps this file), or set Litestream:AdoptReplica to true for one start to go on with this one."),
+                            isAwaited: false);
+                        Tell(database, isCritical: true);
+                        break;
+                }
+
+                return;
+            }
+            catch (LitestreamException exception)
+            {
+                var diagnostic = exception.Diagnostic with { Message = $"Whether '{database.Database.Path}' goes on with the history of its replica cannot be told yet, so nothing is sent: {exception.Diagnostic.Message}" };
+                updateStatus(status => status with { LastError = diagnostic.ToString() });
+                ReplicatorLog.Error(logger, diagnostic);
+                _firstAttempt.TrySetResult();
+                await Task.Delay(StorageRetryInterval, time, stopping).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private void Tell(DatabaseSupervisor database, bool isCritical)
+    {
+        updateStatus(status => status with { LastError = database.Excluded!.ToString() });
+        if (isCritical)
+        {
+            ReplicatorLog.Critical(logger, database.Excluded!);
+            onFailed();
+        }
+        else
+        {
+            ReplicatorLog.Warning(logger, database.Excluded!);
+        }
+    }
+
+    private void FailIfNothingIsLeft()
+    {
+        if (_databases.TrueForAll(database => database.Excluded is not null && !database.IsAwaited))
+        {
+            updateStatus(status => status with { State = LitestreamState.Failed, Databases = Describe(status) });
+        }
+    }
+
+    /// <summary>Returns only by cancellation, or when nothing can be replicated for good.</summary>
     private async Task SuperviseAsync(CancellationToken stopping)
     {
         var pause = FirstPause;
         for (var hasRun = false; ;)
         {
             stopping.ThrowIfCancellationRequested();
+            if (_databases.TrueForAll(database => database.Excluded is not null))
+            {
+                // Nothing to run for; but what is gone may come back.
+                _firstAttempt.TrySetResult();
+                await WatchAsync(null, stopping).ConfigureAwait(false);
+                continue;
+            }
+
             string what;
             try
             {
-                var process = Run().Start();
+                var process = Start();
                 hasRun = true;
                 _firstAttempt.TrySetResult();
-                var exitCode = await process.Exited.WaitAsync(stopping).ConfigureAwait(false);
+                var reason = await WatchAsync(process, stopping).ConfigureAwait(false);
                 if (time.GetUtcNow() - process.StartedAt >= HealthyAfter)
                 {
                     pause = FirstPause;
                 }
 
-                what = $"litestream ended with exit code {exitCode}{(process.LastError is { } error ? $" ({error})" : "")}; it is started again";
+                if (reason is { IsOtherFile: true })
+                {
+                    continue;
+                }
+
+                if (reason is null && !_hasReplicated && IsRefusal(process))
+                {
+                    throw new LitestreamException("LSB5014", $"litestream refuses to run ({process.LastError ?? "it said nothing"}), and would again. Nothing is replicated. Correct its configuration or executable, and start the app again.");
+                }
+
+                what = reason is not null ? $"{reason.Text}: litestream was ended and is started again"
+                    : $"litestream ended with exit code {await process.Exited.ConfigureAwait(false)}{(process.LastError is { } error ? $" ({error})" : "")}; it is started again";
             }
-            catch (Exception exception) when (exception is not OperationCanceledException && (hasRun || MayPass(exception)))
+            catch (Exception exception) when (exception is not (OperationCanceledException or LitestreamException { Diagnostic.Code: "LSB5014" }) && (hasRun || MayPass(exception)))
             {
                 // It may have been started before that went wrong.
                 await EndRunAsync().ConfigureAwait(false);
@@ -156,7 +285,7 @@ internal sealed class ReplicationSession(
                 what = $"litestream could not be started ({(exception as LitestreamException)?.Diagnostic.Message ?? exception.Message}); it is tried again";
             }
 
-            updateStatus(status => status with { State = LitestreamState.Restarting, ProcessId = null, StartedAt = null });
+            updateStatus(status => status with { State = LitestreamState.Restarting, ProcessId = null, StartedAt = null, LastRestartReason = what });
 
             // A signal to the whole group reaches litestream before the app knows that it stops.
             await Task.Delay(TimeSpan.FromMilliseconds(250), time, stopping).ConfigureAwait(false);
@@ -178,6 +307,153 @@ internal sealed class ReplicationSession(
         }
     }
 
+    /// <summary>Looks once a second, until litestream ends or has to be ended.</summary>
+    /// <returns>Why it was ended; null when it ended on its own.</returns>
+    private async Task<EndReason?> WatchAsync(ReplicatorProcess? process, CancellationToken stopping)
+    {
+        var start = time.GetUtcNow();
+        var (answeredAt, askedAt, uploadedAt) = (start, DateTimeOffset.MinValue, start);
+        var written = 0L;
+        _databases.ForEach(database => database.Begin(start));
+        while (true)
+        {
+            var now = time.GetUtcNow();
+            var bytes = process is null ? 0 : WrittenBy(process.ProcessId);
+            if (bytes - written >= UploadBytes)
+            {
+                uploadedAt = now;
+            }
+
+            written = bytes;
+            if (process is not null && (now - askedAt >= IdleMetricsInterval || _databases.Exists(database => database.Watch.IsPending || !database.IsSettled)))
+            {
+                askedAt = now;
+                if (await _run!.ReadMetricsAsync(stopping).ConfigureAwait(false) is { } metrics)
+                {
+                    answeredAt = now = time.GetUtcNow();
+                    onMetrics(metrics);
+                    foreach (var database in _databases)
+                    {
+                        await database.Watch.CompareAsync(metrics, now).ConfigureAwait(false);
+                    }
+                }
+            }
+
+            EndReason? reason = null;
+            foreach (var database in _databases)
+            {
+                reason = await ActAsync(database, now, uploadedAt, stopping).ConfigureAwait(false) ?? reason;
+            }
+
+            if (reason is null && process is not null && _run!.HasMetrics && now - answeredAt >= plan.Settings.StallTimeout)
+            {
+                reason = new EndReason("litestream has not answered for " + string.Create(CultureInfo.InvariantCulture, $"{(now - answeredAt).TotalSeconds:0} s"));
+            }
+
+            UpdateState(process is not null);
+            if (process is null)
+            {
+                if (reason is not null)
+                {
+                    return reason;
+                }
+
+                await Task.Delay(WatchInterval, time, stopping).ConfigureAwait(false);
+                continue;
+            }
+
+            if (reason is not null)
+            {
+                await _run!.AbandonAsync(reason.IsOtherFile ? TimeSpan.Zero : StuckPatience).ConfigureAwait(false);
+                await JudgeChangedAsync(stopping).ConfigureAwait(false);
+                return reason;
+            }
+
+            await Task.WhenAny(process.Exited, Task.Delay(WatchInterval, time, stopping)).ConfigureAwait(false);
+            stopping.ThrowIfCancellationRequested();
+            if (process.Exited.IsCompleted)
+            {
+                return null;
+            }
+        }
+    }
+
+    private async Task<EndReason?> ActAsync(DatabaseSupervisor database, DateTimeOffset now, DateTimeOffset uploadedAt, CancellationToken stopping)
+    {
+        var wasUnhealthy = database.Health != LitestreamHealth.Healthy;
+        var action = database.Examine(now, uploadedAt);
+        if (action == SupervisorAction.None && database.Health == LitestreamHealth.Healthy && !await database.IdentifyAsync(now).ConfigureAwait(false))
+        {
+            action = SupervisorAction.Judge;
+        }
+
+        switch (action)
+        {
+            case SupervisorAction.Judge when database.Excluded is not null:
+                await JudgeAsync(database, wasThere: true, stopping).ConfigureAwait(false);
+                FailIfNothingIsLeft();
+                return database.Excluded is null ? new EndReason($"'{database.Database.Path}' is there again") { IsOtherFile = true } : null;
+            case SupervisorAction.Judge:
+                _toJudge.Add(database);
+                return new EndReason($"'{database.Database.Path}' is gone or another file") { IsOtherFile = true };
+            case SupervisorAction.Restart:
+                return new EndReason(database.Reason);
+            case SupervisorAction.Nudge when await LiveDatabase.NudgeAsync(database.Database.Path).ConfigureAwait(false):
+                ReplicatorLog.Nudged(logger, database.Database.Path);
+                return null;
+        }
+
+        var isHealthy = database.Health == LitestreamHealth.Healthy;
+        if (wasUnhealthy == isHealthy && database.Excluded is null)
+        {
+            if (isHealthy)
+            {
+                ReplicatorLog.Arrived(logger, database.Database.Path);
+            }
+            else
+            {
+                updateStatus(status => status with { LastError = database.Problem });
+                ReplicatorLog.Error(logger, new LitestreamDiagnostic("LSB5007", LitestreamSeverity.Error, database.Problem!["LSB5007: ".Length..]));
+            }
+        }
+
+        return null;
+    }
+
+    private async Task JudgeChangedAsync(CancellationToken stopping)
+    {
+        foreach (var database in _toJudge)
+        {
+            await JudgeAsync(database, wasThere: true, stopping).ConfigureAwait(false);
+        }
+
+        _toJudge.Clear();
+        FailIfNothingIsLeft();
+    }
+
+    private void UpdateState(bool isRunning)
+    {
+        _hasReplicated |= _databases.Exists(database => database.Watch.LastSync is not null);
+        updateStatus(status => status with
+        {
+            State = !isRunning ? status.State == LitestreamState.Failed ? LitestreamState.Failed : LitestreamState.Stalled
+                : _databases.Exists(database => database.Health != LitestreamHealth.Healthy) ? LitestreamState.Stalled
+                : _databases.TrueForAll(database => database.IsSettled) ? LitestreamState.Replicating
+                : status.State is LitestreamState.Replicating ? LitestreamState.Replicating : LitestreamState.Starting,
+            Databases = Describe(status),
+        });
+    }
+
+    private IReadOnlyList<LitestreamDatabaseStatus> Describe(LitestreamStatus status)
+    {
+        var now = time.GetUtcNow();
+        return [.. _databases.Select(database => database.Describe(status.Databases.FirstOrDefault(before => before.Path == database.Database.Path), now))];
+    }
+
+    /// <summary>Ended at once, with an error of its own and not by a signal.</summary>
+    private bool IsRefusal(ReplicatorProcess process) =>
+        process.Exited is { IsCompletedSuccessfully: true, Result: 1 or 2 } && time.GetUtcNow() - process.StartedAt < TimeSpan.FromSeconds(5) && !process.WasToldToStop;
+
     /// <summary>
     /// Whether the first start may do better later: a disk can have room again. A wrong configuration stays wrong, and an executable that has never run does not begin to;
     /// once it has run, it can again.
@@ -185,22 +461,54 @@ internal sealed class ReplicationSession(
     private static bool MayPass(Exception exception) =>
         exception is IOException or UnauthorizedAccessException or LitestreamException { Diagnostic.Code: "LSB0003" };
 
-    private ReplicatorRun Run() => _run ??= new ReplicatorRun(
-        executable,
-        plan.Databases,
-        plan.CreateConfig,
-        plan.Config.MetricsAddress,
-        _locks!,
-        _folder ??= PrivateFolder.Create(plan.Databases[0].Path),
-        new ReplicatorEvents { Line = line => ReplicatorLog.Line(logger, line), Started = OnStarted, Ended = OnEnded },
-        time);
+    /// <summary>The bytes that a process has written to files, pipes and the network; 0 where the system does not tell.</summary>
+    private static long WrittenBy(int processId)
+    {
+        try
+        {
+            var line = OperatingSystem.IsLinux() ? File.ReadLines($"/proc/{processId}/io").FirstOrDefault(line => line.StartsWith("wchar:", StringComparison.Ordinal)) : null;
+            return line is null ? 0 : long.Parse(line.AsSpan("wchar:".Length), NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return 0;
+        }
+    }
+
+    private PrivateFolder Folder() => _folder ??= PrivateFolder.Create(plan.Databases[0].Path);
+
+    private ReplicatorProcess Start()
+    {
+        var excluded = _databases.Where(database => database.Excluded is not null).Select(database => database.Database.Path).ToHashSet(StringComparer.Ordinal);
+        _run ??= new ReplicatorRun(
+            executable,
+            plan.Databases,
+            (address, interval) => plan.CreateConfig(address, interval, _run!.Excluded),
+            plan.Config.MetricsAddress,
+            _locks!,
+            Folder(),
+            new ReplicatorEvents { Line = OnLine, Started = OnStarted, Ended = OnEnded },
+            time);
+        _run.Excluded = excluded;
+        return _run.Start();
+    }
 
     private Task EndRunAsync() => _run is null ? Task.CompletedTask : _run.EndAsync();
+
+    private void OnLine(LogLine line)
+    {
+        if (line.Fields.TryGetValue("db", out var path))
+        {
+            _databases.Find(database => database.Database.Path == path)?.Watch.Hear(line, time.GetUtcNow());
+        }
+
+        ReplicatorLog.Line(logger, line);
+    }
 
     private void OnStarted(ReplicatorProcess process, bool isFinalPass)
     {
         ReplicatorLog.Started(logger, executable.Path, process.ProcessId);
-        updateStatus(status => status with { State = isFinalPass ? status.State : LitestreamState.Replicating, ProcessId = process.ProcessId, StartedAt = process.StartedAt });
+        updateStatus(status => status with { State = isFinalPass ? status.State : LitestreamState.Starting, ProcessId = process.ProcessId, StartedAt = process.StartedAt });
     }
 
     private void OnEnded() => updateStatus(status => status with { ProcessId = null, StartedAt = null });
@@ -215,5 +523,14 @@ internal sealed class ReplicationSession(
     {
         updateStatus(status => status with { State = LitestreamState.Failed, LastError = diagnostic.ToString() });
         ReplicatorLog.Critical(logger, diagnostic);
+        onFailed();
+    }
+
+    /// <summary>Why litestream was ended.</summary>
+    /// <param name="Text">In words.</param>
+    private sealed record EndReason(string Text)
+    {
+        /// <summary>At once, without a last upload: it would be of a mixture of two files.</summary>
+        public bool IsOtherFile { get; init; }
     }
 }

@@ -95,6 +95,15 @@ internal static partial class ReplicatorLog
     [LoggerMessage(EventId = 22, Level = LogLevel.Information, Message = "{Database} is already replicated by another host of this process.")]
     public static partial void ReplicatedByThisProcess(ILogger logger, string database);
 
+    [LoggerMessage(EventId = 40, Level = LogLevel.Information, Message = "{Database}: everything that was committed is in its replica.")]
+    public static partial void Arrived(ILogger logger, string database);
+
+    [LoggerMessage(EventId = 41, Level = LogLevel.Debug, Message = "{Database}: litestream has overlooked or not sent a commit; nudged it.")]
+    public static partial void Nudged(ILogger logger, string database);
+
+    [LoggerMessage(EventId = 42, Level = LogLevel.Information, Message = "{Database}: goes on with the history of its replica (Litestream:AdoptReplica).")]
+    public static partial void Adopted(ILogger logger, string database);
+
     /// <summary>Message and fields of a line; the fields by their own names, as logging providers expect them.</summary>
     private sealed class LineState(LogLine line) : IReadOnlyList<KeyValuePair<string, object?>>
     {

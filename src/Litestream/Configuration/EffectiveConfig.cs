@@ -33,6 +33,9 @@ public sealed record EffectiveConfigOptions
     /// <summary>False: a <c>$</c> in a file of the user's own is a dollar sign, not the beginning of a variable (what <c>-no-expand-env</c> means). Default true.</summary>
     public bool ExpandVariables { get; init; } = true;
 
+    /// <summary>Absolute paths of databases that are left out.</summary>
+    internal IReadOnlySet<string> Excluded { get; init; } = new HashSet<string>();
+
     /// <summary>The release line of the executable that will read the configuration; a file of the user's own is checked against it.</summary>
     public ReleaseLine ReleaseLine { get; init; } = ReleaseLine.V03;
 }
@@ -219,7 +222,11 @@ public sealed partial class EffectiveConfig
                 if (!paths.TryAdd(path, entry))
                     throw Error("LSB1012", $"{entry.Database.Key ?? entry.Database.Path} and {paths[path].Database.Key ?? paths[path].Database.Path} are the same database, {path}. Two replications of one file damage the backup: leave one of them out.", entry.Node);
 
-                databases.Add(Rewrite(entry, path, replicaUrl, replicas));
+                var database = Rewrite(entry, path, replicaUrl, replicas);
+                if (options.Excluded.Contains(path))
+                    left.Add(entry.Node);
+                else
+                    databases.Add(database);
             }
 
             var root = Root(left);

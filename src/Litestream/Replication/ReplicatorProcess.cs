@@ -62,6 +62,9 @@ internal sealed partial class ReplicatorProcess : IDisposable
     /// </summary>
     public bool WasStoppedByOthers => Interlocked.Read(ref _shutdownSeenAt) < Interlocked.Read(ref _terminatedAt);
 
+    /// <summary>Somebody told it to stop.</summary>
+    public bool WasToldToStop => Interlocked.Read(ref _shutdownSeenAt) != long.MaxValue;
+
     /// <exception cref="LitestreamException">LSB2008: it cannot be executed.</exception>
     public static ReplicatorProcess Start(
         LitestreamExecutable executable, string configPath, EffectiveConfig config, IReadOnlyList<string> arguments, Action<LogLine> onLine, DateTimeOffset startedAt) =>

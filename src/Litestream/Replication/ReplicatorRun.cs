@@ -39,7 +39,28 @@ internal sealed class ReplicatorRun(
     private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(10);
 
     private ReplicatorProcess? _process;
-    private SyncCounters? _counters;
+    private ReplicatorMetrics? _metrics;
+
+    /// <summary>The databases that are not in the configuration of the next start. The configuration is made by the caller's function, which has to leave them out too.</summary>
+    public IReadOnlySet<string> Excluded { get; set; } = new HashSet<string>();
+
+    /// <summary>Whether it can be asked at all.</summary>
+    public bool HasMetrics => _metrics is not null;
+
+    /// <summary>What the running one says about itself; null when it does not answer.</summary>
+    public Task<MetricsAnswer?> ReadMetricsAsync(CancellationToken cancellationToken) => _metrics?.ReadAsync(cancellationToken) ?? Task.FromResult<MetricsAnswer?>(null);
+
+    /// <summary>Ends one that is stuck: it is asked to, and killed when it has not ended after <paramref name="patience"/>.</summary>
+    public async Task AbandonAsync(TimeSpan patience)
+    {
+        if (_process is { } process && patience > TimeSpan.Zero)
+        {
+            process.Terminate(time.GetUtcNow());
+            await Task.WhenAny(process.Exited, Task.Delay(patience, time)).ConfigureAwait(false);
+        }
+
+        await EndAsync().ConfigureAwait(false);
+    }
 
     /// <summary>Starts it; the one before has ended.</summary>
     /// <param name="arguments">More arguments of <c>replicate</c>.</param>
@@ -63,7 +84,7 @@ internal sealed class ReplicatorRun(
         {
             if (_process is null || _process.Exited.IsCompleted)
             {
-                if (!databases.Any(database => File.Exists(database.Path)))
+                if (!databases.Any(IsThere))
                     return null;
                 onFinalPass();
                 try
@@ -134,11 +155,11 @@ internal sealed class ReplicatorRun(
     private ReplicatorProcess Start(TimeSpan? monitorInterval, IReadOnlyList<string> arguments)
     {
         DisposeProcess();
-        var address = ownMetricsAddress ?? SyncCounters.FindFreeAddress();
+        var address = ownMetricsAddress ?? ReplicatorMetrics.FindFreeAddress();
         var config = createConfig(ownMetricsAddress is null ? address : null, monitorInterval);
         var process = ReplicatorProcess.Start(executable, config.Write(folder.Path), config, arguments, events.Line, time.GetUtcNow());
         _process = process;
-        _counters = address is null ? null : new SyncCounters(address);
+        _metrics = address is null ? null : new ReplicatorMetrics(address);
         locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), ProcessIdentity.Of(process.ProcessId), address));
         events.Started(process, monitorInterval is not null);
         return process;
@@ -149,11 +170,11 @@ internal sealed class ReplicatorRun(
         var silentSince = time.GetUtcNow();
         while (!process.Exited.IsCompleted && time.GetUtcNow() < deadline)
         {
-            var counts = _counters is null ? null : await _counters.ReadAsync(CancellationToken.None).ConfigureAwait(false);
+            var counts = _metrics is null ? null : await _metrics.ReadAsync(CancellationToken.None).ConfigureAwait(false);
             if (counts is not null)
             {
                 // A database that the app never created is nothing to wait for.
-                if (databases.All(database => counts.GetValueOrDefault(database.Path) >= 1 || !File.Exists(database.Path)))
+                if (databases.All(database => counts.Syncs(database.Path) >= 1 || !IsThere(database)))
                     return;
             }
             else if (time.GetUtcNow() - silentSince > SilenceLimit)
@@ -165,10 +186,12 @@ internal sealed class ReplicatorRun(
         }
     }
 
+    private bool IsThere(EffectiveDatabase database) => File.Exists(database.Path) && !Excluded.Contains(database.Path);
+
     private void DisposeProcess()
     {
-        _counters?.Dispose();
-        _counters = null;
+        _metrics?.Dispose();
+        _metrics = null;
         _process?.Dispose();
         _process = null;
     }

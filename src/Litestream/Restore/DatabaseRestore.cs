@@ -3,6 +3,7 @@ using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Locking;
 using Litestream.Replication;
+using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Restore;
@@ -165,9 +166,14 @@ public static class DatabaseRestore
             RefuseOpen(target, onLine: null);
 
         var bytes = new FileInfo(folder.Restored).Length;
+        var id = LiveDatabase.ReadIdentityInFile(folder.Restored).Id;
         var swap = FileSwap.Plan(target.File, MetaPath(request, target), request.Time);
         if (!swap.Run(folder, onLine))
             return request.IfDatabaseNotExists ? new RestoreResult(request.Database, RestoreOutcome.DatabaseExists, target.Named) : throw Exists(target.File);
+
+        // It goes on with the history of the replica: without this, whoever replicates would take it for another database.
+        if (MetaPath(request, target) is { } metaPath)
+            DatabaseHistory.WriteRestored(target.File, metaPath, id);
 
         return new RestoreResult(request.Database, RestoreOutcome.Restored, target.Named)
         {

@@ -30,7 +30,9 @@ internal static class WalFile
     }
 
     /// <summary>The end of the last whole commit; a mark at the header when there is none yet; null when there is no WAL.</summary>
-    public static WalMark? LastCommit(string path)
+    /// <param name="path">The <c>-wal</c>.</param>
+    /// <param name="known">A commit that was found before: the search goes on from there, if the file is still in the same life.</param>
+    public static WalMark? LastCommit(string path, WalMark? known = null)
     {
         try
         {
@@ -39,8 +41,8 @@ internal static class WalFile
                 return null;
 
             Span<byte> frame = stackalloc byte[FrameHeaderSize];
-            var end = (long)HeaderSize;
-            for (long at = HeaderSize; RandomAccess.Read(file, frame, at) == FrameHeaderSize; at += FrameHeaderSize + header.PageSize)
+            var end = known is not null && (known.Salt1, known.Salt2) == (header.Salt1, header.Salt2) ? known.End : HeaderSize;
+            for (var at = end; RandomAccess.Read(file, frame, at) == FrameHeaderSize; at += FrameHeaderSize + header.PageSize)
             {
                 // What an earlier life of the file left behind its end has other salts.
                 if (Word(frame, 8) != header.Salt1 || Word(frame, 12) != header.Salt2)

@@ -1,0 +1,317 @@
+using System.Globalization;
+using Litestream.Configuration;
+using Litestream.Locking;
+using Litestream.Replication;
+using Litestream.Verification;
+
+namespace Litestream.Hosting;
+
+/// <summary>What a look at a database calls for.</summary>
+internal enum SupervisorAction
+{
+    None,
+
+    /// <summary>A commit of our own, so that litestream looks again.</summary>
+    Nudge,
+
+    /// <summary>Litestream is stuck, or has to begin anew.</summary>
+    Restart,
+
+    /// <summary>The file is another one, or gone: litestream must be stopped before it sends a mixture.</summary>
+    Judge,
+}
+
+/// <summary>Watches one database and says what to do. Changes nothing itself but what it remembers.</summary>
+internal sealed class DatabaseSupervisor
+{
+    /// <summary>Late enough for a slow upload, early enough to be seen within ten seconds.</summary>
+    private static readonly TimeSpan ShortestLimit = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan ShortestNudge = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan FirstNudgePause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestNudgePause = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan IdentityPause = TimeSpan.FromSeconds(10);
+
+    /// <summary>An error that has not come again for so long is over, when nothing waits to be sent.</summary>
+    private static readonly TimeSpan ErrorMemory = TimeSpan.FromSeconds(10);
+
+    /// <summary>Bytes a second that an upload must make at least to count as one that is at work.</summary>
+    private const long SlowestUpload = 128 * 1024;
+
+    /// <summary>With less room a replica in a folder cannot be written to.</summary>
+    private const long NoRoom = 1024 * 1024;
+
+    private readonly TimeSpan _stall;
+    private readonly TimeSpan _limit;
+    private FileStamp? _file;
+    private DatabaseHistory? _history;
+    private FileStamp? _identified;
+    private DateTimeOffset _identifyAt;
+    private DateTimeOffset _nudgeAt;
+    private TimeSpan _nudgePause = FirstNudgePause;
+    private DateTimeOffset? _errorSince;
+    private int _missing;
+    private int _wiped;
+    private bool _wasFull;
+
+    public DatabaseSupervisor(EffectiveConfig config, EffectiveDatabase database, TimeSpan stallTimeout)
+    {
+        Watch = new CommitWatch(database, ReplicationSettings.Of(config, database));
+        _limit = Longer(ShortestLimit, Watch.Round * 3);
+        _stall = Longer(stallTimeout, Watch.Round * 3);
+        _history = DatabaseHistory.Read(database.MetaPath);
+    }
+
+    public CommitWatch Watch { get; }
+
+    public EffectiveDatabase Database => Watch.Database;
+
+    /// <summary>Why it is not replicated; null when it is.</summary>
+    public LitestreamDiagnostic? Excluded { get; private set; }
+
+    /// <summary>Whether its replicas, but no file, are there: what appears in its place is not replicated unseen.</summary>
+    public bool IsAwaited { get; private set; }
+
+    public LitestreamHealth Health { get; private set; }
+
+    public string? Problem { get; private set; }
+
+    /// <summary>Why litestream has to be started again.</summary>
+    public string Reason { get; private set; } = "";
+
+    /// <summary>Whether it is in its replicas, or there is nothing to be there.</summary>
+    public bool IsSettled => Excluded is not null || Watch.File is null || Watch.LastSync is not null;
+
+    /// <summary>Leaves it out from the next start of litestream on.</summary>
+    public void Exclude(LitestreamDiagnostic why, bool isAwaited)
+    {
+        (Excluded, IsAwaited, _file, _missing) = (why, isAwaited, null, 0);
+        (Health, Problem) = (LitestreamHealth.Unhealthy, why.ToString());
+    }
+
+    /// <summary>It goes on with the history of its replicas.</summary>
+    public void Accept()
+    {
+        (Excluded, IsAwaited, _missing) = (null, false, 0);
+        _file = FileStamp.Of(Database.Path);
+        _history = DatabaseHistory.Read(Database.MetaPath);
+        (Health, Problem) = (LitestreamHealth.Healthy, null);
+    }
+
+    public void Begin(DateTimeOffset now)
+    {
+        Watch.Begin(now);
+        (_nudgeAt, _nudgePause) = (default, FirstNudgePause);
+        (_errorSince, _wiped, _wasFull) = (null, 0, false);
+    }
+
+    /// <summary>Looks at the database and judges how it is doing.</summary>
+    /// <param name="now">The time.</param>
+    /// <param name="uploadedAt">When litestream was last seen to write to its storage or anything else.</param>
+    public SupervisorAction Examine(DateTimeOffset now, DateTimeOffset uploadedAt)
+    {
+        Watch.Look(now);
+        if (Excluded is not null)
+            return IsAwaited && Watch.File is { Size: > 0 } ? SupervisorAction.Judge : SupervisorAction.None;
+        if (IsOtherFile())
+            return SupervisorAction.Judge;
+        if (Watch.File is null)
+        {
+            // The app has not made it yet.
+            (Health, Problem) = (LitestreamHealth.Healthy, null);
+            return SupervisorAction.None;
+        }
+
+        _file ??= Watch.File;
+        var lag = Watch.Lag(now);
+        var error = ErrorAt(now);
+        var isFull = Watch.IsPending && IsFull();
+        Health = lag >= _stall || now - _errorSince >= _stall ? LitestreamHealth.Unhealthy
+            : lag >= _limit || now - _errorSince >= _limit || isFull ? LitestreamHealth.Degraded
+            : LitestreamHealth.Healthy;
+        Problem = Health == LitestreamHealth.Healthy ? null : Explain(lag, error, isFull);
+
+        if (IsWiped(now))
+        {
+            (Health, Problem) = (LitestreamHealth.Degraded, "LSB5007: " + (Reason = $"the replica of '{Database.Path}' has lost its snapshots"));
+            return SupervisorAction.Restart;
+        }
+
+        if (!Watch.IsPending)
+        {
+            _nudgePause = FirstNudgePause;
+            return SupervisorAction.None;
+        }
+
+        if (IsStuck(now, uploadedAt, error, isFull))
+        {
+            Reason = $"nothing of '{Database.Path}' has arrived for {Seconds(now - Watch.ProgressAt)}{(error is { } said ? $" ({said})" : "")}";
+            return SupervisorAction.Restart;
+        }
+
+        if (lag < Longer(ShortestNudge, Watch.Round * 2) || now < _nudgeAt || isFull || Watch.SnapshotSince is not null || !(Watch.IsNoticed || error is not null))
+            return SupervisorAction.None;
+        _nudgeAt = now + _nudgePause;
+        _nudgePause = _nudgePause * 2 < LongestNudgePause ? _nudgePause * 2 : LongestNudgePause;
+        return SupervisorAction.Nudge;
+    }
+
+    /// <summary>Gives the database its number once it is replicated, and sees from time to time that it still has it.</summary>
+    /// <returns>False when it has another one: another database was put in the place of this one.</returns>
+    public async Task<bool> IdentifyAsync(DateTimeOffset now)
+    {
+        if (Excluded is not null || Watch.LastSync is null || Watch.File is not { } file || now < _identifyAt)
+            return true;
+        _identifyAt = now + IdentityPause;
+        if (_history?.Id is not { } known)
+        {
+            if (await LiveDatabase.IdentifyAsync(Database.Path).ConfigureAwait(false) is { } id)
+                Remember(new DatabaseHistory(id, false, null));
+            return true;
+        }
+
+        if (file == _identified)
+            return true;
+        var (readable, found) = LiveDatabase.ReadIdentityInFile(Database.Path);
+        if (!readable)
+            return true;
+        _identified = file;
+        if (found == known && !_history.IsInFile)
+            Remember(_history with { IsInFile = true });
+        return found == known || !_history.IsInFile;
+    }
+
+    /// <summary>Remembers how the file was left, once nobody writes to it any more.</summary>
+    public void Leave()
+    {
+        if (Excluded is null && FileStamp.Of(Database.Path) is { } file && Directory.Exists(Database.MetaPath))
+            Remember((_history ?? new DatabaseHistory(null, false, null)) with { File = file });
+    }
+
+    public LitestreamDatabaseStatus Describe(LitestreamDatabaseStatus? before, DateTimeOffset now) => (before ?? new LitestreamDatabaseStatus(Database.Path)) with
+    {
+        Health = Health,
+        Problem = Problem,
+        Committed = Watch.Committed,
+        Replicated = Watch.Replicated,
+        Lag = Watch.Lag(now),
+        LagBytes = Watch.LagBytes(),
+        LastSync = Watch.LastSync,
+    };
+
+    private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
+
+    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0} s");
+
+    private void Remember(DatabaseHistory history)
+    {
+        _history = history;
+        history.Write(Database.MetaPath);
+    }
+
+    private bool IsOtherFile()
+    {
+        if (_file is not { } before)
+            return false;
+        if (Watch.File is not { } file)
+            return ++_missing >= 2;
+        _missing = 0;
+        return !before.IsSameFile(file) || (file.Size == 0 && before.Size > 0);
+    }
+
+    private string? ErrorAt(DateTimeOffset now)
+    {
+        if (Watch.Error is not { } error || (!Watch.IsPending && now - error.At > ErrorMemory))
+        {
+            _errorSince = null;
+            return null;
+        }
+
+        _errorSince ??= error.At;
+        return error.Message;
+    }
+
+    private bool IsStuck(DateTimeOffset now, DateTimeOffset uploadedAt, string? error, bool isFull)
+    {
+        var waits = now - Watch.ProgressAt;
+        if (waits > Watch.Lag(now))
+            waits = Watch.Lag(now);
+        if (isFull)
+        {
+            // A write that has failed leaves it hanging for good, but without room the next one would hang too.
+            _wasFull |= waits >= _limit;
+            return false;
+        }
+
+        if (_wasFull)
+            return true;
+        if (waits < _stall)
+            return false;
+
+        // It lives and says what is wrong: a nudge has it try again, and a new start costs a new snapshot.
+        if (error is not null && Watch.Error is { } last && now - last.At < _stall)
+            return false;
+
+        // A large upload takes as long as it takes.
+        var bytes = Watch.SnapshotSince is not null ? Watch.File?.Size ?? 0 : Watch.LagBytes() ?? 0;
+        return now - uploadedAt >= _stall || waits >= _stall + TimeSpan.FromSeconds(bytes / (double)SlowestUpload);
+    }
+
+    /// <summary>A replica in a folder on a full disk: litestream neither goes on nor says so.</summary>
+    private bool IsFull()
+    {
+        foreach (var folder in Watch.Settings.Replicas.Select(replica => replica.Folder).OfType<string>())
+        {
+            try
+            {
+                if (new DriveInfo(ExistingPart(folder)).AvailableFreeSpace < NoRoom)
+                    return true;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+            {
+                // Not told here.
+            }
+        }
+
+        return false;
+    }
+
+    private static string ExistingPart(string folder)
+    {
+        while (!Directory.Exists(folder) && Path.GetDirectoryName(folder) is { } parent)
+            folder = parent;
+        return folder;
+    }
+
+    /// <summary>A replica in a folder without a snapshot gives nothing back, whatever is sent to it.</summary>
+    private bool IsWiped(DateTimeOffset now)
+    {
+        if (Watch.LastSync is null || Watch.Replicated?.Generation is not { } generation || Watch.SnapshotSince is not null || now - Watch.BegunAt < _limit)
+            return false;
+        var wiped = Watch.Settings.Replicas.Any(replica => replica.Folder is { } folder && !HasSnapshot(Path.Combine(folder, "generations", generation, "snapshots")));
+        _wiped = wiped ? _wiped + 1 : 0;
+        return _wiped >= 2;
+    }
+
+    private static bool HasSnapshot(string folder)
+    {
+        try
+        {
+            return Directory.EnumerateFiles(folder, "*.snapshot.lz4").Any();
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return false;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // That it cannot be read is another matter.
+            return true;
+        }
+    }
+
+    private string Explain(TimeSpan lag, string? error, bool isFull) => "LSB5007: " + (isFull
+        ? $"the disk of the replica of '{Database.Path}' is full"
+        : lag >= _limit
+            ? $"what was committed to '{Database.Path}' {Seconds(lag)} ago has not arrived{(error is null ? "" : $": {error}")}"
+            : $"litestream cannot replicate '{Database.Path}': {error}");
+}

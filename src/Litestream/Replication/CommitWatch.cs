@@ -1,0 +1,212 @@
+using Litestream.Commands;
+using Litestream.Configuration;
+using Litestream.Locking;
+using Litestream.Verification;
+
+namespace Litestream.Replication;
+
+/// <summary>
+/// Follows one database: what has been committed, and how much of that has arrived. From the database itself it reads only the <c>-wal</c> (and asks the system for size and time
+/// of the file): see <see cref="WalFile"/>. For release line 0.3.
+/// </summary>
+internal sealed class CommitWatch
+{
+    /// <summary>The times at which commits were seen; more than these are counted as one.</summary>
+    private const int KeptMarks = 60;
+
+    /// <summary>A file that was written to just now may be written to again without a later time stamp.</summary>
+    private static readonly TimeSpan ClockTick = TimeSpan.FromMilliseconds(50);
+
+    private readonly object _gate = new();
+    private readonly List<(WalMark Mark, DateTimeOffset SeenAt)> _pending = [];
+    private readonly Dictionary<string, ReplicaPosition?> _reached = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, FileReplicaProgress> _files = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, DateTimeOffset> _snapshots = new(StringComparer.Ordinal);
+    private readonly ShadowWal _shadow;
+    private readonly string _wal;
+    private FileStamp? _walStamp;
+    private WalMark? _committed;
+    private (string Message, DateTimeOffset At)? _error;
+
+    public CommitWatch(EffectiveDatabase database, ReplicationSettings settings)
+    {
+        Database = database;
+        Settings = settings;
+        Round = settings.Round(settings.Replicas);
+        _shadow = new ShadowWal(database.MetaPath);
+        _wal = WalFile.PathOf(database.Path);
+    }
+
+    public EffectiveDatabase Database { get; }
+
+    public ReplicationSettings Settings { get; }
+
+    /// <summary>The longest that a commit takes on its way when all is well.</summary>
+    public TimeSpan Round { get; }
+
+    /// <summary>The file as it was when it was last looked at; null when it is not there.</summary>
+    public FileStamp? File { get; private set; }
+
+    /// <summary>The last commit, as the executable counts; null before it has seen it.</summary>
+    public ReplicaPosition? Committed { get; private set; }
+
+    /// <summary>How far the replica has come that is furthest behind; null before the first upload.</summary>
+    public ReplicaPosition? Replicated { get; private set; }
+
+    /// <summary>When everything had arrived, the last time; null before that.</summary>
+    public DateTimeOffset? LastSync { get; private set; }
+
+    /// <summary>When something last arrived, or a litestream was started.</summary>
+    public DateTimeOffset ProgressAt { get; private set; }
+
+    /// <summary>When the litestream that runs was started.</summary>
+    public DateTimeOffset BegunAt { get; private set; }
+
+    /// <summary>What the executable complained about since something arrived; null when it has not.</summary>
+    public (string Message, DateTimeOffset At)? Error
+    {
+        get
+        {
+            lock (_gate)
+                return _error;
+        }
+    }
+
+    /// <summary>Since when a snapshot has been under way; null when none is.</summary>
+    public DateTimeOffset? SnapshotSince
+    {
+        get
+        {
+            lock (_gate)
+                return _snapshots.Count == 0 ? null : _snapshots.Values.Min();
+        }
+    }
+
+    public bool IsPending => _pending.Count > 0;
+
+    /// <summary>How long ago the oldest commit was seen that has not arrived.</summary>
+    public TimeSpan Lag(DateTimeOffset now) => _pending is [var oldest, ..] ? now - oldest.SeenAt : TimeSpan.Zero;
+
+    /// <summary>The bytes that have not arrived; null when that is not known.</summary>
+    public long? LagBytes() => !IsPending ? 0 : Committed is { } committed ? _shadow.Distance(Replicated, committed) : null;
+
+    /// <summary>Whether the executable has noticed the last commit, so that it is its turn to send it.</summary>
+    public bool IsNoticed => Committed is { } committed && _shadow.Newest(committed.Generation)?.Reaches(committed) == true;
+
+    /// <summary>A litestream is started: nothing of what the one before did counts.</summary>
+    public void Begin(DateTimeOffset now)
+    {
+        lock (_gate)
+        {
+            _snapshots.Clear();
+            _error = null;
+        }
+
+        _reached.Clear();
+        (ProgressAt, BegunAt) = (now, now);
+    }
+
+    /// <summary>A line of the executable about this database; on any thread.</summary>
+    public void Hear(LogLine line, DateTimeOffset now)
+    {
+        var replica = line.Fields.GetValueOrDefault("replica", "");
+        lock (_gate)
+        {
+            switch (line.Message)
+            {
+                case "write snapshot":
+                    _snapshots[replica] = now;
+                    break;
+                case "snapshot written":
+                    _snapshots.Remove(replica);
+                    break;
+                case "monitor error" or "sync error":
+                    // What was under way has failed.
+                    _snapshots.Remove(replica);
+                    _error = (line.Explanation, now);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Looks what has been committed since.</summary>
+    public void Look(DateTimeOffset now)
+    {
+        File = FileStamp.Of(Database.Path);
+        var stamp = FileStamp.Of(_wal);
+        if (stamp is null || stamp.Size == 0)
+        {
+            // All was in the file when the last one who had it open closed it.
+            (_walStamp, _committed) = (null, null);
+            return;
+        }
+
+        if (stamp == _walStamp)
+            return;
+        if (WalFile.LastCommit(_wal, _committed) is { } commit && commit != _committed)
+        {
+            _committed = commit;
+            if (_pending.Count >= KeptMarks)
+                _pending[^1] = (commit, _pending[^1].SeenAt);
+            else
+                _pending.Add((commit, now));
+        }
+
+        _walStamp = now.UtcTicks - stamp.Modified > ClockTick.Ticks ? stamp : null;
+    }
+
+    /// <summary>Compares with how far the executable has come.</summary>
+    public async Task CompareAsync(MetricsAnswer metrics, DateTimeOffset now)
+    {
+        if (_shadow.Generation() is not { } generation)
+            return;
+
+        ReplicaPosition? least = null;
+        var isFirst = true;
+        foreach (var replica in Settings.Replicas)
+        {
+            // The numbers of a generation that has just ended stay until the first upload of the next one: no replica is ahead of what is sent to it.
+            var position = metrics.Uploaded(Database.Path, replica.Name) is { } uploaded ? new ReplicaPosition(generation, uploaded.Index, uploaded.Offset) : null;
+            if (position is not null && _shadow.Newest(generation)?.Reaches(position) != true)
+                position = null;
+
+            // A litestream that found everything sent when it was started says nothing; the segments in a folder do.
+            if (position is null && replica.Folder is { } folder)
+                position = await PositionInAsync(folder, generation).ConfigureAwait(false);
+            if (position is not null && position != _reached.GetValueOrDefault(replica.Name))
+                ProgressAt = now;
+            _reached[replica.Name] = position;
+            if (isFirst || position is null || least?.Reaches(position) == true)
+                least = position;
+            isFirst = false;
+        }
+
+        Replicated = least;
+        if (!IsPending)
+            return;
+
+        Committed = _shadow.Find(generation, _pending[^1].Mark);
+        while (least is not null && _pending is [var oldest, ..] && _shadow.Find(generation, oldest.Mark) is { } place && least.Reaches(place))
+            _pending.RemoveAt(0);
+        if (IsPending || least is null)
+            return;
+
+        LastSync = now;
+        lock (_gate)
+            _error = null;
+    }
+
+    private async Task<ReplicaPosition?> PositionInAsync(string folder, string generation)
+    {
+        if (!_files.TryGetValue(folder, out var files))
+            _files[folder] = files = new FileReplicaProgress(folder);
+        try
+        {
+            return (await files.ReadAsync(generation, CancellationToken.None).ConfigureAwait(false))?.Position;
+        }
+        catch (LitestreamException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,88 @@
+using System.Text.Json;
+using Litestream.Locking;
+
+namespace Litestream.Replication;
+
+/// <summary>What is remembered of a database beside it: which one it is, and how its file was left. Lies in the executable's state folder.</summary>
+/// <param name="Id">The number in the database; null when it has none (yet).</param>
+/// <param name="IsInFile">Whether the number has been seen in the database file itself, and not in its WAL only.</param>
+/// <param name="File">The file.</param>
+internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
+{
+    private const string FileName = "history.json";
+
+    /// <summary>Null when nothing is remembered.</summary>
+    public static DatabaseHistory? Read(string metaPath)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(System.IO.File.ReadAllBytes(Path.Combine(metaPath, FileName)));
+            var root = json.RootElement;
+            var file = root.TryGetProperty("size", out var size)
+                ? new FileStamp(
+                    root.TryGetProperty("inode", out var inode) ? new FileIdentity(root.GetProperty("major").GetUInt32(), root.GetProperty("minor").GetUInt32(), inode.GetUInt64()) : null,
+                    size.GetInt64(),
+                    root.GetProperty("modified").GetInt64())
+                : null;
+            return new DatabaseHistory(root.TryGetProperty("id", out var id) ? id.GetInt64() : null, root.TryGetProperty("inFile", out var inFile) && inFile.GetBoolean(), file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Remembers it. A folder that cannot be written to is no reason not to replicate: then it is found out again.</summary>
+    public void Write(string metaPath)
+    {
+        try
+        {
+            Directory.CreateDirectory(metaPath);
+            var path = Path.Combine(metaPath, FileName);
+            using (var stream = new FileStream(path + ".new", FileMode.Create, FileAccess.Write))
+            using (var json = new Utf8JsonWriter(stream))
+            {
+                json.WriteStartObject();
+                if (Id is { } id)
+                    json.WriteNumber("id", id);
+                json.WriteBoolean("inFile", IsInFile);
+                if (File is not null)
+                {
+                    if (File.Identity is { } identity)
+                    {
+                        json.WriteNumber("major", identity.Major);
+                        json.WriteNumber("minor", identity.Minor);
+                        json.WriteNumber("inode", identity.Inode);
+                    }
+
+                    json.WriteNumber("size", File.Size);
+                    json.WriteNumber("modified", File.Modified);
+                }
+
+                json.WriteEndObject();
+            }
+
+            System.IO.File.Move(path + ".new", path, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+        }
+    }
+
+    /// <summary>Remembers a database that has just been restored: it goes on with the history of its replica.</summary>
+    public static void WriteRestored(string database, string metaPath, long? id)
+    {
+        new DatabaseHistory(id, id is not null, FileStamp.Of(database)).Write(metaPath);
+        if (UnixCalls.Status(database) is not { } owner || UnixCalls.Status(metaPath) is not { } made || (made.User, made.Group) == (owner.User, owner.Group))
+            return;
+        try
+        {
+            // Made by root for an app that is not.
+            UnixCalls.ChangeOwner(metaPath, owner);
+            UnixCalls.ChangeOwner(Path.Combine(metaPath, FileName), owner);
+        }
+        catch (UnauthorizedAccessException)
+        {
+        }
+    }
+}

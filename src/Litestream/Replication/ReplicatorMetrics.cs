@@ -1,0 +1,89 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Litestream.Replication;
+
+/// <summary>What a running litestream says about itself on its metrics address.</summary>
+internal sealed class ReplicatorMetrics : IDisposable
+{
+    private const string Prefix = "litestream_";
+
+    // A proxy from the environment has no business with the loopback interface.
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(2) };
+    private readonly Uri _address;
+
+    public ReplicatorMetrics(string address) =>
+        _address = new Uri($"http://{(address.StartsWith(':') ? "127.0.0.1" + address : address)}/metrics");
+
+    /// <summary>Host and port.</summary>
+    public string Address => _address.Authority;
+
+    /// <summary>A loopback address that is free now, or null where there is none to be had.</summary>
+    public static string? FindFreeAddress()
+    {
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, 0);
+            listener.Start();
+            return listener.LocalEndpoint.ToString();
+        }
+        catch (SocketException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What it says, or null when nobody answers within two seconds.</summary>
+    public async Task<MetricsAnswer?> ReadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return Parse(await _client.GetStringAsync(_address, cancellationToken).ConfigureAwait(false));
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Keeps litestream's own series; those of the Go runtime are left out.</summary>
+    public static MetricsAnswer Parse(string text)
+    {
+        var series = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (var line in text.AsSpan().EnumerateLines())
+        {
+            if (!line.StartsWith(Prefix, StringComparison.Ordinal))
+                continue;
+
+            // The labels end at the last brace: a path may hold quotes and braces of its own, escaped or not.
+            var end = line.LastIndexOf('}');
+            var space = end < 0 ? line.IndexOf(' ') : end + 1;
+            if (space > 0 && double.TryParse(line[space..], NumberStyles.Float, CultureInfo.InvariantCulture, out var value))
+                series[line[..space].ToString()] = value;
+        }
+
+        return new MetricsAnswer(series);
+    }
+
+    public void Dispose() => _client.Dispose();
+}
+
+/// <summary>One answer.</summary>
+/// <param name="Series">The values by name and labels, as they are written: <c>litestream_sync_count{db="/data/app.db"}</c>.</param>
+internal sealed record MetricsAnswer(IReadOnlyDictionary<string, double> Series)
+{
+    /// <summary>How often the database was looked at since this litestream started; 0 when never.</summary>
+    public double Syncs(string database) => Series.GetValueOrDefault($"litestream_sync_count{{db=\"{Escape(database)}\"}}");
+
+    /// <summary>The end of the last segment whose upload was confirmed, in the generation that is current; null before the first upload.</summary>
+    public (long Index, long Offset)? Uploaded(string database, string replica)
+    {
+        var labels = $"{{db=\"{Escape(database)}\",name=\"{Escape(replica)}\"}}";
+        return Series.TryGetValue("litestream_replica_wal_index" + labels, out var index) && Series.TryGetValue("litestream_replica_wal_offset" + labels, out var offset)
+            ? ((long)index, (long)offset)
+            : null;
+    }
+
+    private static string Escape(string label) => label.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+}
