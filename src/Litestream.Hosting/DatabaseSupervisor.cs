@@ -25,7 +25,7 @@ internal enum SupervisorAction
 internal sealed class DatabaseSupervisor
 {
     /// <summary>Late enough for a slow upload, early enough to be seen within ten seconds.</summary>
-    private static readonly TimeSpan ShortestLimit = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan ShortestLimit = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan ShortestNudge = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan FirstNudgePause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestNudgePause = TimeSpan.FromSeconds(30);
@@ -95,6 +95,10 @@ internal sealed class DatabaseSupervisor
         _file = FileStamp.Of(Database.Path);
         _history = DatabaseHistory.Read(Database.MetaPath);
         (Health, Problem) = (LitestreamHealth.Healthy, null);
+
+        // From now on the file changes: how it was left says nothing after a crash.
+        if (_history?.File is not null)
+            Remember(_history with { File = null });
     }
 
     public void Begin(DateTimeOffset now)
@@ -148,7 +152,7 @@ internal sealed class DatabaseSupervisor
             return SupervisorAction.Restart;
         }
 
-        if (lag < Longer(ShortestNudge, Watch.Round * 2) || now < _nudgeAt || isFull || Watch.SnapshotSince is not null || !(Watch.IsNoticed || error is not null))
+        if (lag < Longer(ShortestNudge, Watch.Round * 1.5) || now < _nudgeAt || isFull || Watch.SnapshotSince is not null || !(Watch.IsNoticed || error is not null))
             return SupervisorAction.None;
         _nudgeAt = now + _nudgePause;
         _nudgePause = _nudgePause * 2 < LongestNudgePause ? _nudgePause * 2 : LongestNudgePause;
@@ -161,7 +165,6 @@ internal sealed class DatabaseSupervisor
     {
         if (Excluded is not null || Watch.LastSync is null || Watch.File is not { } file || now < _identifyAt)
             return true;
-        _identifyAt = now + IdentityPause;
         if (_history?.Id is not { } known)
         {
             if (await LiveDatabase.IdentifyAsync(Database.Path).ConfigureAwait(false) is { } id)
@@ -169,6 +172,7 @@ internal sealed class DatabaseSupervisor
             return true;
         }
 
+        _identifyAt = now + IdentityPause;
         if (file == _identified)
             return true;
         var (readable, found) = LiveDatabase.ReadIdentityInFile(Database.Path);

@@ -298,7 +298,9 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         if (_plan!.Settings.OnFailure == OnFailure.StopApp)
         {
             Environment.ExitCode = 1;
-            _lifetime.StopApplication();
+
+            // Once it has started, and on another thread: what stops the app waits for us.
+            _lifetime.ApplicationStarted.Register(() => Task.Run(_lifetime.StopApplication));
         }
     }
 

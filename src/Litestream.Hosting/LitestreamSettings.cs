@@ -72,7 +72,7 @@ internal sealed record LitestreamSettings
             ConfigPath = Path.GetFullPath(Text(section, nameof(ConfigPath)) ?? "litestream.yml", applicationDirectory),
             RestoreOnStart = ReadRestoreOnStart(section),
             ShutdownTimeout = ReadDuration(section, nameof(ShutdownTimeout)) ?? TimeSpan.FromSeconds(30),
-            StallTimeout = ReadDuration(section, nameof(StallTimeout)) ?? TimeSpan.FromSeconds(25),
+            StallTimeout = ReadDuration(section, nameof(StallTimeout)) ?? TimeSpan.FromSeconds(20),
             OnFailure = ReadOnFailure(section),
             AdoptReplica = ReadBoolean(section, nameof(AdoptReplica)) ?? false,
             ReplicateDiscovered = ReadBoolean(section, nameof(ReplicateDiscovered)) ?? true,

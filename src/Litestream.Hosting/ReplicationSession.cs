@@ -171,7 +171,7 @@ internal sealed class ReplicationSession(
             return;
         }
 
-        while (true)
+        for (LitestreamDiagnostic? told = null; ;)
         {
             try
             {
@@ -207,8 +207,11 @@ internal sealed class ReplicationSession(
             catch (LitestreamException exception)
             {
                 var diagnostic = exception.Diagnostic with { Message = $"Whether '{database.Database.Path}' goes on with the history of its replica cannot be told yet, so nothing is sent: {exception.Diagnostic.Message}" };
-                updateStatus(status => status with { LastError = diagnostic.ToString() });
-                ReplicatorLog.Error(logger, diagnostic);
+                if (diagnostic != told)
+                {
+                    Report(told = diagnostic);
+                }
+
                 _firstAttempt.TrySetResult();
                 await Task.Delay(StorageRetryInterval, time, stopping).ConfigureAwait(false);
             }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Litestream.Hosting;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -25,7 +26,7 @@ if (args.Contains("--build-only"))
 await host.StartAsync();
 Console.WriteLine($"started {Environment.ProcessId}");
 var crash = new TaskCompletionSource();
-_ = Task.Run(() => Obey(host.Services.GetRequiredService<IConfiguration>(), host.Services.GetRequiredService<IHostApplicationLifetime>(), crash));
+_ = Task.Run(() => Obey(host.Services, host.Services.GetRequiredService<IConfiguration>(), host.Services.GetRequiredService<IHostApplicationLifetime>(), crash));
 await await Task.WhenAny(host.WaitForShutdownAsync(), crash.Task);
 Console.WriteLine("main has ended");
 return 0;
@@ -59,7 +60,7 @@ void Configure(IServiceCollection services)
     }
 }
 
-static void Obey(IConfiguration configuration, IHostApplicationLifetime lifetime, TaskCompletionSource crash)
+static void Obey(IServiceProvider services, IConfiguration configuration, IHostApplicationLifetime lifetime, TaskCompletionSource crash)
 {
     while (Console.In.ReadLine() is { } line)
     {
@@ -76,6 +77,17 @@ static void Obey(IConfiguration configuration, IHostApplicationLifetime lifetime
                 }
 
                 Console.WriteLine($"wrote {count} rows");
+                break;
+            case ["status"]:
+                var status = services.GetRequiredService<LitestreamReplicator>().Status;
+                Console.WriteLine($"status {status.State} after {status.Restarts} restarts, {string.Join("; ", status.Databases.Select(database => $"{database.Health} {database.Lag.TotalSeconds:0.0} s {database.LagBytes} bytes {database.Problem}"))} [{status.LastError}]");
+                break;
+            case ["hold"]:
+                // A transaction that is never ended.
+                var holder = new SqliteConnection(configuration.GetConnectionString("Orders"));
+                holder.Open();
+                holder.BeginTransaction(deferred: false);
+                Console.WriteLine("holds");
                 break;
             case ["stop"]:
                 lifetime.StopApplication();

@@ -125,11 +125,13 @@ public sealed class AppFolder : IDisposable
         Directory.Delete(Path.Combine(Work, ".orders.db-litestream"), recursive: true);
     }
 
-    public static async Task UntilAsync(Func<bool> condition, string what)
+    public static Task UntilAsync(Func<bool> condition, string what) => UntilAsync(condition, () => what);
+
+    public static async Task UntilAsync(Func<bool> condition, Func<string> what)
     {
         for (var watch = Stopwatch.StartNew(); !condition(); await Task.Delay(20))
         {
-            Assert.True(watch.Elapsed < Deadline, $"Waited in vain until {what}.");
+            Assert.True(watch.Elapsed < Deadline, $"Waited in vain until {what()}.");
         }
     }
 
@@ -237,6 +239,26 @@ public sealed class AppProcess : IDisposable
         }
 
         return this;
+    }
+
+    /// <summary>Waits until the replicator's status holds the texts.</summary>
+    public async Task StatusAsync(params string[] texts)
+    {
+        for (var watch = Stopwatch.StartNew(); ;)
+        {
+            var count = Count("\nstatus ");
+            await TellAsync("status");
+            await AppFolder.UntilAsync(() => Count("\nstatus ") > count, () => $"it told its status\n{Output}");
+            var output = Output;
+            var last = output[output.LastIndexOf("\nstatus ", StringComparison.Ordinal)..];
+            if (texts.All(text => last.Split('\n')[1].Contains(text, StringComparison.Ordinal)))
+            {
+                return;
+            }
+
+            Assert.True(watch.Elapsed < Deadline, $"Its status was not '{string.Join(", ", texts)}'. It said:\n{output}");
+            await Task.Delay(50);
+        }
     }
 
     public async Task TellAsync(string line)

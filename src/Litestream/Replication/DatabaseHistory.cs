@@ -6,7 +6,7 @@ namespace Litestream.Replication;
 /// <summary>What is remembered of a database beside it: which one it is, and how its file was left. Lies in the executable's state folder.</summary>
 /// <param name="Id">The number in the database; null when it has none (yet).</param>
 /// <param name="IsInFile">Whether the number has been seen in the database file itself, and not in its WAL only.</param>
-/// <param name="File">The file.</param>
+/// <param name="File">How the file was left when it was last stopped to be replicated in order, or restored; null while it is replicated, and after a crash.</param>
 internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
 {
     private const string FileName = "history.json";

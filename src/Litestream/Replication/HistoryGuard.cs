@@ -43,7 +43,8 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         var (readable, id) = LiveDatabase.ReadIdentityInFile(database.Path);
         if (known?.Id is { } expected && readable)
         {
-            if (id == expected || (id is null && !known.IsInFile && LiveDatabase.ReadIdentity(database.Path) == expected))
+            // In the WAL alone it counts only after a crash: whoever closed the database in order since has put it into the file.
+            if (id == expected || (id is null && !known.IsInFile && known.File is null && LiveDatabase.ReadIdentity(database.Path) == expected))
                 return HistoryVerdict.Same;
         }
         else if (known?.File is { } before && before.Identity is not null && before.Identity == file.Identity)
@@ -57,8 +58,8 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         if (known?.Id is not null && readable)
             return HistoryVerdict.Other;
 
-        // Replicated by litestream before this package remembered anything.
-        if (known is null && new ShadowWal(database.MetaPath).Generation() is { } own && generations.Contains(own))
+        // Replicated by litestream before anything was remembered, or too short for it.
+        if (known is not { Id: not null } && new ShadowWal(database.MetaPath).Generation() is { } own && generations.Contains(own))
             return HistoryVerdict.Same;
 
         // Its state folder is lost: whether the backup is of the same database, the backup tells.

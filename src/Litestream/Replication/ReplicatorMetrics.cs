@@ -10,7 +10,7 @@ internal sealed class ReplicatorMetrics : IDisposable
     private const string Prefix = "litestream_";
 
     // A proxy from the environment has no business with the loopback interface.
-    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(2) };
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(1) };
     private readonly Uri _address;
 
     public ReplicatorMetrics(string address) =>
@@ -34,7 +34,7 @@ internal sealed class ReplicatorMetrics : IDisposable
         }
     }
 
-    /// <summary>What it says, or null when nobody answers within two seconds.</summary>
+    /// <summary>What it says, or null when nobody answers within a second.</summary>
     public async Task<MetricsAnswer?> ReadAsync(CancellationToken cancellationToken)
     {
         try
