@@ -93,12 +93,14 @@ internal sealed class DatabaseSupervisor
     {
         (Excluded, IsAwaited, _missing) = (null, false, 0);
         _file = FileStamp.Of(Database.Path);
-        _history = DatabaseHistory.Read(Database.MetaPath);
         (Health, Problem) = (LitestreamHealth.Healthy, null);
+        if (DatabaseHistory.Read(Database.MetaPath) is not { } known)
+            return;
 
-        // From now on the file changes: how it was left says nothing after a crash.
-        if (_history?.File is not null)
-            Remember(_history with { File = null });
+        // From now on the file changes: how it was left says nothing after a crash. And what was adopted has a number of its own, or gets one.
+        var (readable, id) = LiveDatabase.ReadIdentityInFile(Database.Path);
+        var isKnown = !readable || id == known.Id || (id is null && LiveDatabase.ReadIdentity(Database.Path) == known.Id);
+        Remember(isKnown ? known with { File = null } : new DatabaseHistory(null, false, null));
     }
 
     public void Begin(DateTimeOffset now)

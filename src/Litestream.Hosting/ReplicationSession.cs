@@ -2,6 +2,7 @@ using System.Globalization;
 using Litestream.Commands;
 using Litestream.Locking;
 using Litestream.Replication;
+using Litestream.Restore;
 using Litestream.Verification;
 using Microsoft.Extensions.Logging;
 
@@ -60,6 +61,7 @@ internal sealed class ReplicationSession(
                 if (_run is not null)
                 {
                     updateStatus(status => status with { State = LitestreamState.Stopping });
+                    _run.Excluded = Excluded();
                     if (await _run.DrainAsync(plan.Settings.ShutdownTimeout, () => ReplicatorLog.FinalPass(logger)).ConfigureAwait(false) is { } notSent)
                     {
                         Report(notSent);
@@ -156,6 +158,12 @@ internal sealed class ReplicationSession(
     {
         foreach (var database in _databases)
         {
+            // The restore gate may have been passed while another process held the lock.
+            if (DatabaseRestore.IsPending(database.Database.Path))
+            {
+                DatabaseRestore.Recover(database.Database.Path, line => ReplicatorLog.RestoreLine(logger, line));
+            }
+
             await JudgeAsync(database, wasThere: false, stopping).ConfigureAwait(false);
         }
 
@@ -482,7 +490,6 @@ internal sealed class ReplicationSession(
 
     private ReplicatorProcess Start()
     {
-        var excluded = _databases.Where(database => database.Excluded is not null).Select(database => database.Database.Path).ToHashSet(StringComparer.Ordinal);
         _run ??= new ReplicatorRun(
             executable,
             plan.Databases,
@@ -492,9 +499,11 @@ internal sealed class ReplicationSession(
             Folder(),
             new ReplicatorEvents { Line = OnLine, Started = OnStarted, Ended = OnEnded },
             time);
-        _run.Excluded = excluded;
+        _run.Excluded = Excluded();
         return _run.Start();
     }
+
+    private HashSet<string> Excluded() => _databases.Where(database => database.Excluded is not null).Select(database => database.Database.Path).ToHashSet(StringComparer.Ordinal);
 
     private Task EndRunAsync() => _run is null ? Task.CompletedTask : _run.EndAsync();
 

@@ -29,7 +29,7 @@ var crash = new TaskCompletionSource();
 _ = Task.Run(() => Obey(host.Services, host.Services.GetRequiredService<IConfiguration>(), host.Services.GetRequiredService<IHostApplicationLifetime>(), crash));
 await await Task.WhenAny(host.WaitForShutdownAsync(), crash.Task);
 Console.WriteLine("main has ended");
-return 0;
+return Environment.ExitCode;
 
 IHost Build()
 {
