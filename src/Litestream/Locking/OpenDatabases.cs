@@ -25,8 +25,9 @@ internal static class OpenDatabases
         if (!OperatingSystem.IsLinux())
             return null;
 
-        var paths = DatabasePath.Endings.Select(ending => RealPath(databasePath) + ending).ToHashSet(StringComparer.Ordinal);
-        var files = paths.Select(path => (path, status: UnixCalls.Status(path))).Where(file => file.status is not null).ToDictionary(file => file.status!.Identity, file => file.path);
+        var real = DatabasePath.Real(databasePath);
+        var paths = DatabasePath.Endings.Select(ending => real + ending).ToHashSet(StringComparer.Ordinal);
+        var files = Identify(paths);
         var users = new List<DatabaseUser>();
         foreach (var folder in Directory.EnumerateDirectories("/proc"))
         {
@@ -51,20 +52,24 @@ internal static class OpenDatabases
         return users;
     }
 
-    /// <summary>Links in it followed; a file that does not exist keeps its name.</summary>
-    private static string RealPath(string path)
+    /// <summary>Whether this process has the database itself open; null where that cannot be known. On Windows nobody's lock depends on it, so there it is false.</summary>
+    public static bool? IsOpenHere(string databasePath)
     {
-        var parts = Path.GetFullPath(path).Split('/', StringSplitOptions.RemoveEmptyEntries);
-        var real = "/";
-        foreach (var part in parts)
+        if (!OperatingSystem.IsLinux())
+            return OperatingSystem.IsWindows() ? false : null;
+        try
         {
-            real = Path.Combine(real, part);
-            if (new FileInfo(real).LinkTarget is not null && File.ResolveLinkTarget(real, returnFinalTarget: true) is { } target)
-                real = RealPath(target.FullName);
+            HashSet<string> paths = [DatabasePath.Real(databasePath)];
+            return OpenFile("/proc/self", paths, Identify(paths)) is not null;
         }
-
-        return real;
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
+
+    private static Dictionary<FileIdentity, string> Identify(IEnumerable<string> paths) =>
+        paths.Select(path => (path, status: UnixCalls.Status(path))).Where(file => file.status is not null).ToDictionary(file => file.status!.Identity, file => file.path);
 
     private static string? OpenFile(string process, HashSet<string> paths, Dictionary<FileIdentity, string> files)
     {
