@@ -64,6 +64,12 @@ public sealed partial class EffectiveConfig
         Secrets = secrets;
     }
 
+    private EffectiveConfig(string text, EffectiveDatabase database, EffectiveConfig of)
+    {
+        (_baseDirectory, _dataDirectory) = (of._baseDirectory, of._dataDirectory);
+        (Text, Databases, Variables, Diagnostics, Secrets) = (text, [database], of.Variables, of.Diagnostics, of.Secrets);
+    }
+
     /// <summary>The file's text.</summary>
     public string Text { get; }
 
@@ -114,6 +120,31 @@ public sealed partial class EffectiveConfig
     /// <summary>The databases that somebody means: all of them for <c>*</c>, else the one that <see cref="Choose"/> gives.</summary>
     /// <exception cref="LitestreamException">LSB3002, LSB3003, LSB3004.</exception>
     public IReadOnlyList<EffectiveDatabase> ChooseMany(string? choice) => DatabaseChoice.Many(Databases, choice, Resolve);
+
+    /// <summary>The same with one of its databases only, for a litestream of its own.</summary>
+    /// <param name="database">One of <see cref="Databases"/>.</param>
+    /// <param name="metricsAddress">Where that one serves its metrics; null: nowhere.</param>
+    /// <param name="monitorInterval">See <see cref="EffectiveConfigOptions.MonitorInterval"/>.</param>
+    internal EffectiveConfig With(EffectiveDatabase database, string? metricsAddress, TimeSpan? monitorInterval)
+    {
+        var root = YamlReader.Read("litestream.yml", Text);
+        var node = ((YamlList)root["dbs"]!).Items.OfType<YamlMap>().Where(map => !map.Has("dir")).ElementAt(Databases.ToList().IndexOf(database));
+        root["dbs"] = new YamlList { Items = [node] };
+        root.Remove("addr");
+        if (metricsAddress is not null)
+            root["addr"] = new YamlScalar(metricsAddress);
+        if (monitorInterval is { } interval)
+            SetInterval(node, ((YamlList)node["replicas"]!).Items.OfType<YamlMap>(), interval);
+        return new EffectiveConfig(YamlWriter.Write(root), database, this) { MetricsAddress = metricsAddress };
+    }
+
+    /// <summary>How often a database is looked at and its replicas are sent to.</summary>
+    private static void SetInterval(YamlMap database, IEnumerable<YamlMap> replicas, TimeSpan interval)
+    {
+        database["monitor-interval"] = new YamlScalar(GoDuration.Format(interval), YamlStyle.Plain);
+        foreach (var replica in replicas)
+            replica["sync-interval"] = new YamlScalar(GoDuration.Format(interval), YamlStyle.Plain);
+    }
 
     /// <summary>The values that variables have for the executable.</summary>
     private static Func<string, string?> Variable(EffectiveConfigOptions o) => name =>
@@ -313,9 +344,6 @@ public sealed partial class EffectiveConfig
                 var replica = replicaUrl is null ? built : RuntimeReplica.Replace(built, replicaUrl, entry.Database.Path);
                 if (ReplicaIdentity.TypeOf(replica) == "file" && replica.Text("path") is { Length: > 0 } configured)
                     replica["path"] = new YamlScalar(ReplicaFolder(configured, entry, path));
-                if (options.MonitorInterval is { } interval)
-                    replica["sync-interval"] = new YamlScalar(GoDuration.Format(interval), YamlStyle.Plain);
-
                 if (!seen.TryAdd(ReplicaIdentity.Of(replica, Expand), path))
                     throw Error("LSB1011", $"The databases {seen[ReplicaIdentity.Of(replica, Expand)]} and {path} go to one replica path, {ReplicaIdentity.Location(replica, VariableText.Unmark)}. A restore would pick whichever was written last: give each its own.", node);
                 described.Add(LitestreamConfigFile.Describe(replica, Expand));
@@ -323,8 +351,8 @@ public sealed partial class EffectiveConfig
             }
 
             node["replicas"] = new YamlList { Items = rewritten };
-            if (options.MonitorInterval is { } monitor)
-                node["monitor-interval"] = new YamlScalar(GoDuration.Format(monitor), YamlStyle.Plain);
+            if (options.MonitorInterval is { } interval)
+                SetInterval(node, rewritten.OfType<YamlMap>(), interval);
 
             var name = entry.Database.Key?.Split(':')[^1];
             var database = new EffectiveDatabase(entry.Database.Path, path, name, entry.Database.Key, described);

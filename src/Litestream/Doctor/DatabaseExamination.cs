@@ -186,7 +186,7 @@ internal sealed class DatabaseExamination(DoctorOptions options, LitestreamExecu
         else if (replicator is not null)
             Add(FindingLevel.Warning, string.Create(CultureInfo.InvariantCulture, $"A litestream of an app that was killed still runs as process {replicator.ProcessId}."), "Start the app again: it ends that process properly and takes over.");
 
-        var others = (OpenDatabases.Find(database.Path, out _) ?? []).Select(user => user.Id).Where(id => id != replicator?.ProcessId && IsReplicating(id)).ToList();
+        var others = OpenDatabases.Replicators(database.Path).Where(id => id != replicator?.ProcessId).ToList();
         if (others.Count == 0)
             return;
 
@@ -195,20 +195,6 @@ internal sealed class DatabaseExamination(DoctorOptions options, LitestreamExecu
             Add(FindingLevel.Error, $"More than one litestream has it open: also process {ids}. Two replicators destroy the backup.", "End all of them but one, then delete nothing and try a restore (LitestreamVerify).", "LSB5003");
         else
             Add(FindingLevel.Warning, $"Process {ids} is a litestream that nobody here started, and it replicates this database.", "Do not let the app replicate as well (Litestream:Enabled=false), or end that process: two replicators destroy the backup.", "LSB5003");
-    }
-
-    private static bool IsReplicating(int processId)
-    {
-        try
-        {
-            return File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/cmdline")).Split('\0') is [var program, "replicate", ..]
-                && Path.GetFileName(program).StartsWith("litestream", StringComparison.Ordinal);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // It has ended.
-            return false;
-        }
     }
 
     private void ExamineReplicaFolders()

@@ -52,6 +52,10 @@ internal static class OpenDatabases
         return users;
     }
 
+    /// <summary>Processes that run <c>litestream replicate</c> and have the database open. None where the system does not tell.</summary>
+    public static IEnumerable<int> Replicators(string databasePath) =>
+        (Find(databasePath, out _) ?? []).Select(user => user.Id).Where(IsReplicating);
+
     /// <summary>Whether this process has the database itself open; null where that cannot be known. On Windows nobody's lock depends on it, so there it is false.</summary>
     public static bool? IsOpenHere(string databasePath)
     {
@@ -125,6 +129,20 @@ internal static class OpenDatabases
             {
                 yield return new DatabaseUser(id, Name(id), file);
             }
+        }
+    }
+
+    private static bool IsReplicating(int id)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{id}/cmdline").Split('\0') is [var program, "replicate", ..]
+                && Path.GetFileName(program).StartsWith("litestream", StringComparison.Ordinal);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It has ended.
+            return false;
         }
     }
 
