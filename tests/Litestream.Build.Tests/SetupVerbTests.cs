@@ -3,7 +3,9 @@ using System.Text;
 using System.Text.Json;
 using CliWrap;
 using CliWrap.Buffered;
+using Microsoft.Build.Logging.StructuredLogger;
 using Microsoft.Data.Sqlite;
+using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tests;
 
@@ -54,10 +56,11 @@ public sealed class SetupVerbTests(Packages packages)
     }
 
     [Fact]
-    public async Task Env_and_doctor_fail_with_their_error_and_still_return_what_they_found()
+    public async Task Env_and_doctor_fail_and_still_return_what_they_found_and_what_comes_after_them_runs()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
         app.Write("litestream.yml", "dbs:\n  - path: data/orders.db\n    replicas:\n      - type: sftp\n        host: ${HOST}\n        user: ${USER_THERE}\n        path: /shop\n");
+        app.Edit("Worker.csproj", text => text.Replace("</Project>", "<Target Name=\"GoOn\" AfterTargets=\"LitestreamEnv;LitestreamDoctor\"><Message Text=\"went on\" /></Target></Project>", StringComparison.Ordinal));
         (await app.DotnetAsync("restore")).Succeeded();
         var variables = new Dictionary<string, string?> { ["HOST"] = "127.0.0.1:1" };
 
@@ -65,6 +68,7 @@ public sealed class SetupVerbTests(Packages packages)
         var doctor = (await app.DotnetAsync(variables, "msbuild", "-getTargetResult:LitestreamDoctor")).FailedWith("LSB3011");
 
         Assert.Equal((1, 1), (env.ExitCode, doctor.ExitCode));
+        Assert.All([env, doctor], result => Assert.Contains(result.Log.FindChildrenRecursive<Message>(), message => message.Text == "went on"));
         Assert.Equal(
             [("HOST", "true"), ("USER_THERE", "false")],
             Items(env, "LitestreamEnv").Where(item => item.GetProperty("Required").GetString() == "true").Select(item => (item.GetProperty("Identity").GetString(), item.GetProperty("IsSet").GetString())));
