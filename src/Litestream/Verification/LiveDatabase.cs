@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
+using Litestream.Locking;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Verification;
@@ -148,8 +149,7 @@ internal static partial class LiveDatabase
             return;
         try
         {
-            var real = File.ResolveLinkTarget(database, returnFinalTarget: true)?.FullName ?? database;
-            if (!Directory.EnumerateFiles("/proc/self/fd").Any(f => new FileInfo(f).LinkTarget == real))
+            if (OpenDatabases.IsOpenHere(database) != true)
                 return;
             var libraries = File.ReadLines("/proc/self/maps").Select(line => NativeLibrary().Match(line)).Where(m => m.Success).Select(m => m.Value).Distinct().ToList();
             if (libraries.Count > 1)

@@ -27,4 +27,10 @@ public sealed record VerificationOptions
 
     /// <summary>The only replica to verify, by name; null: all of the database.</summary>
     public string? Replica { get; init; }
+
+    /// <summary>
+    /// Whether a litestream is started for the time of the verification where nobody replicates the database, and sends what it has before it ends. Default false: that nobody
+    /// does is then what the verification finds. Never over a replica that holds another history than the database's.
+    /// </summary>
+    public bool StartReplicator { get; init; }
 }
