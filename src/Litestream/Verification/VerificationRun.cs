@@ -442,13 +442,12 @@ internal sealed class VerificationRun(
     {
         for (var attempt = 1; ; attempt++)
         {
-            var before = _shadow.Generation();
             try
             {
                 if (await copy.RestoreAsync(["-replica", replica.Name], cancellationToken).ConfigureAwait(false) is not { } source)
                     return null;
                 var taken = source.Generation;
-                if (own is null || taken == own || taken == before || taken == _shadow.Generation())
+                if (own is null || taken == own || taken == _shadow.Generation())
                     return "";
                 if (taken.Length == 0)
                     return await NewestOfOthersAsync(replica, own, cancellationToken).ConfigureAwait(false) ?? "";
