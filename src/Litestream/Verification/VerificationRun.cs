@@ -350,10 +350,10 @@ internal sealed class VerificationRun(
             var other = generations.Where(g => g.Name != own && g.End is not null).MaxBy(g => g.End);
             if (other is null || (mine is not null && (other.End < mine.End || other.End <= mine.Start)) || other.Name == _shadow.Generation())
                 return null;
-            if (attempt == Attempts)
+            if (attempt == Attempts || _shadow.Generation() == own)
                 return other.Name;
 
-            // The executable may be about to begin a new one here.
+            // One is being begun here.
             await Task.Delay(LongestPause, _time, cancellationToken).ConfigureAwait(false);
         }
     }
@@ -430,8 +430,8 @@ internal sealed class VerificationRun(
     }
 
     /// <summary>
-    /// Once more when it fails: retention may have removed what the first one was about to fetch. And once more when it takes a generation that is none of this database: one may
-    /// have begun here meanwhile.
+    /// Once more when it fails: retention may have removed what the first one was about to fetch. And once more when it takes another generation while
+    /// generations begin here: it may have been one of them.
     /// </summary>
     /// <param name="copy">Where to.</param>
     /// <param name="replica">Where from.</param>
@@ -451,7 +451,7 @@ internal sealed class VerificationRun(
                     return "";
                 if (taken.Length == 0)
                     return await NewestOfOthersAsync(replica, own, cancellationToken).ConfigureAwait(false) ?? "";
-                if (attempt == Attempts)
+                if (attempt == Attempts || _shadow.Generation() == own)
                     return taken;
                 await Task.Delay(LongestPause, _time, cancellationToken).ConfigureAwait(false);
             }
