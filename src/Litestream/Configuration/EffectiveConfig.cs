@@ -73,6 +73,9 @@ public sealed partial class EffectiveConfig
     /// <summary>The file's text.</summary>
     public string Text { get; }
 
+    /// <summary><see cref="Text"/> with the log level <c>info</c>, whatever the file wants: at it a restore says what it takes.</summary>
+    internal string TalkativeText { get; private init; } = "";
+
     /// <summary>The databases in it, in the file's order.</summary>
     public IReadOnlyList<EffectiveDatabase> Databases { get; }
 
@@ -188,7 +191,13 @@ public sealed partial class EffectiveConfig
     /// <summary>Writes <c>litestream.yml</c>, mode 0600, into the directory, which is created with mode 0700 when it is missing.</summary>
     /// <returns>The path of the file.</returns>
     /// <exception cref="LitestreamException">LSB0003: it cannot be written.</exception>
-    public string Write(string directory)
+    public string Write(string directory) => Write(directory, Text);
+
+    /// <summary>Writes <see cref="TalkativeText"/> instead.</summary>
+    /// <inheritdoc cref="Write(string)" />
+    internal string WriteTalkative(string directory) => Write(directory, TalkativeText);
+
+    private static string Write(string directory, string text)
     {
         var path = Path.Combine(Path.GetFullPath(directory), "litestream.yml");
         var temporary = $"{path}.{Guid.NewGuid():n}.tmp";
@@ -206,7 +215,7 @@ public sealed partial class EffectiveConfig
             }
 
             using (var writer = new StreamWriter(temporary, options))
-                writer.Write(Text);
+                writer.Write(text);
             File.Move(temporary, path, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -258,13 +267,16 @@ public sealed partial class EffectiveConfig
             var root = Root(left);
             CheckVariables(root);
             MoveSecrets(root);
-            var text = YamlWriter.Write(root, "# The effective configuration: made by Litestream.Build each time Litestream is started, from " + YamlWriter.EscapeComment(file.Path) + "\n");
+            var header = "# The effective configuration: made by Litestream.Build each time Litestream is started, from " + YamlWriter.EscapeComment(file.Path) + "\n";
+            var text = YamlWriter.Write(root, header);
+            ((YamlMap)root["logging"]!)["level"] = new YamlScalar("info");
             if (text.Contains($"${{{VariableText.DollarVariable}}}", StringComparison.Ordinal))
                 _variables[VariableText.DollarVariable] = "$";
 
             var mask = new SecretMask(options.Environment.Concat(_variables).Concat(_secrets));
             return new EffectiveConfig(text, [.. databases.Select(d => d with { Replicas = [.. d.Replicas.Select(r => r with { Location = mask.Mask(r.Location) })] })], _variables, _diagnostics, mask, options)
             {
+                TalkativeText = YamlWriter.Write(root, header),
                 MetricsAddress = Expand(root.Text("addr")) is var address && HostAndPort().IsMatch(address) ? address : null,
             };
         }

@@ -8,7 +8,8 @@ namespace Litestream.Verification;
 /// and a look at what came back.
 /// </summary>
 /// <remarks>
-/// The commit is one row in the table <c>_litestream_verification</c>. Outside SQLite only the database's <c>-wal</c> is read; no checkpoint is started, and nobody
+/// The commit is one row in the table <c>_litestream_verification</c>. Restored is what a restore takes of itself: where that is another generation than the one of this
+/// database, another host or database writes to the replica. Outside SQLite only the database's <c>-wal</c> is read; no checkpoint is started, and nobody
 /// who writes is held up for longer than a commit takes. Places are known for release line 0.3; with any other executable it is restored again and again until the
 /// commit is there. A replicator is started only when <see cref="VerificationOptions.StartReplicator"/> says so.
 /// </remarks>
