@@ -53,7 +53,7 @@ public sealed class DrillLitestreamDatabase : LitestreamVerb
                     Text(result.Bytes),
                     answer,
                 ]);
-                notes.Add($"{database.ConfiguredPath}: {result.RecoveryPointNote}");
+                notes.AddRange(new[] { result.RecoveryPointNote, result.IntegrityNote }.Where(note => note.Length > 0).Select(note => $"{database.ConfiguredPath}: {note}"));
                 items.Add(Item(
                     database.ConfiguredPath,
                     ("Path", database.Path),
@@ -61,6 +61,8 @@ public sealed class DrillLitestreamDatabase : LitestreamVerb
                     ("RecoveryPointNote", result.RecoveryPointNote),
                     ("RecoveryTime", result.RecoveryTime),
                     ("RestoreTime", result.RestoreTime),
+                    ("Generation", result.Generation),
+                    ("IntegrityNote", result.IntegrityNote),
                     ("BackupTime", result.BackupTime),
                     ("Bytes", result.Bytes),
                     ("Answer", answer)));

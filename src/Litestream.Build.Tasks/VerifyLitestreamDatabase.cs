@@ -5,7 +5,7 @@ using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>LitestreamVerify: proves for one database, or for all, that what is committed arrives and comes back. Starts no replicator.</summary>
+/// <summary>LitestreamVerify: proves for one database, or for all, that what is committed arrives and comes back. Starts a replicator only when asked to.</summary>
 [MSBuildMultiThreadableTask]
 public sealed class VerifyLitestreamDatabase : LitestreamVerb
 {
@@ -21,6 +21,9 @@ public sealed class VerifyLitestreamDatabase : LitestreamVerb
     /// <summary>False: no row is written into the database.</summary>
     public string Write { get; set; } = "";
 
+    /// <summary>True: where nobody replicates a database, litestream does for the time of the verification.</summary>
+    public string StartReplicator { get; set; } = "";
+
     /// <summary>How long a commit may take to arrive; empty for what follows from the database's own intervals.</summary>
     public string Timeout { get; set; } = "";
 
@@ -31,6 +34,7 @@ public sealed class VerifyLitestreamDatabase : LitestreamVerb
         {
             Level = OptionValue.Word<VerificationLevel>("LitestreamVerifyLevel", Level) ?? VerificationLevel.Full,
             Write = OptionValue.Flag("LitestreamVerifyWrite", Write) ?? true,
+            StartReplicator = OptionValue.Flag("LitestreamStartReplicator", StartReplicator) ?? false,
             Timeout = OptionValue.Duration("LitestreamTimeout", Timeout),
             Replica = OptionValue.Trim(Replica),
         };

@@ -145,7 +145,7 @@ public sealed class LitestreamClient
     public Task<IReadOnlyList<RestoreResult>> RestoreAllAsync(RestoreOptions? options = null, IProgress<LogLine>? progress = null, CancellationToken cancellationToken = default) =>
         DatabaseRestore.RunAllAsync(Executable, Config, Config.ChooseMany("*"), options ?? new RestoreOptions(), progress is null ? null : progress.Report, cancellationToken);
 
-    /// <summary>Proves that what is committed in a database can be restored; see <see cref="VerificationOptions"/>. Never starts a replicator.</summary>
+    /// <summary>Proves that what is committed in a database can be restored; see <see cref="VerificationOptions"/>. Starts a replicator only when asked to.</summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
     /// <param name="options">How; null for the full proof.</param>
     /// <param name="cancellationToken">Ends it; nothing is left behind.</param>

@@ -3,7 +3,9 @@ using System.Text;
 using System.Text.Json;
 using CliWrap;
 using CliWrap.Buffered;
+using Microsoft.Build.Logging.StructuredLogger;
 using Microsoft.Data.Sqlite;
+using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tests;
 
@@ -47,11 +49,31 @@ public sealed class SetupVerbTests(Packages packages)
         using var app = new Workspace(packages).WithAsset("Worker");
         (await app.DotnetAsync("restore")).Succeeded();
 
-        var result = (await app.DotnetAsync("msbuild", "-getTargetResult:LitestreamDoctor")).Succeeded();
+        var items = Items((await app.DotnetAsync("msbuild", "-getTargetResult:LitestreamDoctor")).Succeeded(), "LitestreamDoctor");
 
-        var items = JsonDocument.Parse(result.Output).RootElement.GetProperty("TargetResults").GetProperty("LitestreamDoctor").GetProperty("Items").EnumerateArray().ToList();
         Assert.Contains(items, item => item.GetProperty("Identity").GetString() == "SDK" && item.GetProperty("Level").GetString() == "Ok");
         Assert.DoesNotContain(items, item => item.GetProperty("Level").GetString() == "Error");
+    }
+
+    [Fact]
+    public async Task Env_and_doctor_fail_and_still_return_what_they_found_and_what_comes_after_them_runs()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        app.Write("litestream.yml", "dbs:\n  - path: data/orders.db\n    replicas:\n      - type: sftp\n        host: ${HOST}\n        user: ${USER_THERE}\n        path: /shop\n");
+        app.Edit("Worker.csproj", text => text.Replace("</Project>", "<Target Name=\"GoOn\" AfterTargets=\"LitestreamEnv;LitestreamDoctor\"><Message Text=\"went on\" /></Target></Project>", StringComparison.Ordinal));
+        (await app.DotnetAsync("restore")).Succeeded();
+        var variables = new Dictionary<string, string?> { ["HOST"] = "127.0.0.1:1" };
+
+        var env = (await app.DotnetAsync(variables, "msbuild", "-getTargetResult:LitestreamEnv")).FailedWith("LSB1018");
+        var doctor = (await app.DotnetAsync(variables, "msbuild", "-getTargetResult:LitestreamDoctor")).FailedWith("LSB3011");
+
+        Assert.Equal((1, 1), (env.ExitCode, doctor.ExitCode));
+        Assert.All([env, doctor], result => Assert.Contains(result.Log.FindChildrenRecursive<Message>(), message => message.Text == "went on"));
+        Assert.Equal(
+            [("HOST", "true"), ("USER_THERE", "false")],
+            Items(env, "LitestreamEnv").Where(item => item.GetProperty("Required").GetString() == "true").Select(item => (item.GetProperty("Identity").GetString(), item.GetProperty("IsSet").GetString())));
+        Assert.Contains(Items(doctor, "LitestreamDoctor"), item => item.GetProperty("Level").GetString() == "Error" && item.GetProperty("Code").GetString() == "LSB1018");
+        Assert.Contains(Items(doctor, "LitestreamDoctor"), item => item.GetProperty("Level").GetString() == "Ok");
     }
 
     [Theory]
@@ -100,6 +122,9 @@ public sealed class SetupVerbTests(Packages packages)
         Assert.True(restore.ExitCode == 0, restore.StandardOutput + restore.StandardError);
         Assert.Equal(["first", "last"], PublishedAppTests.Rows(app.In("restored.db")));
     }
+
+    private static List<JsonElement> Items(BuildResult result, string target) =>
+        [.. JsonDocument.Parse(result.Output).RootElement.GetProperty("TargetResults").GetProperty(target).GetProperty("Items").EnumerateArray()];
 
     private static void Insert(Workspace app, string text)
     {

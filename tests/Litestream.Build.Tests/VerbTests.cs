@@ -186,6 +186,10 @@ public sealed class VerbTests(Packages packages)
         Assert.Equal("n=1, last=first", drill["Answer"]);
         Assert.True(double.Parse(drill["RecoveryTime"], CultureInfo.InvariantCulture) > 0);
         (await VerbAsync(app, "LitestreamDrill", $"-p:LitestreamDatabase={One}", "-p:LitestreamDrillQuery=SELECT 1 FROM rows WHERE text = 'nothing'")).FailedWith("LSB4111");
+
+        var started = await ItemsAsync(app, "LitestreamVerify", "-p:LitestreamStartReplicator=true");
+        Assert.Equal(["Verified", "Verified"], started.Select(item => item["Outcome"]));
+        Assert.Empty(Directory.EnumerateFiles(app.In("obj"), "litestream", SearchOption.AllDirectories).SelectMany(RunningApp.ProcessesOf));
         Assert.Empty(Directory.EnumerateFiles(app.Folder, "*.tmp*", SearchOption.AllDirectories));
     }
 
@@ -209,7 +213,9 @@ public sealed class VerbTests(Packages packages)
             ("LitestreamRestore", "LitestreamDatabase=*;LitestreamOutput=x.db", "LitestreamOutput"),
             ("LitestreamVerify", "LitestreamVerifyLevel=Half", "LitestreamVerifyLevel"),
             ("LitestreamVerify", "LitestreamVerifyWrite=no", "LitestreamVerifyWrite"),
+            ("LitestreamVerify", "LitestreamStartReplicator=maybe", "LitestreamStartReplicator"),
             ("LitestreamDrill", "LitestreamTimeout=a while", "LitestreamTimeout"),
+            ("LitestreamReplicate", $"LitestreamDatabase={One}", "LitestreamDatabase"),
         ];
         var calls = cases.Select(c => $"    <MSBuild Projects=\"../Worker.csproj\" Targets=\"{c.Target}\" Properties=\"{c.Properties}\" ContinueOnError=\"true\" />");
         app.Write("calls/all.proj", $"<Project>\n  <Target Name=\"All\">\n{string.Join('\n', calls)}\n  </Target>\n</Project>\n");
@@ -265,12 +271,13 @@ public sealed class VerbTests(Packages packages)
         const string FromVariable = "s3cr3t-from-a-variable";
         const string FromSetting = "s3cr3t-from-a-setting";
         const string FromYml = "s3cr3t-from-the-yml";
+        const string FromList = "AGE-SECRET-KEY-1Y70S9E56WNUT2DTPDLLQ2EECAV6ZJVPVDEHGYHG3K7KU5K3LC5SQGLX328";
         using var app = await RestoredAsync("app");
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         var port = ((IPEndPoint)silent.LocalEndpoint).Port;
         silent.Stop();
-        app.Write("s3.yml", S3(port, FromYml));
+        app.Write("s3.yml", $"{S3(port, FromYml)}        age:\n          identities:\n            - {FromList}\n          recipients:\n            - age15lpfp533az5cezspd3mey2gsckj2he72cmqlyverp8kd5phr53kqz4f4a7\n");
         app.Edit("appsettings.json", text => text.Replace("\"Logging\"", $"\"Litestream\": {{ \"AccessKeyId\": \"{FromSetting}\" }},\n  \"Logging\"", StringComparison.Ordinal));
         var variables = new Dictionary<string, string?> { ["LITESTREAM_SECRET_ACCESS_KEY"] = FromVariable };
 
@@ -287,7 +294,7 @@ public sealed class VerbTests(Packages packages)
 
         var everything = seen.ToString();
         Assert.Contains("LitestreamVerify", everything, StringComparison.Ordinal);
-        foreach (var secret in new[] { FromVariable, FromSetting, FromYml })
+        foreach (var secret in new[] { FromVariable, FromSetting, FromYml, FromList })
             Assert.DoesNotContain(secret, everything, StringComparison.Ordinal);
     }
 

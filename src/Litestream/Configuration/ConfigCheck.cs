@@ -166,7 +166,7 @@ internal sealed partial class ConfigCheck
         var type = TypeOf(replica);
         if (urlText is { Length: > 0 })
         {
-            CheckUrl(url!, urlText);
+            CheckUrl(url!, urlText, key => IsSaid(root, replica, key));
             if (replica["type"] is YamlScalar { IsNull: false } typeNode && Resolve(typeNode) is { Length: > 0 } said && type is not null && said != type)
                 Fail("LSB1038", typeNode, $"`type:` says {said} and `url:` says {type}; the URL would win. Remove `type:`.");
         }
@@ -196,13 +196,17 @@ internal sealed partial class ConfigCheck
         };
         foreach (var key in needed.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {
-            var inherited = _line == ReleaseLine.V05 && ConfigSchema.Keys.Any(k => k.Place == ConfigPlace.Root && k.Name == key) && NullIfEmpty(root[key]) is not null;
-            if (NullIfEmpty(replica[key]) is null && !inherited && !IsMeant(replica, ConfigPlace.Replica, key))
+            if (!IsSaid(root, replica, key) && !IsMeant(replica, ConfigPlace.Replica, key))
                 Fail("LSB1038", replica, $"This replica of type {type} has no `{key}:`{(replica.Has("type") ? "" : " and no `url:`")}, so Litestream does not know where to write. Add it.");
         }
     }
 
-    private void CheckUrl(YamlScalar node, string url)
+    /// <summary>Whether a replica has a value for a key, of its own or, on the 0.5 line, from the top of the file.</summary>
+    private bool IsSaid(YamlMap root, YamlMap replica, string key) =>
+        NullIfEmpty(replica[key]) is not null
+        || (_line == ReleaseLine.V05 && ConfigSchema.Keys.Any(k => k.Place == ConfigPlace.Root && k.Name == key) && NullIfEmpty(root[key]) is not null);
+
+    private void CheckUrl(YamlScalar node, string url, Func<string, bool> isSaid)
     {
         var match = Scheme().Match(url);
         if (!match.Success)
@@ -227,19 +231,17 @@ internal sealed partial class ConfigCheck
         var authority = rest.Split('/')[0];
         var at = authority.LastIndexOf('@');
         var (user, host) = at < 0 ? ("", authority) : (authority[..at], authority[(at + 1)..]);
-        if (user.Contains(':', StringComparison.Ordinal) && user.Split(':', 2)[1].Length > 0 && !VariableText.HasVariables(node.Text))
-            Warn("LSB1044", node, "A password stands in this URL. Write ${NAME} in its place and set that environment variable where the app runs.");
 
         switch (scheme)
         {
             case "s3" when at >= 0:
                 Fail("LSB1039", node, "Litestream ignores what stands before the `@` of an s3 URL. Use `access-key-id:` and `secret-access-key:`, with variables as values.");
                 break;
-            case "sftp" when host.Length == 0 || user.Length == 0:
-                Fail("LSB1038", node, "An SFTP URL needs the user and the host: sftp://user@host/folder.");
+            case "sftp" when host.Length == 0 || (user.Length == 0 && !isSaid("user")):
+                Fail("LSB1038", node, "An SFTP URL needs the host, and the user unless `user:` stands beside it: sftp://user@host/folder.");
                 break;
-            case "abs" when host.Length == 0 || user.Length == 0:
-                Fail("LSB1038", node, "An Azure URL needs the account and the container: abs://account@container/prefix.");
+            case "abs" when host.Length == 0 || (user.Length == 0 && !isSaid("account-name")):
+                Fail("LSB1038", node, "An Azure URL needs the container, and the account unless `account-name:` stands beside it: abs://account@container/prefix.");
                 break;
             case "s3" or "gcs" or "gs" or "oss" when host.Length == 0:
                 Fail("LSB1038", node, $"The URL names no bucket: {scheme}://bucket/prefix.");
@@ -390,6 +392,8 @@ internal sealed partial class ConfigCheck
     {
         if (key.Secret)
             CheckSecret(name, scalar);
+        else if (ReplicaUrl.Password(scalar.Text) is { Length: > 0 } password && !VariableText.IsVariable(password))
+            Warn("LSB1044", scalar, "A password stands in this URL. Write ${NAME} in its place and set that environment variable where the app runs.");
 
         // A quoted value is a text in YAML, whatever it says.
         if (key.Kind is ConfigKind.Flag or ConfigKind.Count && scalar.Style != YamlStyle.Plain)
@@ -470,14 +474,14 @@ internal sealed partial class ConfigCheck
 
     private void CheckSecret(string name, YamlScalar scalar)
     {
-        if (!scalar.IsNull && scalar.Text.Length > 0 && !VariableText.HasVariables(scalar.Text))
+        if (!scalar.IsNull && scalar.Text.Length > 0 && !VariableText.IsVariable(scalar.Text))
             Warn("LSB1044", scalar, $"The value of `{name}:` stands in the file, which is shipped with the app. Write \"${{NAME}}\" and set that environment variable where the app runs.");
     }
 
     private void CheckDollars(YamlScalar scalar)
     {
         foreach (var text in VariableText.Swallowed(scalar.Text).Distinct(StringComparer.Ordinal))
-            Fail("LSB1041", scalar, $"Litestream would swallow `{Short(text)}`: it puts variables in the place of `$`, there is no escape and no default value. Put the whole value into an environment variable and write ${{NAME}}.");
+            Fail("LSB1041", scalar, $"Litestream would swallow `{DefaultValue().Replace(text, "...")}`: it puts variables in the place of `$`, there is no escape and no default value. Put the whole value into an environment variable and write ${{NAME}}.");
         if (VariableText.HasDoubtful(scalar.Text))
             Warn("LSB1041", scalar, "Litestream takes `$` and what follows for a variable here. If that is meant, write it with braces, `${NAME}`; if not, put the whole value into an environment variable.");
     }
@@ -568,6 +572,10 @@ internal sealed partial class ConfigCheck
 
     [GeneratedRegex(@"^(?<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")]
     private static partial Regex Scheme();
+
+    /// <summary>What stands after the name in <c>${NAME:-...}</c> may be a secret.</summary>
+    [GeneratedRegex(@"(?<=^\$\{\w*)\W.*(?=\}$)", RegexOptions.Singleline)]
+    private static partial Regex DefaultValue();
 
     [GeneratedRegex(@"^\w+://")]
     private static partial Regex UrlLike();

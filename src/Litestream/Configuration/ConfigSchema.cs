@@ -217,6 +217,17 @@ internal static class ConfigSchema
         .. Table.Where(key => key.Default).Select(key => key with { Place = Root, Lines = V05, For = "", Instead = "Write it in each replica." }),
     ];
 
+    private static readonly HashSet<string> Secrets =
+    [
+        .. Keys.Where(key => key.Secret).Select(key => key.Name),
+
+        // These may stand in a file that nobody else reads, but are nobody else's business: with the address of a heartbeat anyone can send one.
+        "access-key-id", "heartbeat-url",
+    ];
+
+    /// <summary>Whether the value of a key, wherever it stands, must not be shown or written into another file.</summary>
+    public static bool IsSecret(string key) => Secrets.Contains(key);
+
     /// <summary>What a place is called.</summary>
     public static string Name(ConfigPlace place) => place switch
     {

@@ -1,3 +1,5 @@
+using Litestream.Databases;
+
 namespace Litestream.Configuration;
 
 /// <summary>Which database somebody means. A guess could restore the wrong one, so what fits two is refused.</summary>
@@ -18,8 +20,8 @@ internal static class DatabaseChoice
             return databases.Count == 1 ? databases[0] : throw new LitestreamException("LSB3002", $"There are {databases.Count} databases. Say which one is meant ({HowToSay}): {List(databases)}.");
 
         // A live setting can move a database to the path that another one is configured with: an absolute path is always the file, anything else has to be clear.
-        var path = resolve(choice);
-        var byFile = databases.Where(d => string.Equals(d.Path, path, PathComparison)).ToList();
+        var path = DatabasePath.Real(resolve(choice));
+        var byFile = databases.Where(d => string.Equals(DatabasePath.Real(d.Path), path, PathComparison)).ToList();
         if (byFile.Count == 1 && Path.IsPathRooted(choice))
             return byFile[0];
         var found = byFile.Union(databases.Where(d => d.ConfiguredPath == choice)).ToList();

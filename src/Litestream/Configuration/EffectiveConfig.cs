@@ -67,8 +67,17 @@ public sealed partial class EffectiveConfig
         Secrets = secrets;
     }
 
+    private EffectiveConfig(string text, EffectiveDatabase database, EffectiveConfig of)
+    {
+        (_baseDirectory, _dataDirectory) = (of._baseDirectory, of._dataDirectory);
+        (Text, Databases, Variables, Diagnostics, Secrets) = (text, [database], of.Variables, of.Diagnostics, of.Secrets);
+    }
+
     /// <summary>The file's text.</summary>
     public string Text { get; }
+
+    /// <summary><see cref="Text"/> with the log level <c>info</c>, whatever the file wants: at it a restore says what it takes.</summary>
+    internal string TalkativeText { get; private init; } = "";
 
     /// <summary>The databases in it, in the file's order.</summary>
     public IReadOnlyList<EffectiveDatabase> Databases { get; }
@@ -118,6 +127,31 @@ public sealed partial class EffectiveConfig
     /// <exception cref="LitestreamException">LSB3002, LSB3003, LSB3004.</exception>
     public IReadOnlyList<EffectiveDatabase> ChooseMany(string? choice) => DatabaseChoice.Many(Databases, choice, Resolve);
 
+    /// <summary>The same with one of its databases only, for a litestream of its own.</summary>
+    /// <param name="database">One of <see cref="Databases"/>.</param>
+    /// <param name="metricsAddress">Where that one serves its metrics; null: nowhere.</param>
+    /// <param name="monitorInterval">See <see cref="EffectiveConfigOptions.MonitorInterval"/>.</param>
+    internal EffectiveConfig With(EffectiveDatabase database, string? metricsAddress, TimeSpan? monitorInterval)
+    {
+        var root = YamlReader.Read("litestream.yml", Text);
+        var node = ((YamlList)root["dbs"]!).Items.OfType<YamlMap>().Where(map => !map.Has("dir")).ElementAt(Databases.ToList().IndexOf(database));
+        root["dbs"] = new YamlList { Items = [node] };
+        root.Remove("addr");
+        if (metricsAddress is not null)
+            root["addr"] = new YamlScalar(metricsAddress);
+        if (monitorInterval is { } interval)
+            SetInterval(node, ((YamlList)node["replicas"]!).Items.OfType<YamlMap>(), interval);
+        return new EffectiveConfig(YamlWriter.Write(root), database, this) { MetricsAddress = metricsAddress };
+    }
+
+    /// <summary>How often a database is looked at and its replicas are sent to.</summary>
+    private static void SetInterval(YamlMap database, IEnumerable<YamlMap> replicas, TimeSpan interval)
+    {
+        database["monitor-interval"] = new YamlScalar(GoDuration.Format(interval), YamlStyle.Plain);
+        foreach (var replica in replicas)
+            replica["sync-interval"] = new YamlScalar(GoDuration.Format(interval), YamlStyle.Plain);
+    }
+
     /// <summary>The values that variables have for the executable.</summary>
     private static Func<string, string?> Variable(EffectiveConfigOptions o) => name =>
         o.Environment.GetValueOrDefault(name) is { Length: > 0 } value ? value
@@ -160,7 +194,13 @@ public sealed partial class EffectiveConfig
     /// <summary>Writes <c>litestream.yml</c>, mode 0600, into the directory, which is created with mode 0700 when it is missing.</summary>
     /// <returns>The path of the file.</returns>
     /// <exception cref="LitestreamException">LSB0003: it cannot be written.</exception>
-    public string Write(string directory)
+    public string Write(string directory) => Write(directory, Text);
+
+    /// <summary>Writes <see cref="TalkativeText"/> instead.</summary>
+    /// <inheritdoc cref="Write(string)" />
+    internal string WriteTalkative(string directory) => Write(directory, TalkativeText);
+
+    private static string Write(string directory, string text)
     {
         var path = Path.Combine(Path.GetFullPath(directory), "litestream.yml");
         var temporary = $"{path}.{Guid.NewGuid():n}.tmp";
@@ -178,7 +218,7 @@ public sealed partial class EffectiveConfig
             }
 
             using (var writer = new StreamWriter(temporary, options))
-                writer.Write(Text);
+                writer.Write(text);
             File.Move(temporary, path, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -196,7 +236,8 @@ public sealed partial class EffectiveConfig
     {
         private readonly Dictionary<string, string> _variables = new(StringComparer.Ordinal);
         private readonly List<LitestreamDiagnostic> _diagnostics = [.. findings];
-        private readonly List<KeyValuePair<string, string>> _literalSecrets = [];
+        private readonly List<KeyValuePair<string, string>> _secrets = [];
+        private int _moved;
 
         public EffectiveConfig Build()
         {
@@ -219,8 +260,9 @@ public sealed partial class EffectiveConfig
                     continue;
                 }
 
-                if (!paths.TryAdd(path, entry))
-                    throw Error("LSB1012", $"{entry.Database.Key ?? entry.Database.Path} and {paths[path].Database.Key ?? paths[path].Database.Path} are the same database, {path}. Two replications of one file damage the backup: leave one of them out.", entry.Node);
+                var real = DatabasePath.Real(path);
+                if (!paths.TryAdd(real, entry))
+                    throw Error("LSB1012", $"{entry.Database.Key ?? entry.Database.Path} and {paths[real].Database.Key ?? paths[real].Database.Path} are the same database, {path}. Two replications of one file damage the backup: leave one of them out.", entry.Node);
 
                 var database = Rewrite(entry, path, replicaUrl, replicas);
                 if (options.Excluded.Contains(path))
@@ -230,15 +272,18 @@ public sealed partial class EffectiveConfig
             }
 
             var root = Root(left);
-            MoveSecrets(root);
             CheckVariables(root);
-            var text = YamlWriter.Write(root, "# The effective configuration: made by Litestream.Build each time Litestream is started, from " + YamlWriter.EscapeComment(file.Path) + "\n");
+            MoveSecrets(root);
+            var header = "# The effective configuration: made by Litestream.Build each time Litestream is started, from " + YamlWriter.EscapeComment(file.Path) + "\n";
+            var text = YamlWriter.Write(root, header);
+            ((YamlMap)root["logging"]!)["level"] = new YamlScalar("info");
             if (text.Contains($"${{{VariableText.DollarVariable}}}", StringComparison.Ordinal))
                 _variables[VariableText.DollarVariable] = "$";
 
-            var mask = new SecretMask(options.Environment.Concat(_variables).Concat(_literalSecrets));
+            var mask = new SecretMask(options.Environment.Concat(_variables).Concat(_secrets));
             return new EffectiveConfig(text, [.. databases.Select(d => d with { Replicas = [.. d.Replicas.Select(r => r with { Location = mask.Mask(r.Location) })] })], _variables, _diagnostics, mask, options)
             {
+                TalkativeText = YamlWriter.Write(root, header),
                 MetricsAddress = Expand(root.Text("addr")) is var address && HostAndPort().IsMatch(address) ? address : null,
             };
         }
@@ -318,9 +363,6 @@ public sealed partial class EffectiveConfig
                 var replica = replicaUrl is null ? built : RuntimeReplica.Replace(built, replicaUrl, entry.Database.Path);
                 if (ReplicaIdentity.TypeOf(replica) == "file" && replica.Text("path") is { Length: > 0 } configured)
                     replica["path"] = new YamlScalar(ReplicaFolder(configured, entry, path));
-                if (options.MonitorInterval is { } interval)
-                    replica["sync-interval"] = new YamlScalar(GoDuration.Format(interval), YamlStyle.Plain);
-
                 if (!seen.TryAdd(ReplicaIdentity.Of(replica, Expand), path))
                     throw Error("LSB1011", $"The databases {seen[ReplicaIdentity.Of(replica, Expand)]} and {path} go to one replica path, {ReplicaIdentity.Location(replica, VariableText.Unmark)}. A restore would pick whichever was written last: give each its own.", node);
                 described.Add(LitestreamConfigFile.Describe(replica, Expand));
@@ -328,8 +370,8 @@ public sealed partial class EffectiveConfig
             }
 
             node["replicas"] = new YamlList { Items = rewritten };
-            if (options.MonitorInterval is { } monitor)
-                node["monitor-interval"] = new YamlScalar(GoDuration.Format(monitor), YamlStyle.Plain);
+            if (options.MonitorInterval is { } interval)
+                SetInterval(node, rewritten.OfType<YamlMap>(), interval);
 
             var name = entry.Database.Key?.Split(':')[^1];
             var database = new EffectiveDatabase(entry.Database.Path, path, name, entry.Database.Key, described);
@@ -362,7 +404,9 @@ public sealed partial class EffectiveConfig
             if (root["dbs"] is YamlList list)
                 root["dbs"] = new YamlList { Items = [.. list.Items.Where(i => !left.Contains(i))] };
 
-            root.Remove("exec");
+            // What is only there to be referred to stands where it is used by now, and may be a secret.
+            foreach (var (key, _) in root.Entries.Where(e => e.Key == "exec" || !ConfigSchema.Keys.Any(k => k.Place == ConfigPlace.Root && k.Name == e.Key)).ToList())
+                root.Remove(key);
 
             if (options.MetricsAddress is { } address)
                 root["addr"] = new YamlScalar(address);
@@ -385,34 +429,41 @@ public sealed partial class EffectiveConfig
 
             foreach (var (key, value) in map.Entries.ToList())
             {
-                if (value is not YamlScalar scalar)
-                {
+                if (value is YamlScalar scalar)
+                    map[key] = WithoutSecret(key, scalar);
+                else if (value is YamlList texts && ConfigSchema.IsSecret(key))
+                    map[key] = new YamlList { Items = [.. texts.Items.OfType<YamlScalar>().SelectMany(Lines).Select(text => WithoutSecret(key, text))] };
+                else
                     MoveSecrets(value);
-                    continue;
-                }
-
-                var text = Expand(scalar.Text);
-                var isSecret = key is "access-key-id" or "secret-access-key" or "account-key" or "password" || key == "url" && UrlPassword(scalar.Text) is { Length: > 0 };
-                if (!isSecret || text.Length == 0)
-                    continue;
-
-                _literalSecrets.Add(new("SECRET", key == "url" ? UrlPassword(text) ?? "" : text));
-                if (VariableText.HasVariables(scalar.Text) || scalar.IsNull)
-                    continue;
-
-                var variable = $"LITESTREAM_SECRET_{_literalSecrets.Count}";
-                _variables[variable] = text;
-                map[key] = new YamlScalar(VariableText.Variable(variable));
             }
         }
 
-        private static string? UrlPassword(string url)
+        private YamlScalar WithoutSecret(string key, YamlScalar scalar)
         {
-            var start = url.IndexOf("://", StringComparison.Ordinal);
-            var at = url.LastIndexOf('@');
-            var colon = start < 0 || at < start ? -1 : url.IndexOf(':', start + 3, at - start - 3);
-            return colon < 0 ? null : url[(colon + 1)..at];
+            var text = Expand(scalar.Text);
+            var secret = ConfigSchema.IsSecret(key) ? text : ReplicaUrl.Password(text) ?? "";
+            if (scalar.IsNull || secret.Length == 0)
+                return scalar;
+
+            // A message of the executable may have it as it stands in the URL, or decoded.
+            _secrets.AddRange([new("SECRET", secret), new("SECRET", Uri.UnescapeDataString(secret))]);
+            if ((ConfigSchema.IsSecret(key) ? scalar.Text : ReplicaUrl.Password(scalar.Text)) is not { } written || VariableText.IsVariable(written))
+                return scalar;
+            if (ConfigPath.HasControl(text))
+                throw Error("LSB1017", $"The value of `{key}:` has a line break or another control character in it. Write it without.", scalar);
+
+            var variable = $"LITESTREAM_SECRET_{++_moved}";
+            _variables[variable] = text;
+            return new YamlScalar(VariableText.Variable(variable)) { Line = scalar.Line, Column = scalar.Column };
         }
+
+        /// <summary>The executable takes several keys in one text, one in each line, with comments between them; a variable holds one line.</summary>
+        private static IEnumerable<YamlScalar> Lines(YamlScalar text) =>
+            text.Text.Contains('\n', StringComparison.Ordinal)
+                ? text.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                    .Where(line => !line.StartsWith('#'))
+                    .Select(line => new YamlScalar(line) { Line = text.Line, Column = text.Column })
+                : [text];
 
         private void CheckVariables(YamlMap root)
         {

@@ -108,6 +108,19 @@ internal static partial class ReplicaUrl
         };
     }
 
+    /// <summary>The password in a URL, also one with characters that should be percent-encoded; null when there is none.</summary>
+    public static string? Password(string url)
+    {
+        var start = url.IndexOf("://", StringComparison.Ordinal) + 3;
+        var at = url.LastIndexOf('@');
+        if (start < 3 || at < start)
+            return null;
+
+        var colon = url.IndexOf(':', start, at - start);
+        var slash = url.IndexOf('/', start);
+        return colon < 0 || (slash >= 0 && slash < colon) ? null : url[(colon + 1)..at];
+    }
+
     /// <summary>Where a replica is, for people.</summary>
     public static string Describe(YamlMap replica, string type, Func<string, string> show)
     {

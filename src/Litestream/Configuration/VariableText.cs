@@ -54,6 +54,9 @@ internal static class VariableText
 
     public static bool HasVariables(string marked) => marked.Contains(Dollar, StringComparison.Ordinal);
 
+    /// <summary>Whether it is variables and nothing else.</summary>
+    public static bool IsVariable(string marked) => HasVariables(marked) && Expand(marked, _ => null).Length == 0;
+
     /// <summary>Whether literal text has a character that marks a variable here.</summary>
     public static bool HasMarks(string text) => text.AsSpan().IndexOfAnyInRange(Dollar, Close) >= 0;
 

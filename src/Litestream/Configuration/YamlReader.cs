@@ -11,7 +11,9 @@ internal sealed partial class YamlReader
     private readonly string _file;
     private readonly Parser _parser;
     private readonly Dictionary<string, YamlNode> _anchors = new(StringComparer.Ordinal);
-    private readonly HashSet<int> _continuations = [];
+    private readonly List<(int First, int Last, int Column)> _tabsAllowed = [];
+    private readonly string[] _lines;
+    private int _indent = -1;
 
     private readonly ICollection<LitestreamDiagnostic>? _duplicates;
 
@@ -19,6 +21,7 @@ internal sealed partial class YamlReader
     {
         _file = file;
         _duplicates = duplicates;
+        _lines = raw.Split('\n');
         _parser = new Parser(new Scanner(new StringReader(expandVariables ? VariableText.Mark(raw) : raw), skipComments: true));
     }
 
@@ -34,33 +37,72 @@ internal sealed partial class YamlReader
         {
             var root = reader.ReadDocument();
 
-            // The executable's parser takes no tab for indentation where this one does. Inside a text that goes over several lines it is part of it.
-            var tab = reader.IndentingTab(raw);
-            return tab == 0 ? root : throw TabError(file, tab);
+            // The executable's parser takes no tab for indentation where this one does.
+            return reader.IndentingTab() is { } error ? throw error : root;
         }
         catch (YamlException e)
         {
-            var tab = reader.IndentingTab(raw);
-            throw tab > 0 ? TabError(file, tab) : new LitestreamException("LSB1010", $"This is not valid YAML. {Sentence(VariableText.Unmark(e.Message))}", file, (int)e.Start.Line, (int)e.Start.Column, e);
+            throw reader.IndentingTab() ?? new LitestreamException("LSB1010", $"This is not valid YAML. {Sentence(VariableText.Unmark(e.Message))}", file, (int)e.Start.Line, (int)e.Start.Column, e);
         }
     }
 
-    /// <summary>The first line, counted from 1, that is indented with a tab; 0 when there is none.</summary>
-    private int IndentingTab(string raw)
+    /// <summary>The first tab before the text of a line, or on a line of its own, at which the executable's parser stops; null when there is none.</summary>
+    private LitestreamException? IndentingTab()
     {
-        var lines = raw.Split('\n');
-        for (var i = 0; i < lines.Length; i++)
+        for (var i = 0; i < _lines.Length; i++)
         {
-            var text = lines[i].AsSpan().TrimStart();
-            if (text.Length > 0 && lines[i].AsSpan(0, lines[i].Length - text.Length).Contains('\t') && !_continuations.Contains(i + 1))
-                return i + 1;
+            var allowed = _tabsAllowed.Where(a => a.First <= i + 1 && i + 1 <= a.Last).Select(a => (int?)a.Column).Max();
+            var tab = allowed is null ? TabAfterDashes().Match(_lines[i]).Length - 1 : _lines[i].AsSpan(0, Indentation(_lines[i])).IndexOf('\t');
+            if (tab >= 0 && tab < (allowed ?? int.MaxValue))
+                return Error("This is not valid YAML: a tab stands where only spaces are allowed, before the text of the line or on a line of its own.", i + 1, tab + 1);
         }
 
-        return 0;
+        return null;
     }
 
-    private static LitestreamException TabError(string file, int line) =>
-        new("LSB1010", "This is not valid YAML: the line is indented with a tab; only spaces are allowed there.", file, line, 1);
+    /// <summary>Spaces and tabs at the beginning of a line.</summary>
+    private static int Indentation(string line)
+    {
+        var end = line.AsSpan().IndexOfAnyExcept(' ', '\t');
+        return end < 0 ? line.Length : end;
+    }
+
+    private bool IsBlank(int line) => _lines[line - 1].AsSpan().IndexOfAnyExcept(" \t\r") < 0;
+
+    /// <summary>In the lines after the first one of a text, tabs are part of it from some column on.</summary>
+    private void AllowTabs(Scalar scalar)
+    {
+        var (first, last) = ((int)scalar.Start.Line + 1, (int)scalar.End.Line);
+        if (scalar is { Style: ScalarStyle.Plain, Value.Length: 0 })
+            return;
+
+        switch (scalar.Style)
+        {
+            case ScalarStyle.SingleQuoted or ScalarStyle.DoubleQuoted:
+                _tabsAllowed.Add((first, last, 0));
+                break;
+            case ScalarStyle.Plain when _lines[last - 1].AsSpan(Math.Min((int)scalar.End.Column - 1, _lines[last - 1].Length)).IndexOfAnyExcept(" \t\r") >= 0:
+                _tabsAllowed.Add((first, last, _indent + 1));
+                break;
+            case ScalarStyle.Plain:
+                // The parser looks on until there is something that does not go on with it.
+                for (last++; last < _lines.Length && IsBlank(last); last++)
+                {
+                }
+
+                _tabsAllowed.Add((first, last, _indent + 1));
+                break;
+            default:
+                var header = BlockHeader().Match(_lines[first - 2]);
+                while (first < _lines.Length && !header.Groups[1].Success && IsBlank(first) && !_lines[first - 1].Contains('\t', StringComparison.Ordinal))
+                    first++;
+                var column = header.Groups[1].Success ? _indent + header.Groups[1].Value[0] - '0' : _lines.ElementAtOrDefault(first - 1)?.AsSpan().IndexOfAnyExcept(' ') ?? 0;
+
+                // Without an indentation that is said, the first line tells it, with spaces alone.
+                _tabsAllowed.Add((header.Groups[1].Success ? first : first + 1, (int)scalar.End.Line, column));
+                break;
+        }
+    }
 
     private YamlMap ReadDocument()
     {
@@ -83,12 +125,11 @@ internal sealed partial class YamlReader
             throw Error("The settings are nested too deeply.", start);
 
         if (_parser.TryConsume<AnchorAlias>(out var alias))
-            return _anchors.TryGetValue(alias.Value.Value, out var target) ? target.Clone() : throw Error($"`*{alias.Value}` refers to an anchor that is not there.", start);
+            return _anchors.TryGetValue(alias.Value.Value, out var target) ? target.Clone() : throw Error("A value that begins with `*` refers to an anchor, and there is none of that name. Put it into quotes if it is meant as it stands.", start);
 
         if (_parser.TryConsume<Scalar>(out var scalar))
         {
-            for (var line = scalar.Start.Line + 1; line <= scalar.End.Line; line++)
-                _continuations.Add((int)line);
+            AllowTabs(scalar);
             var node = new YamlScalar(scalar.Value, StyleOf(scalar)) { Line = (int)start.Line, Column = (int)start.Column };
             return Anchored(scalar, node);
         }
@@ -96,20 +137,40 @@ internal sealed partial class YamlReader
         if (_parser.TryConsume<SequenceStart>(out var sequence))
         {
             var list = new YamlList { Line = (int)start.Line, Column = (int)start.Column };
-            while (!_parser.TryConsume<SequenceEnd>(out _))
+            var outer = Enter(sequence.Style == SequenceStyle.Flow, (int)(sequence.Anchor.IsEmpty && sequence.Tag.IsEmpty ? start.Column : _parser.Current!.Start.Column - 2));
+            while (!_parser.Accept<SequenceEnd>(out _))
                 list.Items.Add(ReadNode(depth + 1));
+            Leave(sequence.Style == SequenceStyle.Flow, start, _parser.Consume<SequenceEnd>().End, outer);
             return Anchored(sequence, list);
         }
 
         var mapping = _parser.Consume<MappingStart>();
-        return Anchored(mapping, ReadMap(start, depth));
+        return Anchored(mapping, ReadMap(mapping, start, depth));
     }
 
-    private YamlMap ReadMap(Mark start, int depth)
+    /// <summary>How far a collection is indented; a flow collection (<c>{}</c>, <c>[]</c>) has no indentation of its own.</summary>
+    /// <returns>What it was outside.</returns>
+    private int Enter(bool flow, int column)
+    {
+        var outer = _indent;
+        if (!flow)
+            _indent = column - 1;
+        return outer;
+    }
+
+    private void Leave(bool flow, Mark start, Mark end, int outer)
+    {
+        _indent = outer;
+        if (flow)
+            _tabsAllowed.Add(((int)start.Line + 1, (int)end.Line, 0));
+    }
+
+    private YamlMap ReadMap(MappingStart mapping, Mark start, int depth)
     {
         var map = new YamlMap { Line = (int)start.Line, Column = (int)start.Column };
         var own = new HashSet<string>(StringComparer.Ordinal);
-        while (!_parser.TryConsume<MappingEnd>(out _))
+        var outer = Enter(mapping.Style == MappingStyle.Flow, (int)_parser.Current!.Start.Column);
+        while (!_parser.Accept<MappingEnd>(out _))
         {
             var at = _parser.Current?.Start ?? start;
             if (!_parser.TryConsume<Scalar>(out var key))
@@ -134,6 +195,7 @@ internal sealed partial class YamlReader
             map.Set(name, value, ((int)at.Line, (int)at.Column));
         }
 
+        Leave(mapping.Style == MappingStyle.Flow, start, _parser.Consume<MappingEnd>().End, outer);
         return map;
     }
 
@@ -185,6 +247,12 @@ internal sealed partial class YamlReader
         var text = PlacePrefix().Replace(message, "").Trim();
         return text.Length == 0 ? text : string.Create(CultureInfo.InvariantCulture, $"{char.ToUpperInvariant(text[0])}{text[1..].TrimEnd('.')}.");
     }
+
+    [GeneratedRegex("^[ -]*\t")]
+    private static partial Regex TabAfterDashes();
+
+    [GeneratedRegex("[|>][-+]?([1-9])?[-+]?[ \t]*(?:#.*)?\r?$")]
+    private static partial Regex BlockHeader();
 
     [GeneratedRegex(@"^\(Line: .*?\) - \(Line: .*?\): ")]
     private static partial Regex PlacePrefix();

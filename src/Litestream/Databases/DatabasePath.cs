@@ -35,4 +35,41 @@ public static class DatabasePath
 
         return Path.GetFullPath(path, folder);
     }
+
+    /// <summary>Where an absolute path really leads, all links on the way followed, as the system shows it for an open file. What does not exist keeps its name.</summary>
+    internal static string Real(string path)
+    {
+        if (OperatingSystem.IsWindows())
+            return File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+
+        var left = new Stack<string>(Enumerable.Reverse(Path.GetFullPath(path).Split('/')));
+        var real = "/";
+        for (var links = 0; left.TryPop(out var part);)
+        {
+            if (part is "" or ".")
+                continue;
+            if (part == "..")
+            {
+                real = Path.GetDirectoryName(real) ?? "/";
+                continue;
+            }
+
+            var next = Path.Combine(real, part);
+
+            // As many links as the system itself follows.
+            if (links < 40 && new FileInfo(next).LinkTarget is { } target)
+            {
+                links++;
+                foreach (var step in Enumerable.Reverse(target.Split('/')))
+                    left.Push(step);
+                real = target.StartsWith('/') ? "/" : real;
+            }
+            else
+            {
+                real = next;
+            }
+        }
+
+        return real;
+    }
 }

@@ -112,7 +112,7 @@ internal sealed class DatabaseExamination(DoctorOptions options, LitestreamExecu
     private void ExamineHeader()
     {
         var size = $"{database.Path}, {Size(_file.Length)}";
-        if (OpenFiles.AreOpenHere(database.Path) != false)
+        if (OpenDatabases.IsOpenHere(database.Path) != false)
         {
             Add(FindingLevel.Ok, $"{size}. This process has it open, so its header is left alone.");
             return;
@@ -186,7 +186,7 @@ internal sealed class DatabaseExamination(DoctorOptions options, LitestreamExecu
         else if (replicator is not null)
             Add(FindingLevel.Warning, string.Create(CultureInfo.InvariantCulture, $"A litestream of an app that was killed still runs as process {replicator.ProcessId}."), "Start the app again: it ends that process properly and takes over.");
 
-        var others = OpenFiles.Replicators(database.Path).Where(id => id != replicator?.ProcessId).ToList();
+        var others = OpenDatabases.Replicators(database.Path).Where(id => id != replicator?.ProcessId).ToList();
         if (others.Count == 0)
             return;
 

@@ -1,3 +1,5 @@
+using Litestream.Databases;
+
 namespace Litestream.Doctor;
 
 /// <summary>Which disk a path is on, as far as mount points tell.</summary>
@@ -47,7 +49,9 @@ internal static class Mounts
         }
     }
 
-    private static DriveInfo? Of(string path, DriveInfo[] drives) => drives
+    private static DriveInfo? Of(string path, DriveInfo[] drives) => Find(DatabasePath.Real(path), drives);
+
+    private static DriveInfo? Find(string path, DriveInfo[] drives) => drives
         .Where(drive => path.StartsWith(WithSeparator(drive.RootDirectory.FullName), StringComparison.Ordinal))
         .MaxBy(drive => drive.RootDirectory.FullName.Length);
 

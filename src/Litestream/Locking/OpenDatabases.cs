@@ -25,8 +25,9 @@ internal static class OpenDatabases
         if (!OperatingSystem.IsLinux())
             return null;
 
-        var paths = DatabasePath.Endings.Select(ending => RealPath(databasePath) + ending).ToHashSet(StringComparer.Ordinal);
-        var files = paths.Select(path => (path, status: UnixCalls.Status(path))).Where(file => file.status is not null).ToDictionary(file => file.status!.Identity, file => file.path);
+        var real = DatabasePath.Real(databasePath);
+        var paths = DatabasePath.Endings.Select(ending => real + ending).ToHashSet(StringComparer.Ordinal);
+        var files = Identify(paths);
         var users = new List<DatabaseUser>();
         foreach (var folder in Directory.EnumerateDirectories("/proc"))
         {
@@ -51,20 +52,28 @@ internal static class OpenDatabases
         return users;
     }
 
-    /// <summary>Links in it followed; a file that does not exist keeps its name.</summary>
-    private static string RealPath(string path)
-    {
-        var parts = Path.GetFullPath(path).Split('/', StringSplitOptions.RemoveEmptyEntries);
-        var real = "/";
-        foreach (var part in parts)
-        {
-            real = Path.Combine(real, part);
-            if (new FileInfo(real).LinkTarget is not null && File.ResolveLinkTarget(real, returnFinalTarget: true) is { } target)
-                real = RealPath(target.FullName);
-        }
+    /// <summary>Processes that run <c>litestream replicate</c> and have the database open. None where the system does not tell.</summary>
+    public static IEnumerable<int> Replicators(string databasePath) =>
+        (Find(databasePath, out _) ?? []).Select(user => user.Id).Where(IsReplicating);
 
-        return real;
+    /// <summary>Whether this process has the database itself open; null where that cannot be known. On Windows nobody's lock depends on it, so there it is false.</summary>
+    public static bool? IsOpenHere(string databasePath)
+    {
+        if (!OperatingSystem.IsLinux())
+            return OperatingSystem.IsWindows() ? false : null;
+        try
+        {
+            HashSet<string> paths = [DatabasePath.Real(databasePath)];
+            return OpenFile("/proc/self", paths, Identify(paths)) is not null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
+
+    private static Dictionary<FileIdentity, string> Identify(IEnumerable<string> paths) =>
+        paths.Select(path => (path, status: UnixCalls.Status(path))).Where(file => file.status is not null).ToDictionary(file => file.status!.Identity, file => file.path);
 
     private static string? OpenFile(string process, HashSet<string> paths, Dictionary<FileIdentity, string> files)
     {
@@ -120,6 +129,20 @@ internal static class OpenDatabases
             {
                 yield return new DatabaseUser(id, Name(id), file);
             }
+        }
+    }
+
+    private static bool IsReplicating(int id)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{id}/cmdline").Split('\0') is [var program, "replicate", ..]
+                && Path.GetFileName(program).StartsWith("litestream", StringComparison.Ordinal);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It has ended.
+            return false;
         }
     }
 

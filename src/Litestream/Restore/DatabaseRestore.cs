@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Databases;
 using Litestream.Locking;
 using Litestream.Replication;
 using Litestream.Verification;
@@ -217,22 +218,13 @@ public static class DatabaseRestore
         : throw new LitestreamException("LSB4002", $"There is no backup of {request.Database.Path} in {RestoreCommand.Places(request)}. If it should be there, check the replica's path and, for a folder, that its volume is mounted.");
 
     private static string? MetaPath(RestoreRequest request, Target target) =>
-        request.Config.Databases.FirstOrDefault(database => database.Path == target.Named)?.MetaPath;
+        request.Config.Databases.FirstOrDefault(database => DatabasePath.Real(database.Path) == DatabasePath.Real(target.Named))?.MetaPath;
 
-    private static bool IsDatabase(EffectiveConfig config, string path) => config.Databases.Any(database => database.Path == path || FollowLink(database.Path) == FollowLink(path));
+    private static bool IsDatabase(EffectiveConfig config, string path) => config.Databases.Any(database => DatabasePath.Real(database.Path) == DatabasePath.Real(path));
 
     /// <summary>SQLite follows a link at the database's path and keeps its own files beside what the link leads to.</summary>
-    private static string FollowLink(string path)
-    {
-        try
-        {
-            return File.ResolveLinkTarget(path, returnFinalTarget: true) is { Exists: true } target ? target.FullName : path;
-        }
-        catch (IOException)
-        {
-            return path;
-        }
-    }
+    private static string FollowLink(string path) =>
+        new FileInfo(path).LinkTarget is not null && DatabasePath.Real(path) is var real && Path.Exists(real) ? real : path;
 
     /// <summary>An outcome when nothing is to be done, null to go on.</summary>
     private static RestoreOutcome? CheckTarget(Target target, RestoreRequest request)

@@ -123,7 +123,8 @@ internal sealed class RestoreCommand(LitestreamExecutable executable, RestoreReq
         }
     }
 
-    private static RestoreSource? Source(LogLine line, RestoreSource? source)
+    /// <summary>What the executable takes, as far as it has said so.</summary>
+    public static RestoreSource? Source(LogLine line, RestoreSource? source)
     {
         long Number(string field) => long.TryParse(line.Fields.GetValueOrDefault(field), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
 

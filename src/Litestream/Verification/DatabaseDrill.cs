@@ -32,6 +32,12 @@ public sealed record DrillResult(EffectiveDatabase Database, TimeSpan? RecoveryP
     /// <summary>How the recovery point was found, or why not, in words.</summary>
     public string RecoveryPointNote { get; init; } = "";
 
+    /// <summary>The generation that was restored; empty when the executable does not say.</summary>
+    public string Generation { get; init; } = "";
+
+    /// <summary>What of the restored file could not be checked, for the lack of a collation, function or module that only the app has; else empty.</summary>
+    public string IntegrityNote { get; init; } = "";
+
     /// <summary>The time of the newest thing in the replica (of what was asked for, with a timestamp); null when it is not known.</summary>
     public DateTimeOffset? BackupTime { get; init; }
 
@@ -46,7 +52,7 @@ public sealed record DrillResult(EffectiveDatabase Database, TimeSpan? RecoveryP
 public static class DatabaseDrill
 {
     /// <summary>Runs the drill. The database itself is neither opened nor changed.</summary>
-    /// <exception cref="LitestreamException">LSB4002, LSB4003, LSB4005 as for a restore; LSB4111: the query failed or returned no row; LSB3005: timed out; LSB3008: no such replica; LSB4104: no SQLite library.</exception>
+    /// <exception cref="LitestreamException">LSB4002, LSB4003, LSB4005 as for a restore, which is also given up when it shows no sign of life for 2 minutes (LSB4005); LSB4103: there is a backup of the database here, and a restore takes what another host or database has written to the replica; LSB4111: the query failed or returned no row; LSB3005: timed out; LSB3008: no such replica; LSB4104: no SQLite library.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left behind.</exception>
     public static async Task<DrillResult> RunAsync(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, DrillOptions? options, CancellationToken cancellationToken)
     {
@@ -77,16 +83,19 @@ public static class DatabaseDrill
 
     private static async Task<DrillResult> RunAsync(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, DrillOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
-        var (recoveryPoint, note, backup) = await RecoveryPointAsync(executable, config, database, options, cancellationToken).ConfigureAwait(false);
+        var client = new LitestreamClient(executable, config);
+        var shadow = new ShadowWal(database.MetaPath);
+        var before = shadow.Generation();
+        var (recoveryPoint, note, backup, complete) = await RecoveryPointAsync(client, config, database, options, shadow, cancellationToken).ConfigureAwait(false);
 
-        using var copy = new ScratchCopy(executable, config, database);
+        using var copy = new ScratchCopy(executable, config, database, client.Timeout);
         var start = time.GetTimestamp();
         List<string> arguments = [];
         if (options.Replica is not null)
             arguments.AddRange(["-replica", options.Replica]);
         if (options.Timestamp is { } timestamp)
             arguments.AddRange(["-timestamp", timestamp.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture)]);
-        bool restored;
+        RestoreSource? restored;
         try
         {
             restored = await copy.RestoreAsync(arguments, cancellationToken).ConfigureAwait(false);
@@ -97,50 +106,82 @@ public static class DatabaseDrill
         }
 
         // 0.3 knows no moment after a generation's last file, although nothing has changed since: as for a restore.
-        if (!restored && options.Timestamp is not null
+        if (restored is null && options.Timestamp is not null
             && await BackupSelection.LastBeforeAsync(executable, new RestoreRequest(config, database) { Timestamp = options.Timestamp, Replica = options.Replica }, cancellationToken).ConfigureAwait(false) is { } last)
         {
             restored = await copy.RestoreAsync(["-replica", last.Replica, "-generation", last.Name], cancellationToken).ConfigureAwait(false);
         }
 
-        if (!restored)
+        if (restored is null)
             throw new LitestreamException("LSB4002", $"There is no backup of {database.Path}{(options.Timestamp is { } then ? $" of {then:u} or before" : "")} in {string.Join(", ", database.Replicas.Where(r => options.Replica is null || r.Name == options.Replica).Select(r => r.Location))}.");
         var restoreTime = time.GetElapsedTime(start);
 
-        var answer = await Task.Run(() => Ask(copy.Path, database, options.Query, cancellationToken), cancellationToken).ConfigureAwait(false);
+        // A generation that has begun here meanwhile is this database's as well.
+        if (File.Exists(database.Path) && shadow.Generation() is { } own && restored.Generation.Length > 0 && restored.Generation != own && restored.Generation != before
+            && await OtherHistoryAsync(client, database, options, restored, own, cancellationToken).ConfigureAwait(false) is { } other)
+        {
+            (recoveryPoint, note) = (null, other);
+        }
+        else if (complete.Count > 0 && restored.Replica.Length > 0 && !complete.Contains(restored.Replica))
+        {
+            (recoveryPoint, note) = (null, $"The last commit of the database is in replica {string.Join(", ", complete)}, and what was restored is replica {restored.Replica}, which lags behind: how much would have been lost cannot be told.");
+        }
+
+        var (answer, integrity) = await Task.Run(() => Ask(copy.Path, database, options.Query, cancellationToken), cancellationToken).ConfigureAwait(false);
         return new DrillResult(database, recoveryPoint, time.GetElapsedTime(start), copy.Bytes)
         {
             RecoveryPointNote = note,
+            IntegrityNote = integrity,
+            Generation = restored.Generation,
             BackupTime = backup,
             Answer = answer,
             RestoreTime = restoreTime,
         };
     }
 
-    private static List<KeyValuePair<string, string?>> Ask(string path, EffectiveDatabase database, string? query, CancellationToken cancellationToken)
+    /// <summary>Why what was restored cannot be compared with the database here, whose generation is another one; null when it can.</summary>
+    /// <exception cref="LitestreamException">LSB4103: the database here has a backup of its own, and another one was taken.</exception>
+    private static async Task<string?> OtherHistoryAsync(LitestreamClient client, EffectiveDatabase database, DrillOptions options, RestoreSource restored, string own, CancellationToken cancellationToken)
+    {
+        var what = $"What was restored is generation {restored.Generation}{(restored.Replica.Length > 0 ? $" of replica {restored.Replica}" : "")}, and {own} is that of {database.Path}";
+        DateTimeOffset? begun;
+        bool isLater;
+        try
+        {
+            var generations = await client.GenerationsAsync(database.Path, restored.Replica.Length > 0 ? restored.Replica : options.Replica, cancellationToken).ConfigureAwait(false);
+            begun = (await client.SnapshotsAsync(database.Path, options.Replica, cancellationToken).ConfigureAwait(false)).Where(s => s.Generation == own).Select(s => (DateTimeOffset?)s.Created).Min();
+            isLater = generations.Any(g => g.Name == restored.Generation && g.End > begun);
+        }
+        catch (LitestreamException e)
+        {
+            return $"{what}: it may be an older history of it, or another host or database writes to the replica, so what would have been lost cannot be told ({e.Diagnostic.Message})";
+        }
+
+        // Generations of one database follow each other: none is written to once the next has begun.
+        if (isLater)
+            throw new LitestreamException("LSB4103", $"{what}: another host or database writes to the replica as well, and a restore takes what that one wrote. Let only one of them replicate to this place, and give the other a replica of its own.");
+        if (begun is null)
+            return $"{what}, of which there is no snapshot yet: it may be an older history of the database, or another host's or database's, so what would have been lost cannot be told.";
+        return options.Timestamp is null ? $"{what}: what would have been lost cannot be told." : null;
+    }
+
+    private static (List<KeyValuePair<string, string?>> Answer, string Note) Ask(string path, EffectiveDatabase database, string? query, CancellationToken cancellationToken)
     {
         try
         {
             using var connection = ScratchCopy.Open(path);
-            try
-            {
-                if (ScratchCopy.Damage(connection, full: true, cancellationToken) is { } damage)
-                    throw new LitestreamException("LSB4003", $"The backup of {database.Path} does not give a sound database: {damage}.");
-            }
-            catch (SqliteException e) when (!ScratchCopy.IsDamage(e) && query is not null)
-            {
-                // A collation or a module that only the app has: the query decides.
-            }
-
+            if (ScratchCopy.Damage(connection, full: true, out var note, cancellationToken) is { } damage)
+                throw new LitestreamException("LSB4003", $"The backup of {database.Path} does not give a sound database: {damage}.");
+            note = note.TrimStart();
             if (query is null)
-                return [];
+                return ([], note);
             using var interrupt = cancellationToken.Register(() => SQLitePCL.raw.sqlite3_interrupt(connection.Handle!));
             using var command = connection.CreateCommand();
             command.CommandText = query;
             using var reader = command.ExecuteReader();
             if (!reader.Read())
                 throw new LitestreamException("LSB4111", $"The query of the drill returned no row from the restored {database.Path}: {query}");
-            return [.. Enumerable.Range(0, reader.FieldCount).Select(i => new KeyValuePair<string, string?>(reader.GetName(i), Text(reader.GetValue(i))))];
+            return ([.. Enumerable.Range(0, reader.FieldCount).Select(i => new KeyValuePair<string, string?>(reader.GetName(i), Text(reader.GetValue(i))))], note);
         }
         catch (SqliteException) when (cancellationToken.IsCancellationRequested)
         {
@@ -160,9 +201,8 @@ public static class DatabaseDrill
     };
 
     /// <summary>From the newest thing in the replica to the last commit here, when that is not in the replica.</summary>
-    private static async Task<(TimeSpan? RecoveryPoint, string Note, DateTimeOffset? BackupTime)> RecoveryPointAsync(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, DrillOptions options, CancellationToken cancellationToken)
+    private static async Task<(TimeSpan? RecoveryPoint, string Note, DateTimeOffset? BackupTime, IReadOnlyList<string> Complete)> RecoveryPointAsync(LitestreamClient client, EffectiveConfig config, EffectiveDatabase database, DrillOptions options, ShadowWal shadow, CancellationToken cancellationToken)
     {
-        var client = new LitestreamClient(executable, config);
         DateTimeOffset? backup;
         try
         {
@@ -172,27 +212,28 @@ public static class DatabaseDrill
         }
         catch (LitestreamException e)
         {
-            return (null, $"What would have been lost cannot be told: {e.Diagnostic.Message}", null);
+            return (null, $"What would have been lost cannot be told: {e.Diagnostic.Message}", null, []);
         }
 
         // Only looked at from outside: a drill must not disturb the app.
         var wal = WalFile.PathOf(database.Path);
         if (!File.Exists(database.Path))
-            return (null, $"There is no database here to compare with. The backup is of {backup:u}.", backup);
+            return (null, $"There is no database here to compare with. The backup is of {backup:u}.", backup, []);
         var lastCommit = new[] { database.Path, wal }.Where(File.Exists).Max(f => new DateTimeOffset(File.GetLastWriteTimeUtc(f)));
 
         if (options.Timestamp is { } timestamp)
-            return (Positive(lastCommit - timestamp), $"From {timestamp:u}, which was asked for, to the last commit of the database.", backup);
-        if (await IsCompleteAsync(client, config, database, options.Replica, wal, cancellationToken).ConfigureAwait(false))
-            return (TimeSpan.Zero, "The last commit of the database is in the replica: nothing would have been lost.", backup);
-        return backup is null ? (null, "The replica is empty.", null) : (Positive(lastCommit - backup.Value), $"From {backup:u}, the newest in the replica, to {lastCommit:u}, the last commit of the database.", backup);
+            return (Positive(lastCommit - timestamp), $"From {timestamp:u}, which was asked for, to the last commit of the database.", backup, []);
+        if (await CompleteAsync(client, config, database, options.Replica, wal, shadow, cancellationToken).ConfigureAwait(false) is { Count: > 0 } complete)
+            return (TimeSpan.Zero, "The last commit of the database is in the replica: nothing would have been lost.", backup, complete);
+        return backup is null ? (null, "The replica is empty.", null, []) : (Positive(lastCommit - backup.Value), $"From {backup:u}, the newest in the replica, to {lastCommit:u}, the last commit of the database.", backup, []);
     }
 
-    private static async Task<bool> IsCompleteAsync(LitestreamClient client, EffectiveConfig config, EffectiveDatabase database, string? replica, string wal, CancellationToken cancellationToken)
+    /// <summary>The replicas that hold the last commit here.</summary>
+    private static async Task<List<string>> CompleteAsync(LitestreamClient client, EffectiveConfig config, EffectiveDatabase database, string? replica, string wal, ShadowWal shadow, CancellationToken cancellationToken)
     {
-        var shadow = new ShadowWal(database.MetaPath);
         if (shadow.Generation() is not { } generation || WalFile.LastCommit(wal) is not { } mark || shadow.Find(generation, mark) is not { } last)
-            return false;
+            return [];
+        var complete = new List<string>();
         var settings = ReplicationSettings.Of(config, database);
         foreach (var chosen in settings.Replicas.Where(r => replica is null || r.Name == replica))
         {
@@ -207,10 +248,10 @@ public static class DatabaseDrill
             }
 
             if (watch.Reach?.Position?.Reaches(last) == true)
-                return true;
+                complete.Add(chosen.Name);
         }
 
-        return false;
+        return complete;
     }
 
     private static TimeSpan Positive(TimeSpan time) => time > TimeSpan.Zero ? time : TimeSpan.Zero;

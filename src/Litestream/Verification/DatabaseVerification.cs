@@ -8,9 +8,10 @@ namespace Litestream.Verification;
 /// and a look at what came back.
 /// </summary>
 /// <remarks>
-/// The commit is one row in the table <c>_litestream_verification</c>. Outside SQLite only the database's <c>-wal</c> is read; no checkpoint is started, and nobody
+/// The commit is one row in the table <c>_litestream_verification</c>. Restored is what a restore takes of itself: where that is another generation than the one of this
+/// database, another host or database writes to the replica. Outside SQLite only the database's <c>-wal</c> is read; no checkpoint is started, and nobody
 /// who writes is held up for longer than a commit takes. Places are known for release line 0.3; with any other executable it is restored again and again until the
-/// commit is there. A replicator is never started.
+/// commit is there. A replicator is started only when <see cref="VerificationOptions.StartReplicator"/> says so.
 /// </remarks>
 public static class DatabaseVerification
 {
@@ -28,7 +29,7 @@ public static class DatabaseVerification
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(database);
         using var restores = new SemaphoreSlim(1);
-        return await new VerificationRun(executable, config, database, options ?? new(), executable.GetVersionAsync(cancellationToken), restores).RunAsync(cancellationToken).ConfigureAwait(false);
+        return await RunAsync(executable, config, database, options ?? new(), executable.GetVersionAsync(cancellationToken), restores, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Verifies all databases of the configuration side by side; one that fails does not stop the others. All wait at the same time; as many restore at the same time as there are processors.</summary>
@@ -45,7 +46,7 @@ public static class DatabaseVerification
             {
                 try
                 {
-                    return await new VerificationRun(executable, config, database, options ?? new(), version, restores).RunAsync(cancellationToken).ConfigureAwait(false);
+                    return await RunAsync(executable, config, database, options ?? new(), version, restores, cancellationToken).ConfigureAwait(false);
                 }
                 catch (LitestreamException e)
                 {
@@ -53,5 +54,13 @@ public static class DatabaseVerification
                 }
             },
             cancellationToken))).ConfigureAwait(false);
+    }
+
+    private static Task<VerificationResult> RunAsync(
+        LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, VerificationOptions options, Task<string> version, SemaphoreSlim restores, CancellationToken cancellationToken)
+    {
+        // Made when it runs: where the replicator answers is known only when there is one.
+        Task<VerificationResult> Verify() => new VerificationRun(executable, config, database, options, version, restores).RunAsync(cancellationToken);
+        return options.StartReplicator ? VerificationReplicator.RunAsync(executable, config, database, Verify, cancellationToken) : Verify();
     }
 }

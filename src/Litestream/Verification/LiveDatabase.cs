@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
+using Litestream.Locking;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Verification;
@@ -17,7 +18,8 @@ internal sealed record Sentinel(SentinelRow? Row, WalMark? Mark, bool IsExact, I
 /// <param name="Token">Whose it is.</param>
 /// <param name="Number">Counts the writes.</param>
 /// <param name="Written">When, in a form that sorts.</param>
-internal sealed record SentinelRow(string Token, long Number, string Written)
+/// <param name="Table">Where it stands.</param>
+internal sealed record SentinelRow(string Token, long Number, string Written, string Table)
 {
     /// <summary>Whether a copy with this row has the commit that wrote the other one. (A higher number alone could come from another history of the database.)</summary>
     public bool Includes(SentinelRow other) => Token == other.Token || (Number > other.Number && string.CompareOrdinal(Written, other.Written) > 0);
@@ -29,8 +31,14 @@ internal sealed record SentinelRow(string Token, long Number, string Written)
 /// </summary>
 internal static partial class LiveDatabase
 {
-    public const string Table = "_litestream_verification";
+    private const string Table = "_litestream_verification";
 
+    /// <summary>Where <see cref="Table"/> is another tool's: litestream-ruby has one of that name.</summary>
+    private const string OtherTable = "_litestream_verification_net";
+
+    private const string Columns = "id,token,number,written";
+
+    private const int Error = 1;
     private const int Busy = 5;
     private const int Locked = 6;
     private const int NotADatabase = 26;
@@ -74,33 +82,37 @@ internal static partial class LiveDatabase
                 }
             }
 
-            var counts = CountRows(connection, cancellationToken);
+            var counts = CountRows(connection, out _, cancellationToken);
             Execute(connection, "COMMIT");
             return new Sentinel(row, mark, mark is not null, counts, written);
         }), cancellationToken);
 
     /// <summary>The rows of each table of the app: those of SQLite, of the executable and of the verification left out, virtual ones by their shadow tables.</summary>
-    public static IReadOnlyDictionary<string, long> CountRows(SqliteConnection connection, CancellationToken cancellationToken)
+    /// <param name="connection">A connection to the database.</param>
+    /// <param name="note">A sentence, with a space before it, about tables that only the app can read, which are left out; else empty.</param>
+    /// <param name="cancellationToken">Interrupts it.</param>
+    public static IReadOnlyDictionary<string, long> CountRows(SqliteConnection connection, out string note, CancellationToken cancellationToken)
     {
         using var interrupt = cancellationToken.Register(() => SQLitePCL.raw.sqlite3_interrupt(connection.Handle!));
         try
         {
-            var tables = new List<string>();
-            using (var command = connection.CreateCommand())
-            {
-                command.CommandText = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_litestream\\_%' ESCAPE '\\' AND sql NOT LIKE 'CREATE VIRTUAL%'";
-                using var reader = command.ExecuteReader();
-                while (reader.Read())
-                    tables.Add(reader.GetString(0));
-            }
-
+            var left = new List<string>();
             var counts = new SortedDictionary<string, long>(StringComparer.Ordinal);
-            foreach (var table in tables)
+            foreach (var table in Tables(connection, "type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_litestream\\_%' ESCAPE '\\' AND sql NOT LIKE 'CREATE VIRTUAL%'"))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                counts[table] = Convert.ToInt64(Scalar(connection, $"SELECT count(*) FROM \"{table.Replace("\"", "\"\"", StringComparison.Ordinal)}\""), CultureInfo.InvariantCulture);
+                try
+                {
+                    // An index would be shorter to count, and may have a collation of the app's own.
+                    counts[table] = Convert.ToInt64(Scalar(connection, $"SELECT count(*) FROM {Quote(table)} NOT INDEXED"), CultureInfo.InvariantCulture);
+                }
+                catch (SqliteException e) when (LacksWhatTheAppHas(e))
+                {
+                    left.Add($"{table} ({e.Message.TrimEnd('.')})");
+                }
             }
 
+            note = left.Count == 0 ? "" : $" The rows of these tables could not be counted without the app: {string.Join(", ", left)}.";
             return counts;
         }
         catch (SqliteException) when (cancellationToken.IsCancellationRequested)
@@ -110,15 +122,25 @@ internal static partial class LiveDatabase
     }
 
     /// <summary>The verification's row; null when there is none.</summary>
-    public static SentinelRow? ReadRow(SqliteConnection connection)
+    /// <param name="connection">A connection to the database.</param>
+    /// <param name="table">The table that it was written to.</param>
+    public static SentinelRow? ReadRow(SqliteConnection connection, string table)
     {
-        if (Scalar(connection, $"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{Table}'") is null)
+        if (ColumnsOf(connection, table) != Columns)
             return null;
         using var command = connection.CreateCommand();
-        command.CommandText = $"SELECT token, number, written FROM {Table} WHERE id = 1";
+        command.CommandText = $"SELECT token, number, written FROM {table} WHERE id = 1";
         using var reader = command.ExecuteReader();
-        return reader.Read() ? new SentinelRow(reader.GetString(0), reader.GetInt64(1), reader.GetString(2)) : null;
+        return reader.Read() ? new SentinelRow(reader.GetString(0), reader.GetInt64(1), reader.GetString(2), table) : null;
     }
+
+    /// <summary>The names in the schema that fit a condition.</summary>
+    public static List<string> Tables(SqliteConnection connection, string condition) => Strings(connection, $"SELECT name FROM sqlite_master WHERE {condition}", 0);
+
+    public static string Quote(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    /// <summary>Whether a statement failed for the lack of a collation, a function or a module: what is damaged, locked or interrupted has codes of its own.</summary>
+    public static bool LacksWhatTheAppHas(SqliteException e) => e.SqliteErrorCode == Error;
 
     public static object? Scalar(SqliteConnection connection, string sql)
     {
@@ -148,8 +170,7 @@ internal static partial class LiveDatabase
             return;
         try
         {
-            var real = File.ResolveLinkTarget(database, returnFinalTarget: true)?.FullName ?? database;
-            if (!Directory.EnumerateFiles("/proc/self/fd").Any(f => new FileInfo(f).LinkTarget == real))
+            if (OpenDatabases.IsOpenHere(database) != true)
                 return;
             var libraries = File.ReadLines("/proc/self/maps").Select(line => NativeLibrary().Match(line)).Where(m => m.Success).Select(m => m.Value).Distinct().ToList();
             if (libraries.Count > 1)
@@ -209,16 +230,17 @@ internal static partial class LiveDatabase
         Execute(connection, "BEGIN IMMEDIATE");
         try
         {
-            Execute(connection, $"CREATE TABLE IF NOT EXISTS {Table} (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL, number INTEGER NOT NULL, written TEXT NOT NULL)");
+            var table = ColumnsOf(connection, Table) is "" or Columns ? Table : OtherTable;
+            Execute(connection, $"CREATE TABLE IF NOT EXISTS {table} (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL, number INTEGER NOT NULL, written TEXT NOT NULL)");
             using (var command = connection.CreateCommand())
             {
-                command.CommandText = $"INSERT INTO {Table} (id, token, number, written) VALUES (1, $token, 1, $written) ON CONFLICT (id) DO UPDATE SET token = excluded.token, number = number + 1, written = excluded.written";
+                command.CommandText = $"INSERT INTO {table} (id, token, number, written) VALUES (1, $token, 1, $written) ON CONFLICT (id) DO UPDATE SET token = excluded.token, number = number + 1, written = excluded.written";
                 command.Parameters.AddWithValue("$token", token);
                 command.Parameters.AddWithValue("$written", time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture));
                 command.ExecuteNonQuery();
             }
 
-            var row = ReadRow(connection);
+            var row = ReadRow(connection, table);
             Execute(connection, "COMMIT");
             return row;
         }
@@ -228,6 +250,20 @@ internal static partial class LiveDatabase
                 Execute(connection, "ROLLBACK");
             throw;
         }
+    }
+
+    /// <summary>The columns of a table, with commas between them; empty when there is no such table.</summary>
+    private static string ColumnsOf(SqliteConnection connection, string table) => string.Join(',', Strings(connection, $"PRAGMA table_info({table})", 1));
+
+    private static List<string> Strings(SqliteConnection connection, string sql, int column)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        using var reader = command.ExecuteReader();
+        var strings = new List<string>();
+        while (reader.Read())
+            strings.Add(reader.GetString(column));
+        return strings;
     }
 
     private static async Task PatientlyAsync(Action action, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)

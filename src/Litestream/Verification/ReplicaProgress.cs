@@ -124,7 +124,7 @@ internal sealed class ListedProgress(LitestreamClient client, string database, s
             var segments = await client.WalSegmentsAsync(database, replica, generation, cancellationToken).ConfigureAwait(false);
             return segments.MaxBy(segment => (segment.Index, segment.Offset)) is { } last ? new ReplicaReach(new ReplicaPosition(generation, last.Index, last.Offset), false, last.Created) : ReplicaReach.Nothing;
         }
-        catch (LitestreamException e) when (e.Diagnostic.Code == "LSB3001")
+        catch (LitestreamException e) when (e.Diagnostic.Code is "LSB3001" or "LSB3005")
         {
             throw new LitestreamException("LSB4005", e.Diagnostic.Message, innerException: e);
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Litestream.Commands;
 using Litestream.Configuration;
@@ -12,15 +13,22 @@ internal sealed class ScratchCopy : IDisposable
     private const int Corrupt = 11;
     private const int NotADatabase = 26;
 
+    private static readonly TimeSpan LongestLook = TimeSpan.FromMilliseconds(250);
+
     private readonly RestoreFolder _folder;
     private readonly LitestreamExecutable _executable;
     private readonly EffectiveConfig _config;
     private readonly EffectiveDatabase _database;
+    private readonly TimeSpan _patience;
 
-    public ScratchCopy(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database)
+    /// <param name="executable">What restores.</param>
+    /// <param name="config">The effective configuration.</param>
+    /// <param name="database">One of its databases.</param>
+    /// <param name="patience">How long a restore may go on without a sign of life.</param>
+    public ScratchCopy(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, TimeSpan patience)
     {
         _folder = RestoreFolder.Create(System.IO.Path.Combine(System.IO.Path.GetTempPath(), "litestream.db"));
-        (_executable, _config, _database) = (executable, config, database);
+        (_executable, _config, _database, _patience) = (executable, config, database, patience);
     }
 
     public string Path => System.IO.Path.Combine(_folder.Path, "restored.db");
@@ -29,17 +37,20 @@ internal sealed class ScratchCopy : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    /// <summary>Restores; false when there is no backup.</summary>
+    /// <summary>Restores, over what was restored before; null when there is no backup.</summary>
     /// <param name="arguments">Which state: <c>-replica</c>, <c>-timestamp</c> and so on.</param>
     /// <param name="cancellationToken">Ends the executable.</param>
-    /// <exception cref="LitestreamException">LSB3001, LSB4003, LSB4005.</exception>
-    public async Task<bool> RestoreAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    /// <returns>What it took, with empty names where the executable does not say.</returns>
+    /// <exception cref="LitestreamException">LSB3001, LSB4003, LSB4005; LSB4005 with an <see cref="OperationCanceledException"/> in it: given up, as there was no sign of life.</exception>
+    public async Task<RestoreSource?> RestoreAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
-        var (exitCode, errors, said) = await RunAsync(Path, arguments, cancellationToken).ConfigureAwait(false);
+        foreach (var file in Directory.GetFiles(_folder.Path, "restored.db*"))
+            File.Delete(file);
+        var (exitCode, errors, said, source) = await RunAsync(Path, arguments, cancellationToken).ConfigureAwait(false);
         if (exitCode == 0 && File.Exists(Path))
-            return true;
+            return source ?? new RestoreSource("", "", 0, 0, null);
         if (said.Contains("no matching backup", StringComparison.Ordinal) || said.Contains("no snapshots available", StringComparison.Ordinal))
-            return false;
+            return null;
         var message = errors.Count > 0 ? string.Join("; ", errors.Distinct()) : said.Trim();
         throw new LitestreamException(RestoreCommand.Classify(message), $"`litestream restore` ended with exit code {exitCode}: {(message.Length == 0 ? "it said nothing" : message)}");
     }
@@ -80,41 +91,112 @@ internal sealed class ScratchCopy : IDisposable
     /// <summary>What is wrong with the file; null when it is sound.</summary>
     /// <param name="connection">A connection to it.</param>
     /// <param name="full"><c>integrity_check</c> rather than <c>quick_check</c>.</param>
+    /// <param name="note">A sentence, with a space before it, about tables that cannot be checked here, for the lack of a collation, function or module that only the app has; else empty.</param>
     /// <param name="cancellationToken">Interrupts the check.</param>
-    public static string? Damage(SqliteConnection connection, bool full, CancellationToken cancellationToken)
+    /// <exception cref="SqliteException">It cannot be read at all.</exception>
+    public static string? Damage(SqliteConnection connection, bool full, out string note, CancellationToken cancellationToken)
     {
+        var check = full ? "PRAGMA integrity_check" : "PRAGMA quick_check";
+        note = "";
         using var interrupt = cancellationToken.Register(() => SQLitePCL.raw.sqlite3_interrupt(connection.Handle!));
         try
         {
-            var answer = LiveDatabase.Scalar(connection, full ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)") as string;
-            return string.Equals(answer, "ok", StringComparison.Ordinal) ? null : answer ?? "no answer";
+            try
+            {
+                return Answer($"{check}(1)");
+            }
+            catch (SqliteException e) when (LiveDatabase.LacksWhatTheAppHas(e))
+            {
+                // One such table stops the check of all: they are checked one by one.
+            }
+
+            var left = new List<string>();
+            foreach (var table in LiveDatabase.Tables(connection, "type = 'table'"))
+            {
+                try
+                {
+                    if (Answer($"{check}({LiveDatabase.Quote(table)})") is { } damage)
+                        return damage;
+                }
+                catch (SqliteException e) when (LiveDatabase.LacksWhatTheAppHas(e))
+                {
+                    left.Add($"{table} ({e.Message.TrimEnd('.')})");
+                }
+            }
+
+            note = left.Count == 0 ? "" : $" The integrity of these tables could not be checked without the app: {string.Join(", ", left)}.";
+            return null;
         }
         catch (SqliteException) when (cancellationToken.IsCancellationRequested)
         {
             throw new OperationCanceledException(cancellationToken);
         }
-        catch (SqliteException e) when (IsDamage(e))
+        catch (SqliteException e) when (e.SqliteErrorCode is Corrupt or NotADatabase)
         {
             return e.Message;
         }
+
+        string? Answer(string sql)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var answer = LiveDatabase.Scalar(connection, sql) as string;
+            return string.Equals(answer, "ok", StringComparison.Ordinal) ? null : answer ?? "no answer";
+        }
     }
 
-    public static bool IsDamage(SqliteException e) => e.SqliteErrorCode is Corrupt or NotADatabase;
-
-    private async Task<(int ExitCode, List<string> Errors, string Said)> RunAsync(string output, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    /// <exception cref="LitestreamException">LSB4005: there was no sign of life for as long as the patience lasts. Release line 0.3 itself waits for a silent storage without limit.</exception>
+    private async Task<(int ExitCode, List<string> Errors, string Said, RestoreSource? Source)> RunAsync(string output, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
         var errors = new List<string>();
         var said = new List<string>();
+        var lines = 0;
+        RestoreSource? source = null;
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var command = new LitestreamCommand(_executable, _config.Variables) { Secrets = _config.Secrets };
-        var result = await command.RunAsync(
-            ["restore", "-config", _config.Write(_folder.Path), .. arguments, "-o", output, _database.Path],
-            cancellationToken,
+        var running = command.RunAsync(
+            ["restore", "-config", _config.WriteTalkative(_folder.Path), .. arguments, "-o", output, _database.Path],
+            end.Token,
             line =>
             {
+                Interlocked.Increment(ref lines);
                 said.Add(line.Text);
                 if (line.Level == "ERROR")
                     errors.Add(line.Explanation);
-            }).ConfigureAwait(false);
-        return (result.ExitCode, errors, string.Join('\n', said));
+                source = RestoreCommand.Source(line, source);
+            });
+
+        (int, long, DateTime)? seen = null;
+        for (var since = Stopwatch.GetTimestamp(); await Task.WhenAny(running, Task.Delay(_patience / 20 < LongestLook ? _patience / 20 : LongestLook, CancellationToken.None)).ConfigureAwait(false) != running;)
+        {
+            var now = Progress(Volatile.Read(ref lines));
+            if (now != seen)
+                (seen, since) = (now, Stopwatch.GetTimestamp());
+            else if (Stopwatch.GetElapsedTime(since) >= _patience)
+                await end.CancelAsync().ConfigureAwait(false);
+        }
+
+        try
+        {
+            return ((await running.ConfigureAwait(false)).ExitCode, errors, string.Join('\n', said), source);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new LitestreamException("LSB4005", string.Create(CultureInfo.InvariantCulture, $"The storage does not answer: `litestream restore` neither said nor wrote anything for {_patience.TotalSeconds:0.###} s, and was ended."), innerException: e);
+        }
+    }
+
+    /// <summary>Changes as long as something is downloaded or applied.</summary>
+    private (int Lines, long Bytes, DateTime Written) Progress(int lines)
+    {
+        var bytes = 0L;
+        var written = DateTime.MinValue;
+        foreach (var file in new DirectoryInfo(_folder.Path).EnumerateFiles())
+        {
+            // Gone since it was listed: no file of that name, with a time long ago.
+            bytes += file.Exists ? file.Length : 0;
+            written = file.LastWriteTimeUtc > written ? file.LastWriteTimeUtc : written;
+        }
+
+        return (lines, bytes, written);
     }
 }

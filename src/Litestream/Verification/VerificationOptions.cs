@@ -19,12 +19,24 @@ public sealed record VerificationOptions
     /// <summary>How much is proved. Default <see cref="VerificationLevel.Full"/>.</summary>
     public VerificationLevel Level { get; init; } = VerificationLevel.Full;
 
-    /// <summary>Whether a row is written to the table <c>_litestream_verification</c> (default), or the last commit of the app is waited for as it is.</summary>
+    /// <summary>Whether a row is written to the table <c>_litestream_verification</c> (default; <c>_litestream_verification_net</c> where another tool has a table of that name), or the last commit of the app is waited for as it is.</summary>
     public bool Write { get; init; } = true;
 
     /// <summary>How long a commit may take to arrive; null: three times the database's monitor and sync interval, and 5 s. Without <see cref="Write"/> its checkpoint interval comes on top.</summary>
     public TimeSpan? Timeout { get; init; }
 
+    /// <summary>
+    /// How long the storage may be silent: a listing may take so long, and a restore may go on so long without a line from the executable and without a byte downloaded or
+    /// applied. Then it is ended, and the outcome is <see cref="VerificationOutcome.Inconclusive"/> (LSB4005). Null: 1 minute, or <see cref="Timeout"/> where that is longer.
+    /// </summary>
+    public TimeSpan? StorageTimeout { get; init; }
+
     /// <summary>The only replica to verify, by name; null: all of the database.</summary>
     public string? Replica { get; init; }
+
+    /// <summary>
+    /// Whether a litestream is started for the time of the verification where nobody replicates the database, and sends what it has before it ends. Default false: that nobody
+    /// does is then what the verification finds. Never over a replica that holds another history than the database's.
+    /// </summary>
+    public bool StartReplicator { get; init; }
 }

@@ -14,7 +14,7 @@ public enum VerificationOutcome
     /// <summary>It is replicated, but the commit did not arrive in time (LSB4102).</summary>
     Lagging,
 
-    /// <summary>What came back from the replica is wrong, or nothing did though it should be there (LSB4103).</summary>
+    /// <summary>What came back from the replica is wrong or another database's, or nothing did though it should be there (LSB4103).</summary>
     Failed,
 
     /// <summary>Nothing is known about the backup: the storage does not answer (LSB4005), the database cannot be opened (LSB4105), the position cannot be told (LSB4104).</summary>

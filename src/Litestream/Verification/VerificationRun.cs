@@ -21,13 +21,15 @@ internal sealed class VerificationRun(
 
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ShortestPatience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ShortestStorageTimeout = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(250);
 
     /// <summary>How far the clocks of this machine and of a storage may be apart for a new segment to be taken as new.</summary>
     private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(2);
 
     private readonly TimeProvider _time = TimeProvider.System;
-    private readonly LitestreamClient _client = new(executable, config);
+    private readonly TimeSpan _storageTimeout = StorageTimeout(options);
+    private readonly LitestreamClient _client = new(executable, config) { Timeout = StorageTimeout(options) };
     private readonly ShadowWal _shadow = new(database.MetaPath);
     private readonly ReplicationSettings _settings = ReplicationSettings.Of(config, database);
 
@@ -88,11 +90,27 @@ internal sealed class VerificationRun(
                 ArrivalTime = arrival.Time,
             };
             if (!Restores)
+            {
+                foreach (var replica in replicas)
+                {
+                    if (await NewestOfOthersAsync(replica, arrival.Target!.Generation, cancellationToken).ConfigureAwait(false) is { } taken)
+                    {
+                        return arrived with
+                        {
+                            Outcome = VerificationOutcome.Failed,
+                            Code = "LSB4103",
+                            Replica = replica.Name,
+                            Message = await TakenAsync(replica, taken, arrival.Target.Generation, cancellationToken).ConfigureAwait(false),
+                        };
+                    }
+                }
+
                 return arrived with { Message = $"The last commit of {database.Path} is in its replica ({arrival.Target})." };
+            }
 
             var checks = new List<Check>();
             foreach (var source in arrival.Replicas)
-                checks.Add(source.Check ?? await CheckAsync(source.Settings, sentinel, arrival.ExactTarget, cancellationToken).ConfigureAwait(false));
+                checks.Add(source.Check ?? await CheckAsync(source.Settings, sentinel, arrival, cancellationToken).ConfigureAwait(false));
 
             var bad = checks.FirstOrDefault(c => c.Outcome != VerificationOutcome.Verified);
 
@@ -215,7 +233,7 @@ internal sealed class VerificationRun(
         {
             // The newest segment may hold it or not: the restore that comes anyway shows it.
             source.Tried = position;
-            var check = await CheckAsync(source.Settings, arrival.Sentinel, arrival.ExactTarget, cancellationToken).ConfigureAwait(false);
+            var check = await CheckAsync(source.Settings, arrival.Sentinel, arrival, cancellationToken).ConfigureAwait(false);
             source.HasArrived = check.HasSentinel;
             source.Check = check.HasSentinel ? check : null;
         }
@@ -238,7 +256,7 @@ internal sealed class VerificationRun(
             Lag = lag,
         };
 
-        var other = await OtherHistoryAsync(replica, cancellationToken).ConfigureAwait(false);
+        var other = arrival.StorageError is null ? await OtherHistoryAsync(replica, cancellationToken).ConfigureAwait(false) : "";
         var within = $"within {Seconds(timeout)}";
         if (!isAlive || (!isSeen && arrival.Target is null))
         {
@@ -297,7 +315,9 @@ internal sealed class VerificationRun(
         {
             var generations = (await _client.GenerationsAsync(database.Path, replica.Name, cancellationToken).ConfigureAwait(false)).Select(g => g.Name).ToList();
             var own = _shadow.Generation();
-            return generations.Count == 0 || (own is not null && generations.Contains(own))
+            if (own is not null && generations.Contains(own))
+                return await NewestOfOthersAsync(replica, own, cancellationToken).ConfigureAwait(false) is { } newest ? " " + await TakenAsync(replica, newest, own, cancellationToken).ConfigureAwait(false) : "";
+            return generations.Count == 0
                 ? ""
                 : $" The replica holds another history ({string.Join(", ", generations.Take(3))}{(generations.Count > 3 ? ", ..." : "")}) than this database's ({own ?? "none"}): it is another database's, or one that was put in this one's place.";
         }
@@ -305,6 +325,57 @@ internal sealed class VerificationRun(
         {
             return "";
         }
+    }
+
+    /// <summary>
+    /// The generation that a restore would take by the lists, when it is none of this database; else null. Generations of this database follow each other: none is written to once the next has begun.
+    /// (The lists have whole seconds, in which one may end and the next begin.)
+    /// </summary>
+    /// <exception cref="LitestreamException">LSB4005: the storage cannot be listed.</exception>
+    private async Task<string?> NewestOfOthersAsync(ReplicaSettings replica, string own, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            IReadOnlyList<Generation> generations;
+            try
+            {
+                generations = await _client.GenerationsAsync(database.Path, replica.Name, cancellationToken).ConfigureAwait(false);
+            }
+            catch (LitestreamException e)
+            {
+                throw new LitestreamException("LSB4005", $"Replica {replica.Name} of {database.Path} cannot be listed: {e.Diagnostic.Message}", innerException: e);
+            }
+
+            var mine = generations.FirstOrDefault(g => g.Name == own);
+            var other = generations.Where(g => g.Name != own && g.End is not null).MaxBy(g => g.End);
+            if (other is null || (mine is not null && (other.End < mine.End || other.End <= mine.Start)) || other.Name == _shadow.Generation())
+                return null;
+            if (attempt == Attempts || _shadow.Generation() == own)
+                return other.Name;
+
+            // One is being begun here.
+            await Task.Delay(LongestPause, _time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>What it means that a restore takes another generation than the one of this database.</summary>
+    private async Task<string> TakenAsync(ReplicaSettings replica, string taken, string own, CancellationToken cancellationToken)
+    {
+        var isOlder = false;
+        try
+        {
+            var generations = await _client.GenerationsAsync(database.Path, replica.Name, cancellationToken).ConfigureAwait(false);
+            isOlder = generations.FirstOrDefault(g => g.Name == own) is not { } mine || generations.FirstOrDefault(g => g.Name == taken)?.End <= mine.Start;
+        }
+        catch (LitestreamException)
+        {
+            // Then there is no telling.
+        }
+
+        return $"A restore from replica {replica.Name} takes generation {taken}, and {own} is that of {database.Path}: "
+            + (isOlder
+                ? "what is sent from here cannot be restored, and what comes back is an older history, or that of another host or database that writes to the replica."
+                : "another host or database writes to the replica as well, and has done so last. Let only one of them replicate to this place, and give the other a replica of its own.");
     }
 
     private async Task<LitestreamException?> ProbeAsync(ReplicaSettings replica, CancellationToken cancellationToken)
@@ -320,18 +391,25 @@ internal sealed class VerificationRun(
         }
     }
 
-    private async Task<Check> CheckAsync(ReplicaSettings replica, Sentinel sentinel, ReplicaPosition? exactTarget, CancellationToken cancellationToken)
+    /// <param name="replica">What is restored from.</param>
+    /// <param name="sentinel">What has to be there.</param>
+    /// <param name="arrival">Where it stands; null where places are not known.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    private async Task<Check> CheckAsync(ReplicaSettings replica, Sentinel sentinel, Arrival? arrival, CancellationToken cancellationToken)
     {
         await restores.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             var start = _time.GetTimestamp();
-            using var copy = new ScratchCopy(executable, config, database);
+            using var copy = new ScratchCopy(executable, config, database, _storageTimeout);
             var check = new Check(VerificationOutcome.Failed, "LSB4103", "", replica.Name, null, null, default, false, false);
             try
             {
-                if (!await RestoreAsync(copy, replica, cancellationToken).ConfigureAwait(false))
+                var own = arrival?.Target?.Generation;
+                if (await RestoreAsync(copy, replica, own, cancellationToken).ConfigureAwait(false) is not { } taken)
                     return check with { Message = $"Replica {replica.Name} of {database.Path} gives no database back: the changes arrive, but there is no snapshot that they belong to.{Remains(replica)} Stop the replicator, remove {database.MetaPath} and start it again: it then sends a new snapshot." };
+                if (own is not null && taken.Length > 0)
+                    return check with { Message = await TakenAsync(replica, taken, own, cancellationToken).ConfigureAwait(false), Bytes = copy.Bytes, Time = _time.GetElapsedTime(start) };
             }
             catch (LitestreamException e) when (e.Diagnostic.Code == "LSB4003" || IsHole(e.Diagnostic))
             {
@@ -339,7 +417,7 @@ internal sealed class VerificationRun(
             }
 
             check = await Task.Run(() => Look(copy, check with { Bytes = copy.Bytes }, sentinel, cancellationToken), cancellationToken).ConfigureAwait(false);
-            if (check.CountsDiffer && exactTarget is not null && await copy.RestoreUpToAsync(exactTarget, replica.Name, cancellationToken).ConfigureAwait(false) is { } cut)
+            if (check.CountsDiffer && arrival?.ExactTarget is { } exactTarget && await copy.RestoreUpToAsync(exactTarget, replica.Name, cancellationToken).ConfigureAwait(false) is { } cut)
                 check = await Task.Run(() => Compare(cut, check, sentinel, cancellationToken), cancellationToken).ConfigureAwait(false);
             if (check is { Outcome: VerificationOutcome.Failed, HasSentinel: false })
                 check = check with { Message = check.Message + await OtherHistoryAsync(replica, cancellationToken).ConfigureAwait(false) };
@@ -351,41 +429,50 @@ internal sealed class VerificationRun(
         }
     }
 
-    /// <summary>Once more when it fails: retention may have removed what the first one was about to fetch.</summary>
-    private static async Task<bool> RestoreAsync(ScratchCopy copy, ReplicaSettings replica, CancellationToken cancellationToken)
+    /// <summary>
+    /// Once more when it fails: retention may have removed what the first one was about to fetch. And once more when it takes another generation while
+    /// generations begin here: it may have been one of them.
+    /// </summary>
+    /// <param name="copy">Where to.</param>
+    /// <param name="replica">Where from.</param>
+    /// <param name="own">The generation that the commit is in; null where it is not known.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>The generation that it took when that is none of this database, else empty; null when there is no backup.</returns>
+    private async Task<string?> RestoreAsync(ScratchCopy copy, ReplicaSettings replica, string? own, CancellationToken cancellationToken)
     {
-        IReadOnlyList<string> arguments = ["-replica", replica.Name];
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            return await copy.RestoreAsync(arguments, cancellationToken).ConfigureAwait(false);
-        }
-        catch (LitestreamException)
-        {
-            return await copy.RestoreAsync(arguments, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                if (await copy.RestoreAsync(["-replica", replica.Name], cancellationToken).ConfigureAwait(false) is not { } source)
+                    return null;
+                var taken = source.Generation;
+                if (own is null || taken == own || taken == _shadow.Generation())
+                    return "";
+                if (taken.Length == 0)
+                    return await NewestOfOthersAsync(replica, own, cancellationToken).ConfigureAwait(false) ?? "";
+                if (attempt == Attempts || _shadow.Generation() == own)
+                    return taken;
+                await Task.Delay(LongestPause, _time, cancellationToken).ConfigureAwait(false);
+            }
+            catch (LitestreamException e) when (attempt < Attempts && e.InnerException is not OperationCanceledException)
+            {
+                // Once more.
+            }
         }
     }
 
     private Check Look(ScratchCopy copy, Check check, Sentinel sentinel, CancellationToken cancellationToken)
     {
-        var full = options.Level == VerificationLevel.Full;
-        var note = "";
         try
         {
             using var connection = ScratchCopy.Open(copy.Path);
-            try
-            {
-                if (ScratchCopy.Damage(connection, full, cancellationToken) is { } damage)
-                    return check with { Message = $"What replica {check.Replica} of {database.Path} gives back is damaged: {damage}." };
-            }
-            catch (SqliteException e) when (!ScratchCopy.IsDamage(e))
-            {
-                // A collation or a module that only the app has: no proof of damage.
-                note = $" Its integrity could not be checked: {e.Message}.";
-            }
+            if (ScratchCopy.Damage(connection, options.Level == VerificationLevel.Full, out var note, cancellationToken) is { } damage)
+                return check with { Message = $"What replica {check.Replica} of {database.Path} gives back is damaged: {damage}." };
 
             if (sentinel.Row is { } row)
             {
-                var found = LiveDatabase.ReadRow(connection);
+                var found = LiveDatabase.ReadRow(connection, row.Table);
                 if (found?.Includes(row) != true)
                     return check with { Message = $"What replica {check.Replica} of {database.Path} gives back is an older state: the commit that has arrived is not in it ({(found is null ? "no verification is" : $"the newest verification in it is of {found.Written}")})." };
             }
@@ -393,8 +480,8 @@ internal sealed class VerificationRun(
             var good = check with { Outcome = VerificationOutcome.Verified, Code = null, HasSentinel = true, Message = $"{database.Path} came back from replica {check.Replica} with its last commit.{note}" };
             if (sentinel.RowCounts is null)
                 return good;
-            var counts = LiveDatabase.CountRows(connection, cancellationToken);
-            return Judge(good with { RowCounts = counts }, counts, sentinel.RowCounts);
+            var counts = LiveDatabase.CountRows(connection, out var left, cancellationToken);
+            return Judge(good with { RowCounts = counts, Message = good.Message + left }, counts, sentinel.RowCounts);
         }
         catch (SqliteException e)
         {
@@ -408,7 +495,7 @@ internal sealed class VerificationRun(
         try
         {
             using var connection = ScratchCopy.Open(cut);
-            var counts = LiveDatabase.CountRows(connection, cancellationToken);
+            var counts = LiveDatabase.CountRows(connection, out _, cancellationToken);
             return Judge(check with { RowCounts = counts, CountsDiffer = false, Outcome = VerificationOutcome.Verified, Code = null, Message = check.GoodMessage }, counts, sentinel.RowCounts!);
         }
         catch (SqliteException)
@@ -503,6 +590,8 @@ internal sealed class VerificationRun(
             RestoreTime = last.Time,
         };
     }
+
+    private static TimeSpan StorageTimeout(VerificationOptions options) => options.StorageTimeout ?? (options.Timeout > ShortestStorageTimeout ? options.Timeout.Value : ShortestStorageTimeout);
 
     private VerificationResult Result(VerificationOutcome outcome, string? code, string message) => new(database, outcome, message, code) { Level = options.Level };
 

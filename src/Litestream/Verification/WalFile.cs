@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
+using Litestream.Databases;
 
 namespace Litestream.Verification;
 
@@ -17,17 +18,7 @@ internal static class WalFile
     private const uint Magic = 0x377f0682;
 
     /// <summary>The <c>-wal</c> of a database: beside the file itself, as SQLite has it, when the path is a link.</summary>
-    public static string PathOf(string database)
-    {
-        try
-        {
-            return (File.ResolveLinkTarget(database, returnFinalTarget: true)?.FullName ?? database) + "-wal";
-        }
-        catch (IOException)
-        {
-            return database + "-wal";
-        }
-    }
+    public static string PathOf(string database) => DatabasePath.Real(database) + "-wal";
 
     /// <summary>The end of the last whole commit; a mark at the header when there is none yet; null when there is no WAL.</summary>
     /// <param name="path">The <c>-wal</c>.</param>

@@ -137,6 +137,54 @@ public sealed class ConfigCheckTests : IDisposable
         Assert.Equal(("LSB1034", 3), (Assert.Single(findings).Code, findings[0].Line));
     }
 
+    [Theory]
+    [InlineData("\t\n" + Replica + "path: /r\n", 1, 1)]
+    [InlineData("# c\n \t\n" + Replica + "path: /r\n", 2, 2)]
+    [InlineData("dbs:\n\t# c\n  - path: a.db\n    replicas: [{path: /r}]\n", 2, 1)]
+    [InlineData("dbs:\n  - path: a.db\n\t\n    replicas: [{path: /r}]\n", 3, 1)]
+    [InlineData("dbs:\n  - path: a.db\n          \t\n    replicas: [{path: /r}]\n", 0, 0)]
+    [InlineData("dbs:\n  - path: \"a.db\"\n          \t\n    replicas: [{path: /r}]\n", 3, 11)]
+    [InlineData("dbs:\n  - path: a.db # c\n          \t\r\n    replicas: [{path: /r}]\n", 3, 11)]
+    [InlineData("dbs:\n  -\tpath: a.db\n    replicas: [{path: /r}]\n", 2, 4)]
+    [InlineData("dbs:\n  - path:\ta.db\t\n    replicas: \t[{path: /r}]\t\n", 0, 0)]
+    [InlineData("dbs: [{path: a.db,\n\t\n\treplicas: [{path: /r}]}]\n", 0, 0)]
+    [InlineData("dbs: [{path: a.db\n\t, replicas: [{path: /r}]}]\n", 2, 1)]
+    [InlineData("dbs:\n  - replicas: [{path: /r}]\n    path: a\n     \tb.db\n", 0, 0)]
+    [InlineData("dbs:\n  - replicas: [{path: /r}]\n    path: a\n    \tb.db\n", 4, 5)]
+    [InlineData("exec: |\n  a\n  \tb\n" + Replica + "path: /r\n", 0, 0)]
+    [InlineData("exec: |\n  a\n\t\n" + Replica + "path: /r\n", 3, 1)]
+    [InlineData("exec: |\n  \ta\n" + Replica + "path: /r\n", 2, 3)]
+    [InlineData("exec: |2\n  \ta\n" + Replica + "path: /r\n", 0, 0)]
+    [InlineData(Replica + "path: /r\n\t\t", 5, 1)]
+    public async Task A_tab_is_an_error_where_it_is_one_for_the_executable(string text, int line, int column)
+    {
+        var file = Write(text);
+        var errors = LitestreamConfigFile.Check(file).Where(f => f.Severity == LitestreamSeverity.Error).Select(f => (f.Code, f.Line, f.Column));
+        var result = await LitestreamTool.Command(new Dictionary<string, string>()).RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
+
+        Assert.Equal(line == 0 ? [] : [("LSB1010", line, column)], errors);
+        Assert.Equal(line == 0, result.ExitCode == 0);
+    }
+
+    [Theory]
+    [InlineData("url: sftp://host/x\n        user: u\n        password: ${P}\n", true)]
+    [InlineData("url: sftp://u@host/x\n        password: ${P}\n        key-path: /k\n", true)]
+    [InlineData("url: sftp://host/x\n        password: ${P}\n", false)]
+    [InlineData("url: sftp:///x\n        user: u\n", false)]
+    [InlineData("url: sftp://u@host/x\n        host: h\n", false)]
+    [InlineData("url: abs://container/x\n        account-name: a\n        account-key: ${P}\n", true)]
+    [InlineData("url: s3://b/x\n        region: r\n        endpoint: http://m\n        access-key-id: ${P}\n        secret-access-key: ${P}\n", true)]
+    [InlineData("url: s3:///x\n", false)]
+    [InlineData("url: gcs://b/x\n", true)]
+    public async Task What_stands_beside_a_url_is_judged_as_by_the_executable(string replica, bool isFine)
+    {
+        var file = Write(Replica + replica);
+        var result = await LitestreamTool.Command(new Dictionary<string, string> { ["P"] = "cGFzcw==" }).RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
+
+        Assert.Equal(isFine ? [] : ["LSB1038"], LitestreamConfigFile.Check(file).Select(f => f.Code));
+        Assert.Equal(isFine, result.ExitCode == 0);
+    }
+
     [Fact]
     public void A_variable_is_judged_by_its_value_where_there_is_one_and_the_value_is_not_shown()
     {

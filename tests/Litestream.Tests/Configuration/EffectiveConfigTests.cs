@@ -149,7 +149,7 @@ public sealed class EffectiveConfigTests : IDisposable
             addr: ":9090"
             access-key-id: ${ID}
             secret-access-key: |2-
-              ${LITESTREAM_SECRET_2}
+              ${LITESTREAM_SECRET_1}
             logging:
               level: debug
               type: "json"
@@ -170,7 +170,7 @@ public sealed class EffectiveConfigTests : IDisposable
 
             """.ReplaceLineEndings("\n"),
             config.Text);
-        Assert.Equal([new("LITESTREAM_SECRET_2", "literal-secret")], config.Variables);
+        Assert.Equal([new("LITESTREAM_SECRET_1", "literal-secret")], config.Variables);
         Assert.Equal(["LSB1020", "LSB1022", "LSB1031", "LSB1044"], config.Diagnostics.Select(d => d.Code).Order(StringComparer.Ordinal));
         Assert.Equal(In("meta/a"), config.Databases[0].MetaPath);
     }
@@ -183,6 +183,97 @@ public sealed class EffectiveConfigTests : IDisposable
         Assert.DoesNotContain("pass-word", config.Text, StringComparison.Ordinal);
         Assert.Equal("sftp://u:pass-word@host/x", Assert.Single(config.Variables).Value);
         Assert.Equal("sftp://u@host/x", config.Databases[0].Replicas[0].Location);
+    }
+
+    [Theory]
+    [InlineData("url: sftp://u:hush-hush@${HOST}/x")]
+    [InlineData("url: sftp://u:hush-hush@host/x\n        type: ${TYPE}")]
+    [InlineData("type: sftp\n        host: h\n        user: u\n        path: x\n        password: hush-hush")]
+    [InlineData("type: sftp\n        host: h\n        user: u\n        path: x\n        password: hush-hush${UNSET}")]
+    [InlineData("type: sftp\n        host: h\n        user: u\n        path: x\n        password: &p hush-hush")]
+    [InlineData("type: s3\n        bucket: b\n        access-key-id: hush-hush\n        secret-access-key: ${SECRET}")]
+    [InlineData("type: s3\n        bucket: b\n        secret-access-key: hush-hush")]
+    [InlineData("type: s3\n        bucket: b\n        endpoint: https://u:hush-hush@minio:9000")]
+    [InlineData("type: abs\n        bucket: b\n        account-name: a\n        account-key: hush-hush")]
+    [InlineData("url: abs://a:hush-hush@b/x")]
+    [InlineData("path: /r\n        age:\n          identities: [hush-hush]")]
+    [InlineData("path: /r\n        age:\n          identities:\n            - |\n              # one\n              hush-hush\n              hush-hush-2\n            - ${OTHER}")]
+    public void No_secret_of_a_users_own_file_is_written_or_shown(string replica) => AssertHidden(replica, ReleaseLine.V03);
+
+    [Theory]
+    [InlineData("type: s3\n        bucket: b\n        sse-customer-key: hush-hush")]
+    [InlineData("type: abs\n        bucket: b\n        account-name: a\n        sas-token: hush-hush")]
+    [InlineData("type: oss\n        bucket: b\n        secret-access-key: hush-hush")]
+    [InlineData("type: webdav\n        webdav-url: https://h/x\n        webdav-password: hush-hush")]
+    [InlineData("type: webdav\n        webdav-url: https://u:hush-hush@h/x")]
+    [InlineData("url: webdavs://u:hush-hush@h/x")]
+    [InlineData("url: nats://u:hush-hush@h/b")]
+    [InlineData("type: nats\n        bucket: b\n        password: hush-hush")]
+    [InlineData("type: nats\n        bucket: b\n        jwt: hush-hush")]
+    [InlineData("type: nats\n        bucket: b\n        seed: hush-hush")]
+    [InlineData("type: nats\n        bucket: b\n        nkey: hush-hush")]
+    [InlineData("type: nats\n        bucket: b\n        token: hush-hush")]
+    [InlineData("path: /r\nheartbeat-url: https://hc.example/hush-hush")]
+    [InlineData("type: s3\n        bucket: b\nsecret-access-key: hush-hush")]
+    public void Nor_one_that_only_the_newer_line_knows(string replica) => AssertHidden(replica, ReleaseLine.V05);
+
+    [Fact]
+    public void A_secret_that_is_only_named_for_use_elsewhere_is_left_out()
+    {
+        var config = Effective("x: &password hush-hush\ny: &keys [hush-hush-2]\nz: &more {secret-access-key: hush-hush-3}\n" + Own("type: sftp\n        host: h\n        user: u\n        path: x\n        password: *password"));
+
+        Assert.DoesNotContain("hush-hush", config.Text, StringComparison.Ordinal);
+        Assert.Equal(["hush-hush"], config.Variables.Values);
+    }
+
+    [Fact]
+    public void A_password_in_a_variables_url_is_masked_as_it_stands_there_and_decoded()
+    {
+        var config = Effective(Own("url: ${REPLICA}"), environment: new() { ["REPLICA"] = "sftp://u:hush%20hush@host/x" });
+
+        Assert.Contains("${REPLICA}", config.Text, StringComparison.Ordinal);
+        Assert.Equal("u:*** or ***", config.Secrets.Mask("u:hush%20hush or hush hush"));
+    }
+
+    [Theory]
+    [InlineData("password: \"hush\\nhush\"")]
+    [InlineData("password: *hush-hush")]
+    [InlineData("password: \"hush-${x:-hush-hush}\"")]
+    [InlineData("password: [hush-hush]")]
+    [InlineData("password: {hush-hush: hush-hush}")]
+    [InlineData("password: 'hush-hush' hush-hush")]
+    [InlineData("password: \"hush-hush")]
+    [InlineData("password: @hush-hush")]
+    [InlineData("password: !hush-hush!hush-hush hush-hush")]
+    [InlineData("password: hush-hush: hush-hush")]
+    [InlineData("age: hush-hush")]
+    [InlineData("age: {identities: hush-hush}")]
+    [InlineData("age: {identities: [{a: hush-hush}]}")]
+    [InlineData("path: s3://u:hush-hush@host/x")]
+    [InlineData("host: a\n        url: sftp://u:hush-hush@host/x?password=hush-hush")]
+    [InlineData("url: s3://u:hush-hush@host/x")]
+    public void No_error_about_a_wrong_file_shows_a_secret(string key)
+    {
+        var error = Assert.Throws<LitestreamException>(() => Effective(Own("type: sftp\n        user: u\n        " + key)));
+
+        Assert.DoesNotContain("hush", error.ToString().Replace(_folder.Path, "", StringComparison.Ordinal).ReplaceLineEndings(" "), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Age_identities_reach_the_executable_although_the_file_does_not_hold_them()
+    {
+        const string Identity = "AGE-SECRET-KEY-1Y70S9E56WNUT2DTPDLLQ2EECAV6ZJVPVDEHGYHG3K7KU5K3LC5SQGLX328";
+        const string Other = "AGE-SECRET-KEY-18EJ9RG8Y6FSS78KK0TNXMRH3U3DQ9RGE9MZ8XKHJ7Q2FM5R6Y63QJNWJZP";
+        const string Recipient = "age15lpfp533az5cezspd3mey2gsckj2he72cmqlyverp8kd5phr53kqz4f4a7";
+        LitestreamTool.Sql(In("app.db"), "PRAGMA journal_mode = WAL; CREATE TABLE t(x); INSERT INTO t VALUES (42)");
+        var config = Effective($"dbs:\n  - path: app.db\n    replicas:\n      - path: replica\n        age:\n          identities:\n            - |\n              # two keys\n              {Other}\n              {Identity}\n          recipients: [{Recipient}]\n");
+        var file = config.Write(In("private"));
+
+        Assert.DoesNotContain("AGE-SECRET", await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () => LitestreamTool.HasBackup(In("replica")));
+        await LitestreamTool.Command(config.Variables).RunAsync(["restore", "-config", file, "-o", In("restored.db"), In("app.db")], TestContext.Current.CancellationToken);
+
+        Assert.Equal("42", LitestreamTool.Query(In("restored.db"), "SELECT x FROM t"));
     }
 
     [Fact]
@@ -281,6 +372,25 @@ public sealed class EffectiveConfigTests : IDisposable
 
     private static string Generated(string? url = null) =>
         GeneratedConfig.Create([new("Data/app.db", "Default", "ConnectionStrings:Default")], new GeneratedConfigOptions { ReplicaUrl = url }).Text;
+
+    private void AssertHidden(string replica, ReleaseLine line)
+    {
+        var config = EffectiveConfig.Create(new EffectiveConfigOptions
+        {
+            ConfigPath = Write(Own(replica)),
+            BaseDirectory = _folder.Path,
+            GetSetting = _ => null,
+            Environment = new Dictionary<string, string> { ["HOST"] = "host", ["TYPE"] = "sftp", ["SECRET"] = "other-secret", ["OTHER"] = "other" },
+            ReleaseLine = line,
+        });
+        var shown = string.Join('\n', [config.Text, .. config.Diagnostics.Select(d => d.Message), .. config.Databases.Select(d => d.ToString()), .. config.Databases.SelectMany(d => d.Replicas).Select(r => r.ToString())]);
+
+        Assert.DoesNotContain("hush", shown, StringComparison.Ordinal);
+        Assert.Contains(config.Variables.Values, v => v.Contains("hush-hush", StringComparison.Ordinal));
+        Assert.All(config.Variables.Values, v => Assert.DoesNotContain("hush", config.Secrets.Mask("failed with " + v), StringComparison.Ordinal));
+    }
+
+    private static string Own(string replica) => $"dbs:\n  - path: a.db\n    replicas:\n      - {replica}\n";
 
     private string Write(string yml) => _folder.Write("litestream.yml", yml);
 

@@ -26,7 +26,7 @@ public sealed class LitestreamConfigFileTests : IDisposable
     [InlineData("dbs:\n  - path: a.db\n    replicas: [\n", 4, 1)]
     [InlineData("dbs:\n\t- path: a.db\n", 2, 1)]
     [InlineData("\tdbs: []\n", 1, 1)]
-    [InlineData("a: 1\n \t b: c\n", 2, 1)]
+    [InlineData("a: 1\n \t b: c\n", 2, 2)]
     [InlineData("dbs:\n  - path: a.db\n    path: b.db\n", 3, 5)]
     [InlineData("dbs: []\ndbs: []\n", 2, 1)]
     [InlineData("- path: a.db\n", 1, 1)]

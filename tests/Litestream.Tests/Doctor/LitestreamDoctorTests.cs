@@ -74,6 +74,31 @@ public sealed class LitestreamDoctorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_database_in_a_linked_folder_that_this_process_has_open_is_left_alone_and_its_replicator_is_found()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Open files are seen on Linux.");
+        Directory.CreateDirectory(Path.Combine(_folder.Path, "releases", "7"));
+        Directory.CreateSymbolicLink(Path.Combine(_folder.Path, "current"), "releases/7");
+        var yml = _folder.Write("litestream.yml", "dbs:\n  - path: current/app.db\n    replicas:\n      - path: replica\n");
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(_folder.Path, "current", "app.db")};Pooling=false");
+        connection.Open();
+        using (var command = connection.CreateCommand())
+        {
+            command.CommandText = "PRAGMA journal_mode=wal; CREATE TABLE rows(text); INSERT INTO rows VALUES ('first')";
+            command.ExecuteNonQuery();
+        }
+
+        IReadOnlyList<Finding> findings = [];
+        await LitestreamTool.ReplicateUntilAsync(
+            LitestreamTool.Effective(yml, _folder.Path),
+            _folder.Path,
+            () => LitestreamTool.HasBackup(Path.Combine(_folder.Path, "replica"), 1) && (findings = ExamineAsync(yml).GetAwaiter().GetResult()).Count > 0);
+
+        Assert.Contains(findings, f => f.Message.Contains("header is left alone", StringComparison.Ordinal));
+        Assert.Contains(findings, f => f is { Level: FindingLevel.Warning, Code: "LSB5003" });
+    }
+
+    [Fact]
     public async Task A_database_without_a_backup_and_leftovers_of_restores_are_told()
     {
         CreateDatabase();

@@ -35,6 +35,22 @@ public sealed class RestoreInUseTests
     }
 
     [Fact]
+    public async Task The_database_is_known_by_its_path_through_a_linked_folder_too()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Links need a privilege there.");
+        using var database = await BackedUpDatabase.CreateAsync();
+        var link = Path.Combine(database.Data, "linked");
+        Directory.CreateSymbolicLink(link, ".");
+        foreach (var ending in new[] { "", "-wal", "-shm" })
+            File.Delete(database.File + ending);
+        using var held = DatabaseLock.TryAcquire(database.File, out _);
+
+        await BackedUpDatabase.FailsAsync("LSB4006", database.Request() with { Output = Path.Combine(link, database.Name) });
+
+        Assert.False(File.Exists(database.File));
+    }
+
+    [Fact]
     public async Task A_deleted_database_that_a_process_still_has_open_is_not_restored_beside_it()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Open files are seen on Linux.");

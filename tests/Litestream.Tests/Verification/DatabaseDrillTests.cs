@@ -94,6 +94,98 @@ public sealed class DatabaseDrillTests
         Assert.Equal("LSB4002", (await Assert.ThrowsAsync<LitestreamException>(() => Drill(folder, new() { Timestamp = DateTimeOffset.UtcNow.AddDays(-1) }))).Diagnostic.Code);
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData("error")]
+    public async Task What_another_host_has_written_to_the_replica_is_no_backup_of_this_database(string? logLevel)
+    {
+        using var folder = new ReplicatedFolder(logLevel: logLevel);
+        folder.Start();
+        await folder.WaitUntilAsync(() => LitestreamTool.HasBackup(folder.Replica, 1));
+        using var other = await folder.OtherHostAsync();
+
+        var error = await Assert.ThrowsAsync<LitestreamException>(() => Drill(folder, new() { Query = "SELECT count(*) FROM item" }));
+        var later = await Assert.ThrowsAsync<LitestreamException>(() => Drill(folder, new() { Timestamp = DateTimeOffset.UtcNow.AddSeconds(2) }));
+        LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('mine')");
+        Assert.Equal(VerificationOutcome.Verified, (await DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], new(), Cancel)).Outcome);
+        var mine = await Drill(folder, new());
+
+        Assert.All([error, later], e => Assert.Equal("LSB4103", e.Diagnostic.Code));
+        Assert.Contains(folder.GenerationName, error.Message, StringComparison.Ordinal);
+        Assert.Contains(other.GenerationName, error.Message, StringComparison.Ordinal);
+        Assert.Equal((folder.GenerationName, TimeSpan.Zero), (mine.Generation, mine.RecoveryPoint));
+        await ReplicatedFolder.AssertNothingInTempAsync();
+    }
+
+    [Fact]
+    public async Task A_generation_of_this_database_that_has_no_snapshot_yet_leaves_open_what_would_have_been_lost()
+    {
+        using var folder = await ReplicatedFolder.StartedAsync();
+        var older = folder.GenerationName;
+        await BeginGenerationAsync(folder);
+        folder.Stop();
+        Directory.Delete(folder.Generation, recursive: true);
+
+        var result = await Drill(folder, new() { Query = "SELECT count(*) FROM item" });
+
+        Assert.Equal((older, "3"), (result.Generation, result.Answer[0].Value));
+        Assert.Null(result.RecoveryPoint);
+        Assert.Contains(folder.GenerationName, result.RecoveryPointNote, StringComparison.Ordinal);
+        Assert.Contains(older, result.RecoveryPointNote, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_moment_in_an_older_generation_of_this_database_is_drilled()
+    {
+        using var folder = await ReplicatedFolder.StartedAsync();
+        var older = folder.GenerationName;
+        var moment = Directory.GetFiles(folder.Replica, "*.wal.lz4", SearchOption.AllDirectories).Max(File.GetLastWriteTimeUtc);
+        await LitestreamTool.WaitUntilAsync(() => DateTime.UtcNow > moment.AddSeconds(1));
+        await BeginGenerationAsync(folder);
+
+        var result = await Drill(folder, new() { Timestamp = moment });
+
+        Assert.Equal(older, result.Generation);
+        Assert.NotNull(result.RecoveryPoint);
+    }
+
+    [Fact]
+    public async Task A_replica_that_lags_behind_is_not_taken_for_the_one_that_holds_the_last_commit()
+    {
+        using var folder = new ReplicatedFolder(replica: "name: good\n    path: good");
+        folder.Start();
+        var good = Path.Combine(folder.Root, "good");
+        await folder.WaitUntilAsync(() => LitestreamTool.HasBackup(good, 1));
+        Assert.Equal(VerificationOutcome.Verified, (await DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], new() { Level = VerificationLevel.Position }, Cancel)).Outcome);
+
+        // What the second one has got was sent to it late, so that a restore prefers it.
+        var late = Path.Combine(folder.Root, "late", "generations", folder.GenerationName, "snapshots");
+        Directory.CreateDirectory(late);
+        var snapshot = Directory.GetFiles(good, "*.snapshot.lz4", SearchOption.AllDirectories).Single();
+        File.Copy(snapshot, Path.Combine(late, Path.GetFileName(snapshot)));
+        File.SetLastWriteTimeUtc(Path.Combine(late, Path.GetFileName(snapshot)), DateTime.UtcNow.AddSeconds(5));
+        File.WriteAllText(Path.Combine(folder.Root, "two.yml"), $"dbs:\n- path: \"{folder.Database}\"\n  replicas:\n  - name: good\n    path: \"{good}\"\n  - name: late\n    path: \"{Path.Combine(folder.Root, "late")}\"\n");
+        var config = LitestreamTool.Effective(Path.Combine(folder.Root, "two.yml"), folder.Root, fast: false);
+
+        var result = await DatabaseDrill.RunAsync(LitestreamTool.Executable, config, config.Databases[0], new(), Cancel);
+
+        Assert.True(result.RecoveryPoint is null, result.ToString());
+        Assert.Contains("replica late, which lags behind", result.RecoveryPointNote, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_only_the_app_can_check_is_a_note()
+    {
+        using var folder = new ReplicatedFolder();
+        OwnFunctions.Use(folder.Database);
+        folder.Start();
+        await folder.WaitUntilAsync(() => LitestreamTool.HasBackup(folder.Replica, 1));
+
+        var result = await Drill(folder, new());
+
+        Assert.Contains("indexed (no such collation sequence: APP)", result.IntegrityNote.Replace("SQLite Error 1: ", "", StringComparison.Ordinal).Replace("'", "", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_drill_that_takes_too_long_is_ended()
     {
@@ -107,6 +199,16 @@ public sealed class DatabaseDrillTests
 
         Assert.Equal("LSB3005", error.Diagnostic.Code);
         await ReplicatedFolder.AssertNothingInTempAsync();
+    }
+
+    /// <summary>What is written while nobody replicates begins a new generation.</summary>
+    private static async Task BeginGenerationAsync(ReplicatedFolder folder)
+    {
+        var older = folder.GenerationName;
+        folder.Stop();
+        LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('newer')");
+        folder.Start();
+        await folder.WaitUntilAsync(() => folder.GenerationName is var name && name != older && name != "none" && LitestreamTool.HasBackup(folder.Generation, 1));
     }
 
     private static Task<DrillResult> Drill(ReplicatedFolder folder, DrillOptions options) =>

@@ -250,6 +250,62 @@ public sealed class DatabaseVerificationTests
     }
 
     [Fact]
+    public async Task A_table_of_another_tool_with_the_name_of_ours_is_left_alone()
+    {
+        // As litestream-ruby makes it.
+        using var folder = await ReplicatedFolder.StartedAsync();
+        LitestreamTool.Sql(folder.Database, "CREATE TABLE _litestream_verification(id INTEGER PRIMARY KEY, uuid BLOB); INSERT INTO _litestream_verification(uuid) VALUES ('theirs')");
+
+        foreach (var level in new[] { VerificationLevel.Quick, VerificationLevel.Full, VerificationLevel.Full })
+        {
+            var result = await Verify(folder, new() { Level = level });
+            Assert.True(result.Outcome == VerificationOutcome.Verified, $"{result}\n{folder.Log}");
+            Assert.Equal(level == VerificationLevel.Full ? ["item", "odd \"name"] : null, result.RowCounts?.Keys);
+        }
+
+        Assert.Equal("theirs", LitestreamTool.Query(folder.Database, "SELECT group_concat(uuid) FROM _litestream_verification"));
+        Assert.Equal("3", LitestreamTool.Query(folder.Database, "SELECT group_concat(number) FROM _litestream_verification_net"));
+    }
+
+    [Theory]
+    [InlineData(VerificationLevel.Quick)]
+    [InlineData(VerificationLevel.Full)]
+    public async Task Collations_and_functions_of_the_app_are_no_damage(VerificationLevel level)
+    {
+        using var folder = new ReplicatedFolder();
+        OwnFunctions.Use(folder.Database);
+        folder.Start();
+
+        var result = await Verify(folder, new() { Level = level });
+
+        Assert.True(result.Outcome == VerificationOutcome.Verified, $"{result}\n{folder.Log}");
+        Assert.Contains("integrity of these tables could not be checked without the app", result.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("item (", result.Message, StringComparison.Ordinal);
+        if (level == VerificationLevel.Full)
+        {
+            Assert.Equal(["checked", "declared", "expression", "generated", "indexed", "item", "odd \"name", "partial"], result.RowCounts!.Keys);
+            Assert.All(result.RowCounts.Where(c => c.Key is not ("item" or "odd \"name")), c => Assert.Equal(OwnFunctions.Rows, c.Value));
+            Assert.Contains("rows of these tables could not be counted without the app: keyed (", result.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Damage_beside_a_table_that_only_the_app_can_check_is_found()
+    {
+        using var folder = new ReplicatedFolder();
+        OwnFunctions.Use(folder.Database);
+        LitestreamTool.Sql(folder.Database, "CREATE TABLE zero(x); CREATE INDEX zero_x ON zero(x)");
+        var root = LitestreamTool.Query(folder.Database, "SELECT rootpage FROM sqlite_master WHERE name = 'zero_x'");
+        LitestreamTool.Sql(folder.Database, "PRAGMA writable_schema = ON; DELETE FROM sqlite_master WHERE name = 'zero_x'");
+        LitestreamTool.Sql(folder.Database, "INSERT INTO zero VALUES (1)");
+        LitestreamTool.Sql(folder.Database, $"PRAGMA writable_schema = ON; INSERT INTO sqlite_master VALUES ('index', 'zero_x', 'zero', {root}, 'CREATE INDEX zero_x ON zero(x)')");
+
+        using var connection = ScratchCopy.Open(folder.Database);
+
+        Assert.Contains("index zero_x", ScratchCopy.Damage(connection, full: true, out _, Cancel), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_database_that_is_not_there_is_not_created()
     {
         using var folder = new ReplicatedFolder();

@@ -99,12 +99,12 @@ public sealed class PositionTests
 
         foreach (var (place, rows) in commits.Where((c, i) => i % 4 == 0 || c.Place.Index != commits[i - 1].Place.Index || i == commits.Count - 1))
         {
-            using var copy = new ScratchCopy(LitestreamTool.Executable, folder.Config, database);
+            using var copy = new ScratchCopy(LitestreamTool.Executable, folder.Config, database, TimeSpan.FromMinutes(1));
             var cut = await copy.RestoreUpToAsync(place, "file", Cancel);
             Assert.True(cut is not null, place.ToString());
             using var connection = ScratchCopy.Open(cut);
-            Assert.Null(ScratchCopy.Damage(connection, full: true, Cancel));
-            Assert.Equal(rows, LiveDatabase.CountRows(connection, Cancel)["item"]);
+            Assert.Null(ScratchCopy.Damage(connection, full: true, out _, Cancel));
+            Assert.Equal(rows, LiveDatabase.CountRows(connection, out _, Cancel)["item"]);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Tests.Databases;
 using Litestream.Verification;
@@ -15,9 +16,9 @@ internal sealed class ReplicatedFolder : IDisposable
     private readonly List<string> _databases = [];
     private Process? _replicator;
 
-    public ReplicatedFolder(int databases = 1, string monitor = "20ms", string sync = "20ms", string? address = null, string? replica = null, int checkpointPages = 1000)
+    public ReplicatedFolder(int databases = 1, string monitor = "20ms", string sync = "20ms", string? address = null, string? replica = null, int checkpointPages = 1000, string? logLevel = null)
     {
-        var yml = new StringBuilder(address is null ? "" : $"addr: {address}\n").Append("dbs:\n");
+        var yml = new StringBuilder(address is null ? "" : $"addr: {address}\n").Append(logLevel is null ? "" : $"logging:\n  level: {logLevel}\n").Append("dbs:\n");
         for (var i = 0; i < databases; i++)
         {
             var database = Path.Combine(_folder.Path, "data", $"app {i}.db");
@@ -39,7 +40,9 @@ internal sealed class ReplicatedFolder : IDisposable
     public string Replica => ReplicaOf(0);
 
     /// <summary>The generation that is written to.</summary>
-    public string Generation => Path.Combine(Replica, "generations", new ShadowWal(Config.Databases[0].MetaPath).Generation() ?? "none");
+    public string Generation => Path.Combine(Replica, "generations", GenerationName);
+
+    public string GenerationName => new ShadowWal(Config.Databases[0].MetaPath).Generation() ?? "none";
 
     public string Log
     {
@@ -79,6 +82,30 @@ internal sealed class ReplicatedFolder : IDisposable
         _replicator.ErrorDataReceived += Keep;
         _replicator.BeginOutputReadLine();
         _replicator.BeginErrorReadLine();
+    }
+
+    /// <summary>A database of another host, which replicates to the place of this one; its replicator is gone when it has arrived.</summary>
+    public async Task<ReplicatedFolder> OtherHostAsync()
+    {
+        // The lists have whole seconds.
+        var newest = Directory.GetFiles(Replica, "*.lz4", SearchOption.AllDirectories).Max(File.GetLastWriteTimeUtc);
+        await LitestreamTool.WaitUntilAsync(() => DateTime.UtcNow > newest.AddSeconds(1));
+        var other = new ReplicatedFolder(replica: $"path: \"{Replica}\"");
+        LitestreamTool.Sql(other.Database, "DELETE FROM item");
+        other.Start();
+        await other.WaitUntilAsync(() => LitestreamTool.HasBackup(Path.Combine(Replica, "generations", other.GenerationName), 1));
+        other.Stop();
+        return other;
+    }
+
+    /// <summary>An executable that does something else before it restores.</summary>
+    public LitestreamExecutable ExecutableThat(string beforeRestore)
+    {
+        var script = Path.Combine(Root, "litestream");
+        File.WriteAllText(script, $"#!/bin/sh\nif [ \"$1\" = restore ]; then\n{beforeRestore}\nfi\nexec '{LitestreamTool.Executable.Path}' \"$@\"\n");
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return new LitestreamExecutable(script);
     }
 
     /// <summary>SIGSTOP: it is there and does nothing.</summary>

@@ -1,0 +1,93 @@
+using System.Net;
+using System.Net.Sockets;
+using Litestream.Verification;
+
+namespace Litestream.Tests.Verification;
+
+/// <summary>A storage that accepts connections and never answers, and restores that show no sign of life.</summary>
+public sealed class SilentStorageTests : IDisposable
+{
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly List<Socket> _sockets = [];
+
+    public SilentStorageTests()
+    {
+        _listener.Start();
+        _ = AcceptAsync();
+    }
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private string Replica => $"type: s3\n    bucket: b\n    endpoint: http://{_listener.LocalEndpoint}\n    region: us-east-1\n    access-key-id: AKIDAKID\n    secret-access-key: s3cr3ts3cr3t";
+
+    [Theory]
+    [InlineData(VerificationLevel.Position)]
+    [InlineData(VerificationLevel.Full)]
+    public async Task A_storage_that_never_answers_is_Inconclusive(VerificationLevel level)
+    {
+        using var folder = new ReplicatedFolder(replica: Replica);
+        folder.Start();
+        await folder.WaitUntilAsync(() => folder.GenerationName != "none");
+
+        var result = await Verify(folder, new() { Level = level, Timeout = TimeSpan.FromSeconds(2), StorageTimeout = TimeSpan.FromSeconds(1) }).WaitAsync(TimeSpan.FromSeconds(60), Cancel);
+
+        Assert.True(result is { Outcome: VerificationOutcome.Inconclusive, Code: "LSB4005" }, $"{result}\n{folder.Log}");
+        Assert.Contains("does not answer", result.Message, StringComparison.Ordinal);
+        await ReplicatedFolder.AssertNothingInTempAsync();
+    }
+
+    [Fact]
+    public async Task A_restore_from_a_storage_that_never_answers_is_given_up()
+    {
+        using var folder = new ReplicatedFolder(replica: Replica);
+        using var copy = new ScratchCopy(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], TimeSpan.FromSeconds(1));
+
+        var error = await Assert.ThrowsAsync<LitestreamException>(() => copy.RestoreAsync([], Cancel).WaitAsync(TimeSpan.FromSeconds(60), Cancel));
+
+        Assert.Equal("LSB4005", error.Diagnostic.Code);
+        Assert.Contains("does not answer", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_restore_without_a_sign_of_life_is_given_up_and_one_that_is_slow_is_not()
+    {
+        using var folder = await ReplicatedFolder.StartedAsync();
+        var options = new VerificationOptions { StorageTimeout = TimeSpan.FromSeconds(2) };
+
+        var silent = await Verify(folder, options, "exec sleep 1000").WaitAsync(TimeSpan.FromSeconds(60), Cancel);
+        var slow = await Verify(folder, options, "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo $i; sleep 0.3; done");
+
+        Assert.True(silent is { Outcome: VerificationOutcome.Inconclusive, Code: "LSB4005" }, silent.ToString());
+        Assert.Contains("does not answer", silent.Message, StringComparison.Ordinal);
+        Assert.True(slow.Outcome == VerificationOutcome.Verified, slow.ToString());
+        Assert.True(slow.RestoreTime > options.StorageTimeout, slow.ToString());
+        await ReplicatedFolder.AssertNothingInTempAsync();
+    }
+
+    public void Dispose()
+    {
+        _listener.Dispose();
+        lock (_sockets)
+            _sockets.ForEach(socket => socket.Dispose());
+    }
+
+    private static Task<VerificationResult> Verify(ReplicatedFolder folder, VerificationOptions options, string? beforeRestore = null) =>
+        DatabaseVerification.RunAsync(beforeRestore is null ? LitestreamTool.Executable : folder.ExecutableThat(beforeRestore), folder.Config, folder.Config.Databases[0], options, Cancel);
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                var socket = await _listener.AcceptSocketAsync(Cancel);
+                lock (_sockets)
+                    _sockets.Add(socket);
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+            // The test is over.
+        }
+    }
+}
