@@ -35,4 +35,19 @@ public static class DatabasePath
 
         return Path.GetFullPath(path, folder);
     }
+
+    /// <summary>Links in it followed; a file that does not exist keeps its name.</summary>
+    internal static string FollowLinks(string path)
+    {
+        var full = Path.GetFullPath(path);
+        var real = Path.GetPathRoot(full)!;
+        foreach (var part in full[real.Length..].Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries))
+        {
+            real = Path.Combine(real, part);
+            if (new FileInfo(real).LinkTarget is not null && File.ResolveLinkTarget(real, returnFinalTarget: true) is { } target)
+                real = FollowLinks(target.FullName);
+        }
+
+        return real;
+    }
 }

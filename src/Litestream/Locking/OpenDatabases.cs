@@ -25,7 +25,7 @@ internal static class OpenDatabases
         if (!OperatingSystem.IsLinux())
             return null;
 
-        var paths = DatabasePath.Endings.Select(ending => RealPath(databasePath) + ending).ToHashSet(StringComparer.Ordinal);
+        var paths = DatabasePath.Endings.Select(ending => DatabasePath.FollowLinks(databasePath) + ending).ToHashSet(StringComparer.Ordinal);
         var files = paths.Select(path => (path, status: UnixCalls.Status(path))).Where(file => file.status is not null).ToDictionary(file => file.status!.Identity, file => file.path);
         var users = new List<DatabaseUser>();
         foreach (var folder in Directory.EnumerateDirectories("/proc"))
@@ -49,21 +49,6 @@ internal static class OpenDatabases
 
         users.AddRange(LockHolders(files).Where(holder => users.TrueForAll(user => user.Id != holder.Id)));
         return users;
-    }
-
-    /// <summary>Links in it followed; a file that does not exist keeps its name.</summary>
-    private static string RealPath(string path)
-    {
-        var parts = Path.GetFullPath(path).Split('/', StringSplitOptions.RemoveEmptyEntries);
-        var real = "/";
-        foreach (var part in parts)
-        {
-            real = Path.Combine(real, part);
-            if (new FileInfo(real).LinkTarget is not null && File.ResolveLinkTarget(real, returnFinalTarget: true) is { } target)
-                real = RealPath(target.FullName);
-        }
-
-        return real;
     }
 
     private static string? OpenFile(string process, HashSet<string> paths, Dictionary<FileIdentity, string> files)
