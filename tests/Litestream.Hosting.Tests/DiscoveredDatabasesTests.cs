@@ -208,6 +208,17 @@ public sealed class DiscoveredDatabasesTests : IDisposable
         Assert.Equal("ConnectionStrings:A", plan.Databases.Single(plan.IsDiscovered).Key);
     }
 
+    [Fact]
+    public void Of_a_link_the_file_is_replicated()
+    {
+        File.WriteAllText(Config, Generated());
+        File.CreateSymbolicLink(Path.Combine(_folder, "link.db"), Path.Combine(_folder, "real.db"));
+
+        var plan = Plan(("ConnectionStrings:Other", $"Data Source={_folder}/link.db"));
+
+        Assert.Equal($"{_folder}/real.db", plan.Databases.Single(plan.IsDiscovered).Path);
+    }
+
     [Theory]
     [InlineData(null, false)]
     [InlineData("true", true)]
