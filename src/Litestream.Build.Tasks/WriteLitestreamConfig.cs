@@ -117,6 +117,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
             SyncInterval = NullIfEmpty(SyncInterval),
             SnapshotInterval = NullIfEmpty(SnapshotInterval),
             Retention = NullIfEmpty(Retention),
+            LeftOut = result.LeftOut,
         });
         foreach (var database in databases)
             Log.LogMessage(MessageImportance.Normal, "litestream.yml: {0} ({1})", database.Path, database.Key ?? "LitestreamDatabase item");

@@ -53,12 +53,11 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         if (plan is null)
         {
             var settings = LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), AppContext.BaseDirectory);
-            if (!File.Exists(settings.ConfigPath))
+            plan = ReplicationPlan.Create(settings, _configuration);
+            if (plan.Databases.Count == 0 && !File.Exists(settings.ConfigPath))
             {
                 throw new LitestreamException("LSB3004", $"There is no '{settings.ConfigPath}'. The build writes it where it finds a database; Litestream:ConfigPath names another.");
             }
-
-            plan = ReplicationPlan.Create(settings, _configuration);
         }
 
         return new LitestreamClient(_executable ?? plan.FindExecutable(), plan.Config);
@@ -215,19 +214,18 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             return;
         }
 
-        if (!File.Exists(settings.ConfigPath))
-        {
-            UpdateStatus(status => status with { State = LitestreamState.Disabled });
-            ReplicatorLog.Warning(_logger, new LitestreamDiagnostic(
-                "LSB3004", LitestreamSeverity.Warning, $"There is no '{settings.ConfigPath}', so nothing is replicated. The build writes it where it finds a database; Litestream:ConfigPath names another."));
-            return;
-        }
-
         var plan = ReplicationPlan.Create(settings, _configuration);
+        ReportDiscovered(plan);
         if (plan.Databases.Count == 0)
         {
             plan.Config.Diagnostics.ToList().ForEach(diagnostic => ReplicatorLog.Diagnostic(_logger, diagnostic));
-            ReplicatorLog.Warning(_logger, new LitestreamDiagnostic("LSB3004", LitestreamSeverity.Warning, $"'{settings.ConfigPath}' has no database to replicate here."));
+            if (plan.NotReplicated.Count == 0)
+            {
+                ReplicatorLog.Warning(_logger, new LitestreamDiagnostic("LSB3004", LitestreamSeverity.Warning, File.Exists(settings.ConfigPath)
+                    ? $"'{settings.ConfigPath}' has no database to replicate here."
+                    : $"There is no '{settings.ConfigPath}', so nothing is replicated. The build writes it where it finds a database; Litestream:ConfigPath names another."));
+            }
+
             UpdateStatus(status => status with { State = LitestreamState.Disabled });
             return;
         }
@@ -250,6 +248,31 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         _plan = plan;
     }
 
+    private void ReportDiscovered(ReplicationPlan plan)
+    {
+        foreach (var diagnostic in plan.Discovered.Diagnostics)
+        {
+            ReplicatorLog.Diagnostic(_logger, diagnostic);
+        }
+
+        if (plan.NotReplicated.Count == 0)
+        {
+            return;
+        }
+
+        UpdateStatus(status => status with { NotReplicated = [.. plan.NotReplicated.Select(database => database.Path)] });
+        var why = plan.Settings.ReplicateDiscovered switch
+        {
+            false => "Litestream:ReplicateDiscovered is false.",
+            null when !plan.Config.IsGenerated => "litestream.yml is your own: add them there, or set Litestream:ReplicateDiscovered to true.",
+            _ => "An error says why.",
+        };
+        ReplicatorLog.Warning(_logger, new LitestreamDiagnostic(
+            "LSB5010",
+            LitestreamSeverity.Warning,
+            $"The configuration names SQLite databases that are not replicated: {string.Join(", ", plan.NotReplicated.Select(database => $"'{database.Path}' ({database.Key})"))}. {why}"));
+    }
+
     private void Announce(ReplicationPlan plan)
     {
         foreach (var diagnostic in plan.Config.Diagnostics)
@@ -262,7 +285,15 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             foreach (var replica in database.Replicas)
             {
                 var target = $"{replica.Type} {replica.Location}";
-                ReplicatorLog.Replicates(_logger, database.Path, target);
+                if (plan.IsDiscovered(database))
+                {
+                    ReplicatorLog.ReplicatesDiscovered(_logger, database.Path, database.Key, target);
+                }
+                else
+                {
+                    ReplicatorLog.Replicates(_logger, database.Path, target);
+                }
+
                 if (replica.Type == "file" && Mounts.AreTheSame(database.Path, replica.Location))
                 {
                     ReplicatorLog.Warning(_logger, new LitestreamDiagnostic(

@@ -51,7 +51,8 @@ internal sealed record LitestreamSettings
 
     public bool AdoptReplica { get; init; }
 
-    public bool ReplicateDiscovered { get; init; }
+    /// <summary>Null: yes, unless litestream.yml is the user's own.</summary>
+    public bool? ReplicateDiscovered { get; init; }
 
     public Uri? HeartbeatUrl { get; init; }
 
@@ -75,7 +76,7 @@ internal sealed record LitestreamSettings
             StallTimeout = ReadDuration(section, nameof(StallTimeout)) ?? TimeSpan.FromSeconds(20),
             OnFailure = ReadOnFailure(section),
             AdoptReplica = ReadBoolean(section, nameof(AdoptReplica)) ?? false,
-            ReplicateDiscovered = ReadBoolean(section, nameof(ReplicateDiscovered)) ?? true,
+            ReplicateDiscovered = ReadBoolean(section, nameof(ReplicateDiscovered)),
             HeartbeatUrl = ReadUrl(section, nameof(HeartbeatUrl)),
             VerificationInterval = ReadDuration(section, "Verification:Interval"),
             VerificationTimeout = ReadDuration(section, "Verification:Timeout"),

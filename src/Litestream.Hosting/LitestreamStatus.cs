@@ -60,7 +60,8 @@ public sealed record LitestreamStatus(LitestreamState State, int? ProcessId, Dat
     /// <summary>The databases that are replicated, or should be, in the order of the configuration. Empty before the host is built and where nothing is replicated.</summary>
     public IReadOnlyList<LitestreamDatabaseStatus> Databases { get; init; } = [];
 
-    /// <summary>SQLite databases that the app's configuration names and nobody replicates (<c>Litestream:ReplicateDiscovered=false</c>).</summary>
+    /// <summary>SQLite databases that the app's configuration names and nobody replicates: litestream.yml does not have them, and
+    /// <c>Litestream:ReplicateDiscovered</c> is false or litestream.yml is the user's own. Absolute paths.</summary>
     public IReadOnlyList<string> NotReplicated { get; init; } = [];
 }
 

@@ -11,12 +11,14 @@ internal sealed class ReplicationPlan
     private readonly EffectiveConfigOptions _options;
     private readonly ExecutableSearch _executableSearch;
 
-    private ReplicationPlan(LitestreamSettings settings, EffectiveConfigOptions options, ExecutableSearch executableSearch)
+    private ReplicationPlan(LitestreamSettings settings, EffectiveConfigOptions options, DiscoveredDatabases discovered, ExecutableSearch executableSearch)
     {
         Settings = settings;
         _options = options;
         _executableSearch = executableSearch;
+        Discovered = discovered;
         Config = EffectiveConfig.Create(options);
+        NotReplicated = [.. discovered.Databases.ExceptBy(Databases.Select(database => database.Path), database => database.Path)];
     }
 
     public LitestreamSettings Settings { get; }
@@ -24,6 +26,15 @@ internal sealed class ReplicationPlan
     public EffectiveConfig Config { get; }
 
     public IReadOnlyList<EffectiveDatabase> Databases => Config.Databases;
+
+    /// <summary>What the live configuration names beyond litestream.yml.</summary>
+    public DiscoveredDatabases Discovered { get; }
+
+    /// <summary>Those of <see cref="Discovered"/> that are not in <see cref="Databases"/>.</summary>
+    public IReadOnlyList<EffectiveDatabase> NotReplicated { get; }
+
+    /// <summary>Whether a database of <see cref="Databases"/> is there only because the live configuration names it.</summary>
+    public bool IsDiscovered(EffectiveDatabase database) => Discovered.Databases.Any(discovered => discovered.Path == database.Path);
 
     /// <exception cref="LitestreamException">The configuration file or a setting is wrong.</exception>
     public static ReplicationPlan Create(LitestreamSettings settings, IConfiguration configuration)
@@ -35,17 +46,24 @@ internal sealed class ReplicationPlan
 
         // Relative paths mean what they mean to the app's SQLite, not what the content root would make of them.
         var directory = Directory.GetCurrentDirectory();
+        var file = File.Exists(settings.ConfigPath) ? LitestreamConfigFile.Load(settings.ConfigPath) : LitestreamConfigFile.Empty(settings.ConfigPath);
+        var options = new EffectiveConfigOptions
+        {
+            ConfigPath = settings.ConfigPath,
+            ConfigText = file.Text,
+            BaseDirectory = directory,
+            DataDirectory = AppDomain.CurrentDomain.GetData("DataDirectory") as string,
+            GetSetting = key => values.GetOrAdd(key, name => configuration[name]),
+            Environment = environment,
+        };
+
+        // A file of the user's own says what is replicated; nothing is added to it unasked.
+        var discovered = DiscoveredDatabases.Find(configuration, file, EffectiveConfig.Create(options));
+        var isAdded = settings.ReplicateDiscovered ?? file.IsGenerated;
         return new ReplicationPlan(
             settings,
-            new EffectiveConfigOptions
-            {
-                ConfigPath = settings.ConfigPath,
-                ConfigText = LitestreamConfigFile.Load(settings.ConfigPath).Text,
-                BaseDirectory = directory,
-                DataDirectory = AppDomain.CurrentDomain.GetData("DataDirectory") as string,
-                GetSetting = key => values.GetOrAdd(key, name => configuration[name]),
-                Environment = environment,
-            },
+            options with { Added = isAdded ? discovered.Databases : [] },
+            discovered,
             new ExecutableSearch
             {
                 ExecutablePath = settings.ExecutablePath,

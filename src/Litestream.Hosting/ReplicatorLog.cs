@@ -65,6 +65,9 @@ internal static partial class ReplicatorLog
     [LoggerMessage(EventId = 12, Level = LogLevel.Information, Message = "{Database} is replicated to {Replica}.")]
     public static partial void Replicates(ILogger logger, string database, string replica);
 
+    [LoggerMessage(EventId = 23, Level = LogLevel.Information, Message = "{Database} is not in litestream.yml, but {Setting} names it: it is replicated too, to {Replica}.")]
+    public static partial void ReplicatesDiscovered(ILogger logger, string database, string? setting, string replica);
+
     [LoggerMessage(EventId = 13, Level = LogLevel.Information, Message = "{Database} does not exist; looking for a backup in {Replica}.")]
     public static partial void Restoring(ILogger logger, string database, string replica);
 

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
-// Writes a row for every line it reads on standard input ("row <text>"), says so on standard output, and ends as a line tells it to. Its last row
+// Writes a row for every line it reads on standard input ("row <text>", "other <text>" for a second database), says so on standard output, and ends as a line tells it to. Its last row
 // ("last") is written when the host stops it. Switches come before that: how the host is built, and what happens before.
 if (args.Contains("--open-before-build"))
 {
@@ -68,6 +68,10 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
         {
             case ["row", var text]:
                 Orders.Insert(configuration, text);
+                Console.WriteLine($"wrote {text}");
+                break;
+            case ["other", var text]:
+                Orders.Insert(configuration, text, "Other");
                 Console.WriteLine($"wrote {text}");
                 break;
             case ["rows", var count]:
@@ -143,9 +147,9 @@ internal sealed class Writer(IConfiguration configuration) : BackgroundService
 
 internal static class Orders
 {
-    public static void Insert(IConfiguration configuration, string text)
+    public static void Insert(IConfiguration configuration, string text, string name = "Orders")
     {
-        using var connection = Open(configuration);
+        using var connection = Open(configuration, name);
         using var command = connection.CreateCommand();
         command.CommandText = "CREATE TABLE IF NOT EXISTS orders(text TEXT NOT NULL); INSERT INTO orders(text) VALUES ($text)";
         command.Parameters.AddWithValue("$text", text);
@@ -173,9 +177,9 @@ internal static class Orders
         return (long)command.ExecuteScalar()!;
     }
 
-    private static SqliteConnection Open(IConfiguration configuration)
+    private static SqliteConnection Open(IConfiguration configuration, string name = "Orders")
     {
-        var connection = new SqliteConnection(configuration.GetConnectionString("Orders"));
+        var connection = new SqliteConnection(configuration.GetConnectionString(name));
         connection.Open();
         return connection;
     }

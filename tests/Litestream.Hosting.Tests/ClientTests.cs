@@ -49,16 +49,16 @@ public sealed class ClientTests : IDisposable
     }
 
     [Fact]
-    public void Without_a_litestream_yml_the_client_says_so_and_the_host_runs()
+    public void Without_a_litestream_yml_and_a_database_the_client_says_so_and_the_host_runs()
     {
-        using var host = Build("Production", "none.yml");
+        using var host = Build("Production", "none.yml", "Server=db;Database=shop");
 
         Assert.Equal("LSB3004", Assert.Throws<LitestreamException>(() => host.Services.GetRequiredService<LitestreamClient>()).Diagnostic.Code);
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private IHost Build(string environment, string config = "litestream.yml")
+    private IHost Build(string environment, string config = "litestream.yml", string? shop = null)
     {
         File.WriteAllText(
             Path.Combine(_folder, "litestream.yml"),
@@ -68,7 +68,7 @@ public sealed class ClientTests : IDisposable
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = environment });
         builder.Configuration["Litestream:ConfigPath"] = Path.Combine(_folder, config);
         builder.Configuration["Litestream:ExecutablePath"] = AppFolder.RealExecutable;
-        builder.Configuration["ConnectionStrings:Shop"] = $"Data Source={_folder}/live.db";
+        builder.Configuration["ConnectionStrings:Shop"] = shop ?? $"Data Source={_folder}/live.db";
         builder.Services.AddLitestream();
         return builder.Build();
     }

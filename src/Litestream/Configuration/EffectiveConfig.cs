@@ -30,6 +30,9 @@ public sealed record EffectiveConfigOptions
     /// <summary>Sets how often databases are looked at and replicas are sent to; null: as the file says.</summary>
     public TimeSpan? MonitorInterval { get; init; }
 
+    /// <summary>Databases that are not in the file, without replicas: each gets its own, where those of a generated file are or beside the database.</summary>
+    internal IReadOnlyList<EffectiveDatabase> Added { get; init; } = [];
+
     /// <summary>False: a <c>$</c> in a file of the user's own is a dollar sign, not the beginning of a variable (what <c>-no-expand-env</c> means). Default true.</summary>
     public bool ExpandVariables { get; init; } = true;
 
@@ -87,6 +90,9 @@ public sealed partial class EffectiveConfig
 
     /// <summary>What the user should know.</summary>
     public IReadOnlyList<LitestreamDiagnostic> Diagnostics { get; }
+
+    /// <summary>Whether it is made from a generated file, and not from the user's own.</summary>
+    internal bool IsGenerated { get; private init; }
 
     /// <summary>What no message may show.</summary>
     internal SecretMask Secrets { get; }
@@ -158,7 +164,7 @@ public sealed partial class EffectiveConfig
         : SettingVariables.FirstOrDefault(s => s.Variable == name).Setting is { } setting ? o.GetSetting(setting)
         : null;
 
-    private string Resolve(string path) => DatabasePath.Resolve(path, _baseDirectory, _dataDirectory);
+    internal string Resolve(string path) => DatabasePath.Resolve(path, _baseDirectory, _dataDirectory);
 
     /// <summary>Calls with the path of a file that holds <see cref="Text"/>, which no other user can read and which is gone afterwards.</summary>
     /// <exception cref="LitestreamException">LSB0003: it cannot be written.</exception>
@@ -252,6 +258,7 @@ public sealed partial class EffectiveConfig
             var paths = new Dictionary<string, ConfigEntry>(OperatingSystem.IsWindows() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
             var replicas = new Dictionary<string, string>(StringComparer.Ordinal);
             var left = new HashSet<YamlNode>();
+            var added = options.Added.Select(AddedEntry).ToList();
             foreach (var entry in file.Entries)
             {
                 if (LivePath(entry) is not { } path)
@@ -271,7 +278,26 @@ public sealed partial class EffectiveConfig
                     databases.Add(database);
             }
 
-            var root = Root(left);
+            foreach (var (entry, path) in added)
+            {
+                try
+                {
+                    ConfigPath.Check(path, (code, message) => Error(code, message, entry.Node));
+                    var database = Rewrite(entry, path, replicaUrl, replicas);
+                    if (options.Excluded.Contains(path))
+                        left.Add(entry.Node);
+                    else
+                        databases.Add(database);
+                }
+                catch (LitestreamException e) when (e.Diagnostic.Code is "LSB1011" or "LSB1015")
+                {
+                    // Those of the file are replicated all the same.
+                    _diagnostics.Add(e.Diagnostic);
+                    left.Add(entry.Node);
+                }
+            }
+
+            var root = Root(left, added.Select(a => a.Entry.Node));
             CheckVariables(root);
             MoveSecrets(root);
             var header = "# The effective configuration: made by Litestream.Build each time Litestream is started, from " + YamlWriter.EscapeComment(file.Path) + "\n";
@@ -284,8 +310,16 @@ public sealed partial class EffectiveConfig
             return new EffectiveConfig(text, [.. databases.Select(d => d with { Replicas = [.. d.Replicas.Select(r => r with { Location = mask.Mask(r.Location) })] })], _variables, _diagnostics, mask, options)
             {
                 TalkativeText = YamlWriter.Write(root, header),
+                IsGenerated = file.IsGenerated,
                 MetricsAddress = Expand(root.Text("addr")) is var address && HostAndPort().IsMatch(address) ? address : null,
             };
+        }
+
+        /// <summary>An entry for a database that is not in the file; made before the file's own replicas get what only holds here.</summary>
+        private (ConfigEntry Entry, string Path) AddedEntry(EffectiveDatabase added)
+        {
+            var replica = RuntimeReplica.ForAdded(file, added.ConfiguredPath, added.Path);
+            return (new ConfigEntry(new YamlMap { Comment = added.Key }, [replica], new ConfiguredDatabase(added.ConfiguredPath, added.Key, [], 0, 0)), added.Path);
         }
 
         private string? Lookup(string name) =>
@@ -398,11 +432,11 @@ public sealed partial class EffectiveConfig
             return folder.Contains("://", StringComparison.Ordinal) ? folder : Path.GetFullPath(file.IsGenerated ? folder : ExpandHome(folder), Path.GetFullPath(options.BaseDirectory));
         }
 
-        private YamlMap Root(HashSet<YamlNode> left)
+        private YamlMap Root(HashSet<YamlNode> left, IEnumerable<YamlNode> added)
         {
             var root = file.Root;
-            if (root["dbs"] is YamlList list)
-                root["dbs"] = new YamlList { Items = [.. list.Items.Where(i => !left.Contains(i))] };
+            IEnumerable<YamlNode> entries = root["dbs"] is YamlList list ? list.Items : [];
+            root["dbs"] = new YamlList { Items = [.. entries.Concat(added).Where(i => !left.Contains(i))] };
 
             // What is only there to be referred to stands where it is used by now, and may be a secret.
             foreach (var (key, _) in root.Entries.Where(e => e.Key == "exec" || !ConfigSchema.Keys.Any(k => k.Place == ConfigPlace.Root && k.Name == e.Key)).ToList())

@@ -68,6 +68,9 @@ public sealed class LitestreamConfigFile
 
     internal static bool IsGeneratedText(string raw) => raw.StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal);
 
+    /// <summary>A generated file without a database, in the place of one that is not there.</summary>
+    internal static LitestreamConfigFile Empty(string path) => Parse(path, GeneratedConfig.Create([], new GeneratedConfigOptions()).Text, expandVariables: true);
+
     internal static LitestreamConfigFile Parse(string path, string raw, bool expandVariables)
     {
         var generated = IsGeneratedText(raw);
@@ -111,6 +114,12 @@ public sealed class LitestreamConfigFile
 
     /// <summary>All of it, as it was read.</summary>
     internal string Text { get; }
+
+    /// <summary>The settings that its comments leave out (<c># Not replicated: ConnectionStrings:Cache</c>).</summary>
+    internal IEnumerable<string> LeftOut => Text.Split('\n')
+        .Select(line => line.Trim())
+        .Where(line => line.StartsWith(GeneratedConfig.LeftOutMarker, StringComparison.Ordinal))
+        .Select(line => YamlWriter.UnescapeComment(line[GeneratedConfig.LeftOutMarker.Length..]));
 
     /// <summary>All of it, as nodes.</summary>
     internal YamlMap Root { get; }

@@ -69,6 +69,8 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
             WriteDatabase(text, entry, url, names);
         }
 
+        text.Append(GeneratedConfig.LeftOut(file.LeftOut));
+
         return new OwnConfig(text.ToString(), Instruct(file, url, [.. names.Distinct(StringComparer.Ordinal)], options.GetSetting));
     }
 

@@ -22,6 +22,22 @@ internal static class RuntimeReplica
         return string.IsNullOrEmpty(lookup(BucketVariable)) || built.Contains(BucketVariable) ? null : $"s3://${{{BucketVariable}}}";
     }
 
+    /// <summary>
+    /// The replica of a database that is not in the file: where all of a generated file's are, if that is one place, and kept as all of them are; else the folder beside it.
+    /// </summary>
+    /// <param name="file">As it was read.</param>
+    /// <param name="configuredPath">The database as it is configured.</param>
+    /// <param name="path">The database, absolute.</param>
+    public static YamlMap ForAdded(LitestreamConfigFile file, string configuredPath, string path)
+    {
+        var places = file.IsGenerated ? file.Entries.SelectMany(e => e.Replicas.Select(r => Place(r, e.Database.Path))).ToList() : [];
+        var replica = Common(places) ?? new YamlMap { ["type"] = new YamlScalar("file") };
+        replica["path"] = new YamlScalar(replica.Has("path") ? replica.Text("path") + ReplicaUrl.DatabaseKey(configuredPath) : ReplicaUrl.DefaultPath(path));
+        if (ReplicaIdentity.TypeOf(replica) == "file" && !replica.Has("retention"))
+            replica["retention"] = new YamlScalar(GeneratedConfig.FolderRetention);
+        return replica;
+    }
+
     /// <summary>The replica at the URL, kept as the built one is: intervals and retention stay.</summary>
     /// <exception cref="LitestreamException">LSB1013, LSB1014.</exception>
     public static YamlMap Replace(YamlMap built, string url, string configuredPath)
@@ -34,5 +50,38 @@ internal static class RuntimeReplica
         }
 
         return replica;
+    }
+
+    /// <summary>A replica with only the part of its path that comes before the database's own; without a path when it is the folder beside the database. Null when that part cannot be told.</summary>
+    private static YamlMap? Place(YamlMap replica, string databasePath)
+    {
+        var place = (YamlMap)replica.Clone();
+        var path = replica.Text("path");
+        var key = ReplicaUrl.DatabaseKey(databasePath);
+        if (ReplicaIdentity.TypeOf(replica) == "file" && path == ReplicaUrl.DefaultPath(databasePath))
+            place.Remove("path");
+        else if (path == key || path.EndsWith("/" + key, StringComparison.Ordinal))
+            place["path"] = new YamlScalar(path[..^key.Length]);
+        else
+            return null;
+        return place;
+    }
+
+    /// <summary>The one place that all of these are, with what they have in common; null when there is none.</summary>
+    private static YamlMap? Common(List<YamlMap?> places)
+    {
+        if (places is not [{ } common, ..] || places.Contains(null))
+            return null;
+
+        foreach (var key in places.SelectMany(place => place!.Entries).Select(entry => entry.Key).Distinct().ToList())
+        {
+            if (places.All(place => place!.Has(key) == common.Has(key) && place.Text(key) == common.Text(key)))
+                continue;
+            if (ReplicaUrl.IsLocationKey(key))
+                return null;
+            common.Remove(key);
+        }
+
+        return common;
     }
 }

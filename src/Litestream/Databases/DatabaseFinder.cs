@@ -64,7 +64,13 @@ public static class DatabaseFinder
                 d.Column)));
         }
 
-        return new DatabaseSearchResult(databases, diagnostics);
+        // The running app may not know its packages, and knows no selection: what it would take then has to be said.
+        var unaided = new SettingEvidence(settings, []);
+        var leftOut = classified
+            .Where(c => selection.IsLeftOut(c.Setting)
+                || (SettingClassifier.Classify(c.Setting, unaided) is { Kind: SqliteTargetKind.File, Path: { } path } && !found.Contains(Identity(path, search.WindowsTarget))))
+            .Select(c => c.Setting.Key);
+        return new DatabaseSearchResult(databases, diagnostics) { LeftOut = [.. leftOut] };
     }
 
     internal static IReadOnlyList<Setting> ReadSettings(IReadOnlyList<string> files)
@@ -108,7 +114,7 @@ public static class DatabaseFinder
             SqliteTargetKind.Encrypted => Warning(
                 "LSB1007",
                 $"'{setting.Key}' names a SQLite database ({target.Path}) that is encrypted (it has a password or key), which Litestream cannot replicate: it is left out and has NO backup. "
-                + $"Back it up by other means; <LitestreamConnectionStrings>!{name}</LitestreamConnectionStrings> ends this warning."),
+                + $"Back it up by other means{(setting.File is null ? "." : $"; <LitestreamConnectionStrings>!{name}</LitestreamConnectionStrings> ends this warning.")}"),
             SqliteTargetKind.Unresolved => Warning(
                 "LSB1008",
                 $"'{setting.Key}' has a placeholder in its path ({target.Path}) that only the app can fill in. Add <LitestreamDatabase Include=\"...\" /> with the path that the app opens, or, where the "

@@ -28,4 +28,8 @@ public sealed record FoundDatabase(string Path, string? Name, string? Key, strin
 /// <summary>What a search has found.</summary>
 /// <param name="Databases">The database files, each once, in the order of the settings files.</param>
 /// <param name="Diagnostics">What the user has to know; none of them quotes a value.</param>
-public sealed record DatabaseSearchResult(IReadOnlyList<FoundDatabase> Databases, IReadOnlyList<LitestreamDiagnostic> Diagnostics);
+public sealed record DatabaseSearchResult(IReadOnlyList<FoundDatabase> Databases, IReadOnlyList<LitestreamDiagnostic> Diagnostics)
+{
+    /// <summary>The keys that are left out although they look like a SQLite file: because <see cref="DatabaseSearch.ConnectionStrings"/> or the packages say so.</summary>
+    public IReadOnlyList<string> LeftOut { get; init; } = [];
+}

@@ -27,6 +27,16 @@ public sealed class OwnConfigTests : IDisposable
     }
 
     [Fact]
+    public void A_setting_that_is_left_out_stays_so()
+    {
+        string[] leftOut = ["ConnectionStrings:Cache", "Odd:$key\n\"é\""];
+        var generated = Generated([new("app.db", null, null)], new GeneratedConfigOptions { LeftOut = leftOut });
+
+        Assert.Equal(leftOut, LitestreamConfigFile.Load(generated).LeftOut);
+        Assert.Equal(leftOut, LitestreamConfigFile.Load(Write(Create(generated))).LeftOut);
+    }
+
+    [Fact]
     public void The_replica_of_the_run_time_setting_is_taken_over_and_said()
     {
         var generated = Generated([new("app.db", null, null)], new GeneratedConfigOptions());

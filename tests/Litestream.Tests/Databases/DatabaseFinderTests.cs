@@ -114,6 +114,22 @@ public sealed class DatabaseFinderTests : IDisposable
         Assert.Equal(["a.db"], Find(Json, [], "A", "B", "!B").Databases.Select(d => d.Path));
     }
 
+    [Theory]
+    [InlineData("", "!B", "ConnectionStrings:B")]
+    [InlineData("", "A", "ConnectionStrings:B")]
+    [InlineData("", "!Memory", "ConnectionStrings:Memory")]
+    [InlineData("", "A;B", "")]
+    [InlineData("DuckDB.NET.Data", "", "ConnectionStrings:A,ConnectionStrings:B,ConnectionStrings:Again")]
+    [InlineData("", "", "")]
+    public void What_is_left_out_although_it_looks_like_a_file_is_said(string package, string names, string leftOut)
+    {
+        const string Json = """{"ConnectionStrings":{"A":"Data Source=a.db","B":"Data Source=b.db","Again":"Data Source=./a.db","Memory":"Data Source=:memory:"},"Store":{"Where":"c.data"}}""";
+
+        var result = Find(Json, package.Length == 0 ? [] : [package], names.Split(';', StringSplitOptions.RemoveEmptyEntries));
+
+        Assert.Equal(leftOut.Split(',', StringSplitOptions.RemoveEmptyEntries), result.LeftOut);
+    }
+
     [Fact]
     public void A_name_that_is_not_there_is_an_error_with_the_nearest_one()
     {
