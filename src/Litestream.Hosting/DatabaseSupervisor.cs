@@ -78,6 +78,9 @@ internal sealed class DatabaseSupervisor
     /// <summary>Why litestream has to be started again.</summary>
     public string Reason { get; private set; } = "";
 
+    /// <summary>Whether its replica cannot be gone on with.</summary>
+    public bool HasToBeginAnew { get; private set; }
+
     /// <summary>Whether it is in its replicas, or there is nothing to be there.</summary>
     public bool IsSettled => Excluded is not null || Watch.File is null || Watch.LastSync is not null;
 
@@ -97,10 +100,24 @@ internal sealed class DatabaseSupervisor
         if (DatabaseHistory.Read(Database.MetaPath) is not { } known)
             return;
 
-        // From now on the file changes: how it was left says nothing after a crash. And what was adopted has a number of its own, or gets one.
+        // From now on the file changes. And what was adopted has a number of its own, or gets one.
         var (readable, id) = LiveDatabase.ReadIdentityInFile(Database.Path);
         var isKnown = !readable || id == known.Id || (id is null && LiveDatabase.ReadIdentity(Database.Path) == known.Id);
-        Remember(isKnown ? known with { File = null } : new DatabaseHistory(null, false, null));
+        Remember((isKnown ? known : new DatabaseHistory(null, false, null)).InUse(_file));
+    }
+
+    /// <summary>Has litestream begin a new generation, as it does itself when it has lost its place. Called while none runs.</summary>
+    public void BeginAnew()
+    {
+        HasToBeginAnew = false;
+        try
+        {
+            File.Delete(Path.Combine(Database.MetaPath, "generation"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It goes on as it was, and is seen again.
+        }
     }
 
     public void Begin(DateTimeOffset now)
@@ -138,6 +155,7 @@ internal sealed class DatabaseSupervisor
 
         if (IsWiped(now))
         {
+            HasToBeginAnew = true;
             (Health, Problem) = (LitestreamHealth.Degraded, "LSB5007: " + (Reason = $"the replica of '{Database.Path}' has lost its snapshots"));
             return SupervisorAction.Restart;
         }
@@ -170,7 +188,7 @@ internal sealed class DatabaseSupervisor
         if (_history?.Id is not { } known)
         {
             if (await LiveDatabase.IdentifyAsync(Database.Path).ConfigureAwait(false) is { } id)
-                Remember(new DatabaseHistory(id, false, null));
+                Remember(new DatabaseHistory(id, false, null).InUse(file));
             return true;
         }
 

@@ -376,6 +376,7 @@ internal sealed class ReplicationSession(
             if (reason is not null)
             {
                 await _run!.AbandonAsync(reason.IsOtherFile ? TimeSpan.Zero : StuckPatience).ConfigureAwait(false);
+                _databases.FindAll(database => database.HasToBeginAnew).ForEach(database => database.BeginAnew());
                 await JudgeChangedAsync(stopping).ConfigureAwait(false);
                 return reason;
             }

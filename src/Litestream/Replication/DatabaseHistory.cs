@@ -6,10 +6,16 @@ namespace Litestream.Replication;
 /// <summary>What is remembered of a database beside it: which one it is, and how its file was left. Lies in the executable's state folder.</summary>
 /// <param name="Id">The number in the database; null when it has none (yet).</param>
 /// <param name="IsInFile">Whether the number has been seen in the database file itself, and not in its WAL only.</param>
-/// <param name="File">How the file was left when it was last stopped to be replicated in order, or restored; null while it is replicated, and after a crash.</param>
+/// <param name="File">Which file it is, and how it was left when its replication was last stopped in order, or when it was restored.</param>
 internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
 {
     private const string FileName = "history.json";
+
+    /// <summary>Whether it is being replicated, or was when the app crashed: then how the file was left is not known.</summary>
+    public bool IsInUse => File is null || File.Modified == 0;
+
+    /// <summary>The same, of a file that is being written to.</summary>
+    public DatabaseHistory InUse(FileStamp? file) => this with { File = file is null ? null : file with { Modified = 0 } };
 
     /// <summary>Null when nothing is remembered.</summary>
     public static DatabaseHistory? Read(string metaPath)

@@ -43,11 +43,11 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         var (readable, id) = LiveDatabase.ReadIdentityInFile(database.Path);
         if (known?.Id is { } expected && readable)
         {
-            // In the WAL alone it counts only after a crash: whoever closed the database in order since has put it into the file.
-            if (id == expected || (id is null && !known.IsInFile && known.File is null && LiveDatabase.ReadIdentity(database.Path) == expected))
+            // In the WAL alone it counts only for the same file and after a crash: whoever closed the database in order since has put it into the file.
+            if (id == expected || (id is null && !known.IsInFile && known.IsInUse && known.File?.IsSameFile(file) != false && LiveDatabase.ReadIdentity(database.Path) == expected))
                 return HistoryVerdict.Same;
         }
-        else if (known?.File is { } before && before.Identity is not null && before.Identity == file.Identity)
+        else if (known is { Id: null, File.Identity: { } identity } && identity == file.Identity)
         {
             return HistoryVerdict.Same;
         }
