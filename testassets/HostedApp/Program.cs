@@ -82,16 +82,19 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
 
                 Console.WriteLine($"wrote {count} rows");
                 break;
+            case ["storm"]:
+                var ended = new TaskCompletionSource();
+                Writer.Storm = ended.Task;
+                for (var i = 0; !lifetime.ApplicationStopping.IsCancellationRequested; i++)
+                {
+                    Orders.Insert(configuration, $"storm {i}");
+                }
+
+                ended.SetResult();
+                break;
             case ["status"]:
                 var status = services.GetRequiredService<LitestreamReplicator>().Status;
                 Console.WriteLine($"status {status.State} after {status.Restarts} restarts, {string.Join("; ", status.Databases.Select(database => $"{database.Health} {database.Lag.TotalSeconds:0.0} s {database.LagBytes} bytes {database.Problem}"))} [{status.LastError}]");
-                break;
-            case ["hold"]:
-                // A transaction that is never ended.
-                var holder = new SqliteConnection(configuration.GetConnectionString("Orders"));
-                holder.Open();
-                holder.BeginTransaction(deferred: false);
-                Console.WriteLine("holds");
                 break;
             case ["stop"]:
                 lifetime.StopApplication();
@@ -122,6 +125,9 @@ internal sealed class Writer(IConfiguration configuration) : BackgroundService
 {
     public static readonly TaskCompletionSource Throw = new();
 
+    /// <summary>Ends with the storm of writes that there may be.</summary>
+    public static volatile Task Storm = Task.CompletedTask;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         Orders.Insert(configuration, "first");
@@ -140,6 +146,7 @@ internal sealed class Writer(IConfiguration configuration) : BackgroundService
         }
 
         await base.StopAsync(cancellationToken);
+        await Storm;
         Orders.Insert(configuration, "last");
         Console.WriteLine("wrote last");
     }

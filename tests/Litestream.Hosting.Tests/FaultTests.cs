@@ -51,6 +51,43 @@ public sealed class FaultTests
         Assert.Contains("LSB5007", app.Output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("TERM", false)]
+    [InlineData("TERM", true)]
+    public Task A_signal_amid_a_storm_of_writes_loses_nothing(string signal, bool toTheGroup) => StormAsync(signal, toTheGroup, times: 2);
+
+    [Theory]
+    [InlineData("TERM", false)]
+    [InlineData("TERM", true)]
+    [Trait("Category", "Long")]
+    public Task A_signal_amid_a_storm_of_writes_loses_nothing_twenty_times(string signal, bool toTheGroup) => StormAsync(signal, toTheGroup, times: 20);
+
+    [Fact]
+    public async Task A_litestream_and_then_the_app_killed_amid_a_storm_of_writes_lose_nothing()
+    {
+        using var folder = new AppFolder();
+        using (var app = folder.Start())
+        {
+            await SettledAsync(folder, app);
+            await app.TellAsync("storm");
+            await AppFolder.UntilAsync(() => folder.DatabaseRows().Count > 50, "it stormed");
+            var first = Assert.Single(folder.Replicators());
+            await AppFolder.SignalAsync("KILL", first);
+            await AppFolder.UntilAsync(() => folder.Replicators() is [var id] && id != first, "another litestream ran");
+            var count = folder.DatabaseRows().Count;
+            await AppFolder.UntilAsync(() => folder.DatabaseRows().Count > count, "it stormed on");
+            await AppFolder.SignalAsync("KILL", app.Id);
+            await app.EndedAsync();
+        }
+
+        using var next = folder.Start();
+        await SettledAsync(folder, next);
+        await next.TellAsync("stop");
+        await next.EndedAsync();
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        Assert.Empty(folder.Replicators());
+    }
+
     [Fact]
     public async Task A_replica_that_is_deleted_gets_a_new_snapshot()
     {
@@ -336,6 +373,24 @@ public sealed class FaultTests
         await app.SaysAsync("initialized db");
         await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
         await AppFolder.UntilAsync(() => File.Exists(History(folder)) && File.ReadAllText(History(folder)).Contains("\"id\"", StringComparison.Ordinal), "the database had its number");
+    }
+
+    private static async Task StormAsync(string signal, bool toTheGroup, int times)
+    {
+        using var folder = new AppFolder();
+        for (var i = 0; i < times; i++)
+        {
+            using var app = folder.Start();
+            await SettledAsync(folder, app);
+            var before = folder.DatabaseRows().Count;
+            await app.TellAsync("storm");
+            await AppFolder.UntilAsync(() => folder.DatabaseRows().Count > before + 50, "it stormed");
+            await AppFolder.SignalAsync(signal, toTheGroup ? -app.Id : app.Id);
+            await app.EndedAsync();
+
+            Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+            Assert.Empty(folder.Replicators());
+        }
     }
 
     private static string History(AppFolder folder) => Path.Combine(folder.Work, ".orders.db-litestream", "history.json");
