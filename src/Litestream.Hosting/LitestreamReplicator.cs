@@ -13,6 +13,8 @@ namespace Litestream.Hosting;
 /// </summary>
 public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDisposable, IDisposable
 {
+    private static readonly TimeSpan BackgroundPatience = TimeSpan.FromSeconds(2);
+
     private readonly IConfiguration _configuration;
     private readonly IHostEnvironment _environment;
     private readonly IHostApplicationLifetime _lifetime;
@@ -21,12 +23,14 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private readonly TimeProvider _time;
     private readonly bool _zeroCode;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationTokenSource _endBackground = new();
     private readonly object _gate = new();
     private ReplicationPlan? _plan;
     private LitestreamExecutable? _executable;
     private bool _prepared;
     private ReplicationSession? _session;
     private Task? _run;
+    private Task _background = Task.CompletedTask;
     private volatile LitestreamStatus _status = new(LitestreamState.Starting, null, null, 0, null);
 
     private LitestreamReplicator(IServiceProvider services, bool zeroCode)
@@ -120,6 +124,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         {
             _session = session;
             _run = Task.Run(() => session.RunAsync(_stopping.Token), CancellationToken.None);
+            _background = RunInBackground(_plan, _executable);
             AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
             AppDomain.CurrentDomain.UnhandledException += OnUnhandledException;
         }
@@ -146,6 +151,16 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
     private async Task StopAsync()
     {
+        // First, so that nothing of ours is committed while the last commits are sent. What does not end at once is not waited for.
+        await _endBackground.CancelAsync().ConfigureAwait(false);
+        Task background;
+        lock (_gate)
+        {
+            background = _background;
+        }
+
+        await Task.WhenAny(background, Task.Delay(BackgroundPatience)).ConfigureAwait(false);
+
         Task? run;
         lock (_gate)
         {
@@ -159,6 +174,24 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
             AppDomain.CurrentDomain.UnhandledException -= OnUnhandledException;
         }
+    }
+
+    private Task RunInBackground(ReplicationPlan plan, LitestreamExecutable executable)
+    {
+        var tasks = new List<Task>();
+        if (plan.Settings.HeartbeatUrl is { } url)
+        {
+            var heartbeat = new Heartbeat(url, _logger, _time, () => Status);
+            tasks.Add(Task.Run(() => heartbeat.RunAsync(_endBackground.Token), CancellationToken.None));
+        }
+
+        if (plan.Settings.VerificationInterval is { } interval)
+        {
+            var verification = new ScheduledVerification(plan, executable, interval, _logger, _time, () => Status, UpdateStatus);
+            tasks.Add(Task.Run(() => verification.RunAsync(_endBackground.Token), CancellationToken.None));
+        }
+
+        return Task.WhenAll(tasks);
     }
 
     private void OnProcessExit(object? sender, EventArgs e) => StopBeforeTheEnd();

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Litestream.Verification;
 using Microsoft.Extensions.Configuration;
 
 namespace Litestream.Hosting;
@@ -61,6 +62,8 @@ internal sealed record LitestreamSettings
 
     public TimeSpan? VerificationTimeout { get; init; }
 
+    public VerificationLevel VerificationLevel { get; init; }
+
     /// <summary>Reads the section. A relative <c>ConfigPath</c> is relative to <paramref name="applicationDirectory"/>, where the build puts the file.</summary>
     /// <exception cref="LitestreamException">LSB1019: a value that is not understood; the message names the key.</exception>
     public static LitestreamSettings Read(IConfiguration configuration, bool isDevelopment, string applicationDirectory)
@@ -80,6 +83,7 @@ internal sealed record LitestreamSettings
             HeartbeatUrl = ReadUrl(section, nameof(HeartbeatUrl)),
             VerificationInterval = ReadDuration(section, "Verification:Interval"),
             VerificationTimeout = ReadDuration(section, "Verification:Timeout"),
+            VerificationLevel = ReadVerificationLevel(section),
         };
     }
 
@@ -107,6 +111,14 @@ internal sealed record LitestreamSettings
         null or "KEEPRUNNING" => OnFailure.KeepRunning,
         "STOPAPP" => OnFailure.StopApp,
         _ => throw Wrong(section, nameof(OnFailure), "KeepRunning or StopApp"),
+    };
+
+    private static VerificationLevel ReadVerificationLevel(IConfigurationSection section) => Text(section, "Verification:Level")?.ToUpperInvariant() switch
+    {
+        "POSITION" => VerificationLevel.Position,
+        "QUICK" => VerificationLevel.Quick,
+        null or "FULL" => VerificationLevel.Full,
+        _ => throw Wrong(section, "Verification:Level", "Position, Quick or Full"),
     };
 
     /// <summary>It may hold a token, so its value is in no message.</summary>

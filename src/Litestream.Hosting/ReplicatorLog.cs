@@ -107,6 +107,9 @@ internal static partial class ReplicatorLog
     [LoggerMessage(EventId = 42, Level = LogLevel.Information, Message = "{Database}: goes on with the history of its replica (Litestream:AdoptReplica).")]
     public static partial void Adopted(ILogger logger, string database);
 
+    [LoggerMessage(EventId = 60, Message = "Scheduled verification: {Result}")]
+    public static partial void Verified(ILogger logger, LogLevel level, string result);
+
     /// <summary>Message and fields of a line; the fields by their own names, as logging providers expect them.</summary>
     private sealed class LineState(LogLine line) : IReadOnlyList<KeyValuePair<string, object?>>
     {

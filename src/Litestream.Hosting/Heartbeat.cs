@@ -1,0 +1,87 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+
+namespace Litestream.Hosting;
+
+/// <summary>
+/// Calls a URL for as long as everything arrives, so that somebody outside notices when it no longer does: also when the app, its log or the machine is gone.
+/// </summary>
+internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func<LitestreamStatus> status)
+{
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
+    private bool _isFailing;
+
+    public TimeSpan Interval { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Runs until it is cancelled; fails never.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            // Without a propagator there is no activity either: the path may be a token and must not get into traces.
+            using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ActivityHeadersPropagator = null }) { Timeout = Timeout };
+            client.DefaultRequestHeaders.UserAgent.ParseAdd("Litestream.Hosting");
+            for (long? last = null; ;)
+            {
+                if (IsAllWell(status()) && (last is null || time.GetElapsedTime(last.Value) >= Interval))
+                {
+                    last = time.GetTimestamp();
+                    await BeatAsync(client, cancellationToken).ConfigureAwait(false);
+                }
+
+                await Task.Delay(Interval < LookInterval ? Interval : LookInterval, time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The host stops.
+        }
+        catch (Exception exception)
+        {
+            Fail(exception.GetType().Name);
+        }
+    }
+
+    private static bool IsAllWell(LitestreamStatus status) =>
+        status is { State: LitestreamState.Replicating, Databases.Count: > 0 } && status.Databases.All(database => database.Health == LitestreamHealth.Healthy);
+
+    private async Task BeatAsync(HttpClient client, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var answer = await client.GetAsync(url, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+            if (answer.IsSuccessStatusCode)
+            {
+                _isFailing = false;
+                return;
+            }
+
+            var isRedirect = answer.StatusCode is >= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest;
+            Fail($"it answers {(int)answer.StatusCode}{(isRedirect ? ", and redirects are not followed" : "")}");
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            Fail($"no answer within {Timeout.TotalSeconds:0} s");
+        }
+        catch (HttpRequestException exception)
+        {
+            // Not the whole message: it may quote what it is about.
+            Fail(exception.InnerException is SocketException socket ? socket.Message : exception.HttpRequestError.ToString());
+        }
+    }
+
+    private void Fail(string why)
+    {
+        if (!_isFailing)
+        {
+            _isFailing = true;
+            ReplicatorLog.Warning(logger, new LitestreamDiagnostic(
+                "LSB5011",
+                LitestreamSeverity.Warning,
+                $"The heartbeat URL at {url.Scheme}://{url.Host} cannot be called: {why}. Replication is not affected. It is tried again every minute; this is said once until it works again."));
+        }
+    }
+}

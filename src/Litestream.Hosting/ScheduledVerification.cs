@@ -1,0 +1,104 @@
+using System.Collections.Concurrent;
+using Litestream.Commands;
+using Litestream.Configuration;
+using Litestream.Verification;
+using Microsoft.Extensions.Logging;
+
+namespace Litestream.Hosting;
+
+/// <summary>Verifies all databases again and again, and puts what came out into the status.</summary>
+internal sealed class ScheduledVerification(
+    ReplicationPlan plan,
+    LitestreamExecutable executable,
+    TimeSpan interval,
+    ILogger logger,
+    TimeProvider time,
+    Func<LitestreamStatus> status,
+    Action<Func<LitestreamStatus, LitestreamStatus>> updateStatus)
+{
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
+    private readonly VerificationOptions _options = new() { Timeout = plan.Settings.VerificationTimeout, Level = plan.Settings.VerificationLevel };
+
+    /// <summary>Runs until it is cancelled; fails never.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                // Not all apps that were deployed together at the same moment.
+                await Task.Delay(interval * (0.9 + (Random.Shared.NextDouble() * 0.2)), time, cancellationToken).ConfigureAwait(false);
+                while (status().State is not (LitestreamState.Replicating or LitestreamState.Stalled))
+                {
+                    await Task.Delay(LookInterval, time, cancellationToken).ConfigureAwait(false);
+                }
+
+                await VerifyAsync(cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The host stops.
+        }
+    }
+
+    private async Task VerifyAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var results = await DatabaseVerification.RunAllAsync(executable, plan.Config, _options, cancellationToken).ConfigureAwait(false);
+            foreach (var result in await RepeatAsync(results, cancellationToken).ConfigureAwait(false))
+            {
+                Report(result);
+            }
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            ReplicatorLog.Warning(logger, new LitestreamDiagnostic("LSB4104", LitestreamSeverity.Warning, $"The scheduled verification could not be done: {exception.Message}"));
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            // What fails while it is being cancelled says nothing about the backup.
+            throw new OperationCanceledException(exception.Message, exception, cancellationToken);
+        }
+    }
+
+    /// <summary>A restart of litestream or a moment without network is over when it is tried again: what is wrong is wrong twice.</summary>
+    private async Task<IReadOnlyList<VerificationResult>> RepeatAsync(IReadOnlyList<VerificationResult> results, CancellationToken cancellationToken)
+    {
+        var repeated = new ConcurrentDictionary<EffectiveDatabase, VerificationResult>();
+        await Parallel.ForEachAsync(
+            results.Where(result => result.Outcome != VerificationOutcome.Verified),
+            new ParallelOptions { CancellationToken = cancellationToken, MaxDegreeOfParallelism = Math.Max(2, Environment.ProcessorCount) },
+            async (result, token) => repeated[result.Database] = await DatabaseVerification.RunAsync(executable, plan.Config, result.Database, _options, token).ConfigureAwait(false)).ConfigureAwait(false);
+        return [.. results.Select(result => repeated.GetValueOrDefault(result.Database, result))];
+    }
+
+    private void Report(VerificationResult result)
+    {
+        var path = result.Database.Path;
+        var before = status().Databases.FirstOrDefault(database => database.Path == path)?.Verification;
+        LitestreamDiagnostic? error = null;
+        switch (result.Outcome)
+        {
+            case VerificationOutcome.Verified:
+                ReplicatorLog.Verified(logger, before is null or { Outcome: VerificationOutcome.Verified } ? LogLevel.Debug : LogLevel.Information, result.Message);
+                break;
+            case VerificationOutcome.Inconclusive:
+                ReplicatorLog.Warning(logger, new LitestreamDiagnostic(result.Code!, LitestreamSeverity.Warning, result.Message));
+                break;
+            default:
+                error = new LitestreamDiagnostic(result.Code!, LitestreamSeverity.Error, result.Message);
+                ReplicatorLog.Error(logger, error);
+                break;
+        }
+
+        var now = time.GetUtcNow();
+        updateStatus(status => status with
+        {
+            LastError = error?.ToString() ?? status.LastError,
+            Databases = [.. status.Databases.Select(database => database.Path == path ? database with { Verification = result, VerifiedAt = now } : database)],
+        });
+    }
+}

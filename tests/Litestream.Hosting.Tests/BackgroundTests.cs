@@ -1,0 +1,271 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using Litestream.Locking;
+using Litestream.Replication;
+using Litestream.Verification;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Litestream.Hosting.Tests;
+
+/// <summary>What runs beside the replication: the heartbeat and the scheduled verification, with the real executable.</summary>
+public sealed class BackgroundTests : IDisposable
+{
+    private const string Token = "tok-4711";
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("background-").FullName;
+    private readonly LineLog _log = new();
+
+    [Fact]
+    public async Task The_heartbeat_is_called_as_soon_as_everything_arrives()
+    {
+        CreateDatabase();
+        using var outside = new Outside(200);
+        using var host = Build(("Litestream:HeartbeatUrl", outside.Url));
+        await host.StartAsync(TestContext.Current.CancellationToken);
+
+        await AppFolder.UntilAsync(() => outside.Requests.Count == 1, "the heartbeat was called");
+
+        Assert.Equal($"GET /{Token}?key={Token}", outside.Requests.Single());
+        Assert.Equal(LitestreamState.Replicating, Status(host).State);
+        await host.StopAsync(TestContext.Current.CancellationToken);
+        Assert.DoesNotContain(_log.Lines, line => line.Text.Contains("LSB5011", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_heartbeat_is_silent_while_nothing_arrives()
+    {
+        CreateDatabase();
+        await File.WriteAllTextAsync(Path.Combine(_folder, "replica"), "", TestContext.Current.CancellationToken);
+
+        // Known as it is, so that the storage, which does not answer, need not be asked whether it goes on with its history.
+        new DatabaseHistory(null, false, FileStamp.Of(Database)).Write(Path.Combine(_folder, ".a.db-litestream"));
+        using var outside = new Outside(200);
+        using var host = Build(("Litestream:HeartbeatUrl", outside.Url), ("Litestream:RestoreOnStart", "Never"), ("Litestream:ShutdownTimeout", "2s"));
+        await host.StartAsync(TestContext.Current.CancellationToken);
+
+        await AppFolder.UntilAsync(() => Status(host).State == LitestreamState.Stalled, "it was noticed that nothing arrives");
+        await host.StopAsync(TestContext.Current.CancellationToken);
+
+        Assert.Empty(outside.Requests);
+    }
+
+    [Fact]
+    public async Task A_heartbeat_without_an_answer_does_not_hold_up_the_stop()
+    {
+        CreateDatabase();
+        using var outside = new Outside();
+        using var host = Build(("Litestream:HeartbeatUrl", outside.Url));
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        await AppFolder.UntilAsync(() => outside.Requests.Count == 1, "the heartbeat was called");
+
+        var watch = Stopwatch.StartNew();
+        await host.StopAsync(TestContext.Current.CancellationToken);
+
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(8));
+        Assert.Equal(LitestreamState.Stopped, Status(host).State);
+        Assert.DoesNotContain(_log.Lines, line => line.Text.Contains("LSB5011", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_heartbeat_that_fails_is_said_once_until_it_works_again_and_never_its_path()
+    {
+        using var outside = new Outside(500, 302, 200, 404, 404, 200);
+        using var stopping = new CancellationTokenSource();
+        var status = new LitestreamStatus(LitestreamState.Replicating, 1, null, 0, null) { Databases = [new LitestreamDatabaseStatus("/a.db")] };
+        var run = new Heartbeat(new Uri(outside.Url), _log.CreateLogger(""), TimeProvider.System, () => status) { Interval = TimeSpan.FromMilliseconds(20) }.RunAsync(stopping.Token);
+
+        await AppFolder.UntilAsync(() => outside.Requests.Count >= 7, "it was called until it worked again");
+        await stopping.CancelAsync();
+        await run;
+
+        Assert.Equal(["500", "404"], _log.Lines.Select(line => line.Text.Split("it answers ")[1][..3]));
+        Assert.All(_log.Lines, line =>
+        {
+            Assert.StartsWith("LSB5011: The heartbeat URL at http://127.0.0.1 cannot be called:", line.Text, StringComparison.Ordinal);
+            Assert.Equal(LogLevel.Warning, line.Level);
+            Assert.DoesNotContain(Token, line.Text, StringComparison.Ordinal);
+        });
+        Assert.All(outside.Requests, request => Assert.StartsWith($"GET /{Token}", request, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_heartbeat_nobody_listens_to_says_why()
+    {
+        using var stopping = new CancellationTokenSource();
+        var status = new LitestreamStatus(LitestreamState.Replicating, 1, null, 0, null) { Databases = [new LitestreamDatabaseStatus("/a.db")] };
+        var run = new Heartbeat(new Uri($"http://{ReplicatorMetrics.FindFreeAddress()}/{Token}"), _log.CreateLogger(""), TimeProvider.System, () => status).RunAsync(stopping.Token);
+
+        await AppFolder.UntilAsync(() => !_log.Lines.IsEmpty, "it was said");
+        await stopping.CancelAsync();
+        await run;
+
+        Assert.Contains("Connection refused", Assert.Single(_log.Lines).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_scheduled_verification_is_in_the_status_whether_it_is_good_or_bad()
+    {
+        CreateDatabase();
+        using var host = Build(("Litestream:Verification:Interval", "1s"));
+        await host.StartAsync(TestContext.Current.CancellationToken);
+
+        await AppFolder.UntilAsync(() => Status(host).Databases[0].Verification is not null, "it was verified");
+        var good = Status(host).Databases[0];
+        Assert.Equal((VerificationOutcome.Verified, VerificationLevel.Full), (good.Verification!.Outcome, good.Verification.Level));
+        Assert.NotNull(good.VerifiedAt);
+        Assert.DoesNotContain(_log.Lines, line => line.Level >= LogLevel.Warning && !line.Text.Contains("LSB1101", StringComparison.Ordinal));
+
+        foreach (var snapshot in Directory.GetFiles(Path.Combine(_folder, "replica"), "*.snapshot.lz4", SearchOption.AllDirectories))
+        {
+            await using var file = File.OpenWrite(snapshot);
+            file.SetLength(file.Length / 2);
+        }
+
+        await AppFolder.UntilAsync(() => Status(host).Databases[0].Verification!.Outcome != VerificationOutcome.Verified, "it was seen that the backup is broken");
+        var errors = _log.Lines.Where(line => line.Level >= LogLevel.Error).ToList();
+        var bad = Status(host).Databases[0];
+        Assert.Equal((VerificationOutcome.Failed, "LSB4103"), (bad.Verification!.Outcome, bad.Verification.Code));
+        Assert.True(bad.VerifiedAt > good.VerifiedAt);
+        Assert.Equal($"LSB4103: {bad.Verification.Message}", Assert.Single(errors).Text);
+        Assert.StartsWith("LSB4103: ", Status(host).LastError, StringComparison.Ordinal);
+        await host.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task A_verification_at_work_does_not_hold_up_the_stop_and_says_nothing()
+    {
+        CreateDatabase();
+        using var host = Build(("Litestream:Verification:Interval", "100ms"), ("Litestream:Verification:Level", "quick"));
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        await AppFolder.UntilAsync(() => Status(host).Databases[0].Verification is not null, "it was verified");
+        Assert.Equal(VerificationLevel.Quick, Status(host).Databases[0].Verification!.Level);
+
+        var written = Rows();
+        await AppFolder.UntilAsync(() => Rows() != written, "the next one was at work");
+        var watch = Stopwatch.StartNew();
+        await host.StopAsync(TestContext.Current.CancellationToken);
+
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.Equal(LitestreamState.Stopped, Status(host).State);
+        Assert.Equal([".a.db-litestream", "replica"], Directory.GetDirectories(_folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.DoesNotContain(_log.Lines, line => line.Level >= LogLevel.Warning && !line.Text.Contains("LSB1101", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_level_that_is_not_understood_is_named()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create("Litestream:Verification:Level", (string?)"deep")]).Build();
+
+        var wrong = Assert.Throws<LitestreamException>(() => LitestreamSettings.Read(configuration, false, _folder));
+
+        Assert.Equal("LSB1019", wrong.Diagnostic.Code);
+        Assert.Contains("Litestream:Verification:Level has the value 'deep'; it must be Position, Quick or Full", wrong.Diagnostic.Message, StringComparison.Ordinal);
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private string Database => Path.Combine(_folder, "a.db");
+
+    private static LitestreamStatus Status(IHost host) => host.Services.GetRequiredService<LitestreamReplicator>().Status;
+
+    private IHost Build(params (string Key, string Value)[] settings)
+    {
+        var config = Path.Combine(_folder, "litestream.yml");
+        File.WriteAllText(config, $"dbs:\n  - path: {Database}\n    replicas:\n      - type: file\n        path: {_folder}/replica\n");
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = "Production" });
+        builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
+        builder.Configuration["Litestream:ConfigPath"] = config;
+        builder.Configuration["Litestream:ExecutablePath"] = AppFolder.RealExecutable;
+        builder.Logging.AddProvider(_log);
+        builder.Services.AddLitestream();
+        return builder.Build();
+    }
+
+    private void CreateDatabase() => Query("CREATE TABLE orders(text TEXT); INSERT INTO orders VALUES ('x')");
+
+    private string? Rows() => Query("SELECT group_concat(m.token) FROM _litestream_verification m");
+
+    private string? Query(string sql)
+    {
+        using var connection = new SqliteConnection($"Data Source={Database};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar()?.ToString();
+    }
+
+    /// <summary>What is called from outside: answers with these codes, the last one again and again; without any, never.</summary>
+    private sealed class Outside : IDisposable
+    {
+        private readonly HttpListener _listener = new();
+        private readonly string _address = $"http://{ReplicatorMetrics.FindFreeAddress()}/";
+        private readonly List<HttpListenerContext> _unanswered = [];
+
+        public Outside(params int[] answers)
+        {
+            _listener.Prefixes.Add(_address);
+            _listener.Start();
+            _ = AnswerAsync(answers);
+        }
+
+        public string Url => $"{_address}{Token}?key={Token}";
+
+        public ConcurrentQueue<string> Requests { get; } = new();
+
+        public void Dispose() => _listener.Close();
+
+        private async Task AnswerAsync(int[] answers)
+        {
+            try
+            {
+                while (true)
+                {
+                    var context = await _listener.GetContextAsync();
+                    if (answers.Length == 0)
+                    {
+                        _unanswered.Add(context);
+                    }
+                    else
+                    {
+                        context.Response.StatusCode = answers[Math.Min(Requests.Count, answers.Length - 1)];
+                        context.Response.RedirectLocation = $"{_address}elsewhere";
+                        context.Response.Close();
+                    }
+
+                    Requests.Enqueue($"{context.Request.HttpMethod} {context.Request.RawUrl}");
+                }
+            }
+            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
+            {
+                // The test is over.
+            }
+        }
+    }
+
+    private sealed class LineLog : ILoggerProvider
+    {
+        public ConcurrentQueue<(LogLevel Level, string Text)> Lines { get; } = new();
+
+        public ILogger CreateLogger(string categoryName) => new Logger(this);
+
+        public void Dispose()
+        {
+        }
+
+        private sealed class Logger(LineLog log) : ILogger
+        {
+            public IDisposable? BeginScope<TState>(TState state)
+                where TState : notnull => null;
+
+            public bool IsEnabled(LogLevel logLevel) => true;
+
+            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+                log.Lines.Enqueue((logLevel, formatter(state, exception)));
+        }
+    }
+}
