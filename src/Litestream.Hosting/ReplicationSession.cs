@@ -1,6 +1,7 @@
 using Litestream.Commands;
 using Litestream.Locking;
 using Litestream.Replication;
+using Litestream.Restore;
 using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting;
@@ -90,6 +91,12 @@ internal sealed class ReplicationSession(
                         // A full disk. The start of litestream writes the record too, and is tried again.
                     }
 
+                    // One that came after the gate of this app and was killed then: what it left half done must not be replicated.
+                    foreach (var database in plan.Databases)
+                    {
+                        DatabaseRestore.Recover(database.Path, line => ReplicatorLog.RestoreLine(logger, line));
+                    }
+
                     return locks;
                 }
                 catch
@@ -121,7 +128,7 @@ internal sealed class ReplicationSession(
         var diagnostic = new LitestreamDiagnostic(
             "LSB5003",
             LitestreamSeverity.Error,
-            $"'{path}' is already replicated by another process{(holder.App is { } app ? $" ({app.ProcessId}, {app.Executable})" : "")}. " +
+            $"'{path}' is already replicated by another process{(holder.App is { } app && app.IsRunning() ? $" ({app.ProcessId}, {app.Executable})" : "")}. " +
             "Two replicators would destroy the replica, so this app runs without one and takes over when the other ends.");
         updateStatus(status => status with { LastError = diagnostic.ToString() });
         ReplicatorLog.Error(logger, diagnostic);
