@@ -115,6 +115,12 @@ internal sealed class ReplicationSession(
                         // A full disk. The start of litestream writes the record too, and is tried again.
                     }
 
+                    // One that came after the gate of this app and was killed then: what it left half done must not be replicated.
+                    foreach (var database in plan.Databases)
+                    {
+                        DatabaseRestore.Recover(database.Path, line => ReplicatorLog.RestoreLine(logger, line));
+                    }
+
                     updateStatus(status => status.State == LitestreamState.Waiting ? status with { State = LitestreamState.Starting, LastError = null } : status);
                     return locks;
                 }
@@ -147,7 +153,7 @@ internal sealed class ReplicationSession(
         var diagnostic = new LitestreamDiagnostic(
             "LSB5003",
             LitestreamSeverity.Error,
-            $"'{path}' is already replicated by another process{(holder.App is { } app ? $" ({app.ProcessId}, {app.Executable})" : "")}. " +
+            $"'{path}' is already replicated by another process{(holder.App is { } app && app.IsRunning() ? $" ({app.ProcessId}, {app.Executable})" : "")}. " +
             "Two replicators would destroy the replica, so this app runs without one and takes over when the other ends.");
         updateStatus(status => status with { LastError = diagnostic.ToString() });
         ReplicatorLog.Error(logger, diagnostic);
@@ -158,12 +164,6 @@ internal sealed class ReplicationSession(
     {
         foreach (var database in _databases)
         {
-            // The restore gate may have been passed while another process held the lock.
-            if (DatabaseRestore.IsPending(database.Database.Path))
-            {
-                DatabaseRestore.Recover(database.Database.Path, line => ReplicatorLog.RestoreLine(logger, line));
-            }
-
             await JudgeAsync(database, wasThere: false, stopping).ConfigureAwait(false);
         }
 

@@ -1,3 +1,5 @@
+using Litestream.Locking;
+
 namespace Litestream;
 
 /// <summary>
@@ -25,7 +27,7 @@ internal sealed class LockedFolder : IDisposable
     /// <exception cref="UnauthorizedAccessException">It may not be made.</exception>
     public static LockedFolder Create(string parent, string name)
     {
-        Directory.CreateDirectory(parent);
+        DatabaseOwner.CreateFolder(parent);
         var id = Guid.NewGuid().ToString("n");
         var path = System.IO.Path.Combine(parent, $"{name}-{id}");
         if (OperatingSystem.IsWindows())
@@ -55,16 +57,16 @@ internal sealed class LockedFolder : IDisposable
     /// <summary>Those of this kind that are there, whether their processes live or not.</summary>
     public static IReadOnlyList<string> All(string parent, string name) => StartingWith(parent, $"{name}-");
 
-    /// <summary>Removes what killed processes left. What a living one uses stays.</summary>
+    /// <summary>Removes what killed processes of this user left. What a living one uses stays, and so does what is another user's: what stands in it may be anything.</summary>
     /// <param name="parent">The folder that they lie in.</param>
     /// <param name="name">What their names begin with.</param>
     /// <param name="recover">Called for each before it goes, its lock held.</param>
     public static void RemoveLeftovers(string parent, string name, Action<string>? recover = null)
     {
-        foreach (var folder in StartingWith(parent, Begun(name)).Where(IsOld))
+        foreach (var folder in StartingWith(parent, Begun(name)).Where(IsOld).Where(UnixCalls.IsOwn))
             TryDelete(folder);
 
-        foreach (var folder in All(parent, name))
+        foreach (var folder in All(parent, name).Where(UnixCalls.IsOwn))
         {
             FileStream? held = null;
             try

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Litestream;
 using Litestream.Commands;
 using Litestream.Configuration;
@@ -8,6 +9,8 @@ using Microsoft.Data.Sqlite;
 
 // open <database> <text>: opens it, inserts a row and keeps it open until standard input ends.
 // restore <yml> <executable> <lines> <microseconds>: restores the first database by force and kills itself (SIGKILL) so long after so many lines; -1 lines: not at all.
+// The same with a last argument: after so many lines the system calls behave as on file systems that know less. "no-links": no hard links. "no-free-names": also no renames to a free name only.
+// "killed": also, it is killed (SIGSYS) when it has taken a name with an empty file.
 if (args[0] == "open")
 {
     using var connection = new SqliteConnection($"Data Source={args[1]}");
@@ -60,6 +63,12 @@ catch (LitestreamException e)
 
 void KillSoon()
 {
+    if (args.Length > 5)
+    {
+        SystemCalls.Restrict(renames: args[5] != "no-links", placeholder: args[5] == "killed");
+        return;
+    }
+
     if (pause == TimeSpan.Zero)
     {
         Process.GetCurrentProcess().Kill();
@@ -75,4 +84,54 @@ void KillSoon()
 
         Process.GetCurrentProcess().Kill();
     }).Start();
+}
+
+/// <summary>A filter of the kernel (seccomp) for all threads of this process; x64 only.</summary>
+internal static unsafe partial class SystemCalls
+{
+    private const uint Allow = 0x7fff0000;
+    private const uint NotPermitted = 0x00050001;
+    private const uint Kill = 0x80000000;
+
+    public static void Restrict(bool renames, bool placeholder)
+    {
+        // The number of the call: link, linkat, renameat2, and flock with LOCK_EX | LOCK_NB, which .NET takes on a file that it opens for nobody else.
+        Instruction[] program =
+        [
+            new(0x20, 0, 0, 0),
+            new(0x15, 6, 0, 86),
+            new(0x15, 5, 0, 265),
+            new(0x15, renames ? (byte)4 : (byte)0, 0, 316),
+            new(0x15, 0, 2, 73),
+            new(0x20, 0, 0, 24),
+            new(0x15, placeholder ? (byte)2 : (byte)0, 0, 6),
+            new(0x06, 0, 0, Allow),
+            new(0x06, 0, 0, NotPermitted),
+            new(0x06, 0, 0, Kill),
+        ];
+        fixed (Instruction* first = program)
+        {
+            var filter = new Filter((ushort)program.Length, first);
+            if (Control(38, 1, 0, 0, 0) != 0 || SystemCall(317, 1, 1, &filter) != 0)
+            {
+                throw new InvalidOperationException("The kernel takes no filter.");
+            }
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "prctl")]
+    private static partial int Control(int option, ulong value, ulong third, ulong fourth, ulong fifth);
+
+    [LibraryImport("libc", EntryPoint = "syscall")]
+    private static partial long SystemCall(long number, ulong operation, ulong flags, Filter* filter);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private readonly record struct Instruction(ushort Code, byte Then, byte Else, uint Value);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private readonly struct Filter(ushort length, Instruction* first)
+    {
+        public readonly ushort Length = length;
+        public readonly Instruction* First = first;
+    }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.Versioning;
 using Microsoft.Win32.SafeHandles;
 
@@ -34,8 +35,8 @@ internal sealed class DatabaseLock : IDisposable
         var path = PathFor(databasePath);
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            var file = OperatingSystem.IsWindows() ? OpenOnWindows(path) : OpenOnUnix(path);
+            DatabaseOwner.CreateFolder(Path.GetDirectoryName(path)!);
+            var file = OperatingSystem.IsWindows() ? OpenOnWindows(path) : OpenOnUnix(path, databasePath);
             if (file is null)
             {
                 return null;
@@ -81,9 +82,14 @@ internal sealed class DatabaseLock : IDisposable
         }
     }
 
-    /// <summary>Replaces the record.</summary>
+    /// <summary>Replaces the record. Litestreams that were found and have not ended yet stay in it: should this process be killed, the next one has to know them.</summary>
     public void Write(LockRecord record)
     {
+        if (Found.LivingReplicators.ToList() is { Count: > 0 } orphans)
+        {
+            record = record with { Orphans = orphans };
+        }
+
         var content = record == LockRecord.Empty ? [] : record.ToUtf8();
 
         // In this order, so that a record still finds its place when the disk is full.
@@ -106,7 +112,7 @@ internal sealed class DatabaseLock : IDisposable
     }
 
     [UnsupportedOSPlatform("windows")]
-    private static SafeFileHandle OpenOnUnix(string path)
+    private static SafeFileHandle OpenOnUnix(string path, string databasePath)
     {
         if (!File.Exists(path))
         {
@@ -119,6 +125,7 @@ internal sealed class DatabaseLock : IDisposable
                     Share = FileShare.ReadWrite,
                     UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
                 });
+                DatabaseOwner.TryGive(created.SafeFileHandle, databasePath);
             }
             catch (IOException) when (File.Exists(path))
             {
@@ -126,7 +133,8 @@ internal sealed class DatabaseLock : IDisposable
             }
         }
 
-        return UnixCalls.Open(path) ?? throw new UnauthorizedAccessException("It cannot be opened for writing.");
+        return UnixCalls.Open(path) ?? throw new UnauthorizedAccessException(
+            $"It cannot be opened for writing{(UnixCalls.Status(path) is { } owner ? string.Create(CultureInfo.InvariantCulture, $"; it belongs to the user with id {owner.User}") : "")}.");
     }
 
     private static LockRecord ReadRecord(SafeFileHandle file)

@@ -10,6 +10,12 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
 {
     public static readonly LockRecord Empty = new(null, null);
 
+    /// <summary>Litestreams that outlived their apps and were still there when this was written.</summary>
+    public IReadOnlyList<ProcessIdentity> Orphans { get; init; } = [];
+
+    /// <summary>All litestreams that it names and that still replicate. Whoever holds the lock and runs none of them has found orphans.</summary>
+    public IEnumerable<ProcessIdentity> LivingReplicators => (Replicator is null ? Orphans : Orphans.Prepend(Replicator)).Where(OrphanedReplicator.Lives);
+
     public byte[] ToUtf8()
     {
         using var stream = new MemoryStream();
@@ -21,6 +27,19 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
             if (MetricsAddress is not null)
             {
                 json.WriteString("metricsAddress", MetricsAddress);
+            }
+
+            if (Orphans.Count > 0)
+            {
+                json.WriteStartArray("orphans");
+                foreach (var orphan in Orphans)
+                {
+                    json.WriteStartObject();
+                    WriteFields(json, orphan);
+                    json.WriteEndObject();
+                }
+
+                json.WriteEndArray();
             }
 
             json.WriteEndObject();
@@ -39,7 +58,10 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
             return new LockRecord(
                 Read(root, "app"),
                 Read(root, "replicator"),
-                root.TryGetProperty("metricsAddress", out var address) ? address.GetString() : null);
+                root.TryGetProperty("metricsAddress", out var address) ? address.GetString() : null)
+            {
+                Orphans = root.TryGetProperty("orphans", out var orphans) ? [.. orphans.EnumerateArray().Select(Identity)] : [],
+            };
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
@@ -52,21 +74,26 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
         if (identity is not null)
         {
             json.WriteStartObject(name);
-            json.WriteNumber("pid", identity.ProcessId);
-            json.WriteNumber("startTicks", identity.StartTicks);
-            json.WriteString("bootId", identity.BootId);
-            json.WriteString("pidNamespace", identity.PidNamespace);
-            json.WriteString("executable", identity.Executable);
+            WriteFields(json, identity);
             json.WriteEndObject();
         }
     }
 
-    private static ProcessIdentity? Read(JsonElement root, string name) => root.TryGetProperty(name, out var value)
-        ? new ProcessIdentity(
-            value.GetProperty("pid").GetInt32(),
-            value.GetProperty("startTicks").GetInt64(),
-            value.GetProperty("bootId").GetString() ?? "",
-            value.GetProperty("pidNamespace").GetString() ?? "",
-            value.GetProperty("executable").GetString() ?? "")
-        : null;
+    private static void WriteFields(Utf8JsonWriter json, ProcessIdentity identity)
+    {
+        json.WriteNumber("pid", identity.ProcessId);
+        json.WriteNumber("startTicks", identity.StartTicks);
+        json.WriteString("bootId", identity.BootId);
+        json.WriteString("pidNamespace", identity.PidNamespace);
+        json.WriteString("executable", identity.Executable);
+    }
+
+    private static ProcessIdentity? Read(JsonElement root, string name) => root.TryGetProperty(name, out var value) ? Identity(value) : null;
+
+    private static ProcessIdentity Identity(JsonElement value) => new(
+        value.GetProperty("pid").GetInt32(),
+        value.GetProperty("startTicks").GetInt64(),
+        value.GetProperty("bootId").GetString() ?? "",
+        value.GetProperty("pidNamespace").GetString() ?? "",
+        value.GetProperty("executable").GetString() ?? "");
 }

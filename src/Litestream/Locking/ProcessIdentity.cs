@@ -10,7 +10,7 @@ internal sealed record ProcessIdentity(int ProcessId, long StartTicks, string Bo
 {
     private const string Deleted = " (deleted)";
 
-    /// <summary>The identity of a running process, or null when it has ended or the system does not tell (anything but Linux).</summary>
+    /// <summary>The identity of a running process, without executable and namespace where it is another user's; null when it has ended or the system does not tell (anything but Linux).</summary>
     public static ProcessIdentity? Of(int processId)
     {
         if (!OperatingSystem.IsLinux() || processId <= 0)
@@ -28,12 +28,12 @@ internal sealed record ProcessIdentity(int ProcessId, long StartTicks, string Bo
                 return null;
             }
 
-            var executable = new FileInfo($"/proc/{processId}/exe").LinkTarget ?? "";
+            var executable = Link($"/proc/{processId}/exe");
             return new ProcessIdentity(
                 processId,
                 long.Parse(fields[19], CultureInfo.InvariantCulture),
                 File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim(),
-                new FileInfo($"/proc/{processId}/ns/pid").LinkTarget ?? "",
+                Link($"/proc/{processId}/ns/pid"),
                 executable.EndsWith(Deleted, StringComparison.Ordinal) ? executable[..^Deleted.Length] : executable);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or FormatException or IndexOutOfRangeException or ArgumentException)
@@ -42,6 +42,21 @@ internal sealed record ProcessIdentity(int ProcessId, long StartTicks, string Bo
         }
     }
 
-    /// <summary>True while exactly this process runs.</summary>
-    public bool IsRunning() => Of(ProcessId) == this && Executable.Length > 0 && PidNamespace.Length > 0;
+    /// <summary>True while exactly this process runs. Of another user's process, executable and namespace are not to be seen; its id and its start tell it.</summary>
+    public bool IsRunning() =>
+        Executable.Length > 0 && PidNamespace.Length > 0
+        && Of(ProcessId) is { } running
+        && (running is { Executable: "", PidNamespace: "" } ? running with { Executable = Executable, PidNamespace = PidNamespace } : running) == this;
+
+    private static string Link(string path)
+    {
+        try
+        {
+            return new FileInfo(path).LinkTarget ?? "";
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
 }

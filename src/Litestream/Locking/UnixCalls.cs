@@ -24,10 +24,13 @@ internal sealed record FileStatus(FileIdentity Identity, uint User, uint Group);
 internal static partial class UnixCalls
 {
     private const int SigTerm = 15;
+    private const int SigKill = 9;
     private const int LockExclusiveNonBlocking = 2 | 4;
     private const int OpenReadOnly = 0;
     private const int OpenReadWrite = 2;
     private const int WriteAccess = 2;
+    private const int EnterAccess = 1;
+    private const int NotFollowingLinks = 0x100;
     private const int CurrentFolder = -100;
     private const uint BasicStatus = 0x7ff;
     private const int NoSpaceLeft = 28;
@@ -37,6 +40,9 @@ internal static partial class UnixCalls
 
     /// <summary>Asks a process to end. False when there is no such process, or it is not ours.</summary>
     public static bool Terminate(int processId) => Kill(processId, SigTerm) == 0;
+
+    /// <summary>Ends a process at once.</summary>
+    public static void Kill(int processId) => Kill(processId, SigKill);
 
     /// <summary>Opens an existing file without the advisory lock that .NET takes with every open, so that a locked file's content can be read.</summary>
     public static SafeFileHandle? Open(string path, bool forWriting = true)
@@ -50,6 +56,14 @@ internal static partial class UnixCalls
 
     /// <summary>Whether this user may write there; asks, and writes nothing. A read-only file system counts.</summary>
     public static bool IsWritable(string path) => Access(path, WriteAccess) == 0;
+
+    /// <summary>Whether this user may ask for a name in that folder.</summary>
+    public static bool CanBeEntered(string folder) => Access(folder, EnterAccess) == 0;
+
+    /// <summary>Whether it is this user's own: by its owner on Linux, by the permission to write elsewhere. A link is never.</summary>
+    public static bool IsOwn(string path) =>
+        OperatingSystem.IsWindows()
+        || (new FileInfo(path).LinkTarget is null && (OperatingSystem.IsLinux() ? Status(path, followLinks: false)?.User == EffectiveUser() : IsWritable(path)));
 
     /// <summary>Makes sure that the names in a folder survive a power cut, where the file system can.</summary>
     /// <exception cref="IOException">The disk failed, or is full.</exception>
@@ -66,8 +80,8 @@ internal static partial class UnixCalls
             throw new IOException($"The folder {path} cannot be flushed: {Marshal.GetPInvokeErrorMessage(error)}.", error);
     }
 
-    /// <summary>Which file it is and whose, without opening it; links are followed. Null when there is none, or where the system does not tell (anything but Linux).</summary>
-    public static FileStatus? Status(string path)
+    /// <summary>Which file it is and whose, without opening it. Null when there is none, or where the system does not tell (anything but Linux).</summary>
+    public static FileStatus? Status(string path, bool followLinks = true)
     {
         if (!OperatingSystem.IsLinux())
             return null;
@@ -76,7 +90,7 @@ internal static partial class UnixCalls
         Span<byte> buffer = stackalloc byte[256];
         try
         {
-            if (Statx(CurrentFolder, path, 0, BasicStatus, ref MemoryMarshal.GetReference(buffer)) != 0)
+            if (Statx(CurrentFolder, path, followLinks ? 0 : NotFollowingLinks, BasicStatus, ref MemoryMarshal.GetReference(buffer)) != 0)
                 return null;
         }
         catch (EntryPointNotFoundException)
@@ -90,17 +104,26 @@ internal static partial class UnixCalls
             MemoryMarshal.Read<uint>(buffer[24..]));
     }
 
-    /// <summary>Gives a file or folder to a user and a group.</summary>
+    /// <summary>Gives a file or folder to a user and a group; of a link the link itself.</summary>
     /// <exception cref="UnauthorizedAccessException">Only root may, or the file system knows no owners.</exception>
-    public static void ChangeOwner(string path, FileStatus owner)
+    public static void ChangeOwner(string path, FileStatus owner) => ThrowUnlessDone(ChangeLinkOwner(path, owner.User, owner.Group));
+
+    /// <inheritdoc cref="ChangeOwner(string, FileStatus)"/>
+    public static void ChangeOwner(SafeFileHandle file, FileStatus owner) => ThrowUnlessDone(ChangeFileOwner(file, owner.User, owner.Group));
+
+    private static void ThrowUnlessDone(int result)
     {
-        if (Chown(path, owner.User, owner.Group) != 0)
+        if (result != 0)
             throw new UnauthorizedAccessException(Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError()));
     }
 
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int Access(string path, int mode);
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial uint EffectiveUser();
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
@@ -122,7 +145,11 @@ internal static partial class UnixCalls
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int Statx(int folder, string path, int flags, uint mask, ref byte status);
 
-    [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Chown(string path, uint user, uint group);
+    private static partial int ChangeLinkOwner(string path, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int ChangeFileOwner(SafeFileHandle file, uint user, uint group);
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Locking;
+using Litestream.Restore;
 
 namespace Litestream.Replication;
 
@@ -35,7 +36,7 @@ public static class ForegroundReplication
     /// <param name="onDiagnostic">Gets what the user should know.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="LitestreamException">
-    /// LSB3012: a database is replicated already; LSB3004: there is no database; LSB3001: litestream ended by itself, with an exit code other than 0 or without a command; LSB5004, LSB5005: what was committed last
+    /// LSB3012: a database is replicated already; LSB4008: a restore was interrupted and cannot be taken back; LSB3004: there is no database; LSB3001: litestream ended by itself, with an exit code other than 0 or without a command; LSB5004, LSB5005: what was committed last
     /// may not have been sent; LSB0003, LSB1xxx, LSB2008.
     /// </exception>
     public static async Task RunAsync(
@@ -61,6 +62,8 @@ public static class ForegroundReplication
         foreach (var found in locks.Found)
             await OrphanedReplicator.EndAsync(found, options.StopTimeout, onEnding: id => Say(LogLine.Parse(string.Create(CultureInfo.InvariantCulture, $"A litestream of an app that was killed still runs as process {id}; ending it."))), cancellationToken).ConfigureAwait(false);
 
+        foreach (var database in effective.Databases)
+            DatabaseRestore.Recover(database.Path, Say);
         foreach (var database in effective.Databases.Where(d => !File.Exists(d.Path)))
             Say(LogLine.Parse($"{database.Path} does not exist: it is replicated from the moment it does. To bring back a lost one, stop this and run LitestreamRestore first."));
         if (options.Exec is not null)
@@ -126,7 +129,7 @@ public static class ForegroundReplication
 
     private static LitestreamException Refuse(string path, LockRecord holder) => new(
         "LSB3012",
-        $"'{path}' is replicated already{(holder.App is { } app ? string.Create(CultureInfo.InvariantCulture, $" by process {app.ProcessId} ({app.Executable}{(holder.Replicator is { } replicator ? string.Create(CultureInfo.InvariantCulture, $", litestream {replicator.ProcessId}") : "")})") : " by another process")}. "
+        $"'{path}' is replicated already{(holder.App is { } app && app.IsRunning() ? string.Create(CultureInfo.InvariantCulture, $" by process {app.ProcessId} ({app.Executable}{(holder.Replicator is { } replicator ? string.Create(CultureInfo.InvariantCulture, $", litestream {replicator.ProcessId}") : "")})") : " by another process")}. "
         + "Two replicators destroy the replica, so nothing was started. Stop that one first, or leave the work to it.");
 
     private static LitestreamDiagnostic WarnAboutExec() => new(

@@ -9,9 +9,14 @@ namespace Litestream.Restore;
 internal static partial class AtomicPlacement
 {
     private const int FileExists = 17;
+    private const int CurrentFolder = -100;
+    private const uint NotReplacing = 1;
 
     /// <summary>False when the name is taken; then nothing has been done.</summary>
-    public static bool TryPlace(string source, string target)
+    /// <param name="source">The file.</param>
+    /// <param name="target">The name.</param>
+    /// <param name="beforePlaceholder">Called where nothing else is left than to take the name with an empty file first: who is killed then leaves that behind.</param>
+    public static bool TryPlace(string source, string target, Action beforePlaceholder)
     {
         if (OperatingSystem.IsWindows())
         {
@@ -32,13 +37,38 @@ internal static partial class AtomicPlacement
             return true;
         }
 
-        return Marshal.GetLastPInvokeError() != FileExists && TryPlaceOverPlaceholder(source, target);
+        if (Marshal.GetLastPInvokeError() == FileExists)
+            return false;
+        if (TryRename(source, target) is { } renamed)
+            return renamed;
+        beforePlaceholder();
+        return TryPlaceOverPlaceholder(source, target);
     }
 
     /// <summary>Gives a file a second name, where that can be told from a second file (Linux). False when there is none then.</summary>
     public static bool TryLink(string source, string name) => OperatingSystem.IsLinux() && Link(source, name) == 0;
 
-    /// <summary>For file systems without hard links (FAT, some network mounts): the name is taken with an empty file of our own, which the rename then replaces.</summary>
+    /// <summary>For file systems without hard links that can rename to a free name only (FAT on Linux, some network mounts). Null where they cannot.</summary>
+    internal static bool? TryRename(string source, string target)
+    {
+        if (!OperatingSystem.IsLinux())
+            return null;
+
+        try
+        {
+            if (Rename(CurrentFolder, source, CurrentFolder, target, NotReplacing) == 0)
+                return true;
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // Of an older C library.
+            return null;
+        }
+
+        return Marshal.GetLastPInvokeError() == FileExists ? false : null;
+    }
+
+    /// <summary>For the others: the name is taken with an empty file of our own, which the rename then replaces.</summary>
     internal static bool TryPlaceOverPlaceholder(string source, string target)
     {
         try
@@ -57,4 +87,8 @@ internal static partial class AtomicPlacement
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int Link(string source, string target);
+
+    [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Rename(int sourceFolder, string source, int targetFolder, string target, uint flags);
 }

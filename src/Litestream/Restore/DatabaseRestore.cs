@@ -116,6 +116,8 @@ public static class DatabaseRestore
     internal static void Recover(string databasePath, Action<LogLine>? onLine)
     {
         var file = FollowLink(databasePath);
+        if (RestoreFolder.AnyInterrupted(file) && OpenDatabases.Find(file, out _) is [var user, ..])
+            throw new LitestreamException("LSB4008", $"A restore of {file} was interrupted, and it can be neither finished nor taken back while process {user.Id} ({user.Name}) has {user.File} open. End that process, then start again.");
         RestoreFolder.RemoveLeftovers(file, onLine);
         RestoreFolder.RefuseForeign(file);
     }
@@ -137,12 +139,12 @@ public static class DatabaseRestore
         {
             RefuseOpen(target, onLine: null);
             RestoreFolder.RemoveLeftovers(target.File, onLine);
-            if (CheckTarget(target, request) is { } recovered)
-                return new RestoreResult(request.Database, recovered, target.Named);
         }
 
         if (shared)
             RestoreFolder.RefuseForeign(target.File);
+        if (interrupted && CheckTarget(target, request) is { } recovered)
+            return new RestoreResult(request.Database, recovered, target.Named);
 
         // An app that starts sees the folder and keeps away; one that came before is found after it.
         using var folder = RestoreFolder.Create(target.File);
@@ -157,7 +159,7 @@ public static class DatabaseRestore
 
         // Before the last look at who uses the place, as it takes long, and before it gets a mode that may let nobody write.
         Flush(folder.Restored, target);
-        TakeOver(target.File, folder.Restored);
+        TakeOver(target, folder.Restored, onLine);
         cancellationToken.ThrowIfCancellationRequested();
 
         // Meanwhile the file may have been made, by the app or by another restore, or opened.
@@ -195,9 +197,10 @@ public static class DatabaseRestore
         {
             foreach (var path in LockedPaths(target, request))
             {
-                RefuseOrphan(path);
-                if (DatabaseLock.Peek(path) is { App: { } app } holder && app.IsRunning())
-                    throw Held(path, holder);
+                var record = DatabaseLock.Peek(path);
+                if (record.App?.IsRunning() == true)
+                    throw Held(path, record);
+                RefuseOrphan(path, record);
             }
 
             RefuseOpen(target, onLine);
@@ -259,10 +262,12 @@ public static class DatabaseRestore
     private static DatabaseLocks Lock(Target target, RestoreRequest request)
     {
         var paths = LockedPaths(target, request).ToList();
-        paths.ForEach(RefuseOrphan);
         var locks = DatabaseLocks.TryAcquire(paths, out var path, out var holder) ?? throw Held(path, holder);
         try
         {
+            // Its record stays: it is what the next start of the app ends it by.
+            foreach (var found in locks.Found)
+                RefuseOrphan(target.Named, found);
             locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
             return locks;
         }
@@ -284,10 +289,10 @@ public static class DatabaseRestore
             : $"Process {app.ProcessId} ({app.Executable}) {does}. Stop that app, on the command line with `kill {app.ProcessId}`, then restore again; or restore to another file.");
     }
 
-    /// <summary>Before the lock is taken: its record is what the next start of the app ends the replicator by.</summary>
-    private static void RefuseOrphan(string path)
+    /// <exception cref="LitestreamException">LSB4006.</exception>
+    private static void RefuseOrphan(string path, LockRecord record)
     {
-        if (DatabaseLock.Peek(path) is { Replicator: { } orphan } record && orphan.IsRunning() && record.App?.IsRunning() != true)
+        if (record.LivingReplicators.FirstOrDefault() is { } orphan)
             throw new LitestreamException("LSB4006", $"A litestream of an app that has ended still replicates {path}: process {orphan.ProcessId} ({orphan.Executable}). End it with `kill {orphan.ProcessId}`, which lets it send what is missing; or restore to another file.");
     }
 
@@ -324,14 +329,25 @@ public static class DatabaseRestore
         }
     }
 
-    /// <summary>The restored file gets the owner and the mode of the one that it takes the place of.</summary>
-    private static void TakeOver(string existing, string restored)
+    /// <summary>The restored file gets the owner and the mode of the one that it takes the place of. A lost database that root restores is given to whom its folder belongs.</summary>
+    private static void TakeOver(Target target, string restored, Action<LogLine>? onLine)
     {
-        if (OperatingSystem.IsWindows() || !File.Exists(existing))
+        if (OperatingSystem.IsWindows())
             return;
 
+        var existing = target.File;
         try
         {
+            if (!File.Exists(existing))
+            {
+                if (!target.IsDatabase)
+                    return;
+                using var file = File.OpenHandle(restored, FileMode.Open, FileAccess.ReadWrite);
+                if (!DatabaseOwner.TryGive(file, existing))
+                    FileSwap.Say(onLine, "WARN", $"{existing} cannot be given to the owner of its folder: whether its app can open it depends on whom that runs as");
+                return;
+            }
+
             if (UnixCalls.Status(existing) is { } owner && UnixCalls.Status(restored) is { } own && (owner.User, owner.Group) != (own.User, own.Group))
                 UnixCalls.ChangeOwner(restored, owner);
             File.SetUnixFileMode(restored, File.GetUnixFileMode(existing));

@@ -77,7 +77,7 @@ internal sealed class FileSwap
         {
             if (Moves.Count > 0)
                 MoveAside(work, onLine);
-            placed = AtomicPlacement.TryPlace(work.Restored, _output);
+            placed = AtomicPlacement.TryPlace(work.Restored, _output, () => WriteOnce(work.Path));
         }
         catch (Exception e)
         {
@@ -130,11 +130,11 @@ internal sealed class FileSwap
             // First of all the record: without the rest of the folder it would say something else.
             File.Delete(record);
             Say(onLine, "WARN", done
-                ? $"A restore of {swap._output} was interrupted when it was done; what it replaced is in {swap.Folder ?? swap.Moves[0].To}"
+                ? $"A restore of {swap._output} was interrupted when it was done{(swap.Moves.Count == 0 ? "" : $"; what it replaced is in {swap.Folder ?? swap.Moves[0].To}")}"
                 : $"A restore of {swap._output} was interrupted; everything is back as it was before");
             return done;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException or ArgumentException)
         {
             throw new LitestreamException("LSB4008", $"A restore was interrupted, and it cannot be taken back: {e.Message} {record} says what was moved where. Correct that and try again; or move the files by hand, and delete {restoreFolder}.", innerException: e);
         }
@@ -216,12 +216,13 @@ internal sealed class FileSwap
     private void TakeBack()
     {
         var database = Moves.FirstOrDefault(move => move.From == _output);
-        if (Folder is not null && IsThere(_output) && (database is null || IsThere(database.To)))
+        if (IsThere(_output) && (database is null || IsThere(database.To)))
         {
-            // The placeholder of a file system without hard links; anything else is somebody's.
-            if (new FileInfo(_output) is not { Exists: true, Length: 0 } || OpenDatabases.Find(_output, out _) is { Count: > 0 })
+            // The placeholder of a file system without hard links; anything else is somebody's, and in the way of what is to come back there.
+            if (new FileInfo(_output) is { Exists: true, Length: 0, LinkTarget: null } && OpenDatabases.Find(_output, out _) is not { Count: > 0 })
+                File.Delete(_output);
+            else if (Folder is not null)
                 throw new IOException($"{_output} was made by somebody else meanwhile.");
-            File.Delete(_output);
         }
 
         var isMoved = database is null || IsThere(database.To);
@@ -245,6 +246,13 @@ internal sealed class FileSwap
 
         if (Folder is not null && Directory.Exists(Folder))
             Directory.Delete(Folder);
+    }
+
+    /// <summary>Where nothing was moved there is no record yet.</summary>
+    private void WriteOnce(string restoreFolder)
+    {
+        if (!IsRecorded(restoreFolder))
+            Write(restoreFolder);
     }
 
     private void Write(string restoreFolder)

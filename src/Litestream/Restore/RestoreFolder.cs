@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Litestream.Commands;
 using Litestream.Locking;
@@ -23,7 +24,12 @@ internal sealed class RestoreFolder : IDisposable
         RemoveLeftovers(output, onLine: null);
         try
         {
-            return new RestoreFolder(LockedFolder.Create(Parent(output), Name(output)));
+            var folder = LockedFolder.Create(Parent(output), Name(output));
+
+            // The app's user, whom root leaves it to when it is killed, has to see whether files were being moved; nothing more.
+            if (!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess)
+                File.SetUnixFileMode(folder.Path, File.GetUnixFileMode(folder.Path) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            return new RestoreFolder(folder);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -42,14 +48,27 @@ internal sealed class RestoreFolder : IDisposable
     public static void RemoveLeftovers(string output, Action<LogLine>? onLine) =>
         LockedFolder.RemoveLeftovers(Parent(output), Name(output), folder => FileSwap.Recover(folder, onLine));
 
-    /// <summary>Whatever a killed restore of another user to this place had begun, such as root's, only that user can see and take back. The caller holds the lock of the place, so it does not live.</summary>
+    /// <summary>
+    /// Whatever a killed restore of another user to this place had begun, such as root's, only that user takes back: what stands in a folder of his is not obeyed, as he may have written it for that.
+    /// One that had moved nothing yet is in nobody's way. The caller holds the lock of the place, so it does not live.
+    /// </summary>
     /// <exception cref="LitestreamException">LSB4008.</exception>
     public static void RefuseForeign(string output)
     {
         if (OperatingSystem.IsWindows())
             return;
-        if (LockedFolder.All(Parent(output), Name(output)).FirstOrDefault(folder => !UnixCalls.IsWritable(folder) && Directory.Exists(folder)) is { } foreign)
-            throw new LitestreamException("LSB4008", $"A restore of {output} by another user was interrupted, and {foreign}, where it says what it had moved, is that user's. Run the restore again as that user (root, most likely): that finishes it or takes it back.");
+        if (LockedFolder.All(Parent(output), Name(output)).FirstOrDefault(IsForeign) is not { } foreign)
+            return;
+
+        var user = UnixCalls.Status(foreign, followLinks: false)?.User switch
+        {
+            null => "that user (root, most likely)",
+            0 => "root",
+            { } id => string.Create(CultureInfo.InvariantCulture, $"the user with id {id}"),
+        };
+        throw new LitestreamException("LSB4008", $"A restore of {output} by another user was interrupted, and {foreign}, where it says what it had moved, is that user's. Run the restore again as {user}: that finishes it or takes it back.");
+
+        static bool IsForeign(string folder) => Directory.Exists(folder) && (!UnixCalls.CanBeEntered(folder) || (FileSwap.IsRecorded(folder) && !UnixCalls.IsOwn(folder)));
     }
 
     /// <summary>Removes what killed restores of this database to files of their own beside it left; each of them had another name. Those that had begun to put the file in place wait for a restore to that name.</summary>

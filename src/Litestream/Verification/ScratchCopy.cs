@@ -12,10 +12,11 @@ internal sealed class ScratchCopy : IDisposable
 {
     private const int Corrupt = 11;
     private const int NotADatabase = 26;
+    private const string Name = ".litestream-scratch";
 
     private static readonly TimeSpan LongestLook = TimeSpan.FromMilliseconds(250);
 
-    private readonly RestoreFolder _folder;
+    private readonly LockedFolder _folder;
     private readonly LitestreamExecutable _executable;
     private readonly EffectiveConfig _config;
     private readonly EffectiveDatabase _database;
@@ -27,7 +28,18 @@ internal sealed class ScratchCopy : IDisposable
     /// <param name="patience">How long a restore may go on without a sign of life.</param>
     public ScratchCopy(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, TimeSpan patience)
     {
-        _folder = RestoreFolder.Create(System.IO.Path.Combine(System.IO.Path.GetTempPath(), "litestream.db"));
+        // Others write there too: nothing that lies in it is followed.
+        var temp = System.IO.Path.GetTempPath();
+        LockedFolder.RemoveLeftovers(temp, Name);
+        try
+        {
+            _folder = LockedFolder.Create(temp, Name);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LitestreamException("LSB0003", $"Nothing can be restored into {temp}: {e.Message}", innerException: e);
+        }
+
         (_executable, _config, _database, _patience) = (executable, config, database, patience);
     }
 

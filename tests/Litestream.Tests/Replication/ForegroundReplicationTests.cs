@@ -3,6 +3,7 @@ using Litestream.Configuration;
 using Litestream.Locking;
 using Litestream.Replication;
 using Litestream.Tests.Databases;
+using Litestream.Tests.Restore;
 
 namespace Litestream.Tests.Replication;
 
@@ -119,6 +120,36 @@ public sealed class ForegroundReplicationTests : IDisposable
 
         Assert.Equal("LSB5005", failed.Diagnostic.Code);
         Assert.False(replicator.IsRunning());
+    }
+
+    [Fact]
+    public async Task A_restore_that_was_interrupted_is_taken_back_before_anything_is_replicated()
+    {
+        var aside = Path.Combine(_folder.Path, "aside.db");
+        LitestreamTool.Sql(Database, "PRAGMA journal_mode=delete");
+        File.Move(Database, aside);
+        PlantedRecord.Write(Path.Combine(_folder.Path, ".app.db.litestream-restore-1"), Database, aside, Database);
+
+        var run = RunAsync();
+        await ReplicatesAsync(run);
+        await _stop.CancelAsync();
+        await run;
+
+        Assert.Contains(_lines, line => line.Contains("was interrupted; everything is back", StringComparison.Ordinal));
+        Assert.Equal("first", await RestoredAsync());
+    }
+
+    [Fact]
+    public async Task One_that_cannot_be_taken_back_is_an_error_and_nothing_is_replicated()
+    {
+        PlantedRecord.Write(Path.Combine(_folder.Path, ".app.db.litestream-restore-1"), Database, Path.Combine(_folder.Path, "gone.db"), Database);
+        File.Delete(Database);
+
+        var failed = await Assert.ThrowsAsync<LitestreamException>(() => RunAsync());
+
+        Assert.Equal("LSB4008", failed.Diagnostic.Code);
+        Assert.False(Directory.Exists(Replica));
+        Assert.Equal(LockRecord.Empty, DatabaseLock.Peek(Database));
     }
 
     private Task RunAsync(string? exec = null, IReadOnlyList<string>? arguments = null, TimeSpan? stopTimeout = null) => ForegroundReplication.RunAsync(

@@ -15,6 +15,9 @@ internal sealed class BackedUpDatabase : IDisposable
     public const string Backup = "1,2,3";
     public const string Local = "1,2,3,4,5";
 
+    /// <summary>nobody.</summary>
+    public const uint OtherUser = 65534;
+
     private readonly TemporaryFolder _folder = new();
     private readonly string _template;
 
@@ -106,10 +109,23 @@ internal sealed class BackedUpDatabase : IDisposable
         return error;
     }
 
-    public static Process StartHost(params string[] arguments)
+    public static Process StartHost(params string[] arguments) => Start("dotnet", [HostDll, .. arguments]);
+
+    /// <summary>The same as a user who may do nothing.</summary>
+    public static Process StartHostAsOther(params string[] arguments) =>
+        Start("setpriv", [$"--reuid={OtherUser}", $"--regid={OtherUser}", "--clear-groups", "dotnet", HostDll, .. arguments]);
+
+    /// <summary>Makes all of it that user's.</summary>
+    public void GiveToOther()
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true };
-        start.ArgumentList.Add(HostDll);
+        using var change = Process.Start("chown", ["-R", $"{OtherUser}:{OtherUser}", Folder]);
+        change.WaitForExit();
+        Assert.Equal(0, change.ExitCode);
+    }
+
+    private static Process Start(string program, IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(program) { RedirectStandardInput = true, RedirectStandardOutput = true };
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
         return Process.Start(start)!;

@@ -242,7 +242,7 @@ public sealed class DatabaseRestoreTests : IDisposable
         var source = _folder.Write("source", "restored");
         var target = _folder.Write("target", "the app's");
 
-        Assert.False(Litestream.Restore.AtomicPlacement.TryPlace(source, target));
+        Assert.False(Litestream.Restore.AtomicPlacement.TryPlace(source, target, () => Assert.Fail("There are links.")));
         Assert.False(Litestream.Restore.AtomicPlacement.TryPlaceOverPlaceholder(source, target));
         Assert.Equal("the app's", File.ReadAllText(target));
         File.Delete(target);

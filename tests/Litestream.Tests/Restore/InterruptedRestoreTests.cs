@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Litestream.Restore;
 
 namespace Litestream.Tests.Restore;
@@ -9,6 +10,7 @@ public sealed class InterruptedRestoreTests
 {
     /// <summary>Five lines of the executable, and one for each of four moves.</summary>
     private const int Lines = 9;
+    private const int LinesOfExecutable = 5;
 
     [Fact]
     public async Task Killed_after_any_line()
@@ -16,7 +18,7 @@ public sealed class InterruptedRestoreTests
         using var database = await BackedUpDatabase.CreateAsync();
         Assert.Equal(Lines, await RunAsync(database, -1, 0));
         Assert.Equal(BackedUpDatabase.Backup, database.Rows());
-        foreach (var lines in Enumerable.Range(5, Lines - 4))
+        foreach (var lines in Enumerable.Range(LinesOfExecutable, Lines - LinesOfExecutable + 1))
         {
             database.Reset();
             Assert.Equal(lines, await RunAsync(database, lines, 0));
@@ -110,28 +112,152 @@ public sealed class InterruptedRestoreTests
         Assert.NotNull(database.ReplacedSet());
     }
 
-    [Fact]
-    public async Task That_of_another_user_is_an_error_and_never_overlooked()
+    [Theory]
+    [InlineData("no-links")]
+    [InlineData("no-free-names")]
+    public async Task On_file_systems_that_know_less_it_is_put_in_place_all_the_same(string what)
     {
-        if (OperatingSystem.IsWindows() || Environment.UserName == "root")
-        {
-            Assert.Skip("To root no folder is another user's.");
-            return;
-        }
+        SkipWithoutFilter();
+        using var database = await BackedUpDatabase.CreateAsync();
+        Assert.Equal(Lines, await RunAsync(database, LinesOfExecutable, 0, what));
+        Assert.Equal(BackedUpDatabase.Backup, database.Rows());
+        Assert.Equal(BackedUpDatabase.Local, database.Rows(Path.Combine(database.ReplacedSet()!, "app.db")));
+        Assert.Empty(database.WorkFolders());
 
+        Lose(database, withState: true);
+        await RunAsync(database, LinesOfExecutable, 0, what);
+        Assert.Equal(BackedUpDatabase.Backup, database.Rows());
+        Assert.Empty(database.WorkFolders());
+    }
+
+    [Fact]
+    public async Task Killed_with_a_placeholder_in_place_of_a_database()
+    {
+        SkipWithoutFilter();
+        using var database = await BackedUpDatabase.CreateAsync();
+        Assert.Equal(Lines, await RunAsync(database, LinesOfExecutable, 0, "killed"));
+        Assert.Equal(0, new FileInfo(database.File).Length);
+
+        await NothingIsLostAsync(database, "with a placeholder", isNew: false);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Killed_with_a_placeholder_in_place_of_a_lost_database(bool withState)
+    {
+        SkipWithoutFilter();
+        using var database = await BackedUpDatabase.CreateAsync();
+        foreach (var isRestored in new[] { false, true })
+        {
+            Lose(database, withState);
+            await RunAsync(database, LinesOfExecutable, 0, "killed");
+            Assert.Equal(0, new FileInfo(database.File).Length);
+            Assert.True(DatabaseRestore.IsPending(database.File));
+
+            if (isRestored)
+            {
+                Assert.Equal(RestoreOutcome.Restored, (await BackedUpDatabase.RestoreAsync(database.Request() with { IfDatabaseNotExists = true })).Outcome);
+                Assert.Equal(BackedUpDatabase.Backup, database.Rows());
+            }
+            else
+            {
+                // The start of the app.
+                DatabaseRestore.Recover(database.File, null);
+                Assert.False(File.Exists(database.File));
+                Assert.Equal(withState, Directory.Exists(database.Config.Databases[0].MetaPath));
+            }
+
+            Assert.Empty(database.WorkFolders());
+        }
+    }
+
+    [Fact]
+    public async Task What_somebody_made_at_the_place_of_a_lost_database_meanwhile_stays()
+    {
+        SkipWithoutFilter();
+        using var database = await BackedUpDatabase.CreateAsync();
+        Lose(database, withState: false);
+        await RunAsync(database, LinesOfExecutable, 0, "killed");
+        LitestreamTool.Sql(database.File, "CREATE TABLE t(x); INSERT INTO t VALUES (7)");
+
+        Assert.Equal(RestoreOutcome.DatabaseExists, (await BackedUpDatabase.RestoreAsync(database.Request() with { IfDatabaseNotExists = true })).Outcome);
+
+        Assert.Equal("7", database.Rows());
+        Assert.Empty(database.WorkFolders());
+    }
+
+    [Fact]
+    public async Task It_is_not_taken_back_while_a_process_has_the_database_open()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Open files are seen on Linux.");
         using var database = await BackedUpDatabase.CreateAsync();
         await RunAsync(database, Lines, 0);
-        var folder = Assert.Single(database.WorkFolders());
-        File.SetUnixFileMode(folder, UnixFileMode.None);
+        using (File.Create(database.File))
+        {
+            var error = Assert.Throws<LitestreamException>(() => DatabaseRestore.Recover(database.File, null));
+            Assert.Equal("LSB4008", error.Diagnostic.Code);
+            Assert.Contains($"process {Environment.ProcessId} (", error.Message, StringComparison.Ordinal);
+        }
 
-        Assert.True(DatabaseRestore.IsPending(database.File));
-        Assert.Equal("LSB4008", Assert.Throws<LitestreamException>(() => DatabaseRestore.Recover(database.File, null)).Diagnostic.Code);
-        var error = await BackedUpDatabase.FailsAsync("LSB4008", database.Request() with { IfDatabaseNotExists = true, Force = true });
-        Assert.Contains("as that user", error.Message, StringComparison.Ordinal);
-        Assert.False(File.Exists(database.File));
+        await NothingIsLostAsync(database, "when it was closed", isNew: false);
+    }
 
-        File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        await NothingIsLostAsync(database, "as that user", isNew: false);
+    [Fact]
+    public async Task That_of_root_is_an_error_to_others_and_never_overlooked()
+    {
+        SkipUnlessRoot();
+        using var database = await BackedUpDatabase.CreateAsync();
+        database.GiveToOther();
+        await RunAsync(database, Lines, 0);
+        var before = database.Names().ToList();
+
+        var output = await RestoreAsOtherAsync(database, expected: 1);
+
+        Assert.Contains("Run the restore again as root", output, StringComparison.Ordinal);
+        Assert.Equal(before.Append(".app.db-litestream.lock").Distinct().Order(StringComparer.Ordinal), database.Names());
+        await NothingIsLostAsync(database, "as root", isNew: false);
+    }
+
+    [Fact]
+    public async Task That_of_root_that_had_moved_nothing_is_in_nobodys_way()
+    {
+        SkipUnlessRoot();
+        using var database = await BackedUpDatabase.CreateAsync();
+        database.GiveToOther();
+        await RunAsync(database, 3, 0);
+        await LitestreamTool.WaitUntilAsync(() => !RestoresInto(database.Data));
+        var left = Assert.Single(database.WorkFolders());
+
+        await RestoreAsOtherAsync(database, expected: 0);
+
+        Assert.Equal(BackedUpDatabase.Backup, database.Rows());
+        Assert.Equal([left], database.WorkFolders());
+        await BackedUpDatabase.RestoreAsync(database.Request() with { IfDatabaseNotExists = true });
+        Assert.Empty(database.WorkFolders());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_another_user_wrote_into_a_folder_of_his_own_is_not_obeyed(bool link)
+    {
+        SkipUnlessRoot();
+        using var database = await BackedUpDatabase.CreateAsync();
+        var prey = Path.Combine(database.Folder, "prey");
+        await File.WriteAllTextAsync(prey, "", TestContext.Current.CancellationToken);
+        var his = Path.Combine(database.Data, $".app.db.litestream-restore-{Guid.NewGuid():n}");
+        PlantedRecord.Write(link ? Path.Combine(database.Folder, "his") : his, database.File, prey);
+        database.GiveToOther();
+        if (link)
+            File.CreateSymbolicLink(his, Path.Combine(database.Folder, "his"));
+
+        var error = await BackedUpDatabase.FailsAsync("LSB4008", database.Request() with { Force = true });
+        Assert.Throws<LitestreamException>(() => DatabaseRestore.Recover(database.File, null));
+
+        Assert.Contains(link ? "as root" : $"as the user with id {BackedUpDatabase.OtherUser}", error.Message, StringComparison.Ordinal);
+        Assert.True(File.Exists(prey));
+        Assert.Equal(BackedUpDatabase.Local, database.Rows());
     }
 
     [Fact]
@@ -191,14 +317,14 @@ public sealed class InterruptedRestoreTests
 
     /// <summary>Restores by force in a process that kills itself.</summary>
     /// <returns>How many lines it has written.</returns>
-    private static async Task<int> RunAsync(BackedUpDatabase database, int lines, int microseconds)
+    private static async Task<int> RunAsync(BackedUpDatabase database, int lines, int microseconds, string? restriction = null)
     {
         using var process = BackedUpDatabase.StartHost(
-            "restore", database.Yml, LitestreamTool.Executable.Path, lines.ToString(CultureInfo.InvariantCulture), microseconds.ToString(CultureInfo.InvariantCulture));
+            ["restore", database.Yml, LitestreamTool.Executable.Path, lines.ToString(CultureInfo.InvariantCulture), microseconds.ToString(CultureInfo.InvariantCulture), .. restriction is null ? [] : new[] { restriction }]);
         var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         var written = output.Split('\n', StringSplitOptions.RemoveEmptyEntries).ToList();
-        Assert.True(process.ExitCode is 137 || (written[^1] == "Restored" && process.ExitCode == 0), output);
+        Assert.True(process.ExitCode == (restriction switch { null => 137, "killed" => 159, _ => 0 }) || (written[^1] == "Restored" && process.ExitCode == 0), output);
         written.Remove("Restored");
         return written.Count;
     }
@@ -225,6 +351,31 @@ public sealed class InterruptedRestoreTests
         Assert.True(Directory.Exists(database.Config.Databases[0].MetaPath) == set is null, when);
         Assert.True(File.Exists(database.File + "-wal") == set is null, when);
     }
+
+    /// <summary>Restores by force as the user whose the files are.</summary>
+    private static async Task<string> RestoreAsOtherAsync(BackedUpDatabase database, int expected)
+    {
+        using var process = BackedUpDatabase.StartHostAsOther("restore", database.Yml, LitestreamTool.Executable.Path, "-1", "0");
+        var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(process.ExitCode == expected, output);
+        return output;
+    }
+
+    /// <summary>No database; with the executable's state of it, or without.</summary>
+    private static void Lose(BackedUpDatabase database, bool withState)
+    {
+        database.Reset();
+        foreach (var ending in new[] { "", "-wal", "-shm" })
+            File.Delete(database.File + ending);
+        if (!withState)
+            Directory.Delete(database.Config.Databases[0].MetaPath, recursive: true);
+    }
+
+    private static void SkipUnlessRoot() => Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Only root can start processes of other users.");
+
+    private static void SkipWithoutFilter() =>
+        Assert.SkipUnless(OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64, "The filter of system calls is one of Linux on x64.");
 
     private static bool RestoresInto(string folder) => Process.GetProcessesByName("litestream").Any(process =>
     {

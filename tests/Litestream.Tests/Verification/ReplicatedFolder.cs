@@ -136,7 +136,7 @@ internal sealed class ReplicatedFolder : IDisposable
     /// <summary>Scratch folders that nobody uses any more.</summary>
     public static async Task AssertNothingInTempAsync()
     {
-        await LitestreamTool.WaitUntilAsync(() => !Directory.GetDirectories(Path.GetTempPath(), ".litestream.db.litestream-restore-*").Any(IsAbandoned));
+        await LitestreamTool.WaitUntilAsync(() => !Directory.GetDirectories(Path.GetTempPath(), ".litestream-scratch-*").Any(IsAbandoned));
 
         static bool IsAbandoned(string folder)
         {

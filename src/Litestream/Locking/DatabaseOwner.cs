@@ -1,0 +1,61 @@
+using System.Runtime.Versioning;
+using Microsoft.Win32.SafeHandles;
+
+namespace Litestream.Locking;
+
+/// <summary>
+/// Whose the files beside a database are. What root makes there would be root's, and the app, which runs as somebody else, could open none of it: it goes to the owner of the
+/// database, or of the folder while there is no database.
+/// </summary>
+internal static class DatabaseOwner
+{
+    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>Gives away what root has just made; of others nothing changes.</summary>
+    /// <param name="file">A file of our own. By its handle, not by its name: whoever may write in the folder could put a link there meanwhile.</param>
+    /// <param name="databasePath">The database that it belongs to.</param>
+    /// <returns>False where the file system does not let root give it.</returns>
+    [UnsupportedOSPlatform("windows")]
+    public static bool TryGive(SafeFileHandle file, string databasePath)
+    {
+        var model = File.Exists(databasePath) ? databasePath : Path.GetDirectoryName(databasePath)!;
+        if (!Environment.IsPrivilegedProcess || UnixCalls.Status(model) is not { } owner)
+            return true;
+
+        try
+        {
+            // A folder that a group writes is shared by it: so are the files in it.
+            var shared = (File.GetUnixFileMode(model) & UnixFileMode.GroupWrite) != 0;
+            File.SetUnixFileMode(file, shared ? Private | UnixFileMode.GroupRead | UnixFileMode.GroupWrite : Private);
+            UnixCalls.ChangeOwner(file, owner);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Makes a folder and what is missing above it; what root makes there belongs to the owner of the folder that was there.</summary>
+    public static void CreateFolder(string path)
+    {
+        if (Directory.Exists(path))
+            return;
+
+        var parent = Path.GetDirectoryName(path);
+        if (parent is not null)
+            CreateFolder(parent);
+        Directory.CreateDirectory(path);
+        if (OperatingSystem.IsWindows() || !Environment.IsPrivilegedProcess || parent is null || UnixCalls.Status(parent) is not { User: not 0 } owner)
+            return;
+
+        try
+        {
+            UnixCalls.ChangeOwner(path, owner);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            // Some network mounts let not even root.
+        }
+    }
+}
