@@ -113,7 +113,15 @@ internal sealed class LockedFolder : IDisposable
         }
     }
 
-    private static FileStream OpenLock(string folder, FileMode mode) => new(System.IO.Path.Combine(folder, LockName), mode, FileAccess.ReadWrite, FileShare.None);
+    private static FileStream OpenLock(string folder, FileMode mode)
+    {
+        var options = new FileStreamOptions { Mode = mode, Access = FileAccess.ReadWrite, Share = FileShare.None };
+
+        // Whoever could read it could lock it.
+        if (mode == FileMode.CreateNew && !OperatingSystem.IsWindows())
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        return new FileStream(System.IO.Path.Combine(folder, LockName), options);
+    }
 
     private static void TryDelete(string folder)
     {

@@ -167,6 +167,33 @@ public sealed class ReplicatorTests
     }
 
     [Fact]
+    public async Task A_restore_that_was_killed_while_the_app_waited_for_the_lock_is_looked_at_before_anything_is_replicated()
+    {
+        using var folder = new AppFolder();
+        var other = ProcessIdentity.Of(Environment.ProcessId);
+        using var held = DatabaseLock.TryAcquire(folder.Database, out _)!;
+        held.Write(new LockRecord(other, other));
+        using var app = folder.Start();
+        await app.SaysAsync("LSB5003");
+
+        // A record that says nothing.
+        var left = Directory.CreateDirectory(Path.Combine(folder.Work, ".orders.db.litestream-restore-1")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(left, "moves.json"), "{}", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(left, "lock"), "", TestContext.Current.CancellationToken);
+        held.Dispose();
+
+        await app.SaysAsync("LSB4008");
+        Assert.Equal(1, app.Count("crit:"));
+        Assert.DoesNotContain("   at ", app.Output, StringComparison.Ordinal);
+        Assert.Empty(folder.Replicators());
+        await app.TellAsync("row after");
+        await app.SaysAsync("wrote after");
+        await app.TellAsync("stop");
+        await app.EndedAsync();
+        Assert.True(Directory.Exists(left));
+    }
+
+    [Fact]
     public async Task The_litestream_of_an_app_that_was_killed_is_ended_before_the_next_one_starts()
     {
         using var folder = new AppFolder();

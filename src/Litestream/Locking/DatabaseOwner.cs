@@ -21,19 +21,13 @@ internal static class DatabaseOwner
         var model = File.Exists(databasePath) ? databasePath : Path.GetDirectoryName(databasePath)!;
         if (!Environment.IsPrivilegedProcess || UnixCalls.Status(model) is not { } owner)
             return true;
-
-        try
-        {
-            // A folder that a group writes is shared by it: so are the files in it.
-            var shared = (File.GetUnixFileMode(model) & UnixFileMode.GroupWrite) != 0;
-            File.SetUnixFileMode(file, shared ? Private | UnixFileMode.GroupRead | UnixFileMode.GroupWrite : Private);
-            UnixCalls.ChangeOwner(file, owner);
-            return true;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
+        if (!TryChange(() => UnixCalls.ChangeOwner(file, owner)))
             return false;
-        }
+
+        // A folder that a group writes is shared by it: so are the files in it. Where a mode cannot be set (FAT), all files have the same.
+        var shared = (File.GetUnixFileMode(model) & UnixFileMode.GroupWrite) != 0;
+        TryChange(() => File.SetUnixFileMode(file, shared ? Private | UnixFileMode.GroupRead | UnixFileMode.GroupWrite : Private));
+        return true;
     }
 
     /// <summary>Makes a folder and what is missing above it; what root makes there belongs to the owner of the folder that was there.</summary>
@@ -46,16 +40,21 @@ internal static class DatabaseOwner
         if (parent is not null)
             CreateFolder(parent);
         Directory.CreateDirectory(path);
-        if (OperatingSystem.IsWindows() || !Environment.IsPrivilegedProcess || parent is null || UnixCalls.Status(parent) is not { User: not 0 } owner)
-            return;
+        if (Environment.IsPrivilegedProcess && parent is not null && UnixCalls.Status(parent) is { } owner)
+            TryChange(() => UnixCalls.ChangeOwner(path, owner));
+    }
 
+    /// <summary>Some network mounts let not even root.</summary>
+    private static bool TryChange(Action change)
+    {
         try
         {
-            UnixCalls.ChangeOwner(path, owner);
+            change();
+            return true;
         }
-        catch (UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Some network mounts let not even root.
+            return false;
         }
     }
 }

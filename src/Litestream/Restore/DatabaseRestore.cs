@@ -22,7 +22,7 @@ public static class DatabaseRestore
     /// Restores into a private folder beside the output, checks the file (<c>PRAGMA quick_check</c>) and moves it into place. What is there stays, unless
     /// <see cref="RestoreRequest.Force"/> says otherwise; then it is moved aside. A process that is killed at any moment leaves the old database or the new one, whole: what it had
     /// begun to move is finished or taken back by the next restore to that place, or the next start of the app.
-    /// The file keeps owner and mode of the one that it replaces (Unix); a new one has mode 0600 (release line 0.3 makes it so). A missing parent folder is made.
+    /// The file keeps owner and mode of the one that it replaces (Unix); a new one has mode 0600 (release line 0.3 makes it so), and, where root restores a lost database, the owner of its folder. A missing parent folder is made.
     /// </summary>
     /// <remarks>
     /// At the database's own path, and when something is or may be replaced, the lock of the database is taken, and a process that has the database open is an error. On other systems than
