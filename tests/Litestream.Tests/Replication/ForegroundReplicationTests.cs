@@ -145,7 +145,7 @@ public sealed class ForegroundReplicationTests : IDisposable
         PlantedRecord.Write(Path.Combine(_folder.Path, ".app.db.litestream-restore-1"), Database, Path.Combine(_folder.Path, "gone.db"), Database);
         File.Delete(Database);
 
-        var failed = await Assert.ThrowsAsync<LitestreamException>(() => RunAsync().WaitAsync(TimeSpan.FromSeconds(60)));
+        var failed = await Assert.ThrowsAsync<LitestreamException>(() => RunAsync().WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
 
         Assert.Equal("LSB4008", failed.Diagnostic.Code);
         Assert.False(Directory.Exists(Replica));
