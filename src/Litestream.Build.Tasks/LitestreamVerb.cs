@@ -1,9 +1,11 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Databases;
 using Microsoft.Build.Framework;
 using Microsoft.Build.Utilities;
+using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
 
@@ -111,6 +113,38 @@ public abstract class LitestreamVerb : LitestreamTask
         SQLitePCL.Batteries_V2.Init();
         var executable = FindExecutable();
         return timeout is { } limit ? new LitestreamClient(executable, config) { Timeout = limit } : new LitestreamClient(executable, config);
+    }
+
+    /// <summary>
+    /// Runs what has a replicator of its own. MSBuild hands Ctrl+C over as a cancellation. SIGTERM makes the dotnet command exit at once, which would leave litestream behind: the end of
+    /// the process waits until it has sent what is missing. Elsewhere than under that command nobody else takes the signal.
+    /// </summary>
+    /// <param name="stopTimeout">How long it may take to end once it is cancelled.</param>
+    /// <param name="run">Ends when the task is cancelled.</param>
+    protected async Task UntilEndOfProcessAsync(TimeSpan stopTimeout, Func<Task> run)
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        void OnProcessExit(object? sender, EventArgs e)
+        {
+            Cancel();
+            ended.Task.Wait(stopTimeout + TimeSpan.FromSeconds(5), CancellationToken.None);
+        }
+
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
+        {
+            context.Cancel = true;
+            Cancel();
+        });
+        AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
+        try
+        {
+            await run().ConfigureAwait(false);
+        }
+        finally
+        {
+            AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
+            ended.SetResult();
+        }
     }
 
     /// <summary>An item of the result. Numbers are invariant, times ISO 8601 in UTC, durations seconds; what is not known is empty.</summary>

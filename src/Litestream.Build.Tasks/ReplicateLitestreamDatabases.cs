@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Litestream.Commands;
 using Litestream.Replication;
 using Microsoft.Build.Framework;
@@ -40,35 +39,12 @@ public sealed class ReplicateLitestreamDatabases : LitestreamVerb
             Print(target);
         Print("Ctrl+C stops it and sends what was committed last.");
 
-        // MSBuild hands Ctrl+C over as a cancellation. SIGTERM makes the dotnet command exit at once, which would leave litestream behind: the end of the process
-        // waits until it has sent what is missing. Elsewhere than under that command nobody else takes the signal.
-        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        void OnProcessExit(object? sender, EventArgs e)
-        {
-            Cancel();
-            ended.Task.Wait(options.StopTimeout + TimeSpan.FromSeconds(5), CancellationToken.None);
-        }
-
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
-        {
-            context.Cancel = true;
-            Cancel();
-        });
-        AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
-        try
-        {
-            await ForegroundReplication.RunAsync(
-                FindExecutable(),
-                config,
-                options,
-                line => Print(line.Level.Length == 0 ? line.Message : $"{line.Level,-5} {line.Display}"),
-                Report,
-                cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
-            ended.SetResult();
-        }
+        await UntilEndOfProcessAsync(options.StopTimeout, () => ForegroundReplication.RunAsync(
+            FindExecutable(),
+            config,
+            options,
+            line => Print(line.Level.Length == 0 ? line.Message : $"{line.Level,-5} {line.Display}"),
+            Report,
+            cancellationToken)).ConfigureAwait(false);
     }
 }

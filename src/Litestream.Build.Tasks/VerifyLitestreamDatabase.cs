@@ -42,9 +42,11 @@ public sealed class VerifyLitestreamDatabase : LitestreamVerb
         var choice = OptionValue.Trim(Database) ?? "*";
         _ = config.ChooseMany(choice);
         var client = CreateClient(config);
-        var results = choice == "*"
+        IReadOnlyList<VerificationResult> results = [];
+        async Task VerifyAsync() => results = choice == "*"
             ? await client.VerifyAllAsync(options, cancellationToken).ConfigureAwait(false)
             : [await client.VerifyAsync(choice, options, cancellationToken).ConfigureAwait(false)];
+        await (options.StartReplicator ? UntilEndOfProcessAsync(VerificationOptions.ReplicatorStopTimeout, VerifyAsync) : VerifyAsync()).ConfigureAwait(false);
 
         PrintTable(["database", "outcome", "message"], [.. results.Select(result => (string[])[result.Database.ConfiguredPath, result.Outcome.ToString(), result.Message])]);
         Result = [.. results.Select(result => Item(

@@ -193,6 +193,27 @@ public sealed class VerbTests(Packages packages)
         Assert.Empty(Directory.EnumerateFiles(app.Folder, "*.tmp*", SearchOption.AllDirectories));
     }
 
+    [Theory]
+    [InlineData("INT")]
+    [InlineData("TERM")]
+    public async Task A_verification_with_a_litestream_of_its_own_that_is_stopped_leaves_no_process(string signal)
+    {
+        using var app = await RestoredAsync("app");
+
+        // Nothing is sent before the hour is over, so it waits.
+        app.Edit(Yml, text => text.Replace("sync-interval: 20ms", "sync-interval: 1h", StringComparison.Ordinal));
+        using var verb = RunningApp.Start("dotnet", ["msbuild", "-t:LitestreamVerify", $"-p:LitestreamConfigFile={Yml}", $"-p:LitestreamDatabase={One}", "-p:LitestreamStartReplicator=true"], app.Folder, app.EnvironmentVariables);
+        WaitUntil(() => Directory.Exists(app.In("obj")) && Directory.EnumerateFiles(app.In("obj"), "litestream", SearchOption.AllDirectories).SelectMany(RunningApp.ProcessesOf).Any(IsReplicating), () => verb.Output);
+
+        verb.Signal(signal);
+        await verb.WaitForExitAsync();
+
+        Assert.Empty(Directory.EnumerateFiles(app.In("obj"), "litestream", SearchOption.AllDirectories).SelectMany(RunningApp.ProcessesOf));
+        Assert.True(Directory.EnumerateFiles(app.In("replicas/one"), "*.snapshot.lz4", SearchOption.AllDirectories).Any(), "what was committed was sent");
+
+        static bool IsReplicating(int id) => File.Exists($"/proc/{id}/cmdline") && File.ReadAllText($"/proc/{id}/cmdline").Contains("replicate", StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Every_wrong_value_is_one_error_that_names_the_property_before_anything_is_started()
     {

@@ -481,7 +481,7 @@ internal sealed partial class ConfigCheck
     private void CheckDollars(YamlScalar scalar)
     {
         foreach (var text in VariableText.Swallowed(scalar.Text).Distinct(StringComparer.Ordinal))
-            Fail("LSB1041", scalar, $"Litestream would swallow `{DefaultValue().Replace(text, "...")}`: it puts variables in the place of `$`, there is no escape and no default value. Put the whole value into an environment variable and write ${{NAME}}.");
+            Fail("LSB1041", scalar, $"Litestream would swallow `{Short(text)}`: it puts variables in the place of `$`, there is no escape and no default value. Put the whole value into an environment variable and write ${{NAME}}.");
         if (VariableText.HasDoubtful(scalar.Text))
             Warn("LSB1041", scalar, "Litestream takes `$` and what follows for a variable here. If that is meant, write it with braces, `${NAME}`; if not, put the whole value into an environment variable.");
     }
@@ -572,10 +572,6 @@ internal sealed partial class ConfigCheck
 
     [GeneratedRegex(@"^(?<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")]
     private static partial Regex Scheme();
-
-    /// <summary>What stands after the name in <c>${NAME:-...}</c> may be a secret.</summary>
-    [GeneratedRegex(@"(?<=^\$\{\w*)\W.*(?=\}$)", RegexOptions.Singleline)]
-    private static partial Regex DefaultValue();
 
     [GeneratedRegex(@"^\w+://")]
     private static partial Regex UrlLike();

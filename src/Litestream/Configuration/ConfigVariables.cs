@@ -65,7 +65,7 @@ public static class ConfigVariables
             {
                 case YamlScalar scalar:
                     foreach (var name in VariableText.Names(scalar.Text))
-                        Add(name, !ReplicaUrl.IsOptional(name, file.IsGenerated), $"{key} {where}".TrimEnd());
+                        Add(VariableText.Shown(name), !ReplicaUrl.IsOptional(name, file.IsGenerated), $"{key} {where}".TrimEnd());
                     break;
                 case YamlList items:
                     items.Items.ForEach(item => AddAll(item, key, where));

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Litestream.Configuration;
@@ -11,6 +12,8 @@ internal static class VariableText
 {
     /// <summary>Holds a literal <c>$</c> where a scalar has variables as well and cannot be escaped.</summary>
     public const string DollarVariable = "LITESTREAM_DOLLAR";
+
+    private static readonly SearchValues<char> NameCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
 
     private const char Dollar = '\uE000';
     private const char Open = '\uE001';
@@ -74,7 +77,14 @@ internal static class VariableText
         }
     }
 
-    /// <summary>What expansion swallows although it is no variable: <c>$$</c>, <c>$1</c>, <c>${}</c>, <c>${A:-b}</c>. As people write it.</summary>
+    /// <summary>A name for people: in <c>${NAME:-default}</c>, which is all one name to the executable, the rest may be a secret.</summary>
+    public static string Shown(string name)
+    {
+        var end = name.AsSpan().IndexOfAnyExcept(NameCharacters);
+        return end < 0 ? name : name[..end] + "...";
+    }
+
+    /// <summary>What expansion swallows although it is no variable: <c>$$</c>, <c>$1</c>, <c>${}</c>, <c>${A:-b}</c>. As people write it, names as <see cref="Shown"/>.</summary>
     public static IEnumerable<string> Swallowed(string marked)
     {
         for (var i = 0; i + 1 < marked.Length; i++)
@@ -83,8 +93,8 @@ internal static class VariableText
                 continue;
 
             var (name, length) = ReadName(marked, i + 1);
-            if (length > 0 && (name.Length == 0 || !(char.IsAsciiLetter(name[0]) || name[0] == '_') || name.Any(c => !char.IsAsciiLetterOrDigit(c) && c != '_')))
-                yield return Unmark(marked.Substring(i, Math.Min(length + 1, marked.Length - i)));
+            if (length > 0 && (name.Length == 0 || !(char.IsAsciiLetter(name[0]) || name[0] == '_') || name.AsSpan().ContainsAnyExcept(NameCharacters)))
+                yield return name.Length > 1 ? $"${{{Shown(name)}}}" : Unmark(marked.Substring(i, Math.Min(length + 1, marked.Length - i)));
             i += length;
         }
     }

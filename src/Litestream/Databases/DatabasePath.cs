@@ -40,7 +40,7 @@ public static class DatabasePath
     internal static string Real(string path)
     {
         if (OperatingSystem.IsWindows())
-            return File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+            return Path.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
 
         var left = new Stack<string>(Enumerable.Reverse(Path.GetFullPath(path).Split('/')));
         var real = "/";

@@ -97,7 +97,12 @@ internal sealed class DatabaseLock : IDisposable
         RandomAccess.SetLength(_file, content.Length);
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        if (!OperatingSystem.IsWindows() && !_file.IsClosed)
+            UnixCalls.Unlock(_file);
+        _file.Dispose();
+    }
 
     private static SafeFileHandle? OpenOnWindows(string path)
     {

@@ -26,6 +26,7 @@ internal static partial class UnixCalls
     private const int SigTerm = 15;
     private const int SigKill = 9;
     private const int LockExclusiveNonBlocking = 2 | 4;
+    private const int Unlocked = 8;
     private const int OpenReadOnly = 0;
     private const int OpenReadWrite = 2;
     private const int WriteAccess = 2;
@@ -53,6 +54,9 @@ internal static partial class UnixCalls
 
     /// <summary>Takes the exclusive flock of an open file, without waiting. The system releases it when the process ends.</summary>
     public static bool TryLock(SafeFileHandle file) => Flock(file, LockExclusiveNonBlocking) == 0;
+
+    /// <summary>Releases it at once: closing the file would leave it to a child that is being started just then and still has all files of its parent.</summary>
+    public static void Unlock(SafeFileHandle file) => _ = Flock(file, Unlocked);
 
     /// <summary>Whether this user may write there; asks, and writes nothing. A read-only file system counts.</summary>
     public static bool IsWritable(string path) => Access(path, WriteAccess) == 0;

@@ -61,6 +61,6 @@ public static class DatabaseVerification
     {
         // Made when it runs: where the replicator answers is known only when there is one.
         Task<VerificationResult> Verify() => new VerificationRun(executable, config, database, options, version, restores).RunAsync(cancellationToken);
-        return options.StartReplicator ? VerificationReplicator.RunAsync(executable, config, database, Verify, cancellationToken) : Verify();
+        return options.StartReplicator ? VerificationReplicator.RunAsync(executable, config, database, options, Verify, cancellationToken) : Verify();
     }
 }

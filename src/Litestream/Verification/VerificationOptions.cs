@@ -16,6 +16,9 @@ public enum VerificationLevel
 /// <summary>How a verification is done.</summary>
 public sealed record VerificationOptions
 {
+    /// <summary>How long a litestream that a verification started may take to send what was committed last, 30 s.</summary>
+    public static TimeSpan ReplicatorStopTimeout { get; } = TimeSpan.FromSeconds(30);
+
     /// <summary>How much is proved. Default <see cref="VerificationLevel.Full"/>.</summary>
     public VerificationLevel Level { get; init; } = VerificationLevel.Full;
 
@@ -36,7 +39,8 @@ public sealed record VerificationOptions
 
     /// <summary>
     /// Whether a litestream is started for the time of the verification where nobody replicates the database, and sends what it has before it ends. Default false: that nobody
-    /// does is then what the verification finds. Never over a replica that holds another history than the database's.
+    /// does is then what the verification finds. Never over a replica whose newest changes are of another history than the database's. On other systems than Linux, a litestream that was started by hand is not seen: there
+    /// ask for it only where you know that none runs.
     /// </summary>
     public bool StartReplicator { get; init; }
 }

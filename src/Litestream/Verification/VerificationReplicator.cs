@@ -8,8 +8,6 @@ namespace Litestream.Verification;
 /// <summary>A litestream for one database, for the time of its verification: under the database's lock, with a metrics address of its own, drained at the end.</summary>
 internal sealed class VerificationReplicator
 {
-    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(30);
-
     private readonly LitestreamExecutable _executable;
     private readonly EffectiveConfig _config;
     private readonly EffectiveDatabase _database;
@@ -20,9 +18,9 @@ internal sealed class VerificationReplicator
 
     /// <summary>Verifies while it replicates; just verifies where somebody replicates already, or where there is nothing to replicate.</summary>
     public static async Task<VerificationResult> RunAsync(
-        LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, Func<Task<VerificationResult>> verify, CancellationToken cancellationToken)
+        LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, VerificationOptions options, Func<Task<VerificationResult>> verify, CancellationToken cancellationToken)
     {
-        if (database.Replicas.Count == 0 || !File.Exists(database.Path))
+        if (!database.Replicas.Any(replica => options.Replica is null || options.Replica == replica.Name) || !File.Exists(database.Path))
             return await verify().ConfigureAwait(false);
         try
         {
@@ -70,7 +68,7 @@ internal sealed class VerificationReplicator
             }
             finally
             {
-                unsent = await run.DrainAsync(StopTimeout, () => { }).ConfigureAwait(false);
+                unsent = await run.DrainAsync(VerificationOptions.ReplicatorStopTimeout, () => { }).ConfigureAwait(false);
             }
 
             return Volatile.Read(ref _lastError) is { } error && result.Outcome != VerificationOutcome.Verified

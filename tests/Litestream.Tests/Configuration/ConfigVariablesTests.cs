@@ -35,6 +35,15 @@ public sealed class ConfigVariablesTests : IDisposable
     }
 
     [Fact]
+    public void A_default_value_which_litestream_does_not_know_is_not_shown()
+    {
+        var variables = Read("dbs:\n  - path: app.db\n    replicas:\n      - url: s3://bucket/x\n        secret-access-key: ${S3_SECRET:-pa55}\n");
+
+        Assert.True(Assert.Single(variables, v => v.Name == "S3_SECRET...").IsMissing);
+        Assert.DoesNotContain(variables, v => v.ToString().Contains("pa55", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_setting_is_a_source_and_the_environment_wins_over_it()
     {
         var yml = GeneratedConfig.Create([new("app.db", null, null)], new GeneratedConfigOptions { ReplicaUrl = "s3://bucket" }).Text;

@@ -1,13 +1,16 @@
 using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
 using Litestream.Configuration;
 using Litestream.Locking;
 using Litestream.Replication;
+using Litestream.Tests.Databases;
 using Litestream.Tests.Restore;
 
 namespace Litestream.Tests.Locking;
 
 /// <summary>Who holds a database's lock, whom he leaves behind, and whose the lock file is.</summary>
-public sealed class DatabaseLockTests
+public sealed partial class DatabaseLockTests
 {
     [Fact]
     public async Task An_orphan_stays_known_until_it_has_ended()
@@ -181,4 +184,35 @@ public sealed class DatabaseLockTests
         await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.Equal(0, kill.ExitCode);
     }
+
+    [Fact]
+    public void It_is_released_although_a_child_that_is_being_started_still_has_the_file()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Looks into /proc.");
+        using var folder = new TemporaryFolder();
+        var database = Path.Combine(folder.Path, "app.db");
+        var held = DatabaseLock.TryAcquire(database, out _)!;
+        var descriptor = Directory.EnumerateFiles("/proc/self/fd").Single(file => new FileInfo(file).LinkTarget == DatabaseLock.PathFor(database));
+        var childs = Duplicate(int.Parse(Path.GetFileName(descriptor), CultureInfo.InvariantCulture));
+        try
+        {
+            held.Dispose();
+            held.Dispose();
+
+            using var next = DatabaseLock.TryAcquire(database, out _);
+            Assert.NotNull(next);
+        }
+        finally
+        {
+            Assert.Equal(0, Close(childs));
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "dup")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Duplicate(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Close(int descriptor);
 }

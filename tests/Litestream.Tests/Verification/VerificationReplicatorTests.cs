@@ -107,6 +107,17 @@ public sealed class VerificationReplicatorTests
     }
 
     [Fact]
+    public async Task Nothing_is_started_for_a_replica_that_there_is_not()
+    {
+        using var folder = new ReplicatedFolder();
+
+        var error = await Assert.ThrowsAsync<LitestreamException>(() => Verify(folder, Asked with { Replica = "other" }));
+
+        Assert.Equal("LSB3008", error.Diagnostic.Code);
+        Assert.False(Directory.Exists(folder.Replica));
+    }
+
+    [Fact]
     public async Task Storage_that_does_not_answer_is_an_outcome_and_nothing_is_started()
     {
         using var folder = new ReplicatedFolder(replica: "type: s3\n    bucket: b\n    endpoint: http://127.0.0.1:1\n    region: us-east-1\n    access-key-id: AKIDAKID\n    secret-access-key: s3cr3ts3cr3t");
