@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Litestream.Commands;
 using Litestream.Doctor;
 using Microsoft.Extensions.Configuration;
@@ -25,6 +26,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _endBackground = new();
     private readonly object _gate = new();
+    private readonly LitestreamMetrics _metrics;
     private ReplicationPlan? _plan;
     private LitestreamExecutable? _executable;
     private bool _prepared;
@@ -42,6 +44,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         _logsNowhere = !services.GetServices<ILoggerProvider>().Any();
         _time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         _zeroCode = zeroCode;
+        _metrics = new LitestreamMetrics(services.GetService<IMeterFactory>(), () => _status, _time);
     }
 
     /// <summary>What it does at the moment.</summary>
@@ -119,7 +122,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
         Announce(_plan);
         UpdateStatus(status => status with { Databases = [.. _plan.Databases.Select(database => new LitestreamDatabaseStatus(database.Path))] });
-        var session = new ReplicationSession(_plan, _executable, _logger, _time, UpdateStatus, _ => { }, OnFailed, _lifetime.ApplicationStopping);
+        var session = new ReplicationSession(_plan, _executable, _logger, _time, UpdateStatus, _metrics.Hear, OnFailed, _lifetime.ApplicationStopping);
         lock (_gate)
         {
             _session = session;
@@ -144,10 +147,18 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     Task IHostedLifecycleService.StoppedAsync(CancellationToken cancellationToken) => StopAsync();
 
     /// <summary>Sends what is missing and ends litestream, if the host has not done so.</summary>
-    public async ValueTask DisposeAsync() => await StopAsync().ConfigureAwait(false);
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync().ConfigureAwait(false);
+        _metrics.Dispose();
+    }
 
     /// <inheritdoc cref="DisposeAsync" />
-    public void Dispose() => StopAsync().GetAwaiter().GetResult();
+    public void Dispose()
+    {
+        StopAsync().GetAwaiter().GetResult();
+        _metrics.Dispose();
+    }
 
     private async Task StopAsync()
     {
