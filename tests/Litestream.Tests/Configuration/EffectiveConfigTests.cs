@@ -270,8 +270,9 @@ public sealed class EffectiveConfigTests : IDisposable
         var file = config.Write(In("private"));
 
         Assert.DoesNotContain("AGE-SECRET", await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken), StringComparison.Ordinal);
-        await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () => LitestreamTool.HasBackup(In("replica")));
-        await LitestreamTool.Command(config.Variables).RunAsync(["restore", "-config", file, "-o", In("restored.db"), In("app.db")], TestContext.Current.CancellationToken);
+        await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () => LitestreamTool.HasBackup(In("replica"), 1));
+        var restore = await LitestreamTool.Command(config.Variables).RunAsync(["restore", "-config", file, "-o", In("restored.db"), In("app.db")], TestContext.Current.CancellationToken);
+        Assert.True(restore.ExitCode == 0, restore.StandardOutput + restore.StandardError);
 
         Assert.Equal("42", LitestreamTool.Query(In("restored.db"), "SELECT x FROM t"));
     }

@@ -49,7 +49,7 @@ public sealed class DatabaseRestoreTests : IDisposable
 
         Assert.Equal(RestoreOutcome.Restored, await Restore(config));
 
-        Assert.False(Directory.Exists(meta));
+        Assert.Equal(["history.json"], Directory.GetFileSystemEntries(meta).Select(Path.GetFileName));
         Assert.Single(Directory.GetDirectories(Path.GetDirectoryName(meta)!, ".app.db-litestream.lost-*"));
         LitestreamTool.Sql(DatabaseFile, "INSERT INTO t VALUES (10)");
         var generations = Directory.GetDirectories(Path.Combine(Replica, "generations"));

@@ -25,7 +25,7 @@ public sealed class ForcedRestoreTests
             new[] { name, name + "-wal", name + "-shm", $".{name}-litestream" }.Select(file => new MovedFile(Path.Combine(database.Data, file), Path.Combine(set, file))),
             result.MovedAside);
         Assert.All(result.MovedAside, moved => Assert.True(Path.Exists(moved.To)));
-        Assert.Equal(new[] { name, Path.GetFileName(set), $".{name}-litestream.lock" }.Order(StringComparer.Ordinal), database.Names());
+        Assert.Equal(new[] { name, Path.GetFileName(set), $".{name}-litestream", $".{name}-litestream.lock" }.Order(StringComparer.Ordinal), database.Names());
         Assert.Equal(new FileInfo(database.File).Length, result.Bytes);
         Assert.Equal(new RestoreSource(database.Config.Databases[0].Replicas[0].Name, Generation(database), 0, 0, null), result.Source);
     }
@@ -304,7 +304,7 @@ public sealed class ForcedRestoreTests
         Assert.Equal(BackedUpDatabase.Backup, database.Rows(real));
         Assert.Equal(BackedUpDatabase.Local, database.Rows(result.MovedAside[0].To));
         Assert.Equal(Path.GetDirectoryName(real), Path.GetDirectoryName(Path.GetDirectoryName(result.MovedAside[0].To)));
-        Assert.False(Directory.Exists(database.Config.Databases[0].MetaPath));
+        Assert.Equal(["history.json"], Directory.GetFileSystemEntries(database.Config.Databases[0].MetaPath).Select(Path.GetFileName));
     }
 
     [Fact]
