@@ -207,8 +207,11 @@ internal sealed class DatabaseSupervisor
     /// <summary>Remembers how the file was left, once nobody writes to it any more.</summary>
     public void Leave()
     {
-        if (Excluded is null && FileStamp.Of(Database.Path) is { } file && Directory.Exists(Database.MetaPath))
-            Remember((_history ?? new DatabaseHistory(null, false, null)) with { File = file });
+        if (Excluded is not null || FileStamp.Of(Database.Path) is not { } file || !Directory.Exists(Database.MetaPath))
+            return;
+        var history = _history ?? new DatabaseHistory(null, false, null);
+        var isInFile = history.IsInFile || (history.Id is { } id && LiveDatabase.ReadIdentityInFile(Database.Path).Id == id);
+        Remember(history with { IsInFile = isInFile, File = file });
     }
 
     public LitestreamDatabaseStatus Describe(LitestreamDatabaseStatus? before, DateTimeOffset now) => (before ?? new LitestreamDatabaseStatus(Database.Path)) with

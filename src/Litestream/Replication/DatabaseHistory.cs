@@ -11,10 +11,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
 {
     private const string FileName = "history.json";
 
-    /// <summary>Whether it is being replicated, or was when the app crashed: then how the file was left is not known.</summary>
-    public bool IsInUse => File is null || File.Modified == 0;
-
-    /// <summary>The same, of a file that is being written to.</summary>
+    /// <summary>The same while the database is replicated, and after a crash: how the file was left is not known then.</summary>
     public DatabaseHistory InUse(FileStamp? file) => this with { File = file is null ? null : file with { Modified = 0 } };
 
     /// <summary>Null when nothing is remembered.</summary>

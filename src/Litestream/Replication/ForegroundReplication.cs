@@ -36,7 +36,7 @@ public static class ForegroundReplication
     /// <param name="onDiagnostic">Gets what the user should know.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="LitestreamException">
-    /// LSB3012: a database is replicated already; LSB4008: a restore was interrupted and cannot be taken back; LSB3004: there is no database; LSB3001: litestream ended by itself, with an exit code other than 0 or without a command; LSB5004, LSB5005: what was committed last
+    /// LSB3012: a database is replicated already; LSB5009, LSB5012: it is not the one whose history is in its replica, or it is missing; LSB4008: a restore was interrupted and cannot be taken back; LSB3004: there is no database; LSB3001: litestream ended by itself, with an exit code other than 0 or without a command; LSB5004, LSB5005: what was committed last
     /// may not have been sent; LSB0003, LSB1xxx, LSB2008.
     /// </exception>
     public static async Task RunAsync(
@@ -70,6 +70,12 @@ public static class ForegroundReplication
             onDiagnostic(WarnAboutExec());
 
         using var folder = PrivateFolder.Create(effective.Databases[0].Path);
+        if (!string.Equals(config.GetSetting("Litestream:AdoptReplica")?.Trim(), "true", StringComparison.OrdinalIgnoreCase))
+        {
+            foreach (var database in effective.Databases)
+                await RefuseForeignAsync(executable, effective, database, folder.Path, cancellationToken).ConfigureAwait(false);
+        }
+
         var run = new ReplicatorRun(
             executable,
             effective.Databases,
@@ -125,6 +131,17 @@ public static class ForegroundReplication
         throw new LitestreamException(
             "LSB3001",
             config.Secrets.Mask(string.Create(CultureInfo.InvariantCulture, $"litestream replicate ended by itself with exit code {exitCode}{(process.LastError is { } error ? $": {error}" : "")}.{(options.Exec is null ? "" : " With LitestreamExec that is also what a command which failed looks like; its own exit code is lost. What it had committed was sent.")}")));
+    }
+
+    private static async Task RefuseForeignAsync(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, string folder, CancellationToken cancellationToken)
+    {
+        switch (await new HistoryGuard(executable, config, database).JudgeAsync(folder, cancellationToken).ConfigureAwait(false))
+        {
+            case HistoryVerdict.Missing:
+                throw new LitestreamException("LSB5012", $"'{database.Path}' does not exist, but its replica has a backup of it. Nothing was started: what is made in its place would be sent after the backup. Restore it first (LitestreamRestore).");
+            case HistoryVerdict.Other:
+                throw new LitestreamException("LSB5009", $"'{database.Path}' is not the database whose history is in its replica ({string.Join(", ", database.Replicas.Select(r => r.Location))}). Nothing was started, so that the backup stays as it is. Restore the old one, give this one a replica of its own, or set Litestream:AdoptReplica to true to go on with this one.");
+        }
     }
 
     private static LitestreamException Refuse(string path, LockRecord holder) => new(

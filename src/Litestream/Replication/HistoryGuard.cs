@@ -43,8 +43,8 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         var (readable, id) = LiveDatabase.ReadIdentityInFile(database.Path);
         if (known?.Id is { } expected && readable)
         {
-            // In the WAL alone it counts only for the same file and after a crash: whoever closed the database in order since has put it into the file.
-            if (id == expected || (id is null && !known.IsInFile && known.IsInUse && known.File?.IsSameFile(file) != false && LiveDatabase.ReadIdentity(database.Path) == expected))
+            // In the WAL alone it counts only while it has never been seen in the file, and for the same file.
+            if (id == expected || (id is null && !known.IsInFile && known.File?.IsSameFile(file) != false && LiveDatabase.ReadIdentity(database.Path) == expected))
                 return HistoryVerdict.Same;
         }
         else if (known is { Id: null, File.Identity: { } identity } && identity == file.Identity)

@@ -2,6 +2,7 @@ using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Locking;
 using Litestream.Replication;
+using Litestream.Restore;
 
 namespace Litestream.Verification;
 
@@ -28,6 +29,8 @@ internal sealed class VerificationReplicator
             if (OpenDatabases.Replicators(database.Path).Any())
                 return await verify().ConfigureAwait(false);
             using var locks = DatabaseLocks.TryAcquire([database.Path], out _, out _);
+            if (locks is not null)
+                DatabaseRestore.Recover(database.Path, onLine: null);
             return locks is null
                 ? await verify().ConfigureAwait(false)
                 : await new VerificationReplicator(executable, config, database).RunAsync(locks, verify, cancellationToken).ConfigureAwait(false);

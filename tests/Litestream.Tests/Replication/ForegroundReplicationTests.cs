@@ -152,7 +152,30 @@ public sealed class ForegroundReplicationTests : IDisposable
         Assert.Equal(LockRecord.Empty, DatabaseLock.Peek(Database));
     }
 
-    private Task RunAsync(string? exec = null, IReadOnlyList<string>? arguments = null, TimeSpan? stopTimeout = null) => ForegroundReplication.RunAsync(
+    [Theory]
+    [InlineData("LSB5009")]
+    [InlineData("LSB5012")]
+    public async Task Another_database_than_the_one_in_the_replica_is_refused(string code)
+    {
+        var first = RunAsync();
+        await ReplicatesAsync(first);
+        await _stop.CancelAsync();
+        await first;
+        var backup = await RestoredAsync();
+        foreach (var file in Directory.GetFiles(_folder.Path, "app.db*"))
+            File.Delete(file);
+        Directory.Delete(Path.Combine(_folder.Path, ".app.db-litestream"), recursive: true);
+        if (code == "LSB5009")
+            LitestreamTool.Sql(Database, "CREATE TABLE rows(text); INSERT INTO rows VALUES ('other')");
+        File.Delete(Path.Combine(_folder.Path, "copy.db"));
+
+        var failed = await Assert.ThrowsAsync<LitestreamException>(() => RunAsync(cancellation: TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
+
+        Assert.Equal(code, failed.Diagnostic.Code);
+        Assert.Equal(backup, await RestoredAsync());
+    }
+
+    private Task RunAsync(string? exec = null, IReadOnlyList<string>? arguments = null, TimeSpan? stopTimeout = null, CancellationToken? cancellation = null) => ForegroundReplication.RunAsync(
         LitestreamTool.Executable,
         new EffectiveConfigOptions
         {
@@ -168,7 +191,7 @@ public sealed class ForegroundReplicationTests : IDisposable
                 _lines.Add(line.Text);
         },
         _diagnostics.Add,
-        _stop.Token);
+        cancellation ?? _stop.Token);
 
     private async Task ReplicatesAsync(Task run)
     {
