@@ -49,6 +49,7 @@ internal sealed class DatabaseSupervisor
     private DateTimeOffset _nudgeAt;
     private TimeSpan _nudgePause = FirstNudgePause;
     private DateTimeOffset? _errorSince;
+    private bool _isAccepted;
     private int _missing;
     private int _wiped;
     private bool _wasFull;
@@ -87,22 +88,30 @@ internal sealed class DatabaseSupervisor
     /// <summary>Leaves it out from the next start of litestream on.</summary>
     public void Exclude(LitestreamDiagnostic why, bool isAwaited)
     {
-        (Excluded, IsAwaited, _file, _missing) = (why, isAwaited, null, 0);
+        (Excluded, IsAwaited, _isAccepted, _file, _missing) = (why, isAwaited, false, null, 0);
         (Health, Problem) = (LitestreamHealth.Unhealthy, why.ToString());
     }
 
-    /// <summary>It goes on with the history of its replicas.</summary>
-    public void Accept()
+    /// <summary>Whether another file lies at its place than the one that was accepted.</summary>
+    public bool IsReplaced => _file is { } before && FileStamp.Of(Database.Path) is { } file && IsOther(before, file);
+
+    /// <summary>It goes on with the history of its replicas. Called while no litestream runs.</summary>
+    /// <param name="asNewFile">Whether it came in the place of another file: litestream must not take the WAL that it knows for this one's.</param>
+    public void Accept(bool asNewFile)
     {
-        (Excluded, IsAwaited, _missing) = (null, false, 0);
+        (Excluded, IsAwaited, _isAccepted, _missing) = (null, false, true, 0);
         _file = FileStamp.Of(Database.Path);
         (Health, Problem) = (LitestreamHealth.Healthy, null);
+        if (asNewFile)
+            BeginAnew();
         if (DatabaseHistory.Read(Database.MetaPath) is not { } known)
             return;
 
         // From now on the file changes. And what was adopted has a number of its own, or gets one.
         var (readable, id) = LiveDatabase.ReadIdentityInFile(Database.Path);
         var isKnown = !readable || id == known.Id || (id is null && LiveDatabase.ReadIdentity(Database.Path) == known.Id);
+        if (!isKnown)
+            BeginAnew();
         Remember((isKnown ? known : new DatabaseHistory(null, false, null)).InUse(_file));
     }
 
@@ -204,13 +213,17 @@ internal sealed class DatabaseSupervisor
         return found == known || !_history.IsInFile;
     }
 
-    /// <summary>Remembers how the file was left, once nobody writes to it any more.</summary>
+    /// <summary>
+    /// Remembers how the file was left, once nobody writes to it any more. Only of one that was accepted and still is that one: the next start takes what is remembered for a proof.
+    /// </summary>
     public void Leave()
     {
-        if (Excluded is not null || FileStamp.Of(Database.Path) is not { } file || !Directory.Exists(Database.MetaPath))
+        if (!_isAccepted || _file is not { } before || FileStamp.Of(Database.Path) is not { } file || IsOther(before, file) || !Directory.Exists(Database.MetaPath))
             return;
         var history = _history ?? new DatabaseHistory(null, false, null);
-        var isInFile = history.IsInFile || (history.Id is { } id && LiveDatabase.ReadIdentityInFile(Database.Path).Id == id);
+        var isInFile = history.Id is { } id && LiveDatabase.ReadIdentityInFile(Database.Path).Id == id;
+        if (history.IsInFile && !isInFile)
+            return;
         Remember(history with { IsInFile = isInFile, File = file });
     }
 
@@ -242,8 +255,10 @@ internal sealed class DatabaseSupervisor
         if (Watch.File is not { } file)
             return ++_missing >= 2;
         _missing = 0;
-        return !before.IsSameFile(file) || (file.Size == 0 && before.Size > 0);
+        return IsOther(before, file);
     }
+
+    private static bool IsOther(FileStamp before, FileStamp file) => !before.IsSameFile(file) || (file.Size == 0 && before.Size > 0);
 
     private string? ErrorAt(DateTimeOffset now)
     {

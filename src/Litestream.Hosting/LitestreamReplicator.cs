@@ -15,6 +15,7 @@ namespace Litestream.Hosting;
 public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDisposable, IDisposable
 {
     private static readonly TimeSpan BackgroundPatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(10);
 
     private readonly IConfiguration _configuration;
     private readonly IHostEnvironment _environment;
@@ -132,7 +133,9 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             AppDomain.CurrentDomain.UnhandledException += OnUnhandledException;
         }
 
-        await session.FirstAttempt.WaitAsync(cancellationToken).ConfigureAwait(false);
+        // A storage that has to be asked first and does not answer is no reason to keep the app from its work.
+        await Task.WhenAny(session.FirstAttempt, Task.Delay(StartPatience, cancellationToken)).ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
     }
 
     Task IHostedService.StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -61,7 +61,7 @@ internal sealed class ReplicationSession(
                 if (_run is not null)
                 {
                     updateStatus(status => status with { State = LitestreamState.Stopping });
-                    _run.Excluded = Excluded();
+                    await ExcludeReplacedAsync().ConfigureAwait(false);
                     if (await _run.DrainAsync(plan.Settings.ShutdownTimeout, () => ReplicatorLog.FinalPass(logger)).ConfigureAwait(false) is { } notSent)
                     {
                         Report(notSent);
@@ -175,7 +175,7 @@ internal sealed class ReplicationSession(
         if (plan.Settings.AdoptReplica)
         {
             ReplicatorLog.Adopted(logger, database.Database.Path);
-            database.Accept();
+            database.Accept(asNewFile: wasThere);
             return;
         }
 
@@ -186,7 +186,7 @@ internal sealed class ReplicationSession(
                 switch (await new HistoryGuard(executable, plan.Config, database.Database).JudgeAsync(Folder().Path, stopping).ConfigureAwait(false))
                 {
                     case HistoryVerdict.Same:
-                        database.Accept();
+                        database.Accept(asNewFile: wasThere);
                         break;
                     case HistoryVerdict.Missing:
                         database.Exclude(
@@ -323,7 +323,8 @@ internal sealed class ReplicationSession(
     private async Task<EndReason?> WatchAsync(ReplicatorProcess? process, CancellationToken stopping)
     {
         var start = time.GetUtcNow();
-        var (answeredAt, askedAt, uploadedAt) = (start, DateTimeOffset.MinValue, start);
+        var (askedAt, uploadedAt) = (DateTimeOffset.MinValue, start);
+        DateTimeOffset? silentSince = null;
         var written = 0L;
         _databases.ForEach(database => database.Begin(start));
         while (true)
@@ -336,12 +337,14 @@ internal sealed class ReplicationSession(
             }
 
             written = bytes;
-            if (process is not null && (now - askedAt >= IdleMetricsInterval || _databases.Exists(database => database.Watch.IsPending || !database.IsSettled)))
+            if (process is not null && (now - askedAt >= IdleMetricsInterval || silentSince is not null || _databases.Exists(database => database.Watch.IsPending || !database.IsSettled)))
             {
                 askedAt = now;
+                silentSince ??= now;
                 if (await _run!.ReadMetricsAsync(stopping).ConfigureAwait(false) is { } metrics)
                 {
-                    answeredAt = now = time.GetUtcNow();
+                    silentSince = null;
+                    now = time.GetUtcNow();
                     onMetrics(metrics);
                     foreach (var database in _databases)
                     {
@@ -353,12 +356,14 @@ internal sealed class ReplicationSession(
             EndReason? reason = null;
             foreach (var database in _databases)
             {
-                reason = await ActAsync(database, now, uploadedAt, stopping).ConfigureAwait(false) ?? reason;
+                // What must not be sent comes before what is only stuck.
+                var found = await ActAsync(database, now, uploadedAt, stopping).ConfigureAwait(false);
+                reason = reason is { IsOtherFile: true } ? reason : found ?? reason;
             }
 
-            if (reason is null && process is not null && _run!.HasMetrics && now - answeredAt >= plan.Settings.StallTimeout)
+            if (reason is null && process is not null && _run!.HasMetrics && now - silentSince is { } silence && silence >= plan.Settings.StallTimeout)
             {
-                reason = new EndReason("litestream has not answered for " + string.Create(CultureInfo.InvariantCulture, $"{(now - answeredAt).TotalSeconds:0} s"));
+                reason = new EndReason(string.Create(CultureInfo.InvariantCulture, $"litestream has not answered for {silence.TotalSeconds:0} s"));
             }
 
             UpdateState(process is not null);
@@ -434,12 +439,12 @@ internal sealed class ReplicationSession(
 
     private async Task JudgeChangedAsync(CancellationToken stopping)
     {
-        foreach (var database in _toJudge)
+        while (_toJudge is [var database, ..])
         {
             await JudgeAsync(database, wasThere: true, stopping).ConfigureAwait(false);
+            _toJudge.RemoveAt(0);
         }
 
-        _toJudge.Clear();
         FailIfNothingIsLeft();
     }
 
@@ -502,6 +507,20 @@ internal sealed class ReplicationSession(
             time);
         _run.Excluded = Excluded();
         return _run.Start();
+    }
+
+    /// <summary>Keeps out of the last upload what came in the place of a database since it was last looked at, or has not been judged yet.</summary>
+    private async Task ExcludeReplacedAsync()
+    {
+        var replaced = _databases.FindAll(database => database.IsReplaced);
+        if (replaced.Count > 0)
+        {
+            await EndRunAsync().ConfigureAwait(false);
+        }
+
+        var excluded = Excluded();
+        excluded.UnionWith(replaced.Concat(_toJudge).Select(database => database.Database.Path));
+        _run!.Excluded = excluded;
     }
 
     private HashSet<string> Excluded() => _databases.Where(database => database.Excluded is not null).Select(database => database.Database.Path).ToHashSet(StringComparer.Ordinal);

@@ -188,6 +188,68 @@ public sealed class FaultTests
         Assert.Equal(["first"], await folder.RestoredRowsAsync());
     }
 
+    [Fact]
+    public async Task A_database_that_is_replaced_just_before_the_stop_is_not_sent()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await SettledAsync(folder, app);
+        File.Move(OtherDatabase(folder), folder.Database, overwrite: true);
+
+        await AppFolder.SignalAsync("TERM", app.Id);
+        await app.EndedAsync();
+
+        Assert.Equal(["first"], await folder.RestoredRowsAsync());
+        using var next = folder.Start();
+        await next.SaysAsync("LSB5009");
+        Assert.Equal(["first"], await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task A_database_that_was_never_accepted_is_not_remembered_as_the_right_one()
+    {
+        using var folder = new AppFolder();
+        using (var app = folder.Start())
+        {
+            await SettledAsync(folder, app);
+            await app.TellAsync("stop");
+            await app.EndedAsync();
+        }
+
+        // Another database, and a replica that cannot be asked: stopped before it is known whether it is the right one.
+        File.Move(OtherDatabase(folder), folder.Database, overwrite: true);
+        var generations = Path.Combine(folder.Replica, "generations");
+        Directory.Move(generations, generations + ".away");
+        await File.WriteAllTextAsync(generations, "", Cancel);
+        using (var app = folder.Start())
+        {
+            await app.SaysAsync("cannot be told yet");
+            await app.TellAsync("stop");
+            await app.EndedAsync();
+        }
+
+        File.Delete(generations);
+        Directory.Move(generations + ".away", generations);
+        using var next = folder.Start();
+        await next.SaysAsync("LSB5009");
+    }
+
+    [Fact]
+    public async Task A_short_stall_timeout_does_not_restart_an_idle_litestream()
+    {
+        using var folder = new AppFolder();
+        folder.Environment["Litestream__StallTimeout"] = "2s";
+        using var app = folder.Start();
+        await SettledAsync(folder, app);
+        var first = Assert.Single(folder.Replicators());
+        var deadline = DateTime.UtcNow.AddSeconds(14);
+
+        await AppFolder.UntilAsync(() => DateTime.UtcNow > deadline || folder.Replicators() is not [var id] || id != first, "the time was over");
+
+        Assert.Equal([first], folder.Replicators());
+        Assert.Equal(0, app.Count("LSB5004"));
+    }
+
     [Theory]
     [InlineData("template", true)]
     [InlineData("template", false)]

@@ -42,6 +42,11 @@ public sealed class HostTests : IDisposable
         var segment = log.Lines.First(line => line.Text.StartsWith("wal segment written", StringComparison.Ordinal));
         Assert.Equal(("Litestream", LogLevel.Information, Path.Combine(_folder, "a.db")), (segment.Category, segment.Level, segment.State["db"]));
 
+        // The database's number has arrived too: litestream fails, and says so, when it is stopped just while it uploads.
+        await AppFolder.UntilAsync(
+            () => log.Lines.Count(line => line.Text.StartsWith("wal segment written", StringComparison.Ordinal)) >= 2 && replicator.Status is { Databases: [{ LagBytes: 0 }] },
+            "the number was sent");
+
         await host.StopAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal(LitestreamState.Stopped, replicator.Status.State);

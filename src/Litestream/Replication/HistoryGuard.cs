@@ -87,9 +87,9 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
                     .Where(generation => Directory.Exists(Path.Combine(generation.FullName, "snapshots")) && generation.EnumerateFiles("snapshots/*.snapshot.lz4").Any())
                     .Select(generation => generation.Name));
             }
-            catch (DirectoryNotFoundException)
+            catch (DirectoryNotFoundException) when (!File.Exists(path) && !File.Exists(Path.Combine(path, "generations")))
             {
-                // Nothing has been sent there yet.
+                // Nothing has been sent there yet. (A file in the place of a folder says nothing.)
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
