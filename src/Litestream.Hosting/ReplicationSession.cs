@@ -63,7 +63,7 @@ internal sealed class ReplicationSession(
                 {
                     updateStatus(status => status with { State = LitestreamState.Stopping });
                     _run.Excluded = Excluded();
-                    using var activity = LitestreamActivities.Source.StartActivity("litestream.drain");
+                    using var activity = LitestreamActivities.Start("litestream.drain");
                     if (await _run.DrainAsync(plan.Settings.ShutdownTimeout, () => ReplicatorLog.FinalPass(logger)).ConfigureAwait(false) is { } notSent)
                     {
                         activity?.SetStatus(ActivityStatusCode.Error, notSent.Code);
@@ -506,7 +506,7 @@ internal sealed class ReplicationSession(
             new ReplicatorEvents { Line = OnLine, Started = OnStarted, Ended = OnEnded },
             time);
         _run.Excluded = Excluded();
-        using var activity = LitestreamActivities.Source.StartActivity("litestream.start");
+        using var activity = LitestreamActivities.Start("litestream.start");
         return _run.Start();
     }
 
