@@ -19,7 +19,7 @@ namespace Microsoft.Extensions.DependencyInjection
         public static IHealthChecksBuilder AddLitestream(this IHealthChecksBuilder builder, string name = "litestream", HealthStatus? failureStatus = null, IEnumerable<string>? tags = null)
         {
             ArgumentNullException.ThrowIfNull(builder);
-            return builder.Add(new HealthCheckRegistration(name, services => new LitestreamHealthCheck(services.GetService<LitestreamReplicator>()), failureStatus, tags));
+            return builder.Add(new HealthCheckRegistration(name, services => new LitestreamHealthCheck(services.GetService<LitestreamReplicator>(), services.GetService<TimeProvider>() ?? TimeProvider.System), failureStatus, tags));
         }
     }
 }
@@ -27,19 +27,33 @@ namespace Microsoft.Extensions.DependencyInjection
 namespace Litestream.Hosting
 {
     /// <summary>Translates the replicator's status.</summary>
-    internal sealed class LitestreamHealthCheck(LitestreamReplicator? replicator) : IHealthCheck
+    internal sealed class LitestreamHealthCheck(LitestreamReplicator? replicator, TimeProvider time) : IHealthCheck
     {
+        /// <summary>So many restarts within that time are no accident.</summary>
+        private const int ManyRestarts = 3;
+        private static readonly TimeSpan RestartMemory = TimeSpan.FromMinutes(5);
+
+        /// <summary>After so long a start is no longer just a start.</summary>
+        private static readonly TimeSpan StartPatience = TimeSpan.FromMinutes(1);
+
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            Task.FromResult(replicator is null ? HealthCheckResult.Healthy("Litestream is not part of this app.") : Judge(replicator.Status, context.Registration.FailureStatus));
+            Task.FromResult(replicator is null ? HealthCheckResult.Healthy("Litestream is not part of this app.") : Judge(replicator.Status, context.Registration.FailureStatus, time.GetUtcNow()));
 
         /// <summary>The worst of what the status says.</summary>
-        public static HealthCheckResult Judge(LitestreamStatus status, HealthStatus failure)
+        public static HealthCheckResult Judge(LitestreamStatus status, HealthStatus failure, DateTimeOffset now)
         {
             var problems = new List<string>();
             var isBad = status.State == LitestreamState.Failed;
-            if (status.State is LitestreamState.Failed or LitestreamState.Waiting or LitestreamState.Restarting)
+            if (StateProblem(status, now) is { } problem)
             {
-                problems.Add(status.LastError is { } error ? $"{status.State}: {error}" : status.State.ToString());
+                problems.Add(status.LastError is { } error ? $"{problem}: {error}" : problem);
+            }
+
+            var restarts = status.RestartTimes.Count(restart => now - restart < RestartMemory);
+            if (restarts >= ManyRestarts)
+            {
+                isBad |= status.State != LitestreamState.Replicating;
+                problems.Add(FormattableString.Invariant($"LSB5004: litestream was started again {restarts} times in {RestartMemory.TotalMinutes:0} minutes; the last time: {status.LastRestartReason}."));
             }
 
             foreach (var database in status.Databases)
@@ -65,6 +79,16 @@ namespace Litestream.Hosting
             return new HealthCheckResult(isBad ? failure : problems.Count > 0 ? HealthStatus.Degraded : HealthStatus.Healthy, description, data: Data(status));
         }
 
+        private static string? StateProblem(LitestreamStatus status, DateTimeOffset now) => status.State switch
+        {
+            LitestreamState.Failed or LitestreamState.Waiting or LitestreamState.Restarting => status.State.ToString(),
+            LitestreamState.Starting when now - status.Since >= StartPatience => FormattableString.Invariant($"Starting for {(now - status.Since).TotalSeconds:0} s"),
+
+            // Otherwise the databases say why.
+            LitestreamState.Stalled when status.Databases.All(database => database.Health == LitestreamHealth.Healthy) => status.State.ToString(),
+            _ => null,
+        };
+
         private static string Describe(LitestreamState state) => state switch
         {
             LitestreamState.Disabled => "Litestream is off: nothing is replicated.",
@@ -77,8 +101,18 @@ namespace Litestream.Hosting
             var data = new Dictionary<string, object>(StringComparer.Ordinal) { ["state"] = status.State.ToString(), ["restarts"] = status.Restarts };
             foreach (var database in status.Databases)
             {
-                data[database.Path] = FormattableString.Invariant(
-                    $"{database.Health}, lag {database.Lag.TotalSeconds:0.0} s, {database.LagBytes?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?"} bytes, committed {database.Committed?.ToString() ?? "-"}, replicated {database.Replicated?.ToString() ?? "-"}, last sync {(database.LastSync is { } sync ? sync.ToString("u", System.Globalization.CultureInfo.InvariantCulture) : "-")}, verification {database.Verification?.Outcome.ToString() ?? "-"}");
+                data[database.Path] = new Dictionary<string, object?>(StringComparer.Ordinal)
+                {
+                    ["health"] = database.Health.ToString(),
+                    ["problem"] = database.Problem,
+                    ["lagSeconds"] = database.Lag.TotalSeconds,
+                    ["lagBytes"] = database.LagBytes,
+                    ["committed"] = database.Committed?.ToString(),
+                    ["replicated"] = database.Replicated?.ToString(),
+                    ["lastSync"] = database.LastSync,
+                    ["verification"] = database.Verification?.Outcome.ToString(),
+                    ["verifiedAt"] = database.VerifiedAt,
+                };
             }
 
             return data;

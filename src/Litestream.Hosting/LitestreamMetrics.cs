@@ -1,32 +1,77 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using System.Text;
 using Litestream.Replication;
+using Litestream.Verification;
 
 namespace Litestream.Hosting;
 
 /// <summary>The meter <c>Litestream</c>: reads the replicator's status when somebody listens.</summary>
 internal sealed class LitestreamMetrics : IDisposable
 {
-    public const string Name = "Litestream";
+    private const string Name = "Litestream";
+
+    private static readonly LitestreamState[] States = Enum.GetValues<LitestreamState>();
 
     private readonly Meter _meter;
     private readonly bool _isOwn;
-    private volatile MetricsAnswer? _upstream;
+    private readonly ConcurrentDictionary<string, long> _restarts = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string Database, VerificationOutcome Outcome), long> _verifications = new();
+    private readonly HashSet<string> _published = new(StringComparer.Ordinal);
+    private volatile IReadOnlyDictionary<string, UpstreamSeries> _upstream = new Dictionary<string, UpstreamSeries>();
 
     public LitestreamMetrics(IMeterFactory? factory, Func<LitestreamStatus> status, TimeProvider time)
     {
         _isOwn = factory is null;
         _meter = factory?.Create(new MeterOptions(Name)) ?? new Meter(Name);
-        _meter.CreateObservableGauge("litestream.replication.lag", () => Each(status(), database => database.Lag.TotalSeconds), "s", "How long ago the oldest commit was seen that has not arrived.");
-        _meter.CreateObservableGauge("litestream.replication.lag_bytes", () => Each(status(), database => (double?)database.LagBytes), "By", "The bytes of WAL that have not arrived.");
-        _meter.CreateObservableGauge("litestream.replication.last_sync_age", () => Each(status(), database => (time.GetUtcNow() - database.LastSync)?.TotalSeconds), "s", "How long ago everything had arrived.");
-        _meter.CreateObservableGauge("litestream.replication.health", () => Each(status(), database => (double)database.Health), null, "0 healthy, 1 degraded, 2 unhealthy.");
-        _meter.CreateObservableGauge("litestream.verification.failed", () => Each(status(), database => database.Verification is null ? null : database.Verification.Outcome == Verification.VerificationOutcome.Verified ? 0 : 1), null, "Whether the last scheduled verification was not Verified.");
-        _meter.CreateObservableCounter("litestream.restarts", () => (long)status().Restarts, null, "How often litestream had to be started again.");
-        _meter.CreateObservableGauge("litestream.upstream", Upstream, null, "Litestream's own series, as it was last asked: the tag series has name and labels.");
+        _meter.CreateObservableGauge("litestream.state", () => ByState(status().State), null, "1 for the state of the replicator, 0 for the others.");
+        _meter.CreateObservableGauge("litestream.health", () => ByDatabase<int>(status(), database => (int)database.Health), null, "0 healthy, 1 degraded, 2 unhealthy.");
+        _meter.CreateObservableGauge("litestream.lag", () => ByDatabase<double>(status(), database => database.Lag.TotalSeconds), "s", "How long ago the oldest commit was seen that has not arrived.");
+        _meter.CreateObservableGauge("litestream.lag.bytes", () => ByDatabase(status(), database => database.LagBytes), "By", "The bytes of WAL that have not arrived.");
+        _meter.CreateObservableGauge("litestream.last_sync.age", () => ByDatabase(status(), database => (time.GetUtcNow() - database.LastSync)?.TotalSeconds), "s", "How long ago everything had arrived.");
+        _meter.CreateObservableCounter("litestream.restarts", () => _restarts.Select(one => new Measurement<long>(one.Value, Tag("reason", one.Key))), null, "How often litestream had to be started again.");
+        _meter.CreateObservableCounter("litestream.verifications", () => _verifications.Select(one => new Measurement<long>(one.Value, Tag("db", one.Key.Database), Tag("outcome", one.Key.Outcome.ToString()))), null, "How often a scheduled verification ended, and how.");
     }
 
-    /// <summary>What litestream last said about itself.</summary>
-    public void Hear(MetricsAnswer answer) => _upstream = answer;
+    /// <summary>Counts what a change of the status tells.</summary>
+    public void Count(LitestreamStatus before, LitestreamStatus after)
+    {
+        if (after.Restarts > before.Restarts)
+        {
+            _restarts.AddOrUpdate(after.LastRestartCause ?? "ended", 1, static (_, count) => count + 1);
+        }
+
+        foreach (var database in after.Databases)
+        {
+            if (database.Verification is { } verification && !before.Databases.Any(one => ReferenceEquals(one.Verification, verification)))
+            {
+                _verifications.AddOrUpdate((database.Path, verification.Outcome), 1, static (_, count) => count + 1);
+            }
+        }
+    }
+
+    /// <summary>Takes over what litestream last said about itself. What counts goes on counting when litestream is started again.</summary>
+    public void Hear(MetricsAnswer answer)
+    {
+        var before = _upstream;
+        var heard = new Dictionary<string, UpstreamSeries>(StringComparer.Ordinal);
+        foreach (var (key, value) in answer.Series)
+        {
+            var series = before.GetValueOrDefault(key) ?? UpstreamSeries.Parse(key);
+            heard[key] = series.With(value, answer.Counters.Contains(series.Name));
+        }
+
+        foreach (var (key, gone) in before.Where(one => one.Value.IsCounter && !heard.ContainsKey(one.Key)))
+        {
+            heard[key] = gone.With(0, isCounter: true);
+        }
+
+        _upstream = heard;
+        foreach (var series in heard.Values.Where(series => _published.Add(series.Name)))
+        {
+            Publish(series);
+        }
+    }
 
     public void Dispose()
     {
@@ -37,9 +82,89 @@ internal sealed class LitestreamMetrics : IDisposable
         }
     }
 
-    private static IEnumerable<Measurement<double>> Each(LitestreamStatus status, Func<LitestreamDatabaseStatus, double?> value) =>
-        status.Databases.Select(database => (database.Path, Value: value(database))).Where(one => one.Value is not null).Select(one => new Measurement<double>(one.Value!.Value, new KeyValuePair<string, object?>("db", one.Path)));
+    private static IEnumerable<Measurement<int>> ByState(LitestreamState current) =>
+        States.Select(state => new Measurement<int>(state == current ? 1 : 0, Tag("state", state.ToString())));
 
-    private IEnumerable<Measurement<double>> Upstream() =>
-        _upstream?.Series.Select(series => new Measurement<double>(series.Value, new KeyValuePair<string, object?>("series", series.Key))) ?? [];
+    private static IEnumerable<Measurement<T>> ByDatabase<T>(LitestreamStatus status, Func<LitestreamDatabaseStatus, T?> value)
+        where T : struct
+    {
+        foreach (var database in status.Databases)
+        {
+            if (value(database) is { } measured)
+            {
+                yield return new Measurement<T>(measured, Tag("db", database.Path));
+            }
+        }
+    }
+
+    private static KeyValuePair<string, object?> Tag(string key, string value) => new(key, value);
+
+    private void Publish(UpstreamSeries first)
+    {
+        IEnumerable<Measurement<double>> Observe() =>
+            _upstream.Values.Where(series => series.Name == first.Name).Select(series => new Measurement<double>(series.Total, series.Tags));
+        try
+        {
+            if (first.IsCounter)
+            {
+                _meter.CreateObservableCounter(first.Name, Observe, null, "Litestream's own.");
+            }
+            else
+            {
+                _meter.CreateObservableGauge(first.Name, Observe, null, "Litestream's own.");
+            }
+        }
+        catch (Exception)
+        {
+            // A listener of the app, which is called here, must not end the replication.
+        }
+    }
+
+    /// <summary>One of litestream's own series.</summary>
+    /// <param name="Name">Its name.</param>
+    /// <param name="Tags">Its labels.</param>
+    internal sealed record UpstreamSeries(string Name, IReadOnlyList<KeyValuePair<string, object?>> Tags)
+    {
+        public bool IsCounter { get; private init; }
+
+        /// <summary>With what was counted by a litestream that has ended.</summary>
+        public double Total => Before + Value;
+
+        private double Value { get; init; }
+
+        private double Before { get; init; }
+
+        /// <summary>Reads name and labels as litestream writes them; what is not understood is left out.</summary>
+        public static UpstreamSeries Parse(string series)
+        {
+            var brace = series.IndexOf('{', StringComparison.Ordinal);
+            var tags = new List<KeyValuePair<string, object?>>();
+            for (var at = brace + 1; brace >= 0 && at < series.Length && series.IndexOf("=\"", at, StringComparison.Ordinal) is >= 0 and var equals;)
+            {
+                var value = new StringBuilder();
+                var end = equals + 2;
+                for (; end < series.Length && series[end] != '"'; end++)
+                {
+                    if (series[end] == '\\' && end + 1 < series.Length)
+                    {
+                        end++;
+                        value.Append(series[end] == 'n' ? '\n' : series[end]);
+                    }
+                    else
+                    {
+                        value.Append(series[end]);
+                    }
+                }
+
+                tags.Add(Tag(series[at..equals], value.ToString()));
+
+                // Past the quote and the comma.
+                at = end + 2;
+            }
+
+            return new UpstreamSeries(brace < 0 ? series : series[..brace], tags);
+        }
+
+        public UpstreamSeries With(double value, bool isCounter) => this with { IsCounter = isCounter, Value = value, Before = isCounter && value < Value ? Total : Before };
+    }
 }

@@ -14,6 +14,8 @@ namespace Litestream.Hosting;
 /// </summary>
 public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDisposable, IDisposable
 {
+    private const int RememberedRestarts = 10;
+
     private static readonly TimeSpan BackgroundPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(10);
 
@@ -34,7 +36,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private ReplicationSession? _session;
     private Task? _run;
     private Task _background = Task.CompletedTask;
-    private volatile LitestreamStatus _status = new(LitestreamState.Starting, null, null, 0, null);
+    private volatile LitestreamStatus _status;
 
     private LitestreamReplicator(IServiceProvider services, bool zeroCode)
     {
@@ -45,6 +47,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         _logsNowhere = !services.GetServices<ILoggerProvider>().Any();
         _time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         _zeroCode = zeroCode;
+        _status = new(LitestreamState.Starting, null, null, 0, null) { Since = _time.GetUtcNow() };
         _metrics = new LitestreamMetrics(services.GetService<IMeterFactory>(), () => _status, _time);
     }
 
@@ -386,7 +389,20 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     {
         lock (_gate)
         {
-            _status = update(_status);
+            var before = _status;
+            var after = update(before);
+            if (after.State != before.State)
+            {
+                after = after with { Since = _time.GetUtcNow() };
+            }
+
+            if (after.Restarts != before.Restarts)
+            {
+                after = after with { RestartTimes = [.. before.RestartTimes.TakeLast(RememberedRestarts - 1), _time.GetUtcNow()] };
+            }
+
+            _status = after;
+            _metrics.Count(before, after);
         }
     }
 

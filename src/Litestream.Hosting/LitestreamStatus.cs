@@ -54,8 +54,17 @@ public enum LitestreamHealth
 /// <param name="LastError">The last error, with its code; null when there was none. Never a secret.</param>
 public sealed record LitestreamStatus(LitestreamState State, int? ProcessId, DateTimeOffset? StartedAt, int Restarts, string? LastError)
 {
+    /// <summary>When <see cref="State"/> last changed.</summary>
+    public DateTimeOffset Since { get; init; }
+
     /// <summary>Why litestream was started again the last time; null when it was not.</summary>
     public string? LastRestartReason { get; init; }
+
+    /// <summary>The same as one of a few words, for metrics.</summary>
+    internal string? LastRestartCause { get; init; }
+
+    /// <summary>When litestream was started again the last few times.</summary>
+    internal IReadOnlyList<DateTimeOffset> RestartTimes { get; init; } = [];
 
     /// <summary>The databases that are replicated, or should be, in the order of the configuration. Empty before the host is built and where nothing is replicated.</summary>
     public IReadOnlyList<LitestreamDatabaseStatus> Databases { get; init; } = [];

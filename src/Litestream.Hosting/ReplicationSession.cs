@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Litestream.Commands;
 using Litestream.Locking;
@@ -62,8 +63,10 @@ internal sealed class ReplicationSession(
                 {
                     updateStatus(status => status with { State = LitestreamState.Stopping });
                     await ExcludeReplacedAsync().ConfigureAwait(false);
+                    using var activity = LitestreamActivities.Start("litestream.drain");
                     if (await _run.DrainAsync(plan.Settings.ShutdownTimeout, () => ReplicatorLog.FinalPass(logger)).ConfigureAwait(false) is { } notSent)
                     {
+                        activity?.SetStatus(ActivityStatusCode.Error, notSent.Code);
                         Report(notSent);
                     }
                     else
@@ -263,7 +266,7 @@ internal sealed class ReplicationSession(
                 continue;
             }
 
-            string what;
+            string what, cause;
             try
             {
                 var process = Start();
@@ -285,6 +288,7 @@ internal sealed class ReplicationSession(
                     throw new LitestreamException("LSB5014", $"litestream refuses to run ({process.LastError ?? "it said nothing"}), and would again. Nothing is replicated. Correct its configuration or executable, and start the app again.");
                 }
 
+                cause = reason is not null ? "stuck" : "ended";
                 what = reason is not null ? $"{reason.Text}: litestream was ended and is started again"
                     : $"litestream ended with exit code {await process.Exited.ConfigureAwait(false)}{(process.LastError is { } error ? $" ({error})" : "")}; it is started again";
             }
@@ -293,10 +297,11 @@ internal sealed class ReplicationSession(
                 // It may have been started before that went wrong.
                 await EndRunAsync().ConfigureAwait(false);
                 _firstAttempt.TrySetResult();
+                cause = "not_started";
                 what = $"litestream could not be started ({(exception as LitestreamException)?.Diagnostic.Message ?? exception.Message}); it is tried again";
             }
 
-            updateStatus(status => status with { State = LitestreamState.Restarting, ProcessId = null, StartedAt = null, LastRestartReason = what });
+            updateStatus(status => status with { State = LitestreamState.Restarting, ProcessId = null, StartedAt = null, LastRestartReason = what, LastRestartCause = cause });
 
             // A signal to the whole group reaches litestream before the app knows that it stops.
             await Task.Delay(TimeSpan.FromMilliseconds(250), time, stopping).ConfigureAwait(false);
@@ -506,6 +511,7 @@ internal sealed class ReplicationSession(
             new ReplicatorEvents { Line = OnLine, Started = OnStarted, Ended = OnEnded },
             time);
         _run.Excluded = Excluded();
+        using var activity = LitestreamActivities.Start("litestream.start");
         return _run.Start();
     }
 

@@ -87,12 +87,15 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         held.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
         var replica = Describe(database);
         ReplicatorLog.Restoring(logger, database.Path, replica);
+        using var activity = LitestreamActivities.Start("litestream.restore");
+        activity?.SetTag("db", database.Path).SetStatus(ActivityStatusCode.Error);
         var watch = Stopwatch.StartNew();
         var result = await DatabaseRestore.RunAsync(
             found,
             new RestoreRequest(plan.Config, database) { IfDatabaseNotExists = true, IfReplicaExists = true, HeldLock = held },
             line => ReplicatorLog.RestoreLine(logger, line),
             cancellationToken).ConfigureAwait(false);
+        activity?.SetTag("outcome", result.Outcome.ToString()).SetStatus(ActivityStatusCode.Unset);
         switch (result.Outcome)
         {
             case RestoreOutcome.Restored:

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Verification;
@@ -19,6 +20,7 @@ internal sealed class ScheduledVerification(
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
     private readonly VerificationOptions _options = new() { Timeout = plan.Settings.VerificationTimeout, Level = plan.Settings.VerificationLevel };
+    private int _hasToldLevel;
 
     /// <summary>Runs until it is cancelled; fails never.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -45,11 +47,13 @@ internal sealed class ScheduledVerification(
 
     private async Task VerifyAsync(CancellationToken cancellationToken)
     {
+        using var activity = LitestreamActivities.Start("litestream.verification");
         try
         {
             var results = await DatabaseVerification.RunAllAsync(executable, plan.Config, _options, cancellationToken).ConfigureAwait(false);
             foreach (var result in await RepeatAsync(results, cancellationToken).ConfigureAwait(false))
             {
+                Trace(activity, result);
                 Report(result);
             }
         }
@@ -71,8 +75,33 @@ internal sealed class ScheduledVerification(
         await Parallel.ForEachAsync(
             results.Where(result => result.Outcome != VerificationOutcome.Verified),
             new ParallelOptions { CancellationToken = cancellationToken, MaxDegreeOfParallelism = Math.Max(2, Environment.ProcessorCount) },
-            async (result, token) => repeated[result.Database] = await DatabaseVerification.RunAsync(executable, plan.Config, result.Database, _options, token).ConfigureAwait(false)).ConfigureAwait(false);
+            async (result, token) => repeated[result.Database] = await DatabaseVerification.RunAsync(executable, plan.Config, result.Database, OptionsAfter(result), token).ConfigureAwait(false)).ConfigureAwait(false);
         return [.. results.Select(result => repeated.GetValueOrDefault(result.Database, result))];
+    }
+
+    /// <summary>Where this process must not open the database (none, or more than one SQLite library in it), it is still seen whether the last commit has arrived.</summary>
+    private VerificationOptions OptionsAfter(VerificationResult result)
+    {
+        if (result.Code != "LSB4104" || _options.Level == VerificationLevel.Position)
+        {
+            return _options;
+        }
+
+        if (Interlocked.Exchange(ref _hasToldLevel, 1) == 0)
+        {
+            ReplicatorLog.Warning(logger, new LitestreamDiagnostic("LSB4104", LitestreamSeverity.Warning, $"{result.Message} The scheduled verification does that here: level Position."));
+        }
+
+        return _options with { Level = VerificationLevel.Position };
+    }
+
+    private static void Trace(Activity? activity, VerificationResult result)
+    {
+        activity?.AddEvent(new ActivityEvent("verified", tags: new() { ["db"] = result.Database.Path, ["outcome"] = result.Outcome.ToString(), ["code"] = result.Code }));
+        if (result.Outcome != VerificationOutcome.Verified)
+        {
+            activity?.SetStatus(ActivityStatusCode.Error, result.Code);
+        }
     }
 
     private void Report(VerificationResult result)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.IO.MemoryMappedFiles;
 using Litestream.Hosting;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
@@ -96,6 +97,13 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
                 var status = services.GetRequiredService<LitestreamReplicator>().Status;
                 Console.WriteLine($"status {status.State} after {status.Restarts} restarts, {string.Join("; ", status.Databases.Select(database => $"{database.Health} {database.Lag.TotalSeconds:0.0} s {database.LagBytes} bytes {database.Problem}"))} [{status.LastError}]");
                 break;
+            case ["another-library"]:
+                // As the system sees it: a mapped file of that name. The pool has the database open.
+                var library = Path.Combine(AppContext.BaseDirectory, "libsqlite3.so");
+                File.WriteAllText(library, "for the name only");
+                Orders.AnotherLibrary = MemoryMappedFile.CreateFromFile(library).CreateViewAccessor();
+                Console.WriteLine("has another library");
+                break;
             case ["stop"]:
                 lifetime.StopApplication();
                 break;
@@ -154,6 +162,9 @@ internal sealed class Writer(IConfiguration configuration) : BackgroundService
 
 internal static class Orders
 {
+    /// <summary>Stays mapped.</summary>
+    public static IDisposable? AnotherLibrary { get; set; }
+
     public static void Insert(IConfiguration configuration, string text, string name = "Orders")
     {
         using var connection = Open(configuration, name);

@@ -7,6 +7,7 @@ using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -52,6 +53,36 @@ public sealed class BackgroundTests : IDisposable
         await host.StopAsync(TestContext.Current.CancellationToken);
 
         Assert.Empty(outside.Requests);
+    }
+
+    [Theory]
+    [InlineData(LitestreamState.Replicating, LitestreamHealth.Degraded)]
+    [InlineData(LitestreamState.Replicating, LitestreamHealth.Unhealthy)]
+    [InlineData(LitestreamState.Starting, LitestreamHealth.Healthy)]
+    [InlineData(LitestreamState.Waiting, LitestreamHealth.Healthy)]
+    public async Task The_heartbeat_waits_until_all_is_well(LitestreamState state, LitestreamHealth health)
+    {
+        using var outside = new Outside(200);
+        using var stopping = new CancellationTokenSource();
+        var looks = 0;
+        var tooEarly = -1;
+        LitestreamStatus Look()
+        {
+            var isWell = ++looks > 10;
+            tooEarly = isWell ? tooEarly : outside.Requests.Count;
+            return new(isWell ? LitestreamState.Replicating : state, 1, null, 0, null)
+            {
+                Databases = [new("/a.db"), new("/b.db") { Health = isWell ? LitestreamHealth.Healthy : health }],
+            };
+        }
+
+        var run = new Heartbeat(new Uri(outside.Url), _log.CreateLogger(""), TimeProvider.System, Look) { Interval = TimeSpan.FromMilliseconds(20) }.RunAsync(stopping.Token);
+
+        await AppFolder.UntilAsync(() => !outside.Requests.IsEmpty, "it was called");
+        await stopping.CancelAsync();
+        await run;
+
+        Assert.Equal(0, tooEarly);
     }
 
     [Fact]
@@ -133,7 +164,70 @@ public sealed class BackgroundTests : IDisposable
         Assert.True(bad.VerifiedAt > good.VerifiedAt);
         Assert.Equal($"LSB4103: {bad.Verification.Message}", Assert.Single(errors).Text);
         Assert.StartsWith("LSB4103: ", Status(host).LastError, StringComparison.Ordinal);
+        Assert.Equal(HealthStatus.Unhealthy, LitestreamHealthCheck.Judge(Status(host), HealthStatus.Unhealthy, DateTimeOffset.UtcNow).Status);
         await host.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task Where_the_app_has_another_SQLite_library_the_verification_sees_whether_the_last_commit_has_arrived()
+    {
+        using var folder = new AppFolder();
+        folder.Environment["Litestream__Verification__Interval"] = "1s";
+        folder.Environment["Logging__LogLevel__Litestream"] = "Debug";
+        using var app = folder.Start();
+        await app.TellAsync("another-library");
+        await app.SaysAsync("has another library");
+
+        await app.SaysAsync("The scheduled verification does that here: level Position.");
+        var before = app.Count("Scheduled verification: The last commit of");
+        await AppFolder.UntilAsync(() => app.Count("Scheduled verification: The last commit of") >= before + 2, "it was verified again");
+        Assert.Equal(1, app.Count("LSB4104"));
+        await app.TellAsync("stop");
+        Assert.Equal(0, await app.EndedAsync());
+    }
+
+    [Fact]
+    public async Task Start_verification_drain_and_restore_are_activities()
+    {
+        CreateDatabase();
+        using var test = new Activity("test").Start();
+        var ended = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "Litestream",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStopped = activity =>
+            {
+                if (activity.TraceId == test.TraceId)
+                {
+                    ended.Enqueue(activity);
+                }
+            },
+        };
+        ActivitySource.AddActivityListener(listener);
+        using (var host = Build(("Litestream:Verification:Interval", "1s"), ("Litestream:Verification:Level", "Quick")))
+        {
+            await host.StartAsync(TestContext.Current.CancellationToken);
+            await AppFolder.UntilAsync(() => ended.Any(activity => activity.OperationName == "litestream.verification"), "it was verified");
+            await host.StopAsync(TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal("litestream.start", ended.First().OperationName);
+        Assert.Equal("litestream.drain", ended.Last().OperationName);
+        var verified = Assert.Single(ended.First(activity => activity.OperationName == "litestream.verification").Events);
+        Assert.Equal(Database, verified.Tags.Single(tag => tag.Key == "db").Value);
+        Assert.Equal("Verified", verified.Tags.Single(tag => tag.Key == "outcome").Value);
+        ended.Clear();
+        foreach (var file in Directory.GetFiles(_folder, "a.db*"))
+        {
+            File.Delete(file);
+        }
+
+        using var again = Build();
+
+        var restore = Assert.Single(ended);
+        Assert.Equal(("litestream.restore", Database, "Restored"), (restore.OperationName, restore.GetTagItem("db"), restore.GetTagItem("outcome")));
+        Assert.Equal(ActivityStatusCode.Unset, restore.Status);
     }
 
     [Fact]

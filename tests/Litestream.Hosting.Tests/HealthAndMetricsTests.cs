@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Litestream.Configuration;
+using Litestream.Replication;
 using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
@@ -11,6 +12,8 @@ namespace Litestream.Hosting.Tests;
 
 public sealed class HealthAndMetricsTests
 {
+    private static readonly DateTimeOffset Now = DateTimeOffset.UnixEpoch;
+
     private static readonly LitestreamStatus Fine = new(LitestreamState.Replicating, 1, null, 0, null) { Databases = [new LitestreamDatabaseStatus("/a.db"), new LitestreamDatabaseStatus("/b.db")] };
 
     public static TheoryData<string, HealthStatus, string> Statuses => new()
@@ -18,7 +21,13 @@ public sealed class HealthAndMetricsTests
         { "fine", HealthStatus.Healthy, "arrives" },
         { "off", HealthStatus.Healthy, "off" },
         { "waiting", HealthStatus.Degraded, "LSB5003" },
+        { "starting", HealthStatus.Healthy, "Starting" },
+        { "starting for long", HealthStatus.Degraded, "Starting for 61 s: LSB4005: no answer" },
         { "restarting", HealthStatus.Degraded, "Restarting" },
+        { "restarting again and again", HealthStatus.Unhealthy, "LSB5004: litestream was started again 3 times in 5 minutes; the last time: it ended." },
+        { "runs after many restarts", HealthStatus.Degraded, "again 3 times" },
+        { "restarts of long ago", HealthStatus.Healthy, "arrives" },
+        { "stalled", HealthStatus.Degraded, "Stalled" },
         { "degraded", HealthStatus.Degraded, "LSB5007: b lags" },
         { "unhealthy", HealthStatus.Unhealthy, "LSB5007: b lags" },
         { "failed", HealthStatus.Unhealthy, "LSB5014" },
@@ -35,7 +44,13 @@ public sealed class HealthAndMetricsTests
         {
             "off" => Fine with { State = LitestreamState.Disabled, Databases = [] },
             "waiting" => Fine with { State = LitestreamState.Waiting, LastError = "LSB5003: another process" },
-            "restarting" => Fine with { State = LitestreamState.Restarting },
+            "starting" => Fine with { State = LitestreamState.Starting, Since = Now.AddSeconds(-59) },
+            "starting for long" => Fine with { State = LitestreamState.Starting, Since = Now.AddSeconds(-61), LastError = "LSB4005: no answer" },
+            "restarting" => Fine with { State = LitestreamState.Restarting, RestartTimes = Restarts(1, 60) },
+            "restarting again and again" => Fine with { State = LitestreamState.Restarting, RestartTimes = Restarts(1, 60, 299), LastRestartReason = "it ended" },
+            "runs after many restarts" => Fine with { RestartTimes = Restarts(1, 60, 299) },
+            "restarts of long ago" => Fine with { RestartTimes = Restarts(200, 299, 301, 302) },
+            "stalled" => Fine with { State = LitestreamState.Stalled },
             "degraded" => With(database => database with { Health = LitestreamHealth.Degraded, Problem = "LSB5007: b lags" }),
             "unhealthy" => With(database => database with { Health = LitestreamHealth.Unhealthy, Problem = "LSB5007: b lags" }),
             "failed" => Fine with { State = LitestreamState.Failed, LastError = "LSB5014: refused" },
@@ -45,7 +60,7 @@ public sealed class HealthAndMetricsTests
             _ => Fine,
         };
 
-        var result = LitestreamHealthCheck.Judge(status, HealthStatus.Unhealthy);
+        var result = LitestreamHealthCheck.Judge(status, HealthStatus.Unhealthy, Now);
 
         Assert.Equal(expected, result.Status);
         Assert.Contains(description, result.Description, StringComparison.Ordinal);
@@ -84,28 +99,94 @@ public sealed class HealthAndMetricsTests
             var report = await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(TestContext.Current.CancellationToken);
             var entry = report.Entries["litestream"];
             Assert.Equal(HealthStatus.Healthy, entry.Status);
-            Assert.Contains("Healthy, lag 0.0 s", Assert.IsType<string>(entry.Data[database]), StringComparison.Ordinal);
+            var data = Assert.IsType<IReadOnlyDictionary<string, object?>>(entry.Data[database], exactMatch: false);
+            Assert.Equal(("Healthy", 0.0), (data["health"], data["lagSeconds"]));
+            Assert.Equal(replicator.Status.Databases[0].Committed!.ToString(), data["committed"]);
+            Assert.Equal(data["committed"], data["replicated"]);
 
-            var seen = new Dictionary<string, double>(StringComparer.Ordinal);
-            using var listener = new MeterListener();
-            listener.InstrumentPublished = (instrument, self) =>
-            {
-                if (instrument.Meter.Name == "Litestream")
-                {
-                    self.EnableMeasurementEvents(instrument);
-                }
-            };
-            listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => seen[instrument.Name + " " + string.Join(",", tags.ToArray().Select(tag => tag.Value))] = value);
-            listener.Start();
-            listener.RecordObservableInstruments();
-            Assert.Equal(0, seen["litestream.replication.lag " + database]);
-            Assert.Equal(0, seen["litestream.replication.health " + database]);
-            Assert.True(seen[$"litestream.upstream litestream_sync_count{{db=\"{database}\"}}"] >= 1);
+            var factory = host.Services.GetRequiredService<IMeterFactory>();
+            var seen = Observe(factory);
+            Assert.Equal(0, seen[$"litestream.lag {database}"]);
+            Assert.Equal(0, seen[$"litestream.lag.bytes {database}"]);
+            Assert.Equal(0, seen[$"litestream.health {database}"]);
+            Assert.InRange(seen[$"litestream.last_sync.age {database}"], 0, 60);
+            Assert.Equal((1, 0), (seen["litestream.state Replicating"], seen["litestream.state Stalled"]));
+            Assert.DoesNotContain(seen.Keys, key => key.StartsWith("litestream.restarts", StringComparison.Ordinal));
+            var syncs = seen[$"litestream_sync_count {database}"];
+            Assert.True(syncs >= 1);
+            Assert.True(seen[$"litestream_replica_wal_bytes {database},file"] > 0);
+
+            await AppFolder.SignalAsync("KILL", replicator.Status.ProcessId!.Value);
+            await AppFolder.UntilAsync(() => replicator.Status is { State: LitestreamState.Replicating, Restarts: 1 }, "litestream was started again");
+            seen = Observe(factory);
+            Assert.Equal(1, seen["litestream.restarts ended"]);
+            Assert.True(seen[$"litestream_sync_count {database}"] >= syncs);
             await host.StopAsync(TestContext.Current.CancellationToken);
         }
 
         Directory.Delete(folder, recursive: true);
     }
+
+    [Fact]
+    public void What_litestream_counts_goes_on_counting_when_it_is_started_again_and_its_gauges_are_those_of_now()
+    {
+        using var metrics = new LitestreamMetrics(null, () => Fine, TimeProvider.System);
+        const string Types = "# TYPE litestream_upstream_test_count counter\n# TYPE litestream_upstream_test_size gauge\n";
+        foreach (var (count, size) in new[] { (3, "litestream_upstream_test_size 7\n"), (5, "litestream_upstream_test_size 4\n"), (2, "") })
+        {
+            metrics.Hear(ReplicatorMetrics.Parse($"{Types}litestream_upstream_test_count{{db=\"/a \\\"b\\\"}}\\n.db\",name=\"s3\"}} {count}\n{size}"));
+        }
+
+        var seen = Observe(null);
+
+        Assert.Equal(7, seen["litestream_upstream_test_count /a \"b\"}\n.db,s3"]);
+        Assert.DoesNotContain("litestream_upstream_test_size ", seen.Keys);
+        metrics.Hear(ReplicatorMetrics.Parse(Types + "litestream_upstream_test_size 9\n"));
+        seen = Observe(null);
+        Assert.Equal((7, 9), (seen["litestream_upstream_test_count /a \"b\"}\n.db,s3"], seen["litestream_upstream_test_size "]));
+    }
+
+    [Theory]
+    [InlineData("litestream_x")]
+    [InlineData("litestream_x{")]
+    [InlineData("litestream_x{}")]
+    [InlineData("litestream_x{db")]
+    [InlineData("litestream_x{db=\"", "")]
+    [InlineData("litestream_x{db=\"a\\", "a\\")]
+    [InlineData("litestream_x{db=\"a\",name=\"b,c=\\\"d\"}", "a", "b,c=\"d")]
+    public void A_series_is_read_as_far_as_it_goes(string series, params string[] values)
+    {
+        var read = LitestreamMetrics.UpstreamSeries.Parse(series);
+
+        Assert.Equal("litestream_x", read.Name);
+        Assert.Equal(values, read.Tags.Select(tag => tag.Value));
+    }
+
+    /// <summary>The instruments of one host, or of those without a factory: by name and tags.</summary>
+    private static Dictionary<string, double> Observe(IMeterFactory? factory)
+    {
+        var seen = new Dictionary<string, double>(StringComparer.Ordinal);
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (instrument.Meter.Name == "Litestream" && instrument.Meter.Scope == factory)
+                {
+                    self.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        void See<T>(Instrument instrument, T value, ReadOnlySpan<KeyValuePair<string, object?>> tags, object? state) =>
+            seen[instrument.Name + " " + string.Join(",", tags.ToArray().Select(tag => tag.Value))] = Convert.ToDouble(value, System.Globalization.CultureInfo.InvariantCulture);
+        listener.SetMeasurementEventCallback<double>(See);
+        listener.SetMeasurementEventCallback<long>(See);
+        listener.SetMeasurementEventCallback<int>(See);
+        listener.Start();
+        listener.RecordObservableInstruments();
+        return seen;
+    }
+
+    private static DateTimeOffset[] Restarts(params int[] secondsAgo) => [.. secondsAgo.Select(seconds => Now.AddSeconds(-seconds))];
 
     private static LitestreamStatus With(Func<LitestreamDatabaseStatus, LitestreamDatabaseStatus> change) => Fine with { Databases = [Fine.Databases[0], change(Fine.Databases[1])] };
 

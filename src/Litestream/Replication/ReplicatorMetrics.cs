@@ -8,6 +8,8 @@ namespace Litestream.Replication;
 internal sealed class ReplicatorMetrics : IDisposable
 {
     private const string Prefix = "litestream_";
+    private const string TypePrefix = "# TYPE ";
+    private const string CounterType = " counter";
 
     // A proxy from the environment has no business with the loopback interface.
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(1) };
@@ -51,8 +53,11 @@ internal sealed class ReplicatorMetrics : IDisposable
     public static MetricsAnswer Parse(string text)
     {
         var series = new Dictionary<string, double>(StringComparer.Ordinal);
+        var counters = new HashSet<string>(StringComparer.Ordinal);
         foreach (var line in text.AsSpan().EnumerateLines())
         {
+            if (line.StartsWith(TypePrefix, StringComparison.Ordinal) && line.EndsWith(CounterType, StringComparison.Ordinal))
+                counters.Add(line[TypePrefix.Length..^CounterType.Length].ToString());
             if (!line.StartsWith(Prefix, StringComparison.Ordinal))
                 continue;
 
@@ -63,7 +68,7 @@ internal sealed class ReplicatorMetrics : IDisposable
                 series[line[..space].ToString()] = value;
         }
 
-        return new MetricsAnswer(series);
+        return new MetricsAnswer(series, counters);
     }
 
     public void Dispose() => _client.Dispose();
@@ -71,7 +76,8 @@ internal sealed class ReplicatorMetrics : IDisposable
 
 /// <summary>One answer.</summary>
 /// <param name="Series">The values by name and labels, as they are written: <c>litestream_sync_count{db="/data/app.db"}</c>.</param>
-internal sealed record MetricsAnswer(IReadOnlyDictionary<string, double> Series)
+/// <param name="Counters">The names that only count up, from zero each time litestream is started.</param>
+internal sealed record MetricsAnswer(IReadOnlyDictionary<string, double> Series, IReadOnlySet<string> Counters)
 {
     /// <summary>How often the database was looked at since this litestream started; 0 when never.</summary>
     public double Syncs(string database) => Series.GetValueOrDefault($"litestream_sync_count{{db=\"{Escape(database)}\"}}");
