@@ -10,7 +10,7 @@ using Microsoft.Data.Sqlite;
 // open <database> <text>: opens it, inserts a row and keeps it open until standard input ends.
 // restore <yml> <executable> <lines> <microseconds>: restores the first database by force and kills itself (SIGKILL) so long after so many lines; -1 lines: not at all.
 // The same with a last argument: after so many lines the system calls behave as on file systems that know less. "no-links": no hard links. "no-free-names": also no renames to a free name only.
-// "killed": also, it is killed (SIGSYS) when it has taken a name with an empty file.
+// "killed": also, it is killed (SIGSYS) when it has taken a name with an empty file; so it is with "no-links", where there is no need for that.
 if (args[0] == "open")
 {
     using var connection = new SqliteConnection($"Data Source={args[1]}");
@@ -65,7 +65,7 @@ void KillSoon()
 {
     if (args.Length > 5)
     {
-        SystemCalls.Restrict(renames: args[5] != "no-links", placeholder: args[5] == "killed");
+        SystemCalls.Restrict(renames: args[5] != "no-links", placeholder: args[5] != "no-free-names");
         return;
     }
 
