@@ -170,7 +170,7 @@ public static class DatabaseRestore
 
         var bytes = new FileInfo(folder.Restored).Length;
         var id = LiveDatabase.ReadIdentityInFile(folder.Restored).Id;
-        var swap = FileSwap.Plan(target.File, MetaPath(request, target), request.Time);
+        var swap = FileSwap.Plan(target.File, MetaPath(request, target), request.Force, request.Time);
         if (!swap.Run(folder, onLine))
             return request.IfDatabaseNotExists ? new RestoreResult(request.Database, RestoreOutcome.DatabaseExists, target.Named) : throw Exists(target.File);
 
@@ -209,7 +209,7 @@ public static class DatabaseRestore
         return await BackupSelection.FindAsync(executable, request, cancellationToken).ConfigureAwait(false) is { } found
             ? new RestoreResult(request.Database, RestoreOutcome.WouldRestore, target.Named)
             {
-                MovedAside = FileSwap.Plan(target.File, MetaPath(request, target), request.Time).Moves,
+                MovedAside = FileSwap.Plan(target.File, MetaPath(request, target), request.Force, request.Time).Moves,
                 Source = found.Source,
                 Bytes = found.Bytes,
             }

@@ -35,10 +35,11 @@ internal sealed class FileSwap
     /// <summary>What has to go when a file comes to this place.</summary>
     /// <param name="output">The place.</param>
     /// <param name="metaPath">The executable's state of the database at that place; null where there is none.</param>
+    /// <param name="force">Whether a database there goes too. Otherwise there was none a moment ago, and one that has appeared since stays.</param>
     /// <param name="time">Dates the set.</param>
-    public static FileSwap Plan(string output, string? metaPath, TimeProvider time)
+    public static FileSwap Plan(string output, string? metaPath, bool force, TimeProvider time)
     {
-        var files = Existing(output).ToList();
+        List<string> files = force ? [.. Existing(output)] : [];
         var folder = files.Count == 0 ? null : Unused($"{output}.replaced-{Stamp(time)}", "");
         var moves = files.ConvertAll(file => new MovedFile(file, Path.Combine(folder!, Path.GetFileName(file))));
         if (metaPath is not null && Directory.Exists(metaPath))

@@ -254,6 +254,25 @@ public sealed class DatabaseRestoreTests : IDisposable
     }
 
     [Fact]
+    public void A_database_that_appears_at_the_last_moment_is_moved_aside_by_force_only()
+    {
+        var output = _folder.Write("app.db", "the app's");
+        var meta = Path.Combine(_folder.Path, ".app.db-litestream");
+        Directory.CreateDirectory(meta);
+
+        var swap = FileSwap.Plan(output, meta, force: false, TimeProvider.System);
+        using (var work = RestoreFolder.Create(output))
+        {
+            File.WriteAllText(work.Restored, "restored");
+            Assert.False(swap.Run(work, null));
+        }
+
+        Assert.Equal("the app's", File.ReadAllText(output));
+        Assert.Equal([meta, output], Directory.GetFileSystemEntries(_folder.Path).Order(StringComparer.Ordinal));
+        Assert.Contains(output, FileSwap.Plan(output, meta, force: true, TimeProvider.System).Moves.Select(move => move.From));
+    }
+
+    [Fact]
     public async Task A_dangling_link_at_the_target_is_not_followed()
     {
         var config = await Replicated();
