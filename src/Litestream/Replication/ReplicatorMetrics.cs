@@ -36,6 +36,27 @@ internal sealed class ReplicatorMetrics : IDisposable
         }
     }
 
+    /// <summary>Whether litestream could serve its metrics there now.</summary>
+    /// <returns>Why not; null when it can.</returns>
+    public static string? TryListen(string address)
+    {
+        var colon = address.LastIndexOf(':');
+        if (!ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port == 0)
+            return "its port is no number from 1 to 65535";
+        try
+        {
+            var host = address[..colon].Trim('[', ']');
+            var ip = host.Length > 0 ? IPAddress.TryParse(host, out var given) ? given : Dns.GetHostAddresses(host).OrderBy(one => one.AddressFamily).First() : null;
+            using var listener = ip is not null ? new TcpListener(ip, port) : Socket.OSSupportsIPv6 ? TcpListener.Create(port) : new TcpListener(IPAddress.Any, port);
+            listener.Start();
+            return null;
+        }
+        catch (Exception e) when (e is SocketException or ArgumentException)
+        {
+            return e.Message;
+        }
+    }
+
     /// <summary>What it says, or null when nobody answers within two seconds.</summary>
     public async Task<MetricsAnswer?> ReadAsync(CancellationToken cancellationToken)
     {
