@@ -236,6 +236,7 @@ internal sealed class DatabaseSupervisor
         Lag = Watch.Lag(now),
         LagBytes = Watch.LagBytes(),
         LastSync = Watch.LastSync,
+        LeftOut = Excluded?.Code,
     };
 
     private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;

@@ -104,4 +104,10 @@ public sealed record LitestreamDatabaseStatus(string Path)
 
     /// <summary>When that was; null when there was none.</summary>
     public DateTimeOffset? VerifiedAt { get; init; }
+
+    /// <summary>Why the scheduled verification leaves it out, as nothing of it is sent: the code of the diagnostic; null when it does not.</summary>
+    public string? NotVerified { get; init; }
+
+    /// <summary>The code of why nothing of it is sent; null when it is replicated.</summary>
+    internal string? LeftOut { get; init; }
 }

@@ -371,6 +371,11 @@ internal sealed class ReplicationSession(
                 reason = new EndReason(string.Create(CultureInfo.InvariantCulture, $"litestream has not answered for {silence.TotalSeconds:0} s"));
             }
 
+            if (reason is null && process is not null && _run!.AddressError is { } addressError)
+            {
+                reason = new EndReason($"litestream cannot say how it does ({addressError})");
+            }
+
             UpdateState(process is not null);
             if (process is null)
             {
@@ -508,7 +513,7 @@ internal sealed class ReplicationSession(
             plan.Config.MetricsAddress,
             _locks!,
             Folder(),
-            new ReplicatorEvents { Line = OnLine, Started = OnStarted, Ended = OnEnded },
+            new ReplicatorEvents { Line = OnLine, Started = OnStarted, AddressNotUsed = diagnostic => ReplicatorLog.Warning(logger, diagnostic), Ended = OnEnded },
             time);
         _run.Excluded = Excluded();
         using var activity = LitestreamActivities.Start("litestream.start");

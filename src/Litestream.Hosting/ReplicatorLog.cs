@@ -110,6 +110,9 @@ internal static partial class ReplicatorLog
     [LoggerMessage(EventId = 60, Message = "Scheduled verification: {Result}")]
     public static partial void Verified(ILogger logger, LogLevel level, string result);
 
+    [LoggerMessage(EventId = 61, Level = LogLevel.Information, Message = "Scheduled verification: {Database} is left out while it is not replicated ({Code}).")]
+    public static partial void NotVerified(ILogger logger, string database, string code);
+
     /// <summary>Message and fields of a line; the fields by their own names, as logging providers expect them.</summary>
     private sealed class LineState(LogLine line) : IReadOnlyList<KeyValuePair<string, object?>>
     {

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting;
 
-/// <summary>Verifies all databases again and again, and puts what came out into the status.</summary>
+/// <summary>Verifies all databases that are replicated again and again, and puts what came out into the status.</summary>
 internal sealed class ScheduledVerification(
     ReplicationPlan plan,
     LitestreamExecutable executable,
@@ -47,14 +47,24 @@ internal sealed class ScheduledVerification(
 
     private async Task VerifyAsync(CancellationToken cancellationToken)
     {
+        var databases = plan.Databases.Where(database => !IsLeftOut(database)).ToList();
+        if (databases.Count == 0)
+        {
+            return;
+        }
+
         using var activity = LitestreamActivities.Start("litestream.verification");
         try
         {
-            var results = await DatabaseVerification.RunAllAsync(executable, plan.Config, _options, cancellationToken).ConfigureAwait(false);
+            var results = await DatabaseVerification.RunAllAsync(executable, plan.Config, databases, _options, cancellationToken).ConfigureAwait(false);
             foreach (var result in await RepeatAsync(results, cancellationToken).ConfigureAwait(false))
             {
-                Trace(activity, result);
-                Report(result);
+                // Since it was begun, it may have been stopped to send it.
+                if (!IsLeftOut(result.Database))
+                {
+                    Trace(activity, result);
+                    Report(result);
+                }
             }
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
@@ -68,12 +78,31 @@ internal sealed class ScheduledVerification(
         }
     }
 
+    /// <summary>Whether nothing of it is sent. That is an error that was told already, so here it is told once, and not at every turn.</summary>
+    private bool IsLeftOut(EffectiveDatabase database)
+    {
+        var now = status().Databases.FirstOrDefault(one => one.Path == database.Path);
+        if (now is not null && now.LeftOut != now.NotVerified)
+        {
+            Update(database.Path, status => status with { NotVerified = now.LeftOut });
+            if (now.LeftOut is { } code)
+            {
+                ReplicatorLog.NotVerified(logger, database.Path, code);
+            }
+        }
+
+        return now?.LeftOut is not null;
+    }
+
+    private void Update(string path, Func<LitestreamDatabaseStatus, LitestreamDatabaseStatus> update) =>
+        updateStatus(status => status with { Databases = [.. status.Databases.Select(database => database.Path == path ? update(database) : database)] });
+
     /// <summary>A restart of litestream or a moment without network is over when it is tried again: what is wrong is wrong twice.</summary>
     private async Task<IReadOnlyList<VerificationResult>> RepeatAsync(IReadOnlyList<VerificationResult> results, CancellationToken cancellationToken)
     {
         var repeated = new ConcurrentDictionary<EffectiveDatabase, VerificationResult>();
         await Parallel.ForEachAsync(
-            results.Where(result => result.Outcome != VerificationOutcome.Verified),
+            results.Where(result => result.Outcome != VerificationOutcome.Verified && !IsLeftOut(result.Database)),
             new ParallelOptions { CancellationToken = cancellationToken, MaxDegreeOfParallelism = Math.Max(2, Environment.ProcessorCount) },
             async (result, token) => repeated[result.Database] = await DatabaseVerification.RunAsync(executable, plan.Config, result.Database, OptionsAfter(result), token).ConfigureAwait(false)).ConfigureAwait(false);
         return [.. results.Select(result => repeated.GetValueOrDefault(result.Database, result))];
@@ -124,10 +153,11 @@ internal sealed class ScheduledVerification(
         }
 
         var now = time.GetUtcNow();
-        updateStatus(status => status with
+        if (error is not null)
         {
-            LastError = error?.ToString() ?? status.LastError,
-            Databases = [.. status.Databases.Select(database => database.Path == path ? database with { Verification = result, VerifiedAt = now } : database)],
-        });
+            updateStatus(status => status with { LastError = error.ToString() });
+        }
+
+        Update(path, database => database with { Verification = result, VerifiedAt = now });
     }
 }

@@ -12,13 +12,16 @@ internal sealed class LockedFolder : IDisposable
 
     private readonly FileStream _lock;
 
-    private LockedFolder(string path, FileStream @lock)
+    private LockedFolder(string path, HeldFolder held, FileStream @lock)
     {
         Path = path;
+        Held = held;
         _lock = @lock;
     }
 
     public string Path { get; }
+
+    public HeldFolder Held { get; }
 
     /// <summary>Makes one, and the folder that it lies in.</summary>
     /// <param name="parent">The folder that it lies in.</param>
@@ -33,21 +36,28 @@ internal sealed class LockedFolder : IDisposable
         if (OperatingSystem.IsWindows())
         {
             Directory.CreateDirectory(path);
-            return new LockedFolder(path, OpenLock(path, FileMode.CreateNew));
+            return new LockedFolder(path, Open(path), OpenLock(path, FileMode.CreateNew));
         }
 
         // On Unix a file is opened first and locked then, so nobody may find the folder before that.
         var begun = System.IO.Path.Combine(parent, Begun(name) + id);
         Directory.CreateDirectory(begun, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        FileStream? held = null;
+        HeldFolder? held = null;
+        FileStream? locked = null;
         try
         {
-            held = OpenLock(begun, FileMode.CreateNew);
+            held = Open(begun, path);
+            locked = OpenLock(held.Inside, FileMode.CreateNew);
+
+            // Some file systems give all files to one user; but what is in a folder that this user has made is whose the folder is.
+            if (held.Status is { } folder && UnixCalls.Status(locked.SafeFileHandle)?.User != folder.User)
+                throw NotOurs(begun);
             Directory.Move(begun, path);
-            return new LockedFolder(path, held);
+            return held.IsAt(path) ? new LockedFolder(path, held, locked) : throw NotOurs(path);
         }
         catch
         {
+            locked?.Dispose();
             held?.Dispose();
             TryDelete(begun);
             throw;
@@ -61,17 +71,22 @@ internal sealed class LockedFolder : IDisposable
     /// <param name="parent">The folder that they lie in.</param>
     /// <param name="name">What their names begin with.</param>
     /// <param name="recover">Called for each before it goes, its lock held.</param>
-    public static void RemoveLeftovers(string parent, string name, Action<string>? recover = null)
+    public static void RemoveLeftovers(string parent, string name, Action<HeldFolder>? recover = null)
     {
         foreach (var folder in StartingWith(parent, Begun(name)).Where(IsOld).Where(UnixCalls.IsOwn))
             TryDelete(folder);
 
         foreach (var folder in All(parent, name).Where(UnixCalls.IsOwn))
         {
+            // Another one may have been put there since.
+            using var left = HeldFolder.TryOpen(folder);
+            if (left is null || (left.Status is { } status && !UnixCalls.IsOwn(status)))
+                continue;
+
             FileStream? held = null;
             try
             {
-                held = OpenLock(folder, FileMode.Open);
+                held = OpenLock(left.Inside, FileMode.Open);
             }
             catch (FileNotFoundException) when (IsOld(folder))
             {
@@ -83,19 +98,27 @@ internal sealed class LockedFolder : IDisposable
             }
 
             using (held)
-                recover?.Invoke(folder);
+                recover?.Invoke(left);
             TryDelete(folder);
         }
     }
 
     /// <summary>Lets go of the folder and leaves it where it is: for the next process it is a leftover.</summary>
-    public void Leave() => _lock.Dispose();
+    public void Leave()
+    {
+        _lock.Dispose();
+        Held.Dispose();
+    }
 
     public void Dispose()
     {
-        _lock.Dispose();
+        Leave();
         TryDelete(Path);
     }
+
+    private static HeldFolder Open(string made, string? name = null) => HeldFolder.TryOpen(made, name) ?? throw NotOurs(made);
+
+    private static IOException NotOurs(string path) => new($"Somebody else has put something in the place of the folder {path}.");
 
     private static string Begun(string name) => $"{name}.begun-";
 

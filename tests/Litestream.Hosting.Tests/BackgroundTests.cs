@@ -169,6 +169,43 @@ public sealed class BackgroundTests : IDisposable
     }
 
     [Fact]
+    public async Task A_database_that_is_not_replicated_is_left_out_of_the_verification_and_said_once()
+    {
+        CreateDatabase();
+        var (other, replica) = (Path.Combine(_folder, "b.db"), Path.Combine(_folder, "replica-b"));
+        Query("CREATE TABLE orders(text TEXT); INSERT INTO orders VALUES ('x')", other);
+        var options = $"  - path: {other}\n    replicas:\n      - type: file\n        path: {replica}\n";
+        using (var first = Build(options))
+        {
+            await first.StartAsync(TestContext.Current.CancellationToken);
+            await AppFolder.UntilAsync(() => Status(first).State == LitestreamState.Replicating, "both were replicated");
+            await first.StopAsync(TestContext.Current.CancellationToken);
+        }
+
+        // Another one in its place.
+        SqliteConnection.ClearAllPools();
+        File.Delete(other);
+        Query("CREATE TABLE others(text TEXT)", other);
+        using var host = Build(options, ("Litestream:Verification:Interval", "200ms"), ("Litestream:Verification:Level", "Quick"));
+        await host.StartAsync(TestContext.Current.CancellationToken);
+
+        DateTimeOffset? last = null;
+        for (var i = 0; i < 3; i++)
+        {
+            await AppFolder.UntilAsync(() => Status(host).Databases[0].VerifiedAt > (last ?? DateTimeOffset.MinValue), "the other one was verified again");
+            last = Status(host).Databases[0].VerifiedAt;
+        }
+
+        await host.StopAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(VerificationOutcome.Verified, Status(host).Databases[0].Verification!.Outcome);
+        Assert.Null(Status(host).Databases[0].NotVerified);
+        Assert.Equal(("LSB5009", null, null), (Status(host).Databases[1].NotVerified, Status(host).Databases[1].Verification, Status(host).Databases[1].VerifiedAt));
+        Assert.StartsWith("LSB5009", Assert.Single(_log.Lines, line => line.Level >= LogLevel.Error).Text, StringComparison.Ordinal);
+        Assert.Equal($"Scheduled verification: {other} is left out while it is not replicated (LSB5009).", Assert.Single(_log.Lines, line => line.Text.Contains("left out", StringComparison.Ordinal)).Text);
+        Assert.Equal("0", Query("SELECT count(*) FROM sqlite_schema WHERE name = '_litestream_verification'", other));
+    }
+
+    [Fact]
     public async Task Where_the_app_has_another_SQLite_library_the_verification_sees_whether_the_last_commit_has_arrived()
     {
         using var folder = new AppFolder();
@@ -267,10 +304,12 @@ public sealed class BackgroundTests : IDisposable
 
     private static LitestreamStatus Status(IHost host) => host.Services.GetRequiredService<LitestreamReplicator>().Status;
 
-    private IHost Build(params (string Key, string Value)[] settings)
+    private IHost Build(params (string Key, string Value)[] settings) => Build("", settings);
+
+    private IHost Build(string moreDatabases, params (string Key, string Value)[] settings)
     {
         var config = Path.Combine(_folder, "litestream.yml");
-        File.WriteAllText(config, $"dbs:\n  - path: {Database}\n    replicas:\n      - type: file\n        path: {_folder}/replica\n");
+        File.WriteAllText(config, $"dbs:\n  - path: {Database}\n    replicas:\n      - type: file\n        path: {_folder}/replica\n{moreDatabases}");
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = "Production" });
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
         builder.Configuration["Litestream:ConfigPath"] = config;
@@ -284,9 +323,9 @@ public sealed class BackgroundTests : IDisposable
 
     private string? Rows() => Query("SELECT group_concat(m.token) FROM _litestream_verification m");
 
-    private string? Query(string sql)
+    private string? Query(string sql, string? database = null)
     {
-        using var connection = new SqliteConnection($"Data Source={Database};Pooling=False");
+        using var connection = new SqliteConnection($"Data Source={database ?? Database};Pooling=False");
         connection.Open();
         using var command = connection.CreateCommand();
         command.CommandText = sql;

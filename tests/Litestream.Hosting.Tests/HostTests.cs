@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
 using Litestream.Configuration;
 using Litestream.Locking;
 using Litestream.Replication;
@@ -150,6 +152,33 @@ public sealed class HostTests : IDisposable
         }
 
         Assert.Contains(answer!.Series.Keys, name => name.Contains(Path.Combine(_folder, "a.db"), StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1:")]
+    [InlineData("localhost:")]
+    [InlineData(":")]
+    [InlineData("127.0.0.1:9")]
+    [InlineData("nobody.invalid:")]
+    public async Task A_metrics_address_that_cannot_be_opened_is_told_once_and_does_not_keep_it_from_replicating(string host)
+    {
+        CreateDatabase("a.db");
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var config = WriteConfig("a.db");
+        await File.WriteAllTextAsync(config, $"addr: \"{host}{((IPEndPoint)other.LocalEndpoint).Port}\"\n{await File.ReadAllTextAsync(config, TestContext.Current.CancellationToken)}", TestContext.Current.CancellationToken);
+        var log = new RecordedLog();
+        using var app = Build(log, config, ("Litestream:StallTimeout", "3s"));
+        var replicator = app.Services.GetRequiredService<LitestreamReplicator>();
+        await app.StartAsync(TestContext.Current.CancellationToken);
+        await AppFolder.UntilAsync(() => replicator.Status.State == LitestreamState.Replicating, "it replicated");
+
+        await app.StopAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(0, replicator.Status.Restarts);
+        Assert.Null(replicator.Status.LastError);
+        Assert.Contains("addr", Assert.Single(log.Lines, line => line.Level >= LogLevel.Warning && !line.Text.Contains("LSB1101", StringComparison.Ordinal)).Text, StringComparison.Ordinal);
+        Assert.Single(log.Lines, line => line.Text.StartsWith("LSB5015", StringComparison.Ordinal));
     }
 
     [Theory]

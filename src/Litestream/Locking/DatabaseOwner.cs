@@ -41,11 +41,25 @@ internal static class DatabaseOwner
             CreateFolder(parent);
         Directory.CreateDirectory(path);
         if (Environment.IsPrivilegedProcess && parent is not null && UnixCalls.Status(parent) is { } owner)
-            TryChange(() => UnixCalls.ChangeOwner(path, owner));
+            GiveNewFolder(path, owner);
+    }
+
+    /// <summary>Gives away a folder that root has just made, and nothing that was put in its place meanwhile: not what others made, nor what has something in it.</summary>
+    internal static void GiveNewFolder(string path, FileStatus owner)
+    {
+        using var made = HeldFolder.TryOpen(path);
+        if (made is { Status: { } status } && UnixCalls.IsOwn(status))
+        {
+            TryChange(() =>
+            {
+                if (made.Inside != path && !Directory.EnumerateFileSystemEntries(made.Inside).Any())
+                    made.Give(owner);
+            });
+        }
     }
 
     /// <summary>Some network mounts let not even root.</summary>
-    private static bool TryChange(Action change)
+    public static bool TryChange(Action change)
     {
         try
         {

@@ -18,7 +18,23 @@ internal readonly record struct FileIdentity(uint Major, uint Minor, ulong Inode
 }
 
 /// <summary>What the system knows of a file.</summary>
-internal sealed record FileStatus(FileIdentity Identity, uint User, uint Group);
+internal sealed record FileStatus(FileIdentity Identity, uint User, uint Group)
+{
+    private const int TypeOfFile = 0xF000;
+
+    /// <summary>How many names it has.</summary>
+    public uint Names { get; init; }
+
+    /// <summary>Its type and who may do what, as the system has them.</summary>
+    public int RawMode { get; init; }
+
+    public bool IsFolder => (RawMode & TypeOfFile) == 0x4000;
+
+    public bool IsFile => (RawMode & TypeOfFile) == 0x8000;
+
+    /// <summary>Who may read, write and execute it, and nothing more: no change of user.</summary>
+    public UnixFileMode Mode => (UnixFileMode)(RawMode & 0x1FF);
+}
 
 /// <summary>The calls that .NET has no equivalent for.</summary>
 internal static partial class UnixCalls
@@ -32,10 +48,20 @@ internal static partial class UnixCalls
     private const int WriteAccess = 2;
     private const int EnterAccess = 1;
     private const int NotFollowingLinks = 0x100;
+    private const int TheDescriptorItself = 0x1000;
     private const int CurrentFolder = -100;
     private const uint BasicStatus = 0x7ff;
     private const int NoSpaceLeft = 28;
     private const int InputOutputError = 5;
+
+    /// <summary>Not waiting for a writer where a pipe lies.</summary>
+    private static int NotBlocking => OperatingSystem.IsLinux() ? 0x800 : 4;
+
+    private static int NoLink => !OperatingSystem.IsLinux() ? 0x100 : HasFlagsOfArm ? 0x8000 : 0x20000;
+
+    private static int FolderOnly => !OperatingSystem.IsLinux() ? 0x100000 : HasFlagsOfArm ? 0x4000 : 0x10000;
+
+    private static bool HasFlagsOfArm => RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Armv6 or Architecture.Arm64 or Architecture.Ppc64le;
 
     private static int CloseOnExec => OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
 
@@ -49,6 +75,17 @@ internal static partial class UnixCalls
     public static SafeFileHandle? Open(string path, bool forWriting = true)
     {
         var descriptor = Open(path, (forWriting ? OpenReadWrite : OpenReadOnly) | CloseOnExec);
+        return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
+    }
+
+    /// <summary>
+    /// Opens a file or folder of our own for reading, to change its owner or its mode: by its descriptor it is the same whatever is put at its name meanwhile.
+    /// Never a database that somebody has open: closing it again would drop the locks that this process holds on it.
+    /// </summary>
+    /// <returns>Null when there is none, or a link.</returns>
+    public static SafeFileHandle? OpenWithoutLink(string path, bool isFolder = false)
+    {
+        var descriptor = Open(path, OpenReadOnly | CloseOnExec | NoLink | NotBlocking | (isFolder ? FolderOnly : 0));
         return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
@@ -85,16 +122,30 @@ internal static partial class UnixCalls
     }
 
     /// <summary>Which file it is and whose, without opening it. Null when there is none, or where the system does not tell (anything but Linux).</summary>
-    public static FileStatus? Status(string path, bool followLinks = true)
-    {
-        if (!OperatingSystem.IsLinux())
-            return null;
+    public static FileStatus? Status(string path, bool followLinks = true) =>
+        OperatingSystem.IsLinux() ? Status(CurrentFolder, path, followLinks ? 0 : NotFollowingLinks) : null;
 
+    /// <summary>The same of an open one.</summary>
+    public static FileStatus? Status(SafeFileHandle file) => OperatingSystem.IsLinux() ? Status((int)file.DangerousGetHandle(), "", TheDescriptorItself) : null;
+
+    /// <summary>Gives an open file or folder to a user and a group.</summary>
+    /// <exception cref="UnauthorizedAccessException">Only root may, or the file system knows no owners.</exception>
+    public static void ChangeOwner(SafeFileHandle file, FileStatus owner)
+    {
+        if (ChangeFileOwner(file, owner.User, owner.Group) != 0)
+            throw new UnauthorizedAccessException(Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError()));
+    }
+
+    /// <summary>Whether it was made by this user.</summary>
+    public static bool IsOwn(FileStatus status) => status.User == EffectiveUser();
+
+    private static FileStatus? Status(int folder, string path, int flags)
+    {
         // struct statx is the same on every processor.
         Span<byte> buffer = stackalloc byte[256];
         try
         {
-            if (Statx(CurrentFolder, path, followLinks ? 0 : NotFollowingLinks, BasicStatus, ref MemoryMarshal.GetReference(buffer)) != 0)
+            if (Statx(folder, path, flags, BasicStatus, ref MemoryMarshal.GetReference(buffer)) != 0)
                 return null;
         }
         catch (EntryPointNotFoundException)
@@ -105,20 +156,11 @@ internal static partial class UnixCalls
         return new FileStatus(
             new FileIdentity(MemoryMarshal.Read<uint>(buffer[136..]), MemoryMarshal.Read<uint>(buffer[140..]), MemoryMarshal.Read<ulong>(buffer[32..])),
             MemoryMarshal.Read<uint>(buffer[20..]),
-            MemoryMarshal.Read<uint>(buffer[24..]));
-    }
-
-    /// <summary>Gives a file or folder to a user and a group; of a link the link itself.</summary>
-    /// <exception cref="UnauthorizedAccessException">Only root may, or the file system knows no owners.</exception>
-    public static void ChangeOwner(string path, FileStatus owner) => ThrowUnlessDone(ChangeLinkOwner(path, owner.User, owner.Group));
-
-    /// <inheritdoc cref="ChangeOwner(string, FileStatus)"/>
-    public static void ChangeOwner(SafeFileHandle file, FileStatus owner) => ThrowUnlessDone(ChangeFileOwner(file, owner.User, owner.Group));
-
-    private static void ThrowUnlessDone(int result)
-    {
-        if (result != 0)
-            throw new UnauthorizedAccessException(Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError()));
+            MemoryMarshal.Read<uint>(buffer[24..]))
+        {
+            Names = MemoryMarshal.Read<uint>(buffer[16..]),
+            RawMode = MemoryMarshal.Read<ushort>(buffer[28..]),
+        };
     }
 
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -148,10 +190,6 @@ internal static partial class UnixCalls
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int Statx(int folder, string path, int flags, uint mask, ref byte status);
-
-    [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int ChangeLinkOwner(string path, uint user, uint group);
 
     [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

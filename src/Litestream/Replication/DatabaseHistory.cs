@@ -36,15 +36,25 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
     }
 
     /// <summary>Remembers it. A folder that cannot be written to is no reason not to replicate: then it is found out again.</summary>
-    public void Write(string metaPath)
+    /// <param name="metaPath">The executable's state folder.</param>
+    /// <param name="owner">To whom root gives the file and, where it makes it, the folder.</param>
+    public void Write(string metaPath, FileStatus? owner = null)
     {
         try
         {
             Directory.CreateDirectory(metaPath);
-            var path = Path.Combine(metaPath, FileName);
-            using (var stream = new FileStream(path + ".new", FileMode.Create, FileAccess.Write))
+            using var folder = owner is null ? null : HeldFolder.TryOpen(metaPath);
+            if (owner is not null && (folder is null || (folder.Status is { } status && status.User != owner.User && !UnixCalls.IsOwn(status))))
+                return;
+
+            // A new file, as a link could lie there already.
+            var path = Path.Combine(folder?.Inside ?? metaPath, FileName);
+            System.IO.File.Delete(path + ".new");
+            using (var stream = new FileStream(path + ".new", FileMode.CreateNew, FileAccess.Write))
             using (var json = new Utf8JsonWriter(stream))
             {
+                if (owner is not null)
+                    DatabaseOwner.TryChange(() => UnixCalls.ChangeOwner(stream.SafeFileHandle, owner));
                 json.WriteStartObject();
                 if (Id is { } id)
                     json.WriteNumber("id", id);
@@ -66,6 +76,8 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
             }
 
             System.IO.File.Move(path + ".new", path, overwrite: true);
+            if (owner is not null)
+                DatabaseOwner.TryChange(() => folder!.Give(owner));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -75,17 +87,8 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
     /// <summary>Remembers a database that has just been restored: it goes on with the history of its replica.</summary>
     public static void WriteRestored(string database, string metaPath, long? id)
     {
-        new DatabaseHistory(id, id is not null, FileStamp.Of(database)).Write(metaPath);
-        if (UnixCalls.Status(database) is not { } owner || UnixCalls.Status(metaPath) is not { } made || (made.User, made.Group) == (owner.User, owner.Group))
-            return;
-        try
-        {
-            // Made by root for an app that is not.
-            UnixCalls.ChangeOwner(metaPath, owner);
-            UnixCalls.ChangeOwner(Path.Combine(metaPath, FileName), owner);
-        }
-        catch (UnauthorizedAccessException)
-        {
-        }
+        // What root makes would be root's, and the app could not use it.
+        var owner = Environment.IsPrivilegedProcess ? UnixCalls.Status(database, followLinks: false) : null;
+        new DatabaseHistory(id, id is not null, FileStamp.Of(database)).Write(metaPath, owner is null || UnixCalls.IsOwn(owner) ? null : owner);
     }
 }

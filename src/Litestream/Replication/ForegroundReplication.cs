@@ -83,7 +83,7 @@ public static class ForegroundReplication
             effective.MetricsAddress,
             locks,
             folder,
-            new ReplicatorEvents { Line = Say, Started = (_, _) => { }, Ended = () => { } },
+            new ReplicatorEvents { Line = Say, Started = (_, _) => { }, AddressNotUsed = onDiagnostic, Ended = () => { } },
             options.Time);
         try
         {

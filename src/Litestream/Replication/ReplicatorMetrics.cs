@@ -12,7 +12,7 @@ internal sealed class ReplicatorMetrics : IDisposable
     private const string CounterType = " counter";
 
     // A proxy from the environment has no business with the loopback interface.
-    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(1) };
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(2) };
     private readonly Uri _address;
 
     public ReplicatorMetrics(string address) =>
@@ -36,7 +36,28 @@ internal sealed class ReplicatorMetrics : IDisposable
         }
     }
 
-    /// <summary>What it says, or null when nobody answers within a second.</summary>
+    /// <summary>Whether litestream could serve its metrics there now.</summary>
+    /// <returns>Why not; null when it can.</returns>
+    public static string? TryListen(string address)
+    {
+        var colon = address.LastIndexOf(':');
+        if (!ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port == 0)
+            return "its port is no number from 1 to 65535";
+        try
+        {
+            var host = address[..colon].Trim('[', ']');
+            var ip = host.Length > 0 ? IPAddress.TryParse(host, out var given) ? given : Dns.GetHostAddresses(host).OrderBy(one => one.AddressFamily).First() : null;
+            using var listener = ip is not null ? new TcpListener(ip, port) : Socket.OSSupportsIPv6 ? TcpListener.Create(port) : new TcpListener(IPAddress.Any, port);
+            listener.Start();
+            return null;
+        }
+        catch (Exception e) when (e is SocketException or ArgumentException)
+        {
+            return e.Message;
+        }
+    }
+
+    /// <summary>What it says, or null when nobody answers within two seconds.</summary>
     public async Task<MetricsAnswer?> ReadAsync(CancellationToken cancellationToken)
     {
         try
@@ -80,7 +101,10 @@ internal sealed class ReplicatorMetrics : IDisposable
 internal sealed record MetricsAnswer(IReadOnlyDictionary<string, double> Series, IReadOnlySet<string> Counters)
 {
     /// <summary>How often the database was looked at since this litestream started; 0 when never.</summary>
-    public double Syncs(string database) => Series.GetValueOrDefault($"litestream_sync_count{{db=\"{Escape(database)}\"}}");
+    public double Syncs(string database) => Series.GetValueOrDefault(SyncCount(database));
+
+    /// <summary>Whether that litestream replicates the database at all: its counters are there from the start.</summary>
+    public bool Knows(string database) => Series.ContainsKey(SyncCount(database));
 
     /// <summary>The end of the last segment whose upload was confirmed, in the generation that is current; null before the first upload.</summary>
     public (long Index, long Offset)? Uploaded(string database, string replica)
@@ -90,6 +114,8 @@ internal sealed record MetricsAnswer(IReadOnlyDictionary<string, double> Series,
             ? ((long)index, (long)offset)
             : null;
     }
+
+    private static string SyncCount(string database) => $"litestream_sync_count{{db=\"{Escape(database)}\"}}";
 
     private static string Escape(string label) => label.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 }

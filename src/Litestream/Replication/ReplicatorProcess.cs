@@ -56,6 +56,9 @@ internal sealed partial class ReplicatorProcess : IDisposable
     /// <summary>The last line of level ERROR, null when there was none.</summary>
     public string? LastError { get; private set; }
 
+    /// <summary>Why it could not open its metrics address; it goes on without one. Null when it could, or has none.</summary>
+    public string? AddressError { get; private set; }
+
     /// <summary>
     /// True when somebody else told the process to stop before we did: Ctrl+C and service managers signal the whole group. What was committed
     /// after that is not in the replica.
@@ -118,6 +121,10 @@ internal sealed partial class ReplicatorProcess : IDisposable
             if (line.Level == "ERROR")
             {
                 LastError = line.Fields.TryGetValue("error", out var error) || line.Fields.TryGetValue("err", out error) ? $"{line.Message}: {error}" : line.Message;
+                if (line.Message == "cannot start metrics server")
+                {
+                    AddressError = error ?? line.Message;
+                }
             }
             else if (line.Message.StartsWith("signal received", StringComparison.Ordinal) &&
                 DateTimeOffset.TryParse(Timestamp().Match(text).Value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))

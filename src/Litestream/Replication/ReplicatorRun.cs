@@ -13,6 +13,9 @@ internal sealed record ReplicatorEvents
     /// <summary>A litestream was started; true when it is for the final pass.</summary>
     public required Action<ReplicatorProcess, bool> Started { get; init; }
 
+    /// <summary>LSB5015, once: litestream is started without the metrics address of the user's own file.</summary>
+    public required Action<LitestreamDiagnostic> AddressNotUsed { get; init; }
+
     /// <summary>It has ended and none runs.</summary>
     public required Action Ended { get; init; }
 }
@@ -40,12 +43,16 @@ internal sealed class ReplicatorRun(
 
     private ReplicatorProcess? _process;
     private ReplicatorMetrics? _metrics;
+    private string? _ownAddressError;
 
     /// <summary>The databases that are not in the configuration of the next start. The configuration is made by the caller's function, which has to leave them out too.</summary>
     public IReadOnlySet<string> Excluded { get; set; } = new HashSet<string>();
 
     /// <summary>Whether it can be asked at all.</summary>
     public bool HasMetrics => _metrics is not null;
+
+    /// <summary>Why the running one answers nowhere: what answers at its address is another process. Null when it does, or may.</summary>
+    public string? AddressError => _process?.AddressError;
 
     /// <summary>What the running one says about itself; null when it does not answer.</summary>
     public Task<MetricsAnswer?> ReadMetricsAsync(CancellationToken cancellationToken) => _metrics?.ReadAsync(cancellationToken) ?? Task.FromResult<MetricsAnswer?>(null);
@@ -154,9 +161,20 @@ internal sealed class ReplicatorRun(
 
     private ReplicatorProcess Start(TimeSpan? monitorInterval, IReadOnlyList<string> arguments)
     {
+        // A litestream whose address is taken replicates all the same, but what answers there is another process.
+        if (ownMetricsAddress is not null && _ownAddressError is null && (_process?.AddressError ?? ReplicatorMetrics.TryListen(ownMetricsAddress)) is { } error)
+        {
+            _ownAddressError = error;
+            events.AddressNotUsed(new LitestreamDiagnostic(
+                "LSB5015",
+                LitestreamSeverity.Warning,
+                $"litestream cannot serve its metrics at {ownMetricsAddress}, which litestream.yml names (addr): {error}. It replicates all the same, with its metrics at another address. End what has the address, or name another one, and start the app again."));
+        }
+
         DisposeProcess();
-        var address = ownMetricsAddress ?? ReplicatorMetrics.FindFreeAddress();
-        var config = createConfig(ownMetricsAddress is null ? address : null, monitorInterval);
+        var own = _ownAddressError is null ? ownMetricsAddress : null;
+        var address = own ?? ReplicatorMetrics.FindFreeAddress();
+        var config = createConfig(own is null ? address : null, monitorInterval);
         var process = ReplicatorProcess.Start(executable, config.Write(folder.Path), config, arguments, events.Line, time.GetUtcNow());
         _process = process;
         _metrics = address is null ? null : new ReplicatorMetrics(address);

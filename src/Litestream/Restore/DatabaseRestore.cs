@@ -6,6 +6,7 @@ using Litestream.Locking;
 using Litestream.Replication;
 using Litestream.Verification;
 using Microsoft.Data.Sqlite;
+using Microsoft.Win32.SafeHandles;
 
 namespace Litestream.Restore;
 
@@ -158,8 +159,7 @@ public static class DatabaseRestore
         Check(folder.Restored, request, onLine);
 
         // Before the last look at who uses the place, as it takes long, and before it gets a mode that may let nobody write.
-        Flush(folder.Restored, target);
-        TakeOver(target, folder.Restored, onLine);
+        Finish(target, folder, onLine);
         cancellationToken.ThrowIfCancellationRequested();
 
         // Meanwhile the file may have been made, by the app or by another restore, or opened.
@@ -316,12 +316,13 @@ public static class DatabaseRestore
         throw new LitestreamException("LSB4006", $"{target.File} cannot be replaced while it is in use: {string.Join("; ", what)}. {stop}, then restore again; or restore to another file.");
     }
 
-    private static void Flush(string restored, Target target)
+    private static void Finish(Target target, RestoreFolder folder, Action<LogLine>? onLine)
     {
         try
         {
-            using var file = File.OpenHandle(restored, FileMode.Open, FileAccess.ReadWrite);
-            RandomAccess.FlushToDisk(file);
+            using var restored = folder.OpenRestored();
+            RandomAccess.FlushToDisk(restored);
+            TakeOver(target, restored, onLine);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -330,7 +331,7 @@ public static class DatabaseRestore
     }
 
     /// <summary>The restored file gets the owner and the mode of the one that it takes the place of. A lost database that root restores is given to whom its folder belongs.</summary>
-    private static void TakeOver(Target target, string restored, Action<LogLine>? onLine)
+    private static void TakeOver(Target target, SafeFileHandle restored, Action<LogLine>? onLine)
     {
         if (OperatingSystem.IsWindows())
             return;
@@ -340,17 +341,17 @@ public static class DatabaseRestore
         {
             if (!File.Exists(existing))
             {
-                if (!target.IsDatabase)
-                    return;
-                using var file = File.OpenHandle(restored, FileMode.Open, FileAccess.ReadWrite);
-                if (!DatabaseOwner.TryGive(file, existing))
+                if (target.IsDatabase && !DatabaseOwner.TryGive(restored, existing))
                     FileSwap.Say(onLine, "WARN", $"{existing} cannot be given to the owner of its folder: whether its app can open it depends on whom that runs as");
                 return;
             }
 
-            if (UnixCalls.Status(existing) is { } owner && UnixCalls.Status(restored) is { } own && (owner.User, owner.Group) != (own.User, own.Group))
+            var (owner, own) = (UnixCalls.Status(existing, followLinks: false), UnixCalls.Status(restored));
+            if (owner is { IsFile: false })
+                throw new IOException($"Somebody else has put something in the place of {existing}.");
+            if (owner is not null && own is not null && (owner.User, owner.Group) != (own.User, own.Group))
                 UnixCalls.ChangeOwner(restored, owner);
-            File.SetUnixFileMode(restored, File.GetUnixFileMode(existing));
+            File.SetUnixFileMode(restored, owner?.Mode ?? File.GetUnixFileMode(existing));
         }
         catch (UnauthorizedAccessException e)
         {

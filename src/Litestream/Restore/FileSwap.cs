@@ -78,12 +78,12 @@ internal sealed class FileSwap
         {
             if (Moves.Count > 0)
                 MoveAside(work, onLine);
-            placed = AtomicPlacement.TryPlace(work.Restored, _output, () => WriteOnce(work.Path));
+            placed = AtomicPlacement.TryPlace(RestoreFolder.RestoredIn(work.Held.Inside), _output, () => WriteOnce(work.Held));
         }
         catch (Exception e)
         {
             // Whoever listens to the lines may have failed too: what has begun is taken back in any case.
-            placed = IsRecorded(work.Path) ? Recover(work.Path, null) : File.Exists(_output) && IsDone(work.Restored);
+            placed = IsRecorded(work.Held.Inside) ? Recover(work.Held, null) : File.Exists(_output) && IsDone(RestoreFolder.RestoredIn(work.Held.Inside));
             if (!placed && e is (IOException or UnauthorizedAccessException))
                 throw new LitestreamException("LSB4007", $"The restored file cannot be put in place as {_output}: {e.Message} Nothing has changed; what had been moved is back.", innerException: e);
             if (!placed)
@@ -92,7 +92,7 @@ internal sealed class FileSwap
 
         if (!placed)
         {
-            Recover(work.Path, null);
+            Recover(work.Held, null);
             return false;
         }
 
@@ -100,7 +100,7 @@ internal sealed class FileSwap
         {
             // Until the new names are on the disk, the record has to be.
             UnixCalls.FlushFolder(Path.GetDirectoryName(_output)!);
-            File.Delete(Path.Combine(work.Path, RecordName));
+            File.Delete(Path.Combine(work.Held.Inside, RecordName));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -114,16 +114,16 @@ internal sealed class FileSwap
     /// <summary>Takes back what the record in this restore folder says, unless all of it was done.</summary>
     /// <returns>True when all of it was done.</returns>
     /// <exception cref="LitestreamException">LSB4008.</exception>
-    public static bool Recover(string restoreFolder, Action<LogLine>? onLine)
+    public static bool Recover(HeldFolder restoreFolder, Action<LogLine>? onLine)
     {
-        if (!IsRecorded(restoreFolder))
+        if (!IsRecorded(restoreFolder.Inside))
             return false;
 
-        var record = Path.Combine(restoreFolder, RecordName);
+        var record = Path.Combine(restoreFolder.Inside, RecordName);
         try
         {
             var swap = Read(record);
-            var done = swap.IsDone(RestoreFolder.RestoredIn(restoreFolder));
+            var done = swap.IsDone(RestoreFolder.RestoredIn(restoreFolder.Inside));
             if (!done)
                 swap.TakeBack();
             UnixCalls.FlushFolder(Path.GetDirectoryName(swap._output)!);
@@ -137,7 +137,7 @@ internal sealed class FileSwap
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException or ArgumentException)
         {
-            throw new LitestreamException("LSB4008", $"A restore was interrupted, and it cannot be taken back: {e.Message} {record} says what was moved where. Correct that and try again; or move the files by hand, and delete {restoreFolder}.", innerException: e);
+            throw new LitestreamException("LSB4008", $"A restore was interrupted, and it cannot be taken back: {e.Message} {Path.Combine(restoreFolder.Path, RecordName)} says what was moved where. Correct that and try again; or move the files by hand, and delete {restoreFolder.Path}.", innerException: e);
         }
     }
 
@@ -148,16 +148,9 @@ internal sealed class FileSwap
     private void MoveAside(RestoreFolder work, Action<LogLine>? onLine)
     {
         var owner = UnixCalls.Status(_output);
-        Write(work.Path);
+        Write(work.Held);
         if (Folder is not null)
-        {
-            if (OperatingSystem.IsWindows())
-                Directory.CreateDirectory(Folder);
-            else
-                Directory.CreateDirectory(Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            if (owner is not null && UnixCalls.Status(Folder) is { } own && (own.User, own.Group) != (owner.User, owner.Group))
-                UnixCalls.ChangeOwner(Folder, owner);
-        }
+            MakeFolder(work.Held, owner);
 
         // Whoever opens the place once the database has gone makes an empty one, and SQLite deletes the log that it finds beside that. By its second name the log stays.
         var linked = Moves.Where(move => HoldsChanges(move) && AtomicPlacement.TryLink(move.From, move.To)).ToList();
@@ -175,6 +168,23 @@ internal sealed class FileSwap
         if (Folder is not null)
             UnixCalls.FlushFolder(Folder);
         RefuseOpened();
+    }
+
+    /// <summary>Made and given away where nobody else can put anything in its place; then it gets its name.</summary>
+    private void MakeFolder(HeldFolder work, FileStatus? owner)
+    {
+        var made = Path.Combine(work.Inside, "replaced");
+        if (OperatingSystem.IsWindows())
+            Directory.CreateDirectory(made);
+        else
+            Directory.CreateDirectory(made, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (owner is not null)
+        {
+            using var held = HeldFolder.TryOpen(made) ?? throw new IOException($"Somebody else has put something in the place of {made}.");
+            held.Give(owner);
+        }
+
+        Directory.Move(made, Folder!);
     }
 
     /// <summary>Who opened the database between the last look and its move has it open under its new name, and his log lies at the old place, where SQLite would take it for the restored file's.</summary>
@@ -250,15 +260,15 @@ internal sealed class FileSwap
     }
 
     /// <summary>Where nothing was moved there is no record yet.</summary>
-    private void WriteOnce(string restoreFolder)
+    private void WriteOnce(HeldFolder restoreFolder)
     {
-        if (!IsRecorded(restoreFolder))
+        if (!IsRecorded(restoreFolder.Inside))
             Write(restoreFolder);
     }
 
-    private void Write(string restoreFolder)
+    private void Write(HeldFolder restoreFolder)
     {
-        var path = Path.Combine(restoreFolder, RecordName);
+        var path = Path.Combine(restoreFolder.Inside, RecordName);
         using (var file = new FileStream(path + ".new", FileMode.Create, FileAccess.Write))
         {
             using (var json = new Utf8JsonWriter(file))
@@ -283,8 +293,8 @@ internal sealed class FileSwap
         }
 
         File.Move(path + ".new", path);
-        UnixCalls.FlushFolder(restoreFolder);
-        UnixCalls.FlushFolder(Path.GetDirectoryName(restoreFolder)!);
+        UnixCalls.FlushFolder(restoreFolder.Inside);
+        UnixCalls.FlushFolder(Path.GetDirectoryName(restoreFolder.Path)!);
     }
 
     private static FileSwap Read(string record)

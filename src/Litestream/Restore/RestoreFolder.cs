@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Litestream.Commands;
 using Litestream.Locking;
+using Microsoft.Win32.SafeHandles;
 
 namespace Litestream.Restore;
 
@@ -14,7 +15,9 @@ internal sealed class RestoreFolder : IDisposable
 
     public string Path => _folder.Path;
 
-    /// <summary>The file that is to become the output.</summary>
+    public HeldFolder Held => _folder.Held;
+
+    /// <summary>The file that is to become the output, by the name that other processes and SQLite know.</summary>
     public string Restored => RestoredIn(Path);
 
     /// <summary>Makes the folder, and removes what a killed restore to this place left.</summary>
@@ -27,8 +30,8 @@ internal sealed class RestoreFolder : IDisposable
             var folder = LockedFolder.Create(Parent(output), Name(output));
 
             // The app's user, whom root leaves it to when it is killed, has to see whether files were being moved; nothing more.
-            if (!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess)
-                File.SetUnixFileMode(folder.Path, File.GetUnixFileMode(folder.Path) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            if (Environment.IsPrivilegedProcess)
+                folder.Held.Allow(UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
             return new RestoreFolder(folder);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -83,12 +86,26 @@ internal sealed class RestoreFolder : IDisposable
             RemoveLeftovers(output, onLine: null);
     }
 
+    /// <summary>Opens the restored file, and nothing that was put in its place.</summary>
+    /// <exception cref="IOException">It is not the one that was made here.</exception>
+    public SafeFileHandle OpenRestored()
+    {
+        if (OperatingSystem.IsWindows())
+            return File.OpenHandle(Restored, FileMode.Open, FileAccess.ReadWrite);
+
+        var file = Held.IsAt(Path) ? UnixCalls.OpenWithoutLink(RestoredIn(Held.Inside)) : null;
+        if (file is not null && (UnixCalls.Status(file) is not { } status || (status is { IsFile: true, Names: 1 } && status.User == Held.Status?.User)))
+            return file;
+        file?.Dispose();
+        throw new IOException($"Somebody else has put something in the place of {Restored}.");
+    }
+
     public static string RestoredIn(string folder) => System.IO.Path.Combine(folder, "restored.db");
 
     public void Dispose()
     {
         // A record that is still here was neither finished nor taken back: the next run needs all of it.
-        if (FileSwap.IsRecorded(Path))
+        if (FileSwap.IsRecorded(Held.Inside))
             _folder.Leave();
         else
             _folder.Dispose();

@@ -35,13 +35,20 @@ public static class DatabaseVerification
     /// <summary>Verifies all databases of the configuration side by side; one that fails does not stop the others. All wait at the same time; as many restore at the same time as there are processors.</summary>
     /// <returns>The results in the configuration's order.</returns>
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left behind.</exception>
-    public static async Task<IReadOnlyList<VerificationResult>> RunAllAsync(LitestreamExecutable executable, EffectiveConfig config, VerificationOptions? options, CancellationToken cancellationToken)
+    public static Task<IReadOnlyList<VerificationResult>> RunAllAsync(LitestreamExecutable executable, EffectiveConfig config, VerificationOptions? options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(executable);
         ArgumentNullException.ThrowIfNull(config);
+        return RunAllAsync(executable, config, config.Databases, options, cancellationToken);
+    }
+
+    /// <summary>The same with some of them.</summary>
+    internal static async Task<IReadOnlyList<VerificationResult>> RunAllAsync(
+        LitestreamExecutable executable, EffectiveConfig config, IEnumerable<EffectiveDatabase> databases, VerificationOptions? options, CancellationToken cancellationToken)
+    {
         using var restores = new SemaphoreSlim(Math.Max(2, Environment.ProcessorCount));
         var version = executable.GetVersionAsync(cancellationToken);
-        return await Task.WhenAll(config.Databases.Select(database => Task.Run(
+        return await Task.WhenAll(databases.Select(database => Task.Run(
             async () =>
             {
                 try

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Litestream.Configuration;
+using Litestream.Replication;
 
 namespace Litestream.Verification;
 
@@ -67,49 +68,22 @@ internal sealed class FileReplicaProgress(string folder) : IReplicaProgress
 /// <summary>What the replicator's metrics say: the end of the last segment whose upload has been confirmed (0.3).</summary>
 internal sealed class MetricsProgress(string address, string database, string replica, ShadowWal shadow) : IReplicaProgress, IDisposable
 {
-    // A proxy from the environment has no business with the loopback interface.
-    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(2) };
-    private readonly Uri _address = new($"http://{(address.StartsWith(':') ? "127.0.0.1" + address : address)}/metrics");
+    private readonly ReplicatorMetrics _metrics = new(address);
 
     public TimeSpan Pause => TimeSpan.FromMilliseconds(10);
 
     public async Task<ReplicaReach?> ReadAsync(string generation, CancellationToken cancellationToken)
     {
-        string text;
-        try
-        {
-            text = await _client.GetStringAsync(_address, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
-        {
+        if (await _metrics.ReadAsync(cancellationToken).ConfigureAwait(false) is not { } answer || !answer.Knows(database))
             return null;
-        }
-
-        var label = "{db=\"" + Escape(database) + "\"";
-        if (!text.Contains(label, StringComparison.Ordinal))
-            return null;
-        var labels = $"{label},name=\"{Escape(replica)}\"}} ";
-        if (Value(text, "litestream_replica_wal_index" + labels) is not { } index || Value(text, "litestream_replica_wal_offset" + labels) is not { } offset)
-            return ReplicaReach.Nothing;
 
         // The numbers of a generation that has just ended stay until the first upload of the next one: no replica is ahead of what is sent to it.
-        var position = new ReplicaPosition(generation, index, offset);
-        return shadow.Newest(generation) is { } newest && newest.Reaches(position) ? new ReplicaReach(position, true) : ReplicaReach.Nothing;
+        return answer.Uploaded(database, replica) is var (index, offset) && new ReplicaPosition(generation, index, offset) is var position && shadow.Newest(generation) is { } newest && newest.Reaches(position)
+            ? new ReplicaReach(position, true)
+            : ReplicaReach.Nothing;
     }
 
-    public void Dispose() => _client.Dispose();
-
-    private static long? Value(string text, string name)
-    {
-        var at = text.IndexOf("\n" + name, StringComparison.Ordinal);
-        if (at < 0)
-            return null;
-        var start = at + 1 + name.Length;
-        var end = text.IndexOf('\n', start);
-        return double.TryParse(text.AsSpan(start, (end < 0 ? text.Length : end) - start), NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? (long)value : null;
-    }
-
-    private static string Escape(string label) => label.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+    public void Dispose() => _metrics.Dispose();
 }
 
 /// <summary>The list of a replica's segments, by the executable. It says where the last one begins, not what is in it.</summary>

@@ -58,7 +58,7 @@ internal sealed class VerificationReplicator
             null,
             locks,
             folder,
-            new ReplicatorEvents { Line = Keep, Started = (_, _) => { }, Ended = () => { } },
+            new ReplicatorEvents { Line = Keep, Started = (_, _) => { }, AddressNotUsed = _ => { }, Ended = () => { } },
             TimeProvider.System);
         try
         {

@@ -135,7 +135,7 @@ public sealed partial class DatabaseLockTests
         try
         {
             var missing = Path.Combine(folder, "data", "deep");
-            UnixCalls.ChangeOwner(folder, new FileStatus(default, BackedUpDatabase.OtherUser, 12345));
+            BackedUpDatabase.Give(folder, BackedUpDatabase.OtherUser, 12345);
             File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute);
 
             using (DatabaseLock.TryAcquire(Path.Combine(folder, "app.db"), out _))

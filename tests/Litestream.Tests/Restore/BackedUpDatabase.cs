@@ -116,9 +116,12 @@ internal sealed class BackedUpDatabase : IDisposable
         Start("setpriv", [$"--reuid={OtherUser}", $"--regid={OtherUser}", "--clear-groups", "dotnet", HostDll, .. arguments]);
 
     /// <summary>Makes all of it that user's.</summary>
-    public void GiveToOther()
+    public void GiveToOther() => Give(Folder, OtherUser, OtherUser);
+
+    /// <summary>Gives a file, or a folder and all in it, to a user and a group; of links the links.</summary>
+    public static void Give(string path, uint user, uint group)
     {
-        using var change = Process.Start("chown", ["-R", $"{OtherUser}:{OtherUser}", Folder]);
+        using var change = Process.Start("chown", ["-R", "-h", $"{user}:{group}", path]);
         change.WaitForExit();
         Assert.Equal(0, change.ExitCode);
     }

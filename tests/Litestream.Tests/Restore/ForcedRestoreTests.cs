@@ -276,7 +276,7 @@ public sealed class ForcedRestoreTests
         File.SetUnixFileMode(database.File, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
         var root = Environment.UserName == "root";
         if (root)
-            UnixCalls.ChangeOwner(database.File, new FileStatus(default, 12345, 12346));
+            BackedUpDatabase.Give(database.File, 12345, 12346);
 
         await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true });
 

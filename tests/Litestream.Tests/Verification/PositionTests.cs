@@ -1,5 +1,4 @@
-using System.Net;
-using System.Net.Sockets;
+using Litestream.Replication;
 using Litestream.Verification;
 
 namespace Litestream.Tests.Verification;
@@ -11,19 +10,17 @@ public sealed class PositionTests
     [Fact]
     public async Task Files_metrics_and_list_agree_on_how_far_the_replica_has_come()
     {
-        string address;
-        using (var listener = new TcpListener(IPAddress.Loopback, 0))
-        {
-            listener.Start();
-            address = listener.LocalEndpoint.ToString()!;
-        }
-
+        var address = ReplicatorMetrics.FindFreeAddress()!;
         using var folder = await ReplicatedFolder.StartedAsync(address: address);
         var database = folder.Config.Databases[0];
         var shadow = new ShadowWal(database.MetaPath);
         var files = new FileReplicaProgress(folder.Replica);
         using var metrics = new MetricsProgress(address, database.Path, "file", shadow);
         var list = new ListedProgress(new LitestreamClient(LitestreamTool.Executable, folder.Config), database.Path, "file", TimeSpan.Zero);
+        using var ofAnother = new MetricsProgress(address, database.Path + "2", "file", shadow);
+        using var ofAnotherReplica = new MetricsProgress(address, database.Path, "file2", shadow);
+        Assert.Null(await ofAnother.ReadAsync(shadow.Generation()!, Cancel));
+        Assert.Equal(ReplicaReach.Nothing, await ofAnotherReplica.ReadAsync(shadow.Generation()!, Cancel));
         Assert.Equal(address, ReplicationSettings.Of(folder.Config, database).MetricsAddress);
 
         for (var i = 0; i < 5; i++)

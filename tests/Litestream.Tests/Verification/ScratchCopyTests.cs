@@ -1,4 +1,3 @@
-using Litestream.Locking;
 using Litestream.Tests.Restore;
 using Litestream.Verification;
 
@@ -22,7 +21,7 @@ public sealed class ScratchCopyTests
         {
             planted.ForEach(path => PlantedRecord.Write(path, Path.Combine(Path.GetTempPath(), "litestream.db"), prey));
             if (OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess)
-                planted.ForEach(path => UnixCalls.ChangeOwner(path, new FileStatus(default, BackedUpDatabase.OtherUser, BackedUpDatabase.OtherUser)));
+                planted.ForEach(path => BackedUpDatabase.Give(path, BackedUpDatabase.OtherUser, BackedUpDatabase.OtherUser));
             var elsewhere = Path.Combine(folder.Root, "elsewhere");
             PlantedRecord.Write(elsewhere, folder.Database, prey);
             Directory.CreateSymbolicLink(link, elsewhere);
