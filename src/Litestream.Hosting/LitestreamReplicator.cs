@@ -33,6 +33,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private ReplicationPlan? _plan;
     private LitestreamExecutable? _executable;
     private bool _prepared;
+    private bool _started;
     private ReplicationSession? _session;
     private Task? _run;
     private Task _background = Task.CompletedTask;
@@ -109,8 +110,15 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
     }
 
-    async Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken)
+    Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken) => StartAsync(cancellationToken);
+
+    // The web host from before the generic one knows no StartingAsync.
+    Task IHostedService.StartAsync(CancellationToken cancellationToken) => _started ? Task.CompletedTask : StartAsync(cancellationToken);
+
+    private async Task StartAsync(CancellationToken cancellationToken)
     {
+        _started = true;
+
         // A host that raises no events (a custom one) is restored here, before the app's own services start.
         await PrepareAsync(cancellationToken).ConfigureAwait(false);
         if (_plan is null || _stopping.IsCancellationRequested)
@@ -140,8 +148,6 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         await Task.WhenAny(session.FirstAttempt, Task.Delay(StartPatience, cancellationToken)).ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
     }
-
-    Task IHostedService.StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     Task IHostedLifecycleService.StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

@@ -7,6 +7,8 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Adds Litestream to a host.</summary>
 public static class LitestreamServiceCollectionExtensions
 {
+    private static readonly Func<IServiceProvider, IHostedService> HostedService = static provider => provider.GetRequiredService<LitestreamReplicator>();
+
     /// <summary>
     /// Replicates the app's SQLite databases for as long as the host runs: restores a missing one while the host is built, starts <c>litestream</c>
     /// before the app's own services, and stops it after the app's last write. Settings come from the configuration section <c>Litestream</c>;
@@ -28,8 +30,12 @@ public static class LitestreamServiceCollectionExtensions
     {
         // The app's own call comes first, so its way of failing wins over the zero-code one.
         services.TryAddSingleton(provider => LitestreamReplicator.Create(provider, zeroCode));
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, LitestreamReplicator>(
-            static provider => provider.GetRequiredService<LitestreamReplicator>()));
+        if (!services.Any(service => service.ServiceType == typeof(IHostedService) && service.ImplementationFactory == HostedService))
+        {
+            // The first one: hosts start services in this order, step by step, and stop them in the reverse order.
+            services.Insert(0, ServiceDescriptor.Singleton(HostedService));
+        }
+
         services.TryAddSingleton(provider => provider.GetRequiredService<LitestreamReplicator>().CreateClient());
         return services;
     }

@@ -153,10 +153,16 @@ internal sealed class ReplicationSession(
             return;
         }
 
+        var who = holder.App switch
+        {
+            { IsElsewhere: true } app => $"a process of another container or machine (there {app.ProcessId}, {app.Executable})",
+            { } app when app.IsRunning() => $"another process ({app.ProcessId}, {app.Executable})",
+            _ => "another process",
+        };
         var diagnostic = new LitestreamDiagnostic(
             "LSB5003",
             LitestreamSeverity.Error,
-            $"'{path}' is already replicated by another process{(holder.App is { } app && app.IsRunning() ? $" ({app.ProcessId}, {app.Executable})" : "")}. " +
+            $"'{path}' is already replicated by {who}. " +
             "Two replicators would destroy the replica, so this app runs without one and takes over when the other ends.");
         updateStatus(status => status with { LastError = diagnostic.ToString() });
         ReplicatorLog.Error(logger, diagnostic);

@@ -20,6 +20,9 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>Whoever takes the lock writes his record at once: after so long it is the holder's, though he cannot be seen.</summary>
+    private static readonly TimeSpan RecordPatience = TimeSpan.FromSeconds(5);
+
     /// <summary>Where the system does not tell whether the holder is past its own gate.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
 
@@ -140,6 +143,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
     private async Task<DatabaseLock?> LockAsync(EffectiveDatabase database, Func<bool> isDone, CancellationToken cancellationToken)
     {
         var watch = Stopwatch.StartNew();
+        var (seen, seenAt) = (default(ProcessIdentity), TimeSpan.Zero);
         for (var announced = false; ; announced = true)
         {
             if (DatabaseLock.TryAcquire(database.Path, out var holder) is { } held)
@@ -147,8 +151,14 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
                 return held;
             }
 
+            var replicating = holder.Replicator is null ? null : holder.App;
+            if (replicating != seen)
+            {
+                (seen, seenAt) = (replicating, watch.Elapsed);
+            }
+
             // A record of a process that has ended is of the holder before: this one has not written its own yet.
-            if (isDone() || (holder is { Replicator: not null, App: { } app } && app.IsRunning()))
+            if (isDone() || replicating?.IsRunning() == true || (replicating?.IsElsewhere == true && watch.Elapsed - seenAt > RecordPatience))
             {
                 return null;
             }

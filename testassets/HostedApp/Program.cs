@@ -1,10 +1,13 @@
 using System.Diagnostics;
 using System.IO.MemoryMappedFiles;
 using Litestream.Hosting;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 // Writes a row for every line it reads on standard input ("row <text>", "other <text>" for a second database), says so on standard output, and ends as a line tells it to. Its last row
 // ("last") is written when the host stops it. Switches come before that: how the host is built, and what happens before.
@@ -34,6 +37,16 @@ return Environment.ExitCode;
 
 IHost Build()
 {
+    if (args.Contains("--web-host"))
+    {
+        return new OldWebHost(args, Configure);
+    }
+
+    if (Array.Find(args, argument => argument.StartsWith("--web-", StringComparison.Ordinal)) is { } kind)
+    {
+        return BuildWeb(kind);
+    }
+
     if (args.Contains("--default-builder"))
     {
         return Host.CreateDefaultBuilder(args).ConfigureServices(Configure).Build();
@@ -51,9 +64,35 @@ IHost Build()
     return builder.Build();
 }
 
+IHost BuildWeb(string kind)
+{
+    var options = new WebApplicationOptions { Args = args };
+    var builder = kind switch
+    {
+        "--web-app" => WebApplication.CreateBuilder(options),
+        "--web-slim" => WebApplication.CreateSlimBuilder(options),
+        "--web-empty" => WebApplication.CreateEmptyBuilder(options),
+        _ => throw new ArgumentException(kind),
+    };
+    if (kind == "--web-empty")
+    {
+        builder.Configuration.AddEnvironmentVariables();
+        builder.WebHost.UseKestrelCore();
+    }
+
+    builder.WebHost.UseUrls("http://127.0.0.1:0");
+    Configure(builder.Services);
+    return builder.Build();
+}
+
 void Configure(IServiceCollection services)
 {
     services.AddHostedService<Writer>();
+    if (args.Contains("--eager"))
+    {
+        services.AddHostedService<EagerWriter>();
+    }
+
     if (args.Contains("--explicit"))
     {
         services.AddLitestream();
@@ -158,6 +197,58 @@ internal sealed class Writer(IConfiguration configuration) : BackgroundService
         Orders.Insert(configuration, "last");
         Console.WriteLine("wrote last");
     }
+}
+
+/// <summary>Writes before the first service starts and after the last one has stopped.</summary>
+internal sealed class EagerWriter(IConfiguration configuration) : IHostedLifecycleService
+{
+    public Task StartingAsync(CancellationToken cancellationToken) => WriteAsync("starting");
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => WriteAsync("stopped");
+
+    private Task WriteAsync(string text)
+    {
+        Orders.Insert(configuration, text);
+        return Task.CompletedTask;
+    }
+}
+
+/// <summary>The host from before the generic one: it raises no events, and starts and stops services in one step only.</summary>
+internal sealed class OldWebHost : IHost
+{
+#pragma warning disable ASPDEPR004, ASPDEPR008 // Deprecated, and still in use.
+    private readonly IWebHost _host;
+
+    public OldWebHost(string[] args, Action<IServiceCollection> configure)
+    {
+        var configuration = new ConfigurationBuilder().AddEnvironmentVariables().AddCommandLine(args).Build();
+        _host = new WebHostBuilder()
+            .UseConfiguration(configuration)
+            .ConfigureAppConfiguration(builder => builder.AddConfiguration(configuration))
+            .ConfigureLogging(logging => logging.AddConsole())
+            .ConfigureServices(configure)
+            .UseKestrel()
+            .UseUrls("http://127.0.0.1:0")
+            .Configure(_ => { })
+            .Build();
+    }
+#pragma warning restore ASPDEPR004, ASPDEPR008
+
+    public IServiceProvider Services => _host.Services;
+
+    public Task StartAsync(CancellationToken cancellationToken) => _host.StartAsync(cancellationToken);
+
+    public Task StopAsync(CancellationToken cancellationToken) => _host.StopAsync(cancellationToken);
+
+    public void Dispose() => _host.Dispose();
 }
 
 internal static class Orders

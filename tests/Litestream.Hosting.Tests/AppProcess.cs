@@ -60,6 +60,11 @@ public sealed class AppFolder : IDisposable
 
     public Dictionary<string, string?> Environment { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>
+    /// The command that starts the app. setsid makes it the leader of a group, so that a signal can go to the group as from a terminal or a service manager.
+    /// </summary>
+    public Func<IReadOnlyList<string>, IReadOnlyList<string>> Launch { get; set; } = app => ["setsid", .. app];
+
     public void WriteConfig(string replica, string database = "orders.db") => File.WriteAllText(Config, $"""
         dbs:
           - path: {database}
@@ -181,20 +186,14 @@ public sealed class AppProcess : IDisposable
 
     public AppProcess(AppFolder folder, string[] arguments)
     {
-        // setsid makes it the leader of a group, so that a signal can go to the group as from a terminal or a service manager.
-        var start = new ProcessStartInfo("setsid")
+        var command = folder.Launch([Path.Combine(folder.App, "HostedApp"), .. arguments]);
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
             WorkingDirectory = folder.Work,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        start.ArgumentList.Add(Path.Combine(folder.App, "HostedApp"));
-        foreach (var argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
-        }
-
         foreach (var name in new[] { "DOTNET_ENVIRONMENT", "ASPNETCORE_ENVIRONMENT" })
         {
             start.Environment.Remove(name);
@@ -261,9 +260,11 @@ public sealed class AppProcess : IDisposable
         }
     }
 
-    public async Task TellAsync(string line)
+    public Task TellAsync(string line) => TypeAsync(line + "\n");
+
+    public async Task TypeAsync(string keys)
     {
-        await _process.StandardInput.WriteLineAsync(line);
+        await _process.StandardInput.WriteAsync(keys);
         await _process.StandardInput.FlushAsync();
     }
 

@@ -48,6 +48,12 @@ internal sealed record ProcessIdentity(int ProcessId, long StartTicks, string Bo
         && Of(ProcessId) is { } running
         && (running is { Executable: "", PidNamespace: "" } ? running with { Executable = Executable, PidNamespace = PidNamespace } : running) == this;
 
+    /// <summary>
+    /// True when it is one of another container or machine: from here it can be neither seen nor signalled, and whether it still runs is told by the lock that it holds alone.
+    /// </summary>
+    public bool IsElsewhere =>
+        PidNamespace.Length > 0 && Of(Environment.ProcessId) is { PidNamespace.Length: > 0 } here && (here.BootId != BootId || here.PidNamespace != PidNamespace);
+
     private static string Link(string path)
     {
         try
