@@ -358,7 +358,8 @@ public sealed class HostEnvironmentTests
         Directory.CreateDirectory(folder.Replica);
         foreach (var path in new[] { folder.Work, folder.Replica })
         {
-            UnixCalls.ChangeOwner(path, new FileStatus(default, User, User));
+            using var given = HeldFolder.TryOpen(path)!;
+            given.Give(new FileStatus(default, User, User));
         }
 
         folder.Environment["TMPDIR"] = folder.Environment["HOME"] = folder.Work;
