@@ -287,7 +287,8 @@ public sealed class AppProcess : IDisposable
     {
         if (!_process.HasExited)
         {
-            _process.Kill();
+            // Its output ends only with the last process that has it.
+            _process.Kill(entireProcessTree: true);
             _process.WaitForExit();
         }
 

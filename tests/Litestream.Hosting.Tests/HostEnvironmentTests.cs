@@ -288,7 +288,7 @@ public sealed class HostEnvironmentTests
         var orphan = Assert.Single(folder.Replicators());
 
         using var app = folder.Start();
-        await app.SaysAsync("ended properly");
+        await app.SaysAsync("still runs as process");
         await app.SaysAsync("started ");
         Assert.DoesNotContain(orphan, folder.Replicators());
         await EndAsync(app, "TERM", Assert.Single(ChildrenOf(app.Id)));
