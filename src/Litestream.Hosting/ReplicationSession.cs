@@ -504,7 +504,7 @@ internal sealed class ReplicationSession(
     {
         try
         {
-            var line = OperatingSystem.IsLinux() ? File.ReadLines($"/proc/{processId}/io").FirstOrDefault(line => line.StartsWith("wchar:", StringComparison.Ordinal)) : null;
+            var line = OperatingSystem.IsLinux() ? PlainFile.ReadLines($"/proc/{processId}/io").FirstOrDefault(line => line.StartsWith("wchar:", StringComparison.Ordinal)) : null;
             return line is null ? 0 : long.Parse(line.AsSpan("wchar:".Length), NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

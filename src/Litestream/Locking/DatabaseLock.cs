@@ -72,7 +72,7 @@ internal sealed class DatabaseLock : IDisposable
             // Not by .NET's own means on Unix: an open for reading takes a shared lock there, which fails while the lock is held, and keeps others from it while it is free.
             var path = PathFor(databasePath);
             using var file = OperatingSystem.IsWindows()
-                ? File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)
+                ? PlainFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)
                 : UnixCalls.Open(path, forWriting: false);
             return file is null ? LockRecord.Empty : ReadRecord(file);
         }
@@ -108,7 +108,7 @@ internal sealed class DatabaseLock : IDisposable
     {
         try
         {
-            return File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return PlainFile.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException exception) when ((exception.HResult & 0xFFFF) == 32)
         {
@@ -123,7 +123,7 @@ internal sealed class DatabaseLock : IDisposable
         {
             try
             {
-                using var created = new FileStream(path, new FileStreamOptions
+                using var created = PlainFile.Open(path, new FileStreamOptions
                 {
                     Mode = FileMode.CreateNew,
                     Access = FileAccess.Write,

@@ -73,7 +73,7 @@ internal static partial class AtomicPlacement
     {
         try
         {
-            File.Open(target, FileMode.CreateNew, FileAccess.Write).Dispose();
+            PlainFile.CreateNew(target).Dispose();
         }
         catch (IOException) when (File.Exists(target))
         {
