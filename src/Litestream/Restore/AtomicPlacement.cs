@@ -73,7 +73,7 @@ internal static partial class AtomicPlacement
     {
         try
         {
-            PlainFile.CreateNew(target).Dispose();
+            PlainFile.Open(target, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None }).Dispose();
         }
         catch (IOException) when (File.Exists(target))
         {
