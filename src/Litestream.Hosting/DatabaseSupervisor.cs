@@ -1,5 +1,6 @@
 using System.Globalization;
 using Litestream.Configuration;
+using Litestream.Doctor;
 using Litestream.Locking;
 using Litestream.Replication;
 using Litestream.Verification;
@@ -19,6 +20,9 @@ internal enum SupervisorAction
 
     /// <summary>The file is another one, or gone: litestream must be stopped before it sends a mixture.</summary>
     Judge,
+
+    /// <summary>Its replica is on its own disk, and that has hardly any room left: the app needs it.</summary>
+    Pause,
 }
 
 /// <summary>Watches one database and says what to do. Changes nothing itself but what it remembers.</summary>
@@ -42,6 +46,8 @@ internal sealed class DatabaseSupervisor
 
     private readonly TimeSpan _stall;
     private readonly TimeSpan _limit;
+    private readonly FreeSpaceFloor _floor;
+    private readonly bool _isOnOwnDisk;
     private FileStamp? _file;
     private DatabaseHistory? _history;
     private FileStamp? _identified;
@@ -54,20 +60,27 @@ internal sealed class DatabaseSupervisor
     private int _wiped;
     private bool _wasFull;
 
-    public DatabaseSupervisor(EffectiveConfig config, EffectiveDatabase database, TimeSpan stallTimeout)
+    public DatabaseSupervisor(EffectiveConfig config, EffectiveDatabase database, LitestreamSettings settings)
     {
         Watch = new CommitWatch(database, ReplicationSettings.Of(config, database));
+        _floor = settings.FreeSpaceFloor;
+        _isOnOwnDisk = Folders.Any(folder => Mounts.AreTheSame(database.Path, folder));
         _limit = Longer(ShortestLimit, Watch.Round * 3);
-        _stall = Longer(stallTimeout, Watch.Round * 3);
+        _stall = Longer(settings.StallTimeout, Watch.Round * 3);
         _history = DatabaseHistory.Read(database.MetaPath);
     }
 
     public CommitWatch Watch { get; }
 
+    private IEnumerable<string> Folders => Watch.Settings.Replicas.Select(replica => replica.Folder).OfType<string>();
+
     public EffectiveDatabase Database => Watch.Database;
 
     /// <summary>Why it is not replicated; null when it is.</summary>
     public LitestreamDiagnostic? Excluded { get; private set; }
+
+    /// <summary>Whether it is not replicated for want of room.</summary>
+    public bool IsPaused { get; private set; }
 
     /// <summary>Whether its replicas, but no file, are there: what appears in its place is not replicated unseen.</summary>
     public bool IsAwaited { get; private set; }
@@ -88,8 +101,23 @@ internal sealed class DatabaseSupervisor
     /// <summary>Leaves it out from the next start of litestream on.</summary>
     public void Exclude(LitestreamDiagnostic why, bool isAwaited)
     {
-        (Excluded, IsAwaited, _isAccepted, _file, _missing) = (why, isAwaited, false, null, 0);
+        (Excluded, IsAwaited, IsPaused, _isAccepted, _file, _missing) = (why, isAwaited, false, false, null, 0);
         (Health, Problem) = (LitestreamHealth.Unhealthy, why.ToString());
+    }
+
+    /// <summary>Whether its own disk, where its replica is too, has so little room that replicating it could take the last from the app.</summary>
+    public bool IsShortOfRoom() => _isOnOwnDisk && Space(Database.Path) is var (free, total) && free < _floor.Of(total);
+
+    /// <summary>Leaves it out until there is room again.</summary>
+    public LitestreamDiagnostic Pause()
+    {
+        var (free, total) = Space(Database.Path) ?? default;
+        Excluded = new LitestreamDiagnostic(
+            "LSB5016",
+            LitestreamSeverity.Error,
+            $"'{Database.Path}' is not replicated at the moment: its replica is on its own disk, which has {Megabytes(free)} left, and the app needs the last {Megabytes(_floor.Of(total))} itself (Litestream:FreeSpaceFloor). Make room, or set Litestream:ReplicaUrl to storage elsewhere.");
+        (IsPaused, Health, Problem) = (true, LitestreamHealth.Degraded, Excluded.ToString());
+        return Excluded;
     }
 
     /// <summary>Whether another file lies at its place than the one that was accepted.</summary>
@@ -99,7 +127,7 @@ internal sealed class DatabaseSupervisor
     /// <param name="asNewFile">Whether it came in the place of another file: litestream must not take the WAL that it knows for this one's.</param>
     public void Accept(bool asNewFile)
     {
-        (Excluded, IsAwaited, _isAccepted, _missing) = (null, false, true, 0);
+        (Excluded, IsAwaited, IsPaused, _isAccepted, _missing) = (null, false, false, true, 0);
         _file = FileStamp.Of(Database.Path);
         (Health, Problem) = (LitestreamHealth.Healthy, null);
         if (asNewFile)
@@ -142,6 +170,8 @@ internal sealed class DatabaseSupervisor
     public SupervisorAction Examine(DateTimeOffset now, DateTimeOffset uploadedAt)
     {
         Watch.Look(now);
+        if (IsPaused)
+            return HasRoomAgain() ? SupervisorAction.Judge : SupervisorAction.None;
         if (Excluded is not null)
             return IsAwaited && Watch.File is { Size: > 0 } ? SupervisorAction.Judge : SupervisorAction.None;
         if (IsOtherFile())
@@ -154,6 +184,8 @@ internal sealed class DatabaseSupervisor
         }
 
         _file ??= Watch.File;
+        if (IsShortOfRoom())
+            return SupervisorAction.Pause;
         var lag = Watch.Lag(now);
         var error = ErrorAt(now);
         var isFull = Watch.IsPending && IsFull();
@@ -302,21 +334,27 @@ internal sealed class DatabaseSupervisor
     /// <summary>A replica in a folder on a full disk: litestream neither goes on nor says so.</summary>
     private bool IsFull()
     {
-        foreach (var folder in Watch.Settings.Replicas.Select(replica => replica.Folder).OfType<string>())
-        {
-            try
-            {
-                if (new DriveInfo(ExistingPart(folder)).AvailableFreeSpace < NoRoom)
-                    return true;
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-            {
-                // Not told here.
-            }
-        }
-
-        return false;
+        return Folders.Any(folder => Space(folder) is var (free, _) && free < NoRoom);
     }
+
+    /// <summary>With some to spare, and room for what litestream begins with then: a snapshot.</summary>
+    private bool HasRoomAgain() => Space(Database.Path) is var (free, total) && free >= (_floor.Of(total) * 1.25) + (Watch.File?.Size ?? 0);
+
+    private static (long Free, long Total)? Space(string path)
+    {
+        try
+        {
+            var disk = new DriveInfo(ExistingPart(path));
+            return (disk.AvailableFreeSpace, disk.TotalSize);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            // Not told here.
+            return null;
+        }
+    }
+
+    private static string Megabytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1024.0 * 1024):0.#} MB");
 
     private static string ExistingPart(string folder)
     {

@@ -48,6 +48,9 @@ internal sealed record LitestreamSettings
     /// <summary>After so long without progress litestream is started again.</summary>
     public TimeSpan StallTimeout { get; init; }
 
+    /// <summary>With less room on its disk, a database with a replica in a folder on the same disk is not replicated.</summary>
+    public FreeSpaceFloor FreeSpaceFloor { get; init; }
+
     public OnFailure OnFailure { get; init; }
 
     public bool AdoptReplica { get; init; }
@@ -77,6 +80,7 @@ internal sealed record LitestreamSettings
             RestoreOnStart = ReadRestoreOnStart(section),
             ShutdownTimeout = ReadDuration(section, nameof(ShutdownTimeout)) ?? TimeSpan.FromSeconds(30),
             StallTimeout = ReadDuration(section, nameof(StallTimeout)) ?? TimeSpan.FromSeconds(20),
+            FreeSpaceFloor = ReadFloor(section),
             OnFailure = ReadOnFailure(section),
             AdoptReplica = ReadBoolean(section, nameof(AdoptReplica)) ?? false,
             ReplicateDiscovered = ReadBoolean(section, nameof(ReplicateDiscovered)),
@@ -105,6 +109,10 @@ internal sealed record LitestreamSettings
         "NEVER" => RestoreOnStart.Never,
         _ => throw Wrong(section, nameof(RestoreOnStart), "IfMissing, Required or Never"),
     };
+
+    private static FreeSpaceFloor ReadFloor(IConfigurationSection section) => Text(section, nameof(FreeSpaceFloor)) is not { } text
+        ? FreeSpaceFloor.Default
+        : FreeSpaceFloor.Parse(text) ?? throw Wrong(section, nameof(FreeSpaceFloor), "a size such as 500MB or 2GB, a share of the disk such as 5%, or 0 for none");
 
     private static OnFailure ReadOnFailure(IConfigurationSection section) => Text(section, nameof(OnFailure))?.ToUpperInvariant() switch
     {

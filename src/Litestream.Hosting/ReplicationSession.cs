@@ -30,13 +30,14 @@ internal sealed class ReplicationSession(
     private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan IdleMetricsInterval = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StuckPatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan PlannedPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StorageRetryInterval = TimeSpan.FromSeconds(5);
 
     /// <summary>Less in a second is what an idle litestream writes.</summary>
     private const long UploadBytes = 32 * 1024;
 
     private readonly TaskCompletionSource _firstAttempt = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly List<DatabaseSupervisor> _databases = [.. plan.Databases.Select(database => new DatabaseSupervisor(plan.Config, database, plan.Settings.StallTimeout))];
+    private readonly List<DatabaseSupervisor> _databases = [.. plan.Databases.Select(database => new DatabaseSupervisor(plan.Config, database, plan.Settings))];
     private readonly List<DatabaseSupervisor> _toJudge = [];
     private DatabaseLocks? _locks;
     private PrivateFolder? _folder;
@@ -69,14 +70,14 @@ internal sealed class ReplicationSession(
                         activity?.SetStatus(ActivityStatusCode.Error, notSent.Code);
                         Report(notSent);
                     }
-                    else
+                    else if (!_databases.Exists(database => database.IsPaused))
                     {
                         ReplicatorLog.Drained(logger);
                     }
                 }
             }
 
-            updateStatus(status => status with { State = _databases.TrueForAll(database => database.Excluded is not null) ? LitestreamState.Failed : LitestreamState.Stopped });
+            updateStatus(status => status with { State = _databases.TrueForAll(database => database.Excluded is not null && !database.IsPaused) ? LitestreamState.Failed : LitestreamState.Stopped });
         }
         catch (Exception exception)
         {
@@ -251,7 +252,7 @@ internal sealed class ReplicationSession(
 
     private void FailIfNothingIsLeft()
     {
-        if (_databases.TrueForAll(database => database.Excluded is not null && !database.IsAwaited))
+        if (_databases.TrueForAll(database => database.Excluded is not null && !database.IsAwaited && !database.IsPaused))
         {
             updateStatus(status => status with { State = LitestreamState.Failed, Databases = Describe(status) });
         }
@@ -264,6 +265,7 @@ internal sealed class ReplicationSession(
         for (var hasRun = false; ;)
         {
             stopping.ThrowIfCancellationRequested();
+            _databases.FindAll(database => database.Excluded is null && database.IsShortOfRoom()).ForEach(database => Report(database.Pause()));
             if (_databases.TrueForAll(database => database.Excluded is not null))
             {
                 // Nothing to run for; but what is gone may come back.
@@ -284,7 +286,7 @@ internal sealed class ReplicationSession(
                     pause = FirstPause;
                 }
 
-                if (reason is { IsOtherFile: true })
+                if (reason is { IsOtherFile: true } or { IsPlanned: true })
                 {
                     continue;
                 }
@@ -396,7 +398,7 @@ internal sealed class ReplicationSession(
 
             if (reason is not null)
             {
-                await _run!.AbandonAsync(reason.IsOtherFile ? TimeSpan.Zero : StuckPatience).ConfigureAwait(false);
+                await _run!.AbandonAsync(reason.IsOtherFile ? TimeSpan.Zero : reason.IsPlanned ? PlannedPatience : StuckPatience).ConfigureAwait(false);
                 _databases.FindAll(database => database.HasToBeginAnew).ForEach(database => database.BeginAnew());
                 await JudgeChangedAsync(stopping).ConfigureAwait(false);
                 return reason;
@@ -423,9 +425,18 @@ internal sealed class ReplicationSession(
         switch (action)
         {
             case SupervisorAction.Judge when database.Excluded is not null:
+                // Meanwhile its WAL has begun anew without litestream, and nobody has looked whether it is still the same database.
+                if (database.IsPaused)
+                {
+                    ReplicatorLog.Resumes(logger, database.Database.Path);
+                }
+
                 await JudgeAsync(database, wasThere: true, stopping).ConfigureAwait(false);
                 FailIfNothingIsLeft();
-                return database.Excluded is null ? new EndReason($"'{database.Database.Path}' is there again") { IsOtherFile = true } : null;
+                return database.Excluded is null ? new EndReason($"'{database.Database.Path}' is there again") { IsPlanned = true } : null;
+            case SupervisorAction.Pause:
+                Report(database.Pause());
+                return new EndReason(database.Problem!) { IsPlanned = true };
             case SupervisorAction.Judge:
                 _toJudge.Add(database);
                 return new EndReason($"'{database.Database.Path}' is gone or another file") { IsOtherFile = true };
@@ -499,7 +510,7 @@ internal sealed class ReplicationSession(
     {
         try
         {
-            var line = OperatingSystem.IsLinux() ? File.ReadLines($"/proc/{processId}/io").FirstOrDefault(line => line.StartsWith("wchar:", StringComparison.Ordinal)) : null;
+            var line = OperatingSystem.IsLinux() ? PlainFile.ReadLines($"/proc/{processId}/io").FirstOrDefault(line => line.StartsWith("wchar:", StringComparison.Ordinal)) : null;
             return line is null ? 0 : long.Parse(line.AsSpan("wchar:".Length), NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -581,5 +592,8 @@ internal sealed class ReplicationSession(
     {
         /// <summary>At once, without a last upload: it would be of a mixture of two files.</summary>
         public bool IsOtherFile { get; init; }
+
+        /// <summary>Not for a fault of its own: it is started again at once, with more or fewer databases.</summary>
+        public bool IsPlanned { get; init; }
     }
 }

@@ -143,7 +143,7 @@ internal sealed class LockedFolder : IDisposable
         // Whoever could read it could lock it.
         if (mode == FileMode.CreateNew && !OperatingSystem.IsWindows())
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        return new FileStream(System.IO.Path.Combine(folder, LockName), options);
+        return PlainFile.Open(System.IO.Path.Combine(folder, LockName), options);
     }
 
     private static void TryDelete(string folder)

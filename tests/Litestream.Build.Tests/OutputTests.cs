@@ -204,4 +204,19 @@ public sealed class OutputTests(Packages packages)
         .EnumerateFiles(app.In(folder), "litestream*", SearchOption.AllDirectories)
         .Where(file => Path.GetFileName(file) is "litestream" or "litestream.exe")
         .Select(file => Path.GetRelativePath(app.Folder, file));
+
+    [Fact]
+    public async Task An_editor_gets_the_schema_of_the_section_Litestream()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        (await app.DotnetAsync("restore")).Succeeded();
+
+        var items = (await app.DotnetAsync(["msbuild", "-getItem:JsonSchemaSegment"])).Succeeded();
+
+        using var json = JsonDocument.Parse(items.Output);
+        var segment = Assert.Single(json.RootElement.GetProperty("Items").GetProperty("JsonSchemaSegment").EnumerateArray(), item => item.GetProperty("FullPath").GetString()!.Contains("litestream", StringComparison.OrdinalIgnoreCase));
+        Assert.Matches($"^(?:{segment.GetProperty("FilePathPattern").GetString()})$", "appsettings.Production.json");
+        using var schema = JsonDocument.Parse(await File.ReadAllBytesAsync(segment.GetProperty("FullPath").GetString()!, TestContext.Current.CancellationToken));
+        Assert.True(schema.RootElement.GetProperty("properties").TryGetProperty("Litestream", out _));
+    }
 }

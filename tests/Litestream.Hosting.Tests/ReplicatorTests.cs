@@ -130,14 +130,18 @@ public sealed class ReplicatorTests
             await earlier.EndedAsync();
         }
 
-        // A full disk for the record of who replicates: every write to it fails after litestream was started.
-        File.Delete(DatabaseLock.PathFor(folder.Database));
-        File.CreateSymbolicLink(DatabaseLock.PathFor(folder.Database), "/dev/full");
+        // A second database on a disk without room for the record of who replicates it: the write to that fails after litestream was started.
+        var second = Path.Combine(folder.Work, "second");
+        using var disk = new SmallDisk(second, "64k");
+        SmallDisk.Fill(Path.Combine(second, "filler"));
+        await File.AppendAllTextAsync(folder.Config, $"\n  - path: '{second}/second.db'\n    replicas:\n      - type: file\n        path: '{folder.Replica}-second'\n", TestContext.Current.CancellationToken);
+        folder.Environment["Litestream__RestoreOnStart"] = "Never";
         using var app = folder.Start();
         await app.SaysAsync("started ");
 
         await AppFolder.UntilAsync(() => app.Count("could not be started") >= 2, "it was tried again");
         await AppFolder.UntilAsync(() => folder.Replicators().Count == 0, "the half-started litestream had ended");
+        Assert.DoesNotContain("configuration cannot be written", app.Output, StringComparison.Ordinal);
         Assert.Equal(0, app.Count("crit:"));
         await app.TellAsync("stop");
         await app.EndedAsync();

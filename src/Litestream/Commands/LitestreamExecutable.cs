@@ -99,7 +99,7 @@ public sealed record LitestreamExecutable(string Path)
     {
         const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
         string hash;
-        using (var source = File.OpenRead(path))
+        using (var source = PlainFile.OpenRead(path))
             hash = Convert.ToHexString(SHA256.HashData(source));
 
         string folder;
@@ -118,13 +118,13 @@ public sealed record LitestreamExecutable(string Path)
         var copy = System.IO.Path.Combine(folder, FileName);
         if (File.Exists(copy))
         {
-            using var existing = File.OpenRead(copy);
+            using var existing = PlainFile.OpenRead(copy);
             if (Convert.ToHexString(SHA256.HashData(existing)) == hash)
                 return copy;
         }
 
         var temporary = $"{copy}.{Guid.NewGuid():n}";
-        File.Copy(path, temporary);
+        PlainFile.Copy(path, temporary);
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(temporary, Private);
         File.Move(temporary, copy, overwrite: true);

@@ -58,7 +58,7 @@ public sealed class LitestreamConfigFile
     {
         try
         {
-            return File.ReadAllText(path);
+            return PlainFile.ReadAllText(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -52,7 +52,7 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
     public static OwnConfig Create(EffectiveConfigOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (!File.ReadLines(options.ConfigPath).FirstOrDefault("").StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal))
+        if (!PlainFile.ReadLines(options.ConfigPath).FirstOrDefault("").StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal))
             throw Exists(options.ConfigPath);
         var file = LitestreamConfigFile.Load(options.ConfigPath);
 
@@ -80,7 +80,7 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
     {
         try
         {
-            using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
+            using var file = PlainFile.CreateNew(path);
             file.Write(Encoding.UTF8.GetBytes(Text));
         }
         catch (IOException) when (Path.Exists(path))

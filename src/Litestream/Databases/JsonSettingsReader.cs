@@ -23,7 +23,7 @@ internal static class JsonSettingsReader
             if (!File.Exists(file)) return [];
 
             // Like the configuration system: the encoding comes from the byte order mark, UTF-8 without one.
-            using var text = new StreamReader(file);
+            using var text = new StreamReader(PlainFile.OpenRead(file));
             json = Encoding.UTF8.GetBytes(text.ReadToEnd());
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -17,7 +17,7 @@ public static class ProjectPackages
         try
         {
             if (!File.Exists(projectAssetsJson)) return [];
-            using var stream = File.OpenRead(projectAssetsJson);
+            using var stream = PlainFile.OpenRead(projectAssetsJson);
             using var document = JsonDocument.Parse(stream);
             return Read(document.RootElement, targetFramework);
         }

@@ -19,7 +19,7 @@ internal static class XmlSettingsReader
         try
         {
             if (!File.Exists(file)) return [];
-            using var stream = File.OpenRead(file);
+            using var stream = PlainFile.OpenRead(file);
             using var reader = XmlReader.Create(stream, new XmlReaderSettings
             {
                 DtdProcessing = DtdProcessing.Ignore,

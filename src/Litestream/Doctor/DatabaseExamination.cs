@@ -121,7 +121,9 @@ internal sealed class DatabaseExamination(DoctorOptions options, LitestreamExecu
         Span<byte> header = stackalloc byte[20];
         try
         {
+#pragma warning disable RS0030 // This process does not have it open.
             using var stream = new FileStream(database.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+#pragma warning restore RS0030
             if (stream.ReadAtLeast(header, header.Length, throwOnEndOfStream: false) < header.Length || !header.StartsWith("SQLite format 3\0"u8))
             {
                 Add(FindingLevel.Error, $"{size}, is not a SQLite database, or an encrypted one: Litestream cannot replicate it.", "Correct the path. For an encrypted database use another kind of backup.", "LSB1007");

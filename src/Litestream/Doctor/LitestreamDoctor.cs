@@ -62,7 +62,7 @@ public static class LitestreamDoctor
             var executable = options.Executable();
             var version = await executable.GetVersionAsync(cancellationToken).ConfigureAwait(false);
             string hash;
-            var file = new FileStream(executable.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            var file = PlainFile.OpenRead(executable.Path);
             await using (file.ConfigureAwait(false))
                 hash = Convert.ToHexString(await SHA256.HashDataAsync(file, cancellationToken).ConfigureAwait(false)).ToLowerInvariant();
 

@@ -72,8 +72,8 @@ internal sealed class DatabaseLock : IDisposable
             // Not by .NET's own means on Unix: an open for reading takes a shared lock there, which fails while the lock is held, and keeps others from it while it is free.
             var path = PathFor(databasePath);
             using var file = OperatingSystem.IsWindows()
-                ? File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)
-                : UnixCalls.Open(path, forWriting: false);
+                ? PlainFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)
+                : UnixCalls.OpenWithoutLink(path);
             return file is null ? LockRecord.Empty : ReadRecord(file);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -108,7 +108,7 @@ internal sealed class DatabaseLock : IDisposable
     {
         try
         {
-            return File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return PlainFile.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException exception) when ((exception.HResult & 0xFFFF) == 32)
         {
@@ -123,7 +123,7 @@ internal sealed class DatabaseLock : IDisposable
         {
             try
             {
-                using var created = new FileStream(path, new FileStreamOptions
+                using var created = PlainFile.Open(path, new FileStreamOptions
                 {
                     Mode = FileMode.CreateNew,
                     Access = FileAccess.Write,
@@ -138,8 +138,20 @@ internal sealed class DatabaseLock : IDisposable
             }
         }
 
-        return UnixCalls.Open(path) ?? throw new UnauthorizedAccessException(
-            $"It cannot be opened for writing{(UnixCalls.Status(path) is { } owner ? string.Create(CultureInfo.InvariantCulture, $"; it belongs to the user with id {owner.User}") : "")}.");
+        var file = UnixCalls.OpenWithoutLink(path, forWriting: true);
+        var status = file is null ? UnixCalls.Status(path, followLinks: false) : UnixCalls.Status(file);
+        if (file is null || status is { IsFile: false } or { Names: > 1 })
+        {
+            file?.Dispose();
+            throw new UnauthorizedAccessException(status is null or { IsFile: true, Names: 1 }
+                ? $"It cannot be opened for writing{(status is null ? "" : string.Create(CultureInfo.InvariantCulture, $"; it belongs to the user with id {status.User}"))}."
+                : "It is a link, or another file's second name.");
+        }
+
+        // Left as root's by an earlier version, or by a root that was killed just here. What holds something else is not ours.
+        if (Environment.IsPrivilegedProcess && status is not null && UnixCalls.IsOwn(status) && (RandomAccess.GetLength(file) == 0 || ReadRecord(file) != LockRecord.Empty))
+            DatabaseOwner.TryGive(file, databasePath);
+        return file;
     }
 
     private static LockRecord ReadRecord(SafeFileHandle file)

@@ -108,7 +108,7 @@ internal static class OpenDatabases
         string[] lines;
         try
         {
-            lines = File.ReadAllLines("/proc/locks");
+            lines = [.. PlainFile.ReadLines("/proc/locks")];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -136,7 +136,7 @@ internal static class OpenDatabases
     {
         try
         {
-            return File.ReadAllText($"/proc/{id}/cmdline").Split('\0') is [var program, "replicate", ..]
+            return PlainFile.ReadAllText($"/proc/{id}/cmdline").Split('\0') is [var program, "replicate", ..]
                 && Path.GetFileName(program).StartsWith("litestream", StringComparison.Ordinal);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -152,7 +152,7 @@ internal static class OpenDatabases
         {
             if (ProcessIdentity.Of(id) is { Executable.Length: > 0 } identity)
                 return identity.Executable;
-            return File.ReadAllText($"/proc/{id}/comm").Trim();
+            return PlainFile.ReadAllText($"/proc/{id}/comm").Trim();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -51,7 +51,7 @@ internal static class OrphanedReplicator
     {
         try
         {
-            return File.ReadAllText($"/proc/{process.ProcessId}/cmdline").Split('\0') is [_, "replicate", ..];
+            return PlainFile.ReadAllText($"/proc/{process.ProcessId}/cmdline").Split('\0') is [_, "replicate", ..];
         }
         catch (IOException)
         {

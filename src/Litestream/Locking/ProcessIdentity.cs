@@ -21,7 +21,7 @@ internal sealed record ProcessIdentity(int ProcessId, long StartTicks, string Bo
         try
         {
             // Field 2 is the program's name in parentheses, which may hold spaces and parentheses itself: count from the last one.
-            var stat = File.ReadAllText($"/proc/{processId}/stat");
+            var stat = PlainFile.ReadAllText($"/proc/{processId}/stat");
             var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
             if (fields[0] is "Z" or "X")
             {
@@ -32,7 +32,7 @@ internal sealed record ProcessIdentity(int ProcessId, long StartTicks, string Bo
             return new ProcessIdentity(
                 processId,
                 long.Parse(fields[19], CultureInfo.InvariantCulture),
-                File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim(),
+                PlainFile.ReadAllText("/proc/sys/kernel/random/boot_id").Trim(),
                 Link($"/proc/{processId}/ns/pid"),
                 executable.EndsWith(Deleted, StringComparison.Ordinal) ? executable[..^Deleted.Length] : executable);
         }

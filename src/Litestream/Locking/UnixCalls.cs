@@ -71,21 +71,15 @@ internal static partial class UnixCalls
     /// <summary>Ends a process at once.</summary>
     public static void Kill(int processId) => Kill(processId, SigKill);
 
-    /// <summary>Opens an existing file without the advisory lock that .NET takes with every open, so that a locked file's content can be read.</summary>
-    public static SafeFileHandle? Open(string path, bool forWriting = true)
-    {
-        var descriptor = Open(path, (forWriting ? OpenReadWrite : OpenReadOnly) | CloseOnExec);
-        return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
-    }
-
     /// <summary>
-    /// Opens a file or folder of our own for reading, to change its owner or its mode: by its descriptor it is the same whatever is put at its name meanwhile.
+    /// Opens an existing file or folder of our own, to change its owner or its mode: by its descriptor it is the same whatever is put at its name meanwhile. Without the advisory lock
+    /// that .NET takes with every open, so that a locked file's content can be read.
     /// Never a database that somebody has open: closing it again would drop the locks that this process holds on it.
     /// </summary>
-    /// <returns>Null when there is none, or a link.</returns>
-    public static SafeFileHandle? OpenWithoutLink(string path, bool isFolder = false)
+    /// <returns>Null when there is none, or a link, or it may not be opened.</returns>
+    public static SafeFileHandle? OpenWithoutLink(string path, bool isFolder = false, bool forWriting = false)
     {
-        var descriptor = Open(path, OpenReadOnly | CloseOnExec | NoLink | NotBlocking | (isFolder ? FolderOnly : 0));
+        var descriptor = Open(path, (forWriting ? OpenReadWrite : OpenReadOnly) | CloseOnExec | NoLink | NotBlocking | (isFolder ? FolderOnly : 0));
         return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
     }
 

@@ -19,7 +19,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
     {
         try
         {
-            using var json = JsonDocument.Parse(System.IO.File.ReadAllBytes(Path.Combine(metaPath, FileName)));
+            using var json = JsonDocument.Parse(PlainFile.ReadAllBytes(Path.Combine(metaPath, FileName)));
             var root = json.RootElement;
             var file = root.TryGetProperty("size", out var size)
                 ? new FileStamp(
@@ -50,7 +50,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
             // A new file, as a link could lie there already.
             var path = Path.Combine(folder?.Inside ?? metaPath, FileName);
             System.IO.File.Delete(path + ".new");
-            using (var stream = new FileStream(path + ".new", FileMode.CreateNew, FileAccess.Write))
+            using (var stream = PlainFile.CreateNew(path + ".new"))
             using (var json = new Utf8JsonWriter(stream))
             {
                 if (owner is not null)

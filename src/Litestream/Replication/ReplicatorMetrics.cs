@@ -12,11 +12,16 @@ internal sealed class ReplicatorMetrics : IDisposable
     private const string CounterType = " counter";
 
     // A proxy from the environment has no business with the loopback interface.
-    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(2) };
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false });
     private readonly Uri _address;
 
-    public ReplicatorMetrics(string address) =>
+    /// <param name="address">Host and port; the port alone is one of this machine.</param>
+    /// <param name="patience">How long an answer may take; null: one second.</param>
+    public ReplicatorMetrics(string address, TimeSpan? patience = null)
+    {
         _address = new Uri($"http://{(address.StartsWith(':') ? "127.0.0.1" + address : address)}/metrics");
+        _client.Timeout = patience ?? TimeSpan.FromSeconds(1);
+    }
 
     /// <summary>Host and port.</summary>
     public string Address => _address.Authority;
@@ -57,7 +62,7 @@ internal sealed class ReplicatorMetrics : IDisposable
         }
     }
 
-    /// <summary>What it says, or null when nobody answers within two seconds.</summary>
+    /// <summary>What it says, or null when nobody answers in time.</summary>
     public async Task<MetricsAnswer?> ReadAsync(CancellationToken cancellationToken)
     {
         try

@@ -73,7 +73,7 @@ internal static partial class AtomicPlacement
     {
         try
         {
-            File.Open(target, FileMode.CreateNew, FileAccess.Write).Dispose();
+            PlainFile.Open(target, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None }).Dispose();
         }
         catch (IOException) when (File.Exists(target))
         {

@@ -269,7 +269,7 @@ internal sealed class FileSwap
     private void Write(HeldFolder restoreFolder)
     {
         var path = Path.Combine(restoreFolder.Inside, RecordName);
-        using (var file = new FileStream(path + ".new", FileMode.Create, FileAccess.Write))
+        using (var file = PlainFile.CreateNew(path + ".new"))
         {
             using (var json = new Utf8JsonWriter(file))
             {
@@ -299,7 +299,7 @@ internal sealed class FileSwap
 
     private static FileSwap Read(string record)
     {
-        using var json = JsonDocument.Parse(File.ReadAllBytes(record));
+        using var json = JsonDocument.Parse(PlainFile.ReadAllBytes(record));
         var root = json.RootElement;
         return new FileSwap(
             root.GetProperty("output").GetString()!,

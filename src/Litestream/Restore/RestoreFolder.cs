@@ -91,7 +91,7 @@ internal sealed class RestoreFolder : IDisposable
     public SafeFileHandle OpenRestored()
     {
         if (OperatingSystem.IsWindows())
-            return File.OpenHandle(Restored, FileMode.Open, FileAccess.ReadWrite);
+            return PlainFile.OpenHandle(Restored, FileMode.Open, FileAccess.ReadWrite);
 
         var file = Held.IsAt(Path) ? UnixCalls.OpenWithoutLink(RestoredIn(Held.Inside)) : null;
         if (file is not null && (UnixCalls.Status(file) is not { } status || (status is { IsFile: true, Names: 1 } && status.User == Held.Status?.User)))

@@ -172,7 +172,7 @@ internal static partial class LiveDatabase
         {
             if (OpenDatabases.IsOpenHere(database) != true)
                 return;
-            var libraries = File.ReadLines("/proc/self/maps").Select(line => NativeLibrary().Match(line)).Where(m => m.Success).Select(m => m.Value).Distinct().ToList();
+            var libraries = PlainFile.ReadLines("/proc/self/maps").Select(line => NativeLibrary().Match(line)).Where(m => m.Success).Select(m => m.Value).Distinct().ToList();
             if (libraries.Count > 1)
                 throw new LitestreamException("LSB4104", $"This process has more than one SQLite library loaded ({string.Join(", ", libraries)}) and {database} open. Opening it with another library than the app's would drop the app's locks and lose data: verify at the level Position, or from another process.");
         }

@@ -12,7 +12,7 @@ internal static class Lz4Frame
     /// <summary>The unpacked length as far as the file is whole; null when it is no LZ4 frame (an encrypted replica).</summary>
     public static long? UnpackedLength(string path)
     {
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var stream = PlainFile.OpenRead(path);
         Span<byte> head = stackalloc byte[6];
         if (stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) < head.Length || BinaryPrimitives.ReadUInt32LittleEndian(head) != Magic)
             return null;

@@ -68,7 +68,8 @@ internal sealed class FileReplicaProgress(string folder) : IReplicaProgress
 /// <summary>What the replicator's metrics say: the end of the last segment whose upload has been confirmed (0.3).</summary>
 internal sealed class MetricsProgress(string address, string database, string replica, ShadowWal shadow) : IReplicaProgress, IDisposable
 {
-    private readonly ReplicatorMetrics _metrics = new(address);
+    // Who does not answer is not asked again.
+    private readonly ReplicatorMetrics _metrics = new(address, TimeSpan.FromSeconds(2));
 
     public TimeSpan Pause => TimeSpan.FromMilliseconds(10);
 

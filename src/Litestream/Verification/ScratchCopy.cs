@@ -86,7 +86,7 @@ internal sealed class ScratchCopy : IDisposable
 
         File.Delete(restored + "-wal");
         File.Delete(restored + "-shm");
-        using (var file = File.OpenHandle(wal, FileMode.Open, FileAccess.ReadWrite))
+        using (var file = PlainFile.OpenHandle(wal, FileMode.Open, FileAccess.ReadWrite))
             RandomAccess.SetLength(file, position.Offset);
         File.Move(wal, restored + "-wal");
         return restored;

@@ -16,7 +16,7 @@ internal sealed class ShadowWal(string metaPath)
     {
         try
         {
-            var name = File.ReadAllText(Path.Combine(metaPath, "generation")).Trim();
+            var name = PlainFile.ReadAllText(Path.Combine(metaPath, "generation")).Trim();
             return name.Length > 0 ? name : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

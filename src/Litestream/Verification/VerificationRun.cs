@@ -297,7 +297,7 @@ internal sealed class VerificationRun(
             return $" The litestream of the app (process {replicator.ProcessId}) has ended.";
         try
         {
-            var stat = File.ReadAllText($"/proc/{replicator.ProcessId}/stat");
+            var stat = PlainFile.ReadAllText($"/proc/{replicator.ProcessId}/stat");
             return $" The litestream of the app (process {replicator.ProcessId}) {(stat[stat.LastIndexOf(')')..].StartsWith(") T", StringComparison.Ordinal) ? "has been stopped by a signal (SIGSTOP)" : "runs")}.";
         }
         catch (IOException)

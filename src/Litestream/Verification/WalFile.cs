@@ -64,7 +64,7 @@ internal static class WalFile
         }
     }
 
-    private static Microsoft.Win32.SafeHandles.SafeFileHandle Open(string path) => File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+    private static Microsoft.Win32.SafeHandles.SafeFileHandle Open(string path) => PlainFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
     [SkipLocalsInit]
     private static (uint Salt1, uint Salt2, long PageSize)? ReadHeader(Microsoft.Win32.SafeHandles.SafeFileHandle file)

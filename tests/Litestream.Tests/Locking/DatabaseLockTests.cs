@@ -155,6 +155,60 @@ public sealed partial class DatabaseLockTests
         }
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("{\"app\":{\"pid\":4711,\"startTicks\":1,\"bootId\":\"\",\"pidNamespace\":\"\",\"executable\":\"app\"}}")]
+    public async Task A_lock_file_that_was_left_as_roots_is_given_to_the_databases_user(string content)
+    {
+        SkipUnlessRoot();
+        using var database = await BackedUpDatabase.CreateAsync();
+        database.GiveToOther();
+        var path = DatabaseLock.PathFor(database.File);
+        await File.WriteAllTextAsync(path, content, TestContext.Current.CancellationToken);
+
+        using (DatabaseLock.TryAcquire(database.File, out _))
+            Assert.Equal((BackedUpDatabase.OtherUser, UnixFileMode.UserRead | UnixFileMode.UserWrite), Owner(path));
+
+        using var restore = BackedUpDatabase.StartHostAsOther("restore", database.Yml, LitestreamTool.Executable.Path, "-1", "0");
+        var output = await restore.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await restore.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.EndsWith("Restored\n", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("link")]
+    [InlineData("second name")]
+    [InlineData("file")]
+    public async Task What_was_put_at_the_place_of_the_lock_file_is_neither_given_away_nor_written_to(string kind)
+    {
+        SkipUnlessRoot();
+        using var database = await BackedUpDatabase.CreateAsync();
+        database.GiveToOther();
+        var (path, prey) = (DatabaseLock.PathFor(database.File), Path.Combine(database.Folder, "prey"));
+        await File.WriteAllTextAsync(prey, "prey", TestContext.Current.CancellationToken);
+        if (kind == "link")
+            File.CreateSymbolicLink(path, prey);
+        else if (kind == "second name")
+            Assert.True(Litestream.Restore.AtomicPlacement.TryLink(prey, path));
+        else
+            File.Move(prey, prey = path);
+
+        if (kind == "file")
+        {
+            DatabaseLock.TryAcquire(database.File, out _)!.Dispose();
+        }
+        else
+        {
+            var error = Assert.Throws<LitestreamException>(() => DatabaseLock.TryAcquire(database.File, out _));
+            Assert.Equal("LSB0003", error.Diagnostic.Code);
+            Assert.Contains("It is a link, or another file's second name", error.Message, StringComparison.Ordinal);
+            Assert.Equal(LockRecord.Empty, DatabaseLock.Peek(database.File));
+        }
+
+        Assert.Equal("prey", await File.ReadAllTextAsync(prey, TestContext.Current.CancellationToken));
+        Assert.Equal(0u, UnixCalls.Status(prey)!.User);
+    }
+
     private static void SkipUnlessRoot() => Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Only root gives files away and starts processes of other users.");
 
     private static (uint User, UnixFileMode Mode) Owner(string path) => (UnixCalls.Status(path)!.User, OperatingSystem.IsWindows() ? default : File.GetUnixFileMode(path));

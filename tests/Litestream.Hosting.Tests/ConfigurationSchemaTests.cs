@@ -1,0 +1,78 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Litestream.Configuration;
+using Litestream.Verification;
+using Microsoft.Extensions.Configuration;
+
+namespace Litestream.Hosting.Tests;
+
+/// <summary>What an editor knows of the section <c>Litestream</c> of appsettings.json is what the app reads.</summary>
+public sealed class ConfigurationSchemaTests
+{
+    private static readonly JsonElement Section = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(AppFolder.RepositoryRoot, "src", "Litestream.Hosting", "ConfigurationSchema.json")))
+        .RootElement.GetProperty("properties").GetProperty("Litestream");
+
+    [Fact]
+    public void It_has_every_setting_and_no_other()
+    {
+        var read = typeof(LitestreamSettings).GetProperties().Where(property => property.CanWrite).Select(property => Regex.Replace(property.Name, "^Verification", "Verification:"))
+            .Concat(EffectiveConfig.SettingVariables.Select(variable => variable.Setting["Litestream:".Length..]))
+            .Append(RuntimeReplica.UrlSetting["Litestream:".Length..]);
+
+        Assert.Equal(read.Order(StringComparer.Ordinal), Settings().Select(setting => setting.Name).Order(StringComparer.Ordinal));
+        Assert.All(Settings(), setting => Assert.NotEmpty(setting.Schema.GetProperty("description").GetString()!));
+    }
+
+    [Fact]
+    public void Its_defaults_are_the_ones_that_count()
+    {
+        var defaults = Settings().Where(setting => setting.Schema.TryGetProperty("default", out _)).ToDictionary(setting => setting.Name, setting => setting.Schema.GetProperty("default").ToString());
+
+        Assert.NotEmpty(defaults);
+        Assert.All(defaults, setting => Assert.Equal(Read(), Read(setting)));
+    }
+
+    [Fact]
+    public void Its_choices_are_all_that_there_are()
+    {
+        string[] Of(string name) => [.. Settings().Single(setting => setting.Name == name).Schema.GetProperty("enum").EnumerateArray().Select(value => value.GetString()!)];
+
+        Assert.Equal(Enum.GetNames<RestoreOnStart>(), Of("RestoreOnStart"));
+        Assert.Equal(Enum.GetNames<OnFailure>(), Of("OnFailure"));
+        Assert.Equal(Enum.GetNames<VerificationLevel>(), Of("Verification:Level"));
+    }
+
+    [Theory]
+    [InlineData("ShutdownTimeout", "00:01:30", true)]
+    [InlineData("ShutdownTimeout", "1.5m", true)]
+    [InlineData("ShutdownTimeout", "500ms", true)]
+    [InlineData("ShutdownTimeout", "30", false)]
+    [InlineData("ShutdownTimeout", "soon", false)]
+    [InlineData("FreeSpaceFloor", "5%", true)]
+    [InlineData("FreeSpaceFloor", "1.5 gb", true)]
+    [InlineData("FreeSpaceFloor", "0", true)]
+    [InlineData("FreeSpaceFloor", "500", false)]
+    public void Its_patterns_let_through_what_the_app_understands(string name, string value, bool isGood)
+    {
+        Assert.Equal(isGood, Regex.IsMatch(value, Settings().Single(setting => setting.Name == name).Schema.GetProperty("pattern").GetString()!));
+        var setting = KeyValuePair.Create(name, value);
+        if (isGood)
+            Assert.NotEqual(Read(), Read(setting));
+        else
+            Assert.Equal("LSB1019", Assert.Throws<LitestreamException>(() => Read(setting)).Diagnostic.Code);
+    }
+
+    [Fact]
+    public void All_of_them_are_in_the_documentation()
+    {
+        var table = File.ReadAllText(Path.Combine(AppFolder.RepositoryRoot, "docs", "hosting.md"));
+        Assert.All(Settings(), setting => Assert.Matches($@"\n\|[^|\n]*`{setting.Name}`[^|\n]*\|", table));
+    }
+
+    private static LitestreamSettings Read(params IEnumerable<KeyValuePair<string, string>> settings) => LitestreamSettings.Read(
+        new ConfigurationBuilder().AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create("Litestream:" + setting.Key, (string?)setting.Value))).Build(), false, "/app");
+
+    /// <summary>By the names that an environment variable would have, with colons.</summary>
+    private static IEnumerable<(string Name, JsonElement Schema)> Settings() => Section.GetProperty("properties").EnumerateObject().SelectMany(one =>
+        one.Value.TryGetProperty("properties", out var inner) ? inner.EnumerateObject().Select(child => ($"{one.Name}:{child.Name}", child.Value)) : [(one.Name, one.Value)]);
+}
