@@ -46,6 +46,9 @@ internal sealed class ReplicationSession(
     /// <summary>Ends when litestream runs, or it is known why not.</summary>
     public Task FirstAttempt => _firstAttempt.Task;
 
+    /// <summary>Why not everything is replicated that should be, once it has ended; null when all was sent.</summary>
+    public LitestreamDiagnostic? Failure { get; private set; }
+
     /// <summary>Replicates until <paramref name="stopping"/>, then drains. Ends when no process is left; fails never, but says so in log and status.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -67,6 +70,7 @@ internal sealed class ReplicationSession(
                     if (await _run.DrainAsync(plan.Settings.ShutdownTimeout, () => ReplicatorLog.FinalPass(logger)).ConfigureAwait(false) is { } notSent)
                     {
                         activity?.SetStatus(ActivityStatusCode.Error, notSent.Code);
+                        Failure = notSent;
                         Report(notSent);
                     }
                     else
@@ -76,6 +80,7 @@ internal sealed class ReplicationSession(
                 }
             }
 
+            Failure ??= _databases.Find(database => database.Excluded is not null)?.Excluded;
             updateStatus(status => status with { State = _databases.TrueForAll(database => database.Excluded is not null) ? LitestreamState.Failed : LitestreamState.Stopped });
         }
         catch (Exception exception)
@@ -559,6 +564,7 @@ internal sealed class ReplicationSession(
 
     private void Fail(LitestreamDiagnostic diagnostic)
     {
+        Failure = diagnostic;
         updateStatus(status => status with { State = LitestreamState.Failed, LastError = diagnostic.ToString() });
         ReplicatorLog.Critical(logger, diagnostic);
         onFailed();

@@ -45,6 +45,9 @@ internal static partial class UnixCalls
     /// <summary>Ends a process at once.</summary>
     public static void Kill(int processId) => Kill(processId, SigKill);
 
+    /// <summary>From now on what this process writes to standard output goes to standard error, whoever writes it.</summary>
+    public static void SendOutputToError() => _ = Duplicate(2, 1);
+
     /// <summary>Opens an existing file without the advisory lock that .NET takes with every open, so that a locked file's content can be read.</summary>
     public static SafeFileHandle? Open(string path, bool forWriting = true)
     {
@@ -120,6 +123,10 @@ internal static partial class UnixCalls
         if (result != 0)
             throw new UnauthorizedAccessException(Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError()));
     }
+
+    [LibraryImport("libc", EntryPoint = "dup2")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Duplicate(int from, int to);
 
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
