@@ -179,12 +179,12 @@ public sealed class AppProcess : IDisposable
     private readonly Process _process;
     private readonly StringBuilder _output = new();
 
-    public AppProcess(AppFolder folder, string[] arguments)
+    public AppProcess(AppFolder folder, string[] arguments, string? workingDirectory = null)
     {
         // setsid makes it the leader of a group, so that a signal can go to the group as from a terminal or a service manager.
         var start = new ProcessStartInfo("setsid")
         {
-            WorkingDirectory = folder.Work,
+            WorkingDirectory = workingDirectory ?? folder.Work,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -15,13 +15,14 @@ internal static partial class CommandWords
 
     public static string Translate(string text)
     {
+        text = text.Replace(", RestoreOptions.Force)", ")", StringComparison.Ordinal);
         text = RunTarget().Replace(text, "litestream run -- $1");
         text = Verb().Replace(text, match => $"litestream {match.Groups[1].Value.ToLowerInvariant()}");
         text = All().Replace(text, "--all");
         return Option().Replace(text, match => Options.GetValueOrDefault(match.Groups[1].Value) ?? "--" + Hump().Replace(match.Groups[1].Value, "-$0").ToLowerInvariant());
     }
 
-    [GeneratedRegex("""(?:-t:LitestreamRun )?-p:LitestreamArguments="([^"]*)" """, RegexOptions.IgnorePatternWhitespace | RegexOptions.CultureInvariant)]
+    [GeneratedRegex("(?:-t:LitestreamRun )?-p:LitestreamArguments=\"([^\"]*)\"", RegexOptions.CultureInvariant)]
     private static partial Regex RunTarget();
 
     [GeneratedRegex("(?:-t:)?\\bLitestream(Databases|Config|Env|Generations|Snapshots|Wal|Ltx|Restore|Verify|Drill|Doctor|Replicate|Version|Run|Status)\\b", RegexOptions.CultureInvariant)]
