@@ -81,6 +81,6 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
     {
     }
 
-    private static bool IsEntryAssembly(string name) =>
+    public static bool IsEntryAssembly(string name) =>
         string.Equals(Assembly.GetEntryAssembly()?.GetName().Name, name, StringComparison.OrdinalIgnoreCase);
 }

@@ -20,8 +20,8 @@ public static class LitestreamAutoStart
         if (Assembly.GetEntryAssembly() is not { } entry || entry == appAssembly)
         {
             var app = appAssembly.GetName().Name;
-            CommandProcess.Enter(app ?? "");
             HostEvents.Subscribe(autoStart: true, app);
+            CommandProcess.Enter(app ?? "");
         }
     }
 }

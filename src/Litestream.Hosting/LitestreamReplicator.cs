@@ -396,16 +396,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
 
         UpdateStatus(status => status with { NotReplicated = [.. plan.NotReplicated.Select(database => database.Path)] });
-        var why = plan.Settings.ReplicateDiscovered switch
-        {
-            false => "Litestream:ReplicateDiscovered is false.",
-            null when !plan.Config.IsGenerated => "litestream.yml is your own: add them there, or set Litestream:ReplicateDiscovered to true.",
-            _ => "An error says why.",
-        };
-        ReplicatorLog.Warning(_logger, new LitestreamDiagnostic(
-            "LSB5010",
-            LitestreamSeverity.Warning,
-            $"The configuration names SQLite databases that are not replicated: {string.Join(", ", plan.NotReplicated.Select(database => $"'{database.Path}' ({database.Key})"))}. {why}"));
+        ReplicatorLog.Warning(_logger, plan.NotReplicatedWarning);
     }
 
     private void Announce(ReplicationPlan plan)

@@ -33,6 +33,24 @@ internal sealed class ReplicationPlan
     /// <summary>Those of <see cref="Discovered"/> that are not in <see cref="Databases"/>.</summary>
     public IReadOnlyList<EffectiveDatabase> NotReplicated { get; }
 
+    /// <summary>Names <see cref="NotReplicated"/>, and says why.</summary>
+    public LitestreamDiagnostic NotReplicatedWarning
+    {
+        get
+        {
+            var why = Settings.ReplicateDiscovered switch
+            {
+                false => "Litestream:ReplicateDiscovered is false.",
+                null when !Config.IsGenerated => "litestream.yml is your own: add them there, or set Litestream:ReplicateDiscovered to true.",
+                _ => "An error says why.",
+            };
+            return new LitestreamDiagnostic(
+                "LSB5010",
+                LitestreamSeverity.Warning,
+                $"The configuration names SQLite databases that are not replicated: {string.Join(", ", NotReplicated.Select(database => $"'{database.Path}' ({database.Key})"))}. {why}");
+        }
+    }
+
     /// <summary>Whether a database of <see cref="Databases"/> is there only because the live configuration names it.</summary>
     public bool IsDiscovered(EffectiveDatabase database) => Discovered.Databases.Any(discovered => discovered.Path == database.Path);
 

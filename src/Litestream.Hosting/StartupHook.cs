@@ -16,8 +16,8 @@ internal sealed class StartupHook
             // The stamp is compared when a host is built and not here, where the entry assembly may not be known yet.
             if (AppContext.GetData(HostEvents.EntryAssemblyKey) is string { Length: > 0 } app)
             {
-                CommandProcess.Enter(app);
                 HostEvents.Subscribe(autoStart: true);
+                CommandProcess.Enter(app);
             }
         }
         catch (Exception)

@@ -1,4 +1,3 @@
-using System.Reflection;
 using Litestream.Locking;
 
 namespace Litestream.Hosting.CommandLine;
@@ -15,6 +14,7 @@ internal static class CommandProcess
 
     private static readonly object Gate = new();
     private static TextWriter? _output;
+    private static string? _startDirectory;
 
     /// <summary>What comes after the word; null in any other process.</summary>
     public static IReadOnlyList<string>? Arguments { get; } = Environment.GetCommandLineArgs() is [_, Word, .. var arguments] ? arguments : null;
@@ -23,25 +23,24 @@ internal static class CommandProcess
     public static TextWriter Output => _output ?? Console.Out;
 
     /// <summary>The directory that the process was started in: where relative paths on its command line start.</summary>
-    public static string StartDirectory { get; } = Directory.GetCurrentDirectory();
+    public static string StartDirectory => _startDirectory ?? Directory.GetCurrentDirectory();
 
     /// <summary>Whether the app's settings and relative databases are looked for in another directory than that.</summary>
     public static bool HasMoved { get; private set; }
 
     /// <summary>Before anything of the app runs: gives the command its output, and the app the directory that it runs in.</summary>
     /// <param name="appAssembly">The name of the app's assembly.</param>
-    /// <returns>False where the process is none of the app's commands.</returns>
-    public static bool Enter(string appAssembly)
+    public static void Enter(string appAssembly)
     {
-        if (Arguments is null || !IsApp(appAssembly))
+        if (Arguments is null || !HostEvents.IsEntryAssembly(appAssembly))
         {
-            return false;
+            return;
         }
 
+        _startDirectory = Directory.GetCurrentDirectory();
         DivertOutput();
         FindDirectory(Arguments);
         RefuseShortSwitch(Arguments);
-        return true;
     }
 
     /// <summary>From now on what the app writes to standard output goes to standard error.</summary>
@@ -121,7 +120,4 @@ internal static class CommandProcess
 
     private static bool IsSame(string left, string right) =>
         string.Equals(Path.TrimEndingDirectorySeparator(left), Path.TrimEndingDirectorySeparator(right), OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
-
-    private static bool IsApp(string appAssembly) =>
-        string.Equals(Assembly.GetEntryAssembly()?.GetName().Name, appAssembly, StringComparison.OrdinalIgnoreCase);
 }

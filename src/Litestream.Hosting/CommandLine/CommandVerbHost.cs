@@ -90,6 +90,15 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
         return $"{severity} {diagnostic.Code}: {(diagnostic.File is null ? "" : diagnostic.Line > 0 ? $"{diagnostic.File}({diagnostic.Line},{Math.Max(diagnostic.Column, 1)}): " : $"{diagnostic.File}: ")}{diagnostic.Message}";
     }
 
+    /// <summary>Who asks what is replicated wants to know what is not.</summary>
+    public void ReportNotReplicated()
+    {
+        foreach (var diagnostic in Plan.Discovered.Diagnostics.Concat(Plan.NotReplicated.Count == 0 ? [] : [Plan.NotReplicatedWarning]))
+        {
+            Report(diagnostic);
+        }
+    }
+
     /// <summary>Writes the answer as JSON, where that is wanted.</summary>
     public void Finish(string verb, int exitCode)
     {

@@ -43,6 +43,11 @@ internal static class LitestreamCommandLine
 
             Refuse(result, root, verb?.Command);
             await verb!.RunAsync(host, result, cancellationToken).ConfigureAwait(false);
+            if (verb.Command.Name == "databases")
+            {
+                host.ReportNotReplicated();
+            }
+
             exitCode = host.HasErrors ? Failed : 0;
         }
         catch (LitestreamException exception)
@@ -119,7 +124,7 @@ internal static class LitestreamCommandLine
         var verbs = new List<CommandVerb>();
         var root = new Command(CommandProcess.Word, "The backups of this app's SQLite databases. Exit codes: 0 done, 1 failed, 2 wrong usage.") { Json, RunDirectory, new HelpOption() };
 
-        Verb("databases", "What is replicated and where to", _ => _ => new DatabasesVerb());
+        Verb("databases", "What is replicated and where to, and what is not", _ => _ => new DatabasesVerb());
         Verb("config", "The configuration that litestream gets; secrets stand in it as ${NAME} only", _ => _ => new ConfigVerb());
         Verb("env", "The environment variables that are needed, and which are set", _ => _ => new EnvVerb());
         Listing("generations", "The generations in the replicas", (database, replica, timeout, _) => new GenerationsVerb { Database = database, Replica = replica, Timeout = timeout });
