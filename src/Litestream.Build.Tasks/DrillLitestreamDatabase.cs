@@ -1,7 +1,5 @@
-using Litestream.Commands;
-using Litestream.Verification;
+using Litestream.Verbs;
 using Microsoft.Build.Framework;
-using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
 
@@ -24,59 +22,12 @@ public sealed class DrillLitestreamDatabase : LitestreamVerb
     /// <summary>How long it may take; empty for no limit.</summary>
     public string Timeout { get; set; } = "";
 
-    /// <inheritdoc />
-    protected override async Task RunAsync(CancellationToken cancellationToken)
+    private protected override Verb Create() => new DrillVerb
     {
-        var options = new DrillOptions
-        {
-            Query = OptionValue.Trim(Query),
-            Timestamp = OptionValue.Trim(Timestamp) is { } time ? PointInTime.Parse(time, TimeProvider.System) : null,
-            Replica = OptionValue.Trim(Replica),
-            Timeout = OptionValue.Duration("LitestreamTimeout", Timeout),
-        };
-        var config = LoadConfig();
-        var databases = config.ChooseMany(OptionValue.Trim(Database));
-        var client = CreateClient(config);
-        var rows = new List<string[]>();
-        var items = new List<ITaskItem>();
-        var notes = new List<string>();
-        foreach (var database in databases)
-        {
-            try
-            {
-                var result = await client.DrillAsync(database.Path, options, cancellationToken).ConfigureAwait(false);
-                var answer = string.Join(", ", result.Answer.Select(column => $"{column.Key}={column.Value ?? "NULL"}"));
-                rows.Add([
-                    database.ConfiguredPath,
-                    result.RecoveryPoint is { } point ? $"{Text(point)}s" : "unknown",
-                    $"{Text(result.RecoveryTime)}s",
-                    Text(result.Bytes),
-                    answer,
-                ]);
-                notes.AddRange(new[] { result.RecoveryPointNote, result.IntegrityNote }.Where(note => note.Length > 0).Select(note => $"{database.ConfiguredPath}: {note}"));
-                items.Add(Item(
-                    database.ConfiguredPath,
-                    ("Path", database.Path),
-                    ("RecoveryPoint", result.RecoveryPoint),
-                    ("RecoveryPointNote", result.RecoveryPointNote),
-                    ("RecoveryTime", result.RecoveryTime),
-                    ("RestoreTime", result.RestoreTime),
-                    ("Generation", result.Generation),
-                    ("IntegrityNote", result.IntegrityNote),
-                    ("BackupTime", result.BackupTime),
-                    ("Bytes", result.Bytes),
-                    ("Answer", answer)));
-            }
-            catch (LitestreamException exception)
-            {
-                // One that fails does not hide how the others did.
-                Report(exception.Diagnostic);
-            }
-        }
-
-        if (rows.Count > 0)
-            PrintTable(["database", "would be lost (RPO)", "took (RTO)", "bytes", "answer"], rows);
-        notes.ForEach(Print);
-        Result = [.. items];
-    }
+        Database = Database,
+        Replica = Replica,
+        Timestamp = Timestamp,
+        Query = Query,
+        Timeout = Timeout,
+    };
 }

@@ -1,18 +1,29 @@
-using Litestream.Configuration;
+using Litestream.Verbs;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
 
 /// <summary>LitestreamGenerations: the generations in the replicas, with the time they cover and how far they are behind.</summary>
 [MSBuildMultiThreadableTask]
-public sealed class ListLitestreamGenerations : LitestreamListing
+public sealed class ListLitestreamGenerations : LitestreamVerb
 {
-    private protected override string Target => "LitestreamGenerations";
+    /// <summary>Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.</summary>
+    public string Database { get; set; } = "";
 
-    private protected override IReadOnlyList<string> Columns => ["replica", "generation", "lag", "start", "end"];
+    /// <summary>The name of a replica; empty for all.</summary>
+    public string Replica { get; set; } = "";
 
-    private protected override async Task<IEnumerable<(IReadOnlyList<string> Cells, ITaskItem Item)>> ListAsync(LitestreamClient client, EffectiveDatabase database, string? replica, CancellationToken cancellationToken) =>
-        (await client.GenerationsAsync(database.Path, replica, cancellationToken).ConfigureAwait(false)).Select(generation => (
-            (IReadOnlyList<string>)[generation.Replica, generation.Name, generation.Lag is { } lag ? $"{Text(lag)}s" : "", Text(generation.Start), Text(generation.End)],
-            Item(generation.Name, ("Replica", generation.Replica), ("Lag", generation.Lag), ("Start", generation.Start), ("End", generation.End))));
+    /// <summary>The time limit of each listing; empty for the default.</summary>
+    public string Timeout { get; set; } = "";
+
+    /// <summary>Not for these: whatever the executable's command takes has a property.</summary>
+    public string Arguments { get; set; } = "";
+
+    private protected override Verb Create() => new GenerationsVerb
+    {
+        Database = Database,
+        Replica = Replica,
+        Timeout = Timeout,
+        Arguments = Arguments,
+    };
 }

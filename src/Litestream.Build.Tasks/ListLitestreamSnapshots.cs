@@ -1,24 +1,29 @@
-using Litestream.Configuration;
+using Litestream.Verbs;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
 
 /// <summary>LitestreamSnapshots: the snapshots in the replicas. Sizes are those of the compressed files.</summary>
 [MSBuildMultiThreadableTask]
-public sealed class ListLitestreamSnapshots : LitestreamListing
+public sealed class ListLitestreamSnapshots : LitestreamVerb
 {
-    private protected override string Target => "LitestreamSnapshots";
+    /// <summary>Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.</summary>
+    public string Database { get; set; } = "";
 
-    private protected override IReadOnlyList<string> Columns => ["replica", "generation", "index", "size", "created"];
+    /// <summary>The name of a replica; empty for all.</summary>
+    public string Replica { get; set; } = "";
 
-    private protected override async Task<IEnumerable<(IReadOnlyList<string> Cells, ITaskItem Item)>> ListAsync(LitestreamClient client, EffectiveDatabase database, string? replica, CancellationToken cancellationToken) =>
-        (await client.SnapshotsAsync(database.Path, replica, cancellationToken).ConfigureAwait(false)).Select(snapshot => (
-            (IReadOnlyList<string>)[snapshot.Replica, snapshot.Generation, Text(snapshot.Index), Text(snapshot.Size), Text(snapshot.Created)],
-            Item(
-                $"{snapshot.Generation}/{snapshot.Index:x8}",
-                ("Replica", snapshot.Replica),
-                ("Generation", snapshot.Generation),
-                ("Index", snapshot.Index),
-                ("Size", snapshot.Size),
-                ("Created", snapshot.Created))));
+    /// <summary>The time limit of each listing; empty for the default.</summary>
+    public string Timeout { get; set; } = "";
+
+    /// <summary>Not for these: whatever the executable's command takes has a property.</summary>
+    public string Arguments { get; set; } = "";
+
+    private protected override Verb Create() => new SnapshotsVerb
+    {
+        Database = Database,
+        Replica = Replica,
+        Timeout = Timeout,
+        Arguments = Arguments,
+    };
 }

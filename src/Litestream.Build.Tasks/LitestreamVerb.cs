@@ -1,8 +1,8 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Databases;
+using Litestream.Verbs;
 using Microsoft.Build.Framework;
 using Microsoft.Build.Utilities;
 using Task = System.Threading.Tasks.Task;
@@ -34,14 +34,25 @@ public abstract class LitestreamVerb : LitestreamTask
     /// <summary>The folder of the app: the project's, or the one that LitestreamContentRoot names.</summary>
     protected string ContentRoot => _context.GetMetadata("ContentRoot");
 
-    /// <summary>The configuration as the executable gets it, or LSB3004 when there is none.</summary>
-    protected EffectiveConfig LoadConfig()
+    /// <summary>What the target does; a task that does its work itself overrides <see cref="LitestreamTask.RunAsync"/> instead.</summary>
+    private protected virtual Verb Create() => throw new NotSupportedException();
+
+    /// <inheritdoc />
+    protected override async Task RunAsync(CancellationToken cancellationToken)
     {
-        var config = EffectiveConfig.Create(ConfigOptions());
-        foreach (var diagnostic in config.Diagnostics)
-            Report(diagnostic);
-        return config;
+        var host = new Host(this);
+        try
+        {
+            await Create().RunAsync(host, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            Result = [.. host.Items.Select(item => Item(item.Identity, [.. item.Values]))];
+        }
     }
+
+    /// <summary>The configuration as the executable gets it, or LSB3004 when there is none.</summary>
+    protected EffectiveConfig LoadConfig() => new Host(this).LoadConfig();
 
     /// <summary>What the configuration is made from, or LSB3004 when there is no file.</summary>
     /// <param name="required">False: the file may be missing.</param>
@@ -104,17 +115,6 @@ public abstract class LitestreamVerb : LitestreamTask
                 $"There is no litestream executable for this machine ('{rid}') in the referenced Litestream.Executable. Point LitestreamInstallDir at a folder with one of your own.");
     }
 
-    /// <summary>The operations, with this executable and configuration.</summary>
-    /// <param name="config">The configuration.</param>
-    /// <param name="timeout">The time limit of each listing; null for the default.</param>
-    protected LitestreamClient CreateClient(EffectiveConfig config, TimeSpan? timeout = null)
-    {
-        // Nobody has opened a connection in this process yet, and what comes may ask for SQLite before it opens one.
-        SQLitePCL.Batteries_V2.Init();
-        var executable = FindExecutable();
-        return timeout is { } limit ? new LitestreamClient(executable, config) { Timeout = limit } : new LitestreamClient(executable, config);
-    }
-
     /// <summary>
     /// Runs what has a replicator of its own. MSBuild hands Ctrl+C over as a cancellation. SIGTERM makes the dotnet command exit at once, which would leave litestream behind: the end of
     /// the process waits until it has sent what is missing. Elsewhere than under that command nobody else takes the signal.
@@ -157,21 +157,26 @@ public abstract class LitestreamVerb : LitestreamTask
     }
 
     /// <summary>A value as it stands in an item and in a table.</summary>
-    protected static string Text(object? value) => value switch
-    {
-        null => "",
-        bool flag => flag ? "true" : "false",
-        DateTimeOffset time => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFF'Z'", CultureInfo.InvariantCulture),
-        TimeSpan span => span.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture),
-        IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
-        _ => value.ToString() ?? "",
-    };
+    protected static string Text(object? value) => VerbItem.Text(value);
 
     /// <summary>Prints rows under a header, columns two spaces apart.</summary>
-    protected void PrintTable(IReadOnlyList<string> header, IReadOnlyList<IReadOnlyList<string>> rows)
+    protected void PrintTable(IReadOnlyList<string> header, IReadOnlyList<IReadOnlyList<string>> rows) => new Host(this).PrintTable(header, rows);
+
+    /// <summary>MSBuild as the place where a verb is given.</summary>
+    private sealed class Host(LitestreamVerb task) : VerbHost
     {
-        var widths = header.Select((name, column) => rows.Select(row => row[column].Length).Append(name.Length).Max()).ToList();
-        foreach (var row in rows.Prepend(header))
-            Print(string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
+        public override string Directory => task.ContentRoot;
+
+        public override EffectiveConfigOptions ConfigOptions(bool required = true) => task.ConfigOptions(required);
+
+        public override LitestreamExecutable FindExecutable() => task.FindExecutable();
+
+        public override void Print(string line) => task.Print(line);
+
+        public override void Detail(string line) => task.Log.LogMessage(MessageImportance.Normal, "{0}", line);
+
+        public override Task UntilEndOfProcessAsync(TimeSpan stopTimeout, Func<Task> run) => task.UntilEndOfProcessAsync(stopTimeout, run);
+
+        protected override void Show(LitestreamDiagnostic diagnostic) => task.Report(diagnostic);
     }
 }

@@ -1,5 +1,6 @@
 using Litestream.Commands;
 using Litestream.Replication;
+using Litestream.Verbs;
 using Microsoft.Build.Framework;
 using Task = System.Threading.Tasks.Task;
 
@@ -30,7 +31,7 @@ public sealed class ReplicateLitestreamDatabases : LitestreamVerb
         var options = new ForegroundReplicationOptions
         {
             Exec = OptionValue.Trim(Exec),
-            Arguments = RunLitestream.Split(Arguments),
+            Arguments = RunVerb.Split(Arguments),
         };
         if ((OptionValue.Duration("LitestreamTimeout", Timeout) ?? OptionValue.Duration("Litestream:ShutdownTimeout", config.GetSetting("Litestream:ShutdownTimeout"))) is { } limit)
             options = options with { StopTimeout = limit };

@@ -1,7 +1,5 @@
-using Litestream.Commands;
-using Litestream.Restore;
+using Litestream.Verbs;
 using Microsoft.Build.Framework;
-using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
 
@@ -51,97 +49,21 @@ public sealed class RestoreLitestreamDatabase : LitestreamVerb
     /// <summary>More arguments for the executable's <c>restore</c>.</summary>
     public string Arguments { get; set; } = "";
 
-    /// <inheritdoc />
-    protected override async Task RunAsync(CancellationToken cancellationToken)
+    private protected override Verb Create() => new RestoreVerb
     {
-        var output = OptionValue.Trim(Output);
-        var options = new RestoreOptions
-        {
-            InPlace = output is null,
-            Output = output is null ? null : Path.GetFullPath(output, ContentRoot),
-            Timestamp = OptionValue.Trim(Timestamp) is { } time ? PointInTime.Parse(time, TimeProvider.System) : null,
-            Replica = OptionValue.Trim(Replica),
-            Generation = OptionValue.Generation("LitestreamGeneration", Generation),
-            Index = OptionValue.Index("LitestreamIndex", Index),
-            Parallelism = OptionValue.Count("LitestreamParallelism", Parallelism),
-            IfDatabaseNotExists = OptionValue.Flag("LitestreamIfDbNotExists", IfDbNotExists) ?? false,
-            IfReplicaExists = OptionValue.Flag("LitestreamIfReplicaExists", IfReplicaExists) ?? false,
-            Force = OptionValue.Flag("LitestreamForce", Force) ?? false,
-            DryRun = OptionValue.Flag("LitestreamDryRun", DryRun) ?? false,
-            Timeout = OptionValue.Duration("LitestreamTimeout", Timeout),
-            Arguments = RunLitestream.Split(Arguments),
-        };
-        var all = OptionValue.Trim(Database) == "*";
-        Refuse(all && output is not null, "LitestreamOutput names one file, and LitestreamDatabase=* may be several databases. Restore them one by one, or in place.");
-        Refuse(all && (options.Generation is not null || options.Index is not null || OptionValue.Trim(TxId) is not null), "A generation, an index and a transaction belong to one database, and LitestreamDatabase=* may be several. LitestreamTimestamp goes for all of them.");
-        Refuse(options.Timestamp is not null && options.Index is not null, "LitestreamTimestamp and LitestreamIndex both say how far to go. Leave one of them out.");
-        Refuse(options.Force && options.IfDatabaseNotExists, "LitestreamForce replaces an existing database, and LitestreamIfDbNotExists leaves it alone. Leave one of them out.");
-        Refuse(OptionValue.Trim(TxId) is not null && options.Timestamp is not null, "LitestreamTxId and LitestreamTimestamp both say how far to go. Leave one of them out.");
-        Refuse(OptionValue.Trim(TxId) is not null && options.Index is not null, "LitestreamTxId is for release line 0.5, LitestreamIndex for 0.3. Leave one of them out.");
-
-        var config = LoadConfig();
-        _ = config.ChooseMany(OptionValue.Trim(Database));
-        var client = CreateClient(config);
-        if (OptionValue.Trim(TxId) is { } transaction)
-        {
-            var version = await client.VersionAsync(cancellationToken).ConfigureAwait(false);
-            if (version.StartsWith("0.3.", StringComparison.Ordinal))
-                throw new LitestreamException("LSB3009", $"LitestreamTxId is for release line 0.5; this is litestream {version}, where LitestreamTimestamp, or LitestreamGeneration with LitestreamIndex, says how far to go.");
-            options = options with { Arguments = ["-txid", transaction, .. options.Arguments] };
-        }
-
-        void Tell(LogLine line) => Log.LogMessage(MessageImportance.Normal, "{0}", line.Message);
-        var results = all
-            ? await DatabaseRestore.RunAllAsync(client.Executable, config, config.Databases, options, Tell, cancellationToken).ConfigureAwait(false)
-            : [await DatabaseRestore.RunAsync(client.Executable, options.For(config, config.Choose(OptionValue.Trim(Database))), Tell, cancellationToken).ConfigureAwait(false)];
-        foreach (var result in results)
-            Show(result);
-        Result = [.. results.Select(result => Item(
-            result.Output,
-            ("Database", result.Database.ConfiguredPath),
-            ("Path", result.Database.Path),
-            ("Outcome", result.Outcome),
-            ("MovedAside", string.Join(';', result.MovedAside.Select(moved => moved.To))),
-            ("Replica", result.Source?.Replica),
-            ("Generation", result.Source?.Generation),
-            ("SnapshotIndex", result.Source?.SnapshotIndex),
-            ("Index", result.Source?.Index),
-            ("BackupTime", result.Source?.Time),
-            ("Bytes", result.Bytes),
-            ("Duration", result.Duration),
-            ("Code", result.Error?.Diagnostic.Code),
-            ("Message", result.Error?.Diagnostic.Message)))];
-    }
-
-    private static void Refuse(bool wrong, string why)
-    {
-        if (wrong)
-            throw new LitestreamException("LSB3008", $"{why} Nothing was started.");
-    }
-
-    private void Show(RestoreResult result)
-    {
-        var would = result.Outcome == RestoreOutcome.WouldRestore;
-        var from = result.Source is { } source ? $" from {source.Replica}, generation {source.Generation}, index {source.SnapshotIndex} to {source.Index}{(source.Time is { } time ? $", as of {Text(time)}" : "")}" : "";
-        foreach (var moved in result.MovedAside)
-            Print($"{(would ? "Would move" : "Moved")} {moved.From} to {moved.To}");
-        switch (result.Outcome)
-        {
-            case RestoreOutcome.Restored:
-                Print($"Restored {result.Database.ConfiguredPath} to {result.Output}{from}: {Text(result.Bytes)} bytes in {Text(result.Duration)} s");
-                break;
-            case RestoreOutcome.WouldRestore:
-                Print($"Would restore {result.Database.ConfiguredPath} to {result.Output}{from}");
-                break;
-            case RestoreOutcome.DatabaseExists:
-                Print($"{result.Output} exists; nothing was restored");
-                break;
-            case RestoreOutcome.NoBackup:
-                Print($"There is no backup of {result.Database.ConfiguredPath} yet; nothing was restored");
-                break;
-            default:
-                Report(result.Error!.Diagnostic);
-                break;
-        }
-    }
+        Database = Database,
+        Output = Output,
+        Timestamp = Timestamp,
+        Replica = Replica,
+        Generation = Generation,
+        Index = Index,
+        TxId = TxId,
+        Parallelism = Parallelism,
+        IfDbNotExists = IfDbNotExists,
+        IfReplicaExists = IfReplicaExists,
+        Force = Force,
+        DryRun = DryRun,
+        Timeout = Timeout,
+        Arguments = RunVerb.Split(Arguments),
+    };
 }

@@ -1,5 +1,5 @@
+using Litestream.Verbs;
 using Microsoft.Build.Framework;
-using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
 
@@ -7,14 +7,5 @@ namespace Litestream.Build.Tasks;
 [MSBuildMultiThreadableTask]
 public sealed class ShowLitestreamConfig : LitestreamVerb
 {
-    /// <inheritdoc />
-    protected override Task RunAsync(CancellationToken cancellationToken)
-    {
-        var config = LoadConfig();
-        foreach (var line in config.Text.TrimEnd('\n').Split('\n'))
-            Print(line);
-
-        Result = [Item(Verb[0].GetMetadata("ConfigFile"), ("Text", config.Text))];
-        return Task.CompletedTask;
-    }
+    private protected override Verb Create() => new ConfigVerb();
 }

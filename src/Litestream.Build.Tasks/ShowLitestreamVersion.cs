@@ -1,5 +1,5 @@
+using Litestream.Verbs;
 using Microsoft.Build.Framework;
-using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
 
@@ -7,13 +7,5 @@ namespace Litestream.Build.Tasks;
 [MSBuildMultiThreadableTask]
 public sealed class ShowLitestreamVersion : LitestreamVerb
 {
-    /// <inheritdoc />
-    protected override async Task RunAsync(CancellationToken cancellationToken)
-    {
-        var executable = FindExecutable();
-        var version = await executable.GetVersionAsync(cancellationToken).ConfigureAwait(false);
-        Print($"{version}  {executable.Path}");
-
-        Result = [Item(version, ("Path", executable.Path))];
-    }
+    private protected override Verb Create() => new VersionVerb();
 }

@@ -1,7 +1,5 @@
-using Litestream.Commands;
-using Litestream.Verification;
+using Litestream.Verbs;
 using Microsoft.Build.Framework;
-using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
 
@@ -27,47 +25,13 @@ public sealed class VerifyLitestreamDatabase : LitestreamVerb
     /// <summary>How long a commit may take to arrive; empty for what follows from the database's own intervals.</summary>
     public string Timeout { get; set; } = "";
 
-    /// <inheritdoc />
-    protected override async Task RunAsync(CancellationToken cancellationToken)
+    private protected override Verb Create() => new VerifyVerb
     {
-        var options = new VerificationOptions
-        {
-            Level = OptionValue.Word<VerificationLevel>("LitestreamVerifyLevel", Level) ?? VerificationLevel.Full,
-            Write = OptionValue.Flag("LitestreamVerifyWrite", Write) ?? true,
-            StartReplicator = OptionValue.Flag("LitestreamStartReplicator", StartReplicator) ?? false,
-            Timeout = OptionValue.Duration("LitestreamTimeout", Timeout),
-            Replica = OptionValue.Trim(Replica),
-        };
-        var config = LoadConfig();
-        var choice = OptionValue.Trim(Database) ?? "*";
-        _ = config.ChooseMany(choice);
-        var client = CreateClient(config);
-        IReadOnlyList<VerificationResult> results = [];
-        async Task VerifyAsync() => results = choice == "*"
-            ? await client.VerifyAllAsync(options, cancellationToken).ConfigureAwait(false)
-            : [await client.VerifyAsync(choice, options, cancellationToken).ConfigureAwait(false)];
-        await (options.StartReplicator ? UntilEndOfProcessAsync(VerificationOptions.ReplicatorStopTimeout, VerifyAsync) : VerifyAsync()).ConfigureAwait(false);
-
-        PrintTable(["database", "outcome", "message"], [.. results.Select(result => (string[])[result.Database.ConfiguredPath, result.Outcome.ToString(), result.Message])]);
-        Result = [.. results.Select(result => Item(
-            result.Database.ConfiguredPath,
-            ("Path", result.Database.Path),
-            ("Level", result.Level),
-            ("Outcome", result.Outcome),
-            ("Code", result.Code),
-            ("Message", result.Message),
-            ("Replica", result.Replica),
-            ("Committed", result.Committed),
-            ("Replicated", result.Replicated),
-            ("Lag", result.Lag),
-            ("LagBytes", result.LagBytes),
-            ("Tables", result.RowCounts?.Count),
-            ("Rows", result.RowCounts?.Values.Sum()),
-            ("RestoredBytes", result.RestoredBytes),
-            ("ArrivalTime", result.ArrivalTime),
-            ("RestoreTime", result.RestoreTime),
-            ("Duration", result.Duration)))];
-        foreach (var result in results.Where(result => result.Outcome != VerificationOutcome.Verified))
-            Report(new(result.Code ?? "LSB4103", LitestreamSeverity.Error, result.Message));
-    }
+        Database = Database,
+        Replica = Replica,
+        Level = Level,
+        Write = Write,
+        StartReplicator = StartReplicator,
+        Timeout = Timeout,
+    };
 }

@@ -40,6 +40,10 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
     public static bool IsForeignProcess =>
         AppContext.GetData(EntryAssemblyKey) is string { Length: > 0 } stamped && !IsEntryAssembly(stamped);
 
+    /// <summary>Whether the build has arranged for every host of this app to replicate, and this is the app.</summary>
+    public static bool AutoStarts =>
+        Instance._autoStart && (Instance._appAssembly ?? AppContext.GetData(EntryAssemblyKey) as string) is { Length: > 0 } app && IsEntryAssembly(app);
+
     void IObserver<DiagnosticListener>.OnNext(DiagnosticListener value)
     {
         if (value.Name == "Microsoft.Extensions.Hosting")
@@ -52,7 +56,7 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
     {
         switch (value.Key)
         {
-            case "HostBuilding" when value.Value is IHostBuilder builder && AutoStarts():
+            case "HostBuilding" when value.Value is IHostBuilder builder && AutoStarts:
                 builder.ConfigureServices((_, services) => LitestreamServiceCollectionExtensions.Add(services, zeroCode: true));
                 break;
             case "HostBuilt" when value.Value is IHost host:
@@ -77,9 +81,6 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
     {
     }
 
-    private bool AutoStarts() =>
-        _autoStart && (_appAssembly ?? AppContext.GetData(EntryAssemblyKey) as string) is { Length: > 0 } app && IsEntryAssembly(app);
-
-    private static bool IsEntryAssembly(string name) =>
+    public static bool IsEntryAssembly(string name) =>
         string.Equals(Assembly.GetEntryAssembly()?.GetName().Name, name, StringComparison.OrdinalIgnoreCase);
 }

@@ -1,4 +1,5 @@
 using System.Reflection;
+using Litestream.Hosting.CommandLine;
 
 namespace Litestream.Hosting;
 
@@ -18,7 +19,9 @@ public static class LitestreamAutoStart
         ArgumentNullException.ThrowIfNull(appAssembly);
         if (Assembly.GetEntryAssembly() is not { } entry || entry == appAssembly)
         {
-            HostEvents.Subscribe(autoStart: true, appAssembly.GetName().Name);
+            var app = appAssembly.GetName().Name;
+            HostEvents.Subscribe(autoStart: true, app);
+            CommandProcess.Enter(app ?? "");
         }
     }
 }

@@ -1,6 +1,9 @@
 using System.Diagnostics.Metrics;
 using Litestream.Commands;
+using Litestream.Configuration;
 using Litestream.Doctor;
+using Litestream.Hosting.CommandLine;
+using Litestream.Replication;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -37,6 +40,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private ReplicationSession? _session;
     private Task? _run;
     private Task _background = Task.CompletedTask;
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile LitestreamStatus _status;
 
     private LitestreamReplicator(IServiceProvider services, bool zeroCode)
@@ -61,23 +65,90 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     /// <exception cref="LitestreamException">LSB3004: there is no litestream.yml; LSB1xxx: it or a setting is wrong; LSB2003, LSB2004, LSB2008: there is no executable that can be run.</exception>
     internal LitestreamClient CreateClient()
     {
-        var plan = _plan;
-        if (plan is null)
+        var plan = CreatePlan();
+        return new LitestreamClient(_executable ?? plan.FindExecutable(), plan.Config);
+    }
+
+    /// <summary>What is replicated, or would be.</summary>
+    /// <exception cref="LitestreamException">LSB3004, LSB1xxx.</exception>
+    internal ReplicationPlan CreatePlan()
+    {
+        if (_plan is { } plan)
         {
-            var settings = LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), AppContext.BaseDirectory);
-            plan = ReplicationPlan.Create(settings, _configuration);
-            if (plan.Databases.Count == 0 && !File.Exists(settings.ConfigPath))
-            {
-                throw new LitestreamException("LSB3004", $"There is no '{settings.ConfigPath}'. The build writes it where it finds a database; Litestream:ConfigPath names another.");
-            }
+            return plan;
         }
 
-        return new LitestreamClient(_executable ?? plan.FindExecutable(), plan.Config);
+        var settings = ReadSettings();
+        plan = ReplicationPlan.Create(settings, _configuration);
+        return plan.Databases.Count > 0 || File.Exists(settings.ConfigPath)
+            ? plan
+            : throw new LitestreamException("LSB3004", $"There is no '{settings.ConfigPath}'. The build writes it where it finds a database; Litestream:ConfigPath names another.");
+    }
+
+    /// <summary>What the configuration is made from, also where it is missing or wrong.</summary>
+    /// <exception cref="LitestreamException">LSB1019: a setting is wrong.</exception>
+    internal EffectiveConfigOptions CreateOptions() => ReplicationPlan.CreateOptions(ReadSettings(), _configuration);
+
+    /// <summary>The app's executable, whatever its configuration is like.</summary>
+    /// <exception cref="LitestreamException">LSB2003, LSB2004, LSB2008.</exception>
+    internal LitestreamExecutable FindExecutable() => LitestreamExecutable.Find(ReplicationPlan.CreateSearch(ReadSettings()));
+
+    /// <summary>Runs one of Litestream's commands in the place of the app. Signals end it.</summary>
+    internal async Task<int> RunCommandAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        CommandProcess.DivertOutput();
+        using var signals = new SignalWatch();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, signals.Token);
+        return await LitestreamCommandLine.RunAsync(this, arguments, CommandProcess.Output, () => signals.ExitCode, stop.Token).ConfigureAwait(false);
+    }
+
+    /// <summary>Replicates without the app until it is cancelled, then sends what was committed last.</summary>
+    /// <exception cref="LitestreamException">LSB3004: there is no database; LSB5009, LSB5012: it is not the one whose history is in its replica, or it is missing; LSB5005, LSB5014 and others: it failed for good, or not everything was sent.</exception>
+    internal async Task ReplicateAsync(ReplicationPlan plan, CancellationToken cancellationToken)
+    {
+        if (plan.Databases.Count == 0)
+        {
+            throw new LitestreamException("LSB3004", $"'{plan.Settings.ConfigPath}' has no database to replicate here.");
+        }
+
+        (_plan, _executable) = (plan, plan.FindExecutable());
+        try
+        {
+            // Nothing restores it here: that is somebody else's turn, before this.
+            await ForegroundReplication.RefuseForeignAsync(_executable, plan.Config, plan.Settings.AdoptReplica, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LitestreamException exception) when (exception.Diagnostic.Code is not ("LSB5009" or "LSB5012"))
+        {
+            // A storage that does not answer yet; the session says so and waits for it.
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return;
+        }
+
+        var session = Begin(plan, _executable, cancellationToken);
+        await Task.WhenAny(_run!, _failed.Task, Task.Delay(Timeout.Infinite, cancellationToken)).ConfigureAwait(false);
+        await StopAsync().ConfigureAwait(false);
+        if (session.Failure is { } failure)
+        {
+            throw new LitestreamException(failure);
+        }
     }
 
     /// <summary>Runs inside <c>Build()</c>. A zero-code failure ends the process with one log line and an exit code: there is no code of the app that could catch it.</summary>
     internal void OnHostBuilt(IHost host)
     {
+        if (CommandProcess.Arguments is { } arguments && !HostEvents.IsForeignProcess)
+        {
+            if (HostEvents.AutoStarts)
+            {
+                Exit(host, Task.Run(() => RunCommandAsync(arguments, CancellationToken.None)).GetAwaiter().GetResult());
+            }
+
+            // The app's own code runs it; nothing is restored for it.
+            return;
+        }
+
         var signals = new SignalWatch();
         try
         {
@@ -117,6 +188,11 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
     private async Task StartAsync(CancellationToken cancellationToken)
     {
+        if (CommandProcess.Arguments is not null && !HostEvents.IsForeignProcess)
+        {
+            throw new LitestreamException("LSB3016", "The first argument is 'litestream', but the app does not run Litestream's commands. Add this after Build(): if (await app.RunLitestreamCommandAsync(args) is { } exitCode) return exitCode;");
+        }
+
         _started = true;
 
         // A host that raises no events (a custom one) is restored here, before the app's own services start.
@@ -132,17 +208,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             return;
         }
 
-        Announce(_plan);
-        UpdateStatus(status => status with { Databases = [.. _plan.Databases.Select(database => new LitestreamDatabaseStatus(database.Path))] });
-        var session = new ReplicationSession(_plan, _executable, _logger, _time, UpdateStatus, _metrics.Hear, OnFailed, _lifetime.ApplicationStopping);
-        lock (_gate)
-        {
-            _session = session;
-            _run = Task.Run(() => session.RunAsync(_stopping.Token), CancellationToken.None);
-            _background = RunInBackground(_plan, _executable);
-            AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
-            AppDomain.CurrentDomain.UnhandledException += OnUnhandledException;
-        }
+        var session = Begin(_plan, _executable, _lifetime.ApplicationStopping);
 
         // A storage that has to be asked first and does not answer is no reason to keep the app from its work.
         await Task.WhenAny(session.FirstAttempt, Task.Delay(StartPatience, cancellationToken)).ConfigureAwait(false);
@@ -199,6 +265,25 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
     }
 
+    private ReplicationSession Begin(ReplicationPlan plan, LitestreamExecutable executable, CancellationToken applicationStopping)
+    {
+        Announce(plan);
+        UpdateStatus(status => status with { Databases = [.. plan.Databases.Select(database => new LitestreamDatabaseStatus(database.Path))] });
+        var session = new ReplicationSession(plan, executable, _logger, _time, UpdateStatus, _metrics.Hear, OnFailed, applicationStopping);
+        lock (_gate)
+        {
+            _session = session;
+            _run = Task.Run(() => session.RunAsync(_stopping.Token), CancellationToken.None);
+            _background = RunInBackground(plan, executable);
+            AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
+            AppDomain.CurrentDomain.UnhandledException += OnUnhandledException;
+        }
+
+        return session;
+    }
+
+    private LitestreamSettings ReadSettings() => LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), AppContext.BaseDirectory);
+
     private Task RunInBackground(ReplicationPlan plan, LitestreamExecutable executable)
     {
         var tasks = new List<Task>();
@@ -254,7 +339,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             return;
         }
 
-        var settings = LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), AppContext.BaseDirectory);
+        var settings = ReadSettings();
         if (!settings.Enabled)
         {
             UpdateStatus(status => status with { State = LitestreamState.Disabled });
@@ -317,16 +402,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
 
         UpdateStatus(status => status with { NotReplicated = [.. plan.NotReplicated.Select(database => database.Path)] });
-        var why = plan.Settings.ReplicateDiscovered switch
-        {
-            false => "Litestream:ReplicateDiscovered is false.",
-            null when !plan.Config.IsGenerated => "litestream.yml is your own: add them there, or set Litestream:ReplicateDiscovered to true.",
-            _ => "An error says why.",
-        };
-        ReplicatorLog.Warning(_logger, new LitestreamDiagnostic(
-            "LSB5010",
-            LitestreamSeverity.Warning,
-            $"The configuration names SQLite databases that are not replicated: {string.Join(", ", plan.NotReplicated.Select(database => $"'{database.Path}' ({database.Key})"))}. {why}"));
+        ReplicatorLog.Warning(_logger, plan.NotReplicatedWarning);
     }
 
     private void Announce(ReplicationPlan plan)
@@ -385,6 +461,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         if (_plan!.Settings.OnFailure == OnFailure.StopApp)
         {
             Environment.ExitCode = 1;
+            _failed.TrySetResult();
 
             // Once it has started, and on another thread: what stops the app waits for us.
             _lifetime.ApplicationStarted.Register(() => Task.Run(_lifetime.StopApplication));
@@ -409,6 +486,10 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
             _status = after;
             _metrics.Count(before, after);
+            if (after.State == LitestreamState.Failed)
+            {
+                _failed.TrySetResult();
+            }
         }
     }
 
@@ -423,8 +504,16 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             }
         }
 
-        // Writes out what the loggers still hold.
-        host.Dispose();
+        // Writes out what the loggers still hold. Services may be disposable in the asynchronous way only.
+        if (host is IAsyncDisposable disposable)
+        {
+            Task.Run(() => disposable.DisposeAsync().AsTask()).GetAwaiter().GetResult();
+        }
+        else
+        {
+            host.Dispose();
+        }
+
         Environment.Exit(exitCode);
     }
 }

@@ -1,4 +1,5 @@
 using Litestream.Hosting;
+using Litestream.Hosting.CommandLine;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 
@@ -23,6 +24,11 @@ public static class LitestreamServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         HostEvents.Subscribe(autoStart: false);
+        if (CommandProcess.Arguments is not null && !HostEvents.IsForeignProcess)
+        {
+            CommandProcess.DivertOutput();
+        }
+
         return Add(services, zeroCode: false);
     }
 

@@ -33,45 +33,66 @@ internal sealed class ReplicationPlan
     /// <summary>Those of <see cref="Discovered"/> that are not in <see cref="Databases"/>.</summary>
     public IReadOnlyList<EffectiveDatabase> NotReplicated { get; }
 
+    /// <summary>Names <see cref="NotReplicated"/>, and says why.</summary>
+    public LitestreamDiagnostic NotReplicatedWarning
+    {
+        get
+        {
+            var why = Settings.ReplicateDiscovered switch
+            {
+                false => "Litestream:ReplicateDiscovered is false.",
+                null when !Config.IsGenerated => "litestream.yml is your own: add them there, or set Litestream:ReplicateDiscovered to true.",
+                _ => "An error says why.",
+            };
+            return new LitestreamDiagnostic(
+                "LSB5010",
+                LitestreamSeverity.Warning,
+                $"The configuration names SQLite databases that are not replicated: {string.Join(", ", NotReplicated.Select(database => $"'{database.Path}' ({database.Key})"))}. {why}");
+        }
+    }
+
     /// <summary>Whether a database of <see cref="Databases"/> is there only because the live configuration names it.</summary>
     public bool IsDiscovered(EffectiveDatabase database) => Discovered.Databases.Any(discovered => discovered.Path == database.Path);
+
+    /// <summary>What <see cref="Config"/> is made from.</summary>
+    public EffectiveConfigOptions Options => _options;
 
     /// <exception cref="LitestreamException">The configuration file or a setting is wrong.</exception>
     public static ReplicationPlan Create(LitestreamSettings settings, IConfiguration configuration)
     {
-        var environment = LitestreamCommand.InheritedVariables();
-
-        // Neither a reload nor a file that is replaced while the app runs may bring a database into a later run that nobody holds the lock of.
-        var values = new ConcurrentDictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
-
-        // Relative paths mean what they mean to the app's SQLite, not what the content root would make of them.
-        var directory = Directory.GetCurrentDirectory();
         var file = File.Exists(settings.ConfigPath) ? LitestreamConfigFile.Load(settings.ConfigPath) : LitestreamConfigFile.Empty(settings.ConfigPath);
-        var options = new EffectiveConfigOptions
-        {
-            ConfigPath = settings.ConfigPath,
-            ConfigText = file.Text,
-            BaseDirectory = directory,
-            DataDirectory = AppDomain.CurrentDomain.GetData("DataDirectory") as string,
-            GetSetting = key => values.GetOrAdd(key, name => configuration[name]),
-            Environment = environment,
-        };
+        var options = CreateOptions(settings, configuration) with { ConfigText = file.Text };
 
         // A file of the user's own says what is replicated; nothing is added to it unasked.
         var discovered = DiscoveredDatabases.Find(configuration, file, EffectiveConfig.Create(options));
         var isAdded = settings.ReplicateDiscovered ?? file.IsGenerated;
-        return new ReplicationPlan(
-            settings,
-            options with { Added = isAdded ? discovered.Databases : [] },
-            discovered,
-            new ExecutableSearch
-            {
-                ExecutablePath = settings.ExecutablePath,
-                InstallDirectory = environment.GetValueOrDefault("LITESTREAM_INSTALL_DIR"),
-                ApplicationDirectory = AppContext.BaseDirectory,
-                BaseDirectory = directory,
-            });
+        return new ReplicationPlan(settings, options with { Added = isAdded ? discovered.Databases : [] }, discovered, CreateSearch(settings));
     }
+
+    /// <summary>The configuration without what the file says, which may be missing or wrong, and without what is discovered.</summary>
+    public static EffectiveConfigOptions CreateOptions(LitestreamSettings settings, IConfiguration configuration)
+    {
+        // Neither a reload nor a file that is replaced while the app runs may bring a database into a later run that nobody holds the lock of.
+        var values = new ConcurrentDictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+        return new EffectiveConfigOptions
+        {
+            ConfigPath = settings.ConfigPath,
+            // Relative paths mean what they mean to the app's SQLite, not what the content root would make of them.
+            BaseDirectory = Directory.GetCurrentDirectory(),
+            DataDirectory = AppDomain.CurrentDomain.GetData("DataDirectory") as string,
+            GetSetting = key => values.GetOrAdd(key, name => configuration[name]),
+            Environment = LitestreamCommand.InheritedVariables(),
+        };
+    }
+
+    /// <summary>Where the executable is looked for.</summary>
+    public static ExecutableSearch CreateSearch(LitestreamSettings settings) => new()
+    {
+        ExecutablePath = settings.ExecutablePath,
+        InstallDirectory = LitestreamCommand.InheritedVariables().GetValueOrDefault("LITESTREAM_INSTALL_DIR"),
+        ApplicationDirectory = AppContext.BaseDirectory,
+        BaseDirectory = Directory.GetCurrentDirectory(),
+    };
 
     /// <exception cref="LitestreamException">There is no executable, or it cannot be run.</exception>
     public LitestreamExecutable FindExecutable() => LitestreamExecutable.Find(_executableSearch);

@@ -47,6 +47,9 @@ internal sealed class ReplicationSession(
     /// <summary>Ends when litestream runs, or it is known why not.</summary>
     public Task FirstAttempt => _firstAttempt.Task;
 
+    /// <summary>Why not everything is replicated that should be, once it has ended; null when all was sent.</summary>
+    public LitestreamDiagnostic? Failure { get; private set; }
+
     /// <summary>Replicates until <paramref name="stopping"/>, then drains. Ends when no process is left; fails never, but says so in log and status.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -68,6 +71,7 @@ internal sealed class ReplicationSession(
                     if (await _run.DrainAsync(plan.Settings.ShutdownTimeout, () => ReplicatorLog.FinalPass(logger)).ConfigureAwait(false) is { } notSent)
                     {
                         activity?.SetStatus(ActivityStatusCode.Error, notSent.Code);
+                        Failure = notSent;
                         Report(notSent);
                     }
                     else if (!_databases.Exists(database => database.IsPaused))
@@ -77,6 +81,7 @@ internal sealed class ReplicationSession(
                 }
             }
 
+            Failure ??= _databases.Find(database => database.Excluded is not null)?.Excluded;
             updateStatus(status => status with { State = _databases.TrueForAll(database => database.Excluded is not null && !database.IsPaused) ? LitestreamState.Failed : LitestreamState.Stopped });
         }
         catch (Exception exception)
@@ -581,6 +586,7 @@ internal sealed class ReplicationSession(
 
     private void Fail(LitestreamDiagnostic diagnostic)
     {
+        Failure = diagnostic;
         updateStatus(status => status with { State = LitestreamState.Failed, LastError = diagnostic.ToString() });
         ReplicatorLog.Critical(logger, diagnostic);
         onFailed();

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Litestream.Hosting;
+using Litestream.Hosting.CommandLine;
 
 /// <summary>
 /// What the runtime calls before the app's own code, because the app's runtimeconfig names this assembly in STARTUP_HOOKS.
@@ -13,9 +14,10 @@ internal sealed class StartupHook
         try
         {
             // The stamp is compared when a host is built and not here, where the entry assembly may not be known yet.
-            if (AppContext.GetData(HostEvents.EntryAssemblyKey) is string { Length: > 0 })
+            if (AppContext.GetData(HostEvents.EntryAssemblyKey) is string { Length: > 0 } app)
             {
                 HostEvents.Subscribe(autoStart: true);
+                CommandProcess.Enter(app);
             }
         }
         catch (Exception)

@@ -11,6 +11,12 @@ using Microsoft.Extensions.Logging;
 
 // Writes a row for every line it reads on standard input ("row <text>", "other <text>" for a second database), says so on standard output, and ends as a line tells it to. Its last row
 // ("last") is written when the host stops it. Switches come before that: how the host is built, and what happens before.
+// What cannot be a switch, because the command line is Litestream's, is a variable: Noise, Explicit, NoCommands.
+if (IsOn("Noise"))
+{
+    Noise.Make();
+}
+
 if (args.Contains("--open-before-build"))
 {
     using var early = new SqliteConnection(Environment.GetEnvironmentVariable("ConnectionStrings__Orders"));
@@ -21,6 +27,11 @@ if (args.Contains("--open-before-build"))
 }
 
 using var host = Build();
+if (!IsOn("NoCommands") && await host.RunLitestreamCommandAsync(args) is { } exitCode)
+{
+    return exitCode;
+}
+
 Console.WriteLine($"built {Orders.Count(host.Services.GetRequiredService<IConfiguration>())}");
 if (args.Contains("--build-only"))
 {
@@ -93,12 +104,19 @@ void Configure(IServiceCollection services)
         services.AddHostedService<EagerWriter>();
     }
 
-    if (args.Contains("--explicit"))
+    if (IsOn("Noise"))
+    {
+        services.AddLogging(logging => logging.AddJsonConsole().AddConsole());
+    }
+
+    if (args.Contains("--explicit") || IsOn("Explicit"))
     {
         services.AddLitestream();
         services.AddLitestream();
     }
 }
+
+static bool IsOn(string variable) => Environment.GetEnvironmentVariable($"HOSTED_APP_{variable}") == "true";
 
 static void Obey(IServiceProvider services, IConfiguration configuration, IHostApplicationLifetime lifetime, TaskCompletionSource crash)
 {
@@ -164,6 +182,35 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
             case ["kill"]:
                 Process.GetCurrentProcess().Kill();
                 break;
+        }
+    }
+}
+
+/// <summary>Writes to standard output in every way that an app has before its host is built.</summary>
+internal static class Noise
+{
+    public static void Make()
+    {
+        Console.WriteLine("noise of Console.WriteLine");
+        using (var stream = Console.OpenStandardOutput())
+        {
+            stream.Write("noise of a stream\n"u8);
+        }
+
+        using (var device = new StreamWriter("/dev/stdout"))
+        {
+            device.WriteLine("noise of a device");
+        }
+
+        using (var child = Process.Start("echo", "noise of a child"))
+        {
+            child.WaitForExit();
+        }
+
+        foreach (var add in new Action<ILoggingBuilder>[] { logging => logging.AddConsole(), logging => logging.AddJsonConsole() })
+        {
+            using var factory = LoggerFactory.Create(add);
+            factory.CreateLogger("Noise").LogWarning("noise of a logger");
         }
     }
 }

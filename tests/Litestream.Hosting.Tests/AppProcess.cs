@@ -184,12 +184,12 @@ public sealed class AppProcess : IDisposable
     private readonly Process _process;
     private readonly StringBuilder _output = new();
 
-    public AppProcess(AppFolder folder, string[] arguments)
+    public AppProcess(AppFolder folder, string[] arguments, string? workingDirectory = null)
     {
         var command = folder.Launch([Path.Combine(folder.App, "HostedApp"), .. arguments]);
         var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
-            WorkingDirectory = folder.Work,
+            WorkingDirectory = workingDirectory ?? folder.Work,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,

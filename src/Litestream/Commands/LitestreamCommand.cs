@@ -24,6 +24,9 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
     /// <summary>How long the child may take to end after it was asked to (SIGTERM); then it is killed. Default 5 s.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Where it runs; null: where this process does.</summary>
+    internal string? WorkingDirectory { get; init; }
+
     /// <summary>Secrets that are not known from the names of variables.</summary>
     internal SecretMask? Secrets { get; init; }
 
@@ -80,6 +83,7 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
         {
             var running = Cli.Wrap(executable.Path)
                 .WithArguments(arguments)
+                .WithWorkingDirectory(WorkingDirectory ?? Directory.GetCurrentDirectory())
                 .WithEnvironmentVariables(variables.ToDictionary(v => v.Key, v => (string?)v.Value))
                 .WithStandardOutputPipe(Read(output))
                 .WithStandardErrorPipe(Read(error))

@@ -71,6 +71,9 @@ internal static partial class UnixCalls
     /// <summary>Ends a process at once.</summary>
     public static void Kill(int processId) => Kill(processId, SigKill);
 
+    /// <summary>From now on what this process writes to standard output goes to standard error, whoever writes it.</summary>
+    public static void SendOutputToError() => _ = Duplicate(2, 1);
+
     /// <summary>
     /// Opens an existing file or folder of our own, to change its owner or its mode: by its descriptor it is the same whatever is put at its name meanwhile. Without the advisory lock
     /// that .NET takes with every open, so that a locked file's content can be read.
@@ -156,6 +159,10 @@ internal static partial class UnixCalls
             RawMode = MemoryMarshal.Read<ushort>(buffer[28..]),
         };
     }
+
+    [LibraryImport("libc", EntryPoint = "dup2")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Duplicate(int from, int to);
 
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -69,13 +69,10 @@ public static class ForegroundReplication
         if (options.Exec is not null)
             onDiagnostic(WarnAboutExec());
 
-        using var folder = PrivateFolder.Create(effective.Databases[0].Path);
-        if (!string.Equals(config.GetSetting("Litestream:AdoptReplica")?.Trim(), "true", StringComparison.OrdinalIgnoreCase))
-        {
-            foreach (var database in effective.Databases)
-                await RefuseForeignAsync(executable, effective, database, folder.Path, cancellationToken).ConfigureAwait(false);
-        }
+        var adopt = string.Equals(config.GetSetting("Litestream:AdoptReplica")?.Trim(), "true", StringComparison.OrdinalIgnoreCase);
+        await RefuseForeignAsync(executable, effective, adopt, cancellationToken).ConfigureAwait(false);
 
+        using var folder = PrivateFolder.Create(effective.Databases[0].Path);
         var run = new ReplicatorRun(
             executable,
             effective.Databases,
@@ -95,6 +92,17 @@ public static class ForegroundReplication
         }
 
         void Say(LogLine line) => onLine(line);
+    }
+
+    /// <summary>Refuses databases that do not go on with the history in their replicas; one that an interrupted restore has moved is not looked at.</summary>
+    /// <exception cref="LitestreamException">LSB5009, LSB5012; others: the storage does not answer.</exception>
+    internal static async Task RefuseForeignAsync(LitestreamExecutable executable, EffectiveConfig config, bool adopt, CancellationToken cancellationToken)
+    {
+        if (adopt)
+            return;
+        using var folder = PrivateFolder.Create(config.Databases[0].Path);
+        foreach (var database in config.Databases.Where(database => !DatabaseRestore.IsPending(database.Path)))
+            await RefuseForeignAsync(executable, config, database, folder.Path, cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task RunAsync(ReplicatorRun run, ForegroundReplicationOptions options, EffectiveConfig config, Action<LogLine> say, CancellationToken cancellationToken)

@@ -1,0 +1,123 @@
+using Litestream.Locking;
+
+namespace Litestream.Hosting.CommandLine;
+
+/// <summary>
+/// A process of the app that was started for one of Litestream's commands: its first argument is <c>litestream</c>. Standard output is for the answer of the command then, so
+/// everything else that writes to it (the app before its host is built, its loggers) gets standard error. Process-wide by nature, like <see cref="HostEvents"/>.
+/// </summary>
+internal static class CommandProcess
+{
+    public const string Word = "litestream";
+
+    public const string DirectoryOption = "--directory";
+
+    private static readonly object Gate = new();
+    private static TextWriter? _output;
+    private static string? _startDirectory;
+
+    /// <summary>What comes after the word; null in any other process.</summary>
+    public static IReadOnlyList<string>? Arguments { get; } = Environment.GetCommandLineArgs() is [_, Word, .. var arguments] ? arguments : null;
+
+    /// <summary>Where the answer goes.</summary>
+    public static TextWriter Output => _output ?? Console.Out;
+
+    /// <summary>The directory that the process was started in: where relative paths on its command line start.</summary>
+    public static string StartDirectory => _startDirectory ?? Directory.GetCurrentDirectory();
+
+    /// <summary>Whether the app's settings and relative databases are looked for in another directory than that.</summary>
+    public static bool HasMoved { get; private set; }
+
+    /// <summary>Before anything of the app runs: gives the command its output, and the app the directory that it runs in.</summary>
+    /// <param name="appAssembly">The name of the app's assembly.</param>
+    public static void Enter(string appAssembly)
+    {
+        if (Arguments is null || !HostEvents.IsEntryAssembly(appAssembly))
+        {
+            return;
+        }
+
+        _startDirectory = Directory.GetCurrentDirectory();
+        DivertOutput();
+        FindDirectory(Arguments);
+        RefuseShortSwitch(Arguments);
+    }
+
+    /// <summary>From now on what the app writes to standard output goes to standard error.</summary>
+    public static void DivertOutput()
+    {
+        lock (Gate)
+        {
+            if (_output is not null)
+            {
+                return;
+            }
+
+            // Opened before, so it keeps the real one.
+            _output = TextWriter.Synchronized(new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true });
+            if (!OperatingSystem.IsWindows())
+            {
+                UnixCalls.SendOutputToError();
+            }
+
+            Console.SetOut(Console.Error);
+        }
+    }
+
+    /// <summary>
+    /// An app finds its settings and its relative databases in the directory that it is started in. A command is given from anywhere: in a directory that has no settings of
+    /// the app it goes to the app's own folder, before a host looks for them.
+    /// </summary>
+    private static void FindDirectory(IReadOnlyList<string> arguments)
+    {
+        if (ValueOf(DirectoryOption, arguments) is { } named)
+        {
+            // One that is not there is told with the other mistakes.
+            var directory = Path.GetFullPath(named, StartDirectory);
+            if (Directory.Exists(directory))
+            {
+                Directory.SetCurrentDirectory(directory);
+            }
+
+            return;
+        }
+
+        if (!File.Exists(Path.Combine(StartDirectory, "appsettings.json")) && !IsSame(StartDirectory, AppContext.BaseDirectory))
+        {
+            Directory.SetCurrentDirectory(AppContext.BaseDirectory);
+            HasMoved = true;
+        }
+    }
+
+    /// <summary>The app hands its arguments to .NET's configuration, which takes all other forms and throws at this one.</summary>
+    private static void RefuseShortSwitch(IReadOnlyList<string> arguments)
+    {
+        if (arguments.FirstOrDefault(argument => argument.StartsWith('-') && !argument.StartsWith("--", StringComparison.Ordinal) && argument.Contains('=', StringComparison.Ordinal)) is { } refused)
+        {
+            Console.Error.WriteLine(CommandVerbHost.Line(new(
+                "LSB3006", LitestreamSeverity.Error, $"'{refused}' cannot be given to an app: .NET's configuration refuses it. Write '-{refused}', which is the same to litestream, or a space for the '='.")));
+            Environment.Exit(LitestreamCommandLine.WrongUsage);
+        }
+    }
+
+    private static string? ValueOf(string option, IReadOnlyList<string> arguments)
+    {
+        for (var i = 0; i < arguments.Count && arguments[i] != "--"; i++)
+        {
+            if (arguments[i] == option && i + 1 < arguments.Count)
+            {
+                return arguments[i + 1];
+            }
+
+            if (arguments[i].StartsWith(option + "=", StringComparison.Ordinal))
+            {
+                return arguments[i][(option.Length + 1)..];
+            }
+        }
+
+        return null;
+    }
+
+    private static bool IsSame(string left, string right) =>
+        string.Equals(Path.TrimEndingDirectorySeparator(left), Path.TrimEndingDirectorySeparator(right), OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
+}

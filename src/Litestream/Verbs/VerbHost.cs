@@ -1,0 +1,83 @@
+using System.Runtime.CompilerServices;
+using Litestream.Commands;
+using Litestream.Configuration;
+using Microsoft.Data.Sqlite;
+
+namespace Litestream.Verbs;
+
+/// <summary>
+/// Where a verb is given, a build's command line or the published app: what it needs from there, and where its output goes. Messages name options and verbs as the
+/// targets do; whoever gives them other names says them in those.
+/// </summary>
+internal abstract class VerbHost
+{
+    private readonly List<VerbItem> _items = [];
+
+    /// <summary>What the verb returns.</summary>
+    public IReadOnlyList<VerbItem> Items => _items;
+
+    /// <summary>Whether an error was reported.</summary>
+    public bool HasErrors { get; private set; }
+
+    /// <summary>Where relative paths in options start.</summary>
+    public abstract string Directory { get; }
+
+    /// <summary>What the configuration is made from, or LSB3004 when there is no file.</summary>
+    /// <param name="required">False: the file may be missing.</param>
+    public abstract EffectiveConfigOptions ConfigOptions(bool required = true);
+
+    /// <summary>The executable of this machine.</summary>
+    public abstract LitestreamExecutable FindExecutable();
+
+    /// <summary>Prints a line for people.</summary>
+    public abstract void Print(string line);
+
+    /// <summary>A line that is only wanted when somebody looks closely.</summary>
+    public abstract void Detail(string line);
+
+    /// <summary>Runs what has a replicator of its own: it is not left behind when the process ends.</summary>
+    /// <param name="stopTimeout">How long it may take to end once it is cancelled.</param>
+    /// <param name="run">Ends when it is cancelled.</param>
+    public abstract Task UntilEndOfProcessAsync(TimeSpan stopTimeout, Func<Task> run);
+
+    /// <summary>Reports a finding.</summary>
+    public void Report(LitestreamDiagnostic diagnostic)
+    {
+        HasErrors |= diagnostic.Severity == LitestreamSeverity.Error;
+        Show(diagnostic);
+    }
+
+    /// <summary>Adds an item to what the verb returns.</summary>
+    public void Add(string identity, params ReadOnlySpan<(string Name, object? Value)> values) => _items.Add(new VerbItem(identity, values.ToArray()));
+
+    /// <summary>The configuration as the executable gets it, or LSB3004 when there is none.</summary>
+    public EffectiveConfig LoadConfig()
+    {
+        var config = EffectiveConfig.Create(ConfigOptions());
+        foreach (var diagnostic in config.Diagnostics)
+            Report(diagnostic);
+        return config;
+    }
+
+    /// <summary>The operations, with this executable and configuration.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="timeout">The time limit of each listing; null for the default.</param>
+    public LitestreamClient CreateClient(EffectiveConfig config, TimeSpan? timeout = null)
+    {
+        // Nobody has opened a connection in this process yet, and what comes may ask for SQLite before it opens one.
+        RuntimeHelpers.RunClassConstructor(typeof(SqliteConnection).TypeHandle);
+        var executable = FindExecutable();
+        return timeout is { } limit ? new LitestreamClient(executable, config) { Timeout = limit } : new LitestreamClient(executable, config);
+    }
+
+    /// <summary>Prints rows under a header, columns two spaces apart.</summary>
+    public void PrintTable(IReadOnlyList<string> header, IReadOnlyList<IReadOnlyList<string>> rows)
+    {
+        var widths = header.Select((name, column) => rows.Select(row => row[column].Length).Append(name.Length).Max()).ToList();
+        foreach (var row in rows.Prepend(header))
+            Print(string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
+    }
+
+    /// <summary>Shows a finding.</summary>
+    protected abstract void Show(LitestreamDiagnostic diagnostic);
+}

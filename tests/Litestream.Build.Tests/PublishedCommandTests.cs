@@ -1,0 +1,114 @@
+using System.Text.Json;
+using CliWrap;
+using CliWrap.Buffered;
+using Microsoft.Data.Sqlite;
+
+namespace Litestream.Build.Tests;
+
+/// <summary>The commands of a published app: a machine that has the publish folder and neither the project nor an SDK.</summary>
+public sealed class PublishedCommandTests(Packages packages)
+{
+    /// <summary>What an operator writes: each line reacts to an exit code.</summary>
+    private const string Script = """
+        app="$1"
+        $app litestream verify --start-replicator --level Quick || exit 17
+        rm app.db*
+        $app litestream restore --if-replica-exists || exit 10
+        $app litestream restore --if-db-not-exists || exit 11
+        $app litestream restore; [ $? -eq 1 ] || exit 12
+        $app litestream restroe; [ $? -eq 2 ] || exit 13
+        $app litestream restore --timestamp whenever; [ $? -eq 2 ] || exit 14
+        if $app litestream drill --query "SELECT 1 WHERE 0"; then exit 15; fi
+        $app litestream drill --query "SELECT count(*) FROM sqlite_master" || exit 16
+        [ "$($app litestream run -- version)" = "v0.3.13" ] || exit 18
+        $app litestream doctor || exit 19
+        echo "the script is through"
+        """;
+
+    [Theory]
+    [InlineData("dotnet Site.dll")]
+    [InlineData("./Site")]
+    public async Task An_mvc_app_with_accounts_answers_a_script_and_serves_nothing(string start)
+    {
+        using var workspace = new Workspace(packages);
+        (await workspace.DotnetAsync("new", "mvc", "-au", "Individual", "-n", "Site", "-o", ".", "--no-restore")).Succeeded();
+        workspace.AddPackage("Site.csproj");
+        (await workspace.DotnetAsync("publish", "-c", "Release", "-o", "out", "-p:CompressionEnabled=false")).Succeeded();
+        Assert.Single(Directory.EnumerateFiles(workspace.In("out"), "System.CommandLine*.dll", SearchOption.AllDirectories));
+        var environment = new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = "http://127.0.0.1:0", ["HOME"] = workspace.Root };
+        using (var app = RunningApp.Start(workspace.In("out/Site"), [], workspace.In("out"), environment))
+        {
+            await app.WaitForAsync("wal segment written");
+            app.Signal("TERM");
+            Assert.True(await app.WaitForExitAsync() == 0, app.Output);
+        }
+
+        var script = await RunAsync("sh", ["-c", Script, "sh", start], workspace.In("out"), environment);
+
+        Assert.True(script.ExitCode == 0, $"{script.ExitCode}\n{script.StandardOutput}\n{script.StandardError}");
+        Assert.EndsWith("the script is through\n", script.StandardOutput, StringComparison.Ordinal);
+        Assert.DoesNotContain("Now listening", script.StandardOutput + script.StandardError, StringComparison.Ordinal);
+        Assert.Equal(1, Count(workspace.In("out/app.db"), "SELECT count(*) FROM sqlite_master WHERE name = 'AspNetUsers'"));
+        Assert.Empty(RunningApp.ProcessesOf(workspace.In("out/litestream")));
+    }
+
+    [Fact]
+    public Task A_worker_answers_from_another_directory() => AnswersAsync("");
+
+    [Theory]
+    [Trait("Category", "Long")]
+    [InlineData("-r linux-x64 --self-contained -p:PublishSingleFile=true")]
+    [InlineData("-r linux-x64 --self-contained -p:PublishTrimmed=true")]
+    public Task A_worker_answers_however_it_is_published(string options) => AnswersAsync(options);
+
+    private async Task AnswersAsync(string options)
+    {
+        using var workspace = new Workspace(packages).WithAsset("Worker");
+        (await workspace.DotnetAsync(["publish", "-c", "Release", "-o", "out", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)])).Succeeded();
+        await PublishedAppTests.RunOnceAsync(workspace, expectedRows: 0);
+        var elsewhere = Directory.CreateDirectory(Path.Combine(workspace.Root, "else where")).FullName;
+        var verified = await CommandAsync("verify", "--start-replicator");
+        Assert.True(verified.ExitCode == 0, verified.StandardOutput + verified.StandardError);
+        foreach (var file in Directory.EnumerateFiles(workspace.In("out/data"), "orders.db*"))
+            File.Delete(file);
+
+        var wrong = await CommandAsync("restroe", "--json");
+        Assert.Equal(2, wrong.ExitCode);
+        Assert.Equal("LSB3014", JsonDocument.Parse(wrong.StandardOutput).RootElement.GetProperty("Diagnostics")[0].GetProperty("Code").GetString());
+        var databases = await CommandAsync("databases", "--json");
+        Assert.True(databases.ExitCode == 0, databases.StandardError);
+        Assert.Equal(workspace.In("out/data/orders.db"), JsonDocument.Parse(databases.StandardOutput).RootElement.GetProperty("Items")[0].GetProperty("Path").GetString());
+        foreach (var verb in new[] { "--help", "restore --help", "snapshots", "restore", "drill --json", "env", "config", "doctor --json" })
+        {
+            var run = await CommandAsync(verb.Split(' '));
+            Assert.True(run.ExitCode == 0, $"{verb}: {run.ExitCode}\n{run.StandardOutput}\n{run.StandardError}");
+            Assert.DoesNotContain("built, rows", run.StandardOutput + run.StandardError, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(["row"], PublishedAppTests.Rows(workspace.In("out/data/orders.db")));
+        var exists = await CommandAsync("restore");
+        Assert.Equal(1, exists.ExitCode);
+        Assert.StartsWith("error LSB4001: ", exists.StandardError, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(elsewhere));
+        await PublishedAppTests.RunOnceAsync(workspace, expectedRows: 1);
+
+        Task<BufferedCommandResult> CommandAsync(params string[] words) => RunAsync(workspace.In("out/Worker"), ["litestream", .. words], elsewhere, new Dictionary<string, string?>());
+    }
+
+    private static async Task<BufferedCommandResult> RunAsync(string file, string[] arguments, string directory, IReadOnlyDictionary<string, string?> environment) =>
+        await Cli.Wrap(file)
+            .WithArguments(arguments)
+            .WithWorkingDirectory(directory)
+            .WithEnvironmentVariables(Workspace.CleanEnvironment.Concat(environment).ToDictionary())
+            .WithValidation(CommandResultValidation.None)
+            .ExecuteBufferedAsync(TestContext.Current.CancellationToken);
+
+    private static long Count(string file, string query)
+    {
+        using var connection = new SqliteConnection($"Data Source={file};Mode=ReadOnly;Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = query;
+        return (long)command.ExecuteScalar()!;
+    }
+}

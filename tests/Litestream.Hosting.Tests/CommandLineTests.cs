@@ -1,0 +1,273 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Litestream.Hosting.Tests;
+
+/// <summary>What the published app answers to <c>litestream &lt;verb&gt;</c>: on a machine without an SDK, beside the running app or without it.</summary>
+public sealed class CommandLineTests
+{
+    [Theory]
+    [InlineData("other litestream databases")]
+    [InlineData("--litestream databases")]
+    [InlineData("Litestream")]
+    public async Task An_app_that_is_started_with_other_arguments_is_the_app(string arguments)
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start(arguments.Split(' '));
+
+        await app.SaysAsync("started ");
+        await app.TellAsync("stop");
+
+        Assert.Equal(0, await app.EndedAsync());
+        Assert.Equal(["first", "last"], await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task A_lost_database_comes_back_from_another_directory_and_nothing_of_the_app_starts()
+    {
+        using var folder = await CommandRun.BackedUpAsync(inAppFolder: true);
+        var database = Path.Combine(folder.App, "orders.db");
+        var rows = AppFolder.Rows(database);
+        Directory.EnumerateFiles(folder.App, "orders.db*").ToList().ForEach(File.Delete);
+
+        var run = (await CommandRun.OfAsync(folder, ["restore"], directory: "/")).Succeeded();
+
+        Assert.Contains($"Restored orders.db to {database}", run.Output, StringComparison.Ordinal);
+        Assert.Equal(rows, AppFolder.Rows(database));
+        run.OfNothingElse(folder);
+    }
+
+    [Fact]
+    public async Task Where_two_directories_have_the_database_it_has_to_be_said_which_one_is_meant()
+    {
+        using var folder = await CommandRun.BackedUpAsync();
+        File.Delete(Path.Combine(folder.Work, "appsettings.json"));
+
+        var unclear = (await CommandRun.OfAsync(folder, ["restore", "--force"])).FailedWith(2, "LSB3015");
+        Assert.Contains("--directory .", unclear.Error, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateDirectories(folder.Work, "orders.db.replaced-*"));
+        Assert.False(File.Exists(Path.Combine(folder.App, "orders.db")));
+
+        (await CommandRun.OfAsync(folder, ["restore", "--force", "--directory", "."])).Succeeded();
+        Assert.Single(Directory.EnumerateDirectories(folder.Work, "orders.db.replaced-*"));
+        (await CommandRun.OfAsync(folder, ["restore", "--output", "copy.db", $"--directory={folder.Work}"], folder.Root)).Succeeded();
+        Assert.Equal(folder.DatabaseRows(), AppFolder.Rows(Path.Combine(folder.Root, "copy.db")));
+    }
+
+    [Fact]
+    public async Task While_the_app_runs_a_restore_in_place_names_its_process_and_refuses_and_everything_else_works()
+    {
+        using var folder = new AppFolder();
+        await File.WriteAllTextAsync(Path.Combine(folder.Work, "appsettings.json"), "{}", TestContext.Current.CancellationToken);
+        using var app = folder.Start();
+        await app.SaysAsync("wal segment written");
+        await app.TellAsync("row second");
+        await app.SaysAsync("wrote second");
+
+        var refused = (await CommandRun.OfAsync(folder, ["restore", "--force"])).FailedWith(1, "LSB4006");
+        Assert.Contains(app.Id.ToString(CultureInfo.InvariantCulture), refused.Error, StringComparison.Ordinal);
+        var verified = (await CommandRun.OfAsync(folder, ["verify", "--json"])).Succeeded();
+        Assert.Equal("Verified", verified.OnlyItem.GetProperty("Outcome").GetString());
+        (await CommandRun.OfAsync(folder, ["restore", "--output", "copy.db"])).Succeeded();
+        Assert.Equal(["first", "second"], AppFolder.Rows(Path.Combine(folder.Work, "copy.db")));
+        (await CommandRun.OfAsync(folder, ["doctor"])).Succeeded();
+        Assert.Single(folder.Replicators());
+
+        await app.TellAsync("stop");
+        Assert.Equal(0, await app.EndedAsync());
+        Assert.Equal(["first", "second", "last"], await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task It_works_for_a_user_who_is_not_root_in_a_folder_that_only_root_writes()
+    {
+        Assert.SkipUnless(Environment.UserName == "root", "Only root can become somebody else.");
+        using var folder = await CommandRun.BackedUpAsync();
+        using var chmod = System.Diagnostics.Process.Start("chmod", ["-R", "a+rX", folder.Root]);
+        await chmod.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var own = Directory.CreateDirectory(Path.Combine(folder.Root, "own")).FullName;
+        using var chown = System.Diagnostics.Process.Start("chown", ["nobody", own]);
+        await chown.WaitForExitAsync(TestContext.Current.CancellationToken);
+        folder.Environment["TMPDIR"] = own;
+        string[] nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"];
+
+        foreach (var verb in new[] { "databases", "config", "snapshots", "doctor", "version" })
+        {
+            (await CommandRun.OfAsync(folder, [verb], folder.Work, nobody)).Succeeded();
+        }
+
+        (await CommandRun.OfAsync(folder, ["restore", "--output", Path.Combine(own, "copy.db")], folder.Work, nobody)).Succeeded();
+        Assert.Equal(folder.DatabaseRows(), AppFolder.Rows(Path.Combine(own, "copy.db")));
+        (await CommandRun.OfAsync(folder, ["restore", "--output", "copy.db"], folder.Work, nobody)).FailedWith(1, "LSB0003");
+    }
+
+    [Fact]
+    public async Task Missing_credentials_are_told_and_a_setting_of_the_app_gives_them()
+    {
+        using var folder = new AppFolder();
+        folder.WriteConfig("type: s3\n        bucket: b\n        path: orders\n        region: us-east-1\n        access-key-id: ${LITESTREAM_ACCESS_KEY_ID}\n        secret-access-key: ${LITESTREAM_SECRET_ACCESS_KEY}");
+
+        var missing = (await CommandRun.OfAsync(folder, ["env", "--json"])).FailedWith(1, "LSB1018");
+        Assert.Equal("LSB1018", missing.OnlyCode);
+
+        folder.Environment["Litestream__AccessKeyId"] = "an-access-key";
+        folder.Environment["Litestream__SecretAccessKey"] = "a-secret-of-the-app";
+        var set = (await CommandRun.OfAsync(folder, ["env"])).Succeeded();
+        Assert.Contains("setting Litestream:SecretAccessKey", set.Output, StringComparison.Ordinal);
+        var config = (await CommandRun.OfAsync(folder, ["config"])).Succeeded();
+        Assert.Contains("${LITESTREAM_SECRET_ACCESS_KEY}", config.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("a-secret-of-the-app", set.Output + set.Error + config.Output + config.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_wrong_litestream_yml_is_told_with_its_line()
+    {
+        using var folder = new AppFolder();
+        await File.WriteAllTextAsync(folder.Config, "dbs:\n  - path: orders.db\n    replicass:\n      - path: /replica\n", TestContext.Current.CancellationToken);
+
+        var run = await CommandRun.OfAsync(folder, ["databases", "--json"]);
+
+        Assert.Equal(1, run.ExitCode);
+        var diagnostic = run.Json.GetProperty("Diagnostics").EnumerateArray().First(d => d.GetProperty("Severity").GetString() == "Error");
+        Assert.Equal((folder.Config, 3), (diagnostic.GetProperty("File").GetString(), diagnostic.GetProperty("Line").GetInt32()));
+        Assert.Contains($"{folder.Config}(3,", run.Error, StringComparison.Ordinal);
+        var doctor = (await CommandRun.OfAsync(folder, ["doctor", "--json"])).FailedWith(1, "LSB3011");
+        Assert.Contains(doctor.Json.GetProperty("Items").EnumerateArray(), item => item.GetProperty("Level").GetString() == "Error");
+    }
+
+    [Theory]
+    [InlineData("TERM", 143)]
+    [InlineData("INT", 130)]
+    public async Task A_signal_ends_a_command_that_waits_for_its_storage_and_leaves_nothing_running(string signal, int exitCode)
+    {
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        using var folder = new AppFolder();
+        folder.WriteConfig($"type: s3\n        bucket: b\n        path: orders\n        region: us-east-1\n        endpoint: http://{silent.LocalEndpoint}\n        access-key-id: a\n        secret-access-key: b");
+        using var app = folder.Start("litestream", "restore");
+        using (await silent.AcceptTcpClientAsync(TestContext.Current.CancellationToken))
+        {
+            await AppFolder.SignalAsync(signal, app.Id);
+            Assert.Equal(exitCode, await app.EndedAsync());
+        }
+
+        Assert.Contains("error LSB0004: ", app.Output, StringComparison.Ordinal);
+        Assert.Empty(folder.Replicators());
+        Assert.False(File.Exists(folder.Database));
+    }
+
+    [Fact]
+    public async Task Replicate_does_the_apps_work_in_a_process_of_its_own_and_drains_at_sigterm()
+    {
+        using var folder = new AppFolder();
+        await File.WriteAllTextAsync(Path.Combine(folder.Work, "appsettings.json"), "{}", TestContext.Current.CancellationToken);
+        using var replicate = folder.Start("litestream", "replicate");
+        await replicate.SaysAsync("serving metrics");
+        folder.Environment["Litestream__Enabled"] = "false";
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        await replicate.SaysAsync("wal segment written");
+
+        // Supervised: it is started again when it dies.
+        var first = Assert.Single(folder.Replicators());
+        await AppFolder.SignalAsync("KILL", first);
+        await AppFolder.UntilAsync(() => folder.Replicators() is [var again] && again != first, "litestream runs again");
+
+        await app.TellAsync("rows 300");
+        await app.SaysAsync("wrote 300 rows");
+        await AppFolder.SignalAsync("TERM", replicate.Id);
+        Assert.Equal(0, await replicate.EndedAsync());
+        Assert.Equal(301, (await folder.RestoredRowsAsync())!.Count);
+        Assert.Empty(folder.Replicators());
+        Assert.DoesNotContain("\nbuilt", replicate.Output, StringComparison.Ordinal);
+        await app.TellAsync("stop");
+        Assert.Equal(0, await app.EndedAsync());
+    }
+
+    [Fact]
+    public async Task Replicate_waits_for_the_app_that_replicates_already_and_takes_over_when_it_ends()
+    {
+        using var folder = new AppFolder();
+        await File.WriteAllTextAsync(Path.Combine(folder.Work, "appsettings.json"), "{}", TestContext.Current.CancellationToken);
+        using var app = folder.Start();
+        await app.SaysAsync("wal segment written");
+        using var replicate = folder.Start("litestream", "replicate");
+        await replicate.SaysAsync("LSB5003");
+        Assert.Single(folder.Replicators());
+
+        await app.TellAsync("stop");
+        Assert.Equal(0, await app.EndedAsync());
+        await replicate.SaysAsync("Started ");
+        await AppFolder.SignalAsync("INT", replicate.Id);
+        Assert.Equal(0, await replicate.EndedAsync());
+        Assert.Equal(["first", "last"], await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task Replicate_refuses_a_missing_database_that_has_a_backup_and_another_database_in_its_place()
+    {
+        using var folder = await CommandRun.BackedUpAsync();
+        var rows = folder.DatabaseRows();
+        folder.DeleteDatabase();
+
+        var missing = (await CommandRun.OfAsync(folder, ["replicate", "--json"])).FailedWith(1, "LSB5012");
+        Assert.Contains("Restore it first (litestream restore)", missing.Error, StringComparison.Ordinal);
+        Assert.Equal("LSB5012", missing.OnlyCode);
+
+        using (var other = new AppFolder())
+        {
+            using var app = other.Start();
+            await app.SaysAsync("started ");
+            await app.TellAsync("stop");
+            Assert.Equal(0, await app.EndedAsync());
+            File.Copy(other.Database, folder.Database);
+        }
+
+        (await CommandRun.OfAsync(folder, ["replicate"])).FailedWith(1, "LSB5009");
+        Assert.Equal(rows, await folder.RestoredRowsAsync());
+        Assert.Empty(folder.Replicators());
+    }
+
+    [Fact]
+    public async Task An_app_without_the_zero_code_start_answers_by_its_own_call()
+    {
+        using var folder = await CommandRun.BackedUpAsync();
+        await WithoutHookAsync(folder);
+        folder.Environment["HOSTED_APP_Explicit"] = "true";
+        var rows = folder.DatabaseRows();
+        folder.DeleteDatabase();
+
+        var run = (await CommandRun.OfAsync(folder, ["databases", "--json"])).Succeeded();
+        Assert.False(run.OnlyItem.GetProperty("Exists").GetBoolean());
+        run.OfNothingElse(folder);
+        (await CommandRun.OfAsync(folder, ["restor"])).FailedWith(2, "LSB3014");
+        (await CommandRun.OfAsync(folder, ["restore"])).Succeeded();
+        Assert.Equal(rows, folder.DatabaseRows());
+    }
+
+    [Fact]
+    public async Task An_app_that_neither_has_the_zero_code_start_nor_makes_the_call_does_not_start_with_a_command()
+    {
+        using var folder = await CommandRun.BackedUpAsync();
+        await WithoutHookAsync(folder);
+        folder.Environment["HOSTED_APP_Explicit"] = "true";
+        folder.Environment["HOSTED_APP_NoCommands"] = "true";
+        var rows = folder.DatabaseRows();
+
+        var run = await CommandRun.OfAsync(folder, ["databases"]);
+
+        Assert.NotEqual(0, run.ExitCode);
+        Assert.Contains("LSB3016", run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("started", run.Output + run.Error, StringComparison.Ordinal);
+        Assert.Equal(rows, folder.DatabaseRows());
+    }
+
+    /// <summary>As with <c>LitestreamAutoStart=false</c>.</summary>
+    private static async Task WithoutHookAsync(AppFolder folder)
+    {
+        var config = Path.Combine(folder.App, "HostedApp.runtimeconfig.json");
+        var lines = (await File.ReadAllLinesAsync(config, TestContext.Current.CancellationToken)).Where(line => !line.Contains("STARTUP_HOOKS", StringComparison.Ordinal) && !line.Contains("Litestream.EntryAssembly", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(config, string.Join('\n', lines), TestContext.Current.CancellationToken);
+    }
+}

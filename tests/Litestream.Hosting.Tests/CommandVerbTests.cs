@@ -1,0 +1,154 @@
+using System.Text.Json;
+
+namespace Litestream.Hosting.Tests;
+
+/// <summary>
+/// An app that has run and ended, with its rows in the replica. It is noisy: it writes to standard output in every way before its host is built.
+/// </summary>
+public sealed class NoisyApp : IAsyncLifetime
+{
+    public AppFolder Folder { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        Folder = await CommandRun.BackedUpAsync();
+        Folder.Environment["HOSTED_APP_Noise"] = "true";
+        Folder.Environment["LITESTREAM_SECRET_ACCESS_KEY"] = "hunter2-and-more";
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Folder.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
+
+/// <summary>What every verb of <c>App litestream &lt;verb&gt;</c> prints, and what it says to what it does not understand.</summary>
+public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
+{
+    public static TheoryData<string, int> EveryVerb => new()
+    {
+        { "databases", 1 },
+        { "config", 1 },
+        { "env", 3 },
+        { "generations", 1 },
+        { "generations orders.db --replica file --timeout 30s", 1 },
+        { "snapshots --all", 1 },
+        { "wal --database orders.db", 1 },
+        { "restore orders.db --output copy-of-a-verb.db", 1 },
+        { "restore --dry-run --force", 1 },
+        { "restore --all --if-db-not-exists", 1 },
+        { "drill --query SELECT*FROM/**/orders", 1 },
+        { "verify --start-replicator --level Quick", 1 },
+        { "doctor --timeout 20", -1 },
+        { "version", 1 },
+        { "run -- version", 1 },
+        { "run -- generations orders.db", -1 },
+    };
+
+    [Theory]
+    [MemberData(nameof(EveryVerb))]
+    public async Task Every_verb_answers_with_one_JSON_document_whatever_the_app_and_its_loggers_write(string command, int items)
+    {
+                var words = command.Split(' ');
+
+        var run = (await CommandRun.OfAsync(app.Folder, ["--json", .. words])).Succeeded();
+
+        Assert.Equal(words[0], run.Json.GetProperty("Verb").GetString());
+        Assert.Equal("Success", run.Json.GetProperty("Result").GetString());
+        Assert.Equal(0, run.Json.GetProperty("ExitCode").GetInt32());
+        var identities = run.Json.GetProperty("Items").EnumerateArray().Select(item => item.GetProperty("Identity").GetString()).ToList();
+        Assert.True(items < 0 ? identities.Count > 1 : identities.Count == items || (words[0] == "env" && identities.Count > 0), run.Output);
+        foreach (var noise in new[] { "Console.WriteLine", "a stream", "a device", "a child", "a logger" })
+        {
+            Assert.Contains($"noise of {noise}", run.Error, StringComparison.Ordinal);
+        }
+
+        run.OfNothingElse(app.Folder);
+        Assert.DoesNotContain("hunter2", run.Output + run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Items_have_the_names_of_the_targets_items_and_values_of_their_kind()
+    {
+
+        var database = (await CommandRun.OfAsync(app.Folder, ["databases", "--json"])).Succeeded().OnlyItem;
+        Assert.Equal(["Identity", "Name", "Key", "Path", "Exists", "ReplicaType", "Replica"], database.EnumerateObject().Select(property => property.Name));
+        Assert.Equal(("orders.db", app.Folder.Database, true), (database.GetProperty("Identity").GetString(), database.GetProperty("Path").GetString(), database.GetProperty("Exists").GetBoolean()));
+
+        var restored = (await CommandRun.OfAsync(app.Folder, ["restore", "--output", "copy.db", "--json"])).Succeeded().OnlyItem;
+        Assert.Equal("Restored", restored.GetProperty("Outcome").GetString());
+        Assert.Equal(new FileInfo(Path.Combine(app.Folder.Work, "copy.db")).Length, restored.GetProperty("Bytes").GetInt64());
+        Assert.Equal(JsonValueKind.Null, restored.GetProperty("Code").ValueKind);
+        Assert.Equal(app.Folder.DatabaseRows(), AppFolder.Rows(Path.Combine(app.Folder.Work, "copy.db")));
+    }
+
+    [Theory]
+    [InlineData("", 2, "LSB3014", "Say what to do: databases, ")]
+    [InlineData("restor", 2, "LSB3014", "Did you mean 'restore'?")]
+    [InlineData("verfiy", 2, "LSB3014", "Did you mean 'verify'?")]
+    [InlineData("restore --forse", 2, "LSB3014", "Did you mean '--force'?")]
+    [InlineData("restore --outptu=x", 2, "LSB3014", "no option '--outptu'. Did you mean '--output'?")]
+    [InlineData("--jsn databases", 2, "LSB3014", "Did you mean '--json'?")]
+    [InlineData("restore --output", 2, "LSB3014", "'--output'")]
+    [InlineData("restore orders.db more", 2, "LSB3014", "takes no 'more'")]
+    [InlineData("restore orders.db --all", 2, "LSB3014", "Say once")]
+    [InlineData("databases orders.db", 2, "LSB3014", "takes no 'orders.db'")]
+    [InlineData("restore order.db", 2, "LSB3003", "Did you mean 'orders.db'?")]
+    [InlineData("restore --timestamp soon", 2, "LSB3007", "10 minutes ago")]
+    [InlineData("restore --index -5", 2, "LSB3008", "--index is '-5'")]
+    [InlineData("restore --all --output x.db", 2, "LSB3008", "--output names one file, and --all may be several")]
+    [InlineData("restore --force --if-db-not-exists", 2, "LSB3008", "--force replaces an existing database, and --if-db-not-exists leaves it alone")]
+    [InlineData("verify --level All", 2, "LSB3008", "--level is 'All'")]
+    [InlineData("verify --timeout never", 2, "LSB3008", "--timeout is 'never'")]
+    [InlineData("wal --generation 1", 2, "LSB3008", "litestream generations prints them")]
+    [InlineData("generations --replica none", 1, "LSB3008", "has no replica 'none'")]
+    [InlineData("run", 2, "LSB3006", "litestream run -- generations app.db")]
+    [InlineData("run replicate", 2, "LSB3006", "litestream replicate does")]
+    [InlineData("run -- wal -replica=file orders.db", 2, "LSB3006", "Write '--replica=file'")]
+    [InlineData("run -- nonsense", 1, "LSB3001", "nonsense")]
+    [InlineData("ltx", 2, "LSB3009", "use litestream snapshots and litestream wal")]
+    [InlineData("databases --directory nowhere", 2, "LSB3008", "'nowhere', and there is no such directory")]
+    [InlineData("restore", 1, "LSB4001", "force it (--force)")]
+    [InlineData("drill --query SELECT/**/1/**/WHERE/**/0", 1, "LSB4111", "no row")]
+    public async Task What_is_wrong_is_one_line_with_a_code_and_an_exit_code(string command, int exitCode, string code, string hint)
+    {
+        var words = command.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+
+        var run = (await CommandRun.OfAsync(app.Folder, words)).FailedWith(exitCode, code);
+
+        Assert.Contains(hint, run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("LitestreamForce", run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("-t:", run.Error, StringComparison.Ordinal);
+        run.OfNothingElse(app.Folder);
+        if (!command.Contains("-replica=", StringComparison.Ordinal))
+        {
+            var json = (await CommandRun.OfAsync(app.Folder, ["--json", .. words])).FailedWith(exitCode, code);
+            Assert.Equal((code, "Failure", exitCode), (json.OnlyCode, json.Json.GetProperty("Result").GetString(), json.Json.GetProperty("ExitCode").GetInt32()));
+        }
+    }
+
+    [Theory]
+    [InlineData("--help", "restore", "doctor")]
+    [InlineData("restore --help", "--if-replica-exists", "--dry-run")]
+    [InlineData("run -h", "run -- generations app.db", "--json")]
+    public async Task Help_is_there_at_every_level(string command, string one, string other)
+    {
+
+        var run = (await CommandRun.OfAsync(app.Folder, command.Split(' '))).Succeeded();
+
+        Assert.Contains(one, run.Output, StringComparison.Ordinal);
+        Assert.Contains(other, run.Output, StringComparison.Ordinal);
+        run.OfNothingElse(app.Folder);
+    }
+
+    [Theory]
+    [InlineData("LitestreamForce=true", "--force")]
+    [InlineData("LitestreamIfDbNotExists leaves it alone", "--if-db-not-exists leaves it alone")]
+    [InlineData("`LitestreamRestore` brings it back", "`litestream restore` brings it back")]
+    [InlineData("-t:LitestreamRun -p:LitestreamArguments=\"ltx -level all 'a b.db'\" lists them", "litestream run -- ltx -level all 'a b.db' lists them")]
+    [InlineData("a <LitestreamDatabase Include=\"...\" /> item", "a <LitestreamDatabase Include=\"...\" /> item")]
+    [InlineData("Litestream:ReplicaUrl, LitestreamReplicaUrl", "Litestream:ReplicaUrl, LitestreamReplicaUrl")]
+    [InlineData("force it (LitestreamForce=true, RestoreOptions.Force), or", "force it (--force), or")]
+    public void The_librarys_words_are_said_as_they_are_typed(string text, string expected) => Assert.Equal(expected, CommandLine.CommandWords.Translate(text));
+}
