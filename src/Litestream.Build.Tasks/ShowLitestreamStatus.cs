@@ -1,13 +1,12 @@
 using System.Globalization;
 using Litestream.Commands;
 using Litestream.Configuration;
-using Litestream.Locking;
 using Microsoft.Build.Framework;
 using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>LitestreamStatus: what can be seen on this machine. Starts no process, opens no database, asks no replica.</summary>
+/// <summary>LitestreamStatus: what can be seen on this machine, and what the running app tells. Starts no process, opens no database, asks no replica.</summary>
 [MSBuildMultiThreadableTask]
 public sealed class ShowLitestreamStatus : LitestreamVerb
 {
@@ -19,32 +18,55 @@ public sealed class ShowLitestreamStatus : LitestreamVerb
     {
         var rows = new List<string[]>();
         var items = new List<ITaskItem>();
+        var notes = new List<string>();
         foreach (var database in LoadConfig().ChooseMany(OptionValue.Trim(Database) ?? "*"))
         {
             var (generation, index, offset) = Position(database);
             var status = !File.Exists(database.Path) ? "no database" : Directory.Exists(database.MetaPath) ? "ok" : "not initialized";
             var wal = new FileInfo(database.Path + "-wal") is { Exists: true } file ? file.Length : (long?)null;
-            var replicator = Replicator(database);
-            rows.Add([database.ConfiguredPath, status, replicator is null ? "" : $"process {replicator.ProcessId}", generation ?? "", index is null ? "" : $"{index:x8}:{offset:x8}", Text(wal)]);
+            var running = RunningStatus.Of(database);
+            var own = running.DatabaseStatus;
+            rows.Add([
+                database.ConfiguredPath,
+                status,
+                running.App is { } app ? $"process {app.ProcessId}" : "",
+                running.Status?.State.ToString() ?? "",
+                own is null ? "" : own.Health == LitestreamHealth.Healthy ? $"{Text(own.Lag)}s" : own.Health.ToString(),
+                running.Status is { } told ? Text(told.Restarts) : "",
+                running.ReplicatorProcessId is { } replicator ? $"process {replicator}" : "",
+                generation ?? "",
+                index is null ? "" : $"{index:x8}:{offset:x8}",
+                Text(wal)]);
+            if ((own?.Problem ?? running.Status?.LastError) is { } problem)
+                notes.Add($"{database.ConfiguredPath}: {problem}");
             items.Add(Item(
                 database.ConfiguredPath,
                 ("Path", database.Path),
                 ("Status", status),
-                ("Replicator", replicator?.ProcessId),
+                ("App", running.App?.ProcessId),
+                ("AppStartedAt", running.App?.StartedAt),
+                ("State", running.Status?.State),
+                ("Since", running.Status?.Since),
+                ("Health", own?.Health),
+                ("Problem", own?.Problem),
+                ("Lag", own?.Lag),
+                ("LagBytes", own?.LagBytes),
+                ("LastSync", own?.LastSync),
+                ("Restarts", running.Status?.Restarts),
+                ("LastRestartReason", running.Status?.LastRestartReason),
+                ("LastError", running.Status?.LastError),
+                ("Replicator", running.ReplicatorProcessId),
                 ("Generation", generation),
                 ("Index", index),
                 ("Offset", offset),
                 ("WalSize", wal)));
         }
 
-        PrintTable(["database", "status", "replicator", "generation", "position", "wal"], rows);
+        PrintTable(["database", "status", "app", "state", "lag", "restarts", "replicator", "generation", "position", "wal"], rows);
+        notes.ForEach(Print);
         Result = [.. items];
         return Task.CompletedTask;
     }
-
-    /// <summary>The litestream that an app has left word of in its lock file, if that very process runs. One that somebody started by hand leaves none.</summary>
-    private static ProcessIdentity? Replicator(EffectiveDatabase database) =>
-        DatabaseLock.Peek(database.Path).Replicator is { } process && process.IsRunning() ? process : null;
 
     /// <summary>How far the executable has read: release line 0.3 keeps a copy of the WAL for each generation, one file for each index.</summary>
     private static (string? Generation, long? Index, long? Offset) Position(EffectiveDatabase database)

@@ -91,6 +91,11 @@ public sealed class LitestreamClient
     public async Task<IReadOnlyList<DatabaseEntry>> DatabasesAsync(CancellationToken cancellationToken = default) =>
         Listing.Databases(await RunAsync("databases", [], cancellationToken).ConfigureAwait(false), Config.Databases);
 
+    /// <summary>What the app that runs on this machine tells about the replication of its databases. Starts nothing and asks no storage.</summary>
+    /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for all.</param>
+    /// <exception cref="LitestreamException">LSB3003, LSB3004.</exception>
+    public IReadOnlyList<RunningStatus> ReadStatus(string? database = null) => [.. Config.ChooseMany(database ?? "*").Select(RunningStatus.Of)];
+
     /// <summary>The generations in the replicas of a database. A lost database is no hindrance: then their times come from what is in them, and there is no lag.</summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
     /// <param name="replica">The name of one replica; null for all. With all, one that fails is a failure.</param>
