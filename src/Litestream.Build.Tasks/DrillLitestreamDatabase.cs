@@ -34,6 +34,8 @@ public sealed class DrillLitestreamDatabase : LitestreamVerb
             Replica = OptionValue.Trim(Replica),
             Timeout = OptionValue.Duration("LitestreamTimeout", Timeout),
         };
+        if (options.Timestamp is { } moment)
+            Print($"As of {PointInTime.Describe(moment, TimeProvider.System)}");
         var config = LoadConfig();
         var databases = config.ChooseMany(OptionValue.Trim(Database));
         var client = CreateClient(config);

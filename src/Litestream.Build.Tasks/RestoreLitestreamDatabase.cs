@@ -5,7 +5,7 @@ using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>LitestreamRestore: one database from its replica, or all; an existing file is replaced only when that is asked for, and then kept aside.</summary>
+/// <summary>LitestreamRestore and LitestreamPull: one database from its replica, or all; an existing file is replaced only when that is asked for, and then kept aside.</summary>
 [MSBuildMultiThreadableTask]
 public sealed class RestoreLitestreamDatabase : LitestreamVerb
 {
@@ -42,6 +42,9 @@ public sealed class RestoreLitestreamDatabase : LitestreamVerb
     /// <summary>An existing database is moved aside.</summary>
     public string Force { get; set; } = "";
 
+    /// <summary>The file becomes a database of its own: production's data for development.</summary>
+    public bool Detach { get; set; }
+
     /// <summary>Only says what would be done.</summary>
     public string DryRun { get; set; } = "";
 
@@ -67,6 +70,7 @@ public sealed class RestoreLitestreamDatabase : LitestreamVerb
             IfDatabaseNotExists = OptionValue.Flag("LitestreamIfDbNotExists", IfDbNotExists) ?? false,
             IfReplicaExists = OptionValue.Flag("LitestreamIfReplicaExists", IfReplicaExists) ?? false,
             Force = OptionValue.Flag("LitestreamForce", Force) ?? false,
+            Detach = Detach,
             DryRun = OptionValue.Flag("LitestreamDryRun", DryRun) ?? false,
             Timeout = OptionValue.Duration("LitestreamTimeout", Timeout),
             Arguments = RunLitestream.Split(Arguments),
@@ -79,6 +83,8 @@ public sealed class RestoreLitestreamDatabase : LitestreamVerb
         Refuse(OptionValue.Trim(TxId) is not null && options.Timestamp is not null, "LitestreamTxId and LitestreamTimestamp both say how far to go. Leave one of them out.");
         Refuse(OptionValue.Trim(TxId) is not null && options.Index is not null, "LitestreamTxId is for release line 0.5, LitestreamIndex for 0.3. Leave one of them out.");
 
+        if (options.Timestamp is { } moment)
+            Print($"As of {PointInTime.Describe(moment, TimeProvider.System)}");
         var config = LoadConfig();
         _ = config.ChooseMany(OptionValue.Trim(Database));
         var client = CreateClient(config);
