@@ -281,9 +281,10 @@ public static class Scaffold
         return Text([
             $"# For the publish folder of {app.AssemblyName}; the app runs litestream itself. Written by LitestreamScaffold, and yours to change.",
             $"# Whoever stops it has to wait {Number(StopSeconds(app))} s before it kills (foreman: -t {Number(StopSeconds(app))}). Relative database paths begin in the folder that it is started from.",
-            app.IsWeb ? $"web: {UrlsVariable(app)}=http://+:${{PORT:-{Number(app.Port ?? 5000)}}} {program}" : $"worker: {program}",
+            "# exec: so that the signal goes to the app, not to a shell before it.",
+            app.IsWeb ? $"web: exec env {UrlsVariable(app)}=http://+:${{PORT:-{Number(app.Port ?? 5000)}}} {program}" : $"worker: exec {program}",
             "# Instead of the app's own replication (Litestream__Enabled=false), never beside it:",
-            $"# litestream: {program} litestream replicate",
+            $"# litestream: exec {program} litestream replicate",
         ]);
     }
 

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using Litestream.Configuration;
 using Litestream.Replication;
@@ -65,23 +64,15 @@ public sealed class StatusFileTests : IDisposable
     [Fact]
     public void As_JSON_it_says_whether_an_app_runs_and_what_it_tells()
     {
-        using (var none = JsonDocument.Parse(Json(RunningStatus.Of(Database))))
+        using (var none = JsonDocument.Parse(JsonText.Of(RunningStatus.Of(Database).WriteTo)))
             Assert.Equal("path,running", string.Join(',', none.RootElement.EnumerateObject().Select(member => member.Name)));
 
         new StatusFile(StatusFile.IdentityOf(Environment.ProcessId)!, null, Noon, new LitestreamStatus(LitestreamState.Replicating, null, null, 3, null) { Databases = [new LitestreamDatabaseStatus(Database.Path) { Lag = TimeSpan.FromSeconds(2) }] }).Write(Database.Path);
-        using var json = JsonDocument.Parse(Json(RunningStatus.Of(Database)));
+        using var json = JsonDocument.Parse(JsonText.Of(RunningStatus.Of(Database).WriteTo));
         var root = json.RootElement;
         Assert.True(root.GetProperty("running").GetBoolean());
         Assert.Equal(Environment.ProcessId, root.GetProperty("app").GetProperty("processId").GetInt32());
         Assert.Equal(("Replicating", 3), (root.GetProperty("state").GetString(), root.GetProperty("restarts").GetInt32()));
         Assert.Equal(2, root.GetProperty("database").GetProperty("lagSeconds").GetDouble());
-    }
-
-    private static string Json(RunningStatus status)
-    {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream))
-            status.WriteTo(json);
-        return Encoding.UTF8.GetString(stream.ToArray());
     }
 }

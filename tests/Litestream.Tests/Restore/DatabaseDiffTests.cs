@@ -166,7 +166,7 @@ public sealed class DatabaseDiffTests : IDisposable
         Assert.Contains("only the columns", difference.Tables.Single(table => table.Name == "wider").Note, StringComparison.Ordinal);
         Assert.Contains("table wider: changed (column y missing, column z added)", difference.ToString(), StringComparison.Ordinal);
 
-        using var json = JsonDocument.Parse(Json(difference));
+        using var json = JsonDocument.Parse(JsonText.Of(difference.WriteTo));
         Assert.False(json.RootElement.GetProperty("same").GetBoolean());
         Assert.Equal(["old", "rekeyed", "same", "wider", "young"], json.RootElement.GetProperty("tables").EnumerateArray().Select(table => table.GetProperty("name").GetString()));
         Assert.Equal("added", json.RootElement.GetProperty("schema")[1].GetProperty("kind").GetString());
@@ -331,14 +331,6 @@ public sealed class DatabaseDiffTests : IDisposable
     {
         var left = others.Select(row => (row.Key, row.Values)).ToList();
         return rows.Count(row => !left.Remove((row.Key, row.Values)));
-    }
-
-    private static string Json(DatabaseDifference difference)
-    {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream))
-            difference.WriteTo(json);
-        return Encoding.UTF8.GetString(stream.ToArray());
     }
 
     private sealed record Kind(string Table, IReadOnlyList<string> Key, bool HasKey);
