@@ -3,7 +3,7 @@ using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>LitestreamRestore: one database from its replica, or all; an existing file is replaced only when that is asked for, and then kept aside.</summary>
+/// <summary>LitestreamRestore and LitestreamPull: one database from its replica, or all; an existing file is replaced only when that is asked for, and then kept aside.</summary>
 [MSBuildMultiThreadableTask]
 public sealed class RestoreLitestreamDatabase : LitestreamVerb
 {
@@ -40,6 +40,12 @@ public sealed class RestoreLitestreamDatabase : LitestreamVerb
     /// <summary>An existing database is moved aside.</summary>
     public string Force { get; set; } = "";
 
+    /// <summary>The file becomes a database of its own: production's data for development.</summary>
+    public bool Detach { get; set; }
+
+    /// <summary>Restores to a file of its own, and shows what putting it in place would undo.</summary>
+    public string Diff { get; set; } = "";
+
     /// <summary>Only says what would be done.</summary>
     public string DryRun { get; set; } = "";
 
@@ -62,6 +68,8 @@ public sealed class RestoreLitestreamDatabase : LitestreamVerb
         IfDbNotExists = IfDbNotExists,
         IfReplicaExists = IfReplicaExists,
         Force = Force,
+        Detach = Detach,
+        Diff = Diff,
         DryRun = DryRun,
         Timeout = Timeout,
         Arguments = RunVerb.Split(Arguments),

@@ -31,6 +31,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private readonly bool _zeroCode;
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _endBackground = new();
+    private readonly CancellationTokenSource _endPublishing = new();
     private readonly object _gate = new();
     private readonly LitestreamMetrics _metrics;
     private ReplicationPlan? _plan;
@@ -41,6 +42,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private Task? _run;
     private Task _background = Task.CompletedTask;
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Task _publishing = Task.CompletedTask;
     private volatile LitestreamStatus _status;
 
     private LitestreamReplicator(IServiceProvider services, bool zeroCode)
@@ -197,7 +199,18 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
         // A host that raises no events (a custom one) is restored here, before the app's own services start.
         await PrepareAsync(cancellationToken).ConfigureAwait(false);
-        if (_plan is null || _stopping.IsCancellationRequested)
+        if (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
+
+        var publisher = new StatusPublisher(PublishedDatabases(), () => Status, _time);
+        lock (_gate)
+        {
+            _publishing = Task.Run(() => publisher.RunAsync(_endPublishing.Token), CancellationToken.None);
+        }
+
+        if (_plan is null)
         {
             return;
         }
@@ -251,9 +264,11 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         await Task.WhenAny(background, Task.Delay(BackgroundPatience)).ConfigureAwait(false);
 
         Task? run;
+        Task publishing;
         lock (_gate)
         {
             run = _run;
+            publishing = _publishing;
             _stopping.Cancel();
         }
 
@@ -262,6 +277,27 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             await run.ConfigureAwait(false);
             AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
             AppDomain.CurrentDomain.UnhandledException -= OnUnhandledException;
+        }
+
+        await _endPublishing.CancelAsync().ConfigureAwait(false);
+        await publishing.ConfigureAwait(false);
+    }
+
+    /// <summary>The databases whose status others may want to know: also where nothing is replicated, if it can be told which they are.</summary>
+    private IReadOnlyList<EffectiveDatabase> PublishedDatabases()
+    {
+        if (HostEvents.IsForeignProcess)
+        {
+            return [];
+        }
+
+        try
+        {
+            return (_plan ?? ReplicationPlan.Create(LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), AppContext.BaseDirectory), _configuration)).Databases;
+        }
+        catch (Exception e) when (e is LitestreamException or IOException or UnauthorizedAccessException)
+        {
+            return [];
         }
     }
 

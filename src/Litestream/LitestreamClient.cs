@@ -91,6 +91,11 @@ public sealed class LitestreamClient
     public async Task<IReadOnlyList<DatabaseEntry>> DatabasesAsync(CancellationToken cancellationToken = default) =>
         Listing.Databases(await RunAsync("databases", [], cancellationToken).ConfigureAwait(false), Config.Databases);
 
+    /// <summary>What the app that runs on this machine tells about the replication of its databases. Starts nothing and asks no storage.</summary>
+    /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for all.</param>
+    /// <exception cref="LitestreamException">LSB3003, LSB3004.</exception>
+    public IReadOnlyList<RunningStatus> ReadStatus(string? database = null) => [.. Config.ChooseMany(database ?? "*").Select(RunningStatus.Of)];
+
     /// <summary>The generations in the replicas of a database. A lost database is no hindrance: then their times come from what is in them, and there is no lag.</summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
     /// <param name="replica">The name of one replica; null for all. With all, one that fails is a failure.</param>
@@ -140,10 +145,33 @@ public sealed class LitestreamClient
     public Task<RestoreResult> RestoreAsync(string? database = null, RestoreOptions? options = null, IProgress<LogLine>? progress = null, CancellationToken cancellationToken = default) =>
         DatabaseRestore.RunAsync(Executable, (options ?? new RestoreOptions()).For(Config, Config.Choose(database)), progress is null ? null : progress.Report, cancellationToken);
 
+    /// <summary>
+    /// Gets the newest backup onto this machine, as a database of its own (<see cref="RestoreRequest.Detach"/>): production's data for development. Only reads the replica, so credentials that
+    /// may do no more are enough; and nothing goes back to it, as a replication of the file to that replica is refused (LSB5009).
+    /// </summary>
+    /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
+    /// <param name="options">How; without an output it goes to the database's own path. What is there is an error unless it is forced away.</param>
+    /// <param name="progress">Gets the lines of the executable and of the restore itself.</param>
+    /// <param name="cancellationToken">Ends the executable; nothing is left behind.</param>
+    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; and those of <see cref="DatabaseRestore.RunAsync"/>.</exception>
+    public Task<RestoreResult> PullAsync(string? database = null, RestoreOptions? options = null, IProgress<LogLine>? progress = null, CancellationToken cancellationToken = default)
+    {
+        options ??= new RestoreOptions();
+        return RestoreAsync(database, options with { InPlace = options.InPlace || options.Output is null, Detach = true }, progress, cancellationToken);
+    }
+
     /// <summary>Restores all databases side by side; one that fails does not stop the others. Results in the order of the configuration.</summary>
     /// <inheritdoc cref="RestoreAsync" />
     public Task<IReadOnlyList<RestoreResult>> RestoreAllAsync(RestoreOptions? options = null, IProgress<LogLine>? progress = null, CancellationToken cancellationToken = default) =>
         DatabaseRestore.RunAllAsync(Executable, Config, Config.ChooseMany("*"), options ?? new RestoreOptions(), progress is null ? null : progress.Report, cancellationToken);
+
+    /// <summary>What putting a restored copy in the place of a database would undo: rows and schema against the live file. Changes neither.</summary>
+    /// <param name="copy">The copy, such as the output of a restore to a file of its own.</param>
+    /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
+    /// <param name="cancellationToken">Interrupts it.</param>
+    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; LSB4010, LSB4104: they cannot be compared.</exception>
+    public Task<DatabaseDifference> DiffAsync(string copy, string? database = null, CancellationToken cancellationToken = default) =>
+        DatabaseDiff.CompareAsync(Config.Choose(database).Path, copy, cancellationToken: cancellationToken);
 
     /// <summary>Proves that what is committed in a database can be restored; see <see cref="VerificationOptions"/>. Starts a replicator only when asked to.</summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>

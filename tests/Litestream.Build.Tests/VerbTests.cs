@@ -58,12 +58,20 @@ public sealed class VerbTests(Packages packages)
         Assert.Equal("Verified", verified.GetProperty("Outcome").GetString());
         var status = Item(await VerbAsync("LitestreamStatus", "-getTargetResult:LitestreamStatus"), "LitestreamStatus");
         Assert.Equal($"{Assert.Single(RunningApp.ProcessesOf(app.In("out/litestream")))}", status.GetProperty("Replicator").GetString());
+        Assert.Equal($"{running.Id}", status.GetProperty("App").GetString());
+        Assert.True(status.GetProperty("State").GetString() is "Starting" or "Replicating", status.ToString());
         (await VerbAsync("LitestreamRestore", "-p:LitestreamForce=true")).FailedWith("LSB4006");
         running.WriteLine("still here");
         await running.WaitForAsync("wrote still here");
         running.Signal("TERM");
         Assert.Equal(0, await running.WaitForExitAsync());
         Assert.Equal(["row", "still here"], PublishedAppTests.Rows(app.In("out/data/orders.db")));
+
+        // Pulled, it is nobody's continuation: whoever replicates it where it comes from is refused.
+        var pull = (await VerbAsync("LitestreamPull", "-p:LitestreamForce=true", "-p:LitestreamTimestamp=0 seconds ago")).Succeeded();
+        Assert.Matches(@"As of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d]* [+-]\d\d:\d\d \(", pull.Output);
+        Assert.Equal(["row", "still here"], PublishedAppTests.Rows(app.In("out/data/orders.db")));
+        (await VerbAsync("LitestreamReplicate")).FailedWith("LSB5009");
     }
 
     [Fact]

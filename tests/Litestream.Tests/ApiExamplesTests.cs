@@ -72,11 +72,20 @@ public sealed class ApiExamplesTests : IDisposable
         lines = Console.ToString().ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
         Assert.Equal($"Restored: {copy}, {new FileInfo(copy).Length} bytes", lines[0]);
         Assert.Equal("3", LitestreamTool.Query(copy, "SELECT count(*) FROM orders"));
-        Assert.StartsWith($"{database} would become ", lines[1], StringComparison.Ordinal);
+        Assert.Equal(
+            [$"{copy} against {database} (added: only in the copy; missing: only in the live database; changed: in both, with other values):", "no difference in 1 tables"],
+            lines[1..3]);
+        Assert.StartsWith($"{database} would become ", lines[4], StringComparison.Ordinal);
         Assert.True(File.Exists(database));
         var all = await client.RestoreAllAsync(cancellationToken: cancellation);
         Assert.Equal(RestoreOutcome.Restored, Assert.Single(all).Outcome);
         Assert.NotEqual(copy, all[0].Output);
+
+        var pulled = await Pull(client, _folder.Path, cancellation);
+        Assert.Equal("3", LitestreamTool.Query(pulled.Output, "SELECT count(*) FROM orders"));
+        Console.GetStringBuilder().Clear();
+        Status(client);
+        Assert.Equal($"{database}: process , , lag ,  restarts", Console.ToString().Trim());
 
         Console.GetStringBuilder().Clear();
         Task? verified = null;
@@ -131,9 +140,24 @@ public sealed class ApiExamplesTests : IDisposable
         var copy = await client.RestoreAsync("Shop", new RestoreOptions { Timestamp = moment }, cancellationToken: cancellationToken);
         Console.WriteLine($"{copy.Outcome}: {copy.Output}, {copy.Bytes} bytes");
 
+        var difference = await client.DiffAsync(copy.Output, "Shop", cancellationToken);
+        Console.WriteLine(difference);
+
         var plan = await client.RestoreAsync("Shop", new RestoreOptions { InPlace = true, Force = true, DryRun = true }, cancellationToken: cancellationToken);
         foreach (var file in plan.MovedAside)
             Console.WriteLine($"{file.From} would become {file.To}");
+    }
+
+    private static async Task<RestoreResult> Pull(LitestreamClient client, string folder, CancellationToken cancellationToken)
+    {
+        var pulled = await client.PullAsync("Shop", new RestoreOptions { Output = Path.Combine(folder, "dev.db") }, cancellationToken: cancellationToken);
+        return pulled;
+    }
+
+    private void Status(LitestreamClient client)
+    {
+        foreach (var running in client.ReadStatus())
+            Console.WriteLine($"{running.Database.Path}: process {running.App?.ProcessId}, {running.Status?.State}, lag {running.DatabaseStatus?.Lag}, {running.Status?.Restarts} restarts");
     }
 
     private async Task Verify(LitestreamClient client, CancellationToken cancellationToken)

@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Restore;
 using Litestream.Verbs;
 
 namespace Litestream.Hosting.CommandLine;
@@ -170,6 +171,10 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
                 break;
             case TimeSpan span:
                 writer.WriteNumber(name, Math.Round(span.TotalSeconds, 3));
+                break;
+            case DatabaseDifference difference:
+                writer.WritePropertyName(name);
+                difference.WriteTo(writer);
                 break;
             default:
                 writer.WriteString(name, VerbItem.Text(value));

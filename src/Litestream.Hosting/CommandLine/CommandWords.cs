@@ -25,14 +25,14 @@ internal static partial class CommandWords
     [GeneratedRegex("(?:-t:LitestreamRun )?-p:LitestreamArguments=\"([^\"]*)\"", RegexOptions.CultureInvariant)]
     private static partial Regex RunTarget();
 
-    [GeneratedRegex("(?:-t:)?\\bLitestream(Databases|Config|Env|Generations|Snapshots|Wal|Ltx|Restore|Verify|Drill|Doctor|Replicate|Version|Run|Status)\\b", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("(?:-t:)?\\bLitestream(Databases|Config|Env|Generations|Snapshots|Wal|Ltx|Restore|Pull|Verify|Drill|Doctor|Replicate|Version|Run|Status)\\b", RegexOptions.CultureInvariant)]
     private static partial Regex Verb();
 
     [GeneratedRegex("\\bLitestreamDatabase=\\*", RegexOptions.CultureInvariant)]
     private static partial Regex All();
 
     // Not the item of a project.
-    [GeneratedRegex("(?<!<)\\bLitestream(Database|Output|Timestamp|Replica|Generation|Index|TxId|Parallelism|IfDbNotExists|IfReplicaExists|Force|DryRun|Timeout|Arguments|VerifyLevel|VerifyWrite|StartReplicator|DrillQuery)\\b(?:=true|=false)?", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("(?<!<)\\bLitestream(Database|Output|Timestamp|Replica|Generation|Index|TxId|Parallelism|IfDbNotExists|IfReplicaExists|Force|Diff|DryRun|Timeout|Arguments|VerifyLevel|VerifyWrite|StartReplicator|DrillQuery)\\b(?:=true|=false)?", RegexOptions.CultureInvariant)]
     private static partial Regex Option();
 
     [GeneratedRegex("(?<=[a-z])[A-Z]", RegexOptions.CultureInvariant)]

@@ -135,7 +135,13 @@ internal static class LitestreamCommandLine
             var (database, timeout) = (Database(command), Text(command, "--timeout", "time", "Time limit"));
             return result => new LtxVerb { Database = database(result), Timeout = result.GetValue(timeout) };
         });
+        Verb("status", "What can be seen on this machine, and what the running app tells; asks no storage", command =>
+        {
+            var database = Database(command);
+            return result => new StatusVerb { Database = database(result) };
+        });
         Verb("restore", "Restores one database, or all: in place if it is missing, else to --output, or with --force", DefineRestore);
+        Verb("pull", "Production's newest backup as a database of this machine, which never replicates back", DefinePull);
         Verb("verify", "Proves that what is committed arrives in the replica and comes back from it", command =>
         {
             var database = Database(command);
@@ -216,6 +222,7 @@ internal static class LitestreamCommandLine
         var ifDbNotExists = Flag(command, "--if-db-not-exists", "An existing file is a success and stays as it is");
         var ifReplicaExists = Flag(command, "--if-replica-exists", "No backup is a success");
         var force = Flag(command, "--force", "An existing database is moved aside, and put back if the restore fails");
+        var diff = Flag(command, "--diff", "Restores to a file beside the database (or --output), and shows what putting it in place would undo");
         var dryRun = Flag(command, "--dry-run", "Says what would be done, and changes nothing");
         var timeout = Text(command, "--timeout", "time", "For the whole restore");
         var arguments = Text(command, "--arguments", "text", "More arguments for litestream restore");
@@ -232,9 +239,32 @@ internal static class LitestreamCommandLine
             IfDbNotExists = On(result, ifDbNotExists),
             IfReplicaExists = On(result, ifReplicaExists),
             Force = On(result, force),
+            Diff = On(result, diff),
             DryRun = On(result, dryRun),
             Timeout = result.GetValue(timeout),
             Arguments = RunVerb.Split(result.GetValue(arguments) ?? ""),
+        };
+    }
+
+    private static Func<ParseResult, Verb> DefinePull(Command command)
+    {
+        var database = Database(command);
+        var output = Text(command, "--output", "file", "The file to write; default the database's own place");
+        var timestamp = Text(command, "--timestamp", "moment", "The moment to go back to");
+        var replica = Text(command, "--replica", "name", "From this replica");
+        var force = Flag(command, "--force", "An existing database is moved aside");
+        var dryRun = Flag(command, "--dry-run", "Says what would be done, and changes nothing");
+        var timeout = Text(command, "--timeout", "time", "For the whole of it");
+        return result => new RestoreVerb
+        {
+            Detach = true,
+            Database = database(result),
+            Output = result.GetValue(output),
+            Timestamp = result.GetValue(timestamp),
+            Replica = result.GetValue(replica),
+            Force = On(result, force),
+            DryRun = On(result, dryRun),
+            Timeout = result.GetValue(timeout),
         };
     }
 

@@ -35,6 +35,15 @@ public static partial class PointInTime
         return moment <= now ? moment : throw Wrong(text, string.Create(CultureInfo.InvariantCulture, $"is in the future: {moment:yyyy-MM-dd'T'HH:mm:sszzz}; it is {now.ToOffset(moment.Offset):yyyy-MM-dd'T'HH:mm:sszzz}"));
     }
 
+    /// <summary>A moment as people read it, with the time zone said out loud: <c>2026-11-24 10:15:00 +01:00 (Europe/Berlin)</c>.</summary>
+    /// <param name="moment">The moment.</param>
+    /// <param name="time">Says where that is.</param>
+    public static string Describe(DateTimeOffset moment, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(time);
+        return string.Create(CultureInfo.InvariantCulture, $"{TimeZoneInfo.ConvertTime(moment, time.LocalTimeZone):yyyy-MM-dd HH:mm:ss.FFF zzz} ({time.LocalTimeZone.Id})");
+    }
+
     private static DateTimeOffset? Absolute(string text)
     {
         var upper = text.ToUpperInvariant();

@@ -538,5 +538,8 @@ public sealed partial class EffectiveConfig
 public sealed record EffectiveDatabase(string ConfiguredPath, string Path, string? Name, string? Key, IReadOnlyList<ConfiguredReplica> Replicas)
 {
     /// <summary>The folder in which the executable keeps its own state for this database: <c>.&lt;file&gt;-litestream</c> beside it, unless the file says other.</summary>
-    public string MetaPath { get; init; } = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", $".{System.IO.Path.GetFileName(Path)}-litestream");
+    public string MetaPath { get; init; } = MetaPathOf(Path);
+
+    /// <summary>Where that folder is when nothing says other.</summary>
+    internal static string MetaPathOf(string path) => System.IO.Path.Combine(System.IO.Path.GetDirectoryName(path) ?? "", $".{System.IO.Path.GetFileName(path)}-litestream");
 }

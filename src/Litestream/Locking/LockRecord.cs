@@ -69,7 +69,7 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
         }
     }
 
-    private static void Write(Utf8JsonWriter json, string name, ProcessIdentity? identity)
+    public static void Write(Utf8JsonWriter json, string name, ProcessIdentity? identity)
     {
         if (identity is not null)
         {
@@ -88,7 +88,7 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
         json.WriteString("executable", identity.Executable);
     }
 
-    private static ProcessIdentity? Read(JsonElement root, string name) => root.TryGetProperty(name, out var value) ? Identity(value) : null;
+    public static ProcessIdentity? Read(JsonElement root, string name) => root.TryGetProperty(name, out var value) ? Identity(value) : null;
 
     private static ProcessIdentity Identity(JsonElement value) => new(
         value.GetProperty("pid").GetInt32(),

@@ -37,7 +37,7 @@ public static class DatabaseRestore
     /// <param name="request">What to restore, and where to.</param>
     /// <param name="onLine">Gets the lines of the executable and of the restore itself.</param>
     /// <param name="cancellationToken">Ends the executable and leaves nothing behind; no effect once files are being moved.</param>
-    /// <exception cref="LitestreamException">LSB0003, LSB2008, LSB3001, LSB3005, LSB3008, LSB4001 to LSB4009.</exception>
+    /// <exception cref="LitestreamException">LSB0003, LSB2008, LSB3001, LSB3005, LSB3008, LSB4001 to LSB4009; LSB4104: it cannot be detached, as there is no SQLite library.</exception>
     public static async Task<RestoreResult> RunAsync(LitestreamExecutable executable, RestoreRequest request, Action<LogLine>? onLine, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(executable);
@@ -134,7 +134,7 @@ public static class DatabaseRestore
         }
 
         RestoreFolder.RemoveSideLeftovers(request.Database.Path);
-        var shared = target.IsDatabase || interrupted || request.Force || FileSwap.Existing(target.File).Any();
+        var shared = IsShared(target, request) || interrupted;
         using var locks = shared ? Lock(target, request) : null;
         if (interrupted)
         {
@@ -157,6 +157,8 @@ public static class DatabaseRestore
             return NoBackup(request, target);
 
         Check(folder.Restored, request, onLine);
+        if (request.Detach)
+            Detach(folder.Restored, request);
 
         // Before the last look at who uses the place, as it takes long, and before it gets a mode that may let nobody write.
         Finish(target, folder, onLine);
@@ -175,7 +177,7 @@ public static class DatabaseRestore
             return request.IfDatabaseNotExists ? new RestoreResult(request.Database, RestoreOutcome.DatabaseExists, target.Named) : throw Exists(target.File);
 
         // It goes on with the history of the replica: without this, whoever replicates would take it for another database.
-        if (MetaPath(request, target) is { } metaPath)
+        if (MetaPath(request, target) is { } metaPath && !request.Detach)
             DatabaseHistory.WriteRestored(target.File, metaPath, id);
 
         return new RestoreResult(request.Database, RestoreOutcome.Restored, target.Named)
@@ -193,7 +195,7 @@ public static class DatabaseRestore
         if (CheckTarget(target, request) is { } early)
             return new RestoreResult(request.Database, early, target.Named);
 
-        if (target.IsDatabase || request.Force || FileSwap.Existing(target.File).Any())
+        if (IsShared(target, request))
         {
             foreach (var path in LockedPaths(target, request))
             {
@@ -221,7 +223,12 @@ public static class DatabaseRestore
         : throw new LitestreamException("LSB4002", $"There is no backup of {request.Database.Path} in {RestoreCommand.Places(request)}. If it should be there, check the replica's path and, for a folder, that its volume is mounted.");
 
     private static string? MetaPath(RestoreRequest request, Target target) =>
-        request.Config.Databases.FirstOrDefault(database => DatabasePath.Real(database.Path) == DatabasePath.Real(target.Named))?.MetaPath;
+        request.Config.Databases.FirstOrDefault(database => DatabasePath.Real(database.Path) == DatabasePath.Real(target.Named))?.MetaPath
+        ?? (request.Detach ? EffectiveDatabase.MetaPathOf(target.File) : null);
+
+    /// <summary>Whether others may be at work at that place.</summary>
+    private static bool IsShared(Target target, RestoreRequest request) =>
+        target.IsDatabase || request.Force || FileSwap.Existing(target.File).Any() || (MetaPath(request, target) is { } metaPath && Directory.Exists(metaPath));
 
     private static bool IsDatabase(EffectiveConfig config, string path) => config.Databases.Any(database => DatabasePath.Real(database.Path) == DatabasePath.Real(path));
 
@@ -395,6 +402,19 @@ public static class DatabaseRestore
         catch (Exception e) when (e is not LitestreamException && !HasProvider())
         {
             Skip("the app brings no SQLite library for Microsoft.Data.Sqlite.");
+        }
+    }
+
+    /// <summary>Without the executable's tables it has no number, and what has none does not go on with any history.</summary>
+    private static void Detach(string restored, RestoreRequest request)
+    {
+        try
+        {
+            LiveDatabase.RemoveIdentity(restored);
+        }
+        catch (SqliteException e)
+        {
+            throw new LitestreamException("LSB4003", $"The restored copy of {request.Database.Path} cannot be made a database of its own: {e.Message} Nothing was put in place.", innerException: e);
         }
     }
 

@@ -45,6 +45,12 @@ public sealed record RestoreRequest(EffectiveConfig Config, EffectiveDatabase Da
     /// <summary>Says what would be restored and what would be moved where, and touches nothing. Default false.</summary>
     public bool DryRun { get; init; }
 
+    /// <summary>
+    /// The restored file becomes a database of its own: the tables of the executable, and with them what ties it to the history of the replica, are taken out of it. Whoever replicates it
+    /// to that replica later is refused (LSB5009), wherever the file is copied to; a replica of its own it can have. For production's data on another machine. Default false.
+    /// </summary>
+    public bool Detach { get; init; }
+
     /// <summary>The state at this moment, as far as it had been sent by then; null: the newest.</summary>
     public DateTimeOffset? Timestamp { get; init; }
 
@@ -93,6 +99,9 @@ public sealed record RestoreOptions
     /// <inheritdoc cref="RestoreRequest.DryRun" />
     public bool DryRun { get; init; }
 
+    /// <inheritdoc cref="RestoreRequest.Detach" />
+    public bool Detach { get; init; }
+
     /// <inheritdoc cref="RestoreRequest.Timestamp" />
     public DateTimeOffset? Timestamp { get; init; }
 
@@ -131,6 +140,7 @@ public sealed record RestoreOptions
             IfReplicaExists = IfReplicaExists,
             Force = Force,
             DryRun = DryRun,
+            Detach = Detach,
             Timestamp = Timestamp,
             Replica = Replica,
             Generation = Generation,

@@ -30,6 +30,8 @@ internal sealed record DrillVerb : Verb
             Replica = OptionValue.Trim(Replica),
             Timeout = OptionValue.Duration("LitestreamTimeout", Timeout),
         };
+        if (options.Timestamp is { } moment)
+            host.Print($"As of {PointInTime.Describe(moment, TimeProvider.System)}");
         var config = host.LoadConfig();
         var databases = config.ChooseMany(OptionValue.Trim(Database));
         var client = host.CreateClient(config);

@@ -39,6 +39,12 @@ internal sealed record RestoreVerb : Verb
     /// <summary>An existing database is moved aside.</summary>
     public string? Force { get; init; }
 
+    /// <summary>The file becomes a database of its own: production's data for development.</summary>
+    public bool Detach { get; init; }
+
+    /// <summary>Restores to a file of its own, and shows what putting it in place would undo.</summary>
+    public string? Diff { get; init; }
+
     /// <summary>Only says what would be done.</summary>
     public string? DryRun { get; init; }
 
@@ -52,9 +58,10 @@ internal sealed record RestoreVerb : Verb
     {
         var output = OptionValue.Trim(Output);
         var transaction = OptionValue.Trim(TxId);
+        var diff = OptionValue.Flag("LitestreamDiff", Diff) ?? false;
         var options = new RestoreOptions
         {
-            InPlace = output is null,
+            InPlace = output is null && !diff,
             Output = output is null ? null : Path.GetFullPath(output, host.Directory),
             Timestamp = OptionValue.Trim(Timestamp) is { } time ? PointInTime.Parse(time, TimeProvider.System) : null,
             Replica = OptionValue.Trim(Replica),
@@ -64,6 +71,7 @@ internal sealed record RestoreVerb : Verb
             IfDatabaseNotExists = OptionValue.Flag("LitestreamIfDbNotExists", IfDbNotExists) ?? false,
             IfReplicaExists = OptionValue.Flag("LitestreamIfReplicaExists", IfReplicaExists) ?? false,
             Force = OptionValue.Flag("LitestreamForce", Force) ?? false,
+            Detach = Detach,
             DryRun = OptionValue.Flag("LitestreamDryRun", DryRun) ?? false,
             Timeout = OptionValue.Duration("LitestreamTimeout", Timeout),
             Arguments = Arguments,
@@ -76,7 +84,12 @@ internal sealed record RestoreVerb : Verb
         Refuse(transaction is not null && options.Timestamp is not null, "LitestreamTxId and LitestreamTimestamp both say how far to go. Leave one of them out.");
         Refuse(transaction is not null && options.Index is not null, "LitestreamTxId is for release line 0.5, LitestreamIndex for 0.3. Leave one of them out.");
 
+        Refuse(diff && (options.Force || options.DryRun), "LitestreamDiff compares a restored copy with the database, so it goes neither with LitestreamForce nor with LitestreamDryRun. Leave one of them out.");
+        if (options.Timestamp is { } moment)
+            host.Print($"As of {PointInTime.Describe(moment, TimeProvider.System)}");
         var config = host.LoadConfig();
+        if (diff && config.ChooseMany(OptionValue.Trim(Database)).FirstOrDefault(database => !File.Exists(database.Path)) is { } lost)
+            throw new LitestreamException("LSB3008", $"There is nothing to compare a copy with: {lost.Path} does not exist. Restore it without LitestreamDiff. Nothing was started.");
         _ = config.ChooseMany(OptionValue.Trim(Database));
         var client = host.CreateClient(config);
         if (transaction is not null)
@@ -94,6 +107,9 @@ internal sealed record RestoreVerb : Verb
         foreach (var result in results)
         {
             Show(host, result);
+            var difference = diff && result.Outcome == RestoreOutcome.Restored ? await DatabaseDiff.CompareAsync(result.Database.Path, result.Output, cancellationToken: cancellationToken).ConfigureAwait(false) : null;
+            foreach (var line in difference?.ToString().TrimEnd().Split(Environment.NewLine) ?? [])
+                host.Print(line);
             host.Add(
                 result.Output,
                 ("Database", result.Database.ConfiguredPath),
@@ -107,6 +123,7 @@ internal sealed record RestoreVerb : Verb
                 ("BackupTime", result.Source?.Time),
                 ("Bytes", result.Bytes),
                 ("Duration", result.Duration),
+                ("Difference", difference),
                 ("Code", result.Error?.Diagnostic.Code),
                 ("Message", result.Error?.Diagnostic.Message));
         }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Litestream.Restore;
 
 namespace Litestream.Verbs;
 
@@ -14,6 +15,7 @@ internal sealed record VerbItem(string Identity, IReadOnlyList<(string Name, obj
         bool flag => flag ? "true" : "false",
         DateTimeOffset time => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFF'Z'", CultureInfo.InvariantCulture),
         TimeSpan span => span.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture),
+        DatabaseDifference difference => difference.Summary,
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         _ => value.ToString() ?? "",
     };

@@ -37,8 +37,7 @@ internal static partial class LiveDatabase
             RequireLibrary(database);
 
             // Through SQLite, which knows what else this process has open; it neither locks nor creates anything so.
-            var uri = $"file:{string.Join('/', database.Replace('\\', '/').Split('/').Select(Uri.EscapeDataString))}?immutable=1";
-            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = uri, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
+            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = Uri(database, "immutable=1"), Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
             connection.Open();
             return (true, HasSequence(connection) ? ReadIdentity(connection) : null);
         }
@@ -60,6 +59,25 @@ internal static partial class LiveDatabase
         Execute(connection, "INSERT INTO _litestream_seq (id, seq) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET seq = seq + 1");
         return 1;
     }) is not null);
+
+    /// <summary>Takes the number out of a file that nobody uses, with the tables of the executable.</summary>
+    /// <exception cref="LitestreamException">LSB4104: there is no SQLite library.</exception>
+    /// <exception cref="SqliteException">It cannot be written to.</exception>
+    public static void RemoveIdentity(string database)
+    {
+        RequireLibrary(database);
+
+        // Not in its WAL, which would be another file to put in place.
+        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = database, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
+        connection.Open();
+        var wal = Scalar(connection, "PRAGMA journal_mode") is "wal";
+        Execute(connection, "PRAGMA journal_mode = delete; DROP TABLE IF EXISTS _litestream_seq; DROP TABLE IF EXISTS _litestream_lock");
+        if (wal)
+            Execute(connection, "PRAGMA journal_mode = wal");
+    }
+
+    /// <summary>The name of a database for SQLite, with parameters.</summary>
+    public static string Uri(string database, string parameters) => $"file:{string.Join('/', database.Replace('\\', '/').Split('/').Select(System.Uri.EscapeDataString))}?{parameters}";
 
     private static long? Try(string database, Func<SqliteConnection, long?> use)
     {

@@ -33,6 +33,13 @@ public sealed class PointInTimeTests
     public void Times_as_people_write_them_are_read(string text, string expected) =>
         Assert.Equal(DateTimeOffset.Parse(expected, CultureInfo.InvariantCulture).UtcDateTime, PointInTime.Parse(text, Berlin).UtcDateTime);
 
+    [Fact]
+    public void A_moment_is_told_with_its_time_zone()
+    {
+        Assert.Equal("2026-11-24 11:15:00 +01:00 (Europe/Berlin)", PointInTime.Describe(PointInTime.Parse("2026-11-24T10:15:00Z", Berlin), Berlin));
+        Assert.Equal("2026-07-01 12:00:00.5 +02:00 (Europe/Berlin)", PointInTime.Describe(PointInTime.Parse("2026-07-01 12:00:00.5", Berlin), Berlin));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("yesterday")]

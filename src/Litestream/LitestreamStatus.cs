@@ -1,6 +1,6 @@
 using Litestream.Verification;
 
-namespace Litestream.Hosting;
+namespace Litestream;
 
 /// <summary>What the replicator of a host does at the moment.</summary>
 public enum LitestreamState

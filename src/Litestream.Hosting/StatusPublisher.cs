@@ -1,0 +1,59 @@
+using Litestream.Configuration;
+using Litestream.Locking;
+using Litestream.Replication;
+
+namespace Litestream.Hosting;
+
+/// <summary>Tells other processes the status: one file for each database, written when something changes and at most once a second.</summary>
+internal sealed class StatusPublisher(IReadOnlyList<EffectiveDatabase> databases, Func<LitestreamStatus> status, TimeProvider time)
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    private readonly ProcessIdentity? _app = StatusFile.IdentityOf(Environment.ProcessId);
+    private readonly DateTimeOffset? _startedAt = StatusFile.StartOf(Environment.ProcessId);
+    private readonly Dictionary<string, LitestreamStatus> _written = new(StringComparer.Ordinal);
+
+    /// <summary>Publishes until it is cancelled, then takes back what stands there. Fails never.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            Publish();
+            await Task.Delay(Interval, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        foreach (var database in databases)
+        {
+            StatusFile.Remove(database);
+        }
+    }
+
+    private void Publish()
+    {
+        // Who waits for the lock has nothing to say: the file is the holder's.
+        var now = status();
+        if (_app is null || now.State == LitestreamState.Waiting)
+        {
+            return;
+        }
+
+        foreach (var database in databases)
+        {
+            var own = now with { Databases = [.. now.Databases.Where(one => one.Path == database.Path)] };
+            if ((_written.GetValueOrDefault(database.Path) is { } before && IsSame(before, own)) || !Directory.Exists(Path.GetDirectoryName(database.Path)) || IsAnothers(database))
+            {
+                continue;
+            }
+
+            _written[database.Path] = own;
+            new StatusFile(_app, _startedAt, time.GetUtcNow(), own).Write(database.Path);
+        }
+    }
+
+    private bool IsAnothers(EffectiveDatabase database) => DatabaseLock.Peek(database.Path).App is { } holder && holder != _app && holder.IsRunning();
+
+    /// <summary>As records are compared, but for the lists, each of which is a new one.</summary>
+    private static bool IsSame(LitestreamStatus one, LitestreamStatus other) =>
+        one with { Databases = [], NotReplicated = [], RestartTimes = [] } == other with { Databases = [], NotReplicated = [], RestartTimes = [] }
+        && one.Databases.SequenceEqual(other.Databases) && one.NotReplicated.SequenceEqual(other.NotReplicated);
+}
