@@ -67,7 +67,13 @@ public sealed class AppFolder : IDisposable
               - {replica}
         """.Replace("\r", "", StringComparison.Ordinal));
 
+    /// <summary>A command that starts the app in its own place, such as a tracer.</summary>
+    public IReadOnlyList<string> Through { get; set; } = [];
+
     public AppProcess Start(params string[] arguments) => new(this, arguments);
+
+    /// <summary>Starts it with its output into a pipe that nobody reads.</summary>
+    public AppProcess StartUnread(params string[] arguments) => new(this, arguments, isRead: false);
 
     /// <summary>Ids of the running processes of this folder's executable.</summary>
     public IReadOnlyList<int> Replicators() =>
@@ -97,6 +103,32 @@ public sealed class AppFolder : IDisposable
     }
 
     public IReadOnlyList<string> DatabaseRows() => Rows(Database);
+
+    /// <summary>Waits until the row comes back from a bare restore.</summary>
+    public Task ArrivesAsync(AppProcess app, string row) => UntilAsync(
+        () => TryRestoreAsync().GetAwaiter().GetResult()?.Contains(row) == true,
+        () => $"{row} was in the replica\n{app.Output}");
+
+    /// <summary>Waits until the database is there, and all of it in the replica.</summary>
+    public async Task SettledAsync(AppProcess app)
+    {
+        await app.SaysAsync("initialized db");
+        await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
+        var history = Path.Combine(Work, ".orders.db-litestream", "history.json");
+        await UntilAsync(() => File.Exists(history) && File.ReadAllText(history).Contains("\"id\"", StringComparison.Ordinal), "the database had its number");
+    }
+
+    /// <summary>Another database than the app's.</summary>
+    public string OtherDatabase()
+    {
+        var path = Path.Combine(Root, "other.db");
+        using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "CREATE TABLE orders(text TEXT NOT NULL); INSERT INTO orders VALUES ('other'); CREATE TABLE more(x)";
+        command.ExecuteNonQuery();
+        return path;
+    }
 
     public static IReadOnlyList<string> Rows(string path)
     {
@@ -154,6 +186,19 @@ public sealed class AppFolder : IDisposable
         Directory.Delete(Root, recursive: true);
     }
 
+    /// <summary>Null while there is nothing that can be restored.</summary>
+    private async Task<IReadOnlyList<string>?> TryRestoreAsync()
+    {
+        try
+        {
+            return await RestoredRowsAsync();
+        }
+        catch (Exception e) when (e is Xunit.Sdk.TrueException or SqliteException)
+        {
+            return null;
+        }
+    }
+
     private static string Metadata(string key) =>
         Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
 
@@ -179,7 +224,7 @@ public sealed class AppProcess : IDisposable
     private readonly Process _process;
     private readonly StringBuilder _output = new();
 
-    public AppProcess(AppFolder folder, string[] arguments)
+    public AppProcess(AppFolder folder, string[] arguments, bool isRead = true)
     {
         // setsid makes it the leader of a group, so that a signal can go to the group as from a terminal or a service manager.
         var start = new ProcessStartInfo("setsid")
@@ -189,8 +234,7 @@ public sealed class AppProcess : IDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        start.ArgumentList.Add(Path.Combine(folder.App, "HostedApp"));
-        foreach (var argument in arguments)
+        foreach (var argument in (IEnumerable<string>)[.. folder.Through, Path.Combine(folder.App, "HostedApp"), .. arguments])
         {
             start.ArgumentList.Add(argument);
         }
@@ -209,13 +253,23 @@ public sealed class AppProcess : IDisposable
         _process.OutputDataReceived += (_, e) => Append(e.Data);
         _process.ErrorDataReceived += (_, e) => Append(e.Data);
         _process.Start();
-        _process.BeginOutputReadLine();
-        _process.BeginErrorReadLine();
+        if (isRead)
+        {
+            _process.BeginOutputReadLine();
+            _process.BeginErrorReadLine();
+        }
     }
 
     public int Id => _process.Id;
 
     public bool HasExited => _process.HasExited;
+
+    /// <summary>Has nobody at the other end of its output any more.</summary>
+    public void CloseOutput()
+    {
+        _process.StandardOutput.Dispose();
+        _process.StandardError.Dispose();
+    }
 
     public string Output
     {
@@ -265,6 +319,12 @@ public sealed class AppProcess : IDisposable
     {
         await _process.StandardInput.WriteLineAsync(line);
         await _process.StandardInput.FlushAsync();
+    }
+
+    public async Task<int> StopAsync()
+    {
+        await TellAsync("stop");
+        return await EndedAsync();
     }
 
     public async Task<int> EndedAsync()

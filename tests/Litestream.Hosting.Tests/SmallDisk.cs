@@ -1,0 +1,42 @@
+using System.Diagnostics;
+
+namespace Litestream.Hosting.Tests;
+
+/// <summary>A file system of its own, that can be full.</summary>
+internal sealed class SmallDisk : IDisposable
+{
+    private readonly string _path;
+
+    public SmallDisk(string path, string size)
+    {
+        _path = path;
+        Directory.CreateDirectory(path);
+        Run("mount", "-t", "tmpfs", "-o", "size=" + size, "tmpfs", path);
+    }
+
+    public static void Fill(string file)
+    {
+        using var stream = File.Create(file);
+        try
+        {
+            for (var block = new byte[4096]; ;)
+            {
+                stream.Write(block);
+                stream.Flush();
+            }
+        }
+        catch (IOException)
+        {
+            // It is full.
+        }
+    }
+
+    public void Dispose() => Run("umount", "-l", _path);
+
+    private static void Run(string command, params string[] arguments)
+    {
+        using var process = Process.Start(command, arguments);
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+    }
+}
