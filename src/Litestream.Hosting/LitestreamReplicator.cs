@@ -18,11 +18,12 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
     private static readonly TimeSpan BackgroundPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LogPatience = TimeSpan.FromSeconds(1);
 
     private readonly IConfiguration _configuration;
     private readonly IHostEnvironment _environment;
     private readonly IHostApplicationLifetime _lifetime;
-    private readonly ILogger _logger;
+    private readonly PatientLog _logger;
     private readonly bool _logsNowhere;
     private readonly TimeProvider _time;
     private readonly bool _zeroCode;
@@ -43,7 +44,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         _configuration = services.GetRequiredService<IConfiguration>();
         _environment = services.GetRequiredService<IHostEnvironment>();
         _lifetime = services.GetRequiredService<IHostApplicationLifetime>();
-        _logger = services.GetRequiredService<ILoggerFactory>().CreateLogger(ReplicatorLog.Category);
+        _logger = new PatientLog(services.GetRequiredService<ILoggerFactory>().CreateLogger(ReplicatorLog.Category));
         _logsNowhere = !services.GetServices<ILoggerProvider>().Any();
         _time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         _zeroCode = zeroCode;
@@ -107,6 +108,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         {
             Exit(host, signals.ExitCode);
         }
+
+        _logger.Flush(LogPatience);
     }
 
     async Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken)
@@ -138,6 +141,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
         // A storage that has to be asked first and does not answer is no reason to keep the app from its work.
         await Task.WhenAny(session.FirstAttempt, Task.Delay(StartPatience, cancellationToken)).ConfigureAwait(false);
+        _logger.Flush(LogPatience);
         cancellationToken.ThrowIfCancellationRequested();
     }
 
@@ -157,6 +161,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     {
         await StopAsync().ConfigureAwait(false);
         _metrics.Dispose();
+        _logger.Dispose();
     }
 
     /// <inheritdoc cref="DisposeAsync" />
@@ -164,6 +169,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     {
         StopAsync().GetAwaiter().GetResult();
         _metrics.Dispose();
+        _logger.Dispose();
     }
 
     private async Task StopAsync()
@@ -191,6 +197,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
             AppDomain.CurrentDomain.UnhandledException -= OnUnhandledException;
         }
+
+        _logger.Flush(LogPatience);
     }
 
     private Task RunInBackground(ReplicationPlan plan, LitestreamExecutable executable)
@@ -418,6 +426,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
 
         // Writes out what the loggers still hold.
+        _logger.Flush(LogPatience);
         host.Dispose();
         Environment.Exit(exitCode);
     }

@@ -107,6 +107,9 @@ internal static partial class ReplicatorLog
     [LoggerMessage(EventId = 42, Level = LogLevel.Information, Message = "{Database}: goes on with the history of its replica (Litestream:AdoptReplica).")]
     public static partial void Adopted(ILogger logger, string database);
 
+    [LoggerMessage(EventId = 43, Level = LogLevel.Warning, Message = "The log did not take what was said: {Count} lines of Litestream are left out.")]
+    public static partial void LeftOut(ILogger logger, long count);
+
     [LoggerMessage(EventId = 60, Message = "Scheduled verification: {Result}")]
     public static partial void Verified(ILogger logger, LogLevel level, string result);
 

@@ -19,6 +19,12 @@ if (args.Contains("--open-before-build"))
 }
 
 using var host = Build();
+if (args.Contains("--silent"))
+{
+    // Only its log writes then, as in most apps.
+    Console.SetOut(TextWriter.Null);
+}
+
 Console.WriteLine($"built {Orders.Count(host.Services.GetRequiredService<IConfiguration>())}");
 if (args.Contains("--build-only"))
 {
@@ -280,24 +286,24 @@ internal static class Orders
 }
 
 /// <summary>A log that takes nothing more of Litestream's once the app has started: as one over the network does whose other end hangs.</summary>
-internal sealed class BlockingLog(IHostApplicationLifetime lifetime) : ILoggerProvider
+internal sealed class BlockingLog(IServiceProvider services) : ILoggerProvider
 {
-    public ILogger CreateLogger(string categoryName) => new Logger(categoryName == "Litestream" ? lifetime : null);
+    public ILogger CreateLogger(string categoryName) => new Logger(categoryName == "Litestream" ? services : null);
 
     public void Dispose()
     {
     }
 
-    private sealed class Logger(IHostApplicationLifetime? lifetime) : ILogger
+    private sealed class Logger(IServiceProvider? services) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => lifetime is not null;
+        public bool IsEnabled(LogLevel logLevel) => services is not null;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            if (lifetime?.ApplicationStarted.IsCancellationRequested == true)
+            if (services?.GetRequiredService<IHostApplicationLifetime>().ApplicationStarted.IsCancellationRequested == true)
             {
                 Thread.Sleep(Timeout.Infinite);
             }

@@ -60,11 +60,14 @@ public sealed class AppFolder : IDisposable
 
     public Dictionary<string, string?> Environment { get; } = new(StringComparer.Ordinal);
 
-    public void WriteConfig(string replica, string database = "orders.db") => File.WriteAllText(Config, $"""
+    /// <param name="replica">The replica, as YAML.</param>
+    /// <param name="database">The path of the database.</param>
+    /// <param name="interval">How often litestream looks and sends; null for its defaults.</param>
+    public void WriteConfig(string replica, string database = "orders.db", string? interval = null) => File.WriteAllText(Config, $"""
         dbs:
-          - path: {database}
+          - path: {database}{(interval is null ? "" : $"\n    monitor-interval: {interval}")}
             replicas:
-              - {replica}
+              - {replica}{(interval is null ? "" : $"\n        sync-interval: {interval}")}
         """.Replace("\r", "", StringComparison.Ordinal));
 
     /// <summary>A command that starts the app in its own place, such as a tracer.</summary>
@@ -117,6 +120,11 @@ public sealed class AppFolder : IDisposable
         var history = Path.Combine(Work, ".orders.db-litestream", "history.json");
         await UntilAsync(() => File.Exists(history) && File.ReadAllText(history).Contains("\"id\"", StringComparison.Ordinal), "the database had its number");
     }
+
+    /// <summary>Waits until this package has read the database's number in the file itself, through the app's SQLite.</summary>
+    public Task InFileAsync(AppProcess app) => UntilAsync(
+        () => File.ReadAllText(Path.Combine(Work, ".orders.db-litestream", "history.json")).Contains("\"inFile\":true", StringComparison.Ordinal),
+        () => $"the number was seen in the file\n{app.Output}");
 
     /// <summary>Another database than the app's.</summary>
     public string OtherDatabase()

@@ -219,4 +219,97 @@ public sealed class DatabaseFaultTests
         await app.TellAsync("row after");
         await folder.ArrivesAsync(app, "after");
     }
+
+    [Fact]
+    public async Task On_a_full_disk_the_app_gets_the_error_of_SQLite_and_all_that_it_committed_arrives_when_there_is_room_again()
+    {
+        using var folder = new AppFolder();
+        using var disk = new SmallDisk(folder.Work, "24m");
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        var filler = Path.Combine(folder.Work, "filler");
+        SmallDisk.Fill(filler);
+
+        await app.TellAsync("storm");
+        await app.SaysAsync("failed 13");
+        await app.SaysAsync("stormed ");
+        await app.TellAsync("row too much");
+        await AppFolder.UntilAsync(() => app.Count("failed 13") == 2, () => $"the app got the error again\n{app.Output}");
+        Assert.Single(folder.Replicators());
+        File.Delete(filler);
+
+        await app.TellAsync("row after");
+        await folder.ArrivesAsync(app, "after");
+        await folder.SettledAsync(app);
+        Assert.Equal(0, app.Count("crit:"));
+        Assert.Equal(0, await app.StopAsync());
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        Assert.Equal("last", folder.DatabaseRows()[^1]);
+    }
+
+    [Theory]
+    [InlineData("cut to nothing")]
+    [InlineData("overwritten")]
+    public async Task What_is_no_database_any_more_is_not_sent_and_a_start_without_it_restores_it(string what)
+    {
+        using var folder = new AppFolder();
+        using (var app = folder.Start())
+        {
+            await folder.SettledAsync(app);
+            await app.TellAsync("load 5");
+            await app.SaysAsync("loaded 5 MB");
+            await folder.SettledAsync(app);
+            await folder.InFileAsync(app);
+
+            await SpoilAsync(folder, what);
+
+            await app.SaysAsync(what == "overwritten" ? "LSB5009" : "LSB5012");
+            await AppFolder.UntilAsync(() => folder.Replicators().Count == 0, "nothing was sent any more");
+            await app.StopAsync();
+            Assert.Equal(["first"], await folder.RestoredRowsAsync());
+        }
+
+        // Its WAL is left to the app, which may or may not have made something of it.
+        File.Delete(folder.Database + "-wal");
+        File.Delete(folder.Database + "-shm");
+        await SpoilAsync(folder, what);
+        using (var app = folder.Start())
+        {
+            if (what == "cut to nothing")
+            {
+                await app.SaysAsync("LSB5006");
+            }
+
+            // The other one, the app itself cannot open.
+            Assert.NotEqual(0, await app.EndedAsync());
+            Assert.Empty(folder.Replicators());
+        }
+
+        Assert.Equal(["first"], await folder.RestoredRowsAsync());
+        foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
+        {
+            File.Delete(file);
+        }
+
+        using var next = folder.Start();
+        await folder.SettledAsync(next);
+        Assert.Equal(["first", "first"], folder.DatabaseRows());
+    }
+
+    private static async Task SpoilAsync(AppFolder folder, string what)
+    {
+        await using var file = new FileStream(folder.Database, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        var length = file.Length;
+        if (what == "overwritten")
+        {
+            // As by an encryption in place: every byte is another one.
+            var bytes = new byte[Math.Max(length, 4096)];
+            Random.Shared.NextBytes(bytes);
+            await file.WriteAsync(bytes, Cancel);
+        }
+        else
+        {
+            file.SetLength(0);
+        }
+    }
 }
