@@ -10,7 +10,7 @@ namespace Litestream.Hosting.Tests;
 /// <summary>A published app in a folder of its own, with its own copy of the executable, started from another folder.</summary>
 public sealed class AppFolder : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
 
     public AppFolder(string name = "")
     {
@@ -89,11 +89,14 @@ public sealed class AppFolder : IDisposable
     ];
 
     /// <summary>What a bare restore of the replica gives, null when there is no backup.</summary>
-    public async Task<IReadOnlyList<string>?> RestoredRowsAsync()
+    public async Task<IReadOnlyList<string>?> RestoredRowsAsync(string? database = null) => await RestoreAsync(database ?? Database) is { } restored ? Rows(restored) : null;
+
+    /// <summary>The file that a bare restore of the replica gives, null when there is no backup.</summary>
+    public async Task<string?> RestoreAsync(string database)
     {
         var output = Path.Combine(Root, $"restored-{Guid.NewGuid():N}.db");
         var start = new ProcessStartInfo(RealExecutable) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = Work };
-        foreach (var argument in new[] { "restore", "-if-replica-exists", "-config", Config, "-o", output, Database })
+        foreach (var argument in new[] { "restore", "-if-replica-exists", "-config", Config, "-o", output, database })
         {
             start.ArgumentList.Add(argument);
         }
@@ -102,7 +105,7 @@ public sealed class AppFolder : IDisposable
         var messages = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync();
         Assert.True(process.ExitCode == 0, string.Concat(messages));
-        return File.Exists(output) ? Rows(output) : null;
+        return File.Exists(output) ? output : null;
     }
 
     public IReadOnlyList<string> DatabaseRows() => Rows(Database);
@@ -155,9 +158,9 @@ public sealed class AppFolder : IDisposable
         return rows;
     }
 
-    public void DeleteDatabase()
+    public void DeleteDatabase(string? keep = null)
     {
-        foreach (var file in Directory.EnumerateFiles(Work, "orders.db*"))
+        foreach (var file in Directory.EnumerateFiles(Work, "orders.db*").Where(file => file != keep))
         {
             File.Delete(file);
         }
@@ -227,7 +230,7 @@ public sealed class AppFolder : IDisposable
 /// <summary>The app as a running process, leader of its own process group.</summary>
 public sealed class AppProcess : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();

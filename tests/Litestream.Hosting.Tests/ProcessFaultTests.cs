@@ -145,7 +145,7 @@ public sealed class ProcessFaultTests
     {
         using var folder = new AppFolder();
         var right = await File.ReadAllTextAsync(folder.Config, Cancel);
-        await File.WriteAllTextAsync(folder.Config, "addr: 127.0.0.1:99999\n" + right, Cancel);
+        await File.WriteAllTextAsync(folder.Config, "addr: 192.0.2.1:9090\n" + right, Cancel);
         using (var app = folder.Start())
         {
             await app.SaysAsync("started ");
