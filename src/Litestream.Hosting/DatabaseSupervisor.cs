@@ -58,7 +58,7 @@ internal sealed class DatabaseSupervisor
     private bool _isAccepted;
     private int _missing;
     private int _wiped;
-    private bool _wasFull;
+    private bool _wasBlocked;
 
     public DatabaseSupervisor(EffectiveConfig config, EffectiveDatabase database, LitestreamSettings settings)
     {
@@ -120,6 +120,9 @@ internal sealed class DatabaseSupervisor
         return Excluded;
     }
 
+    /// <summary>Nothing of it is sent until it is known whether it goes on with the history of its replicas.</summary>
+    public void Doubt(LitestreamDiagnostic why) => (Health, Problem) = (LitestreamHealth.Unhealthy, why.ToString());
+
     /// <summary>Whether another file lies at its place than the one that was accepted.</summary>
     public bool IsReplaced => _file is { } before && FileStamp.Of(Database.Path) is { } file && IsOther(before, file);
 
@@ -157,11 +160,34 @@ internal sealed class DatabaseSupervisor
         }
     }
 
+    /// <summary>
+    /// Removes what was sent to a folder after its snapshots were gone: nothing can be restored from it, and a restore would prefer it to what else is there.
+    /// Called while no litestream runs.
+    /// </summary>
+    public void RemoveRemains()
+    {
+        if (Watch.Replicated?.Generation is not { } generation)
+            return;
+        foreach (var folder in Watch.Settings.Replicas.Select(replica => replica.Folder).OfType<string>())
+        {
+            var path = Path.Combine(folder, "generations", generation);
+            try
+            {
+                if (Directory.Exists(path) && !HasSnapshot(Path.Combine(path, "snapshots")))
+                    Directory.Delete(path, recursive: true);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // It stays, and a restore has to name the generation.
+            }
+        }
+    }
+
     public void Begin(DateTimeOffset now)
     {
         Watch.Begin(now);
         (_nudgeAt, _nudgePause) = (default, FirstNudgePause);
-        (_errorSince, _wiped, _wasFull) = (null, 0, false);
+        (_errorSince, _wiped, _wasBlocked) = (null, 0, false);
     }
 
     /// <summary>Looks at the database and judges how it is doing.</summary>
@@ -188,11 +214,11 @@ internal sealed class DatabaseSupervisor
             return SupervisorAction.Pause;
         var lag = Watch.Lag(now);
         var error = ErrorAt(now);
-        var isFull = Watch.IsPending && IsFull();
+        var obstacle = Watch.IsPending ? Obstacle() : null;
         Health = lag >= _stall || now - _errorSince >= _stall ? LitestreamHealth.Unhealthy
-            : lag >= _limit || now - _errorSince >= _limit || isFull ? LitestreamHealth.Degraded
+            : lag >= _limit || now - _errorSince >= _limit || obstacle is not null ? LitestreamHealth.Degraded
             : LitestreamHealth.Healthy;
-        Problem = Health == LitestreamHealth.Healthy ? null : Explain(lag, error, isFull);
+        Problem = Health == LitestreamHealth.Healthy ? null : Explain(lag, error, obstacle);
 
         if (IsWiped(now))
         {
@@ -207,13 +233,13 @@ internal sealed class DatabaseSupervisor
             return SupervisorAction.None;
         }
 
-        if (IsStuck(now, uploadedAt, error, isFull))
+        if (IsStuck(now, uploadedAt, error, obstacle is not null))
         {
             Reason = $"nothing of '{Database.Path}' has arrived for {Seconds(now - Watch.ProgressAt)}{(error is { } said ? $" ({said})" : "")}";
             return SupervisorAction.Restart;
         }
 
-        if (lag < Longer(ShortestNudge, Watch.Round * 1.5) || now < _nudgeAt || isFull || Watch.SnapshotSince is not null || !(Watch.IsNoticed || error is not null))
+        if (lag < Longer(ShortestNudge, Watch.Round * 1.5) || now < _nudgeAt || obstacle is not null || Watch.SnapshotSince is not null || !(Watch.IsNoticed || error is not null))
             return SupervisorAction.None;
         _nudgeAt = now + _nudgePause;
         _nudgePause = _nudgePause * 2 < LongestNudgePause ? _nudgePause * 2 : LongestNudgePause;
@@ -221,7 +247,7 @@ internal sealed class DatabaseSupervisor
     }
 
     /// <summary>Gives the database its number once it is replicated, and sees from time to time that it still has it.</summary>
-    /// <returns>False when it has another one: another database was put in the place of this one.</returns>
+    /// <returns>False when it has another one, or none: another database was put in the place of this one, or it was overwritten.</returns>
     public async Task<bool> IdentifyAsync(DateTimeOffset now)
     {
         if (Excluded is not null || Watch.LastSync is null || Watch.File is not { } file || now < _identifyAt)
@@ -243,6 +269,13 @@ internal sealed class DatabaseSupervisor
         if (found == known && !_history.IsInFile)
             Remember(_history with { IsInFile = true });
         return found == known || !_history.IsInFile;
+    }
+
+    /// <summary>The same at once: before a litestream is started again, which may begin with a snapshot of whatever is there.</summary>
+    public Task<bool> IdentifyAgainAsync()
+    {
+        _identified = null;
+        return IdentifyAsync(_identifyAt);
     }
 
     /// <summary>
@@ -305,19 +338,19 @@ internal sealed class DatabaseSupervisor
         return error.Message;
     }
 
-    private bool IsStuck(DateTimeOffset now, DateTimeOffset uploadedAt, string? error, bool isFull)
+    private bool IsStuck(DateTimeOffset now, DateTimeOffset uploadedAt, string? error, bool isBlocked)
     {
         var waits = now - Watch.ProgressAt;
         if (waits > Watch.Lag(now))
             waits = Watch.Lag(now);
-        if (isFull)
+        if (isBlocked)
         {
-            // A write that has failed leaves it hanging for good, but without room the next one would hang too.
-            _wasFull |= waits >= _limit;
+            // A write that has failed leaves it hanging for good, but the next one would fail and hang too.
+            _wasBlocked |= waits >= _limit;
             return false;
         }
 
-        if (_wasFull)
+        if (_wasBlocked)
             return true;
         if (waits < _stall)
             return false;
@@ -331,10 +364,21 @@ internal sealed class DatabaseSupervisor
         return now - uploadedAt >= _stall || waits >= _stall + TimeSpan.FromSeconds(bytes / (double)SlowestUpload);
     }
 
-    /// <summary>A replica in a folder on a full disk: litestream neither goes on nor says so.</summary>
-    private bool IsFull()
+    /// <summary>Why a replica in a folder cannot be written to: litestream neither goes on then nor says so.</summary>
+    private string? Obstacle()
     {
-        return Folders.Any(folder => Space(folder) is var (free, _) && free < NoRoom);
+        foreach (var folder in Folders)
+        {
+            if (File.Exists(folder))
+                return $"there is a file in the place of the replica of '{Database.Path}': '{folder}'";
+            var existing = ExistingPart(folder);
+            if (!OperatingSystem.IsWindows() && !UnixCalls.IsWritable(existing))
+                return $"the replica of '{Database.Path}' cannot be written to: '{existing}' is read-only";
+            if (Space(existing) is var (free, _) && free < NoRoom)
+                return $"the disk of the replica of '{Database.Path}' is full";
+        }
+
+        return null;
     }
 
     /// <summary>With some to spare, and room for what litestream begins with then: a snapshot.</summary>
@@ -368,7 +412,7 @@ internal sealed class DatabaseSupervisor
     {
         if (Watch.LastSync is null || Watch.Replicated?.Generation is not { } generation || Watch.SnapshotSince is not null || now - Watch.BegunAt < _limit)
             return false;
-        var wiped = Watch.Settings.Replicas.Any(replica => replica.Folder is { } folder && !HasSnapshot(Path.Combine(folder, "generations", generation, "snapshots")));
+        var wiped = Watch.Settings.Replicas.Any(replica => replica.Folder is { } folder && !File.Exists(folder) && !HasSnapshot(Path.Combine(folder, "generations", generation, "snapshots")));
         _wiped = wiped ? _wiped + 1 : 0;
         return _wiped >= 2;
     }
@@ -390,9 +434,7 @@ internal sealed class DatabaseSupervisor
         }
     }
 
-    private string Explain(TimeSpan lag, string? error, bool isFull) => "LSB5007: " + (isFull
-        ? $"the disk of the replica of '{Database.Path}' is full"
-        : lag >= _limit
-            ? $"what was committed to '{Database.Path}' {Seconds(lag)} ago has not arrived{(error is null ? "" : $": {error}")}"
-            : $"litestream cannot replicate '{Database.Path}': {error}");
+    private string Explain(TimeSpan lag, string? error, string? obstacle) => "LSB5007: " + (obstacle ?? (lag >= _limit
+        ? $"what was committed to '{Database.Path}' {Seconds(lag)} ago has not arrived{(error is null ? "" : $": {error}")}"
+        : $"litestream cannot replicate '{Database.Path}': {error}"));
 }

@@ -21,11 +21,12 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
     private static readonly TimeSpan BackgroundPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LogPatience = TimeSpan.FromSeconds(1);
 
     private readonly IConfiguration _configuration;
     private readonly IHostEnvironment _environment;
     private readonly IHostApplicationLifetime _lifetime;
-    private readonly ILogger _logger;
+    private readonly PatientLog _logger;
     private readonly bool _logsNowhere;
     private readonly TimeProvider _time;
     private readonly bool _zeroCode;
@@ -50,7 +51,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         _configuration = services.GetRequiredService<IConfiguration>();
         _environment = services.GetRequiredService<IHostEnvironment>();
         _lifetime = services.GetRequiredService<IHostApplicationLifetime>();
-        _logger = services.GetRequiredService<ILoggerFactory>().CreateLogger(ReplicatorLog.Category);
+        _logger = new PatientLog(services.GetRequiredService<ILoggerFactory>().CreateLogger(ReplicatorLog.Category));
         _logsNowhere = !services.GetServices<ILoggerProvider>().Any();
         _time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         _zeroCode = zeroCode;
@@ -181,6 +182,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         {
             Exit(host, signals.ExitCode);
         }
+
+        _logger.Flush(LogPatience);
     }
 
     Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken) => StartAsync(cancellationToken);
@@ -225,6 +228,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
         // A storage that has to be asked first and does not answer is no reason to keep the app from its work.
         await Task.WhenAny(session.FirstAttempt, Task.Delay(StartPatience, cancellationToken)).ConfigureAwait(false);
+        _logger.Flush(LogPatience);
         cancellationToken.ThrowIfCancellationRequested();
     }
 
@@ -242,6 +246,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     {
         await StopAsync().ConfigureAwait(false);
         _metrics.Dispose();
+        _logger.Dispose();
     }
 
     /// <inheritdoc cref="DisposeAsync" />
@@ -249,6 +254,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     {
         StopAsync().GetAwaiter().GetResult();
         _metrics.Dispose();
+        _logger.Dispose();
     }
 
     private async Task StopAsync()
@@ -281,6 +287,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
         await _endPublishing.CancelAsync().ConfigureAwait(false);
         await publishing.ConfigureAwait(false);
+        _logger.Flush(LogPatience);
     }
 
     /// <summary>The databases whose status others may want to know: also where nothing is replicated, if it can be told which they are.</summary>
@@ -541,6 +548,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
 
         // Writes out what the loggers still hold. Services may be disposable in the asynchronous way only.
+        _logger.Flush(LogPatience);
         if (host is IAsyncDisposable disposable)
         {
             Task.Run(() => disposable.DisposeAsync().AsTask()).GetAwaiter().GetResult();

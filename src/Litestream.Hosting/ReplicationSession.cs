@@ -63,6 +63,11 @@ internal sealed class ReplicationSession(
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
+                if (_locks is null)
+                {
+                    await TakeOverAtTheEndAsync().ConfigureAwait(false);
+                }
+
                 if (_run is not null)
                 {
                     updateStatus(status => status with { State = LitestreamState.Stopping });
@@ -106,38 +111,11 @@ internal sealed class ReplicationSession(
     {
         for (var announced = false; ; announced = true)
         {
-            if (DatabaseLocks.TryAcquire(plan.Databases.Select(database => database.Path), out var path, out var holder) is { } locks)
+            var (locks, path, holder) = await TryAcquireLocksAsync(stopping).ConfigureAwait(false);
+            if (locks is not null)
             {
-                try
-                {
-                    foreach (var found in locks.Found)
-                    {
-                        await OrphanedReplicator.EndAsync(found, plan.Settings.ShutdownTimeout, id => ReplicatorLog.EndingOrphan(logger, id), stopping).ConfigureAwait(false);
-                    }
-
-                    try
-                    {
-                        locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
-                    }
-                    catch (IOException)
-                    {
-                        // A full disk. The start of litestream writes the record too, and is tried again.
-                    }
-
-                    // One that came after the gate of this app and was killed then: what it left half done must not be replicated.
-                    foreach (var database in plan.Databases)
-                    {
-                        DatabaseRestore.Recover(database.Path, line => ReplicatorLog.RestoreLine(logger, line));
-                    }
-
-                    updateStatus(status => status.State == LitestreamState.Waiting ? status with { State = LitestreamState.Starting, LastError = null } : status);
-                    return locks;
-                }
-                catch
-                {
-                    locks.Dispose();
-                    throw;
-                }
+                updateStatus(status => status.State == LitestreamState.Waiting ? status with { State = LitestreamState.Starting, LastError = null } : status);
+                return locks;
             }
 
             if (!announced)
@@ -148,6 +126,63 @@ internal sealed class ReplicationSession(
             updateStatus(status => status with { State = LitestreamState.Waiting });
             _firstAttempt.TrySetResult();
             await Task.Delay(LockRetryInterval, time, stopping).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<(DatabaseLocks? Locks, string HeldPath, LockRecord Holder)> TryAcquireLocksAsync(CancellationToken cancellationToken)
+    {
+        if (DatabaseLocks.TryAcquire(plan.Databases.Select(database => database.Path), out var path, out var holder) is not { } locks)
+        {
+            return (null, path, holder);
+        }
+
+        try
+        {
+            foreach (var found in locks.Found)
+            {
+                await OrphanedReplicator.EndAsync(found, plan.Settings.ShutdownTimeout, id => ReplicatorLog.EndingOrphan(logger, id), cancellationToken).ConfigureAwait(false);
+            }
+
+            try
+            {
+                locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
+            }
+            catch (IOException)
+            {
+                // A full disk. The start of litestream writes the record too, and is tried again.
+            }
+
+            // One that came after the gate of this app and was killed then: what it left half done must not be replicated.
+            foreach (var database in plan.Databases)
+            {
+                DatabaseRestore.Recover(database.Path, line => ReplicatorLog.RestoreLine(logger, line));
+            }
+
+            return (locks, path, holder);
+        }
+        catch
+        {
+            locks.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The app that replicated the databases has ended just before this one: what this one committed after that is sent in a final pass.</summary>
+    private async Task TakeOverAtTheEndAsync()
+    {
+        using var patience = new CancellationTokenSource(plan.Settings.ShutdownTimeout, time);
+        try
+        {
+            (_locks, _, _) = await TryAcquireLocksAsync(patience.Token).ConfigureAwait(false);
+            if (_locks is not null)
+            {
+                await JudgeAllAsync(patience.Token).ConfigureAwait(false);
+                _run = CreateRun();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The storage cannot be asked, which has been said. The next start sends it.
         }
     }
 
@@ -233,6 +268,8 @@ internal sealed class ReplicationSession(
                 if (diagnostic != told)
                 {
                     Report(told = diagnostic);
+                    database.Doubt(diagnostic);
+                    updateStatus(status => status with { Databases = Describe(status) });
                 }
 
                 _firstAttempt.TrySetResult();
@@ -270,6 +307,15 @@ internal sealed class ReplicationSession(
         for (var hasRun = false; ;)
         {
             stopping.ThrowIfCancellationRequested();
+            foreach (var database in _databases)
+            {
+                if (!await database.IdentifyAgainAsync().ConfigureAwait(false))
+                {
+                    _toJudge.Add(database);
+                }
+            }
+
+            await JudgeChangedAsync(stopping).ConfigureAwait(false);
             _databases.FindAll(database => database.Excluded is null && database.IsShortOfRoom()).ForEach(database => Report(database.Pause()));
             if (_databases.TrueForAll(database => database.Excluded is not null))
             {
@@ -403,8 +449,8 @@ internal sealed class ReplicationSession(
 
             if (reason is not null)
             {
-                await _run!.AbandonAsync(reason.IsOtherFile ? TimeSpan.Zero : reason.IsPlanned ? PlannedPatience : StuckPatience).ConfigureAwait(false);
-                _databases.FindAll(database => database.HasToBeginAnew).ForEach(database => database.BeginAnew());
+                await _run!.AbandonAsync(_toJudge.Count > 0 ? TimeSpan.Zero : reason.IsPlanned ? PlannedPatience : StuckPatience).ConfigureAwait(false);
+                _databases.FindAll(database => database.HasToBeginAnew).ForEach(database => database.RemoveRemains());
                 await JudgeChangedAsync(stopping).ConfigureAwait(false);
                 return reason;
             }
@@ -422,7 +468,7 @@ internal sealed class ReplicationSession(
     {
         var wasUnhealthy = database.Health != LitestreamHealth.Healthy;
         var action = database.Examine(now, uploadedAt);
-        if (action == SupervisorAction.None && database.Health == LitestreamHealth.Healthy && !await database.IdentifyAsync(now).ConfigureAwait(false))
+        if (action != SupervisorAction.Judge && !await database.IdentifyAsync(now).ConfigureAwait(false))
         {
             action = SupervisorAction.Judge;
         }
@@ -446,6 +492,12 @@ internal sealed class ReplicationSession(
                 _toJudge.Add(database);
                 return new EndReason($"'{database.Database.Path}' is gone or another file") { IsOtherFile = true };
             case SupervisorAction.Restart:
+                if (database.HasToBeginAnew)
+                {
+                    // It may be another database's replica that lies there now.
+                    _toJudge.Add(database);
+                }
+
                 return new EndReason(database.Reason);
             case SupervisorAction.Nudge when await LiveDatabase.NudgeAsync(database.Database.Path).ConfigureAwait(false):
                 ReplicatorLog.Nudged(logger, database.Database.Path);
@@ -526,17 +578,19 @@ internal sealed class ReplicationSession(
 
     private PrivateFolder Folder() => _folder ??= PrivateFolder.Create(plan.Databases[0].Path);
 
+    private ReplicatorRun CreateRun() => new(
+        executable,
+        plan.Databases,
+        (address, interval) => plan.CreateConfig(address, interval, _run!.Excluded),
+        plan.Config.MetricsAddress,
+        _locks!,
+        Folder(),
+        new ReplicatorEvents { Line = OnLine, Started = OnStarted, AddressNotUsed = diagnostic => ReplicatorLog.Warning(logger, diagnostic), Ended = OnEnded },
+        time);
+
     private ReplicatorProcess Start()
     {
-        _run ??= new ReplicatorRun(
-            executable,
-            plan.Databases,
-            (address, interval) => plan.CreateConfig(address, interval, _run!.Excluded),
-            plan.Config.MetricsAddress,
-            _locks!,
-            Folder(),
-            new ReplicatorEvents { Line = OnLine, Started = OnStarted, AddressNotUsed = diagnostic => ReplicatorLog.Warning(logger, diagnostic), Ended = OnEnded },
-            time);
+        _run ??= CreateRun();
         _run.Excluded = Excluded();
         using var activity = LitestreamActivities.Start("litestream.start");
         return _run.Start();

@@ -110,6 +110,9 @@ internal static partial class ReplicatorLog
     [LoggerMessage(EventId = 43, Level = LogLevel.Information, Message = "{Database}: its disk has room again.")]
     public static partial void Resumes(ILogger logger, string database);
 
+    [LoggerMessage(EventId = 44, Level = LogLevel.Warning, Message = "The log did not take what was said: {Count} lines of Litestream are left out.")]
+    public static partial void LeftOut(ILogger logger, long count);
+
     [LoggerMessage(EventId = 60, Message = "Scheduled verification: {Result}")]
     public static partial void Verified(ILogger logger, LogLevel level, string result);
 

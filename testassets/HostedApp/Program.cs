@@ -9,8 +9,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
-// Writes a row for every line it reads on standard input ("row <text>", "other <text>" for a second database), says so on standard output, and ends as a line tells it to. Its last row
-// ("last") is written when the host stops it. Switches come before that: how the host is built, and what happens before.
+// Writes a row for every line it reads on standard input ("row <text>", "other <text>" for a second database), says so on standard output ("failed <code of SQLite>" when it could not), and ends as
+// a line tells it to. Its last row ("last") is written when the host stops it. Switches come before that: how the host is built, and what happens before.
 // What cannot be a switch, because the command line is Litestream's, is a variable: Noise, Explicit, NoCommands.
 if (IsOn("Noise"))
 {
@@ -30,6 +30,12 @@ using var host = Build();
 if (!IsOn("NoCommands") && await host.RunLitestreamCommandAsync(args) is { } exitCode)
 {
     return exitCode;
+}
+
+if (args.Contains("--silent"))
+{
+    // Only its log writes then, as in most apps.
+    Console.SetOut(TextWriter.Null);
 }
 
 Console.WriteLine($"built {Orders.Count(host.Services.GetRequiredService<IConfiguration>())}");
@@ -109,6 +115,11 @@ void Configure(IServiceCollection services)
         services.AddLogging(logging => logging.AddJsonConsole().AddConsole());
     }
 
+    if (args.Contains("--log-that-blocks"))
+    {
+        services.AddSingleton<ILoggerProvider, BlockingLog>();
+    }
+
     if (args.Contains("--explicit") || IsOn("Explicit"))
     {
         services.AddLitestream();
@@ -125,8 +136,16 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
         switch (line.Split(' ', 2))
         {
             case ["row", var text]:
-                Orders.Insert(configuration, text);
-                Console.WriteLine($"wrote {text}");
+                try
+                {
+                    Orders.Insert(configuration, text);
+                    Console.WriteLine($"wrote {text}");
+                }
+                catch (SqliteException e)
+                {
+                    Console.WriteLine($"failed {e.SqliteErrorCode}");
+                }
+
                 break;
             case ["other", var text]:
                 Orders.Insert(configuration, text, "Other");
@@ -140,15 +159,55 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
 
                 Console.WriteLine($"wrote {count} rows");
                 break;
-            case ["storm"]:
-                var ended = new TaskCompletionSource();
-                Writer.Storm = ended.Task;
-                for (var i = 0; !lifetime.ApplicationStopping.IsCancellationRequested; i++)
+            case ["storm", .. var name]:
+                // Until the host stops it, "calm" does, or the disk is full.
+                Writer.Calm = false;
+                Writer.Storm = Task.Run(() =>
                 {
-                    Orders.Insert(configuration, $"storm {i}");
+                    var i = 0;
+                    try
+                    {
+                        for (; !Writer.Calm && !lifetime.ApplicationStopping.IsCancellationRequested; i++)
+                        {
+                            Orders.Insert(configuration, $"storm {string.Concat(name)}{i}");
+                        }
+                    }
+                    catch (SqliteException e)
+                    {
+                        Console.WriteLine($"failed {e.SqliteErrorCode}");
+                    }
+
+                    Console.WriteLine($"stormed {i} rows");
+                });
+                break;
+            case ["calm"]:
+                Writer.Calm = true;
+                break;
+            case ["load", var megabytes]:
+                Orders.Load(configuration, int.Parse(megabytes));
+                Console.WriteLine($"loaded {megabytes} MB");
+                break;
+            case ["spread", var text]:
+                // One row into every database that is configured.
+                foreach (var name in configuration.GetSection("ConnectionStrings").GetChildren().Select(child => child.Key))
+                {
+                    Orders.Insert(configuration, text, name);
                 }
 
-                ended.SetResult();
+                Console.WriteLine($"spread {text}");
+                break;
+            case ["log", var count]:
+                // On a thread of its own: where nobody reads the output it waits for ever.
+                var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("App");
+                new Thread(() => Enumerable.Range(0, int.Parse(count)).ToList().ForEach(i => logger.LogInformation("line {Number}", i))) { IsBackground = true }.Start();
+                break;
+            case ["open-outside", var suffix]:
+                // What nobody must do to a live database.
+                using (File.OpenRead(new SqliteConnectionStringBuilder(configuration.GetConnectionString("Orders")).DataSource + suffix.Trim()))
+                {
+                }
+
+                Console.WriteLine("opened outside");
                 break;
             case ["status"]:
                 var status = services.GetRequiredService<LitestreamReplicator>().Status;
@@ -219,6 +278,9 @@ internal sealed class Writer(IConfiguration configuration) : BackgroundService
 {
     public static readonly TaskCompletionSource Throw = new();
 
+    /// <summary>Ends the storm.</summary>
+    public static volatile bool Calm;
+
     /// <summary>Ends with the storm of writes that there may be.</summary>
     public static volatile Task Storm = Task.CompletedTask;
 
@@ -241,8 +303,15 @@ internal sealed class Writer(IConfiguration configuration) : BackgroundService
 
         await base.StopAsync(cancellationToken);
         await Storm;
-        Orders.Insert(configuration, "last");
-        Console.WriteLine("wrote last");
+        try
+        {
+            Orders.Insert(configuration, "last");
+            Console.WriteLine("wrote last");
+        }
+        catch (SqliteException e)
+        {
+            Console.WriteLine($"failed {e.SqliteErrorCode}");
+        }
     }
 }
 
@@ -312,6 +381,18 @@ internal static class Orders
         command.ExecuteNonQuery();
     }
 
+    /// <summary>Rows of a megabyte that cannot be compressed, in a table of their own.</summary>
+    public static void Load(IConfiguration configuration, int megabytes)
+    {
+        using var connection = Open(configuration);
+        using var command = connection.CreateCommand();
+        command.CommandText = "CREATE TABLE IF NOT EXISTS big(bytes BLOB NOT NULL); INSERT INTO big(bytes) VALUES (randomblob(1000000))";
+        for (var i = 0; i < megabytes; i++)
+        {
+            command.ExecuteNonQuery();
+        }
+    }
+
     public static long Count(IConfiguration configuration)
     {
         // Opens like a migration would; a file that is not there must stay so, for the tests to see.
@@ -338,5 +419,31 @@ internal static class Orders
         var connection = new SqliteConnection(configuration.GetConnectionString(name));
         connection.Open();
         return connection;
+    }
+}
+
+/// <summary>A log that takes nothing more of Litestream's once the app has started: as one over the network does whose other end hangs.</summary>
+internal sealed class BlockingLog(IServiceProvider services) : ILoggerProvider
+{
+    public ILogger CreateLogger(string categoryName) => new Logger(categoryName == "Litestream" ? services : null);
+
+    public void Dispose()
+    {
+    }
+
+    private sealed class Logger(IServiceProvider? services) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => services is not null;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (services?.GetRequiredService<IHostApplicationLifetime>().ApplicationStarted.IsCancellationRequested == true)
+            {
+                Thread.Sleep(Timeout.Infinite);
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ namespace Litestream.Hosting.Tests;
 /// <summary>A published app in a folder of its own, with its own copy of the executable, started from another folder.</summary>
 public sealed class AppFolder : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
 
     public AppFolder(string name = "")
     {
@@ -65,14 +65,20 @@ public sealed class AppFolder : IDisposable
     /// </summary>
     public Func<IReadOnlyList<string>, IReadOnlyList<string>> Launch { get; set; } = app => ["setsid", .. app];
 
-    public void WriteConfig(string replica, string database = "orders.db") => File.WriteAllText(Config, $"""
+    /// <param name="replica">The replica, as YAML.</param>
+    /// <param name="database">The path of the database.</param>
+    /// <param name="interval">How often litestream looks and sends; null for its defaults.</param>
+    public void WriteConfig(string replica, string database = "orders.db", string? interval = null) => File.WriteAllText(Config, $"""
         dbs:
-          - path: {database}
+          - path: {database}{(interval is null ? "" : $"\n    monitor-interval: {interval}")}
             replicas:
-              - {replica}
+              - {replica}{(interval is null ? "" : $"\n        sync-interval: {interval}")}
         """.Replace("\r", "", StringComparison.Ordinal));
 
     public AppProcess Start(params string[] arguments) => new(this, arguments);
+
+    /// <summary>Starts it with its output into a pipe that nobody reads.</summary>
+    public AppProcess StartUnread(params string[] arguments) => new(this, arguments, isRead: false);
 
     /// <summary>Ids of the running processes of this folder's executable.</summary>
     public IReadOnlyList<int> Replicators() =>
@@ -85,11 +91,14 @@ public sealed class AppFolder : IDisposable
     ];
 
     /// <summary>What a bare restore of the replica gives, null when there is no backup.</summary>
-    public async Task<IReadOnlyList<string>?> RestoredRowsAsync()
+    public async Task<IReadOnlyList<string>?> RestoredRowsAsync(string? database = null) => await RestoreAsync(database ?? Database) is { } restored ? Rows(restored) : null;
+
+    /// <summary>The file that a bare restore of the replica gives, null when there is no backup.</summary>
+    public async Task<string?> RestoreAsync(string database)
     {
         var output = Path.Combine(Root, $"restored-{Guid.NewGuid():N}.db");
         var start = new ProcessStartInfo(RealExecutable) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = Work };
-        foreach (var argument in new[] { "restore", "-if-replica-exists", "-config", Config, "-o", output, Database })
+        foreach (var argument in new[] { "restore", "-if-replica-exists", "-config", Config, "-o", output, database })
         {
             start.ArgumentList.Add(argument);
         }
@@ -98,10 +107,41 @@ public sealed class AppFolder : IDisposable
         var messages = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync();
         Assert.True(process.ExitCode == 0, string.Concat(messages));
-        return File.Exists(output) ? Rows(output) : null;
+        return File.Exists(output) ? output : null;
     }
 
     public IReadOnlyList<string> DatabaseRows() => Rows(Database);
+
+    /// <summary>Waits until the row comes back from a bare restore.</summary>
+    public Task ArrivesAsync(AppProcess app, string row) => UntilAsync(
+        () => TryRestoreAsync().GetAwaiter().GetResult()?.Contains(row) == true,
+        () => $"{row} was in the replica\n{app.Output}");
+
+    /// <summary>Waits until the database is there, and all of it in the replica.</summary>
+    public async Task SettledAsync(AppProcess app)
+    {
+        await app.SaysAsync("initialized db");
+        await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
+        var history = Path.Combine(Work, ".orders.db-litestream", "history.json");
+        await UntilAsync(() => File.Exists(history) && File.ReadAllText(history).Contains("\"id\"", StringComparison.Ordinal), "the database had its number");
+    }
+
+    /// <summary>Waits until this package has read the database's number in the file itself, through the app's SQLite.</summary>
+    public Task InFileAsync(AppProcess app) => UntilAsync(
+        () => File.ReadAllText(Path.Combine(Work, ".orders.db-litestream", "history.json")).Contains("\"inFile\":true", StringComparison.Ordinal),
+        () => $"the number was seen in the file\n{app.Output}");
+
+    /// <summary>Another database than the app's.</summary>
+    public string OtherDatabase()
+    {
+        var path = Path.Combine(Root, "other.db");
+        using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "CREATE TABLE orders(text TEXT NOT NULL); INSERT INTO orders VALUES ('other'); CREATE TABLE more(x)";
+        command.ExecuteNonQuery();
+        return path;
+    }
 
     public static IReadOnlyList<string> Rows(string path)
     {
@@ -120,9 +160,9 @@ public sealed class AppFolder : IDisposable
         return rows;
     }
 
-    public void DeleteDatabase()
+    public void DeleteDatabase(string? keep = null)
     {
-        foreach (var file in Directory.EnumerateFiles(Work, "orders.db*"))
+        foreach (var file in Directory.EnumerateFiles(Work, "orders.db*").Where(file => file != keep))
         {
             File.Delete(file);
         }
@@ -159,6 +199,19 @@ public sealed class AppFolder : IDisposable
         Directory.Delete(Root, recursive: true);
     }
 
+    /// <summary>Null while there is nothing that can be restored.</summary>
+    private async Task<IReadOnlyList<string>?> TryRestoreAsync()
+    {
+        try
+        {
+            return await RestoredRowsAsync();
+        }
+        catch (Exception e) when (e is Xunit.Sdk.TrueException or SqliteException)
+        {
+            return null;
+        }
+    }
+
     private static string Metadata(string key) =>
         Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
 
@@ -179,12 +232,12 @@ public sealed class AppFolder : IDisposable
 /// <summary>The app as a running process, leader of its own process group.</summary>
 public sealed class AppProcess : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();
 
-    public AppProcess(AppFolder folder, string[] arguments, string? workingDirectory = null)
+    public AppProcess(AppFolder folder, string[] arguments, string? workingDirectory = null, bool isRead = true)
     {
         var command = folder.Launch([Path.Combine(folder.App, "HostedApp"), .. arguments]);
         var start = new ProcessStartInfo(command[0], command.Skip(1))
@@ -208,13 +261,23 @@ public sealed class AppProcess : IDisposable
         _process.OutputDataReceived += (_, e) => Append(e.Data);
         _process.ErrorDataReceived += (_, e) => Append(e.Data);
         _process.Start();
-        _process.BeginOutputReadLine();
-        _process.BeginErrorReadLine();
+        if (isRead)
+        {
+            _process.BeginOutputReadLine();
+            _process.BeginErrorReadLine();
+        }
     }
 
     public int Id => _process.Id;
 
     public bool HasExited => _process.HasExited;
+
+    /// <summary>Has nobody at the other end of its output any more.</summary>
+    public void CloseOutput()
+    {
+        _process.StandardOutput.Dispose();
+        _process.StandardError.Dispose();
+    }
 
     public string Output
     {
@@ -266,6 +329,12 @@ public sealed class AppProcess : IDisposable
     {
         await _process.StandardInput.WriteAsync(keys);
         await _process.StandardInput.FlushAsync();
+    }
+
+    public async Task<int> StopAsync()
+    {
+        await TellAsync("stop");
+        return await EndedAsync();
     }
 
     public async Task<int> EndedAsync()

@@ -37,6 +37,8 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         var known = DatabaseHistory.Read(database.MetaPath);
         if (FileStamp.Of(database.Path) is not { Size: > 0 } file)
             return (await GenerationsAsync(cancellationToken).ConfigureAwait(false)).Count == 0 ? HistoryVerdict.Same : HistoryVerdict.Missing;
+        if (await IsAnothersReplicaAsync(known?.Id, folder, cancellationToken).ConfigureAwait(false))
+            return HistoryVerdict.Other;
         if (known?.File == file)
             return HistoryVerdict.Same;
 
@@ -66,6 +68,18 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         return (id ?? LiveDatabase.ReadIdentity(database.Path)) is { } here && here == await IdentityOfBackupAsync(folder, cancellationToken).ConfigureAwait(false)
             ? HistoryVerdict.Same
             : HistoryVerdict.Other;
+    }
+
+    /// <summary>
+    /// Another database's replica in the place of its own: what it has sent is not there, something else is. Only folders are looked into; to ask other storage at every start would make
+    /// each start depend on it.
+    /// </summary>
+    private async Task<bool> IsAnothersReplicaAsync(long? id, string folder, CancellationToken cancellationToken)
+    {
+        if (id is null || new ShadowWal(database.MetaPath).Generation() is not { } own || ReplicationSettings.Of(config, database).Replicas.Any(replica => replica.Folder is null))
+            return false;
+        var generations = await GenerationsAsync(cancellationToken).ConfigureAwait(false);
+        return generations.Count > 0 && !generations.Contains(own) && await IdentityOfBackupAsync(folder, cancellationToken).ConfigureAwait(false) != id;
     }
 
     /// <summary>The generations that something can be restored from.</summary>

@@ -29,7 +29,7 @@ internal static partial class LiveDatabase
     public static long? ReadIdentity(string database) => Try(database, connection => HasSequence(connection) ? ReadIdentity(connection) : null);
 
     /// <summary>What stands in the database file itself, without its WAL. A database that has been put in the place of another one may lie beside the other's WAL.</summary>
-    /// <returns>False for <c>Readable</c> when it could not be read at all: it is being written to, or is no database.</returns>
+    /// <returns>False for <c>Readable</c> when it could not be read: it is being written to, or must not be opened here. What is no database (encrypted, overwritten) is readable and has no number.</returns>
     public static (bool Readable, long? Id) ReadIdentityInFile(string database)
     {
         try
@@ -40,6 +40,10 @@ internal static partial class LiveDatabase
             using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = Uri(database, "immutable=1"), Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
             connection.Open();
             return (true, HasSequence(connection) ? ReadIdentity(connection) : null);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == NotADatabase)
+        {
+            return (true, null);
         }
         catch (Exception e) when (e is SqliteException or LitestreamException or InvalidOperationException)
         {

@@ -1,0 +1,75 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+
+namespace Litestream.Hosting;
+
+/// <summary>
+/// Passes everything on to the app's log on a thread of its own. A log may wait for ever (the console's does when nobody reads the pipe it writes to), and replication must not wait with it:
+/// what does not fit is left out, and said when the log goes on.
+/// </summary>
+internal sealed class PatientLog : ILogger, IDisposable
+{
+    private const int Capacity = 4096;
+
+    private readonly ILogger _log;
+    private readonly Channel<Action> _lines = Channel.CreateBounded<Action>(new BoundedChannelOptions(Capacity) { SingleReader = true });
+    private long _leftOut;
+
+    public PatientLog(ILogger log)
+    {
+        _log = log;
+        new Thread(WriteAll) { IsBackground = true, Name = "Litestream log" }.Start();
+    }
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => _log.IsEnabled(logLevel);
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        // With the scopes and the activity of the one who says it.
+        var context = ExecutionContext.Capture();
+        void Write(object? unused) => _log.Log(logLevel, eventId, state, exception, formatter);
+        if (!_lines.Writer.TryWrite(context is null ? () => Write(null) : () => ExecutionContext.Run(context, Write, null)))
+        {
+            Interlocked.Increment(ref _leftOut);
+        }
+    }
+
+    /// <summary>Waits until all that was said so far is written, or the time is up.</summary>
+    public void Flush(TimeSpan patience)
+    {
+        // Not disposed: the thread may come to it later.
+        var isWritten = new ManualResetEventSlim();
+        if (_lines.Writer.TryWrite(isWritten.Set))
+        {
+            isWritten.Wait(patience);
+        }
+    }
+
+    /// <summary>Ends the thread once all is written; what is said after that is lost.</summary>
+    public void Dispose() => _lines.Writer.TryComplete();
+
+    private void WriteAll()
+    {
+        while (_lines.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        {
+            while (_lines.Reader.TryRead(out var write))
+            {
+                try
+                {
+                    write();
+                    if (Interlocked.Exchange(ref _leftOut, 0) is > 0 and var count)
+                    {
+                        ReplicatorLog.LeftOut(_log, count);
+                    }
+                }
+                catch (Exception)
+                {
+                    // A log that fails must not end the app; the next line may do better.
+                }
+            }
+        }
+    }
+}

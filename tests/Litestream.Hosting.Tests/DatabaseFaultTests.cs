@@ -1,0 +1,315 @@
+using Microsoft.Data.Sqlite;
+
+namespace Litestream.Hosting.Tests;
+
+/// <summary>The faults of docs/faults.md that happen to the database: the real executable, the defaults, and the rows of a bare restore counted.</summary>
+public sealed class DatabaseFaultTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_database_that_is_deleted_under_the_app_leaves_the_backup_alone_and_comes_back_with_the_next_start()
+    {
+        using var folder = new AppFolder();
+        using (var app = folder.Start())
+        {
+            await folder.SettledAsync(app);
+            foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
+            {
+                File.Delete(file);
+            }
+
+            await app.SaysAsync("LSB5012");
+
+            // Somebody puts another one in its place.
+            File.Move(folder.OtherDatabase(), folder.Database);
+            await app.SaysAsync("LSB5009");
+            await app.StatusAsync("Failed");
+            Assert.Empty(folder.Replicators());
+            Assert.Equal(["first"], await folder.RestoredRowsAsync());
+            Assert.Equal(0, await app.StopAsync());
+        }
+
+        Assert.Equal(["first"], await folder.RestoredRowsAsync());
+        foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
+        {
+            File.Delete(file);
+        }
+
+        using var next = folder.Start();
+        await folder.SettledAsync(next);
+        Assert.Equal(["first", "first"], folder.DatabaseRows());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_database_that_is_replaced_under_the_app_is_not_replicated(bool byRename)
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        var other = folder.OtherDatabase();
+
+        if (byRename)
+        {
+            File.Move(other, folder.Database, overwrite: true);
+        }
+        else
+        {
+            foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
+            {
+                File.Delete(file);
+            }
+
+            File.Copy(other, folder.Database);
+        }
+
+        await app.SaysAsync("LSB5009");
+        await app.StatusAsync("Failed");
+        Assert.Empty(folder.Replicators());
+        Assert.Equal(["first"], await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task A_database_that_is_replaced_just_before_the_stop_is_not_sent()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        File.Move(folder.OtherDatabase(), folder.Database, overwrite: true);
+
+        await AppFolder.SignalAsync("TERM", app.Id);
+        await app.EndedAsync();
+
+        Assert.Equal(["first"], await folder.RestoredRowsAsync());
+        using var next = folder.Start();
+        await next.SaysAsync("LSB5009");
+        Assert.Equal(["first"], await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task A_database_that_was_never_accepted_is_not_remembered_as_the_right_one()
+    {
+        using var folder = new AppFolder();
+        using (var app = folder.Start())
+        {
+            await folder.SettledAsync(app);
+            await app.StopAsync();
+        }
+
+        // Another database, and a replica that cannot be asked: stopped before it is known whether it is the right one.
+        File.Move(folder.OtherDatabase(), folder.Database, overwrite: true);
+        var generations = Path.Combine(folder.Replica, "generations");
+        Directory.Move(generations, generations + ".away");
+        await File.WriteAllTextAsync(generations, "", Cancel);
+        using (var app = folder.Start())
+        {
+            await app.SaysAsync("cannot be told yet");
+            await app.StopAsync();
+        }
+
+        File.Delete(generations);
+        Directory.Move(generations + ".away", generations);
+        using var next = folder.Start();
+        await next.SaysAsync("LSB5009");
+    }
+
+    [Theory]
+    [InlineData("template", true)]
+    [InlineData("template", false)]
+    [InlineData("another app's", true)]
+    [InlineData("another app's", false)]
+    public async Task Another_database_that_was_published_over_this_one_is_not_replicated(string whose, bool withoutLog)
+    {
+        using var folder = new AppFolder();
+        using (var before = folder.Start())
+        {
+            await folder.SettledAsync(before);
+            await before.StopAsync();
+        }
+
+        using var other = new AppFolder();
+        string file;
+        if (whose == "template")
+        {
+            file = folder.OtherDatabase();
+        }
+        else
+        {
+            using (var app = other.Start())
+            {
+                await other.SettledAsync(app);
+                await app.TellAsync("row theirs");
+                await app.StopAsync();
+            }
+
+            SqliteConnection.ClearAllPools();
+            file = other.Database;
+        }
+
+        var backup = await folder.RestoredRowsAsync();
+        File.Copy(file, folder.Database, overwrite: true);
+        if (withoutLog)
+        {
+            File.Delete(folder.Database + "-wal");
+            File.Delete(folder.Database + "-shm");
+        }
+
+        using (var app = folder.Start())
+        {
+            await app.SaysAsync("LSB5009");
+            await app.SaysAsync("started ");
+            await app.StatusAsync("Failed");
+            Assert.Empty(folder.Replicators());
+            Assert.Equal(0, await app.StopAsync());
+        }
+
+        Assert.Equal(backup, await folder.RestoredRowsAsync());
+
+        // Asked to, it goes on with it.
+        folder.Environment["Litestream__AdoptReplica"] = "true";
+        using (var app = folder.Start())
+        {
+            await folder.SettledAsync(app);
+            await app.TellAsync("row adopted");
+            await folder.ArrivesAsync(app, "adopted");
+            await app.StopAsync();
+        }
+
+        folder.Environment.Remove("Litestream__AdoptReplica");
+        using var last = folder.Start();
+        await folder.SettledAsync(last);
+    }
+
+    [Fact]
+    public async Task A_laptop_with_a_database_of_its_own_does_not_write_to_the_replica()
+    {
+        using var folder = new AppFolder();
+        using (var production = folder.Start())
+        {
+            await folder.SettledAsync(production);
+            await production.StopAsync();
+        }
+
+        using var laptop = new AppFolder();
+        laptop.WriteConfig(folder.FileReplica);
+        File.Copy(folder.OtherDatabase(), laptop.Database);
+        using var app = laptop.Start();
+        await app.SaysAsync("LSB5009");
+        await app.StatusAsync("Failed");
+        await app.StopAsync();
+
+        Assert.Equal(["first", "last"], await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task A_database_whose_state_folder_is_lost_goes_on_with_its_replica()
+    {
+        using var folder = new AppFolder();
+        using (var before = folder.Start())
+        {
+            await folder.SettledAsync(before);
+            await before.StopAsync();
+        }
+
+        Directory.Delete(Path.Combine(folder.Work, ".orders.db-litestream"), recursive: true);
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        await app.TellAsync("row after");
+        await folder.ArrivesAsync(app, "after");
+    }
+
+    [Fact]
+    public async Task On_a_full_disk_the_app_gets_the_error_of_SQLite_and_all_that_it_committed_arrives_when_there_is_room_again()
+    {
+        using var folder = new AppFolder();
+        using var disk = new SmallDisk(folder.Work, "24m");
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        var filler = Path.Combine(folder.Work, "filler");
+        SmallDisk.Fill(filler);
+
+        await app.TellAsync("storm");
+        await app.SaysAsync("failed 13");
+        await app.SaysAsync("stormed ");
+        await app.TellAsync("row too much");
+        await AppFolder.UntilAsync(() => app.Count("failed 13") == 2, () => $"the app got the error again\n{app.Output}");
+        Assert.Single(folder.Replicators());
+        File.Delete(filler);
+
+        await app.TellAsync("row after");
+        await folder.ArrivesAsync(app, "after");
+        await folder.SettledAsync(app);
+        Assert.Equal(0, app.Count("crit:"));
+        Assert.Equal(0, await app.StopAsync());
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        Assert.Equal("last", folder.DatabaseRows()[^1]);
+    }
+
+    [Theory]
+    [InlineData("cut to nothing")]
+    [InlineData("overwritten")]
+    public async Task What_is_no_database_any_more_is_not_sent_and_a_start_without_it_restores_it(string what)
+    {
+        using var folder = new AppFolder();
+        using (var app = folder.Start())
+        {
+            await folder.SettledAsync(app);
+            await app.TellAsync("load 5");
+            await app.SaysAsync("loaded 5 MB");
+            await folder.SettledAsync(app);
+            await folder.InFileAsync(app);
+
+            await SpoilAsync(folder, what);
+
+            await app.SaysAsync(what == "overwritten" ? "LSB5009" : "LSB5012");
+            await AppFolder.UntilAsync(() => folder.Replicators().Count == 0, "nothing was sent any more");
+            await app.StopAsync();
+            Assert.Equal(["first"], await folder.RestoredRowsAsync());
+        }
+
+        // Its WAL is left to the app, which may or may not have made something of it.
+        File.Delete(folder.Database + "-wal");
+        File.Delete(folder.Database + "-shm");
+        await SpoilAsync(folder, what);
+        using (var app = folder.Start())
+        {
+            if (what == "cut to nothing")
+            {
+                await app.SaysAsync("LSB5006");
+            }
+
+            // The other one, the app itself cannot open.
+            Assert.NotEqual(0, await app.EndedAsync());
+            Assert.Empty(folder.Replicators());
+        }
+
+        Assert.Equal(["first"], await folder.RestoredRowsAsync());
+        foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
+        {
+            File.Delete(file);
+        }
+
+        using var next = folder.Start();
+        await folder.SettledAsync(next);
+        Assert.Equal(["first", "first"], folder.DatabaseRows());
+    }
+
+    private static async Task SpoilAsync(AppFolder folder, string what)
+    {
+        await using var file = new FileStream(folder.Database, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        var length = file.Length;
+        if (what == "overwritten")
+        {
+            // As by an encryption in place: every byte is another one.
+            var bytes = new byte[Math.Max(length, 4096)];
+            Random.Shared.NextBytes(bytes);
+            await file.WriteAsync(bytes, Cancel);
+        }
+        else
+        {
+            file.SetLength(0);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+using Microsoft.Extensions.Configuration;
+
+namespace Litestream.Hosting.Tests;
+
+/// <summary>A replica on the database's own disk takes the last room from the app, unless it stops before.</summary>
+public sealed class FreeSpaceFaultTests
+{
+    [Fact]
+    public async Task A_replica_beside_the_database_leaves_the_last_room_to_the_app_and_goes_on_when_there_is_more()
+    {
+        using var folder = new AppFolder();
+        using var disk = new SmallDisk(folder.Work, "24m");
+        folder.WriteConfig($"type: file\n        path: '{folder.Work}/litestream-replicas/orders.db'");
+        folder.Environment["Litestream__FreeSpaceFloor"] = "8MB";
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        var filler = Path.Combine(folder.Work, "filler");
+        SmallDisk.Fill(filler, leave: 7 * 1024 * 1024);
+
+        await app.SaysAsync("LSB5016");
+        await app.StatusAsync("Stalled", "Degraded");
+        await AppFolder.UntilAsync(() => folder.Replicators().Count == 0, "litestream had ended");
+        var free = new DriveInfo(folder.Work).AvailableFreeSpace;
+        for (var i = 1; i <= 10; i++)
+        {
+            await app.TellAsync("rows 2000");
+            await AppFolder.UntilAsync(() => app.Count("wrote 2000 rows") == i, () => $"the app wrote\n{app.Output}");
+        }
+
+        // Of the app's own, so no more than its database and its WAL take.
+        Assert.Empty(folder.Replicators());
+        Assert.Equal(20001, folder.DatabaseRows().Count);
+        var grown = new FileInfo(folder.Database).Length + new FileInfo(folder.Database + "-wal").Length;
+        Assert.InRange(free - new DriveInfo(folder.Work).AvailableFreeSpace, 1, grown + (64 * 1024));
+        Assert.Equal(1, app.Count("\n      LSB5016"));
+        File.Delete(filler);
+
+        await app.SaysAsync("has room again");
+        await app.TellAsync("row last");
+        await folder.ArrivesAsync(app, "last");
+        await folder.SettledAsync(app);
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        Assert.Equal(0, app.Count("LSB5004"));
+    }
+
+    [Fact]
+    public async Task A_start_without_room_replicates_nothing_until_there_is_and_not_at_all_what_came_in_the_place_of_the_database()
+    {
+        using var folder = new AppFolder();
+        using var disk = new SmallDisk(folder.Work, "24m");
+        folder.WriteConfig($"type: file\n        path: '{folder.Work}/litestream-replicas/orders.db'");
+        using (var app = folder.Start())
+        {
+            await folder.SettledAsync(app);
+            await app.TellAsync("stop");
+            Assert.Equal(0, await app.EndedAsync());
+        }
+
+        // By default 5 % of such a disk.
+        var filler = Path.Combine(folder.Work, "filler");
+        SmallDisk.Fill(filler, leave: 1024 * 1024);
+        using (var app = folder.Start())
+        {
+            await app.SaysAsync("LSB5016");
+            Assert.Contains("needs the last 1.2 MB itself", app.Output, StringComparison.Ordinal);
+            Assert.Equal(0, app.Count("initialized db"));
+            await app.TellAsync("stop");
+            Assert.Equal(0, await app.EndedAsync());
+            Assert.True(app.Count("has sent everything") == 0, app.Output);
+        }
+
+        using var next = folder.Start();
+        await next.SaysAsync("LSB5016");
+        File.Move(folder.OtherDatabase(), folder.Database, overwrite: true);
+        File.Delete(filler);
+        await next.SaysAsync("LSB5009");
+        await next.StatusAsync("Failed");
+        Assert.Equal(0, next.Count("initialized db"));
+        Assert.Equal(["first", "last"], await folder.RestoredRowsAsync());
+    }
+
+    [Theory]
+    [InlineData(null, 1000, 50)]
+    [InlineData(null, 1L << 50, 256 << 20)]
+    [InlineData("10%", 1000, 100)]
+    [InlineData("1.5 mb", 1L << 50, 3 << 19)]
+    [InlineData("2GB", 1000, 1000)]
+    [InlineData("0", 1000, 0)]
+    public void The_floor_is_a_size_or_a_share_of_the_disk(string? setting, long disk, long expected) => Assert.Equal(expected, Floor(setting).Of(disk));
+
+    [Theory]
+    [InlineData("500")]
+    [InlineData("101%")]
+    [InlineData("-1MB")]
+    [InlineData("much")]
+    public void A_floor_that_is_not_understood_is_named(string setting) =>
+        Assert.Contains($"Litestream:FreeSpaceFloor has the value '{setting}'", Assert.Throws<LitestreamException>(() => Floor(setting)).Message, StringComparison.Ordinal);
+
+    private static FreeSpaceFloor Floor(string? setting) =>
+        LitestreamSettings.Read(new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create("Litestream:FreeSpaceFloor", setting)]).Build(), false, "/").FreeSpaceFloor;
+}
