@@ -84,6 +84,7 @@ public sealed class AppFolder : IDisposable
     {
         var output = Path.Combine(Root, $"restored-{Guid.NewGuid():N}.db");
         var start = new ProcessStartInfo(RealExecutable) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = Work };
+        SetEnvironment(start);
         foreach (var argument in new[] { "restore", "-if-replica-exists", "-config", Config, "-o", output, Database })
         {
             start.ArgumentList.Add(argument);
@@ -94,6 +95,46 @@ public sealed class AppFolder : IDisposable
         await process.WaitForExitAsync();
         Assert.True(process.ExitCode == 0, string.Concat(messages));
         return File.Exists(output) ? Rows(output) : null;
+    }
+
+    public void SetEnvironment(ProcessStartInfo start)
+    {
+        foreach (var (name, value) in Environment)
+        {
+            start.Environment[name] = value;
+        }
+    }
+
+    /// <summary>Waits until the database is there, and all of it in the replica.</summary>
+    public async Task SettledAsync(AppProcess app)
+    {
+        var history = Path.Combine(Work, ".orders.db-litestream", "history.json");
+        await app.SaysAsync("initialized db");
+        await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
+        await UntilAsync(() => File.Exists(history) && File.ReadAllText(history).Contains("\"id\"", StringComparison.Ordinal), "the database had its number");
+    }
+
+    /// <summary>Waits until a bare restore gives the row.</summary>
+    public Task ArrivesAsync(AppProcess app, string row) => UntilAsync(
+        () => TryRestoreAsync().GetAwaiter().GetResult()?.Contains(row) == true,
+        () => $"{row} was in the replica\n{app.Output}");
+
+    /// <summary>Ends the app in the middle of a storm of writes, several times: nothing may be missing.</summary>
+    public async Task StormAsync(string signal, bool toTheGroup, int times)
+    {
+        for (var i = 0; i < times; i++)
+        {
+            using var app = Start();
+            await SettledAsync(app);
+            var before = DatabaseRows().Count;
+            await app.TellAsync("storm");
+            await UntilAsync(() => DatabaseRows().Count > before + 50, "it stormed");
+            await SignalAsync(signal, toTheGroup ? -app.Id : app.Id);
+            await app.EndedAsync();
+
+            Assert.Equal(DatabaseRows(), await RestoredRowsAsync());
+            Assert.Empty(Replicators());
+        }
     }
 
     public IReadOnlyList<string> DatabaseRows() => Rows(Database);
@@ -154,6 +195,19 @@ public sealed class AppFolder : IDisposable
         Directory.Delete(Root, recursive: true);
     }
 
+    /// <summary>Null while there is nothing that can be restored.</summary>
+    private async Task<IReadOnlyList<string>?> TryRestoreAsync()
+    {
+        try
+        {
+            return await RestoredRowsAsync();
+        }
+        catch (Exception e) when (e is Xunit.Sdk.TrueException or SqliteException)
+        {
+            return null;
+        }
+    }
+
     private static string Metadata(string key) =>
         Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
 
@@ -200,11 +254,7 @@ public sealed class AppProcess : IDisposable
             start.Environment.Remove(name);
         }
 
-        foreach (var (name, value) in folder.Environment)
-        {
-            start.Environment[name] = value;
-        }
-
+        folder.SetEnvironment(start);
         _process = new Process { StartInfo = start };
         _process.OutputDataReceived += (_, e) => Append(e.Data);
         _process.ErrorDataReceived += (_, e) => Append(e.Data);

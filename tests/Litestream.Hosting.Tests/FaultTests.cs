@@ -429,50 +429,15 @@ public sealed class FaultTests
         Assert.Equal(1, app.Count("crit:"));
     }
 
-    /// <summary>The database is there, and all of it in the replica.</summary>
-    private static async Task SettledAsync(AppFolder folder, AppProcess app)
-    {
-        await app.SaysAsync("initialized db");
-        await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
-        await AppFolder.UntilAsync(() => File.Exists(History(folder)) && File.ReadAllText(History(folder)).Contains("\"id\"", StringComparison.Ordinal), "the database had its number");
-    }
+    private static Task SettledAsync(AppFolder folder, AppProcess app) => folder.SettledAsync(app);
 
     private static async Task StormAsync(string signal, bool toTheGroup, int times)
     {
         using var folder = new AppFolder();
-        for (var i = 0; i < times; i++)
-        {
-            using var app = folder.Start();
-            await SettledAsync(folder, app);
-            var before = folder.DatabaseRows().Count;
-            await app.TellAsync("storm");
-            await AppFolder.UntilAsync(() => folder.DatabaseRows().Count > before + 50, "it stormed");
-            await AppFolder.SignalAsync(signal, toTheGroup ? -app.Id : app.Id);
-            await app.EndedAsync();
-
-            Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
-            Assert.Empty(folder.Replicators());
-        }
+        await folder.StormAsync(signal, toTheGroup, times);
     }
 
-    private static string History(AppFolder folder) => Path.Combine(folder.Work, ".orders.db-litestream", "history.json");
-
-    private static Task ArrivesAsync(AppFolder folder, AppProcess app, string row) => AppFolder.UntilAsync(
-        () => TryRestoreAsync(folder).GetAwaiter().GetResult()?.Contains(row) == true,
-        () => $"{row} was in the replica\n{app.Output}");
-
-    /// <summary>Null while there is nothing that can be restored.</summary>
-    private static async Task<IReadOnlyList<string>?> TryRestoreAsync(AppFolder folder)
-    {
-        try
-        {
-            return await folder.RestoredRowsAsync();
-        }
-        catch (Exception e) when (e is Xunit.Sdk.TrueException or SqliteException)
-        {
-            return null;
-        }
-    }
+    private static Task ArrivesAsync(AppFolder folder, AppProcess app, string row) => folder.ArrivesAsync(app, row);
 
     private static string OtherDatabase(AppFolder folder)
     {
