@@ -137,6 +137,17 @@ public sealed class AppFolder : IDisposable
         }
     }
 
+    /// <summary>A database with one row, that no litestream has seen.</summary>
+    public static string MakeDatabase(string path)
+    {
+        using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "CREATE TABLE orders(text TEXT NOT NULL); INSERT INTO orders VALUES ('other'); CREATE TABLE more(x)";
+        command.ExecuteNonQuery();
+        return path;
+    }
+
     public IReadOnlyList<string> DatabaseRows() => Rows(Database);
 
     public static IReadOnlyList<string> Rows(string path)
@@ -166,13 +177,13 @@ public sealed class AppFolder : IDisposable
         Directory.Delete(Path.Combine(Work, ".orders.db-litestream"), recursive: true);
     }
 
-    public static Task UntilAsync(Func<bool> condition, string what) => UntilAsync(condition, () => what);
+    public static Task UntilAsync(Func<bool> condition, string what, TimeSpan? deadline = null) => UntilAsync(condition, () => what, deadline);
 
-    public static async Task UntilAsync(Func<bool> condition, Func<string> what)
+    public static async Task UntilAsync(Func<bool> condition, Func<string> what, TimeSpan? deadline = null)
     {
         for (var watch = Stopwatch.StartNew(); !condition(); await Task.Delay(20))
         {
-            Assert.True(watch.Elapsed < Deadline, $"Waited in vain until {what()}.");
+            Assert.True(watch.Elapsed < (deadline ?? Deadline), $"Waited in vain until {what()}.");
         }
     }
 
@@ -280,12 +291,12 @@ public sealed class AppProcess : IDisposable
 
     public int Count(string text) => Output.Split(text).Length - 1;
 
-    public async Task<AppProcess> SaysAsync(string text)
+    public async Task<AppProcess> SaysAsync(string text, TimeSpan? deadline = null)
     {
         for (var watch = Stopwatch.StartNew(); !Output.Contains(text, StringComparison.Ordinal); await Task.Delay(10))
         {
             Assert.False(_process.HasExited && !await SaidAtLastAsync(text), $"It ended without saying '{text}'. It said:\n{Output}");
-            Assert.True(watch.Elapsed < Deadline, $"It did not say '{text}'. It said:\n{Output}");
+            Assert.True(watch.Elapsed < (deadline ?? Deadline), $"It did not say '{text}'. It said:\n{Output}");
         }
 
         return this;

@@ -439,16 +439,7 @@ public sealed class FaultTests
 
     private static Task ArrivesAsync(AppFolder folder, AppProcess app, string row) => folder.ArrivesAsync(app, row);
 
-    private static string OtherDatabase(AppFolder folder)
-    {
-        var path = Path.Combine(folder.Root, "other.db");
-        using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
-        connection.Open();
-        using var command = connection.CreateCommand();
-        command.CommandText = "CREATE TABLE orders(text TEXT NOT NULL); INSERT INTO orders VALUES ('other'); CREATE TABLE more(x)";
-        command.ExecuteNonQuery();
-        return path;
-    }
+    private static string OtherDatabase(AppFolder folder) => AppFolder.MakeDatabase(Path.Combine(folder.Root, "other.db"));
 
     /// <summary>A file system of its own, that can be full.</summary>
     private sealed class SmallDisk : IDisposable
