@@ -21,7 +21,7 @@ public sealed record LitestreamClientOptions
     /// <summary>The executable, relative to <see cref="ApplicationDirectory"/>. Null: the setting <c>Litestream:ExecutablePath</c>, else the folder in the variable <c>LITESTREAM_INSTALL_DIR</c>, else the app's folder.</summary>
     public string? ExecutablePath { get; init; }
 
-    /// <summary>The environment variables that count. Null: those of this process. The executable inherits those of this process in any case.</summary>
+    /// <summary>The environment variables that count. Null: those of this process. The executable gets them on top of those of this process.</summary>
     public IReadOnlyDictionary<string, string>? Environment { get; init; }
 }
 

@@ -98,6 +98,7 @@ public sealed class AppFolder : IDisposable
     {
         var output = Path.Combine(Root, $"restored-{Guid.NewGuid():N}.db");
         var start = new ProcessStartInfo(RealExecutable) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = Work };
+        SetEnvironment(start);
         foreach (var argument in new[] { "restore", "-if-replica-exists", "-config", Config, "-o", output, database })
         {
             start.ArgumentList.Add(argument);
@@ -108,6 +109,43 @@ public sealed class AppFolder : IDisposable
         await process.WaitForExitAsync();
         Assert.True(process.ExitCode == 0, string.Concat(messages));
         return File.Exists(output) ? output : null;
+    }
+
+    public void SetEnvironment(ProcessStartInfo start)
+    {
+        foreach (var (name, value) in Environment)
+        {
+            start.Environment[name] = value;
+        }
+    }
+
+    /// <summary>Ends the app in the middle of a storm of writes, several times: nothing may be missing.</summary>
+    public async Task StormAsync(string signal, bool toTheGroup, int times)
+    {
+        for (var i = 0; i < times; i++)
+        {
+            using var app = Start();
+            await SettledAsync(app);
+            var before = DatabaseRows().Count;
+            await app.TellAsync("storm");
+            await UntilAsync(() => DatabaseRows().Count > before + 50, "it stormed");
+            await SignalAsync(signal, toTheGroup ? -app.Id : app.Id);
+            await app.EndedAsync();
+
+            Assert.Equal(DatabaseRows(), await RestoredRowsAsync());
+            Assert.Empty(Replicators());
+        }
+    }
+
+    /// <summary>A database with one row, that no litestream has seen.</summary>
+    public static string MakeDatabase(string path)
+    {
+        using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "CREATE TABLE orders(text TEXT NOT NULL); INSERT INTO orders VALUES ('other'); CREATE TABLE more(x)";
+        command.ExecuteNonQuery();
+        return path;
     }
 
     public IReadOnlyList<string> DatabaseRows() => Rows(Database);
@@ -132,16 +170,7 @@ public sealed class AppFolder : IDisposable
         () => $"the number was seen in the file\n{app.Output}");
 
     /// <summary>Another database than the app's.</summary>
-    public string OtherDatabase()
-    {
-        var path = Path.Combine(Root, "other.db");
-        using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
-        connection.Open();
-        using var command = connection.CreateCommand();
-        command.CommandText = "CREATE TABLE orders(text TEXT NOT NULL); INSERT INTO orders VALUES ('other'); CREATE TABLE more(x)";
-        command.ExecuteNonQuery();
-        return path;
-    }
+    public string OtherDatabase() => MakeDatabase(Path.Combine(Root, "other.db"));
 
     public static IReadOnlyList<string> Rows(string path)
     {
@@ -170,13 +199,13 @@ public sealed class AppFolder : IDisposable
         Directory.Delete(Path.Combine(Work, ".orders.db-litestream"), recursive: true);
     }
 
-    public static Task UntilAsync(Func<bool> condition, string what) => UntilAsync(condition, () => what);
+    public static Task UntilAsync(Func<bool> condition, string what, TimeSpan? deadline = null) => UntilAsync(condition, () => what, deadline);
 
-    public static async Task UntilAsync(Func<bool> condition, Func<string> what)
+    public static async Task UntilAsync(Func<bool> condition, Func<string> what, TimeSpan? deadline = null)
     {
         for (var watch = Stopwatch.StartNew(); !condition(); await Task.Delay(20))
         {
-            Assert.True(watch.Elapsed < Deadline, $"Waited in vain until {what()}.");
+            Assert.True(watch.Elapsed < (deadline ?? Deadline), $"Waited in vain until {what()}.");
         }
     }
 
@@ -252,11 +281,7 @@ public sealed class AppProcess : IDisposable
             start.Environment.Remove(name);
         }
 
-        foreach (var (name, value) in folder.Environment)
-        {
-            start.Environment[name] = value;
-        }
-
+        folder.SetEnvironment(start);
         _process = new Process { StartInfo = start };
         _process.OutputDataReceived += (_, e) => Append(e.Data);
         _process.ErrorDataReceived += (_, e) => Append(e.Data);
@@ -292,12 +317,12 @@ public sealed class AppProcess : IDisposable
 
     public int Count(string text) => Output.Split(text).Length - 1;
 
-    public async Task<AppProcess> SaysAsync(string text)
+    public async Task<AppProcess> SaysAsync(string text, TimeSpan? deadline = null)
     {
         for (var watch = Stopwatch.StartNew(); !Output.Contains(text, StringComparison.Ordinal); await Task.Delay(10))
         {
             Assert.False(_process.HasExited && !await SaidAtLastAsync(text), $"It ended without saying '{text}'. It said:\n{Output}");
-            Assert.True(watch.Elapsed < Deadline, $"It did not say '{text}'. It said:\n{Output}");
+            Assert.True(watch.Elapsed < (deadline ?? Deadline), $"It did not say '{text}'. It said:\n{Output}");
         }
 
         return this;

@@ -199,19 +199,7 @@ public sealed class ProcessFaultTests
     private static async Task StormAsync(string signal, bool toTheGroup, int times)
     {
         using var folder = new AppFolder();
-        for (var i = 0; i < times; i++)
-        {
-            using var app = folder.Start();
-            await folder.SettledAsync(app);
-            var before = folder.DatabaseRows().Count;
-            await app.TellAsync("storm");
-            await AppFolder.UntilAsync(() => folder.DatabaseRows().Count > before + 50, "it stormed");
-            await AppFolder.SignalAsync(signal, toTheGroup ? -app.Id : app.Id);
-            await app.EndedAsync();
-
-            Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
-            Assert.Empty(folder.Replicators());
-        }
+        await folder.StormAsync(signal, toTheGroup, times);
     }
 
     private static async Task CommitThenSilenceAsync(string interval, int times)

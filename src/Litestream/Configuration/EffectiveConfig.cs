@@ -247,6 +247,10 @@ public sealed partial class EffectiveConfig
 
         public EffectiveConfig Build()
         {
+            // What counts here and is not this process's own, the executable would not see.
+            foreach (var (name, value) in options.Environment.Where(variable => Environment.GetEnvironmentVariable(variable.Key) != variable.Value))
+                _variables[name] = value;
+
             foreach (var (setting, variable) in SettingVariables)
             {
                 if (options.GetSetting(setting) is { Length: > 0 } value && string.IsNullOrEmpty(options.Environment.GetValueOrDefault(variable)))

@@ -84,7 +84,7 @@ public sealed class EffectiveConfigTests : IDisposable
             new() { ["Litestream:AccessKeyId"] = "from-settings", ["Litestream:SecretAccessKey"] = "secret-value" },
             new() { ["LITESTREAM_ACCESS_KEY_ID"] = "from-environment" });
 
-        Assert.Equal([new("LITESTREAM_SECRET_ACCESS_KEY", "secret-value")], config.Variables);
+        Assert.Equal([new("LITESTREAM_ACCESS_KEY_ID", "from-environment"), new("LITESTREAM_SECRET_ACCESS_KEY", "secret-value")], config.Variables);
         Assert.DoesNotContain("secret-value", config.Text, StringComparison.Ordinal);
     }
 
@@ -170,7 +170,7 @@ public sealed class EffectiveConfigTests : IDisposable
 
             """.ReplaceLineEndings("\n"),
             config.Text);
-        Assert.Equal([new("LITESTREAM_SECRET_1", "literal-secret")], config.Variables);
+        Assert.Equal("literal-secret", config.Variables["LITESTREAM_SECRET_1"]);
         Assert.Equal(["LSB1020", "LSB1022", "LSB1031", "LSB1044"], config.Diagnostics.Select(d => d.Code).Order(StringComparer.Ordinal));
         Assert.Equal(In("meta/a"), config.Databases[0].MetaPath);
     }

@@ -1,0 +1,330 @@
+using System.Diagnostics;
+using Litestream.Hosting.Tests;
+using Litestream.Storage.Tests.Servers;
+using Litestream.Verification;
+
+namespace Litestream.Storage.Tests;
+
+/// <summary>What docs/faults.md says about a storage on the network, with S3 and the defaults; rows counted after a bare restore.</summary>
+public sealed class S3FaultTests
+{
+    private const string WrongSecret = "wr0ng-s3cret-of-the-test";
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("wrong secret", "SignatureDoesNotMatch")]
+    [InlineData("missing bucket", "NoSuchBucket")]
+    [InlineData("server down", "connection refused")]
+    public async Task An_app_runs_though_its_storage_refuses_and_says_why(string fault, string error)
+    {
+        await using var server = await SwiftServer.StartedAsync();
+        using var folder = await ReplicatedAsync(server);
+        await BreakAsync(server, folder, fault);
+
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        var watch = Stopwatch.StartNew();
+        await app.StatusAsync("Stalled after 0 restarts", "Degraded", error);
+        var noticed = watch.Elapsed;
+        TestContext.Current.TestOutputHelper?.WriteLine($"noticed after {noticed}");
+
+        await app.TellAsync("row refused");
+        await app.SaysAsync("wrote refused");
+        await app.TellAsync("stop");
+        await app.SaysAsync("LSB5004");
+        await app.SaysAsync("the next start sends it");
+        await app.EndedAsync();
+        AssertNoSecret(server, app);
+        Assert.True(noticed < TimeSpan.FromSeconds(20), $"noticed after {noticed}");
+
+        // Nothing was lost, and nothing is in the way.
+        await RepairAsync(server, folder, fault);
+        using var next = folder.Start();
+        await folder.SettledAsync(next);
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+    }
+
+    [Theory]
+    [InlineData("wrong secret", "SignatureDoesNotMatch")]
+    [InlineData("missing bucket", "NoSuchBucket")]
+    [InlineData("server down", "connection refused")]
+    public async Task A_database_that_was_never_replicated_is_degraded_too_while_its_storage_refuses(string fault, string error)
+    {
+        await using var server = await SwiftServer.StartedAsync();
+        using var folder = server.App();
+        AppFolder.MakeDatabase(folder.Database);
+        await BreakAsync(server, folder, fault);
+
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        await app.StatusAsync("Stalled after 0 restarts", "Degraded", error);
+        AssertNoSecret(server, app);
+
+        if (fault == "server down")
+        {
+            await server.StartAsync();
+            await folder.SettledAsync(app);
+            Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        }
+    }
+
+    [Theory]
+    [InlineData("wrong secret", "SignatureDoesNotMatch")]
+    [InlineData("missing bucket", "NoSuchBucket")]
+    [InlineData("server down", "connection refused")]
+    public async Task An_app_without_its_database_does_not_start_while_its_storage_refuses(string fault, string error)
+    {
+        await using var server = await SwiftServer.StartedAsync();
+        using var folder = await ReplicatedAsync(server);
+        var rows = folder.DatabaseRows();
+        folder.DeleteDatabase();
+        await BreakAsync(server, folder, fault);
+
+        using (var app = folder.Start())
+        {
+            Assert.Equal(1, await app.EndedAsync());
+            Assert.Contains("LSB4005", app.Output, StringComparison.Ordinal);
+            Assert.Contains(error, app.Output, StringComparison.Ordinal);
+            Assert.Equal(1, app.Count("crit:"));
+            AssertNoSecret(server, app);
+        }
+
+        Assert.False(File.Exists(folder.Database));
+        await RepairAsync(server, folder, fault);
+        Assert.Equal(rows, await folder.RestoredRowsAsync());
+        using var next = folder.Start();
+        await next.SaysAsync($"built {rows.Count}");
+    }
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public async Task A_storage_that_refuses_for_long_makes_it_unhealthy_and_does_not_restart_litestream()
+    {
+        await using var server = await SwiftServer.StartedAsync();
+        using var folder = await ReplicatedAsync(server);
+        await server.StopAsync();
+        using var app = folder.Start();
+        await app.StatusAsync("Unhealthy", "connection refused");
+        var first = Assert.Single(folder.Replicators());
+        var deadline = DateTime.UtcNow.AddMinutes(1.5);
+
+        await AppFolder.UntilAsync(() => folder.Replicators() is not [var id] || id != first || DateTime.UtcNow > deadline, "the time was over", TimeSpan.FromMinutes(3));
+
+        Assert.Equal([first], folder.Replicators());
+        await app.StatusAsync("Stalled after 0 restarts", "Unhealthy");
+        await server.StartAsync();
+        await folder.ArrivesAsync(app, "first");
+        await folder.SettledAsync(app);
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task What_was_committed_while_the_server_was_away_arrives_when_it_is_back_without_another_commit()
+    {
+        await using var server = await SwiftServer.StartedAsync();
+        using var folder = server.App();
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        var first = Assert.Single(folder.Replicators());
+
+        await server.StopAsync();
+        await app.TellAsync("rows 20");
+        await app.SaysAsync("wrote 20 rows");
+        await app.StatusAsync("Stalled after 0 restarts", "Degraded", "connection refused");
+        await server.StartAsync();
+        var watch = Stopwatch.StartNew();
+
+        await folder.ArrivesAsync(app, "row 19");
+        var arrived = watch.Elapsed;
+        TestContext.Current.TestOutputHelper?.WriteLine($"arrived after {arrived}");
+        await folder.SettledAsync(app);
+
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        Assert.Equal([first], folder.Replicators());
+
+        // On its own litestream would wait for its next checkpoint, up to a minute.
+        Assert.True(arrived < TimeSpan.FromSeconds(30), $"arrived after {arrived}");
+    }
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public async Task A_server_that_hangs_is_noticed_and_when_it_answers_again_everything_arrives()
+    {
+        await using var server = await SwiftServer.StartedAsync();
+        using var folder = server.App();
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        var first = Assert.Single(folder.Replicators());
+
+        await server.FreezeAsync();
+        await app.TellAsync("row hung");
+        await app.SaysAsync("wrote hung");
+        var watch = Stopwatch.StartNew();
+        await app.StatusAsync("Stalled", "Degraded");
+        var noticed = watch.Elapsed;
+        await AppFolder.UntilAsync(() => folder.Replicators() is [var id] && id != first, "another litestream ran");
+        var replaced = watch.Elapsed;
+        TestContext.Current.TestOutputHelper?.WriteLine($"noticed after {noticed}, replaced after {replaced}");
+        await server.ThawAsync();
+
+        await folder.ArrivesAsync(app, "hung");
+        await folder.SettledAsync(app);
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        Assert.Contains("LSB5007", app.Output, StringComparison.Ordinal);
+        Assert.True(noticed < TimeSpan.FromSeconds(20), $"noticed after {noticed}");
+        Assert.True(replaced < TimeSpan.FromSeconds(40), $"replaced after {replaced}");
+    }
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public async Task An_app_ends_within_its_time_though_the_server_hangs_and_the_next_start_sends_what_is_missing()
+    {
+        await using var server = await SwiftServer.StartedAsync();
+        using var folder = server.App();
+        using (var app = folder.Start())
+        {
+            await folder.SettledAsync(app);
+            await server.FreezeAsync();
+            await app.TellAsync("row hung");
+            await app.SaysAsync("wrote hung");
+            var watch = Stopwatch.StartNew();
+            await AppFolder.SignalAsync("TERM", app.Id);
+
+            Assert.Equal(0, await app.EndedAsync());
+            TestContext.Current.TestOutputHelper?.WriteLine($"ended after {watch.Elapsed}");
+            Assert.Contains("LSB5005", app.Output, StringComparison.Ordinal);
+            Assert.Contains("What was committed last may be in the database only", app.Output, StringComparison.Ordinal);
+            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(45), $"ended after {watch.Elapsed}");
+        }
+
+        Assert.Empty(folder.Replicators());
+        await server.ThawAsync();
+        using var next = folder.Start();
+        await folder.SettledAsync(next);
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        Assert.Contains("hung", folder.DatabaseRows());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Trait("Category", "Long")]
+    public async Task A_server_that_hangs_at_the_start_is_never_taken_for_an_empty_replica(bool isMissing)
+    {
+        await using var server = await SwiftServer.StartedAsync();
+        using var folder = await ReplicatedAsync(server);
+        var rows = folder.DatabaseRows();
+        if (isMissing)
+        {
+            folder.DeleteDatabase();
+        }
+
+        await server.FreezeAsync();
+        using var app = folder.Start();
+        if (isMissing)
+        {
+            await app.SaysAsync("LSB4005", TimeSpan.FromMinutes(3));
+            Assert.Equal(1, await app.EndedAsync());
+            Assert.False(File.Exists(folder.Database));
+        }
+        else
+        {
+            await app.SaysAsync("started ");
+            await app.StatusAsync("Stalled", "Degraded");
+        }
+
+        await server.ThawAsync();
+        using var next = isMissing ? folder.Start() : null;
+        await folder.SettledAsync(next ?? app);
+        Assert.Equal([.. rows, "first"], await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task A_replica_on_S3_that_is_emptied_is_seen_by_a_verification()
+    {
+        await using var server = await SwiftServer.StartedAsync();
+        using var folder = server.App();
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+
+        await server.EmptyAsync();
+        await app.TellAsync("row after");
+        await app.SaysAsync("wrote after");
+        await folder.SettledAsync(app);
+
+        // What was sent is no use without the snapshot, and nothing tells so but a look at the replica.
+        await Assert.ThrowsAsync<Xunit.Sdk.TrueException>(() => folder.RestoredRowsAsync());
+        var result = await RoundTrip.Client(folder).VerifyAsync(cancellationToken: Cancel);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{result}");
+        Assert.Equal(VerificationOutcome.Failed, result.Outcome);
+    }
+
+    [Fact]
+    public async Task A_verification_proves_that_S3_gives_back_what_was_committed_and_says_what_is_wrong_without_the_server()
+    {
+        await using var server = await SwiftServer.StartedAsync();
+        using var folder = server.App();
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        var client = RoundTrip.Client(folder);
+
+        foreach (var level in Enum.GetValues<VerificationLevel>())
+        {
+            var good = await client.VerifyAsync(options: new() { Level = level }, cancellationToken: Cancel);
+            Assert.True(good is { Outcome: VerificationOutcome.Verified, Code: null }, $"{level}: {good}");
+        }
+
+        await server.StopAsync();
+        foreach (var level in Enum.GetValues<VerificationLevel>())
+        {
+            var bad = await client.VerifyAsync(options: new() { Level = level }, cancellationToken: Cancel);
+            TestContext.Current.TestOutputHelper?.WriteLine($"{level}: {bad}");
+        }
+
+        Assert.DoesNotContain(server.Secret, app.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>An app that has run and stopped in order.</summary>
+    private static async Task<AppFolder> ReplicatedAsync(StorageServer server)
+    {
+        var folder = server.App();
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        await app.TellAsync("stop");
+        await app.EndedAsync();
+        return folder;
+    }
+
+    private static async Task BreakAsync(SwiftServer server, AppFolder folder, string fault)
+    {
+        switch (fault)
+        {
+            case "wrong secret":
+                folder.Environment[StorageServer.SecretVariable] = WrongSecret;
+                break;
+            case "missing bucket":
+                StorageServer.Configure(folder, new Dictionary<string, string>(server.Replica) { ["bucket"] = "no-such-bucket" });
+                break;
+            case "server down":
+                await server.StopAsync();
+                break;
+        }
+    }
+
+    private static async Task RepairAsync(SwiftServer server, AppFolder folder, string fault)
+    {
+        folder.Environment[StorageServer.SecretVariable] = server.Secret;
+        StorageServer.Configure(folder, server.Replica);
+        if (fault == "server down")
+        {
+            await server.StartAsync();
+        }
+    }
+
+    private static void AssertNoSecret(StorageServer server, AppProcess app)
+    {
+        RoundTrip.AssertNoSecret(server, app);
+        Assert.DoesNotContain(WrongSecret, app.Output, StringComparison.Ordinal);
+    }
+}
