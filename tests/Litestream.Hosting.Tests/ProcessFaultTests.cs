@@ -145,7 +145,8 @@ public sealed class ProcessFaultTests
     {
         using var folder = new AppFolder();
         var right = await File.ReadAllTextAsync(folder.Config, Cancel);
-        await File.WriteAllTextAsync(folder.Config, "addr: 192.0.2.1:9090\n" + right, Cancel);
+        await File.AppendAllTextAsync(folder.Config, "\n        age:\n          identities: [AGE-SECRET-KEY-NONE]\n          recipients: [nobody]", Cancel);
+        folder.Environment["Litestream__RestoreOnStart"] = "Never";
         using (var app = folder.Start())
         {
             await app.SaysAsync("started ");
