@@ -29,6 +29,7 @@ dotnet run --project runtimes/Acquire -- --version 0.3.13 || exit 1
 
 # systemd's own tool checks the unit that LitestreamScaffold writes; where it cannot be had, that test is skipped.
 command -v systemd-analyze >/dev/null || { say 'systemd-analyze'; (apt-get update -q && apt-get install -y -q --no-install-recommends systemd) >/dev/null 2>&1 || echo 'cannot be installed'; }
+command -v strace >/dev/null || { say 'strace'; (apt-get update -q && apt-get install -y -q --no-install-recommends strace) >/dev/null 2>&1 || echo 'cannot be installed'; }
 
 say 'build'
 dotnet build Litestream.Build.sln -v q || exit 1

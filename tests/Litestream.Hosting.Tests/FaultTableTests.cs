@@ -1,0 +1,91 @@
+using System.Text.RegularExpressions;
+
+namespace Litestream.Hosting.Tests;
+
+/// <summary>docs/faults.md says of each fault which tests run it. What it says is true, and nothing is left out.</summary>
+public sealed partial class FaultTableTests
+{
+    private static readonly Dictionary<string, SourceTest> Tests = ReadTests();
+
+    [Fact]
+    public void Every_row_of_the_table_of_faults_is_run_by_tests_that_know_its_codes_and_every_fault_test_is_in_it() => Assert.Empty(Findings(ReadTable()));
+
+    [Theory]
+    [InlineData("`A_replica_that_is_deleted_gets_a_new_snapshot`", "`A_replica_that_is_gone`", "there is no test A_replica_that_is_gone")]
+    [InlineData("`A_replica_that_is_deleted_gets_a_new_snapshot`", "", "a row names no test")]
+    [InlineData("`A_replica_that_is_deleted_gets_a_new_snapshot`", "not run", "A_replica_that_is_deleted_gets_a_new_snapshot is in no row")]
+    [InlineData("LSB5012", "LSB5998", "there is no page of LSB5998")]
+    [InlineData("LSB5012", "LSB5013", "no test of its row knows LSB5013")]
+    public void A_table_that_is_wrong_is_found_out(string right, string wrong, string finding)
+    {
+        var table = ReadTable();
+        Assert.Contains(right, table, StringComparison.Ordinal);
+
+        Assert.Contains(Findings(table.Replace(right, wrong, StringComparison.Ordinal)), found => found.Contains(finding, StringComparison.Ordinal));
+    }
+
+    private static string ReadTable() => File.ReadAllText(Path.Combine(AppFolder.RepositoryRoot, "docs", "faults.md"));
+
+    private static List<string> Findings(string table)
+    {
+        var findings = new List<string>();
+        var named = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var row in table.Split('\n').Where(line => line.StartsWith("| ", StringComparison.Ordinal)).Skip(1))
+        {
+            var cells = row.Trim().Trim('|').Split('|');
+            var names = TestName().Matches(cells[^1]).Select(match => match.Groups[1].Value).ToList();
+            if (cells.Length != 6 || (names.Count == 0 && cells[^1].Trim() != "not run"))
+            {
+                findings.Add($"a row names no test: {row}");
+            }
+
+            findings.AddRange(names.Where(name => !Tests.ContainsKey(name)).Select(name => $"there is no test {name}"));
+            named.UnionWith(names);
+            foreach (var code in Code().Matches(row).Select(match => match.Value).Distinct())
+            {
+                if (!File.Exists(Path.Combine(AppFolder.RepositoryRoot, "docs", "diagnostics", code + ".md")))
+                {
+                    findings.Add($"there is no page of {code}");
+                }
+
+                if (!names.Exists(name => Tests.TryGetValue(name, out var test) && test.Source.Contains(code, StringComparison.Ordinal)))
+                {
+                    findings.Add($"no test of its row knows {code}: {row}");
+                }
+            }
+        }
+
+        findings.AddRange(Tests.Where(test => test.Value.IsOfFaults && !named.Contains(test.Key)).Select(test => $"{test.Key} is in no row"));
+        return findings;
+    }
+
+    /// <summary>All tests of all test projects, from their source: in which class each is, and what stands from its attribute to the next test's.</summary>
+    private static Dictionary<string, SourceTest> ReadTests()
+    {
+        var tests = new Dictionary<string, SourceTest>(StringComparer.Ordinal);
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(AppFolder.RepositoryRoot, "tests"), "*Tests.cs", SearchOption.AllDirectories))
+        {
+            var source = File.ReadAllText(file);
+            var starts = Test().Matches(source);
+            for (var i = 0; i < starts.Count; i++)
+            {
+                var end = i + 1 < starts.Count ? starts[i + 1].Index : source.Length;
+                var runsAnApp = starts[i].Groups[1].Value == "Task";
+                tests[starts[i].Groups[2].Value] = new SourceTest(runsAnApp && file.EndsWith("FaultTests.cs", StringComparison.Ordinal), source[starts[i].Index..end]);
+            }
+        }
+
+        return tests;
+    }
+
+    [GeneratedRegex(@"\[(?:Fact|Theory)[^\n]*\n(?:\s*\[[^\n]*\n)*\s*public (?:static )?(?:async )?(Task|void) (\w+)\(", RegexOptions.CultureInvariant)]
+    private static partial Regex Test();
+
+    [GeneratedRegex("`(\\w+)`", RegexOptions.CultureInvariant)]
+    private static partial Regex TestName();
+
+    [GeneratedRegex(@"\bLSB\d{4}\b", RegexOptions.CultureInvariant)]
+    private static partial Regex Code();
+
+    private sealed record SourceTest(bool IsOfFaults, string Source);
+}
