@@ -109,7 +109,7 @@ public sealed class PublishedAppTests(Packages packages)
         return RunningApp.Start(apphost, arguments, workingDirectory);
     }
 
-    private static async Task<IReadOnlyList<string>> RestoredRowsAsync(Workspace workspace, string workingDirectory)
+    internal static async Task<IReadOnlyList<string>> RestoredRowsAsync(Workspace workspace, string workingDirectory)
     {
         var file = Path.Combine(workspace.Root, $"{Guid.NewGuid():N}.db");
         var result = await Cli.Wrap(workspace.In("out/litestream"))
