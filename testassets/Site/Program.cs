@@ -16,7 +16,7 @@ app.MapGet("/", async (Orders orders) =>
 {
     orders.Add(new Order());
     await orders.SaveChangesAsync();
-    return await orders.All.CountAsync();
+    return $"{await orders.All.CountAsync()}";
 });
 app.Run();
 
