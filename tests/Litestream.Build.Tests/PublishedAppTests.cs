@@ -63,6 +63,44 @@ public sealed class PublishedAppTests(Packages packages)
     }
 
     [Fact]
+    public async Task Ctrl_C_in_a_dotnet_run_reaches_all_its_processes_and_nothing_is_lost()
+    {
+        using var workspace = new Workspace(packages).WithAsset("Worker");
+
+        using (var run = RunningApp.Start("dotnet", ["run"], workspace.Folder, new Dictionary<string, string?>(workspace.EnvironmentVariables) { ["DOTNET_ENVIRONMENT"] = "Production" }))
+        {
+            await run.WaitForAsync("built, rows: 0");
+            run.WriteLine("first");
+            await run.WaitForAsync("wal segment written");
+            run.WriteLine("last");
+            await run.WaitForAsync("wrote last");
+            run.SignalGroup("INT");
+            Assert.True(await run.WaitForExitAsync() == 0, run.Output);
+        }
+
+        Assert.Empty(RunningApp.ProcessesOf(workspace.In("bin/Debug/net10.0/litestream")));
+        Assert.Equal(["first", "last"], await RestoredRowsAsync(workspace, workspace.Folder, "bin/Debug/net10.0"));
+    }
+
+    [Theory]
+    [InlineData("-p:PublishTrimmed=true")]
+    [InlineData("-p:PublishAot=true")]
+    [Trait("Category", "Long")]
+    public async Task An_app_that_registers_in_code_replicates_trimmed_and_native(string options)
+    {
+        using var workspace = new Workspace(packages).WithAsset("Worker");
+        workspace.Edit("Program.cs", text => text.Replace("builder.Services.AddHostedService<Writer>();", "builder.Services.AddHostedService<Writer>();\nbuilder.Services.AddLitestream();", StringComparison.Ordinal));
+        var publish = await workspace.DotnetAsync("publish", "-c", "Release", "-o", "out", "-r", "linux-x64", "--self-contained", "-p:LitestreamAutoStart=false", options);
+        TemplateTests.SkipWhatIsMissing(publish).Succeeded();
+        Assert.False(File.Exists(workspace.In("obj/Release/net10.0/linux-x64/litestream/LitestreamAutoStart.g.cs")));
+
+        await RunOnceAsync(workspace, expectedRows: 0);
+
+        Assert.Empty(RunningApp.ProcessesOf(workspace.In("out/litestream")));
+        Assert.Equal(["row"], await RestoredRowsAsync(workspace, workspace.In("out")));
+    }
+
+    [Fact]
     public async Task A_lost_database_is_restored_by_the_verb_and_by_the_next_start()
     {
         using var workspace = new Workspace(packages).WithAsset("Worker");
@@ -109,11 +147,11 @@ public sealed class PublishedAppTests(Packages packages)
         return RunningApp.Start(apphost, arguments, workingDirectory);
     }
 
-    private static async Task<IReadOnlyList<string>> RestoredRowsAsync(Workspace workspace, string workingDirectory)
+    internal static async Task<IReadOnlyList<string>> RestoredRowsAsync(Workspace workspace, string workingDirectory, string output = "out")
     {
         var file = Path.Combine(workspace.Root, $"{Guid.NewGuid():N}.db");
-        var result = await Cli.Wrap(workspace.In("out/litestream"))
-            .WithArguments(["restore", "-config", workspace.In("out/litestream.yml"), "-o", file, "data/orders.db"])
+        var result = await Cli.Wrap(workspace.In($"{output}/litestream"))
+            .WithArguments(["restore", "-config", workspace.In($"{output}/litestream.yml"), "-o", file, "data/orders.db"])
             .WithWorkingDirectory(workingDirectory)
             .WithValidation(CommandResultValidation.None)
             .ExecuteBufferedAsync(TestContext.Current.CancellationToken);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Litestream.Build.Tests;
@@ -58,6 +59,10 @@ public sealed partial class RunningApp : IDisposable
 
     /// <summary>Signals the app and every process that it started: what Ctrl+C and systemd do.</summary>
     public void SignalGroup(string name) => SignalId(-_process.Id, name);
+
+    /// <summary>Signals what the command runs that the app was started with: its only child.</summary>
+    public void SignalChild(string name) =>
+        SignalId(int.Parse(File.ReadAllText($"/proc/{_process.Id}/task/{_process.Id}/children"), CultureInfo.InvariantCulture), name);
 
     public async Task<int> WaitForExitAsync()
     {

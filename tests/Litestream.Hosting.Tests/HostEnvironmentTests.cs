@@ -220,7 +220,7 @@ public sealed class HostEnvironmentTests
             await killed.TellAsync("row unsent");
             await killed.SaysAsync("wrote unsent");
             await AppFolder.SignalAsync("KILL", first);
-            Assert.Equal(137, await killed.EndedAsync());
+            await killed.EndedAsync();
             await AppFolder.UntilAsync(() => folder.Replicators().Count == 0, "litestream had gone with its container");
         }
 
@@ -297,6 +297,29 @@ public sealed class HostEnvironmentTests
     }
 
     [Fact]
+    public async Task A_litestream_that_outlived_its_app_in_another_container_loses_nothing()
+    {
+        await SkipUnlessAsync([.. AsFirstProcess, "true"]);
+        using var container = await Holder.StartAsync("pid", AsFirstProcess);
+        using var folder = new AppFolder();
+        folder.Launch = app => [.. container.Enter(folder.Work), "setsid", .. app];
+        await LeaveOrphanAsync(folder);
+        var orphan = Assert.Single(folder.Replicators());
+
+        folder.Launch = app => [.. AsFirstProcess, .. app];
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        await app.TellAsync("rows 300");
+        await app.SaysAsync("wrote 300 rows");
+        await AppFolder.UntilAsync(() => !folder.Replicators().Contains(orphan), () => $"the orphan had ended\n{app.Output}");
+        await app.TellAsync("row after");
+        await app.SaysAsync("wrote after");
+        await EndAsync(app, "TERM", Assert.Single(ChildrenOf(app.Id)));
+
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
     public async Task A_litestream_of_another_container_with_the_recorded_id_is_left_alone()
     {
         await SkipUnlessAsync([.. AsFirstProcess, "true"]);
@@ -313,7 +336,11 @@ public sealed class HostEnvironmentTests
         using var other = new AppFolder();
         other.Launch = app => [.. elsewhere.Enter(other.Work), "setsid", .. app];
         await RunAsync([.. elsewhere.Enter(), "sysctl", "-q", "-w", $"kernel.ns_last_pid={recorded - 1}"]);
-        using var innocent = Process.Start("nsenter", [.. elsewhere.Enter(other.Work)[1..], folder.Executable, "replicate", "-config", other.Config]);
+        using var innocent = Process.Start(new ProcessStartInfo("nsenter", [.. elsewhere.Enter(other.Work)[1..], folder.Executable, "replicate", "-config", other.Config])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
         await AppFolder.UntilAsync(() => folder.Replicators().Count == 1, "the innocent one ran");
         var id = Assert.Single(folder.Replicators());
         Assert.Contains($"\t{recorded}\n", await File.ReadAllTextAsync($"/proc/{id}/status", Cancel), StringComparison.Ordinal);
@@ -422,7 +449,7 @@ public sealed class HostEnvironmentTests
 
         public static async Task<Holder> StartAsync(string kind, string[] unshare)
         {
-            var process = Process.Start(unshare[0], [.. unshare[1..], "sleep", "infinity"]);
+            var process = Process.Start(unshare[0], [.. unshare[1..], "sleep", "600"]);
             var id = 0;
             await AppFolder.UntilAsync(
                 () => (id = Sleeping(process.Id)) != 0,

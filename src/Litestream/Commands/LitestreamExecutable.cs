@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using System.Globalization;
 
 namespace Litestream.Commands;
 
@@ -94,19 +94,21 @@ public sealed record LitestreamExecutable(string Path)
         }
     }
 
-    /// <summary>One copy for each content, in the user's own cache; where there is none, in a fresh private folder.</summary>
+    /// <summary>
+    /// One copy for each file, in the user's own cache; where there is none, in a fresh private folder. Told by size and time and compared byte by byte: without OpenSSL in the image, .NET's cryptography
+    /// ends the whole app.
+    /// </summary>
     private static string PrivateCopy(string path)
     {
         const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-        string hash;
-        using (var source = PlainFile.OpenRead(path))
-            hash = Convert.ToHexString(SHA256.HashData(source));
-
+        var file = new FileInfo(path);
         string folder;
         try
         {
             var cache = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create);
-            folder = cache.Length > 0 ? System.IO.Path.Combine(cache, "Litestream.Build", hash) : Directory.CreateTempSubdirectory("litestream-").FullName;
+            folder = cache.Length > 0
+                ? System.IO.Path.Combine(cache, "Litestream.Build", string.Create(CultureInfo.InvariantCulture, $"{file.Length:x}-{file.LastWriteTimeUtc.Ticks:x}"))
+                : Directory.CreateTempSubdirectory("litestream-").FullName;
             if (!OperatingSystem.IsWindows())
                 Directory.CreateDirectory(folder, Private);
         }
@@ -116,12 +118,8 @@ public sealed record LitestreamExecutable(string Path)
         }
 
         var copy = System.IO.Path.Combine(folder, FileName);
-        if (File.Exists(copy))
-        {
-            using var existing = PlainFile.OpenRead(copy);
-            if (Convert.ToHexString(SHA256.HashData(existing)) == hash)
-                return copy;
-        }
+        if (File.Exists(copy) && HaveSameContent(path, copy))
+            return copy;
 
         var temporary = $"{copy}.{Guid.NewGuid():n}";
         PlainFile.Copy(path, temporary);
@@ -129,5 +127,20 @@ public sealed record LitestreamExecutable(string Path)
             File.SetUnixFileMode(temporary, Private);
         File.Move(temporary, copy, overwrite: true);
         return copy;
+    }
+
+    private static bool HaveSameContent(string one, string other)
+    {
+        using var left = PlainFile.OpenRead(one);
+        using var right = PlainFile.OpenRead(other);
+        var (leftPart, rightPart) = (new byte[64 * 1024], new byte[64 * 1024]);
+        while (true)
+        {
+            var read = left.ReadAtLeast(leftPart, leftPart.Length, throwOnEndOfStream: false);
+            if (read != right.ReadAtLeast(rightPart, rightPart.Length, throwOnEndOfStream: false) || !leftPart.AsSpan(0, read).SequenceEqual(rightPart.AsSpan(0, read)))
+                return false;
+            if (read < leftPart.Length)
+                return true;
+        }
     }
 }

@@ -61,18 +61,10 @@ public static class LitestreamDoctor
         {
             var executable = options.Executable();
             var version = await executable.GetVersionAsync(cancellationToken).ConfigureAwait(false);
-            string hash;
-            var file = PlainFile.OpenRead(executable.Path);
-            await using (file.ConfigureAwait(false))
-                hash = Convert.ToHexString(await SHA256.HashDataAsync(file, cancellationToken).ConfigureAwait(false)).ToLowerInvariant();
-
             findings.Add(new(FindingLevel.Ok, Subject, $"{version}, {executable.Path}"));
-            findings.Add(options.ExpectedSha256 switch
-            {
-                null => new(FindingLevel.Note, Subject, $"SHA-256 {hash}; there is nothing to compare it with: it is not the package's."),
-                var expected when string.Equals(expected, hash, StringComparison.OrdinalIgnoreCase) => new(FindingLevel.Ok, Subject, "SHA-256 as the package's manifest has it."),
-                var expected => new(FindingLevel.Error, Subject, $"SHA-256 is {hash}, and the package's manifest has {expected}.", "Delete the folder obj/litestream and the package's folder in the NuGet cache, and restore again.", "LSB2002"),
-            });
+            findings.Add(options.ExpectedSha256 is { } expected
+                ? await CompareAsync(executable.Path, expected, cancellationToken).ConfigureAwait(false)
+                : new(FindingLevel.Note, Subject, "There is no SHA-256 to compare it with: it is not the package's, or this is the published app."));
             if (!OperatingSystem.IsWindows())
                 ExamineMode(File.GetUnixFileMode(executable.Path), findings);
             findings.AddRange(KnownProblems.Of(version));
@@ -88,6 +80,19 @@ public static class LitestreamDoctor
         }
 
         return null;
+    }
+
+    /// <summary>Only where there is a manifest, on a machine with the SDK: without OpenSSL in the image, .NET's cryptography ends the whole app.</summary>
+    private static async Task<Finding> CompareAsync(string path, string expected, CancellationToken cancellationToken)
+    {
+        string hash;
+        var file = PlainFile.OpenRead(path);
+        await using (file.ConfigureAwait(false))
+            hash = Convert.ToHexString(await SHA256.HashDataAsync(file, cancellationToken).ConfigureAwait(false)).ToLowerInvariant();
+
+        return string.Equals(expected, hash, StringComparison.OrdinalIgnoreCase)
+            ? new(FindingLevel.Ok, "executable", "SHA-256 as the package's manifest has it.")
+            : new(FindingLevel.Error, "executable", $"SHA-256 is {hash}, and the package's manifest has {expected}.", "Delete the folder obj/litestream and the package's folder in the NuGet cache, and restore again.", "LSB2002");
     }
 
     private static void ExamineMode(UnixFileMode mode, List<Finding> findings)

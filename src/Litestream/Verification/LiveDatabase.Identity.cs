@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Verification;
@@ -20,7 +19,8 @@ internal static partial class LiveDatabase
         if (ReadIdentity(connection) is { } known)
             return known;
 
-        var id = (BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long))) & long.MaxValue) | 1;
+        // Not from .NET's cryptography: without OpenSSL in the image it ends the whole app.
+        var id = Random.Shared.NextInt64(1, long.MaxValue);
         Execute(connection, string.Create(CultureInfo.InvariantCulture, $"INSERT OR IGNORE INTO _litestream_seq (id, seq) VALUES ({IdentityRow}, {id})"));
         return ReadIdentity(connection);
     }));
