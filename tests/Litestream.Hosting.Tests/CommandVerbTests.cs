@@ -50,7 +50,7 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [MemberData(nameof(EveryVerb))]
     public async Task Every_verb_answers_with_one_JSON_document_whatever_the_app_and_its_loggers_write(string command, int items)
     {
-                var words = command.Split(' ');
+        var words = command.Split(' ');
 
         var run = (await CommandRun.OfAsync(app.Folder, ["--json", .. words])).Succeeded();
 

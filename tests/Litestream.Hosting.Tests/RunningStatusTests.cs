@@ -59,6 +59,8 @@ public sealed class RunningStatusTests
         using var app = folder.Start();
         var status = await UntilAsync(folder, app, now => now.Status?.State == LitestreamState.Replicating);
 
+        // Frozen, so that it is still there: it ends when it next writes to the pipe of the dead app.
+        await AppFolder.SignalAsync("STOP", status.ReplicatorProcessId!.Value);
         await AppFolder.SignalAsync("KILL", app.Id);
         await app.EndedAsync();
 

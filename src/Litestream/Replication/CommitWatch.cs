@@ -150,6 +150,10 @@ internal sealed class CommitWatch
                 _pending[^1] = (commit, _pending[^1].SeenAt);
             else
                 _pending.Add((commit, now));
+
+            // Also while the executable is silent and nothing is compared.
+            if (_shadow.Generation() is { } generation)
+                Committed = _shadow.Find(generation, commit);
         }
 
         _walStamp = now.UtcTicks - stamp.Modified > ClockTick.Ticks ? stamp : null;

@@ -85,12 +85,13 @@ internal sealed record RestoreVerb : Verb
         Refuse(transaction is not null && options.Index is not null, "LitestreamTxId is for release line 0.5, LitestreamIndex for 0.3. Leave one of them out.");
 
         Refuse(diff && (options.Force || options.DryRun), "LitestreamDiff compares a restored copy with the database, so it goes neither with LitestreamForce nor with LitestreamDryRun. Leave one of them out.");
+
         if (options.Timestamp is { } moment)
             host.Print($"As of {PointInTime.Describe(moment, TimeProvider.System)}");
         var config = host.LoadConfig();
-        if (diff && config.ChooseMany(OptionValue.Trim(Database)).FirstOrDefault(database => !File.Exists(database.Path)) is { } lost)
+        var databases = config.ChooseMany(OptionValue.Trim(Database));
+        if (diff && databases.FirstOrDefault(database => !File.Exists(database.Path)) is { } lost)
             throw new LitestreamException("LSB3008", $"There is nothing to compare a copy with: {lost.Path} does not exist. Restore it without LitestreamDiff. Nothing was started.");
-        _ = config.ChooseMany(OptionValue.Trim(Database));
         var client = host.CreateClient(config);
         if (transaction is not null)
         {
@@ -102,14 +103,12 @@ internal sealed record RestoreVerb : Verb
 
         void Tell(LogLine line) => host.Detail(line.Message);
         var results = all
-            ? await DatabaseRestore.RunAllAsync(client.Executable, config, config.Databases, options, Tell, cancellationToken).ConfigureAwait(false)
-            : [await DatabaseRestore.RunAsync(client.Executable, options.For(config, config.Choose(OptionValue.Trim(Database))), Tell, cancellationToken).ConfigureAwait(false)];
+            ? await DatabaseRestore.RunAllAsync(client.Executable, config, databases, options, Tell, cancellationToken).ConfigureAwait(false)
+            : [await DatabaseRestore.RunAsync(client.Executable, options.For(config, databases[0]), Tell, cancellationToken).ConfigureAwait(false)];
         foreach (var result in results)
         {
             Show(host, result);
-            var difference = diff && result.Outcome == RestoreOutcome.Restored ? await DatabaseDiff.CompareAsync(result.Database.Path, result.Output, cancellationToken: cancellationToken).ConfigureAwait(false) : null;
-            foreach (var line in difference?.ToString().TrimEnd().Split(Environment.NewLine) ?? [])
-                host.Print(line);
+            var difference = diff && result.Outcome == RestoreOutcome.Restored ? await CompareAsync(host, result, cancellationToken).ConfigureAwait(false) : null;
             host.Add(
                 result.Output,
                 ("Database", result.Database.ConfiguredPath),
@@ -126,6 +125,23 @@ internal sealed record RestoreVerb : Verb
                 ("Difference", difference),
                 ("Code", result.Error?.Diagnostic.Code),
                 ("Message", result.Error?.Diagnostic.Message));
+        }
+    }
+
+    /// <summary>Null where the two cannot be compared; the restored file is there all the same.</summary>
+    private static async Task<DatabaseDifference?> CompareAsync(VerbHost host, RestoreResult result, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var difference = await DatabaseDiff.CompareAsync(result.Database.Path, result.Output, cancellationToken: cancellationToken).ConfigureAwait(false);
+            foreach (var line in difference.ToString().TrimEnd().Split(Environment.NewLine))
+                host.Print(line);
+            return difference;
+        }
+        catch (LitestreamException exception)
+        {
+            host.Report(exception.Diagnostic);
+            return null;
         }
     }
 
