@@ -13,6 +13,9 @@ internal sealed partial class ReplicatorProcess : IDisposable
 {
     private const int Killed = 137;
 
+    /// <summary>What it says when Ctrl+\ reaches it: it has no handler for that, ends at once and prints where it was.</summary>
+    private const string QuitLine = "SIGQUIT: quit";
+
     private readonly CancellationTokenSource _kill = new();
     private readonly CancellationTokenSource _interrupt = new();
     private readonly SecretMask _secrets;
@@ -130,6 +133,11 @@ internal sealed partial class ReplicatorProcess : IDisposable
                 DateTimeOffset.TryParse(Timestamp().Match(text).Value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))
             {
                 Interlocked.Exchange(ref _shutdownSeenAt, time.ToUnixTimeMilliseconds());
+            }
+
+            else if (text == QuitLine)
+            {
+                Interlocked.Exchange(ref _shutdownSeenAt, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
             }
 
             _onLine(line);
