@@ -109,11 +109,15 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [InlineData("run -- nonsense", 1, "LSB3001", "nonsense")]
     [InlineData("ltx", 2, "LSB3009", "use litestream snapshots and litestream wal")]
     [InlineData("databases --directory nowhere", 2, "LSB3008", "'nowhere', and there is no such directory")]
+    [InlineData("databases --directory ''", 2, "LSB3008", "--directory is empty")]
+    [InlineData("restore --force --output ''", 2, "LSB3008", "--output is empty")]
+    [InlineData("restore --force --timestamp=", 2, "LSB3014", "'--timestamp'")]
+    [InlineData("pull --force ''", 2, "LSB3008", "The database is empty")]
     [InlineData("restore", 1, "LSB4001", "force it (--force)")]
     [InlineData("drill --query SELECT/**/1/**/WHERE/**/0", 1, "LSB4111", "no row")]
     public async Task What_is_wrong_is_one_line_with_a_code_and_an_exit_code(string command, int exitCode, string code, string hint)
     {
-        var words = command.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        string[] words = [.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(word => word == "''" ? "" : word)];
 
         var run = (await CommandRun.OfAsync(app.Folder, words)).FailedWith(exitCode, code);
 
@@ -134,7 +138,6 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [InlineData("run -h", "run -- generations app.db", "--json")]
     public async Task Help_is_there_at_every_level(string command, string one, string other)
     {
-
         var run = (await CommandRun.OfAsync(app.Folder, command.Split(' '))).Succeeded();
 
         Assert.Contains(one, run.Output, StringComparison.Ordinal);

@@ -168,8 +168,8 @@ public sealed class HostEnvironmentTests
     public async Task A_key_in_a_real_terminal_that_ends_litestream_too_loses_nothing(string key, int exitCode)
     {
         using var folder = new AppFolder();
-        // script opens a terminal for what it runs; its shell is replaced by the app.
-        folder.Launch = app => ["script", "-qefc", "exec " + string.Join(' ', app), "/dev/null"];
+        // script opens a terminal for what it runs; its shell is replaced by the app. What runs in the background of a shell ignores both signals, and passes that on.
+        folder.Launch = app => ["env", "--default-signal=INT,QUIT", "script", "-qefc", "exec " + string.Join(' ', app), "/dev/null"];
         using var app = folder.Start();
         await app.SaysAsync("wal segment written");
         await app.TellAsync("row only");
@@ -290,6 +290,7 @@ public sealed class HostEnvironmentTests
 
         using var app = folder.Start();
         await app.SaysAsync("still runs as process");
+        await AppFolder.SignalAsync("CONT", orphan);
         await app.SaysAsync("started ");
         Assert.DoesNotContain(orphan, folder.Replicators());
         await EndAsync(app, "TERM", Assert.Single(ChildrenOf(app.Id)));
@@ -309,6 +310,7 @@ public sealed class HostEnvironmentTests
 
         folder.Launch = app => [.. AsFirstProcess, .. app];
         using var app = folder.Start();
+        await AppFolder.SignalAsync("CONT", orphan);
         await app.SaysAsync("started ");
         await app.TellAsync("rows 300");
         await app.SaysAsync("wrote 300 rows");
@@ -356,12 +358,13 @@ public sealed class HostEnvironmentTests
         Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
     }
 
-    /// <summary>An app is killed alone; its litestream lives on until it has something to say.</summary>
+    /// <summary>An app is killed alone. Its litestream would live on until it has something to say, which may be at once: it is frozen.</summary>
     private static async Task LeaveOrphanAsync(AppFolder folder)
     {
         using var app = folder.Start();
         await app.SaysAsync("wal segment written");
         await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
+        await AppFolder.SignalAsync("STOP", Assert.Single(folder.Replicators()));
         await AppFolder.SignalAsync("KILL", Assert.Single(ChildrenOf(app.Id)));
         await app.EndedAsync();
     }

@@ -109,6 +109,12 @@ internal static class LitestreamCommandLine
             throw Wrong($"{error.Message} --help lists what litestream {verb.Name} takes.");
         }
 
+        // What a script says whose variable is not set. Taken for "not given", it would be the live database's own place, or all databases.
+        if (verb.Name != "run" && result.CommandResult.Children.FirstOrDefault(given => given.Tokens.Any(token => token.Value.Length == 0)) is { } empty)
+        {
+            throw new LitestreamException("LSB3008", $"{(empty is OptionResult option ? option.Option.Name : "The database")} is empty. Nothing was started.");
+        }
+
         if (result.GetValue(RunDirectory) is { } directory && !Directory.Exists(Path.GetFullPath(directory, CommandProcess.StartDirectory)))
         {
             throw new LitestreamException("LSB3008", $"{CommandProcess.DirectoryOption} is '{directory}', and there is no such directory. Nothing was started.");
