@@ -57,7 +57,7 @@ for project in "${projects[@]}"; do
   [ -f "$results/$project.trx" ] || { echo "$project: no results"; status=1; }
 done
 
-sum() { local n total=0; for n in $(cat "$results"/*.trx 2>/dev/null | grep -o "<Counters [^>]*" | grep -o " $1=\"[0-9]*\"" | tr -dc '0-9\n'); do total=$((total + n)); done; echo "$total"; }
+sum() { local n total=0; for n in $(cat "$results"/*.trx 2>/dev/null | grep -ao "<Counters [^>]*" | grep -o " $1=\"[0-9]*\"" | tr -dc '0-9\n'); do total=$((total + n)); done; echo "$total"; }
 
 total=$(sum total) passed=$(sum passed) failed=$(sum failed)
 skipped=$((total - passed - failed))
