@@ -61,6 +61,136 @@ public sealed class PublishedCommandTests(Packages packages)
     [InlineData("-r linux-x64 --self-contained -p:PublishTrimmed=true")]
     public Task A_worker_answers_however_it_is_published(string options) => AnswersAsync(options);
 
+    /// <summary>A verb, and its exit code beside the running app and without it; null: not asked then.</summary>
+    private static readonly (string Command, int? Running, int? Stopped)[] Verbs =
+    [
+        ("databases", 0, 0),
+        ("config", 0, 0),
+        ("env", 0, 0),
+        ("generations", 0, 0),
+        ("snapshots", 0, 0),
+        ("wal", 0, 0),
+        ("ltx", 2, 2),
+        ("status", 0, 0),
+        ("doctor", 0, 0),
+        ("version", 0, 0),
+        ("run -- version", 0, 0),
+        ("verify --level Quick", 0, null),
+        ("verify --level Quick --start-replicator", null, 0),
+        ("drill", 0, 0),
+        ("restore", 1, 1),
+        ("restore --force", 1, null),
+        ("restore --force --dry-run", 1, 0),
+        ("restore --output copy.db", 0, 0),
+        ("restore --diff --output side.db", 0, 0),
+        ("pull --output dev.db", 0, 0),
+        ("pull", 1, 1),
+        ("restore --force", null, 0),
+        ("restroe", 2, 2),
+    ];
+
+    [Fact]
+    public Task Each_verb_answers_a_user_who_is_not_root_beside_the_running_app_and_without_it() => EachVerbAsync("mvc", "");
+
+    [Theory]
+    [Trait("Category", "Long")]
+    [InlineData("worker", "")]
+    [InlineData("mvc", "-r linux-x64 --self-contained -p:PublishSingleFile=true")]
+    [InlineData("mvc", "-r linux-x64 --self-contained -p:PublishTrimmed=true -p:TrimMode=partial")]
+    [InlineData("worker", "-r linux-x64 --self-contained -p:PublishSingleFile=true")]
+    [InlineData("worker", "-r linux-x64 --self-contained -p:PublishTrimmed=true")]
+    public Task Each_verb_answers_however_it_is_published(string template, string options) => EachVerbAsync(template, options);
+
+    /// <summary>The files that the verbs make in the folder where they are asked.</summary>
+    private static readonly string[] Made = ["copy.db", "side.db", "dev.db"];
+
+    private async Task EachVerbAsync(string template, string options)
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Another user's processes are root's to start.");
+        const string User = "12345";
+        using var workspace = new Workspace(packages);
+        if (template == "mvc")
+        {
+            (await workspace.DotnetAsync("new", "mvc", "-au", "Individual", "-n", "Site", "-o", ".", "--no-restore")).Succeeded();
+            workspace.AddPackage("Site.csproj");
+        }
+        else
+        {
+            workspace.WithAsset("Worker");
+        }
+
+        (await workspace.DotnetAsync(["publish", "-c", "Release", "-o", "out", "-p:CompressionEnabled=false", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)])).Succeeded();
+        var program = workspace.In(template == "mvc" ? "out/Site" : "out/Worker");
+        var elsewhere = Directory.CreateDirectory(Path.Combine(workspace.Root, "else where")).FullName;
+        File.SetUnixFileMode(workspace.Root, (UnixFileMode)Convert.ToInt32("755", 8));
+        var owned = await RunAsync("chown", ["-R", $"{User}:{User}", workspace.In("out"), elsewhere], workspace.Root, new Dictionary<string, string?>());
+        Assert.True(owned.ExitCode == 0, owned.StandardError);
+        string[] asUser = [$"--reuid={User}", $"--regid={User}", "--clear-groups", program];
+        var environment = new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = "http://127.0.0.1:0", ["HOME"] = elsewhere, ["TMPDIR"] = elsewhere };
+
+        using (var app = RunningApp.Start("setpriv", asUser, workspace.In("out"), environment))
+        {
+            await app.WaitForAsync("Application started");
+            if (template == "worker")
+            {
+                app.WriteLine("row");
+            }
+
+            await app.WaitForAsync("wal segment written");
+            var status = await CommandAsync("status --json");
+            Assert.Equal(app.Id, JsonDocument.Parse(status.StandardOutput).RootElement.GetProperty("Items")[0].GetProperty("App").GetInt32());
+            foreach (var (command, expected, _) in Verbs)
+            {
+                await AnswersAsync(command, expected);
+            }
+
+            app.Signal("TERM");
+            Assert.True(await app.WaitForExitAsync() == 0, app.Output);
+        }
+
+        foreach (var (command, _, expected) in Verbs)
+        {
+            await AnswersAsync(command, expected);
+        }
+
+        var none = await CommandAsync("status");
+        Assert.Contains("no app that tells of it runs on this machine", none.StandardOutput, StringComparison.Ordinal);
+        using (var alone = RunningApp.Start("setpriv", [.. asUser, "litestream", "replicate"], elsewhere, environment))
+        {
+            await alone.WaitForAsync("replicating to");
+            alone.Signal("TERM");
+            Assert.True(await alone.WaitForExitAsync() == 0, alone.Output);
+        }
+
+        Assert.Empty(RunningApp.ProcessesOf(workspace.In("out/litestream")));
+
+        async Task AnswersAsync(string command, int? exitCode)
+        {
+            if (exitCode is null)
+            {
+                return;
+            }
+
+            foreach (var json in new[] { false, true })
+            {
+                foreach (var made in Made)
+                {
+                    File.Delete(Path.Combine(elsewhere, made));
+                }
+
+                var run = await CommandAsync(json ? command.Replace("run --", "run --json --", StringComparison.Ordinal) + (command.Contains("--json", StringComparison.Ordinal) || command.StartsWith("run", StringComparison.Ordinal) ? "" : " --json") : command);
+                Assert.True(run.ExitCode == exitCode, $"{command}: {run.ExitCode} instead of {exitCode}\n{run.StandardOutput}\n{run.StandardError}");
+                Assert.DoesNotContain("   at ", run.StandardError, StringComparison.Ordinal);
+                if (json)
+                {
+                    Assert.Equal(exitCode, JsonDocument.Parse(run.StandardOutput).RootElement.GetProperty("ExitCode").GetInt32());
+                }
+            }
+        }
+
+        Task<BufferedCommandResult> CommandAsync(string command) => RunAsync("setpriv", [.. asUser, "litestream", .. command.Split(' ')], elsewhere, environment);
+    }
+
     private async Task AnswersAsync(string options)
     {
         using var workspace = new Workspace(packages).WithAsset("Worker");
