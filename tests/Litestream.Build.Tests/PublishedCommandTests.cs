@@ -113,6 +113,18 @@ public sealed class PublishedCommandTests(Packages packages)
         {
             (await workspace.DotnetAsync("new", "mvc", "-au", "Individual", "-n", "Site", "-o", ".", "--no-restore")).Succeeded();
             workspace.AddPackage("Site.csproj");
+
+            // MVC is not made for trimming: what it loads by name has to stay.
+            await File.WriteAllTextAsync(
+                workspace.In("Directory.Build.targets"),
+                """
+                <Project>
+                  <Target Name="KeepMvc" AfterTargets="PrepareForILLink">
+                    <ItemGroup><TrimmerRootAssembly Include="@(ResolvedFileToPublish->'%(Filename)')" Condition="$([System.String]::Copy('%(Filename)').StartsWith('Microsoft.AspNetCore')) And '%(Extension)' == '.dll'" /></ItemGroup>
+                  </Target>
+                </Project>
+                """,
+                TestContext.Current.CancellationToken);
         }
         else
         {
