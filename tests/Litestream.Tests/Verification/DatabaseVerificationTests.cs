@@ -264,7 +264,9 @@ public sealed class DatabaseVerificationTests
         }
 
         Assert.Equal("theirs", LitestreamTool.Query(folder.Database, "SELECT group_concat(uuid) FROM _litestream_verification"));
-        Assert.Equal("3", LitestreamTool.Query(folder.Database, "SELECT group_concat(number) FROM _litestream_verification_net"));
+
+        // Three verifications, and one more for each commit that litestream overlooked.
+        Assert.Equal("1 1", LitestreamTool.Query(folder.Database, "SELECT count(*) || ' ' || (min(number) >= 3) FROM _litestream_verification_net"));
     }
 
     [Theory]
