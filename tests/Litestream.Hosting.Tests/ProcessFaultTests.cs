@@ -121,6 +121,7 @@ public sealed class ProcessFaultTests
         using var app = folder.Start();
         await app.SaysAsync("started ");
         await app.StatusAsync("Failed");
+        await app.SaysAsync("crit:");
 
         Assert.Equal(1, app.Count("crit:"));
         Assert.Equal(0, app.Count("LSB5004"));

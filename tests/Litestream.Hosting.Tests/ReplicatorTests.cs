@@ -15,6 +15,8 @@ public sealed class ReplicatorTests
         await app.SaysAsync("started ");
 
         Assert.Empty(folder.Replicators());
+        await app.SaysAsync("Litestream:Enabled");
+
         Assert.Equal(1, app.Count("Litestream:Enabled"));
         Assert.False(File.Exists(DatabaseLock.PathFor(folder.Database)));
     }
@@ -256,6 +258,7 @@ public sealed class ReplicatorTests
         await one.SaysAsync("wal segment written");
         using var other = folder.Start();
         await other.SaysAsync("started ");
+        await other.SaysAsync("LSB5003");
 
         Assert.Equal(1, other.Count("LSB5003"));
         Assert.Contains($"({one.Id}, ", other.Output, StringComparison.Ordinal);
@@ -341,6 +344,7 @@ public sealed class ReplicatorTests
         using var folder = new AppFolder();
         using var app = folder.Start();
         await app.SaysAsync("started ");
+        await app.SaysAsync("LSB1101");
 
         Assert.Equal(1, app.Count("LSB1101"));
         Assert.Contains($"{folder.Database} is replicated to file {folder.Replica}", app.Output, StringComparison.Ordinal);
@@ -354,6 +358,7 @@ public sealed class ReplicatorTests
         await File.WriteAllBytesAsync(Path.Combine(folder.App, "orders.db"), [], TestContext.Current.CancellationToken);
         using var app = folder.Start();
         await app.SaysAsync("started ");
+        await app.SaysAsync("LSB5008");
 
         Assert.Equal(1, app.Count("LSB5008"));
     }

@@ -233,6 +233,8 @@ public sealed class RestoreAtStartTests
         using var app = folder.Start();
 
         await app.SaysAsync("started ");
+        await app.SaysAsync("LSB5003");
+
         Assert.Equal(1, app.Count("LSB5003"));
     }
 

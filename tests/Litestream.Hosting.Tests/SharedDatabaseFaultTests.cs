@@ -14,6 +14,8 @@ public sealed class SharedDatabaseFaultTests
         await folder.SettledAsync(one);
         using var two = folder.Start();
         await two.SaysAsync("started ");
+        await two.SaysAsync("LSB5003");
+
         Assert.Equal(1, two.Count("LSB5003"));
         var replicator = Assert.Single(folder.Replicators());
         await one.TellAsync("storm one ");
