@@ -29,12 +29,15 @@ public sealed partial record LogLine(string Level, string Message, IReadOnlyDict
     }
 
     /// <summary>Message and fields, for people.</summary>
-    internal string Display => Fields.Count == 0
+    internal string Display => OneLine(Fields.Count == 0
         ? Message
-        : $"{Message} {string.Join(' ', Fields.Select(f => $"{f.Key}={(f.Value.Contains(' ', StringComparison.Ordinal) ? $"\"{f.Value}\"" : f.Value)}"))}";
+        : $"{Message} {string.Join(' ', Fields.Select(f => $"{f.Key}={(f.Value.Contains(' ', StringComparison.Ordinal) ? $"\"{f.Value}\"" : f.Value)}"))}");
 
     /// <summary>The message with what went wrong.</summary>
-    internal string Explanation => Fields.TryGetValue("error", out var error) ? (Message is "failed to run" or "" ? error : $"{Message}: {error}") : Message;
+    internal string Explanation => OneLine(Fields.TryGetValue("error", out var error) || Fields.TryGetValue("err", out error) ? (Message is "failed to run" or "" ? error : $"{Message}: {error}") : Message);
+
+    /// <summary>The errors of storage libraries have several lines, and a status, a diagnostic and a line of a log have one.</summary>
+    private static string OneLine(string text) => LineBreaks().Replace(text, " ");
 
     private static LogLine? ParseJson(string line)
     {
@@ -114,6 +117,9 @@ public sealed partial record LogLine(string Level, string Message, IReadOnlyDict
 
         value.Append(kind switch { 'n' => '\n', 't' => '\t', 'r' => '\r', 'a' => '\a', 'b' => '\b', 'f' => '\f', 'v' => '\v', _ => kind });
     }
+
+    [GeneratedRegex(@"\s*[\r\n]\s*")]
+    private static partial Regex LineBreaks();
 
     [GeneratedRegex("""^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?<level>[A-Z]+) (?<message>.*?)(?<fields>( [A-Za-z_.-]+=("([^"\\]|\\.)*"|[^ "]*))*)$""")]
     private static partial Regex PlainForm();

@@ -123,10 +123,10 @@ internal sealed partial class ReplicatorProcess : IDisposable
             var line = LogLine.Parse(_secrets.Mask(text));
             if (line.Level == "ERROR")
             {
-                LastError = line.Fields.TryGetValue("error", out var error) || line.Fields.TryGetValue("err", out error) ? $"{line.Message}: {error}" : line.Message;
+                LastError = line.Explanation;
                 if (line.Message == "cannot start metrics server")
                 {
-                    AddressError = error ?? line.Message;
+                    AddressError = line.Fields.TryGetValue("error", out var error) || line.Fields.TryGetValue("err", out error) ? error : line.Message;
                 }
             }
             else if (line.Message.StartsWith("signal received", StringComparison.Ordinal) &&

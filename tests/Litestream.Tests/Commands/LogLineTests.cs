@@ -32,6 +32,16 @@ public sealed class LogLineTests
         Assert.Equal(("ERROR", "failed to run", "config file not found: \"x\""), (line.Level, line.Message, line.Fields["error"]));
     }
 
+    [Fact]
+    public void An_error_of_several_lines_is_told_in_one()
+    {
+        var line = LogLine.Parse("""time=1 level=ERROR msg="monitor error" replica=s3 error="RequestError: send request failed\ncaused by: Get \"x\":\r\n\tdial tcp" """);
+
+        Assert.Equal("monitor error: RequestError: send request failed caused by: Get \"x\": dial tcp", line.Explanation);
+        Assert.Equal("monitor error replica=s3 error=\"RequestError: send request failed caused by: Get \"x\": dial tcp\"", line.Display);
+        Assert.Contains('\n', line.Fields["error"], StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("path  replicas")]
