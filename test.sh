@@ -2,7 +2,7 @@
 # Runs the tests, after fetching what they need.
 #
 #   ./test.sh           what continuous integration runs
-#   ./test.sh all       with the full matrices (every template, every way to publish)
+#   ./test.sh all       with the full matrices (every template, every way to publish), the long faults and the storage servers
 #   ./test.sh NAME      only the test project tests/NAME
 #
 # The last line is "N passed, N failed, N skipped"; every skipped test is listed before it with its reason.
@@ -14,7 +14,7 @@ filter=(-trait- Category=Long)
 projects=(Litestream.Tests Litestream.Hosting.Tests Litestream.Build.Tests)
 case "${1:-}" in
   '') ;;
-  all) filter=() ;;
+  all) filter=() projects+=(Litestream.Storage.Tests) ;;
   *) projects=("$1"); filter=() ;;
 esac
 
@@ -39,7 +39,7 @@ if [ -z "${1:-}" ] || [ "${1:-}" = all ]; then
   dotnet format Litestream.Build.sln --verify-no-changes --no-restore || exit 1
 fi
 
-# Side by side: many tests of the first two wait for the executable, those of the last keep the processors busy.
+# Side by side: most tests wait for the executable, those of Litestream.Build.Tests keep the processors busy.
 # With job control, and with SIGINT as it is by default: a shell in the background ignores it, and so would the apps that the tests start.
 set -m
 trap 'kill $(jobs -p) 2>/dev/null' EXIT

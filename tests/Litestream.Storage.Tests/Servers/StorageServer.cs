@@ -52,14 +52,7 @@ internal abstract class StorageServer(string name) : IAsyncDisposable
         _process.Start();
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
-        Match ready;
-        for (var watch = Stopwatch.StartNew(); !(ready = Ready.Match(Output)).Success; await Task.Delay(20))
-        {
-            Assert.False(_process.HasExited, $"{name} ended with exit code {(_process.HasExited ? _process.ExitCode : 0)}. It said:\n{Output}");
-            Assert.True(watch.Elapsed < Deadline, $"{name} was not ready in time. It said:\n{Output}");
-        }
-
-        Port = int.Parse(ready.Groups["port"].Value, CultureInfo.InvariantCulture);
+        Port = int.Parse((await HeardAsync(Ready)).Groups["port"].Value, CultureInfo.InvariantCulture);
     }
 
     /// <summary>Ends it at once, with all that it has started.</summary>
@@ -95,6 +88,25 @@ internal abstract class StorageServer(string name) : IAsyncDisposable
     {
         await StopAsync();
         Directory.Delete(Folder, recursive: true);
+    }
+
+    /// <summary>Tells it something on its standard input, and waits for the line that answers.</summary>
+    protected async Task<Match> AnswerAsync(string command, Regex answer)
+    {
+        await _process!.StandardInput.WriteLineAsync(command);
+        return await HeardAsync(answer);
+    }
+
+    private async Task<Match> HeardAsync(Regex line)
+    {
+        Match heard;
+        for (var watch = Stopwatch.StartNew(); !(heard = line.Match(Output)).Success; await Task.Delay(20))
+        {
+            Assert.False(_process!.HasExited, $"{name} ended with exit code {(_process.HasExited ? _process.ExitCode : 0)}. It said:\n{Output}");
+            Assert.True(watch.Elapsed < Deadline, $"{name} did not say '{line}' in time. It said:\n{Output}");
+        }
+
+        return heard;
     }
 
     /// <summary>For a server that cannot choose one itself.</summary>

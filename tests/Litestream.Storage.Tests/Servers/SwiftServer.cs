@@ -35,14 +35,12 @@ internal sealed partial class SwiftServer() : StorageServer("swift")
         return server;
     }
 
-    /// <summary>Throws away all that it holds.</summary>
-    public async Task EmptyAsync()
-    {
-        await StopAsync();
-        Directory.Delete(Path.Combine(Folder, "srv"), recursive: true);
-        await StartAsync();
-    }
+    /// <summary>Deletes all that it holds, while it runs.</summary>
+    public async Task EmptyAsync() => Assert.NotEqual("0", (await AnswerAsync("empty", EmptiedLine())).Groups["count"].Value);
 
     [GeneratedRegex(@"^ready (?<port>\d+)$", RegexOptions.Multiline)]
     private static partial Regex ReadyLine();
+
+    [GeneratedRegex(@"^emptied (?<count>\d+)$", RegexOptions.Multiline)]
+    private static partial Regex EmptiedLine();
 }

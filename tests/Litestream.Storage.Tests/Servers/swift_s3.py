@@ -3,6 +3,7 @@
 
 usage: swift_s3.py FOLDER PORT BUCKET...    port 0 is any free one; the line "ready PORT" tells which
 access key test:tester, secret testing; ends when its standard input does; the data stay in FOLDER
+the line "empty" on standard input deletes what is in the buckets while it runs, and is answered with "emptied NUMBER"
 """
 import os
 import sys
@@ -61,12 +62,20 @@ for name, socket in sockets.items():
     eventlet.spawn(wsgi.server, socket, apps[name], log=Nowhere(), log_output=False, protocol=SwiftHttpProtocol)
 
 
-def make(bucket):
-    environ = {'swift.authorize_override': True, 'swift.authorize': lambda request: None, 'REQUEST_METHOD': 'PUT'}
-    return Request.blank(f'/v1/AUTH_test/{bucket}', environ=environ).get_response(apps['proxy']).status
+def ask(method, path, **query):
+    environ = {'swift.authorize_override': True, 'swift.authorize': lambda request: None, 'REQUEST_METHOD': method,
+               'QUERY_STRING': '&'.join(f'{name}={value}' for name, value in query.items())}
+    return eventlet.spawn(lambda: Request.blank('/v1/AUTH_test/' + path, environ=environ).get_response(apps['proxy'])).wait()
 
 
 for bucket in buckets:
-    print('bucket', bucket, eventlet.spawn(make, bucket).wait(), flush=True)
+    print('bucket', bucket, ask('PUT', bucket).status, flush=True)
 print('ready', sockets['proxy'].getsockname()[1], flush=True)
-eventlet.hubs.trampoline(0, read=True)
+while True:
+    eventlet.hubs.trampoline(0, read=True)
+    line = os.read(0, 100)
+    if not line:
+        break
+    if line == b'empty\n':
+        names = [(bucket, name) for bucket in buckets for name in ask('GET', bucket, format='plain').body.decode().splitlines()]
+        print('emptied', sum(ask('DELETE', bucket + '/' + name).status_int == 204 for bucket, name in names), flush=True)
