@@ -39,7 +39,7 @@ public sealed class LogLineTests
 
         Assert.Equal("monitor error: RequestError: send request failed caused by: Get \"x\": dial tcp", line.Explanation);
         Assert.Equal("monitor error replica=s3 error=\"RequestError: send request failed caused by: Get \"x\": dial tcp\"", line.Display);
-        Assert.Contains('\n', line.Fields["error"], StringComparison.Ordinal);
+        Assert.Contains("\n", line.Fields["error"], StringComparison.Ordinal);
     }
 
     [Theory]
