@@ -1,6 +1,5 @@
 using System.Globalization;
 using Litestream.Configuration;
-using Litestream.Doctor;
 using Litestream.Locking;
 using Litestream.Replication;
 using Litestream.Verification;
@@ -41,13 +40,10 @@ internal sealed class DatabaseSupervisor
     /// <summary>Bytes a second that an upload must make at least to count as one that is at work.</summary>
     private const long SlowestUpload = 128 * 1024;
 
-    /// <summary>With less room a replica in a folder cannot be written to.</summary>
-    private const long NoRoom = 1024 * 1024;
-
     private readonly TimeSpan _stall;
     private readonly TimeSpan _limit;
     private readonly FreeSpaceFloor _floor;
-    private readonly bool _isOnOwnDisk;
+    private readonly ReplicaFolders _folders;
     private FileStamp? _file;
     private DatabaseHistory? _history;
     private FileStamp? _identified;
@@ -60,19 +56,17 @@ internal sealed class DatabaseSupervisor
     private int _wiped;
     private bool _wasBlocked;
 
-    public DatabaseSupervisor(EffectiveConfig config, EffectiveDatabase database, LitestreamSettings settings)
+    public DatabaseSupervisor(EffectiveConfig config, EffectiveDatabase database, LitestreamSettings settings, TimeProvider time)
     {
         Watch = new CommitWatch(database, ReplicationSettings.Of(config, database));
         _floor = settings.FreeSpaceFloor;
-        _isOnOwnDisk = Folders.Any(folder => Mounts.AreTheSame(database.Path, folder));
+        _folders = new ReplicaFolders(database, Watch.Settings, time);
         _limit = Longer(ShortestLimit, Watch.Round * 3);
         _stall = Longer(settings.StallTimeout, Watch.Round * 3);
         _history = DatabaseHistory.Read(database.MetaPath);
     }
 
     public CommitWatch Watch { get; }
-
-    private IEnumerable<string> Folders => Watch.Settings.Replicas.Select(replica => replica.Folder).OfType<string>();
 
     public EffectiveDatabase Database => Watch.Database;
 
@@ -106,12 +100,12 @@ internal sealed class DatabaseSupervisor
     }
 
     /// <summary>Whether its own disk, where its replica is too, has so little room that replicating it could take the last from the app.</summary>
-    public bool IsShortOfRoom() => _isOnOwnDisk && Space(Database.Path) is var (free, total) && free < _floor.Of(total);
+    public bool IsShortOfRoom() => _folders.IsOnOwnDisk && ReplicaFolders.Space(Database.Path) is var (free, total) && free < _floor.Of(total);
 
     /// <summary>Leaves it out until there is room again.</summary>
     public LitestreamDiagnostic Pause()
     {
-        var (free, total) = Space(Database.Path) ?? default;
+        var (free, total) = ReplicaFolders.Space(Database.Path) ?? default;
         Excluded = new LitestreamDiagnostic(
             "LSB5016",
             LitestreamSeverity.Error,
@@ -160,28 +154,8 @@ internal sealed class DatabaseSupervisor
         }
     }
 
-    /// <summary>
-    /// Removes what was sent to a folder after its snapshots were gone: nothing can be restored from it, and a restore would prefer it to what else is there.
-    /// Called while no litestream runs.
-    /// </summary>
-    public void RemoveRemains()
-    {
-        if (Watch.Replicated?.Generation is not { } generation)
-            return;
-        foreach (var folder in Watch.Settings.Replicas.Select(replica => replica.Folder).OfType<string>())
-        {
-            var path = Path.Combine(folder, "generations", generation);
-            try
-            {
-                if (Directory.Exists(path) && !HasSnapshot(Path.Combine(path, "snapshots")))
-                    Directory.Delete(path, recursive: true);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                // It stays, and a restore has to name the generation.
-            }
-        }
-    }
+    /// <summary>Removes what was sent after the snapshots were gone. Called while no litestream runs.</summary>
+    public Task RemoveRemainsAsync() => Watch.Replicated?.Generation is { } generation ? _folders.RemoveRemainsAsync(generation) : Task.CompletedTask;
 
     public void Begin(DateTimeOffset now)
     {
@@ -190,12 +164,23 @@ internal sealed class DatabaseSupervisor
         (_errorSince, _wiped, _wasBlocked) = (null, 0, false);
     }
 
-    /// <summary>Looks at the database and judges how it is doing.</summary>
+    /// <summary>Looks at the database, and into the folders that it is replicated to.</summary>
+    /// <param name="now">The time.</param>
+    /// <param name="asks">Whether litestream is asked next how far it has come.</param>
+    public Task LookAsync(DateTimeOffset now, bool asks)
+    {
+        Watch.Look(now);
+        return Excluded is not null ? Task.CompletedTask : _folders.LookAsync(Watch.Generation, Watch.IsPending, asks && Watch.LacksPosition);
+    }
+
+    /// <summary>Takes over how far litestream has come.</summary>
+    public void Compare(MetricsAnswer metrics, DateTimeOffset now) => Watch.Compare(metrics, _folders.Found, now);
+
+    /// <summary>Judges how it is doing, after a look.</summary>
     /// <param name="now">The time.</param>
     /// <param name="uploadedAt">When litestream was last seen to write to its storage or anything else.</param>
     public SupervisorAction Examine(DateTimeOffset now, DateTimeOffset uploadedAt)
     {
-        Watch.Look(now);
         if (IsPaused)
             return HasRoomAgain() ? SupervisorAction.Judge : SupervisorAction.None;
         if (Excluded is not null)
@@ -214,8 +199,11 @@ internal sealed class DatabaseSupervisor
             return SupervisorAction.Pause;
         var lag = Watch.Lag(now);
         var error = ErrorAt(now);
-        var obstacle = Watch.IsPending ? Obstacle() : null;
-        Health = lag >= _stall || now - _errorSince >= _stall ? LitestreamHealth.Unhealthy
+        var silence = now - _folders.SilentSince;
+        var obstacle = silence >= _limit ? $"the folder of the replica '{_folders.Silent}' does not answer, so '{Database.Path}' cannot be replicated there"
+            : Watch.IsPending ? _folders.Found.Obstacle
+            : null;
+        Health = lag >= _stall || now - _errorSince >= _stall || silence >= _stall ? LitestreamHealth.Unhealthy
             : lag >= _limit || now - _errorSince >= _limit || obstacle is not null ? LitestreamHealth.Degraded
             : LitestreamHealth.Healthy;
         Problem = Health == LitestreamHealth.Healthy ? null : Explain(lag, error, obstacle);
@@ -239,7 +227,7 @@ internal sealed class DatabaseSupervisor
             return SupervisorAction.Restart;
         }
 
-        if (lag < Longer(ShortestNudge, Watch.Round * 1.5) || now < _nudgeAt || obstacle is not null || Watch.SnapshotSince is not null || !(Watch.IsNoticed || error is not null))
+        if (lag < Longer(ShortestNudge, Watch.Round * 1.5) || now < _nudgeAt || obstacle is not null || _folders.SilentSince is not null || Watch.SnapshotSince is not null || !(Watch.IsNoticed || error is not null))
             return SupervisorAction.None;
         _nudgeAt = now + _nudgePause;
         _nudgePause = _nudgePause * 2 < LongestNudgePause ? _nudgePause * 2 : LongestNudgePause;
@@ -343,6 +331,14 @@ internal sealed class DatabaseSupervisor
         var waits = now - Watch.ProgressAt;
         if (waits > Watch.Lag(now))
             waits = Watch.Lag(now);
+        if (waits > now - _folders.AnsweredAt)
+            waits = now - _folders.AnsweredAt;
+        if (_folders.SilentSince is not null)
+        {
+            // It waits in the same place, and goes on when that answers. Another one would wait there too.
+            return false;
+        }
+
         if (isBlocked)
         {
             // A write that has failed leaves it hanging for good, but the next one would fail and hang too.
@@ -364,74 +360,19 @@ internal sealed class DatabaseSupervisor
         return now - uploadedAt >= _stall || waits >= _stall + TimeSpan.FromSeconds(bytes / (double)SlowestUpload);
     }
 
-    /// <summary>Why a replica in a folder cannot be written to: litestream neither goes on then nor says so.</summary>
-    private string? Obstacle()
-    {
-        foreach (var folder in Folders)
-        {
-            if (File.Exists(folder))
-                return $"there is a file in the place of the replica of '{Database.Path}': '{folder}'";
-            var existing = ExistingPart(folder);
-            if (!OperatingSystem.IsWindows() && !UnixCalls.IsWritable(existing))
-                return $"the replica of '{Database.Path}' cannot be written to: '{existing}' is read-only";
-            if (Space(existing) is var (free, _) && free < NoRoom)
-                return $"the disk of the replica of '{Database.Path}' is full";
-        }
-
-        return null;
-    }
-
     /// <summary>With some to spare, and room for what litestream begins with then: a snapshot.</summary>
-    private bool HasRoomAgain() => Space(Database.Path) is var (free, total) && free >= (_floor.Of(total) * 1.25) + (Watch.File?.Size ?? 0);
-
-    private static (long Free, long Total)? Space(string path)
-    {
-        try
-        {
-            var disk = new DriveInfo(ExistingPart(path));
-            return (disk.AvailableFreeSpace, disk.TotalSize);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            // Not told here.
-            return null;
-        }
-    }
+    private bool HasRoomAgain() => ReplicaFolders.Space(Database.Path) is var (free, total) && free >= (_floor.Of(total) * 1.25) + (Watch.File?.Size ?? 0);
 
     private static string Megabytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1024.0 * 1024):0.#} MB");
-
-    private static string ExistingPart(string folder)
-    {
-        while (!Directory.Exists(folder) && Path.GetDirectoryName(folder) is { } parent)
-            folder = parent;
-        return folder;
-    }
 
     /// <summary>A replica in a folder without a snapshot gives nothing back, whatever is sent to it.</summary>
     private bool IsWiped(DateTimeOffset now)
     {
         if (Watch.LastSync is null || Watch.Replicated?.Generation is not { } generation || Watch.SnapshotSince is not null || now - Watch.BegunAt < _limit)
             return false;
-        var wiped = Watch.Settings.Replicas.Any(replica => replica.Folder is { } folder && !File.Exists(folder) && !HasSnapshot(Path.Combine(folder, "generations", generation, "snapshots")));
-        _wiped = wiped ? _wiped + 1 : 0;
+        var found = _folders.Found;
+        _wiped = found.IsWiped && found.Generation == generation && _folders.SilentSince is null ? _wiped + 1 : 0;
         return _wiped >= 2;
-    }
-
-    private static bool HasSnapshot(string folder)
-    {
-        try
-        {
-            return Directory.EnumerateFiles(folder, "*.snapshot.lz4").Any();
-        }
-        catch (DirectoryNotFoundException)
-        {
-            return false;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // That it cannot be read is another matter.
-            return true;
-        }
     }
 
     private string Explain(TimeSpan lag, string? error, string? obstacle) => "LSB5007: " + (obstacle ?? (lag >= _limit

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Globalization;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Doctor;
@@ -19,9 +20,16 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 {
     private const int RememberedRestarts = 10;
 
+    private static readonly TimeSpan AnnouncementPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan BackgroundPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LogPatience = TimeSpan.FromSeconds(1);
+
+    /// <summary>Longer than a round of the session takes at most, beyond the timeout for litestream itself.</summary>
+    private static readonly TimeSpan RoundPatience = TimeSpan.FromSeconds(15);
+
+    /// <summary>What the end of the session takes beyond the timeout for litestream itself, when nothing hangs.</summary>
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(4);
 
     private readonly IConfiguration _configuration;
     private readonly IHostEnvironment _environment;
@@ -41,6 +49,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private bool _started;
     private ReplicationSession? _session;
     private Task? _run;
+    private LitestreamDiagnostic? _notStopped;
     private Task _background = Task.CompletedTask;
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _publishing = Task.CompletedTask;
@@ -56,11 +65,11 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         _time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         _zeroCode = zeroCode;
         _status = new(LitestreamState.Starting, null, null, 0, null) { Since = _time.GetUtcNow() };
-        _metrics = new LitestreamMetrics(services.GetService<IMeterFactory>(), () => _status, _time);
+        _metrics = new LitestreamMetrics(services.GetService<IMeterFactory>(), () => Status, _time);
     }
 
     /// <summary>What it does at the moment.</summary>
-    public LitestreamStatus Status => _status;
+    public LitestreamStatus Status => Doubt(_status, _time.GetUtcNow() - ((_plan?.Settings.StallTimeout ?? TimeSpan.Zero) + RoundPatience));
 
     internal static LitestreamReplicator Create(IServiceProvider services, bool zeroCode) => new(services, zeroCode);
 
@@ -132,7 +141,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         var session = Begin(plan, _executable, cancellationToken);
         await Task.WhenAny(_run!, _failed.Task, Task.Delay(Timeout.Infinite, cancellationToken)).ConfigureAwait(false);
         await StopAsync().ConfigureAwait(false);
-        if (session.Failure is { } failure)
+        if ((_notStopped ?? session.Failure) is { } failure)
         {
             throw new LitestreamException(failure);
         }
@@ -280,7 +289,12 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
         if (run is not null)
         {
-            await run.ConfigureAwait(false);
+            await run.WaitAsync(_plan!.Settings.ShutdownTimeout + StopPatience, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!run.IsCompleted)
+            {
+                GiveUp(run);
+            }
+
             AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
             AppDomain.CurrentDomain.UnhandledException -= OnUnhandledException;
         }
@@ -288,6 +302,48 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         await _endPublishing.CancelAsync().ConfigureAwait(false);
         await publishing.ConfigureAwait(false);
         _logger.Flush(LogPatience);
+    }
+
+    /// <summary>What it waits for hangs in the system and cannot be ended; the process can.</summary>
+    private void GiveUp(Task run)
+    {
+        lock (_gate)
+        {
+            if (_run != run)
+            {
+                return;
+            }
+
+            // Who asks again does not wait again.
+            _run = null;
+        }
+
+        _session!.Kill();
+        _notStopped = new LitestreamDiagnostic(
+            "LSB5005",
+            LitestreamSeverity.Error,
+            $"Replication did not end within {_plan!.Settings.ShutdownTimeout.TotalSeconds:0.#} s (Litestream:ShutdownTimeout) and is left as it is: a disk or a file system does not answer. " +
+            "What was committed last may be in the database only; the next start sends it, if the database is still there.");
+        UpdateStatus(status => status with { State = LitestreamState.Failed, LastError = _notStopped.ToString() });
+        ReplicatorLog.Error(_logger, _notStopped);
+    }
+
+    /// <summary>Whatever keeps the session from its looks, what it saw last is no longer true.</summary>
+    private static LitestreamStatus Doubt(LitestreamStatus status, DateTimeOffset limit)
+    {
+        if (status.State is not (LitestreamState.Starting or LitestreamState.Replicating or LitestreamState.Stalled) || status.LookedAt is not { } lookedAt || lookedAt > limit)
+        {
+            return status;
+        }
+
+        var problem = string.Create(CultureInfo.InvariantCulture, $"LSB5007: since {lookedAt:HH:mm:ss} (UTC) it has not been seen whether what is committed arrives: what looks hangs in a file system, or in ending litestream");
+        return status with
+        {
+            State = LitestreamState.Stalled,
+            Since = status.State == LitestreamState.Stalled ? status.Since : lookedAt,
+            LastError = problem,
+            Databases = [.. status.Databases.Select(database => database with { Health = LitestreamHealth.Unhealthy, Problem = database.Problem ?? problem })],
+        };
     }
 
     /// <summary>The databases whose status others may want to know: also where nothing is replicated, if it can be told which they are.</summary>
@@ -310,7 +366,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
     private ReplicationSession Begin(ReplicationPlan plan, LitestreamExecutable executable, CancellationToken applicationStopping)
     {
-        Announce(plan);
+        // A replica in a folder that does not answer is no reason to keep the app from its work.
+        Task.Factory.StartNew(() => Announce(plan), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Wait((int)AnnouncementPatience.TotalMilliseconds, CancellationToken.None);
         UpdateStatus(status => status with { Databases = [.. plan.Databases.Select(database => new LitestreamDatabaseStatus(database.Path))] });
         var session = new ReplicationSession(plan, executable, _logger, _time, UpdateStatus, _metrics.Hear, OnFailed, applicationStopping);
         lock (_gate)

@@ -37,7 +37,7 @@ internal sealed class ReplicationSession(
     private const long UploadBytes = 32 * 1024;
 
     private readonly TaskCompletionSource _firstAttempt = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly List<DatabaseSupervisor> _databases = [.. plan.Databases.Select(database => new DatabaseSupervisor(plan.Config, database, plan.Settings))];
+    private readonly List<DatabaseSupervisor> _databases = [.. plan.Databases.Select(database => new DatabaseSupervisor(plan.Config, database, plan.Settings, time))];
     private readonly List<DatabaseSupervisor> _toJudge = [];
     private DatabaseLocks? _locks;
     private PrivateFolder? _folder;
@@ -316,6 +316,7 @@ internal sealed class ReplicationSession(
             }
 
             await JudgeChangedAsync(stopping).ConfigureAwait(false);
+            await LookAsync(asks: false).ConfigureAwait(false);
             _databases.FindAll(database => database.Excluded is null && database.IsShortOfRoom()).ForEach(database => Report(database.Pause()));
             if (_databases.TrueForAll(database => database.Excluded is not null))
             {
@@ -401,7 +402,9 @@ internal sealed class ReplicationSession(
             }
 
             written = bytes;
-            if (process is not null && (now - askedAt >= IdleMetricsInterval || silentSince is not null || _databases.Exists(database => database.Watch.IsPending || !database.IsSettled)))
+            var asks = process is not null && (now - askedAt >= IdleMetricsInterval || silentSince is not null || _databases.Exists(database => database.Watch.IsPending || !database.IsSettled));
+            await LookAsync(asks).ConfigureAwait(false);
+            if (asks)
             {
                 askedAt = now;
                 silentSince ??= now;
@@ -410,10 +413,7 @@ internal sealed class ReplicationSession(
                     silentSince = null;
                     now = time.GetUtcNow();
                     onMetrics(metrics);
-                    foreach (var database in _databases)
-                    {
-                        await database.Watch.CompareAsync(metrics, now).ConfigureAwait(false);
-                    }
+                    _databases.ForEach(database => database.Compare(metrics, now));
                 }
             }
 
@@ -450,7 +450,7 @@ internal sealed class ReplicationSession(
             if (reason is not null)
             {
                 await _run!.AbandonAsync(_toJudge.Count > 0 ? TimeSpan.Zero : reason.IsPlanned ? PlannedPatience : StuckPatience).ConfigureAwait(false);
-                _databases.FindAll(database => database.HasToBeginAnew).ForEach(database => database.RemoveRemains());
+                await Task.WhenAll(_databases.Where(database => database.HasToBeginAnew).Select(database => database.RemoveRemainsAsync())).ConfigureAwait(false);
                 await JudgeChangedAsync(stopping).ConfigureAwait(false);
                 return reason;
             }
@@ -462,6 +462,13 @@ internal sealed class ReplicationSession(
                 return null;
             }
         }
+    }
+
+    /// <summary>All at once: what does not answer is waited for once, not once for each database.</summary>
+    private Task LookAsync(bool asks)
+    {
+        var now = time.GetUtcNow();
+        return Task.WhenAll(_databases.Select(database => database.LookAsync(now, asks)));
     }
 
     private async Task<EndReason?> ActAsync(DatabaseSupervisor database, DateTimeOffset now, DateTimeOffset uploadedAt, CancellationToken stopping)
@@ -541,6 +548,7 @@ internal sealed class ReplicationSession(
                 : _databases.Exists(database => database.Health != LitestreamHealth.Healthy) ? LitestreamState.Stalled
                 : _databases.TrueForAll(database => database.IsSettled) ? LitestreamState.Replicating
                 : status.State is LitestreamState.Replicating ? LitestreamState.Replicating : LitestreamState.Starting,
+            LookedAt = time.GetUtcNow(),
             Databases = Describe(status),
         });
     }
@@ -612,6 +620,9 @@ internal sealed class ReplicationSession(
 
     private HashSet<string> Excluded() => _databases.Where(database => database.Excluded is not null).Select(database => database.Database.Path).ToHashSet(StringComparer.Ordinal);
 
+    /// <summary>Kills what still runs, when <see cref="RunAsync"/> does not end: from any thread.</summary>
+    public void Kill() => _run?.Kill();
+
     private Task EndRunAsync() => _run is null ? Task.CompletedTask : _run.EndAsync();
 
     private void OnLine(LogLine line)
@@ -627,7 +638,7 @@ internal sealed class ReplicationSession(
     private void OnStarted(ReplicatorProcess process, bool isFinalPass)
     {
         ReplicatorLog.Started(logger, executable.Path, process.ProcessId);
-        updateStatus(status => status with { State = isFinalPass ? status.State : LitestreamState.Starting, ProcessId = process.ProcessId, StartedAt = process.StartedAt });
+        updateStatus(status => status with { State = isFinalPass ? status.State : LitestreamState.Starting, LookedAt = time.GetUtcNow(), ProcessId = process.ProcessId, StartedAt = process.StartedAt });
     }
 
     private void OnEnded() => updateStatus(status => status with { ProcessId = null, StartedAt = null });

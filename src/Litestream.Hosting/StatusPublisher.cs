@@ -52,8 +52,10 @@ internal sealed class StatusPublisher(IReadOnlyList<EffectiveDatabase> databases
 
     private bool IsAnothers(EffectiveDatabase database) => DatabaseLock.Peek(database.Path).App is { } holder && holder != _app && holder.IsRunning();
 
-    /// <summary>As records are compared, but for the lists, each of which is a new one.</summary>
+    /// <summary>As records are compared, but for the lists, each of which is a new one, and for what nobody else is told.</summary>
     private static bool IsSame(LitestreamStatus one, LitestreamStatus other) =>
-        one with { Databases = [], NotReplicated = [], RestartTimes = [] } == other with { Databases = [], NotReplicated = [], RestartTimes = [] }
+        Bare(one) == Bare(other)
         && one.Databases.SequenceEqual(other.Databases) && one.NotReplicated.SequenceEqual(other.NotReplicated);
+
+    private static LitestreamStatus Bare(LitestreamStatus status) => status with { Databases = [], NotReplicated = [], RestartTimes = [], LookedAt = null };
 }

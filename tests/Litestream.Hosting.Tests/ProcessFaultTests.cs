@@ -77,6 +77,45 @@ public sealed class ProcessFaultTests
         Assert.Empty(folder.Replicators());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_waited_in_a_WAL_that_is_gone_arrives_with_the_next_litestream(bool isSilent)
+    {
+        // Whoever closes the database last, while no litestream has it open, moves all of its WAL to the file and deletes it.
+        using var folder = new AppFolder();
+        folder.Environment["ConnectionStrings__Orders"] = "Data Source=orders.db;Pooling=False";
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        var first = Assert.Single(folder.Replicators());
+        await AppFolder.SignalAsync("STOP", first);
+        await app.TellAsync("row waiting");
+        await app.StatusAsync("Stalled", "Degraded");
+        File.Move(folder.Executable, folder.Executable + ".away");
+        await AppFolder.SignalAsync("KILL", first);
+        await AppFolder.UntilAsync(() => !Directory.Exists($"/proc/{first}"), "litestream had ended");
+        await app.TellAsync("row in the file");
+        await app.SaysAsync("wrote in the file");
+        await AppFolder.UntilAsync(() => !File.Exists(folder.Database + "-wal"), "the WAL was gone");
+        await app.SaysAsync("LSB5004");
+        File.Move(folder.Executable + ".away", folder.Executable);
+        if (!isSilent)
+        {
+            await AppFolder.UntilAsync(() => folder.Replicators().Count == 1, "another litestream ran");
+            await app.TellAsync("row after");
+        }
+
+        await folder.SettledAsync(app);
+        var second = Assert.Single(folder.Replicators());
+        await app.TellAsync("row at last");
+        await folder.ArrivesAsync(app, "at last");
+        await folder.SettledAsync(app);
+        Assert.Equal([second], folder.Replicators());
+        Assert.Equal(0, await app.StopAsync());
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        Assert.Equal(0, app.Count("has arrived for"));
+    }
+
     [Fact]
     public async Task A_short_stall_timeout_does_not_restart_an_idle_litestream()
     {

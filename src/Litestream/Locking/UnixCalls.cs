@@ -28,8 +28,6 @@ internal sealed record FileStatus(FileIdentity Identity, uint User, uint Group)
     /// <summary>Its type and who may do what, as the system has them.</summary>
     public int RawMode { get; init; }
 
-    public bool IsFolder => (RawMode & TypeOfFile) == 0x4000;
-
     public bool IsFile => (RawMode & TypeOfFile) == 0x8000;
 
     /// <summary>Who may read, write and execute it, and nothing more: no change of user.</summary>

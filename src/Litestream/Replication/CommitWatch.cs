@@ -20,7 +20,6 @@ internal sealed class CommitWatch
     private readonly object _gate = new();
     private readonly List<(WalMark Mark, DateTimeOffset SeenAt)> _pending = [];
     private readonly Dictionary<string, ReplicaPosition?> _reached = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, FileReplicaProgress> _files = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DateTimeOffset> _snapshots = new(StringComparer.Ordinal);
     private readonly ShadowWal _shadow;
     private readonly string _wal;
@@ -84,6 +83,12 @@ internal sealed class CommitWatch
 
     public bool IsPending => _pending.Count > 0;
 
+    /// <summary>Whether the executable that runs has not said how far a replica in a folder has come: what lies in the folder does.</summary>
+    public bool LacksPosition { get; private set; }
+
+    /// <summary>The generation that the executable writes; null before there is one.</summary>
+    public string? Generation => _shadow.Generation();
+
     /// <summary>How long ago the oldest commit was seen that has not arrived.</summary>
     public TimeSpan Lag(DateTimeOffset now) => _pending is [var oldest, ..] ? now - oldest.SeenAt : TimeSpan.Zero;
 
@@ -103,7 +108,7 @@ internal sealed class CommitWatch
         }
 
         _reached.Clear();
-        (ProgressAt, BegunAt) = (now, now);
+        (ProgressAt, BegunAt, LacksPosition) = (now, now, true);
     }
 
     /// <summary>A line of the executable about this database; on any thread.</summary>
@@ -146,13 +151,22 @@ internal sealed class CommitWatch
         if (WalFile.LastCommit(_wal, _committed) is { } commit && commit != _committed)
         {
             _committed = commit;
+
+            // The last one who had the database open has brought what waited from its WAL, which is gone, into the file: that has arrived when this has, in a generation that begins with the file.
+            var seenAt = now;
+            if (_pending is [var oldest, ..] && !ShadowWal.GoesOn(_pending[^1].Mark, commit))
+            {
+                seenAt = oldest.SeenAt;
+                _pending.Clear();
+            }
+
             if (_pending.Count >= KeptMarks)
                 _pending[^1] = (commit, _pending[^1].SeenAt);
             else
-                _pending.Add((commit, now));
+                _pending.Add((commit, seenAt));
 
             // Also while the executable is silent and nothing is compared.
-            if (_shadow.Generation() is { } generation)
+            if (Generation is { } generation)
                 Committed = _shadow.Find(generation, commit);
         }
 
@@ -160,11 +174,15 @@ internal sealed class CommitWatch
     }
 
     /// <summary>Compares with how far the executable has come.</summary>
-    public async Task CompareAsync(MetricsAnswer metrics, DateTimeOffset now)
+    /// <param name="metrics">What it says.</param>
+    /// <param name="found">What lies in the folders.</param>
+    /// <param name="now">The time.</param>
+    public void Compare(MetricsAnswer metrics, FolderLook found, DateTimeOffset now)
     {
-        if (_shadow.Generation() is not { } generation)
+        if (Generation is not { } generation)
             return;
 
+        LacksPosition = false;
         ReplicaPosition? least = null;
         var isFirst = true;
         foreach (var replica in Settings.Replicas)
@@ -176,7 +194,11 @@ internal sealed class CommitWatch
 
             // A litestream that found everything sent when it was started says nothing; the segments in a folder do.
             if (position is null && replica.Folder is { } folder)
-                position = await PositionInAsync(folder, generation).ConfigureAwait(false);
+            {
+                LacksPosition = true;
+                position = found.Generation == generation ? found.Positions.GetValueOrDefault(folder) : null;
+            }
+
             if (position is not null && position != _reached.GetValueOrDefault(replica.Name))
                 ProgressAt = now;
             _reached[replica.Name] = position;
@@ -198,19 +220,5 @@ internal sealed class CommitWatch
         LastSync = now;
         lock (_gate)
             _error = null;
-    }
-
-    private async Task<ReplicaPosition?> PositionInAsync(string folder, string generation)
-    {
-        if (!_files.TryGetValue(folder, out var files))
-            _files[folder] = files = new FileReplicaProgress(folder);
-        try
-        {
-            return (await files.ReadAsync(generation, CancellationToken.None).ConfigureAwait(false))?.Position;
-        }
-        catch (LitestreamException)
-        {
-            return null;
-        }
     }
 }

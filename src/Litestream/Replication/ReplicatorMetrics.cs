@@ -23,9 +23,6 @@ internal sealed class ReplicatorMetrics : IDisposable
         _client.Timeout = patience ?? TimeSpan.FromSeconds(1);
     }
 
-    /// <summary>Host and port.</summary>
-    public string Address => _address.Authority;
-
     /// <summary>A loopback address that is free now, or null where there is none to be had.</summary>
     public static string? FindFreeAddress()
     {

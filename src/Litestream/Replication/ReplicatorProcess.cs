@@ -96,7 +96,14 @@ internal sealed partial class ReplicatorProcess : IDisposable
         }
     }
 
-    public void Kill() => _kill.Cancel();
+    /// <summary>Ends it by force; where it has ended already nothing happens.</summary>
+    public void Kill()
+    {
+        if (!Exited.IsCompleted)
+        {
+            _kill.Cancel();
+        }
+    }
 
     public void Dispose()
     {

@@ -41,6 +41,9 @@ internal sealed class ReplicatorRun(
     /// <summary>After this, a litestream that does not answer on its metrics address is trusted to have looked at its databases.</summary>
     private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(10);
 
+    /// <summary>One that can be killed is gone long before.</summary>
+    private static readonly TimeSpan KillPatience = TimeSpan.FromSeconds(3);
+
     private ReplicatorProcess? _process;
     private ReplicatorMetrics? _metrics;
     private string? _ownAddressError;
@@ -57,13 +60,19 @@ internal sealed class ReplicatorRun(
     /// <summary>What the running one says about itself; null when it does not answer.</summary>
     public Task<MetricsAnswer?> ReadMetricsAsync(CancellationToken cancellationToken) => _metrics?.ReadAsync(cancellationToken) ?? Task.FromResult<MetricsAnswer?>(null);
 
-    /// <summary>Ends one that is stuck: it is asked to, and killed when it has not ended after <paramref name="patience"/>.</summary>
+    /// <summary>Ends one that is stuck: it is asked to, and killed when it has not ended after <paramref name="patience"/>. Waits for the end, however long it hangs: another one is started then.</summary>
     public async Task AbandonAsync(TimeSpan patience)
     {
-        if (_process is { } process && patience > TimeSpan.Zero)
+        if (_process is { } process)
         {
-            process.Terminate(time.GetUtcNow());
-            await Task.WhenAny(process.Exited, Task.Delay(patience, time)).ConfigureAwait(false);
+            if (patience > TimeSpan.Zero)
+            {
+                process.Terminate(time.GetUtcNow());
+                await Task.WhenAny(process.Exited, Task.Delay(patience, time)).ConfigureAwait(false);
+            }
+
+            Kill();
+            await process.Exited.ConfigureAwait(false);
         }
 
         await EndAsync().ConfigureAwait(false);
@@ -142,16 +151,16 @@ internal sealed class ReplicatorRun(
         return failed ?? LastCommits($"litestream was ended by others {Attempts} times while it sent the last commits");
     }
 
-    /// <summary>Ends what runs, by force, and waits for the end.</summary>
+    /// <summary>Kills what runs, without waiting for the end. From any thread.</summary>
+    public void Kill() => _process?.Kill();
+
+    /// <summary>Ends what runs, by force, and waits for the end: not for ever, as one that waits for a disk does not end before that answers. It does nothing any more then.</summary>
     public async Task EndAsync()
     {
         if (_process is { } process)
         {
-            if (!process.Exited.IsCompleted)
-            {
-                process.Kill();
-                await process.Exited.ConfigureAwait(false);
-            }
+            Kill();
+            await Task.WhenAny(process.Exited, Task.Delay(KillPatience, time)).ConfigureAwait(false);
 
             DisposeProcess();
         }

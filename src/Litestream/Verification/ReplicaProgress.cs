@@ -31,7 +31,10 @@ internal sealed class FileReplicaProgress(string folder) : IReplicaProgress
 
     public TimeSpan Pause => TimeSpan.FromMilliseconds(5);
 
-    public Task<ReplicaReach?> ReadAsync(string generation, CancellationToken cancellationToken)
+    public Task<ReplicaReach?> ReadAsync(string generation, CancellationToken cancellationToken) => Task.FromResult(Read(generation));
+
+    /// <inheritdoc cref="IReplicaProgress.ReadAsync" />
+    public ReplicaReach? Read(string generation)
     {
         try
         {
@@ -41,15 +44,15 @@ internal sealed class FileReplicaProgress(string folder) : IReplicaProgress
                 .OrderByDescending(file => file.Start)
                 .FirstOrDefault();
             if (newest.Start is not { } start)
-                return Task.FromResult<ReplicaReach?>(ReplicaReach.Nothing);
+                return ReplicaReach.Nothing;
 
             if (_last is not { } last || last.Name != newest.File.Name || last.Length != newest.File.Length)
                 _last = last = (newest.File.Name, newest.File.Length, Lz4Frame.UnpackedLength(newest.File.FullName));
-            return Task.FromResult(last.Unpacked is { } length ? new ReplicaReach(new ReplicaPosition(generation, start.Index, start.Offset + length), true, newest.File.LastWriteTimeUtc) : null);
+            return last.Unpacked is { } length ? new ReplicaReach(new ReplicaPosition(generation, start.Index, start.Offset + length), true, newest.File.LastWriteTimeUtc) : null;
         }
         catch (Exception e) when (e is DirectoryNotFoundException or FileNotFoundException)
         {
-            return Task.FromResult<ReplicaReach?>(ReplicaReach.Nothing);
+            return ReplicaReach.Nothing;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -31,6 +31,9 @@ internal sealed class ShadowWal(string metaPath)
     /// <summary>When the executable last wrote to a generation.</summary>
     public DateTimeOffset? LastWrite(string generation) => Indexes(generation) is [var newest, ..] ? new DateTimeOffset(File.GetLastWriteTimeUtc(FileOf(generation, newest))) : null;
 
+    /// <summary>Whether both marks are of one WAL file, begun anew or not: a file that was deleted and made again has other salts.</summary>
+    public static bool GoesOn(WalMark before, WalMark after) => Restarts(before, after) is var restarts && (restarts == 0 ? before.Salt2 == after.Salt2 : restarts < ManyRestarts);
+
     /// <summary>Where a commit stands, found by the salts of its WAL; null when the executable has not seen that WAL.</summary>
     public ReplicaPosition? Find(string generation, WalMark mark)
     {
@@ -41,8 +44,8 @@ internal sealed class ShadowWal(string metaPath)
             if (header.Salt1 == mark.Salt1 && header.Salt2 == mark.Salt2)
                 return new ReplicaPosition(generation, index, mark.End);
 
-            // SQLite counts the first salt up by one whenever it begins the WAL anew, and the executable removes the copies of those that have arrived.
-            var restarts = header.Salt1 - mark.Salt1;
+            // The executable removes the copies of those that have arrived.
+            var restarts = Restarts(mark, header);
             if (restarts is > 0 and < ManyRestarts)
                 return restarts <= index ? new ReplicaPosition(generation, index - restarts, mark.End) : new ReplicaPosition(generation, 0, 0);
         }
@@ -66,6 +69,9 @@ internal sealed class ShadowWal(string metaPath)
 
         return distance;
     }
+
+    /// <summary>SQLite counts the first salt up by one whenever it begins the WAL anew.</summary>
+    private static uint Restarts(WalMark before, WalMark after) => after.Salt1 - before.Salt1;
 
     private string Folder(string generation) => Path.Combine(metaPath, "generations", generation, "wal");
 
