@@ -331,7 +331,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     /// <summary>Whatever keeps the session from its looks, what it saw last is no longer true.</summary>
     private static LitestreamStatus Doubt(LitestreamStatus status, DateTimeOffset limit)
     {
-        if (status.State is not (LitestreamState.Starting or LitestreamState.Replicating or LitestreamState.Stalled) || status.LookedAt is not { } lookedAt || lookedAt > limit)
+        if (status.State is not (LitestreamState.Starting or LitestreamState.Replicating or LitestreamState.Stalled) || status.LookedAt is not { } lookedAt || lookedAt > limit
+            || status.Databases.All(database => database.Health == LitestreamHealth.Unhealthy))
         {
             return status;
         }

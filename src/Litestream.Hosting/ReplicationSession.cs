@@ -58,6 +58,9 @@ internal sealed class ReplicationSession(
             try
             {
                 _locks = await AcquireLocksAsync(stopping).ConfigureAwait(false);
+
+                // From now on it is expected to look.
+                updateStatus(status => status with { LookedAt = time.GetUtcNow() });
                 await JudgeAllAsync(stopping).ConfigureAwait(false);
                 await SuperviseAsync(stopping).ConfigureAwait(false);
             }

@@ -63,7 +63,7 @@ public sealed record LitestreamStatus(LitestreamState State, int? ProcessId, Dat
     /// <summary>The same as one of a few words, for metrics.</summary>
     internal string? LastRestartCause { get; init; }
 
-    /// <summary>When it was last looked whether what is committed arrives, which is done every second; null before the first time.</summary>
+    /// <summary>When it was last looked whether what is committed arrives, which is done every second, or from when on it should have been; null before that.</summary>
     internal DateTimeOffset? LookedAt { get; init; }
 
     /// <summary>When litestream was started again the last few times.</summary>

@@ -8,6 +8,7 @@ internal sealed class FrozenDisk : IDisposable
 {
     private readonly string _path;
     private readonly Process? _daemon;
+    private bool _isFrozen;
 
     private FrozenDisk(string path, Process? daemon) => (_path, _daemon) = (path, daemon);
 
@@ -39,6 +40,7 @@ internal sealed class FrozenDisk : IDisposable
 
     public async Task FreezeAsync()
     {
+        _isFrozen = true;
         if (_daemon is null)
         {
             Assert.True(Run("fsfreeze", "--freeze", _path), $"{_path} was frozen");
@@ -50,6 +52,12 @@ internal sealed class FrozenDisk : IDisposable
 
     public async Task ThawAsync()
     {
+        if (!_isFrozen)
+        {
+            return;
+        }
+
+        _isFrozen = false;
         if (_daemon is null)
         {
             Run("fsfreeze", "--unfreeze", _path);

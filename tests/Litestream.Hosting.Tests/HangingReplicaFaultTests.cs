@@ -65,10 +65,12 @@ public sealed class HangingReplicaFaultTests
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task An_app_starts_and_ends_though_the_folder_of_its_replica_does_not_answer()
     {
         using var folder = new AppFolder();
         folder.Environment["Litestream__ShutdownTimeout"] = "3s";
+        folder.Environment["Litestream__StallTimeout"] = "6s";
         using var disk = await FrozenDisk.WithoutAnyAnswerAsync(folder.Replica);
         using (var before = folder.Start())
         {
@@ -81,7 +83,8 @@ public sealed class HangingReplicaFaultTests
         {
             await app.SaysAsync("started ");
             await app.TellAsync("row waiting");
-            await app.StatusAsync("LSB5007");
+            await app.StatusAsync("Stalled", "Unhealthy", "LSB5007");
+            Assert.Empty(folder.Replicators());
             Assert.Equal(0, await app.StopAsync());
             Assert.Contains("LSB5005", app.Output, StringComparison.Ordinal);
         }
@@ -104,12 +107,14 @@ public sealed class HangingReplicaFaultTests
         using (var app = folder.Start())
         {
             await folder.SettledAsync(app);
+            var litestream = Assert.Single(folder.Replicators());
             await disk.FreezeAsync();
             await app.TellAsync("row waiting");
 
-            // It is stuck, and does not end when it is killed: from then on nobody looks any more.
-            await app.StatusAsync("Stalled", "Unhealthy", "it has not been seen whether what is committed arrives");
-            Assert.Single(folder.Replicators());
+            // It is stuck, and when it is killed it loses its program but does not end: from then on nobody looks any more.
+            await AppFolder.UntilAsync(() => folder.Replicators().Count == 0, "it was killed");
+            Assert.True(Directory.Exists($"/proc/{litestream}"), app.Output);
+            await app.StatusAsync("Stalled", "Unhealthy", "LSB5007");
             Assert.Equal(0, await app.StopAsync());
             Assert.Contains("LSB5005", app.Output, StringComparison.Ordinal);
         }
