@@ -79,6 +79,9 @@ internal sealed class DatabaseSupervisor
     /// <summary>Whether its replicas, but no file, are there: what appears in its place is not replicated unseen.</summary>
     public bool IsAwaited { get; private set; }
 
+    /// <summary>What is asked whether it goes on with the history of its replicas; null when that is known. Until then nothing of it is sent.</summary>
+    public HistoryQuestion? Question { get; private set; }
+
     public LitestreamHealth Health { get; private set; }
 
     public string? Problem { get; private set; }
@@ -95,7 +98,7 @@ internal sealed class DatabaseSupervisor
     /// <summary>Leaves it out from the next start of litestream on.</summary>
     public void Exclude(LitestreamDiagnostic why, bool isAwaited)
     {
-        (Excluded, IsAwaited, IsPaused, _isAccepted, _file, _missing) = (why, isAwaited, false, false, null, 0);
+        (Excluded, Question, IsAwaited, IsPaused, _isAccepted, _file, _missing) = (why, null, isAwaited, false, false, null, 0);
         (Health, Problem) = (LitestreamHealth.Unhealthy, why.ToString());
     }
 
@@ -114,8 +117,23 @@ internal sealed class DatabaseSupervisor
         return Excluded;
     }
 
-    /// <summary>Nothing of it is sent until it is known whether it goes on with the history of its replicas.</summary>
-    public void Doubt(LitestreamDiagnostic why) => (Health, Problem) = (LitestreamHealth.Unhealthy, why.ToString());
+    /// <summary>Leaves it out until that is answered.</summary>
+    public void Ask(HistoryQuestion question)
+    {
+        var (health, problem) = (Health, Problem);
+        Exclude(Explain(null), isAwaited: false);
+        (Question, Health, Problem) = (question, health, problem);
+    }
+
+    /// <summary>Says why there is no answer yet.</summary>
+    /// <returns>Whether there is anything new to say.</returns>
+    public bool Doubt(DateTimeOffset now)
+    {
+        var before = Problem;
+        Excluded = Explain(Question!.Trouble);
+        (Health, Problem) = (now - Question.Since >= _stall ? LitestreamHealth.Unhealthy : LitestreamHealth.Degraded, Excluded.ToString());
+        return Problem != before;
+    }
 
     /// <summary>Whether another file lies at its place than the one that was accepted.</summary>
     public bool IsReplaced => _file is { } before && FileStamp.Of(Database.Path) is { } file && IsOther(before, file);
@@ -124,7 +142,7 @@ internal sealed class DatabaseSupervisor
     /// <param name="asNewFile">Whether it came in the place of another file: litestream must not take the WAL that it knows for this one's.</param>
     public void Accept(bool asNewFile)
     {
-        (Excluded, IsAwaited, IsPaused, _isAccepted, _missing) = (null, false, false, true, 0);
+        (Excluded, Question, IsAwaited, IsPaused, _isAccepted, _missing) = (null, null, false, false, true, 0);
         _file = FileStamp.Of(Database.Path);
         (Health, Problem) = (LitestreamHealth.Healthy, null);
         if (asNewFile)
@@ -181,6 +199,8 @@ internal sealed class DatabaseSupervisor
     /// <param name="uploadedAt">When litestream was last seen to write to its storage or anything else.</param>
     public SupervisorAction Examine(DateTimeOffset now, DateTimeOffset uploadedAt)
     {
+        if (Question is not null)
+            return SupervisorAction.Judge;
         if (IsPaused)
             return HasRoomAgain() ? SupervisorAction.Judge : SupervisorAction.None;
         if (Excluded is not null)
@@ -374,6 +394,11 @@ internal sealed class DatabaseSupervisor
         _wiped = found.IsWiped && found.Generation == generation && _folders.SilentSince is null ? _wiped + 1 : 0;
         return _wiped >= 2;
     }
+
+    private LitestreamDiagnostic Explain(LitestreamDiagnostic? trouble) => new(
+        trouble?.Code ?? "LSB4005",
+        LitestreamSeverity.Error,
+        $"Whether '{Database.Path}' goes on with the history of its replica cannot be told yet, so nothing is sent: {trouble?.Message ?? "the replica has not answered yet"}");
 
     private string Explain(TimeSpan lag, string? error, string? obstacle) => "LSB5007: " + (obstacle ?? (lag >= _limit
         ? $"what was committed to '{Database.Path}' {Seconds(lag)} ago has not arrived{(error is null ? "" : $": {error}")}"

@@ -31,7 +31,8 @@ internal sealed class ReplicationSession(
     private static readonly TimeSpan IdleMetricsInterval = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StuckPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan PlannedPatience = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan StorageRetryInterval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan QuestionPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan EndOfQuestionsPatience = TimeSpan.FromSeconds(2);
 
     /// <summary>Less in a second is what an idle litestream writes.</summary>
     private const long UploadBytes = 32 * 1024;
@@ -39,6 +40,7 @@ internal sealed class ReplicationSession(
     private readonly TaskCompletionSource _firstAttempt = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<DatabaseSupervisor> _databases = [.. plan.Databases.Select(database => new DatabaseSupervisor(plan.Config, database, plan.Settings, time))];
     private readonly List<DatabaseSupervisor> _toJudge = [];
+    private CancellationToken _endOfQuestions;
     private DatabaseLocks? _locks;
     private PrivateFolder? _folder;
     private ReplicatorRun? _run;
@@ -53,6 +55,8 @@ internal sealed class ReplicationSession(
     /// <summary>Replicates until <paramref name="stopping"/>, then drains. Ends when no process is left; fails never, but says so in log and status.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
+        using var endOfQuestions = new CancellationTokenSource();
+        _endOfQuestions = endOfQuestions.Token;
         try
         {
             try
@@ -61,7 +65,7 @@ internal sealed class ReplicationSession(
 
                 // From now on it is expected to look.
                 updateStatus(status => status with { LookedAt = time.GetUtcNow() });
-                await JudgeAllAsync(stopping).ConfigureAwait(false);
+                await JudgeAsync(_databases, wereThere: false, QuestionPatience, stopping).ConfigureAwait(false);
                 await SuperviseAsync(stopping).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -82,7 +86,7 @@ internal sealed class ReplicationSession(
                         Failure = notSent;
                         Report(notSent);
                     }
-                    else if (!_databases.Exists(database => database.IsPaused))
+                    else if (!_databases.Exists(database => database.IsPaused || database.Question is not null))
                     {
                         ReplicatorLog.Drained(logger);
                     }
@@ -90,7 +94,7 @@ internal sealed class ReplicationSession(
             }
 
             Failure ??= _databases.Find(database => database.Excluded is not null)?.Excluded;
-            updateStatus(status => status with { State = _databases.TrueForAll(database => database.Excluded is not null && !database.IsPaused) ? LitestreamState.Failed : LitestreamState.Stopped });
+            updateStatus(status => status with { State = _databases.TrueForAll(database => database is { Excluded: not null, IsPaused: false, Question: null }) ? LitestreamState.Failed : LitestreamState.Stopped });
         }
         catch (Exception exception)
         {
@@ -100,6 +104,8 @@ internal sealed class ReplicationSession(
         {
             _firstAttempt.TrySetResult();
             await EndRunAsync().ConfigureAwait(false);
+            await endOfQuestions.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAll(_databases.Select(database => database.Question?.Answer ?? Task.CompletedTask)).WaitAsync(EndOfQuestionsPatience, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_locks is not null)
             {
                 _databases.ForEach(database => database.Leave());
@@ -179,7 +185,7 @@ internal sealed class ReplicationSession(
             (_locks, _, _) = await TryAcquireLocksAsync(patience.Token).ConfigureAwait(false);
             if (_locks is not null)
             {
-                await JudgeAllAsync(patience.Token).ConfigureAwait(false);
+                await JudgeAsync(_databases, wereThere: false, plan.Settings.ShutdownTimeout, patience.Token).ConfigureAwait(false);
                 _run = CreateRun();
             }
         }
@@ -212,18 +218,33 @@ internal sealed class ReplicationSession(
         ReplicatorLog.Error(logger, diagnostic);
     }
 
-    /// <summary>Keeps out of their replicas what does not go on with the history there.</summary>
-    private async Task JudgeAllAsync(CancellationToken stopping)
+    /// <summary>Keeps out of their replicas what does not go on with the history there. What cannot be told in time is left out until it can: the watch goes on with that.</summary>
+    private async Task JudgeAsync(IReadOnlyList<DatabaseSupervisor> databases, bool wereThere, TimeSpan patience, CancellationToken stopping)
     {
-        foreach (var database in _databases)
+        foreach (var database in databases)
         {
-            await JudgeAsync(database, wasThere: false, stopping).ConfigureAwait(false);
+            Ask(database, wereThere);
         }
 
+        var deadline = time.GetUtcNow() + patience;
+        for (var asked = databases; asked.Count > 0; asked = [.. asked.Where(database => !Decide(database))])
+        {
+            var left = deadline - time.GetUtcNow();
+            try
+            {
+                await Task.WhenAll(asked.Select(database => database.Question?.Tried ?? Task.CompletedTask)).WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, stopping).ConfigureAwait(false);
+            }
+            catch (TimeoutException)
+            {
+                // Those that are answered need not wait for the others.
+            }
+        }
+
+        updateStatus(status => status with { Databases = Describe(status) });
         FailIfNothingIsLeft();
     }
 
-    private async Task JudgeAsync(DatabaseSupervisor database, bool wasThere, CancellationToken stopping)
+    private void Ask(DatabaseSupervisor database, bool wasThere)
     {
         if (plan.Settings.AdoptReplica)
         {
@@ -232,53 +253,68 @@ internal sealed class ReplicationSession(
             return;
         }
 
-        for (LitestreamDiagnostic? told = null; ;)
+        var guard = new HistoryGuard(executable, plan.Config, database.Database) { KeptFree = plan.Settings.FreeSpaceFloor.Of };
+        database.Ask(new HistoryQuestion(guard, database.Database.Path, wasThere, Folder().Path, time, _endOfQuestions));
+    }
+
+    /// <summary>Takes the answer over, or says why there is none yet.</summary>
+    /// <returns>False when it had to be asked anew, as the file is another one by now.</returns>
+    private bool Decide(DatabaseSupervisor database)
+    {
+        if (database.Question is not { } question)
         {
-            try
-            {
-                switch (await new HistoryGuard(executable, plan.Config, database.Database).JudgeAsync(Folder().Path, stopping).ConfigureAwait(false))
-                {
-                    case HistoryVerdict.Same:
-                        database.Accept(asNewFile: wasThere);
-                        break;
-                    case HistoryVerdict.Missing:
-                        database.Exclude(
-                            new LitestreamDiagnostic(
-                                "LSB5012",
-                                LitestreamSeverity.Error,
-                                $"'{database.Database.Path}' {(wasThere ? "was deleted or replaced while the app runs: what the app commits now is in no file that has a name" : "does not exist, but its replica has a backup of it")}. " +
-                                "Nothing is sent, so that the backup stays as it is. Stop the app and start it again: it restores the database."),
-                            isAwaited: true);
-                        Tell(database, isCritical: wasThere);
-                        break;
-                    default:
-                        database.Exclude(
-                            new LitestreamDiagnostic(
-                                "LSB5009",
-                                LitestreamSeverity.Error,
-                                $"'{database.Database.Path}' is not the database whose history is in its replica ({string.Join(", ", database.Database.Replicas.Select(replica => replica.Location))}): it was published, copied or made in its place. " +
-                                "Nothing is replicated, so that the backup stays as it is. Restore the old one (a forced restore keeps this file), or set Litestream:AdoptReplica to true for one start to go on with this one."),
-                            isAwaited: false);
-                        Tell(database, isCritical: true);
-                        break;
-                }
-
-                return;
-            }
-            catch (LitestreamException exception)
-            {
-                var diagnostic = exception.Diagnostic with { Message = $"Whether '{database.Database.Path}' goes on with the history of its replica cannot be told yet, so nothing is sent: {exception.Diagnostic.Message}" };
-                if (diagnostic != told)
-                {
-                    Report(told = diagnostic);
-                    database.Doubt(diagnostic);
-                    updateStatus(status => status with { Databases = Describe(status) });
-                }
-
-                _firstAttempt.TrySetResult();
-                await Task.Delay(StorageRetryInterval, time, stopping).ConfigureAwait(false);
-            }
+            return true;
         }
+
+        if (!question.Answer.IsCompletedSuccessfully)
+        {
+            if (database.Doubt(time.GetUtcNow()))
+            {
+                Report(database.Excluded!);
+            }
+
+            return true;
+        }
+
+        if (question.IsOutdated)
+        {
+            Ask(database, question.WasThere);
+            return false;
+        }
+
+        switch (question.Answer.Result)
+        {
+            case HistoryVerdict.Same:
+                if (question.Trouble is not null)
+                {
+                    ReplicatorLog.GoesOn(logger, database.Database.Path);
+                }
+
+                database.Accept(asNewFile: question.WasThere);
+                break;
+            case HistoryVerdict.Missing:
+                database.Exclude(
+                    new LitestreamDiagnostic(
+                        "LSB5012",
+                        LitestreamSeverity.Error,
+                        $"'{database.Database.Path}' {(question.WasThere ? "was deleted or replaced while the app runs: what the app commits now is in no file that has a name" : "does not exist, but its replica has a backup of it")}. " +
+                        "Nothing is sent, so that the backup stays as it is. Stop the app and start it again: it restores the database."),
+                    isAwaited: true);
+                Tell(database, isCritical: question.WasThere);
+                break;
+            default:
+                database.Exclude(
+                    new LitestreamDiagnostic(
+                        "LSB5009",
+                        LitestreamSeverity.Error,
+                        $"'{database.Database.Path}' is not the database whose history is in its replica ({string.Join(", ", database.Database.Replicas.Select(replica => replica.Location))}): it was published, copied or made in its place. " +
+                        "Nothing is replicated, so that the backup stays as it is. Restore the old one (a forced restore keeps this file), or set Litestream:AdoptReplica to true for one start to go on with this one."),
+                    isAwaited: false);
+                Tell(database, isCritical: true);
+                break;
+        }
+
+        return true;
     }
 
     private void Tell(DatabaseSupervisor database, bool isCritical)
@@ -297,7 +333,7 @@ internal sealed class ReplicationSession(
 
     private void FailIfNothingIsLeft()
     {
-        if (_databases.TrueForAll(database => database.Excluded is not null && !database.IsAwaited && !database.IsPaused))
+        if (_databases.TrueForAll(database => database is { Excluded: not null, IsAwaited: false, IsPaused: false, Question: null }))
         {
             updateStatus(status => status with { State = LitestreamState.Failed, Databases = Describe(status) });
         }
@@ -485,6 +521,10 @@ internal sealed class ReplicationSession(
 
         switch (action)
         {
+            case SupervisorAction.Judge when database.Question is not null:
+                Decide(database);
+                FailIfNothingIsLeft();
+                return database.Excluded is null ? new EndReason($"'{database.Database.Path}' goes on with the history of its replica") { IsPlanned = true } : null;
             case SupervisorAction.Judge when database.Excluded is not null:
                 // Meanwhile its WAL has begun anew without litestream, and nobody has looked whether it is still the same database.
                 if (database.IsPaused)
@@ -492,8 +532,7 @@ internal sealed class ReplicationSession(
                     ReplicatorLog.Resumes(logger, database.Database.Path);
                 }
 
-                await JudgeAsync(database, wasThere: true, stopping).ConfigureAwait(false);
-                FailIfNothingIsLeft();
+                Ask(database, wasThere: true);
                 return database.Excluded is null ? new EndReason($"'{database.Database.Path}' is there again") { IsPlanned = true } : null;
             case SupervisorAction.Pause:
                 Report(database.Pause());
@@ -533,10 +572,12 @@ internal sealed class ReplicationSession(
 
     private async Task JudgeChangedAsync(CancellationToken stopping)
     {
-        while (_toJudge is [var database, ..])
+        if (_toJudge.Count > 0)
         {
-            await JudgeAsync(database, wasThere: true, stopping).ConfigureAwait(false);
-            _toJudge.RemoveAt(0);
+            // From the question on it is left out, so it need not be remembered here.
+            var changed = _toJudge.Distinct().ToList();
+            _toJudge.Clear();
+            await JudgeAsync(changed, wereThere: true, QuestionPatience, stopping).ConfigureAwait(false);
         }
 
         FailIfNothingIsLeft();

@@ -110,6 +110,9 @@ internal static partial class ReplicatorLog
     [LoggerMessage(EventId = 43, Level = LogLevel.Information, Message = "{Database}: its disk has room again.")]
     public static partial void Resumes(ILogger logger, string database);
 
+    [LoggerMessage(EventId = 45, Level = LogLevel.Information, Message = "{Database} goes on with the history of its replica: it is replicated again.")]
+    public static partial void GoesOn(ILogger logger, string database);
+
     [LoggerMessage(EventId = 44, Level = LogLevel.Warning, Message = "The log did not take what was said: {Count} lines of Litestream are left out.")]
     public static partial void LeftOut(ILogger logger, long count);
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Hosting.Tests;
@@ -113,6 +114,62 @@ public sealed class DatabaseFaultTests
         Directory.Move(generations + ".away", generations);
         using var next = folder.Start();
         await next.SaysAsync("LSB5009");
+    }
+
+    [Fact]
+    public async Task A_database_whose_replica_cannot_be_asked_does_not_keep_the_others_from_theirs()
+    {
+        using var folder = new AppFolder();
+        var second = AppFolder.MakeDatabase(Path.Combine(folder.Work, "second.db"));
+        var replica = Directory.CreateDirectory(folder.Replica + "-second").FullName;
+        var generations = Path.Combine(replica, "generations");
+        await File.WriteAllTextAsync(generations, "", Cancel);
+        await File.AppendAllTextAsync(folder.Config, $"\n  - path: second.db\n    replicas:\n      - type: file\n        path: '{replica}'\n", Cancel);
+
+        using var app = folder.Start();
+        await folder.ArrivesAsync(app, "first");
+        await app.StatusAsync("Stalled after 0 restarts", "second.db", "Degraded", "cannot be told yet");
+        await app.StatusAsync("Stalled after 0 restarts", "second.db", "Unhealthy", "cannot be told yet");
+
+        File.Delete(generations);
+        await app.SaysAsync("goes on with the history of its replica");
+        await folder.SettledAsync(app);
+        Assert.Equal(0, await app.StopAsync());
+        Assert.Equal(["other"], await folder.RestoredRowsAsync(second));
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        Assert.Equal(0, app.Count("LSB5004"));
+    }
+
+    [Fact]
+    public async Task Another_database_over_one_that_has_no_number_yet_is_not_replicated()
+    {
+        using var folder = new AppFolder();
+        using var other = new AppFolder();
+        foreach (var each in new[] { folder, other })
+        {
+            using var app = each.Start();
+            await each.SettledAsync(app);
+            await app.StopAsync();
+        }
+
+        // As an app leaves it that ran a moment only.
+        var rows = folder.DatabaseRows();
+        SqliteConnection.ClearAllPools();
+        var history = Path.Combine(folder.Work, ".orders.db-litestream", "history.json");
+        var remembered = JsonNode.Parse(await File.ReadAllTextAsync(history, Cancel))!.AsObject();
+        Assert.True(remembered.Remove("id"));
+        remembered["inFile"] = false;
+        await File.WriteAllTextAsync(history, remembered.ToJsonString(), Cancel);
+        File.Copy(other.Database, folder.Database, overwrite: true);
+
+        using (var app = folder.Start())
+        {
+            await app.SaysAsync("LSB5009");
+            Assert.Equal(0, await app.StopAsync());
+            Assert.Equal(0, app.Count("initialized db"));
+        }
+
+        Assert.Equal(rows, await folder.RestoredRowsAsync());
     }
 
     [Theory]

@@ -79,6 +79,32 @@ public sealed class FreeSpaceFaultTests
         Assert.Equal(["first", "last"], await folder.RestoredRowsAsync());
     }
 
+    [Fact]
+    public async Task A_backup_that_there_is_no_room_for_is_not_copied_to_see_whose_it_is()
+    {
+        using var folder = new AppFolder();
+        using var disk = new SmallDisk(folder.Work, "24m");
+        using (var app = folder.Start())
+        {
+            await folder.SettledAsync(app);
+            await app.StopAsync();
+        }
+
+        // Only the backup tells now, and a copy of it would leave the app less than 5 % of the disk.
+        Directory.Delete(Path.Combine(folder.Work, ".orders.db-litestream"), recursive: true);
+        var filler = Path.Combine(folder.Work, "filler");
+        SmallDisk.Fill(filler, leave: 1024 * 1024);
+        using var next = folder.Start();
+        await next.StatusAsync("Stalled", "Degraded", "LSB4009", "1.2 MB stay free for the app (Litestream:FreeSpaceFloor)");
+        await next.StatusAsync("Stalled", "Unhealthy", "LSB4009");
+        Assert.Equal(0, next.Count("initialized db"));
+
+        File.Delete(filler);
+        await folder.SettledAsync(next);
+        Assert.Equal(0, await next.StopAsync());
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+    }
+
     [Theory]
     [InlineData(null, 1000, 50)]
     [InlineData(null, 1L << 50, 256 << 20)]

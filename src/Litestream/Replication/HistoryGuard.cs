@@ -1,3 +1,4 @@
+using System.Globalization;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Locking;
@@ -25,6 +26,17 @@ internal enum HistoryVerdict
 /// </summary>
 internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database)
 {
+    private const double Mega = 1024 * 1024;
+
+    /// <summary>As each is a process, and most of the time is spent waiting for the same network.</summary>
+    private static readonly SemaphoreSlim Listings = new(4);
+
+    /// <summary>One at a time, each of which has looked whether it has room.</summary>
+    private static readonly SemaphoreSlim Copies = new(1);
+
+    /// <summary>How many bytes a copy of the backup leaves free on a disk of so many bytes.</summary>
+    public Func<long, long> KeptFree { get; init; } = _ => 0;
+
     /// <summary>Looks beside the database first; the storage is asked only where that does not tell.</summary>
     /// <param name="folder">A private folder for a copy of the backup, where nothing else tells.</param>
     /// <param name="cancellationToken">Ends the executable.</param>
@@ -49,8 +61,9 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
             if (id == expected || (id is null && !known.IsInFile && known.File?.IsSameFile(file) != false && LiveDatabase.ReadIdentity(database.Path) == expected))
                 return HistoryVerdict.Same;
         }
-        else if (known is { Id: null, File.Identity: { } identity } && identity == file.Identity)
+        else if (id is null && known is { Id: null, File.Identity: { } identity } && identity == file.Identity)
         {
+            // (A number in the file that is not remembered came with another database that was written over this one, or the app was killed just then: the backup tells.)
             return HistoryVerdict.Same;
         }
 
@@ -61,7 +74,7 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
             return HistoryVerdict.Other;
 
         // Replicated by litestream before anything was remembered, or too short for it.
-        if (known is not { Id: not null } && new ShadowWal(database.MetaPath).Generation() is { } own && generations.Contains(own))
+        if (id is null && known?.Id is null && new ShadowWal(database.MetaPath).Generation() is { } own && generations.Contains(own))
             return HistoryVerdict.Same;
 
         // Its state folder is lost: whether the backup is of the same database, the backup tells.
@@ -112,14 +125,33 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         }
 
         if (isListed)
-            found.UnionWith((await new LitestreamClient(executable, config).SnapshotsAsync(database.Path, cancellationToken: cancellationToken).ConfigureAwait(false)).Select(snapshot => snapshot.Generation));
+            found.UnionWith((await OneOfAsync(Listings, () => new LitestreamClient(executable, config).SnapshotsAsync(database.Path, cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false)).Select(snapshot => snapshot.Generation));
         return found;
     }
 
-    private async Task<long?> IdentityOfBackupAsync(string folder, CancellationToken cancellationToken)
+    private Task<long?> IdentityOfBackupAsync(string folder, CancellationToken cancellationToken) => OneOfAsync(Copies, () => CopyIdentityAsync(folder, cancellationToken), cancellationToken);
+
+    private static async Task<T> OneOfAsync<T>(SemaphoreSlim places, Func<Task<T>> ask, CancellationToken cancellationToken)
+    {
+        await places.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await ask().ConfigureAwait(false);
+        }
+        finally
+        {
+            places.Release();
+        }
+    }
+
+    private async Task<long?> CopyIdentityAsync(string folder, CancellationToken cancellationToken)
     {
         var copy = Path.Combine(folder, "history.db");
-        var result = await DatabaseRestore.RunAsync(executable, new RestoreRequest(config, database) { Output = copy, IfReplicaExists = true }, onLine: null, cancellationToken).ConfigureAwait(false);
+        var request = new RestoreRequest(config, database) { Output = copy, IfReplicaExists = true };
+        if (await BackupSelection.FindAsync(executable, request, cancellationToken).ConfigureAwait(false) is not { } backup)
+            return null;
+        RequireRoom(folder, Math.Max(backup.Bytes, FileStamp.Of(database.Path)?.Size ?? 0));
+        var result = await DatabaseRestore.RunAsync(executable, request, onLine: null, cancellationToken).ConfigureAwait(false);
         if (result.Outcome != RestoreOutcome.Restored)
             return null;
         try
@@ -130,5 +162,12 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         {
             File.Delete(copy);
         }
+    }
+
+    private void RequireRoom(string folder, long needed)
+    {
+        if (ReplicaFolders.Space(folder) is not var (free, total) || free - needed >= KeptFree(total))
+            return;
+        throw new LitestreamException("LSB4009", string.Create(CultureInfo.InvariantCulture, $"Only the backup itself tells, and for a copy of it ({needed / Mega:0.#} MB) the disk of {folder}, with {free / Mega:0.#} MB free, has no room{(KeptFree(total) > 0 ? $": {KeptFree(total) / Mega:0.#} MB stay free for the app (Litestream:FreeSpaceFloor)" : "")}. Make room."));
     }
 }

@@ -1,0 +1,92 @@
+using Litestream.Locking;
+using Litestream.Replication;
+using Litestream.Verification;
+
+namespace Litestream.Hosting;
+
+/// <summary>
+/// Asks whether a database goes on with the history in its replicas, until that is answered. Nobody waits for it for long: storage that is not there, or the folder of a replica that
+/// hangs, concerns the databases in it only.
+/// </summary>
+internal sealed class HistoryQuestion
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+
+    /// <summary>A backup that cannot be used, or has no room here, will not be soon, and each try may download the whole of it.</summary>
+    private static readonly TimeSpan LongestPauseForUseless = TimeSpan.FromMinutes(5);
+
+    private readonly TaskCompletionSource _tried = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly HistoryGuard _guard;
+    private readonly string _path;
+    private readonly TimeProvider _time;
+    private volatile LitestreamDiagnostic? _trouble;
+    private (FileStamp? File, (bool Readable, long? Id) Number) _about;
+
+    /// <param name="guard">Knows the answer.</param>
+    /// <param name="path">The database.</param>
+    /// <param name="wasThere">Whether another file lay in its place while the app ran.</param>
+    /// <param name="folder">A private folder for a copy of the backup.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends the executable, and the asking.</param>
+    public HistoryQuestion(HistoryGuard guard, string path, bool wasThere, string folder, TimeProvider time, CancellationToken cancellationToken)
+    {
+        (_guard, _path, _time, WasThere, Since) = (guard, path, time, wasThere, time.GetUtcNow());
+
+        // Not on one of the app's pooled threads: a look into a folder that hangs does not return.
+        Answer = Task.Factory.StartNew(() => AskAsync(folder, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+        Tried = Task.WhenAny(Answer, _tried.Task);
+    }
+
+    public bool WasThere { get; }
+
+    /// <summary>When it was asked first.</summary>
+    public DateTimeOffset Since { get; }
+
+    /// <summary>Ends when it is answered, or could not be answered at once.</summary>
+    public Task Tried { get; }
+
+    public Task<HistoryVerdict> Answer { get; }
+
+    /// <summary>Why there is no answer yet; null while it is not known.</summary>
+    public LitestreamDiagnostic? Trouble => _trouble;
+
+    /// <summary>Whether the answer is about another file than the one that is there now.</summary>
+    public bool IsOutdated
+    {
+        get
+        {
+            var now = Look();
+            var isSame = (now.File, _about.File) switch
+            {
+                (null, null) => true,
+                ({ } file, { } asked) => file.IsSameFile(asked) && (file.Size == 0) == (asked.Size == 0),
+                _ => false,
+            };
+            return !isSame || (now.Number.Readable && _about.Number.Readable && now.Number.Id != _about.Number.Id);
+        }
+    }
+
+    private async Task<HistoryVerdict> AskAsync(string folder, CancellationToken cancellationToken)
+    {
+        for (var pause = FirstPause; ;)
+        {
+            try
+            {
+                _about = Look();
+                return await _guard.JudgeAsync(folder, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                _trouble = (e as LitestreamException)?.Diagnostic ?? new LitestreamDiagnostic("LSB4005", LitestreamSeverity.Error, e.Message);
+                _tried.TrySetResult();
+            }
+
+            var longest = _trouble.Code is "LSB4003" or "LSB4009" ? LongestPauseForUseless : LongestPause;
+            await Task.Delay(pause, _time, cancellationToken).ConfigureAwait(false);
+            pause = pause * 2 < longest ? pause * 2 : longest;
+        }
+    }
+
+    private (FileStamp? File, (bool Readable, long? Id) Number) Look() => (FileStamp.Of(_path), LiveDatabase.ReadIdentityInFile(_path));
+}
