@@ -86,7 +86,7 @@ internal sealed class ReplicationSession(
                         Failure = notSent;
                         Report(notSent);
                     }
-                    else if (!_databases.Exists(database => database.IsPaused || database.Question is not null))
+                    else if (_databases.Exists(database => database.Excluded is null) && !_databases.Exists(database => database.IsPaused || database.Question is not null))
                     {
                         ReplicatorLog.Drained(logger);
                     }
@@ -434,7 +434,7 @@ internal sealed class ReplicationSession(
         while (true)
         {
             var now = time.GetUtcNow();
-            var bytes = process is null ? 0 : WrittenBy(process.ProcessId);
+            var bytes = process is null ? 0 : LitestreamCommand.Bytes(process.ProcessId)?.Written ?? 0;
             if (bytes - written >= UploadBytes)
             {
                 uploadedAt = now;
@@ -614,20 +614,6 @@ internal sealed class ReplicationSession(
     private static bool MayPass(Exception exception) =>
         exception is IOException or UnauthorizedAccessException or LitestreamException { Diagnostic.Code: "LSB0003" };
 
-    /// <summary>The bytes that a process has written to files, pipes and the network; 0 where the system does not tell.</summary>
-    private static long WrittenBy(int processId)
-    {
-        try
-        {
-            var line = OperatingSystem.IsLinux() ? PlainFile.ReadLines($"/proc/{processId}/io").FirstOrDefault(line => line.StartsWith("wchar:", StringComparison.Ordinal)) : null;
-            return line is null ? 0 : long.Parse(line.AsSpan("wchar:".Length), NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return 0;
-        }
-    }
-
     private PrivateFolder Folder() => _folder ??= PrivateFolder.Create(plan.Databases[0].Path);
 
     private ReplicatorRun CreateRun() => new(
@@ -676,7 +662,11 @@ internal sealed class ReplicationSession(
             _databases.Find(database => database.Database.Path == path)?.Watch.Hear(line, time.GetUtcNow());
         }
 
-        ReplicatorLog.Line(logger, line);
+        // It says more than the file wants, so that it is known what it is at.
+        if (LogLine.Shows(plan.Config.LogLevel, line.Level))
+        {
+            ReplicatorLog.Line(logger, line);
+        }
     }
 
     private void OnStarted(ReplicatorProcess process, bool isFinalPass)

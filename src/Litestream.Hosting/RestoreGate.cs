@@ -4,6 +4,7 @@ using Litestream.Configuration;
 using Litestream.Locking;
 using Litestream.Replication;
 using Litestream.Restore;
+using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 
@@ -232,6 +233,8 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
 
         try
         {
+            LiveDatabase.RequireLibrary(path);
+
             // Read only, so that closing it as the last connection neither checkpoints nor deletes the write-ahead log.
             using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ConnectionString);
             connection.Open();

@@ -80,6 +80,26 @@ public sealed class ReplicatorTests
     }
 
     [Fact]
+    public async Task An_own_file_that_wants_only_errors_gets_only_errors_and_replication_is_watched_all_the_same()
+    {
+        using var folder = new AppFolder();
+        await File.AppendAllTextAsync(folder.Config, "\nlogging:\n  level: error\n", TestContext.Current.CancellationToken);
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
+
+        var written = await File.ReadAllTextAsync(Path.Combine(Assert.Single(folder.PrivateFolders), "litestream.yml"), TestContext.Current.CancellationToken);
+        Assert.Matches("level: [\"']?info", written);
+        Assert.Equal(0, app.Count("initialized db"));
+        Assert.Equal(0, app.Count("snapshot written"));
+
+        await AppFolder.SignalAsync("KILL", Assert.Single(folder.Replicators()));
+        await app.SaysAsync("LSB5004");
+        Assert.Equal(0, await app.StopAsync());
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
     public async Task A_litestream_that_is_killed_is_started_again_and_replication_goes_on()
     {
         using var folder = new AppFolder();

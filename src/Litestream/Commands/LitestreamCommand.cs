@@ -1,5 +1,7 @@
 using System.Collections;
 using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -21,8 +23,19 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
     private const int SigTerm = 15;
     private const int KeptLines = 1000;
 
+    private static readonly TimeSpan LongestLook = TimeSpan.FromMilliseconds(250);
+
     /// <summary>How long the child may take to end after it was asked to (SIGTERM); then it is killed. Default 5 s.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// How long it may neither say, read (from the network too) nor write anything before it is ended; null: without limit. Release line 0.3 itself waits for a storage that accepts
+    /// connections and never answers without an end.
+    /// </summary>
+    internal TimeSpan? Patience { get; init; }
+
+    /// <summary>The folder that it writes to. Not every system tells what a process reads and writes.</summary>
+    internal string? WritesTo { get; init; }
 
     /// <summary>Where it runs; null: where this process does.</summary>
     internal string? WorkingDirectory { get; init; }
@@ -34,7 +47,7 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
     /// <param name="arguments">The arguments, each passed on as it is.</param>
     /// <param name="cancellationToken">Cancelling asks the child to end, waits <see cref="StopTimeout"/>, then kills it; the task ends when the child has.</param>
     /// <param name="onLine">Gets every line of both streams, one at a time.</param>
-    /// <exception cref="LitestreamException">LSB2008: the executable cannot be started.</exception>
+    /// <exception cref="LitestreamException">LSB2008: the executable cannot be started. LSB4005, with an <see cref="OperationCanceledException"/> in it: it was silent for longer than the <see cref="Patience"/>.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the child has ended.</exception>
     public async Task<CommandResult> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken, Action<LogLine>? onLine = null)
     {
@@ -46,6 +59,8 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
 
         var gate = new object();
         ExceptionDispatchInfo? callbackFailure = null;
+        var count = 0;
+        var isSilent = false;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var kill = new CancellationTokenSource();
         var output = new Queue<string>();
@@ -57,6 +72,7 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
                 var line = Mask(raw);
                 lock (gate)
                 {
+                    count++;
                     lines.Enqueue(line);
                     if (onLine is null)
                         return;
@@ -97,6 +113,12 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
                     _ = Kill(running.ProcessId, SigTerm);
                 kill.CancelAfter(StopTimeout);
             }).ConfigureAwait(false);
+            if (Patience is { } patience && await IsSilentAsync(running.Task, running.ProcessId, () => Volatile.Read(ref count), patience).ConfigureAwait(false))
+            {
+                isSilent = true;
+                await stop.CancelAsync().ConfigureAwait(false);
+            }
+
             exitCode = (await running.ConfigureAwait(false)).ExitCode;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -110,6 +132,14 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
 
         callbackFailure?.Throw();
         cancellationToken.ThrowIfCancellationRequested();
+        if (isSilent)
+        {
+            throw new LitestreamException(
+                "LSB4005",
+                string.Create(CultureInfo.InvariantCulture, $"The storage does not answer: `litestream {arguments[0]}` neither said, read nor wrote anything for {Patience!.Value.TotalSeconds:0.###} s, and was ended."),
+                innerException: new OperationCanceledException());
+        }
+
         return new CommandResult(exitCode, Join(output), Join(error));
     }
 
@@ -118,6 +148,52 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
         variable => (string)variable.Key,
         variable => (string?)variable.Value ?? "",
         OperatingSystem.IsWindows() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
+
+    /// <summary>The bytes that a process has read and written by now, from and to files, pipes and the network; null where the system does not tell.</summary>
+    internal static (long Read, long Written)? Bytes(int processId)
+    {
+        if (!OperatingSystem.IsLinux())
+            return null;
+        try
+        {
+            var values = PlainFile.ReadLines($"/proc/{processId}/io").Select(line => line.Split(": ")).ToDictionary(pair => pair[0], pair => long.Parse(pair[1], CultureInfo.InvariantCulture));
+            return (values["rchar"], values["wchar"]);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or KeyNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Waits until it has ended (false), or has shown no sign of life for too long (true).</summary>
+    private async Task<bool> IsSilentAsync(Task ended, int processId, Func<int> lines, TimeSpan patience)
+    {
+        var look = patience / 20 < LongestLook ? patience / 20 : LongestLook;
+        (int, (long, long)?, (long, DateTime))? seen = null;
+        for (var since = Stopwatch.GetTimestamp(); await Task.WhenAny(ended, Task.Delay(look, CancellationToken.None)).ConfigureAwait(false) != ended;)
+        {
+            var now = (lines(), Bytes(processId), Files());
+            if (now != seen)
+                (seen, since) = (now, Stopwatch.GetTimestamp());
+            else if (Stopwatch.GetElapsedTime(since) >= patience)
+                return true;
+        }
+
+        return false;
+    }
+
+    private (long Bytes, DateTime Written) Files()
+    {
+        var (bytes, written) = (0L, DateTime.MinValue);
+        foreach (var file in WritesTo is null ? [] : new DirectoryInfo(WritesTo).EnumerateFiles())
+        {
+            // Gone since it was listed: no file of that name, with a time long ago.
+            bytes += file.Exists ? file.Length : 0;
+            written = file.LastWriteTimeUtc > written ? file.LastWriteTimeUtc : written;
+        }
+
+        return (bytes, written);
+    }
 
     private static string Join(Queue<string> lines) => lines.Count == 0 ? "" : string.Join('\n', lines) + '\n';
 

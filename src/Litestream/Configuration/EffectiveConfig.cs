@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Litestream.Commands;
 using Litestream.Databases;
 
 namespace Litestream.Configuration;
@@ -79,8 +80,11 @@ public sealed partial class EffectiveConfig
     /// <summary>The file's text.</summary>
     public string Text { get; }
 
-    /// <summary><see cref="Text"/> with the log level <c>info</c>, whatever the file wants: at it a restore says what it takes.</summary>
+    /// <summary><see cref="Text"/> with the log level <c>info</c>, where the file wants less: at it a restore says what it takes, and a replicator what it is at.</summary>
     internal string TalkativeText { get; private init; } = "";
+
+    /// <summary>The log level of the file.</summary>
+    internal string LogLevel { get; private init; } = "";
 
     /// <summary>The databases in it, in the file's order.</summary>
     public IReadOnlyList<EffectiveDatabase> Databases { get; }
@@ -306,7 +310,9 @@ public sealed partial class EffectiveConfig
             MoveSecrets(root);
             var header = "# The effective configuration: made by Litestream.Build each time Litestream is started, from " + YamlWriter.EscapeComment(file.Path) + "\n";
             var text = YamlWriter.Write(root, header);
-            ((YamlMap)root["logging"]!)["level"] = new YamlScalar("info");
+            var level = Expand(((YamlMap)root["logging"]!).Text("level"));
+            if (!LogLine.Shows(level, "INFO"))
+                ((YamlMap)root["logging"]!)["level"] = new YamlScalar("info");
             if (text.Contains($"${{{VariableText.DollarVariable}}}", StringComparison.Ordinal))
                 _variables[VariableText.DollarVariable] = "$";
 
@@ -314,6 +320,7 @@ public sealed partial class EffectiveConfig
             return new EffectiveConfig(text, [.. databases.Select(d => d with { Replicas = [.. d.Replicas.Select(r => r with { Location = mask.Mask(r.Location) })] })], _variables, _diagnostics, mask, options)
             {
                 TalkativeText = YamlWriter.Write(root, header),
+                LogLevel = level,
                 IsGenerated = file.IsGenerated,
                 MetricsAddress = Expand(root.Text("addr")) is var address && HostAndPort().IsMatch(address) ? address : null,
             };

@@ -80,7 +80,7 @@ public static class ForegroundReplication
             effective.MetricsAddress,
             locks,
             folder,
-            new ReplicatorEvents { Line = Say, Started = (_, _) => { }, AddressNotUsed = onDiagnostic, Ended = () => { } },
+            new ReplicatorEvents { Line = SayWhatIsWanted, Started = (_, _) => { }, AddressNotUsed = onDiagnostic, Ended = () => { } },
             options.Time);
         try
         {
@@ -92,6 +92,12 @@ public static class ForegroundReplication
         }
 
         void Say(LogLine line) => onLine(line);
+
+        void SayWhatIsWanted(LogLine line)
+        {
+            if (LogLine.Shows(effective.LogLevel, line.Level))
+                Say(line);
+        }
     }
 
     /// <summary>Refuses databases that do not go on with the history in their replicas; one that an interrupted restore has moved is not looked at.</summary>

@@ -184,7 +184,7 @@ internal sealed class ReplicatorRun(
         var own = _ownAddressError is null ? ownMetricsAddress : null;
         var address = own ?? ReplicatorMetrics.FindFreeAddress();
         var config = createConfig(own is null ? address : null, monitorInterval);
-        var process = ReplicatorProcess.Start(executable, config.Write(folder.Path), config, arguments, events.Line, time.GetUtcNow());
+        var process = ReplicatorProcess.Start(executable, config.WriteTalkative(folder.Path), config, arguments, events.Line, time.GetUtcNow());
         _process = process;
         _metrics = address is null ? null : new ReplicatorMetrics(address);
         locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), ProcessIdentity.Of(process.ProcessId), address));

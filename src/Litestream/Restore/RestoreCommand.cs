@@ -61,18 +61,26 @@ internal sealed class RestoreCommand(LitestreamExecutable executable, RestoreReq
         var errors = new List<LogLine>();
         var noBackup = false;
         RestoreSource? source = null;
-        var command = new LitestreamCommand(executable, request.Config.Variables) { Secrets = request.Config.Secrets };
-        var result = await command.RunAsync(
-            ["restore", "-config", config, "-o", output, .. Flags(selection), .. request.Arguments, request.Database.Path],
-            cancellationToken,
-            line =>
-            {
-                noBackup |= line.Explanation.Contains("no matching backups found", StringComparison.Ordinal);
-                if (line.Level == "ERROR")
-                    errors.Add(line);
-                source = Source(line, source);
-                onLine?.Invoke(line);
-            }).ConfigureAwait(false);
+        var command = new LitestreamCommand(executable, request.Config.Variables) { Secrets = request.Config.Secrets, Patience = request.Patience, WritesTo = folder };
+        CommandResult result;
+        try
+        {
+            result = await command.RunAsync(
+                ["restore", "-config", config, "-o", output, .. Flags(selection), .. request.Arguments, request.Database.Path],
+                cancellationToken,
+                line =>
+                {
+                    noBackup |= line.Explanation.Contains("no matching backups found", StringComparison.Ordinal);
+                    if (line.Level == "ERROR")
+                        errors.Add(line);
+                    source = Source(line, source);
+                    onLine?.Invoke(line);
+                }).ConfigureAwait(false);
+        }
+        catch (LitestreamException e) when (e.Diagnostic.Code == "LSB4005")
+        {
+            throw new LitestreamException("LSB4005", $"{request.Database.Path} could not be restored from {Places(request)}: {e.Diagnostic.Message}", innerException: e);
+        }
 
         if (result.ExitCode == 0 && File.Exists(output))
             return source ?? new RestoreSource("", "", 0, 0, null);

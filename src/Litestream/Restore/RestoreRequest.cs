@@ -51,6 +51,9 @@ public sealed record RestoreRequest(EffectiveConfig Config, EffectiveDatabase Da
     /// </summary>
     public bool Detach { get; init; }
 
+    /// <summary>How long the executable may neither say, read nor write anything: the storage does not answer then (LSB4005). Where it is only slow, something arrives sooner.</summary>
+    internal TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(2);
+
     /// <summary>The state at this moment, as far as it had been sent by then; null: the newest.</summary>
     public DateTimeOffset? Timestamp { get; init; }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Litestream.Commands;
 using Litestream.Configuration;
@@ -13,8 +12,6 @@ internal sealed class ScratchCopy : IDisposable
     private const int Corrupt = 11;
     private const int NotADatabase = 26;
     private const string Name = ".litestream-scratch";
-
-    private static readonly TimeSpan LongestLook = TimeSpan.FromMilliseconds(250);
 
     private readonly LockedFolder _folder;
     private readonly LitestreamExecutable _executable;
@@ -156,59 +153,23 @@ internal sealed class ScratchCopy : IDisposable
         }
     }
 
-    /// <exception cref="LitestreamException">LSB4005: there was no sign of life for as long as the patience lasts. Release line 0.3 itself waits for a silent storage without limit.</exception>
+    /// <exception cref="LitestreamException">LSB4005: there was no sign of life for as long as the patience lasts.</exception>
     private async Task<(int ExitCode, List<string> Errors, string Said, RestoreSource? Source)> RunAsync(string output, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
         var errors = new List<string>();
         var said = new List<string>();
-        var lines = 0;
         RestoreSource? source = null;
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var command = new LitestreamCommand(_executable, _config.Variables) { Secrets = _config.Secrets };
-        var running = command.RunAsync(
+        var command = new LitestreamCommand(_executable, _config.Variables) { Secrets = _config.Secrets, Patience = _patience, WritesTo = _folder.Path };
+        var result = await command.RunAsync(
             ["restore", "-config", _config.WriteTalkative(_folder.Path), .. arguments, "-o", output, _database.Path],
-            end.Token,
+            cancellationToken,
             line =>
             {
-                Interlocked.Increment(ref lines);
                 said.Add(line.Text);
                 if (line.Level == "ERROR")
                     errors.Add(line.Explanation);
                 source = RestoreCommand.Source(line, source);
-            });
-
-        (int, long, DateTime)? seen = null;
-        for (var since = Stopwatch.GetTimestamp(); await Task.WhenAny(running, Task.Delay(_patience / 20 < LongestLook ? _patience / 20 : LongestLook, CancellationToken.None)).ConfigureAwait(false) != running;)
-        {
-            var now = Progress(Volatile.Read(ref lines));
-            if (now != seen)
-                (seen, since) = (now, Stopwatch.GetTimestamp());
-            else if (Stopwatch.GetElapsedTime(since) >= _patience)
-                await end.CancelAsync().ConfigureAwait(false);
-        }
-
-        try
-        {
-            return ((await running.ConfigureAwait(false)).ExitCode, errors, string.Join('\n', said), source);
-        }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new LitestreamException("LSB4005", string.Create(CultureInfo.InvariantCulture, $"The storage does not answer: `litestream restore` neither said nor wrote anything for {_patience.TotalSeconds:0.###} s, and was ended."), innerException: e);
-        }
-    }
-
-    /// <summary>Changes as long as something is downloaded or applied.</summary>
-    private (int Lines, long Bytes, DateTime Written) Progress(int lines)
-    {
-        var bytes = 0L;
-        var written = DateTime.MinValue;
-        foreach (var file in new DirectoryInfo(_folder.Path).EnumerateFiles())
-        {
-            // Gone since it was listed: no file of that name, with a time long ago.
-            bytes += file.Exists ? file.Length : 0;
-            written = file.LastWriteTimeUtc > written ? file.LastWriteTimeUtc : written;
-        }
-
-        return (lines, bytes, written);
+            }).ConfigureAwait(false);
+        return (result.ExitCode, errors, string.Join('\n', said), source);
     }
 }

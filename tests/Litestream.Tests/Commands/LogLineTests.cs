@@ -58,4 +58,14 @@ public sealed class LogLineTests
         Assert.Equal(("", text, text), (line.Level, line.Message, line.Text));
         Assert.Empty(line.Fields);
     }
+
+    [Theory]
+    [InlineData("warn", "INFO", false)]
+    [InlineData("WARN", "WARN", true)]
+    [InlineData("error", "WARN", false)]
+    [InlineData("", "INFO", true)]
+    [InlineData("", "DEBUG", false)]
+    [InlineData("debug", "DEBUG", true)]
+    [InlineData("error", "", true)]
+    public void A_level_lets_through_what_is_at_least_as_grave(string level, string ofLine, bool expected) => Assert.Equal(expected, LogLine.Shows(level, ofLine));
 }

@@ -19,9 +19,16 @@ public sealed class ScratchCopyTests
         own.Leave();
         try
         {
-            planted.ForEach(path => PlantedRecord.Write(path, Path.Combine(Path.GetTempPath(), "litestream.db"), prey));
-            if (OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess)
-                planted.ForEach(path => BackedUpDatabase.Give(path, BackedUpDatabase.OtherUser, BackedUpDatabase.OtherUser));
+            // Moved there when it is another user's already: others that run at the same time remove what is their own.
+            foreach (var path in planted)
+            {
+                var begun = Path.Combine(folder.Root, Path.GetFileName(path));
+                PlantedRecord.Write(begun, Path.Combine(Path.GetTempPath(), "litestream.db"), prey);
+                if (OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess)
+                    BackedUpDatabase.Give(begun, BackedUpDatabase.OtherUser, BackedUpDatabase.OtherUser);
+                Directory.Move(begun, path);
+            }
+
             var elsewhere = Path.Combine(folder.Root, "elsewhere");
             PlantedRecord.Write(elsewhere, folder.Database, prey);
             Directory.CreateSymbolicLink(link, elsewhere);

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Litestream.Restore;
 using Litestream.Verification;
 
 namespace Litestream.Tests.Verification;
@@ -46,6 +47,22 @@ public sealed class SilentStorageTests : IDisposable
 
         Assert.Equal("LSB4005", error.Diagnostic.Code);
         Assert.Contains("does not answer", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_restore_of_a_lost_database_from_a_storage_that_never_answers_is_given_up_and_leaves_nothing()
+    {
+        using var folder = new ReplicatedFolder(replica: Replica);
+        var database = folder.Config.Databases[0];
+        var request = new RestoreRequest(folder.Config, database) { Output = Path.Combine(folder.Root, "lost.db"), IfReplicaExists = true, Patience = TimeSpan.FromSeconds(1) };
+        var before = Directory.GetFileSystemEntries(folder.Root);
+
+        var error = await Assert.ThrowsAsync<LitestreamException>(() => DatabaseRestore.RunAsync(LitestreamTool.Executable, request, null, Cancel).WaitAsync(TimeSpan.FromSeconds(60), Cancel));
+
+        Assert.Equal("LSB4005", error.Diagnostic.Code);
+        Assert.Contains($"{database.Path} could not be restored from ", error.Message, StringComparison.Ordinal);
+        Assert.Contains("does not answer", error.Message, StringComparison.Ordinal);
+        Assert.Equal(before, Directory.GetFileSystemEntries(folder.Root));
     }
 
     [Fact]
