@@ -70,17 +70,14 @@ internal sealed class ReplicationSession(
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
-                if (_locks is null)
-                {
-                    await TakeOverAtTheEndAsync().ConfigureAwait(false);
-                }
-
+                var deadline = time.GetUtcNow() + plan.Settings.ShutdownTimeout;
+                await JudgeAtTheEndAsync(plan.Settings.ShutdownTimeout / 2).ConfigureAwait(false);
                 if (_run is not null)
                 {
                     updateStatus(status => status with { State = LitestreamState.Stopping });
                     await ExcludeReplacedAsync().ConfigureAwait(false);
                     using var activity = LitestreamActivities.Start("litestream.drain");
-                    if (await _run.DrainAsync(plan.Settings.ShutdownTimeout, () => ReplicatorLog.FinalPass(logger)).ConfigureAwait(false) is { } notSent)
+                    if (await _run.DrainAsync(deadline - time.GetUtcNow(), () => ReplicatorLog.FinalPass(logger)).ConfigureAwait(false) is { } notSent)
                     {
                         activity?.SetStatus(ActivityStatusCode.Error, notSent.Code);
                         Failure = notSent;
@@ -176,22 +173,41 @@ internal sealed class ReplicationSession(
         }
     }
 
-    /// <summary>The app that replicated the databases has ended just before this one: what this one committed after that is sent in a final pass.</summary>
-    private async Task TakeOverAtTheEndAsync()
+    /// <summary>
+    /// Goes on with what the stop has interrupted before litestream ran: the locks, when the app that replicated the databases has ended just before this one, and the questions. What
+    /// this app has committed is sent in a final pass then.
+    /// </summary>
+    private async Task JudgeAtTheEndAsync(TimeSpan patience)
     {
-        using var patience = new CancellationTokenSource(plan.Settings.ShutdownTimeout, time);
+        if (_run is { IsRunning: true })
+        {
+            return;
+        }
+
+        using var end = new CancellationTokenSource(patience, time);
         try
         {
-            (_locks, _, _) = await TryAcquireLocksAsync(patience.Token).ConfigureAwait(false);
-            if (_locks is not null)
+            if (_locks is null)
             {
-                await JudgeAsync(_databases, wereThere: false, plan.Settings.ShutdownTimeout, patience.Token).ConfigureAwait(false);
+                (_locks, _, _) = await TryAcquireLocksAsync(end.Token).ConfigureAwait(false);
+                if (_locks is null)
+                {
+                    return;
+                }
+
+                _databases.ForEach(database => Ask(database, wasThere: false));
+            }
+
+            await DecideAsync(_databases.FindAll(database => database.Question is not null), patience, end.Token).ConfigureAwait(false);
+            if (_run is null)
+            {
+                await PauseWithoutRoomAsync().ConfigureAwait(false);
                 _run = CreateRun();
             }
         }
         catch (OperationCanceledException)
         {
-            // The storage cannot be asked, which has been said. The next start sends it.
+            // Nothing was replicated yet. The next start sends it.
         }
     }
 
@@ -226,6 +242,11 @@ internal sealed class ReplicationSession(
             Ask(database, wereThere);
         }
 
+        await DecideAsync(databases, patience, stopping).ConfigureAwait(false);
+    }
+
+    private async Task DecideAsync(IReadOnlyList<DatabaseSupervisor> databases, TimeSpan patience, CancellationToken stopping)
+    {
         var deadline = time.GetUtcNow() + patience;
         for (var asked = databases; asked.Count > 0; asked = [.. asked.Where(database => !Decide(database))])
         {
@@ -355,8 +376,7 @@ internal sealed class ReplicationSession(
             }
 
             await JudgeChangedAsync(stopping).ConfigureAwait(false);
-            await LookAsync(asks: false).ConfigureAwait(false);
-            _databases.FindAll(database => database.Excluded is null && database.IsShortOfRoom()).ForEach(database => Report(database.Pause()));
+            await PauseWithoutRoomAsync().ConfigureAwait(false);
             if (_databases.TrueForAll(database => database.Excluded is not null))
             {
                 // Nothing to run for; but what is gone may come back.
@@ -501,6 +521,12 @@ internal sealed class ReplicationSession(
                 return null;
             }
         }
+    }
+
+    private async Task PauseWithoutRoomAsync()
+    {
+        await LookAsync(asks: false).ConfigureAwait(false);
+        _databases.FindAll(database => database.Excluded is null && database.IsShortOfRoom()).ForEach(database => Report(database.Pause()));
     }
 
     /// <summary>All at once: what does not answer is waited for once, not once for each database.</summary>

@@ -51,6 +51,36 @@ public sealed class EndOfTheAppTests
     }
 
     [Fact]
+    public async Task What_was_committed_before_it_was_known_whose_history_the_replica_holds_is_sent_at_the_stop()
+    {
+        using var folder = new AppFolder();
+        using (var before = folder.Start())
+        {
+            await folder.SettledAsync(before);
+            Assert.Equal(0, await before.StopAsync());
+        }
+
+        // Only a copy of the backup tells, and that takes as long as this test wants.
+        Directory.Delete(Path.Combine(folder.Work, ".orders.db-litestream"), recursive: true);
+        var go = Path.Combine(folder.Root, "go");
+        await File.WriteAllTextAsync(
+            folder.Executable, $"#!/bin/sh\nwhile [ \"$1\" = restore ] && [ ! -e '{go}' ]; do sleep 0.05; done\nexec '{AppFolder.RealExecutable}' \"$@\"\n", TestContext.Current.CancellationToken);
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        await app.TellAsync("row meanwhile");
+        await app.SaysAsync("wrote meanwhile");
+        await app.TellAsync("stop");
+        await app.SaysAsync("Application is shutting down");
+        Assert.Equal(0, app.Count("initialized db"));
+        await File.WriteAllTextAsync(go, "", TestContext.Current.CancellationToken);
+
+        Assert.Equal(0, await app.EndedAsync());
+        Assert.Contains("meanwhile", (await folder.RestoredRowsAsync())!);
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        Assert.Contains("has sent everything", app.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Rows_that_the_app_writes_long_after_a_signal_to_the_group_are_sent()
     {
         using var folder = new AppFolder();

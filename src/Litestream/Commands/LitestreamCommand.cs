@@ -23,6 +23,9 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
     private const int SigTerm = 15;
     private const int KeptLines = 1000;
 
+    /// <summary>Less is what a Go program says to itself: a byte in 20 s. An answer of a storage has headers.</summary>
+    private const long LeastBytes = 256;
+
     private static readonly TimeSpan LongestLook = TimeSpan.FromMilliseconds(250);
 
     /// <summary>How long the child may take to end after it was asked to (SIGTERM); then it is killed. Default 5 s.</summary>
@@ -169,11 +172,12 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
     private async Task<bool> IsSilentAsync(Task ended, int processId, Func<int> lines, TimeSpan patience)
     {
         var look = patience / 20 < LongestLook ? patience / 20 : LongestLook;
-        (int, (long, long)?, (long, DateTime))? seen = null;
+        (int Lines, long Bytes, (long, DateTime) Files) seen = (-1, 0, default);
         for (var since = Stopwatch.GetTimestamp(); await Task.WhenAny(ended, Task.Delay(look, CancellationToken.None)).ConfigureAwait(false) != ended;)
         {
-            var now = (lines(), Bytes(processId), Files());
-            if (now != seen)
+            var (read, written) = Bytes(processId) ?? default;
+            var now = (Lines: lines(), Bytes: read + written, Files: Files());
+            if (now.Lines != seen.Lines || now.Files != seen.Files || now.Bytes - seen.Bytes >= LeastBytes)
                 (seen, since) = (now, Stopwatch.GetTimestamp());
             else if (Stopwatch.GetElapsedTime(since) >= patience)
                 return true;

@@ -51,6 +51,8 @@ internal sealed class ReplicatorRun(
     /// <summary>The databases that are not in the configuration of the next start. The configuration is made by the caller's function, which has to leave them out too.</summary>
     public IReadOnlySet<string> Excluded { get; set; } = new HashSet<string>();
 
+    public bool IsRunning => _process is { Exited.IsCompleted: false };
+
     /// <summary>Whether it can be asked at all.</summary>
     public bool HasMetrics => _metrics is not null;
 
@@ -98,7 +100,7 @@ internal sealed class ReplicatorRun(
         LitestreamDiagnostic? failed = null;
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
-            if (_process is null || _process.Exited.IsCompleted)
+            if (!IsRunning)
             {
                 if (!databases.Any(IsThere))
                     return null;
