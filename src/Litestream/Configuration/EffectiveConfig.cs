@@ -60,28 +60,30 @@ public sealed partial class EffectiveConfig
     private readonly string _baseDirectory;
     private readonly string? _dataDirectory;
 
-    private EffectiveConfig(string text, IReadOnlyList<EffectiveDatabase> databases, IReadOnlyDictionary<string, string> variables, IReadOnlyList<LitestreamDiagnostic> diagnostics, SecretMask secrets, EffectiveConfigOptions options)
+    private EffectiveConfig((string Text, string Talkative) texts, IReadOnlyList<EffectiveDatabase> databases, IReadOnlyDictionary<string, string> variables, IReadOnlyList<LitestreamDiagnostic> diagnostics, SecretMask secrets, EffectiveConfigOptions options)
     {
         _baseDirectory = Path.GetFullPath(options.BaseDirectory);
         _dataDirectory = options.DataDirectory;
-        Text = text;
+        (Text, TalkativeText) = texts;
         Databases = databases;
         Variables = variables;
         Diagnostics = diagnostics;
         Secrets = secrets;
     }
 
-    private EffectiveConfig(string text, EffectiveDatabase database, EffectiveConfig of)
+    private EffectiveConfig((string Text, string Talkative) texts, EffectiveDatabase database, EffectiveConfig of)
     {
         (_baseDirectory, _dataDirectory) = (of._baseDirectory, of._dataDirectory);
-        (Text, Databases, Variables, Diagnostics, Secrets) = (text, [database], of.Variables, of.Diagnostics, of.Secrets);
+        (Text, TalkativeText) = texts;
+        (Databases, Variables, Diagnostics, Secrets) = ([database], of.Variables, of.Diagnostics, of.Secrets);
+        (LogLevel, IsGenerated) = (of.LogLevel, of.IsGenerated);
     }
 
     /// <summary>The file's text.</summary>
     public string Text { get; }
 
     /// <summary><see cref="Text"/> with the log level <c>info</c>, where the file wants less: at it a restore says what it takes, and a replicator what it is at.</summary>
-    internal string TalkativeText { get; private init; } = "";
+    internal string TalkativeText { get; }
 
     /// <summary>The log level of the file.</summary>
     internal string LogLevel { get; private init; } = "";
@@ -151,7 +153,17 @@ public sealed partial class EffectiveConfig
             root["addr"] = new YamlScalar(metricsAddress);
         if (monitorInterval is { } interval)
             SetInterval(node, ((YamlList)node["replicas"]!).Items.OfType<YamlMap>(), interval);
-        return new EffectiveConfig(YamlWriter.Write(root), database, this) { MetricsAddress = metricsAddress };
+        return new EffectiveConfig(Texts(root, header: "", LogLevel), database, this) { MetricsAddress = metricsAddress };
+    }
+
+    /// <summary><see cref="Text"/> and <see cref="TalkativeText"/>; the root has the level of the second one afterwards.</summary>
+    private static (string Text, string Talkative) Texts(YamlMap root, string header, string level)
+    {
+        var text = YamlWriter.Write(root, header);
+        if (LogLine.Shows(level, "INFO"))
+            return (text, text);
+        ((YamlMap)root["logging"]!)["level"] = new YamlScalar("info");
+        return (text, YamlWriter.Write(root, header));
     }
 
     /// <summary>How often a database is looked at and its replicas are sent to.</summary>
@@ -309,17 +321,14 @@ public sealed partial class EffectiveConfig
             CheckVariables(root);
             MoveSecrets(root);
             var header = "# The effective configuration: made by Litestream.Build each time Litestream is started, from " + YamlWriter.EscapeComment(file.Path) + "\n";
-            var text = YamlWriter.Write(root, header);
             var level = Expand(((YamlMap)root["logging"]!).Text("level"));
-            if (!LogLine.Shows(level, "INFO"))
-                ((YamlMap)root["logging"]!)["level"] = new YamlScalar("info");
-            if (text.Contains($"${{{VariableText.DollarVariable}}}", StringComparison.Ordinal))
+            var texts = Texts(root, header, level);
+            if (texts.Text.Contains($"${{{VariableText.DollarVariable}}}", StringComparison.Ordinal))
                 _variables[VariableText.DollarVariable] = "$";
 
             var mask = new SecretMask(options.Environment.Concat(_variables).Concat(_secrets));
-            return new EffectiveConfig(text, [.. databases.Select(d => d with { Replicas = [.. d.Replicas.Select(r => r with { Location = mask.Mask(r.Location) })] })], _variables, _diagnostics, mask, options)
+            return new EffectiveConfig(texts, [.. databases.Select(d => d with { Replicas = [.. d.Replicas.Select(r => r with { Location = mask.Mask(r.Location) })] })], _variables, _diagnostics, mask, options)
             {
-                TalkativeText = YamlWriter.Write(root, header),
                 LogLevel = level,
                 IsGenerated = file.IsGenerated,
                 MetricsAddress = Expand(root.Text("addr")) is var address && HostAndPort().IsMatch(address) ? address : null,

@@ -43,6 +43,26 @@ public sealed class EffectiveConfigTests : IDisposable
         Assert.Contains(config.Diagnostics, d => d.Code == code);
     }
 
+    [Theory]
+    [InlineData("logging:\n  level: warn\n", "info")]
+    [InlineData("logging:\n  level: debug\n", "debug")]
+    [InlineData("logging:\n  level: error\n", "info")]
+    public void The_file_for_a_litestream_of_its_own_has_its_database_at_both_levels(string logging, string talkative)
+    {
+        var config = Effective("dbs:\n  - path: a.db\n    replicas:\n      - path: r/a\n  - path: b.db\n    replicas:\n      - path: r/b\n" + logging);
+
+        var one = config.With(config.Databases[1], metricsAddress: null, monitorInterval: null);
+
+        Assert.Equal(config.Databases[1], Assert.Single(one.Databases));
+        Assert.All([one.Text, one.TalkativeText], text =>
+        {
+            Assert.Contains(In("b.db"), text, StringComparison.Ordinal);
+            Assert.DoesNotContain(In("a.db"), text, StringComparison.Ordinal);
+        });
+        Assert.All([config.TalkativeText, one.TalkativeText], text => Assert.Matches($"level: \"?{talkative}\"?\n", text));
+        Assert.Equal(config.LogLevel, one.LogLevel);
+    }
+
     [Fact]
     public void Two_settings_that_lead_to_one_file_are_refused()
     {
