@@ -51,6 +51,10 @@ internal sealed class DatabaseSupervisor
     private DateTimeOffset _nudgeAt;
     private TimeSpan _nudgePause = FirstNudgePause;
     private DateTimeOffset? _errorSince;
+
+    /// <summary>When litestream was nudged first after its last error.</summary>
+    private DateTimeOffset? _unansweredNudge;
+
     private bool _isAccepted;
     private int _missing;
     private int _wiped;
@@ -179,7 +183,7 @@ internal sealed class DatabaseSupervisor
     {
         Watch.Begin(now);
         (_nudgeAt, _nudgePause) = (default, FirstNudgePause);
-        (_errorSince, _wiped, _wasBlocked) = (null, 0, false);
+        (_errorSince, _unansweredNudge, _wiped, _wasBlocked) = (null, null, 0, false);
     }
 
     /// <summary>Looks at the database, and into the folders that it is replicated to.</summary>
@@ -249,6 +253,8 @@ internal sealed class DatabaseSupervisor
 
         if (lag < Longer(ShortestNudge, Watch.Round * 1.5) || now < _nudgeAt || obstacle is not null || _folders.SilentSince is not null || Watch.SnapshotSince is not null || !(Watch.IsNoticed || error is not null))
             return SupervisorAction.None;
+        if (Watch.Error is { } last && last.At >= (_unansweredNudge ?? last.At))
+            _unansweredNudge = now;
         _nudgeAt = now + _nudgePause;
         _nudgePause = _nudgePause * 2 < LongestNudgePause ? _nudgePause * 2 : LongestNudgePause;
         return SupervisorAction.Nudge;
@@ -371,9 +377,12 @@ internal sealed class DatabaseSupervisor
         if (waits < _stall)
             return false;
 
-        // It lives and says what is wrong: a nudge has it try again, and a new start costs a new snapshot.
-        if (error is not null && Watch.Error is { } last && now - last.At < _stall)
+        // It lives and says what is wrong: a nudge has it try again, and a new start costs a new snapshot. It is stuck when it says nothing to a nudge either.
+        if (error is not null && Watch.Error is { } last
+            && (_unansweredNudge > last.At ? now - _unansweredNudge < _stall : now - last.At < LongestNudgePause + _stall))
+        {
             return false;
+        }
 
         // A large upload takes as long as it takes.
         var bytes = Watch.SnapshotSince is not null ? Watch.File?.Size ?? 0 : Watch.LagBytes() ?? 0;
