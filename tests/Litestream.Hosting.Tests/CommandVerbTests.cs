@@ -146,6 +146,17 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     }
 
     [Theory]
+    [InlineData("databases")]
+    [InlineData("databases --json")]
+    [InlineData("restore --help")]
+    public async Task An_answer_that_there_is_no_room_for_is_one_line_with_a_code(string command)
+    {
+        var run = await CommandRun.OfAsync(app.Folder, command.Split(' '), before: ["sh", "-c", "exec \"$@\" >/dev/full", "sh"]);
+
+        Assert.Contains("No space left on device.", run.FailedWith(1, "LSB0003").Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("LitestreamForce=true", "--force")]
     [InlineData("LitestreamIfDbNotExists leaves it alone", "--if-db-not-exists leaves it alone")]
     [InlineData("`LitestreamRestore` brings it back", "`litestream restore` brings it back")]

@@ -38,7 +38,7 @@ internal static class LitestreamCommandLine
         {
             if (result.Action is HelpAction help)
             {
-                return await result.InvokeAsync(new InvocationConfiguration { Output = output, Error = Console.Error }, cancellationToken).ConfigureAwait(false);
+                return await result.InvokeAsync(new InvocationConfiguration { Output = output, Error = Console.Error, EnableDefaultExceptionHandler = false }, cancellationToken).ConfigureAwait(false);
             }
 
             Refuse(result, root, verb?.Command);
@@ -66,13 +66,24 @@ internal static class LitestreamCommandLine
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            host.Report(new("LSB0003", LitestreamSeverity.Error, $"{exception.Message} Check the permissions and the free space of that folder."));
+            host.Report(NoRoom(exception));
             exitCode = Failed;
         }
 
-        host.Finish(verb?.Command.Name ?? "", exitCode);
-        return exitCode;
+        try
+        {
+            host.Finish(verb?.Command.Name ?? "", exitCode);
+            return exitCode;
+        }
+        catch (IOException exception)
+        {
+            host.Report(NoRoom(exception));
+            return Failed;
+        }
     }
+
+    private static LitestreamDiagnostic NoRoom(Exception exception) =>
+        new("LSB0003", LitestreamSeverity.Error, $"{exception.Message.TrimEnd('.')}. Check the permissions and the free space of that folder.");
 
     /// <summary>The codes of what somebody typed and can type differently.</summary>
     private static bool IsWrongUsage(string code) => code is "LSB3002" or "LSB3003" or "LSB3006" or "LSB3007" or "LSB3008" or "LSB3009" or "LSB3014" or "LSB3015";

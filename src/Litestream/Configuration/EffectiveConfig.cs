@@ -59,12 +59,14 @@ public sealed partial class EffectiveConfig
 
     private readonly string _baseDirectory;
     private readonly string? _dataDirectory;
+    private readonly Lazy<YamlMap> _read;
 
     private EffectiveConfig((string Text, string Talkative) texts, IReadOnlyList<EffectiveDatabase> databases, IReadOnlyDictionary<string, string> variables, IReadOnlyList<LitestreamDiagnostic> diagnostics, SecretMask secrets, EffectiveConfigOptions options)
     {
         _baseDirectory = Path.GetFullPath(options.BaseDirectory);
         _dataDirectory = options.DataDirectory;
         (Text, TalkativeText) = texts;
+        _read = new Lazy<YamlMap>(Read);
         Databases = databases;
         Variables = variables;
         Diagnostics = diagnostics;
@@ -75,12 +77,16 @@ public sealed partial class EffectiveConfig
     {
         (_baseDirectory, _dataDirectory) = (of._baseDirectory, of._dataDirectory);
         (Text, TalkativeText) = texts;
+        _read = new Lazy<YamlMap>(Read);
         (Databases, Variables, Diagnostics, Secrets) = ([database], of.Variables, of.Diagnostics, of.Secrets);
         (LogLevel, IsGenerated) = (of.LogLevel, of.IsGenerated);
     }
 
     /// <summary>The file's text.</summary>
     public string Text { get; }
+
+    /// <summary>What <see cref="Text"/> says, read once; not to be changed.</summary>
+    internal YamlMap Root => _read.Value;
 
     /// <summary><see cref="Text"/> with the log level <c>info</c>, where the file wants less: at it a restore says what it takes, and a replicator what it is at.</summary>
     internal string TalkativeText { get; }
@@ -145,7 +151,7 @@ public sealed partial class EffectiveConfig
     /// <param name="monitorInterval">See <see cref="EffectiveConfigOptions.MonitorInterval"/>.</param>
     internal EffectiveConfig With(EffectiveDatabase database, string? metricsAddress, TimeSpan? monitorInterval)
     {
-        var root = YamlReader.Read("litestream.yml", Text);
+        var root = Read();
         var node = ((YamlList)root["dbs"]!).Items.OfType<YamlMap>().Where(map => !map.Has("dir")).ElementAt(Databases.ToList().IndexOf(database));
         root["dbs"] = new YamlList { Items = [node] };
         root.Remove("addr");
@@ -155,6 +161,8 @@ public sealed partial class EffectiveConfig
             SetInterval(node, ((YamlList)node["replicas"]!).Items.OfType<YamlMap>(), interval);
         return new EffectiveConfig(Texts(root, header: "", LogLevel), database, this) { MetricsAddress = metricsAddress };
     }
+
+    private YamlMap Read() => YamlReader.Read("litestream.yml", Text);
 
     /// <summary><see cref="Text"/> and <see cref="TalkativeText"/>; the root has the level of the second one afterwards.</summary>
     private static (string Text, string Talkative) Texts(YamlMap root, string header, string level)

@@ -170,10 +170,9 @@ internal static partial class LiveDatabase
             return;
         try
         {
-            if (OpenDatabases.IsOpenHere(database) != true)
-                return;
-            var libraries = PlainFile.ReadLines("/proc/self/maps").Select(line => NativeLibrary().Match(line)).Where(m => m.Success).Select(m => m.Value).Distinct().ToList();
-            if (libraries.Count > 1)
+            // What is open is looked at last, and few lines are matched: an app with many databases has many files and mappings.
+            var libraries = PlainFile.ReadLines("/proc/self/maps").Where(line => line.Contains("sql", StringComparison.OrdinalIgnoreCase)).Select(line => NativeLibrary().Match(line)).Where(m => m.Success).Select(m => m.Value).Distinct().ToList();
+            if (libraries.Count > 1 && OpenDatabases.IsOpenHere(database) == true)
                 throw new LitestreamException("LSB4104", $"This process has more than one SQLite library loaded ({string.Join(", ", libraries)}) and {database} open. Opening it with another library than the app's would drop the app's locks and lose data: verify at the level Position, or from another process.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

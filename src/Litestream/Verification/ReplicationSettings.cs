@@ -22,9 +22,8 @@ internal sealed record ReplicationSettings(TimeSpan MonitorInterval, TimeSpan Ch
         string Expand(string marked) => VariableText.Expand(marked, name => config.Variables.GetValueOrDefault(name) ?? environment.GetValueOrDefault(name));
         TimeSpan Interval(YamlMap map, string key, TimeSpan otherwise) => Expand(map.Text(key)) is var text && GoDuration.IsPositive(text) ? GoDuration.Parse(text) : otherwise;
 
-        var root = YamlReader.Read("litestream.yml", config.Text);
-        var node = (root["dbs"] as YamlList)?.Items.OfType<YamlMap>().FirstOrDefault(db => string.Equals(Expand(db.Text("path")), database.Path, StringComparison.Ordinal)) ?? new YamlMap();
-        var address = DatabaseLock.Peek(database.Path).MetricsAddress ?? Expand(root.Text("addr"));
+        var node = (config.Root["dbs"] as YamlList)?.Items.OfType<YamlMap>().FirstOrDefault(db => string.Equals(Expand(db.Text("path")), database.Path, StringComparison.Ordinal)) ?? new YamlMap();
+        var address = DatabaseLock.Peek(database.Path).MetricsAddress ?? Expand(config.Root.Text("addr"));
         var replicas = (node["replicas"] as YamlList)?.Items.OfType<YamlMap>().Select(replica =>
         {
             var described = LitestreamConfigFile.Describe(replica, Expand);
