@@ -357,7 +357,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
         try
         {
-            return (_plan ?? ReplicationPlan.Create(LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), AppContext.BaseDirectory), _configuration)).Databases;
+            return (_plan ?? ReplicationPlan.Create(LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), ApplicationFolder.FullName), _configuration)).Databases;
         }
         catch (Exception e) when (e is LitestreamException or IOException or UnauthorizedAccessException)
         {
@@ -383,7 +383,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         return session;
     }
 
-    private LitestreamSettings ReadSettings() => LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), AppContext.BaseDirectory);
+    private LitestreamSettings ReadSettings() => LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), ApplicationFolder.FullName);
 
     private Task RunInBackground(ReplicationPlan plan, LitestreamExecutable executable)
     {

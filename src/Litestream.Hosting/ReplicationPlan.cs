@@ -90,7 +90,7 @@ internal sealed class ReplicationPlan
     {
         ExecutablePath = settings.ExecutablePath,
         InstallDirectory = LitestreamCommand.InheritedVariables().GetValueOrDefault("LITESTREAM_INSTALL_DIR"),
-        ApplicationDirectory = AppContext.BaseDirectory,
+        ApplicationDirectory = ApplicationFolder.FullName,
         BaseDirectory = Directory.GetCurrentDirectory(),
     };
 

@@ -10,7 +10,7 @@ namespace Litestream;
 public sealed record LitestreamClientOptions
 {
     /// <summary>The folder of the app: its settings files, its <c>litestream.yml</c>, its executable; relative paths of databases start here. Default: the folder of the running program.</summary>
-    public string ApplicationDirectory { get; init; } = AppContext.BaseDirectory;
+    public string ApplicationDirectory { get; init; } = ApplicationFolder.FullName;
 
     /// <summary>Whose <c>appsettings.{Environment}.json</c> is read. Default <c>Production</c>.</summary>
     public string EnvironmentName { get; init; } = "Production";

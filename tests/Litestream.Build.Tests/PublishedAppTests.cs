@@ -12,6 +12,7 @@ public sealed class PublishedAppTests(Packages packages)
     [InlineData("rid", "-r linux-x64 --no-self-contained")]
     [InlineData("self-contained", "-r linux-x64 --self-contained")]
     [InlineData("single-file", "-r linux-x64 --self-contained -p:PublishSingleFile=true")]
+    [InlineData("self-extracting", "-r linux-x64 --no-self-contained -p:PublishSingleFile=true -p:IncludeAllContentForSelfExtract=true")]
     [InlineData("trimmed", "-r linux-x64 --self-contained -p:PublishTrimmed=true")]
     public async Task It_replicates_from_another_working_directory_and_drains_at_sigterm(string kind, string options)
     {

@@ -82,9 +82,9 @@ internal static class CommandProcess
             return;
         }
 
-        if (!File.Exists(Path.Combine(StartDirectory, "appsettings.json")) && !IsSame(StartDirectory, AppContext.BaseDirectory))
+        if (!File.Exists(Path.Combine(StartDirectory, "appsettings.json")) && !IsSame(StartDirectory, ApplicationFolder.FullName))
         {
-            Directory.SetCurrentDirectory(AppContext.BaseDirectory);
+            Directory.SetCurrentDirectory(ApplicationFolder.FullName);
             HasMoved = true;
         }
     }

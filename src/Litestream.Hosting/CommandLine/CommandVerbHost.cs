@@ -197,7 +197,7 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
             {
                 throw new LitestreamException(
                     "LSB3015",
-                    $"'{database.ConfiguredPath}' can be '{database.Path}', in the app's folder, or '{here}', in this directory. Say in which directory the app runs: {CommandProcess.DirectoryOption} {AppContext.BaseDirectory} or {CommandProcess.DirectoryOption} .");
+                    $"'{database.ConfiguredPath}' can be '{database.Path}', in the app's folder, or '{here}', in this directory. Say in which directory the app runs: {CommandProcess.DirectoryOption} {ApplicationFolder.FullName} or {CommandProcess.DirectoryOption} .");
             }
         }
     }
