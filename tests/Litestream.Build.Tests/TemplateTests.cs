@@ -148,6 +148,23 @@ public sealed partial class TemplateTests(Packages packages)
         Assert.True(File.Exists(workspace.In("out/litestream")));
     }
 
+    [Theory]
+    [InlineData("net6.0")]
+    [InlineData("net48")]
+    public async Task An_app_for_an_older_framework_is_told_so_before_anything_else(string framework)
+    {
+        using var workspace = new Workspace(packages);
+        (await workspace.DotnetAsync("new", "console", "-n", "App", "-o", ".", "--no-restore")).Succeeded();
+        workspace.Edit("App.csproj", text => Regex.Replace(text, "<TargetFramework>.*</TargetFramework>", $"<TargetFramework>{framework}</TargetFramework>"));
+        workspace.AddPackage("App.csproj");
+        workspace.Write("appsettings.json", """{ "ConnectionStrings": { "Orders": "Data Source=orders.db" } }""");
+
+        var build = SkipWhatTheFeedLacks(await workspace.DotnetAsync("build")).FailedWith("LSB1203");
+
+        Assert.Contains(framework, Assert.Single(build.Errors).Text, StringComparison.Ordinal);
+        (await workspace.DotnetAsync("msbuild", "-t:_LitestreamCheckHost", "-p:LitestreamEnabled=false")).Succeeded();
+    }
+
     private static string DatabaseOf(string template) => template == "blazor" ? "Data/app.db" : "app.db";
 
     private static Task<BuildResult> PublishAsync(Workspace workspace, string options) =>
