@@ -90,7 +90,7 @@ internal static partial class SettingClassifier
 
     private static Answer Bare(Setting setting, ConnectionValue value, SettingEvidence evidence, Engine near)
     {
-        if (near == Engine.Other) return Answer.No;
+        if (near == Engine.Other) return value.HasSqliteKeyword ? Answer.Maybe : Answer.No;
         if (!SqliteExtensions.Contains(value.Extension))
         {
             // An URI with SQLite's own query, or a path where SQLite's path is expected.

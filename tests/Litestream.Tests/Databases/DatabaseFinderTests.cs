@@ -52,6 +52,7 @@ public sealed class DatabaseFinderTests : IDisposable
         { "sql ce and access", """{"ConnectionStrings":{"A":"Data Source=|DataDirectory|\\a.sdf;Password=x","B":"Data Source=b.mdb"}}""", "Microsoft.Data.Sqlite", "", "" },
         { "two keys, one file", """{"ConnectionStrings":{"A":"Data Source=app.db","B":"Data Source=./app.db;Mode=ReadOnly","C":"DataSource=./x/../app.db"},"DatabasePath":"app.db"}""", "", "app.db", "" },
         { "product named like an engine", """{"CosmosCMS":{"ConnectionString":"Data Source=cms.db"}}""", "Microsoft.EntityFrameworkCore.Sqlite", "", "LSB1004" },
+        { "URI of SQLite's under an engine's name", """{"EventStore":{"Path":"file:events.db?mode=rwc"}}""", "Microsoft.Data.Sqlite", "", "LSB1004" },
         { "no evidence at all", """{"App":{"Source":"Data Source=mydata"}}""", "", "", "LSB1004" },
         { "provider as a bare word", """{"Database":"sqlite","Storage":"SQLite","DbProvider":"Sqlite"}""", "Microsoft.Data.Sqlite", "", "" },
         { "no settings that matter", """{"Urls":"http://*:5000","Kestrel":{"Certificates":{"Default":{"Path":"a.pfx","Password":"x=y;Data Source"}}}}""", "Microsoft.Data.Sqlite", "", "" },
