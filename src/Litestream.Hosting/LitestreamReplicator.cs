@@ -238,7 +238,6 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         // A storage that has to be asked first and does not answer is no reason to keep the app from its work.
         await Task.WhenAny(session.FirstAttempt, Task.Delay(StartPatience, cancellationToken)).ConfigureAwait(false);
         _logger.Flush(LogPatience);
-        cancellationToken.ThrowIfCancellationRequested();
     }
 
     Task IHostedLifecycleService.StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;

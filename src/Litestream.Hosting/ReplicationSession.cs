@@ -184,30 +184,36 @@ internal sealed class ReplicationSession(
             return;
         }
 
-        using var end = new CancellationTokenSource(patience, time);
-        try
+        var deadline = time.GetUtcNow() + patience;
+        if (_locks is null)
         {
-            if (_locks is null)
+            using var end = new CancellationTokenSource(patience, time);
+            try
             {
                 (_locks, _, _) = await TryAcquireLocksAsync(end.Token).ConfigureAwait(false);
-                if (_locks is null)
-                {
-                    return;
-                }
-
-                _databases.ForEach(database => Ask(database, wasThere: false));
             }
-
-            await DecideAsync(_databases.FindAll(database => database.Question is not null), patience, end.Token).ConfigureAwait(false);
-            if (_run is null)
+            catch (OperationCanceledException)
             {
-                await PauseWithoutRoomAsync().ConfigureAwait(false);
-                _run = CreateRun();
+                Failure = new LitestreamDiagnostic(
+                    "LSB5005",
+                    LitestreamSeverity.Error,
+                    "The litestream of an app that was killed had not ended when this app did, so nothing of this one was sent. What it committed is in the database only; the next start sends it, if the database is still there.");
+                Report(Failure);
             }
+
+            if (_locks is null)
+            {
+                return;
+            }
+
+            _databases.ForEach(database => Ask(database, wasThere: false));
         }
-        catch (OperationCanceledException)
+
+        await DecideAsync(_databases.FindAll(database => database.Question is not null), deadline - time.GetUtcNow(), CancellationToken.None).ConfigureAwait(false);
+        if (_run is null)
         {
-            // Nothing was replicated yet. The next start sends it.
+            await PauseWithoutRoomAsync().ConfigureAwait(false);
+            _run = CreateRun();
         }
     }
 

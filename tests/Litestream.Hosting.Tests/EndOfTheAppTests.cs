@@ -125,18 +125,45 @@ public sealed class EndOfTheAppTests
     }
 
     [Fact]
-    public async Task A_litestream_that_does_not_end_is_killed_after_the_timeout_and_the_log_says_what_may_be_lost()
+    public async Task A_litestream_that_is_frozen_when_the_app_ends_goes_on_and_sends_everything()
     {
         using var folder = new AppFolder();
-        folder.Environment["Litestream__ShutdownTimeout"] = "2s";
         using var app = folder.Start();
         await app.SaysAsync("wal segment written");
         await AppFolder.SignalAsync("STOP", Assert.Single(folder.Replicators()));
+        await app.TellAsync("row unsent");
+        await app.SaysAsync("wrote unsent");
 
         await EndAsync(app, "SIGTERM");
 
-        Assert.Contains("LSB5005", app.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("LSB5005", app.Output, StringComparison.Ordinal);
         Assert.Empty(folder.Replicators());
+        Assert.Contains("unsent", folder.DatabaseRows());
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+    }
+
+    [Fact]
+    public async Task The_frozen_litestream_of_a_killed_app_ends_and_the_next_app_goes_on()
+    {
+        using var folder = new AppFolder();
+        using (var killed = folder.Start())
+        {
+            await killed.SaysAsync("wal segment written");
+            await AppFolder.SignalAsync("STOP", Assert.Single(folder.Replicators()));
+            await killed.TellAsync("row unsent");
+            await killed.SaysAsync("wrote unsent");
+            await AppFolder.SignalAsync("KILL", killed.Id);
+            await killed.EndedAsync();
+        }
+
+        var orphan = Assert.Single(folder.Replicators());
+        using var app = folder.Start();
+        await app.SaysAsync($"still runs as process {orphan}");
+        await folder.ArrivesAsync(app, "unsent");
+        await EndAsync(app, "SIGTERM");
+
+        Assert.Empty(folder.Replicators());
+        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
     }
 
     [Fact]

@@ -23,6 +23,7 @@ internal static class OrphanedReplicator
         foreach (var orphan in found.LivingReplicators)
         {
             onEnding?.Invoke(orphan.ProcessId);
+            cancellationToken.ThrowIfCancellationRequested();
             await EndAsync(orphan, timeout, cancellationToken).ConfigureAwait(false);
         }
     }

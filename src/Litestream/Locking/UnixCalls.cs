@@ -55,6 +55,8 @@ internal static partial class UnixCalls
     /// <summary>Not waiting for a writer where a pipe lies.</summary>
     private static int NotBlocking => OperatingSystem.IsLinux() ? 0x800 : 4;
 
+    private static int Continue => OperatingSystem.IsLinux() ? 18 : 19;
+
     private static int NoLink => !OperatingSystem.IsLinux() ? 0x100 : HasFlagsOfArm ? 0x8000 : 0x20000;
 
     private static int FolderOnly => !OperatingSystem.IsLinux() ? 0x100000 : HasFlagsOfArm ? 0x4000 : 0x10000;
@@ -63,8 +65,13 @@ internal static partial class UnixCalls
 
     private static int CloseOnExec => OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
 
-    /// <summary>Asks a process to end. False when there is no such process, or it is not ours.</summary>
-    public static bool Terminate(int processId) => Kill(processId, SigTerm) == 0;
+    /// <summary>Asks a process to end, also one that is stopped (SIGSTOP, Ctrl+Z): it would hear of it only when somebody lets it go on. False when there is no such process, or it is not ours.</summary>
+    public static bool Terminate(int processId)
+    {
+        var isTold = Kill(processId, SigTerm) == 0;
+        Kill(processId, Continue);
+        return isTold;
+    }
 
     /// <summary>Ends a process at once.</summary>
     public static void Kill(int processId) => Kill(processId, SigKill);
