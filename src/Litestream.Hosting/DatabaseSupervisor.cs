@@ -57,12 +57,14 @@ internal sealed class DatabaseSupervisor
 
     private bool _isAccepted;
     private int _missing;
+    private long? _unsent = 0;
     private int _wiped;
     private bool _wasBlocked;
 
     public DatabaseSupervisor(EffectiveConfig config, EffectiveDatabase database, LitestreamSettings settings, TimeProvider time)
     {
         Watch = new CommitWatch(database, ReplicationSettings.Of(config, database));
+        Chain = new DatabaseChain(database, time);
         _floor = settings.FreeSpaceFloor;
         _folders = new ReplicaFolders(database, Watch.Settings, time);
         _limit = Longer(ShortestLimit, Watch.Round * 3);
@@ -71,6 +73,12 @@ internal sealed class DatabaseSupervisor
     }
 
     public CommitWatch Watch { get; }
+
+    /// <summary>Whether litestream has read every commit before somebody could take it from the WAL.</summary>
+    public DatabaseChain Chain { get; }
+
+    /// <summary>Whether the next litestream leaves it out.</summary>
+    public bool IsOut => Excluded is not null || Chain.IsBlocked;
 
     public EffectiveDatabase Database => Watch.Database;
 
@@ -97,7 +105,7 @@ internal sealed class DatabaseSupervisor
     public bool HasToBeginAnew { get; private set; }
 
     /// <summary>Whether it is in its replicas, or there is nothing to be there.</summary>
-    public bool IsSettled => Excluded is not null || Watch.File is null || Watch.LastSync is not null;
+    public bool IsSettled => Excluded is not null || Watch.File is null || (Watch.LastSync is not null && Chain.BrokenBy is null);
 
     /// <summary>Leaves it out from the next start of litestream on.</summary>
     public void Exclude(LitestreamDiagnostic why, bool isAwaited)
@@ -166,14 +174,17 @@ internal sealed class DatabaseSupervisor
     public void BeginAnew()
     {
         HasToBeginAnew = false;
-        try
-        {
-            File.Delete(Path.Combine(Database.MetaPath, "generation"));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // It goes on as it was, and is seen again.
-        }
+        new ShadowWal(Database.MetaPath).ForgetGeneration();
+    }
+
+    /// <summary>A database that needs a full copy is not healthy before that has arrived, whatever arrives meanwhile.</summary>
+    public void JudgeChain(DateTimeOffset now)
+    {
+        if (Excluded is not null || Chain.Explain() is not { } problem)
+            return;
+        if (Health == LitestreamHealth.Healthy)
+            Health = Chain.IsBlocked && now - Chain.BrokenSince >= _stall ? LitestreamHealth.Unhealthy : LitestreamHealth.Degraded;
+        Problem = problem;
     }
 
     /// <summary>Removes what was sent after the snapshots were gone. Called while no litestream runs.</summary>
@@ -194,6 +205,19 @@ internal sealed class DatabaseSupervisor
         Watch.Look(now);
         return Excluded is not null ? Task.CompletedTask : _folders.LookAsync(Watch.Generation, Watch.IsPending, asks && Watch.LacksPosition);
     }
+
+    /// <summary>Looks for the last time, when no litestream runs any more.</summary>
+    public async Task FinishAsync(DateTimeOffset now)
+    {
+        await _folders.LookAsync(Watch.Generation, forObstacle: true, forPositions: true).ConfigureAwait(false);
+        _unsent = Watch.Finish(_folders.Found, now);
+    }
+
+    /// <summary>What the replicas did not take when the app stopped; null when they have all.</summary>
+    public LitestreamDiagnostic? Unsent() => _unsent == 0 ? null : new LitestreamDiagnostic(
+        "LSB5021",
+        LitestreamSeverity.Error,
+        string.Create(CultureInfo.InvariantCulture, $"{(_unsent is { } bytes ? $"{bytes} bytes of the last commits" : "The last commits")} to '{Database.Path}' are not in the replica: {Watch.Error?.Message ?? "litestream ended before it had sent them"}. They are in the database; the next start sends them. Keep the file until then."));
 
     /// <summary>Takes over how far litestream has come.</summary>
     public void Compare(MetricsAnswer metrics, DateTimeOffset now) => Watch.Compare(metrics, _folders.Found, now);

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Doctor;
@@ -43,6 +44,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private readonly CancellationTokenSource _endPublishing = new();
     private readonly object _gate = new();
     private readonly LitestreamMetrics _metrics;
+    private readonly List<PosixSignalRegistration> _signals = [];
     private ReplicationPlan? _plan;
     private LitestreamExecutable? _executable;
     private bool _prepared;
@@ -138,7 +140,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             return;
         }
 
-        var session = Begin(plan, _executable, cancellationToken);
+        var session = await BeginAsync(plan, _executable, cancellationToken, cancellationToken).ConfigureAwait(false);
         await Task.WhenAny(_run!, _failed.Task, Task.Delay(Timeout.Infinite, cancellationToken)).ConfigureAwait(false);
         await StopAsync().ConfigureAwait(false);
         if ((_notStopped ?? session.Failure) is { } failure)
@@ -227,13 +229,11 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             return;
         }
 
-        if (_executable is null)
+        if (_session is not { } session)
         {
             OnFailed();
             return;
         }
-
-        var session = Begin(_plan, _executable, _lifetime.ApplicationStopping);
 
         // A storage that has to be asked first and does not answer is no reason to keep the app from its work.
         await Task.WhenAny(session.FirstAttempt, Task.Delay(StartPatience, cancellationToken)).ConfigureAwait(false);
@@ -296,6 +296,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
             AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
             AppDomain.CurrentDomain.UnhandledException -= OnUnhandledException;
+            _signals.ForEach(signal => signal.Dispose());
+            _signals.Clear();
         }
 
         await _endPublishing.CancelAsync().ConfigureAwait(false);
@@ -364,12 +366,19 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
     }
 
-    private ReplicationSession Begin(ReplicationPlan plan, LitestreamExecutable executable, CancellationToken applicationStopping)
+    private async Task<ReplicationSession> BeginAsync(ReplicationPlan plan, LitestreamExecutable executable, CancellationToken applicationStopping, CancellationToken cancellationToken)
     {
         // A replica in a folder that does not answer is no reason to keep the app from its work.
         Task.Factory.StartNew(() => Announce(plan), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Wait((int)AnnouncementPatience.TotalMilliseconds, CancellationToken.None);
         UpdateStatus(status => status with { Databases = [.. plan.Databases.Select(database => new LitestreamDatabaseStatus(database.Path))] });
         var session = new ReplicationSession(plan, executable, _logger, _time, UpdateStatus, _metrics.Hear, OnFailed, applicationStopping);
+        await session.EnterAsync(cancellationToken).ConfigureAwait(false);
+        foreach (var signal in new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT })
+        {
+            // Without a word about what the signal does: that is the host's.
+            _signals.Add(PosixSignalRegistration.Create(signal, _ => session.BeginReaders()));
+        }
+
         lock (_gate)
         {
             _session = session;
@@ -487,6 +496,11 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
 
         _plan = plan;
+        if (_executable is not null)
+        {
+            // Before the app can write: what it does between Build() and Run() is under litestream's mark, or a reader of ours.
+            await BeginAsync(plan, _executable, _lifetime.ApplicationStopping, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private void ReportDiscovered(ReplicationPlan plan)

@@ -13,7 +13,7 @@ namespace Litestream.Hosting;
 /// From the lock to the last commit sent: starts litestream, watches that what is committed arrives, starts it again when it ends on its own or is stuck, drains it when
 /// the host stops.
 /// </summary>
-internal sealed class ReplicationSession(
+internal sealed partial class ReplicationSession(
     ReplicationPlan plan,
     LitestreamExecutable executable,
     ILogger logger,
@@ -33,6 +33,8 @@ internal sealed class ReplicationSession(
     private static readonly TimeSpan PlannedPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan QuestionPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan EndOfQuestionsPatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan CutPatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan CutPause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Less in a second is what an idle litestream writes.</summary>
     private const long UploadBytes = 32 * 1024;
@@ -52,6 +54,25 @@ internal sealed class ReplicationSession(
     /// <summary>Why not everything is replicated that should be, once it has ended; null when all was sent.</summary>
     public LitestreamDiagnostic? Failure { get; private set; }
 
+    /// <summary>
+    /// Takes the locks, ends what a killed app has left running, and begins the readers, inside <c>Build()</c>: before the app can write. What goes wrong here is met again, and told, by
+    /// <see cref="RunAsync"/>.
+    /// </summary>
+    public async Task EnterAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            (_locks, _, _) = await TryAcquireLocksAsync(cancellationToken).ConfigureAwait(false);
+            await CutAsync(CutPatience, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is LitestreamException or IOException or UnauthorizedAccessException)
+        {
+        }
+    }
+
+    /// <summary>A signal to the whole group ends litestream while the app still writes: from now on nobody restarts the WAL. From any thread.</summary>
+    public void BeginReaders() => _databases.FindAll(database => !database.IsOut).ForEach(database => database.Chain.BeginReader());
+
     /// <summary>Replicates until <paramref name="stopping"/>, then drains. Ends when no process is left; fails never, but says so in log and status.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -61,7 +82,7 @@ internal sealed class ReplicationSession(
         {
             try
             {
-                _locks = await AcquireLocksAsync(stopping).ConfigureAwait(false);
+                _locks ??= await AcquireLocksAsync(stopping).ConfigureAwait(false);
 
                 // From now on it is expected to look.
                 updateStatus(status => status with { LookedAt = time.GetUtcNow() });
@@ -75,6 +96,7 @@ internal sealed class ReplicationSession(
                 if (_run is not null)
                 {
                     updateStatus(status => status with { State = LitestreamState.Stopping });
+                    BeginReaders();
                     await ExcludeReplacedAsync().ConfigureAwait(false);
                     using var activity = LitestreamActivities.Start("litestream.drain");
                     if (await _run.DrainAsync(deadline - time.GetUtcNow(), () => ReplicatorLog.FinalPass(logger)).ConfigureAwait(false) is { } notSent)
@@ -83,7 +105,9 @@ internal sealed class ReplicationSession(
                         Failure = notSent;
                         Report(notSent);
                     }
-                    else if (_databases.Exists(database => database.Excluded is null) && !_databases.Exists(database => database.IsPaused || database.Question is not null))
+
+                    await ReportUnsentAsync().ConfigureAwait(false);
+                    if (Failure is null && _databases.Exists(database => !database.IsOut) && !_databases.Exists(database => database.IsPaused || database.Question is not null))
                     {
                         ReplicatorLog.Drained(logger);
                     }
@@ -105,8 +129,10 @@ internal sealed class ReplicationSession(
             await Task.WhenAll(_databases.Select(database => database.Question?.Answer ?? Task.CompletedTask)).WaitAsync(EndOfQuestionsPatience, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_locks is not null)
             {
-                _databases.ForEach(database => database.Leave());
+                _databases.ForEach(Leave);
+                _locks.Broken = _databases.Where(database => database.Chain.BrokenBy is not null).Select(database => database.Database.Path).ToHashSet(StringComparer.Ordinal);
                 _locks.Dispose();
+                _ = EndReadersAsync();
             }
 
             _folder?.Dispose();
@@ -144,9 +170,10 @@ internal sealed class ReplicationSession(
 
         try
         {
-            foreach (var found in locks.Found)
+            var unclean = locks.Found.Where(found => found.Record.IsUnclean).Select(found => found.Path).ToHashSet(StringComparer.Ordinal);
+            foreach (var (_, record) in locks.Found)
             {
-                await OrphanedReplicator.EndAsync(found, plan.Settings.ShutdownTimeout, id => ReplicatorLog.EndingOrphan(logger, id), cancellationToken).ConfigureAwait(false);
+                await OrphanedReplicator.KillAsync(record, id => ReplicatorLog.EndingOrphan(logger, id), cancellationToken).ConfigureAwait(false);
             }
 
             try
@@ -162,6 +189,18 @@ internal sealed class ReplicationSession(
             foreach (var database in plan.Databases)
             {
                 DatabaseRestore.Recover(database.Path, line => ReplicatorLog.RestoreLine(logger, line));
+            }
+
+            foreach (var database in _databases)
+            {
+                if (unclean.Contains(database.Database.Path) && FileStamp.Of(database.Database.Path) is { Size: > 0 })
+                {
+                    Break(database, "the app before this one, or its litestream, was killed");
+                }
+                else
+                {
+                    database.Chain.BeginReader();
+                }
             }
 
             return (locks, path, holder);
@@ -383,7 +422,8 @@ internal sealed class ReplicationSession(
 
             await JudgeChangedAsync(stopping).ConfigureAwait(false);
             await PauseWithoutRoomAsync().ConfigureAwait(false);
-            if (_databases.TrueForAll(database => database.Excluded is not null))
+            await CutAsync(CutPatience, stopping).ConfigureAwait(false);
+            if (_databases.TrueForAll(database => database.IsOut))
             {
                 // Nothing to run for; but what is gone may come back.
                 _firstAttempt.TrySetResult();
@@ -398,6 +438,11 @@ internal sealed class ReplicationSession(
                 hasRun = true;
                 _firstAttempt.TrySetResult();
                 var reason = await WatchAsync(process, stopping).ConfigureAwait(false);
+                if (reason is null && !process.WasToldToStop)
+                {
+                    BreakAll(process);
+                }
+
                 if (time.GetUtcNow() - process.StartedAt >= HealthyAfter)
                 {
                     pause = FirstPause;
@@ -436,6 +481,8 @@ internal sealed class ReplicationSession(
             }
             else
             {
+                // Somebody has told litestream alone to stop: nobody has kept the WAL since.
+                BreakAll(null);
                 Report(new LitestreamDiagnostic(
                     "LSB5004",
                     LitestreamSeverity.Error,
@@ -456,7 +503,9 @@ internal sealed class ReplicationSession(
         var (askedAt, uploadedAt) = (DateTimeOffset.MinValue, start);
         DateTimeOffset? silentSince = null;
         var written = 0L;
+        MetricsAnswer? answer = null;
         _databases.ForEach(database => database.Begin(start));
+        _databases.ForEach(database => database.Chain.Begin());
         while (true)
         {
             var now = time.GetUtcNow();
@@ -476,6 +525,7 @@ internal sealed class ReplicationSession(
                 if (await _run!.ReadMetricsAsync(stopping).ConfigureAwait(false) is { } metrics)
                 {
                     silentSince = null;
+                    answer = metrics;
                     now = time.GetUtcNow();
                     onMetrics(metrics);
                     _databases.ForEach(database => database.Compare(metrics, now));
@@ -483,10 +533,11 @@ internal sealed class ReplicationSession(
             }
 
             EndReason? reason = null;
+            var marks = ReplicationMark.Look(_databases.Select(database => database.Database.Path));
             foreach (var database in _databases)
             {
                 // What must not be sent comes before what is only stuck.
-                var found = await ActAsync(database, now, uploadedAt, stopping).ConfigureAwait(false);
+                var found = await ActAsync(database, now, uploadedAt, stopping).ConfigureAwait(false) ?? await LookAtChainAsync(database, process, marks, answer).ConfigureAwait(false);
                 reason = reason is { IsOtherFile: true } ? reason : found ?? reason;
             }
 
@@ -514,6 +565,7 @@ internal sealed class ReplicationSession(
 
             if (reason is not null)
             {
+                await BridgeAsync(process).ConfigureAwait(false);
                 await _run!.AbandonAsync(_toJudge.Count > 0 ? TimeSpan.Zero : reason.IsPlanned ? PlannedPatience : StuckPatience).ConfigureAwait(false);
                 await Task.WhenAll(_databases.Where(database => database.HasToBeginAnew).Select(database => database.RemoveRemainsAsync())).ConfigureAwait(false);
                 await JudgeChangedAsync(stopping).ConfigureAwait(false);
@@ -585,8 +637,9 @@ internal sealed class ReplicationSession(
                 return null;
         }
 
+        database.JudgeChain(now);
         var isHealthy = database.Health == LitestreamHealth.Healthy;
-        if (wasUnhealthy == isHealthy && database.Excluded is null)
+        if (wasUnhealthy == isHealthy && database.Excluded is null && database.Chain.BrokenBy is null)
         {
             if (isHealthy)
             {
@@ -680,7 +733,7 @@ internal sealed class ReplicationSession(
         _run!.Excluded = excluded;
     }
 
-    private HashSet<string> Excluded() => _databases.Where(database => database.Excluded is not null).Select(database => database.Database.Path).ToHashSet(StringComparer.Ordinal);
+    private HashSet<string> Excluded() => _databases.Where(database => database.IsOut).Select(database => database.Database.Path).ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Kills what still runs, when <see cref="RunAsync"/> does not end: from any thread.</summary>
     public void Kill() => _run?.Kill();

@@ -92,8 +92,14 @@ internal static partial class ReplicatorLog
     [LoggerMessage(EventId = 20, Level = LogLevel.Information, Message = "litestream has sent everything and ended.")]
     public static partial void Drained(ILogger logger);
 
-    [LoggerMessage(EventId = 21, Level = LogLevel.Warning, Message = "A litestream of an app that was killed still runs as process {ProcessId}; ending it.")]
+    [LoggerMessage(EventId = 21, Level = LogLevel.Warning, Message = "A litestream of an app that was killed still runs as process {ProcessId}; killing it. A full copy follows.")]
     public static partial void EndingOrphan(ILogger logger, int processId);
+
+    [LoggerMessage(EventId = 23, Level = LogLevel.Warning, Message = "LSB5025: A full copy of '{Database}' has to be sent: {Reason}.")]
+    public static partial void ChainBroken(ILogger logger, string database, string reason);
+
+    [LoggerMessage(EventId = 24, Level = LogLevel.Information, Message = "The full copy of '{Database}' has arrived.")]
+    public static partial void ChainMended(ILogger logger, string database);
 
     [LoggerMessage(EventId = 22, Level = LogLevel.Information, Message = "{Database} is already replicated by another host of this process.")]
     public static partial void ReplicatedByThisProcess(ILogger logger, string database);

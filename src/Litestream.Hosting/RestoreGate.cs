@@ -87,7 +87,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             return;
         }
 
-        await OrphanedReplicator.EndAsync(held.Found, plan.Settings.ShutdownTimeout, processId => ReplicatorLog.EndingOrphan(logger, processId), cancellationToken).ConfigureAwait(false);
+        await OrphanedReplicator.KillAsync(held.Found, processId => ReplicatorLog.EndingOrphan(logger, processId), cancellationToken).ConfigureAwait(false);
         held.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
         var replica = Describe(database);
         ReplicatorLog.Restoring(logger, database.Path, replica);

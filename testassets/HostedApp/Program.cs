@@ -180,6 +180,15 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
                     Console.WriteLine($"stormed {i} rows");
                 });
                 break;
+            case ["accounts"]:
+                Ledger.Create(configuration);
+                Console.WriteLine("has accounts");
+                break;
+            case ["heavy", var options]:
+                // "SECONDS [truncate]": as much as goes, from three threads.
+                var words = options.Split(' ');
+                Writer.Storm = Task.Run(() => Console.WriteLine($"wrote {Ledger.Load(configuration, TimeSpan.FromSeconds(int.Parse(words[0])), words.Contains("truncate"))} bytes heavily"));
+                break;
             case ["calm"]:
                 Writer.Calm = true;
                 break;
@@ -419,6 +428,81 @@ internal static class Orders
         var connection = new SqliteConnection(configuration.GetConnectionString(name));
         connection.Open();
         return connection;
+    }
+}
+
+/// <summary>Money moves between accounts, so that a lost or doubled page shows: in the sum of all balances, or in a row.</summary>
+internal static class Ledger
+{
+    private const int Accounts = 20_000;
+
+    public static void Create(IConfiguration configuration)
+    {
+        using var connection = Open(configuration);
+        Execute(connection, "CREATE TABLE IF NOT EXISTS blobs(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL); CREATE TABLE IF NOT EXISTS account(id INTEGER PRIMARY KEY, balance INTEGER NOT NULL, padding TEXT NOT NULL); CREATE TABLE IF NOT EXISTS transfer(id INTEGER PRIMARY KEY, text TEXT NOT NULL)");
+        Execute(connection, $"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {Accounts}) INSERT OR IGNORE INTO account SELECT i, 1000, hex(randomblob(100)) FROM n");
+    }
+
+    /// <summary>Two threads insert rows of 3 KB and one moves money, without a pause.</summary>
+    /// <returns>The bytes of the rows.</returns>
+    public static long Load(IConfiguration configuration, TimeSpan time, bool truncates)
+    {
+        var bytes = 0L;
+        var watch = Stopwatch.StartNew();
+        var threads = new List<Thread>();
+        for (var i = 0; i < 3; i++)
+        {
+            var moves = i == 0;
+            var thread = new Thread(() =>
+            {
+                using var connection = Open(configuration);
+                while (watch.Elapsed < time)
+                {
+                    if (moves)
+                    {
+                        Transfer(connection);
+                    }
+                    else
+                    {
+                        Execute(connection, "INSERT INTO blobs(bytes) VALUES (randomblob(3000))");
+                        Interlocked.Add(ref bytes, 3000);
+                        if (truncates)
+                        {
+                            Execute(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+                        }
+                    }
+                }
+            });
+            threads.Add(thread);
+            thread.Start();
+        }
+
+        threads.ForEach(thread => thread.Join());
+        return bytes;
+    }
+
+    private static void Transfer(SqliteConnection connection)
+    {
+        var (giver, taker, amount) = (Random.Shared.Next(1, Accounts + 1), Random.Shared.Next(1, Accounts + 1), Random.Shared.Next(1, 100));
+        using var transaction = connection.BeginTransaction();
+        Execute(connection, $"UPDATE account SET balance = balance - {amount} WHERE id = {giver}");
+        Execute(connection, $"UPDATE account SET balance = balance + {amount} WHERE id = {taker}");
+        Execute(connection, $"INSERT INTO transfer(text) VALUES ('{giver} -> {taker}: {amount}')");
+        transaction.Commit();
+    }
+
+    private static SqliteConnection Open(IConfiguration configuration)
+    {
+        var connection = new SqliteConnection(configuration.GetConnectionString("Orders"));
+        connection.Open();
+        return connection;
+    }
+
+    private static void Execute(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
     }
 }
 

@@ -258,8 +258,8 @@ public sealed class ReplicatorTests
                 identity with { Executable = AppFolder.RealExecutable },
             })
             {
-                await OrphanedReplicator.EndAsync(
-                    new LockRecord(null, record), TimeSpan.FromSeconds(5), null, TestContext.Current.CancellationToken);
+                await OrphanedReplicator.KillAsync(
+                    new LockRecord(null, record), null, TestContext.Current.CancellationToken);
             }
 
             Assert.Equal(identity, ProcessIdentity.Of(bystander.Id));

@@ -16,6 +16,11 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
     /// <summary>All litestreams that it names and that still replicate. Whoever holds the lock and runs none of them has found orphans.</summary>
     public IEnumerable<ProcessIdentity> LivingReplicators => (Replicator is null ? Orphans : Orphans.Prepend(Replicator)).Where(OrphanedReplicator.Lives);
 
+    /// <summary>
+    /// Whether the holder before us ended without saying that all was in order: it was killed, or its litestream was. What litestream did last cannot be relied on then.
+    /// </summary>
+    public bool IsUnclean => this != Empty && (Replicator is not null || Orphans.Count > 0 || App?.ProcessId != Environment.ProcessId || !App.IsRunning());
+
     public byte[] ToUtf8()
     {
         using var stream = new MemoryStream();

@@ -73,8 +73,8 @@ internal static partial class UnixCalls
         return isTold;
     }
 
-    /// <summary>Ends a process at once.</summary>
-    public static void Kill(int processId) => Kill(processId, SigKill);
+    /// <summary>Ends a process at once. False when there is no such process, or it is not ours.</summary>
+    public static bool Kill(int processId) => Kill(processId, SigKill) == 0;
 
     /// <summary>From now on what this process writes to standard output goes to standard error, whoever writes it.</summary>
     public static void SendOutputToError() => _ = Duplicate(2, 1);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Locking;
@@ -21,6 +22,7 @@ internal sealed class CommitWatch
     private readonly List<(WalMark Mark, DateTimeOffset SeenAt)> _pending = [];
     private readonly Dictionary<string, ReplicaPosition?> _reached = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DateTimeOffset> _snapshots = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ReplicaPosition> _written = new(StringComparer.Ordinal);
     private readonly ShadowWal _shadow;
     private readonly string _wal;
     private FileStamp? _walStamp;
@@ -111,6 +113,15 @@ internal sealed class CommitWatch
         (ProgressAt, BegunAt, LacksPosition) = (now, now, true);
     }
 
+    /// <summary>The end of a segment: <c>generation/index:offset</c>, the index in hexadecimal, and its size in bytes.</summary>
+    private static ReplicaPosition? EndOf(string position, string size) =>
+        position.Split('/', ':') is [var generation, var index, var offset]
+        && long.TryParse(index, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var at)
+        && long.TryParse(offset, NumberStyles.None, CultureInfo.InvariantCulture, out var start)
+        && long.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes)
+            ? new ReplicaPosition(generation, at, start + bytes)
+            : null;
+
     /// <summary>A line of the executable about this database; on any thread.</summary>
     public void Hear(LogLine line, DateTimeOffset now)
     {
@@ -125,6 +136,9 @@ internal sealed class CommitWatch
                 case "snapshot written":
                     _snapshots.Remove(replica);
                     break;
+                case "wal segment written" when line.Fields.TryGetValue("position", out var position) && line.Fields.TryGetValue("sz", out var size) && EndOf(position, size) is { } end:
+                    _written[replica] = end;
+                    break;
                 case "monitor error" or "sync error":
                     // What was under way has failed.
                     _snapshots.Remove(replica);
@@ -132,6 +146,51 @@ internal sealed class CommitWatch
                     break;
             }
         }
+    }
+
+    /// <summary>
+    /// Looks for the last time, when no litestream runs any more: what has arrived is what it last said that it had written, or what lies in a folder.
+    /// </summary>
+    /// <returns>The bytes that have not arrived, 0 when all has; null when there are some, but not how many is known.</returns>
+    public long? Finish(FolderLook found, DateTimeOffset now)
+    {
+        Look(now);
+        if (!IsPending || Generation is not { } generation)
+            return IsPending ? null : 0;
+        ReplicaPosition? least = null;
+        foreach (var (replica, isFirst) in Settings.Replicas.Select((replica, i) => (replica, i == 0)))
+        {
+            ReplicaPosition? written;
+            lock (_gate)
+                written = _written.GetValueOrDefault(replica.Name);
+            ReplicaPosition?[] known =
+            [
+                written,
+                _reached.GetValueOrDefault(replica.Name),
+                replica.Folder is { } folder && found.Generation == generation ? found.Positions.GetValueOrDefault(folder) : null,
+            ];
+            var position = known.Where(place => place?.Generation == generation).Aggregate((ReplicaPosition?)null, (best, place) => best?.Reaches(place!) == true ? best : place);
+            if (isFirst || position is null || least?.Reaches(position) == true)
+                least = position;
+        }
+
+        Replicated = least;
+        var last = _pending[^1].Mark;
+        Committed = _shadow.Find(generation, last);
+        while (least is not null && _pending is [var oldest, ..] && _shadow.Find(generation, oldest.Mark) is { } place && least.Reaches(place))
+            _pending.RemoveAt(0);
+        if (!IsPending)
+            return 0;
+
+        // What the executable itself commits when it checkpoints at its end is nothing of the app's.
+        if (Committed is { } committed && least is not null && least.Index == committed.Index && LiveDatabase.SequencePage(Database.Path) is { } page
+            && WalFile.PagesBetween(_wal, last, least.Offset) is { } pages && pages.All(found => found == page))
+        {
+            _pending.Clear();
+            return 0;
+        }
+
+        return LagBytes();
     }
 
     /// <summary>Looks what has been committed since.</summary>

@@ -11,8 +11,11 @@ internal sealed class DatabaseLocks : IDisposable
     {
     }
 
-    /// <summary>What the holders before us left behind.</summary>
-    public IEnumerable<LockRecord> Found => _locks.Select(held => held.Found);
+    /// <summary>What the holders before us left behind, for each database.</summary>
+    public IEnumerable<(string Path, LockRecord Record)> Found => _locks.Select(held => (held.DatabasePath, held.Found));
+
+    /// <summary>The databases whose chain to the replica may be broken when the locks are released: the next holder has to know.</summary>
+    public IReadOnlySet<string> Broken { get; set; } = new HashSet<string>();
 
     /// <summary>Takes all locks, or none and names one that another process holds.</summary>
     /// <exception cref="LitestreamException">LSB0003: a lock file cannot be created or written.</exception>
@@ -47,10 +50,10 @@ internal sealed class DatabaseLocks : IDisposable
     /// <summary>Tells other processes who replicates.</summary>
     public void Write(LockRecord record) => _locks.ForEach(held => held.Write(record));
 
-    /// <summary>Empties the records and releases the locks.</summary>
+    /// <summary>Empties the records, but for those in <see cref="Broken"/>, and releases the locks.</summary>
     public void Dispose()
     {
-        foreach (var held in _locks)
+        foreach (var held in _locks.Where(held => !Broken.Contains(held.DatabasePath)))
         {
             try
             {

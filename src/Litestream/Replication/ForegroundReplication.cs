@@ -25,6 +25,9 @@ public sealed record ForegroundReplicationOptions
 /// <summary>Replicates for as long as somebody looks at it: from a command line, not from an app.</summary>
 public static class ForegroundReplication
 {
+    private static readonly TimeSpan CutPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(200);
+
     /// <summary>
     /// Takes the locks of all databases, starts <c>litestream replicate</c> and waits. Cancelling sends what was committed last and ends normally: SIGTERM, wait, and at
     /// <see cref="ForegroundReplicationOptions.StopTimeout"/> by force; where a signal to the whole process group has ended litestream already, it runs once more for a moment.
@@ -59,8 +62,9 @@ public static class ForegroundReplication
 
         using var locks = DatabaseLocks.TryAcquire(effective.Databases.Select(d => d.Path), out var held, out var holder) ?? throw Refuse(held, holder);
         locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null, null));
-        foreach (var found in locks.Found)
-            await OrphanedReplicator.EndAsync(found, options.StopTimeout, onEnding: id => Say(LogLine.Parse(string.Create(CultureInfo.InvariantCulture, $"A litestream of an app that was killed still runs as process {id}; ending it."))), cancellationToken).ConfigureAwait(false);
+        var unclean = locks.Found.Where(found => found.Record.IsUnclean).Select(found => found.Path).ToList();
+        foreach (var (_, found) in locks.Found)
+            await OrphanedReplicator.KillAsync(found, onEnding: id => Say(LogLine.Parse(string.Create(CultureInfo.InvariantCulture, $"A litestream of an app that was killed still runs as process {id}; killing it. A full copy follows."))), cancellationToken).ConfigureAwait(false);
 
         foreach (var database in effective.Databases)
             DatabaseRestore.Recover(database.Path, Say);
@@ -72,6 +76,11 @@ public static class ForegroundReplication
         var adopt = string.Equals(config.GetSetting("Litestream:AdoptReplica")?.Trim(), "true", StringComparison.OrdinalIgnoreCase);
         await RefuseForeignAsync(executable, effective, adopt, cancellationToken).ConfigureAwait(false);
 
+        var chains = effective.Databases.Select(database => new DatabaseChain(database, options.Time)).ToList();
+        await EnterAsync(effective.Databases, chains, unclean, options.Time, cancellationToken).ConfigureAwait(false);
+
+        // Until it has ended in order, the next one has to begin with a full copy.
+        locks.Broken = effective.Databases.Select(database => database.Path).ToHashSet(StringComparer.Ordinal);
         using var folder = PrivateFolder.Create(effective.Databases[0].Path);
         var run = new ReplicatorRun(
             executable,
@@ -84,11 +93,13 @@ public static class ForegroundReplication
             options.Time);
         try
         {
-            await RunAsync(run, options, effective, Say, cancellationToken).ConfigureAwait(false);
+            await RunAsync(run, options, effective, chains, Say, cancellationToken).ConfigureAwait(false);
+            locks.Broken = new HashSet<string>();
         }
         finally
         {
             await run.EndAsync().ConfigureAwait(false);
+            chains.ForEach(chain => chain.Dispose());
         }
 
         void Say(LogLine line) => onLine(line);
@@ -111,10 +122,49 @@ public static class ForegroundReplication
             await RefuseForeignAsync(executable, config, database, folder.Path, cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task RunAsync(ReplicatorRun run, ForegroundReplicationOptions options, EffectiveConfig config, Action<LogLine> say, CancellationToken cancellationToken)
+    /// <summary>Begins the full copies that have to follow, and the readers that keep the WALs as they are until litestream does.</summary>
+    /// <exception cref="LitestreamException">LSB5026: a WAL cannot be emptied.</exception>
+    private static async Task EnterAsync(IReadOnlyList<EffectiveDatabase> databases, List<DatabaseChain> chains, List<string> unclean, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var deadline = time.GetUtcNow() + CutPatience;
+        foreach (var (database, chain) in databases.Zip(chains))
+        {
+            if (unclean.Contains(database.Path))
+                chain.Break("the one who replicated it before, or its litestream, was killed");
+            else
+                chain.BeginReader();
+            while (!chain.TryCut())
+            {
+                if (time.GetUtcNow() >= deadline)
+                    throw new LitestreamException("LSB5026", chain.Explain()!["LSB5026: ".Length..] + ". Nothing was started. End that connection, or try again later.");
+                await Task.Delay(LookPause, time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Ends the readers when litestream holds its marks.</summary>
+    private static async Task EndReadersAsync(ReplicatorProcess process, ReplicatorRun run, EffectiveConfig config, List<DatabaseChain> chains, TimeProvider time)
+    {
+        chains.ForEach(chain => chain.Begin());
+        while (chains.Exists(chain => chain.HasReader) && !process.Exited.IsCompleted)
+        {
+            var marks = ReplicationMark.Look(config.Databases.Select(database => database.Path));
+            var answer = marks is null ? await run.ReadMetricsAsync(CancellationToken.None).ConfigureAwait(false) : null;
+            foreach (var (database, chain) in config.Databases.Zip(chains))
+            {
+                if (chain.Look(marks?[database.Path].MarkOf(process.ProcessId) ?? MarkState.Unknown, answer?.Syncs(database.Path) >= 1) is ChainAction.EndReader or ChainAction.GiveUpReader)
+                    chain.EndReader();
+            }
+
+            await Task.WhenAny(process.Exited, Task.Delay(LookPause, time)).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task RunAsync(ReplicatorRun run, ForegroundReplicationOptions options, EffectiveConfig config, List<DatabaseChain> chains, Action<LogLine> say, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var process = run.Start(options.Exec is null ? options.Arguments : ["-exec", options.Exec, .. options.Arguments]);
+        _ = EndReadersAsync(process, run, config, chains, options.Time);
         var exitCode = 0;
         try
         {

@@ -25,6 +25,19 @@ internal sealed class ShadowWal(string metaPath)
         }
     }
 
+    /// <summary>Has the next litestream begin a new generation, as it does itself when it has lost its place. Called while none runs.</summary>
+    public void ForgetGeneration()
+    {
+        try
+        {
+            File.Delete(Path.Combine(metaPath, "generation"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It goes on as it was, and is seen again.
+        }
+    }
+
     /// <summary>The newest byte of a generation; null when there is none.</summary>
     public ReplicaPosition? Newest(string generation) => Indexes(generation) is [var newest, ..] && Size(generation, newest) is { } size ? new ReplicaPosition(generation, newest, size) : null;
 

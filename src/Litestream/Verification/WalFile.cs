@@ -50,6 +50,82 @@ internal static class WalFile
         }
     }
 
+    /// <summary>
+    /// Whether a whole commit stands behind the frames that SQLite knows of: it was written by a process that was killed before it could say so. Reads like SQLite's recovery does, checksums too,
+    /// as what an earlier transaction left behind the end is no commit.
+    /// </summary>
+    /// <param name="path">The <c>-wal</c>.</param>
+    /// <param name="frames">The frames that SQLite knows of.</param>
+    public static bool HasCommitAfter(string path, long frames)
+    {
+        try
+        {
+            using var file = Open(path);
+            if (ReadHeader(file) is not { } header)
+                return false;
+            var size = FrameHeaderSize + (int)header.PageSize;
+            var at = HeaderSize + (frames * size);
+            Span<byte> sums = stackalloc byte[8];
+            if (RandomAccess.Read(file, sums, frames == 0 ? HeaderSize - 8 : at - size + 16) != sums.Length)
+                return false;
+            var sum = (Word(sums, 0), Word(sums, 4));
+            for (var frame = new byte[size]; RandomAccess.Read(file, frame, at) == size; at += size)
+            {
+                if (Word(frame, 8) != header.Salt1 || Word(frame, 12) != header.Salt2)
+                    return false;
+                sum = Checksum(sum, frame.AsSpan(0, 8), header.IsBigEndian);
+                sum = Checksum(sum, frame.AsSpan(FrameHeaderSize), header.IsBigEndian);
+                if (sum != (Word(frame, 16), Word(frame, 20)))
+                    return false;
+                if (Word(frame, 4) != 0)
+                    return true;
+            }
+
+            return false;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The pages in the frames between two places of a WAL; null when it is another WAL by now, or cannot be read.</summary>
+    public static IReadOnlySet<long>? PagesBetween(string path, WalMark to, long from)
+    {
+        try
+        {
+            using var file = Open(path);
+            if (ReadHeader(file) is not { } header || (header.Salt1, header.Salt2) != (to.Salt1, to.Salt2))
+                return null;
+            var pages = new HashSet<long>();
+            Span<byte> frame = stackalloc byte[FrameHeaderSize];
+            for (var at = Math.Max(from, HeaderSize); at < to.End && RandomAccess.Read(file, frame, at) == FrameHeaderSize; at += FrameHeaderSize + header.PageSize)
+                pages.Add(Word(frame, 0));
+            return pages;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private static (uint, uint) Checksum((uint First, uint Second) sum, ReadOnlySpan<byte> bytes, bool isBigEndian)
+    {
+        unchecked
+        {
+            for (var at = 0; at < bytes.Length; at += 8)
+            {
+                var (one, other) = isBigEndian
+                    ? (Word(bytes, at), Word(bytes, at + 4))
+                    : (BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]), BinaryPrimitives.ReadUInt32LittleEndian(bytes[(at + 4)..]));
+                sum.First += one + sum.Second;
+                sum.Second += other + sum.First;
+            }
+        }
+
+        return sum;
+    }
+
     /// <summary>The salts in a file's header, with <see cref="WalMark.End"/> its length; null when there is no whole header.</summary>
     public static WalMark? Header(string path)
     {
@@ -67,13 +143,13 @@ internal static class WalFile
     private static Microsoft.Win32.SafeHandles.SafeFileHandle Open(string path) => PlainFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
     [SkipLocalsInit]
-    private static (uint Salt1, uint Salt2, long PageSize)? ReadHeader(Microsoft.Win32.SafeHandles.SafeFileHandle file)
+    private static (uint Salt1, uint Salt2, long PageSize, bool IsBigEndian)? ReadHeader(Microsoft.Win32.SafeHandles.SafeFileHandle file)
     {
         Span<byte> header = stackalloc byte[HeaderSize];
         if (RandomAccess.Read(file, header, 0) != HeaderSize || (Word(header, 0) & ~1u) != Magic)
             return null;
         var pageSize = Word(header, 8);
-        return (Word(header, 16), Word(header, 20), pageSize == 1 ? 65536 : pageSize);
+        return (Word(header, 16), Word(header, 20), pageSize == 1 ? 65536 : pageSize, (Word(header, 0) & 1) == 1);
     }
 
     private static uint Word(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt32BigEndian(bytes[at..]);

@@ -1,0 +1,163 @@
+using Litestream.Locking;
+using Litestream.Replication;
+using Litestream.Verification;
+
+namespace Litestream.Hosting;
+
+/// <summary>How the chain from the WAL to the replica is kept while the app replicates, and what is done where it could not be.</summary>
+internal sealed partial class ReplicationSession
+{
+    private static readonly TimeSpan BridgePatience = TimeSpan.FromSeconds(1);
+
+    /// <summary>A full copy has to follow; the log says why.</summary>
+    private void Break(DatabaseSupervisor database, string reason)
+    {
+        if (database.Chain.BrokenBy is null)
+        {
+            ReplicatorLog.ChainBroken(logger, database.Database.Path, reason);
+        }
+
+        database.Chain.Break(reason);
+        database.JudgeChain(time.GetUtcNow());
+    }
+
+    /// <summary>Litestream ended without a reader of ours: what it had not read may be gone from the WAL, and what it had read may never have been a commit.</summary>
+    /// <param name="process">The one that ended; null where that is known already.</param>
+    private void BreakAll(ReplicatorProcess? process)
+    {
+        foreach (var database in _databases.Where(database => !database.IsOut && !_run!.Excluded.Contains(database.Database.Path) && !database.Chain.HasReader && FileStamp.Of(database.Database.Path) is { Size: > 0 }))
+        {
+            Break(database, process is null ? "litestream was stopped beside the running app" : "litestream ended by itself");
+        }
+
+        updateStatus(status => status with { Databases = Describe(status) });
+    }
+
+    /// <summary>Begins the full copies that have to follow, while no litestream runs on the databases: the others are not kept waiting for those whose readers do not end.</summary>
+    private async Task CutAsync(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        var deadline = time.GetUtcNow() + patience;
+        for (var left = _databases.FindAll(database => database is { Excluded: null, Chain.IsBlocked: true }); left.Count > 0;)
+        {
+            await Task.WhenAll(left.Select(TryCutAsync)).ConfigureAwait(false);
+            left.RemoveAll(database => !database.Chain.IsBlocked);
+            if (left.Count == 0 || time.GetUtcNow() >= deadline)
+            {
+                return;
+            }
+
+            await Task.Delay(CutPause, time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static Task TryCutAsync(DatabaseSupervisor database) => Task.Run(database.Chain.TryCut);
+
+    /// <summary>Looks at the mark of a database, and at what a killed process may have left in its WAL.</summary>
+    /// <returns>Why litestream has to be started again; null when it need not.</returns>
+    private async Task<EndReason?> LookAtChainAsync(DatabaseSupervisor database, ReplicatorProcess? process, IReadOnlyDictionary<string, ShmLocks>? marks, MetricsAnswer? answer)
+    {
+        var path = database.Database.Path;
+        var runs = process is not null && !_run!.Excluded.Contains(path);
+        if (database.Excluded is null && database.Chain.IsBlocked && !runs)
+        {
+            await TryCutAsync(database).ConfigureAwait(false);
+            return database.Chain.IsBlocked ? null : new EndReason($"the full copy of '{path}' can begin") { IsPlanned = true };
+        }
+
+        var mark = !runs ? MarkState.Absent : marks is null ? MarkState.Unknown : marks[path].MarkOf(process!.ProcessId);
+        switch (database.Chain.Look(mark, answer?.Syncs(path) >= 1))
+        {
+            case ChainAction.EndReader:
+                database.Chain.EndReader();
+                break;
+            case ChainAction.GiveUpReader:
+                Break(database, "litestream did not begin to hold the WAL in time");
+                break;
+            case ChainAction.Break:
+                Break(database, "litestream lost its hold on the WAL");
+                return new EndReason($"litestream lost its hold on the WAL of '{path}'") { IsPlanned = true };
+        }
+
+        if (!runs)
+        {
+            return null;
+        }
+
+        if (database.Chain.IsBlocked)
+        {
+            return mark == MarkState.Held ? new EndReason($"'{path}' needs a full copy") { IsPlanned = true } : null;
+        }
+
+        if (database.Chain.Mend(database.Watch.Replicated, database.Watch.IsPending))
+        {
+            ReplicatorLog.ChainMended(logger, path);
+            return null;
+        }
+
+        if (mark == MarkState.Held && database.Chain.BrokenBy is null && await Task.Run(() => database.Chain.HasGhost(FileStamp.Of(WalFile.PathOf(path)))).ConfigureAwait(false))
+        {
+            Break(database, "another process was killed while it committed");
+            return new EndReason($"a process that was killed has left a commit in the WAL of '{path}' that SQLite does not know of") { IsPlanned = true };
+        }
+
+        return null;
+    }
+
+    /// <summary>Begins readers of ours before litestream is ended by us, while it still holds its marks: the next one goes on where it was.</summary>
+    private async Task BridgeAsync(ReplicatorProcess process)
+    {
+        var deadline = time.GetUtcNow() + BridgePatience;
+        var bridged = _databases.FindAll(database => !database.IsOut && !_toJudge.Contains(database) && !_run!.Excluded.Contains(database.Database.Path) && !database.Chain.HasReader);
+        bridged.ForEach(database => database.Chain.BeginReader());
+        while (bridged.Count > 0 && ReplicationMark.Look(bridged.Select(database => database.Database.Path)) is { } marks)
+        {
+            bridged.RemoveAll(database => marks[database.Database.Path].MarkOf(process.ProcessId) == MarkState.Held);
+            if (bridged.Count == 0 || process.Exited.IsCompleted || time.GetUtcNow() >= deadline)
+            {
+                break;
+            }
+
+            await Task.WhenAny(process.Exited, Task.Delay(CutPause, time)).ConfigureAwait(false);
+        }
+
+        foreach (var database in bridged.Where(database => OperatingSystem.IsLinux() && FileStamp.Of(database.Database.Path) is { Size: > 0 }))
+        {
+            Break(database, "litestream did not hold the WAL when it was ended");
+        }
+    }
+
+    /// <summary>Leaves a database as the next start needs it: complete in its file, with a WAL that goes on where litestream was.</summary>
+    private void Leave(DatabaseSupervisor database)
+    {
+        if (database.Chain.BrokenBy is null && database.Chain.HasReader)
+        {
+            database.Chain.RenewReader();
+            LiveDatabase.CheckpointPassively(database.Database.Path);
+        }
+
+        database.Leave();
+    }
+
+    /// <summary>
+    /// The last connection of a process that closes deletes the WAL, and the next litestream had to send everything again. So ours stays until the process ends; where it does not end, not for long.
+    /// </summary>
+    private async Task EndReadersAsync()
+    {
+        await Task.Delay(ChainPolicy.LongestReader, time).ConfigureAwait(false);
+        _databases.ForEach(database => database.Chain.EndReader());
+    }
+
+    /// <summary>Says what the replicas did not take, and how much.</summary>
+    private async Task ReportUnsentAsync()
+    {
+        foreach (var database in _databases.Where(database => database.Excluded is null))
+        {
+            await database.FinishAsync(time.GetUtcNow()).ConfigureAwait(false);
+            if (database.Unsent() is { } unsent)
+            {
+                Failure ??= unsent;
+                Report(unsent);
+            }
+        }
+    }
+}

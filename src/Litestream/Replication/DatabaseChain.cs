@@ -1,0 +1,183 @@
+using System.Globalization;
+using Litestream.Configuration;
+using Litestream.Locking;
+using Litestream.Verification;
+using Microsoft.Data.Sqlite;
+
+namespace Litestream.Replication;
+
+/// <summary>
+/// The chain from the WAL of one database to its replica: whether litestream has read every commit before somebody could take it from the WAL. Where that was not so, a full copy has to follow.
+/// Not for several threads at once, but for <see cref="BeginReader"/>.
+/// </summary>
+internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider time) : IDisposable
+{
+    /// <summary>After so long without a write, a commit behind SQLite's own end is one that a killed process has left.</summary>
+    private static readonly TimeSpan QuietTime = TimeSpan.FromSeconds(10);
+
+    private readonly object _gate = new();
+    private readonly ShadowWal _shadow = new(database.MetaPath);
+    private readonly string _wal = WalFile.PathOf(database.Path);
+    private SqliteConnection? _reader;
+    private DateTimeOffset _readerSince;
+    private long _walAtBegin;
+    private bool _wasSeen;
+    private int _absentLooks;
+    private FileStamp? _quiet;
+    private DateTimeOffset _quietSince;
+    private int _ghostLooks;
+
+    /// <summary>Why a full copy has to follow; null while the chain is whole.</summary>
+    public string? BrokenBy { get; private set; }
+
+    /// <summary>Whether the full copy can begin: the WAL is emptied, or the generation forgotten.</summary>
+    public bool IsCut { get; private set; }
+
+    /// <summary>Why the WAL could not be emptied at the last try; null when it was not tried or done.</summary>
+    public string? Obstacle { get; private set; }
+
+    /// <summary>Since when it has been broken.</summary>
+    public DateTimeOffset BrokenSince { get; private set; }
+
+    /// <summary>Whether no litestream may run on the database now.</summary>
+    public bool IsBlocked => BrokenBy is not null && !IsCut;
+
+    /// <summary>Whether a reader of ours keeps the WAL as it is.</summary>
+    public bool HasReader
+    {
+        get
+        {
+            lock (_gate)
+                return _reader is not null;
+        }
+    }
+
+    private string? FormerGeneration { get; set; }
+
+    /// <summary>Keeps everybody from restarting the WAL, until <see cref="EndReader"/> or the end of the process.</summary>
+    public void BeginReader()
+    {
+        lock (_gate)
+        {
+            if (_reader is not null)
+                return;
+            _reader = LiveDatabase.BeginRead(database.Path);
+            (_readerSince, _walAtBegin) = (time.GetUtcNow(), FileStamp.Of(_wal)?.Size ?? 0);
+        }
+    }
+
+    /// <summary>Begins another reader, and ends the one before: the new one sees what was committed since.</summary>
+    public void RenewReader()
+    {
+        lock (_gate)
+        {
+            var before = _reader;
+            _reader = null;
+            BeginReader();
+            before?.Dispose();
+        }
+    }
+
+    public void EndReader()
+    {
+        lock (_gate)
+        {
+            _reader?.Dispose();
+            _reader = null;
+        }
+    }
+
+    /// <summary>A full copy has to follow.</summary>
+    public void Break(string reason)
+    {
+        EndReader();
+        if (BrokenBy is null)
+            BrokenSince = time.GetUtcNow();
+        (BrokenBy, IsCut, Obstacle, FormerGeneration) = (reason, false, null, _shadow.Generation());
+    }
+
+    /// <summary>Makes sure that the next litestream begins with a full copy. Called while none runs on the database. Tries once.</summary>
+    /// <returns>Whether that is so now.</returns>
+    public bool TryCut()
+    {
+        if (!IsBlocked)
+            return true;
+
+        // Where this process must not open the database, a new generation alone has to do: it is one, but for what a killed process left in the WAL beside others that go on.
+        Obstacle = LiveDatabase.MayBeOpened(database.Path) ? LiveDatabase.TryTruncateWal(database.Path) : null;
+        IsCut = Obstacle is null;
+        if (IsCut)
+            _shadow.ForgetGeneration();
+        return IsCut;
+    }
+
+
+    /// <summary>A litestream is started on the database.</summary>
+    public void Begin() => (_wasSeen, _absentLooks) = (false, 0);
+
+    /// <summary>Looks at the mark.</summary>
+    /// <param name="mark">What the system says.</param>
+    /// <param name="hasSynced">Whether this litestream has looked at the database.</param>
+    public ChainAction Look(MarkState mark, bool hasSynced)
+    {
+        _absentLooks = mark == MarkState.Absent ? _absentLooks + 1 : 0;
+        TimeSpan? age;
+        long growth;
+        lock (_gate)
+        {
+            age = _reader is null ? null : time.GetUtcNow() - _readerSince;
+            growth = _reader is null ? 0 : (FileStamp.Of(_wal)?.Size ?? 0) - _walAtBegin;
+        }
+
+        var action = ChainPolicy.Decide(new ChainLook(mark, hasSynced, _wasSeen, _absentLooks, age, growth));
+        _wasSeen |= mark == MarkState.Held;
+        return action;
+    }
+
+    /// <summary>Sees whether the full copy has arrived.</summary>
+    /// <param name="replicated">How far the replica that is furthest behind has come, with the litestream that runs.</param>
+    /// <param name="isPending">Whether anything waits to be sent.</param>
+    /// <returns>True when it has arrived just now.</returns>
+    public bool Mend(ReplicaPosition? replicated, bool isPending)
+    {
+        if (BrokenBy is null || !IsCut || isPending || replicated is null || replicated.Generation == FormerGeneration)
+            return false;
+        (BrokenBy, IsCut, Obstacle, FormerGeneration) = (null, false, null, null);
+        return true;
+    }
+
+    /// <summary>
+    /// Sees a commit that a killed process has left in the WAL, behind SQLite's own end: litestream has sent it, and the next writer takes its place. Asked only when nothing has been written
+    /// for a while, and believed when it is there at two looks.
+    /// </summary>
+    /// <param name="wal">The <c>-wal</c> as it is now.</param>
+    /// <returns>True when there is one.</returns>
+    public bool HasGhost(FileStamp? wal)
+    {
+        var now = time.GetUtcNow();
+        if (wal != _quiet)
+        {
+            (_quiet, _quietSince, _ghostLooks) = (wal, now, 0);
+            return false;
+        }
+
+        if (wal is null or { Size: 0 } || _ghostLooks < 0 || now - _quietSince < QuietTime)
+            return false;
+        if (LiveDatabase.WalFrames(database.Path) is not { } frames || !WalFile.HasCommitAfter(_wal, frames))
+        {
+            // Not before the next write.
+            _ghostLooks = -1;
+            return false;
+        }
+
+        return ++_ghostLooks >= 2;
+    }
+
+    /// <summary>What the health says of it; null while the chain is whole.</summary>
+    public string? Explain() => BrokenBy is null ? null
+        : IsCut ? $"LSB5025: a full copy of '{database.Path}' is being sent, as {BrokenBy}"
+        : Obstacle is null ? $"LSB5025: '{database.Path}' needs a full copy, as {BrokenBy}"
+        : string.Create(CultureInfo.InvariantCulture, $"LSB5026: '{database.Path}' needs a full copy, as {BrokenBy}, and it cannot begin: {Obstacle}");
+
+    public void Dispose() => EndReader();
+}

@@ -1,0 +1,113 @@
+using System.Globalization;
+using Litestream.Databases;
+using Litestream.Locking;
+
+namespace Litestream.Replication;
+
+/// <summary>Whether a litestream holds its mark on a database.</summary>
+internal enum MarkState
+{
+    /// <summary>The system does not tell (anything but Linux).</summary>
+    Unknown,
+
+    /// <summary>It does not hold it.</summary>
+    Absent,
+
+    /// <summary>It holds it: nobody restarts the WAL before it has read it.</summary>
+    Held,
+
+    /// <summary>It does not hold it at the moment, as it is just checkpointing.</summary>
+    Checkpointing,
+}
+
+/// <summary>Who holds locks on the <c>-shm</c> of a database.</summary>
+/// <param name="ShmInode">The inode of the <c>-shm</c>; null when there is none.</param>
+/// <param name="Locks">The locks on it, of all processes that can be seen.</param>
+internal sealed record ShmLocks(ulong? ShmInode, IReadOnlyList<ShmLock> Locks)
+{
+    /// <summary>The processes that have the database open in WAL mode, as far as the system tells.</summary>
+    public IEnumerable<int> Processes => Locks.Select(held => held.ProcessId).Distinct();
+
+    /// <summary>The mark of one process.</summary>
+    public MarkState MarkOf(int processId)
+    {
+        var own = Locks.Where(held => held.ProcessId == processId).ToList();
+        return own.Exists(held => held is { IsWrite: false } && held.Covers(ShmLock.FirstRead, ShmLock.LastRead)) ? MarkState.Held
+            : own.Exists(held => held.IsWrite && held.Covers(ShmLock.Write, ShmLock.Checkpoint)) ? MarkState.Checkpointing
+            : MarkState.Absent;
+    }
+}
+
+/// <summary>A lock on a <c>-shm</c>, whose bytes from 120 on stand for SQLite's locks of the WAL.</summary>
+/// <param name="ProcessId">Who holds it.</param>
+/// <param name="IsWrite">Whether nobody else may have it.</param>
+/// <param name="First">The first byte.</param>
+/// <param name="Last">The last byte: the system joins locks that lie side by side.</param>
+internal readonly record struct ShmLock(int ProcessId, bool IsWrite, long First, long Last)
+{
+    /// <summary>The byte of the one writer.</summary>
+    public const int Write = 120;
+
+    /// <summary>The byte of the one who checkpoints.</summary>
+    public const int Checkpoint = 121;
+
+    /// <summary>The bytes of the readers; the first of them stands for "all of the WAL is in the database file".</summary>
+    public const int FirstRead = 123;
+
+    /// <summary>The last byte of the readers.</summary>
+    public const int LastRead = 127;
+
+    public bool Covers(int from, int to) => First <= to && Last >= from;
+}
+
+/// <summary>
+/// Reads the mark of a litestream, the read transaction that keeps others from restarting the WAL before it has read it, from the system's list of locks. That opens nothing of the
+/// database. For both release lines.
+/// </summary>
+internal static class ReplicationMark
+{
+    private const string Locks = "/proc/locks";
+
+    /// <summary>The locks on the <c>-shm</c> of each database, from one look; null where the system does not tell.</summary>
+    public static IReadOnlyDictionary<string, ShmLocks>? Look(IEnumerable<string> databases)
+    {
+        if (!OperatingSystem.IsLinux())
+            return null;
+        try
+        {
+            var lines = PlainFile.ReadLines(Locks).ToList();
+            return databases.Distinct().ToDictionary(database => database, database => Parse(lines, UnixCalls.Status(DatabasePath.Real(database) + "-shm")?.Identity.Inode), StringComparer.Ordinal);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The locks on one database's <c>-shm</c>.</summary>
+    public static ShmLocks? Look(string database) => Look([database])?[database];
+
+    /// <summary>The locks on a file in the lines of the list. Only its inode is compared: a file system may show another device there than it gives for the file.</summary>
+    public static ShmLocks Parse(IEnumerable<string> lines, ulong? inode)
+    {
+        if (inode is null)
+            return new ShmLocks(null, []);
+        var ending = string.Create(CultureInfo.InvariantCulture, $":{inode}");
+        var found = new List<ShmLock>();
+        foreach (var line in lines)
+        {
+            // 1: POSIX  ADVISORY  READ 1234 fe:01:5678 123 123 (what waits for a lock has an arrow before it, and is none)
+            var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (fields is [_, "POSIX", _, var kind, var process, var place, var first, var last]
+                && place.EndsWith(ending, StringComparison.Ordinal)
+                && int.TryParse(process, NumberStyles.None, CultureInfo.InvariantCulture, out var processId)
+                && processId > 0
+                && long.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var from))
+            {
+                found.Add(new ShmLock(processId, kind == "WRITE", from, long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var to) ? to : long.MaxValue));
+            }
+        }
+
+        return new ShmLocks(inode, found);
+    }
+}
