@@ -56,6 +56,10 @@ internal sealed class DatabaseSupervisor
     private DateTimeOffset? _unansweredNudge;
 
     private bool _isAccepted;
+    private const int LooksUntilForeign = 3;
+
+    private string? _foundGeneration;
+    private int _foreignLooks;
     private int _missing;
     private long? _unsent = 0;
     private int _wiped;
@@ -104,8 +108,8 @@ internal sealed class DatabaseSupervisor
     /// <summary>Whether its replica cannot be gone on with.</summary>
     public bool HasToBeginAnew { get; private set; }
 
-    /// <summary>Whether it is in its replicas, or there is nothing to be there.</summary>
-    public bool IsSettled => Excluded is not null || Watch.File is null || (Watch.LastSync is not null && Chain.BrokenBy is null);
+    /// <summary>Whether it is in its replicas. One that was never seen is not: nothing is known of it.</summary>
+    public bool IsSettled => Excluded is not null || (Watch.LastSync is not null && Chain.BrokenBy is null);
 
     /// <summary>Leaves it out from the next start of litestream on.</summary>
     public void Exclude(LitestreamDiagnostic why, bool isAwaited)
@@ -167,7 +171,7 @@ internal sealed class DatabaseSupervisor
         var isKnown = !readable || id == known.Id || (id is null && LiveDatabase.ReadIdentity(Database.Path) == known.Id);
         if (!isKnown)
             BeginAnew();
-        Remember((isKnown ? known : new DatabaseHistory(null, false, null)).InUse(_file));
+        Remember((isKnown ? known with { Generation = null } : new DatabaseHistory(null, false, null)).InUse(_file));
     }
 
     /// <summary>Has litestream begin a new generation, as it does itself when it has lost its place. Called while none runs.</summary>
@@ -211,13 +215,46 @@ internal sealed class DatabaseSupervisor
     {
         await _folders.LookAsync(Watch.Generation, forObstacle: true, forPositions: true).ConfigureAwait(false);
         _unsent = Watch.Finish(_folders.Found, now);
+        Chain.Mend(Watch.Replicated, Watch.IsPending);
     }
 
     /// <summary>What the replicas did not take when the app stopped; null when they have all.</summary>
-    public LitestreamDiagnostic? Unsent() => _unsent == 0 ? null : new LitestreamDiagnostic(
-        "LSB5021",
-        LitestreamSeverity.Error,
-        string.Create(CultureInfo.InvariantCulture, $"{(_unsent is { } bytes ? $"{bytes} bytes of the last commits" : "The last commits")} to '{Database.Path}' are not in the replica: {Watch.Error?.Message ?? "litestream ended before it had sent them"}. They are in the database; the next start sends them. Keep the file until then."));
+    public LitestreamDiagnostic? Unsent()
+    {
+        if (_unsent == 0 && Chain.BrokenBy is null)
+            return null;
+        var what = _unsent == 0 ? "The full copy" : _unsent is { } bytes ? string.Create(CultureInfo.InvariantCulture, $"{bytes} bytes of the last commits") : "The last commits";
+        var why = Watch.Error?.Message ?? (Chain.BrokenBy is { } reason ? $"it was needed as {reason}" : "litestream ended before it had sent them");
+        return new LitestreamDiagnostic(
+            "LSB5021",
+            LitestreamSeverity.Error,
+            $"{what} of '{Database.Path}' did not arrive in the replica: {why}. Everything is in the database file, and the next start sends it. Keep the file until then.");
+    }
+
+    /// <summary>Whether the generation beside the database is another one than our litestream wrote last: one that we do not know of has been at work.</summary>
+    public bool HasTraces => _history?.Generation is { } own && Watch.Generation is { } found && found != own;
+
+    /// <summary>Whether our litestream has written that generation, or goes on with one that was there at its start. Its own word for it may come a moment later than the generation.</summary>
+    public bool IsOwnGeneration(string generation)
+    {
+        _foundGeneration ??= generation;
+        if (generation == _foundGeneration || Watch.HasBegun(generation))
+        {
+            (_foundGeneration, _foreignLooks) = (generation, 0);
+            if (_history is { Generation: var known } && known != generation)
+                Remember(_history with { Generation = generation });
+            return true;
+        }
+
+        return ++_foreignLooks < LooksUntilForeign;
+    }
+
+    /// <summary>Excludes it until somebody who knows says that its replica may be gone on with.</summary>
+    public void ExcludeForTraces(LitestreamDiagnostic why)
+    {
+        Exclude(why, isAwaited: false);
+        Health = LitestreamHealth.Degraded;
+    }
 
     /// <summary>Takes over how far litestream has come.</summary>
     public void Compare(MetricsAnswer metrics, DateTimeOffset now) => Watch.Compare(metrics, _folders.Found, now);
@@ -327,7 +364,8 @@ internal sealed class DatabaseSupervisor
         var isInFile = history.Id is { } id && LiveDatabase.ReadIdentityInFile(Database.Path).Id == id;
         if (history.IsInFile && !isInFile)
             return;
-        Remember(history with { IsInFile = isInFile, File = file });
+        var isOwn = Watch.Generation is not { } generation || generation == _foundGeneration || Watch.HasBegun(generation);
+        Remember(history with { IsInFile = isInFile, File = file, Generation = isOwn ? Watch.Generation : history.Generation });
     }
 
     public LitestreamDatabaseStatus Describe(LitestreamDatabaseStatus? before, DateTimeOffset now) => (before ?? new LitestreamDatabaseStatus(Database.Path)) with

@@ -8,6 +8,19 @@ namespace Litestream.Hosting;
 internal sealed partial class ReplicationSession
 {
     private static readonly TimeSpan BridgePatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan BystanderMemory = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SignalMemory = TimeSpan.FromSeconds(10);
+
+    private readonly HashSet<int> _bystanders = [];
+    private DateTimeOffset _bystandersSince;
+    private DateTimeOffset _keepReadersUntil;
+
+    /// <summary>A signal to the whole group ends litestream while the app still writes: from now on nobody restarts the WAL. From any thread.</summary>
+    public void BeginReaders()
+    {
+        _keepReadersUntil = time.GetUtcNow() + SignalMemory;
+        _databases.FindAll(database => !database.IsOut).ForEach(database => database.Chain.BeginReader());
+    }
 
     /// <summary>A full copy has to follow; the log says why.</summary>
     private void Break(DatabaseSupervisor database, string reason)
@@ -52,6 +65,63 @@ internal sealed partial class ReplicationSession
 
     private static Task TryCutAsync(DatabaseSupervisor database) => Task.Run(database.Chain.TryCut);
 
+    /// <summary>
+    /// Looks whether a litestream that is not ours is at work: a system service, or one that has started this app. It is known by its locks and its command line; one in another pid namespace
+    /// cannot be seen.
+    /// </summary>
+    private void FindForeign(IReadOnlyDictionary<string, ShmLocks>? marks, int? own)
+    {
+        var now = time.GetUtcNow();
+        if (now - _bystandersSince >= BystanderMemory)
+        {
+            // A number may be another process's by now.
+            _bystanders.Clear();
+            _bystandersSince = now;
+        }
+
+        foreach (var database in _databases)
+        {
+            var path = database.Database.Path;
+            var others = (marks?[path].Processes ?? []).Where(id => id != own && id != Environment.ProcessId && !_bystanders.Contains(id)).ToList();
+            var replicators = others.FindAll(OpenDatabases.IsReplicator);
+            _bystanders.UnionWith(others.Except(replicators));
+            if (!database.Chain.FindForeign(replicators))
+            {
+                continue;
+            }
+
+            database.Chain.Break("another litestream was at work on it");
+            database.JudgeChain(now);
+            Report(new LitestreamDiagnostic(
+                "LSB5003",
+                LitestreamSeverity.Error,
+                $"{database.Chain.Explain()!["LSB5003: ".Length..]}. Two of them would destroy the replica, so this app does not replicate it. End that one, or set Litestream:Enabled to false here. When it has ended, this app sends a full copy."));
+        }
+    }
+
+    /// <summary>Looks whether a generation has appeared that our litestream did not begin: the trace of another one that cannot be seen, in another container for example.</summary>
+    /// <returns>Why litestream has to be started again; null when it need not.</returns>
+    private EndReason? LookForTraces(DatabaseSupervisor database)
+    {
+        if (plan.Settings.AdoptReplica || database.Watch.Generation is not { } generation || database.IsOwnGeneration(generation))
+        {
+            return null;
+        }
+
+        ExcludeTraced(database);
+        return new EndReason(database.Problem!) { IsPlanned = true };
+    }
+
+    private void ExcludeTraced(DatabaseSupervisor database)
+    {
+        database.ExcludeForTraces(new LitestreamDiagnostic(
+            "LSB5023",
+            LitestreamSeverity.Error,
+            $"Another litestream has written to the replica of '{database.Database.Path}' (generation {database.Watch.Generation}): one in another container, or one that ran while this app did not. Nothing is sent. " +
+            "Make sure that none runs, then set Litestream:AdoptReplica to true for one start."));
+        Tell(database, isCritical: true);
+    }
+
     /// <summary>Looks at the mark of a database, and at what a killed process may have left in its WAL.</summary>
     /// <returns>Why litestream has to be started again; null when it need not.</returns>
     private async Task<EndReason?> LookAtChainAsync(DatabaseSupervisor database, ReplicatorProcess? process, IReadOnlyDictionary<string, ShmLocks>? marks, MetricsAnswer? answer)
@@ -68,7 +138,11 @@ internal sealed partial class ReplicationSession
         switch (database.Chain.Look(mark, answer?.Syncs(path) >= 1))
         {
             case ChainAction.EndReader:
-                database.Chain.EndReader();
+                if (!applicationStopping.IsCancellationRequested && time.GetUtcNow() >= _keepReadersUntil)
+                {
+                    database.Chain.EndReader();
+                }
+
                 break;
             case ChainAction.GiveUpReader:
                 Break(database, "litestream did not begin to hold the WAL in time");
@@ -81,6 +155,16 @@ internal sealed partial class ReplicationSession
         if (!runs)
         {
             return null;
+        }
+
+        if (LookForTraces(database) is { } traces)
+        {
+            return traces;
+        }
+
+        if (database.Chain.ForeignReplicator is { } other)
+        {
+            return new EndReason($"another litestream (process {other}) is at work on '{path}'") { IsPlanned = true };
         }
 
         if (database.Chain.IsBlocked)

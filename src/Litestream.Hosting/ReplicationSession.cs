@@ -63,15 +63,13 @@ internal sealed partial class ReplicationSession(
         try
         {
             (_locks, _, _) = await TryAcquireLocksAsync(cancellationToken).ConfigureAwait(false);
+            FindForeign(ReplicationMark.Look(_databases.Select(database => database.Database.Path)), null);
             await CutAsync(CutPatience, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is LitestreamException or IOException or UnauthorizedAccessException)
         {
         }
     }
-
-    /// <summary>A signal to the whole group ends litestream while the app still writes: from now on nobody restarts the WAL. From any thread.</summary>
-    public void BeginReaders() => _databases.FindAll(database => !database.IsOut).ForEach(database => database.Chain.BeginReader());
 
     /// <summary>Replicates until <paramref name="stopping"/>, then drains. Ends when no process is left; fails never, but says so in log and status.</summary>
     public async Task RunAsync(CancellationToken stopping)
@@ -86,7 +84,7 @@ internal sealed partial class ReplicationSession(
 
                 // From now on it is expected to look.
                 updateStatus(status => status with { LookedAt = time.GetUtcNow() });
-                await JudgeAsync(_databases, wereThere: false, QuestionPatience, stopping).ConfigureAwait(false);
+                await JudgeAsync(_databases.FindAll(database => database.Excluded is null), wereThere: false, QuestionPatience, stopping).ConfigureAwait(false);
                 await SuperviseAsync(stopping).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -97,6 +95,11 @@ internal sealed partial class ReplicationSession(
                 {
                     updateStatus(status => status with { State = LitestreamState.Stopping });
                     BeginReaders();
+                    if (!_run.IsRunning)
+                    {
+                        await CutAsync(CutPatience, CancellationToken.None).ConfigureAwait(false);
+                    }
+
                     await ExcludeReplacedAsync().ConfigureAwait(false);
                     using var activity = LitestreamActivities.Start("litestream.drain");
                     if (await _run.DrainAsync(deadline - time.GetUtcNow(), () => ReplicatorLog.FinalPass(logger)).ConfigureAwait(false) is { } notSent)
@@ -193,6 +196,11 @@ internal sealed partial class ReplicationSession(
 
             foreach (var database in _databases)
             {
+                if (!unclean.Contains(database.Database.Path) && !plan.Settings.AdoptReplica && database.HasTraces)
+                {
+                    ExcludeTraced(database);
+                }
+
                 if (unclean.Contains(database.Database.Path) && FileStamp.Of(database.Database.Path) is { Size: > 0 })
                 {
                     Break(database, "the app before this one, or its litestream, was killed");
@@ -245,7 +253,7 @@ internal sealed partial class ReplicationSession(
                 return;
             }
 
-            _databases.ForEach(database => Ask(database, wasThere: false));
+            _databases.FindAll(database => database.Excluded is null).ForEach(database => Ask(database, wasThere: false));
         }
 
         await DecideAsync(_databases.FindAll(database => database.Question is not null), deadline - time.GetUtcNow(), CancellationToken.None).ConfigureAwait(false);
@@ -422,6 +430,7 @@ internal sealed partial class ReplicationSession(
 
             await JudgeChangedAsync(stopping).ConfigureAwait(false);
             await PauseWithoutRoomAsync().ConfigureAwait(false);
+            FindForeign(ReplicationMark.Look(_databases.Select(database => database.Database.Path)), null);
             await CutAsync(CutPatience, stopping).ConfigureAwait(false);
             if (_databases.TrueForAll(database => database.IsOut))
             {
@@ -505,7 +514,6 @@ internal sealed partial class ReplicationSession(
         var written = 0L;
         MetricsAnswer? answer = null;
         _databases.ForEach(database => database.Begin(start));
-        _databases.ForEach(database => database.Chain.Begin());
         while (true)
         {
             var now = time.GetUtcNow();
@@ -534,6 +542,7 @@ internal sealed partial class ReplicationSession(
 
             EndReason? reason = null;
             var marks = ReplicationMark.Look(_databases.Select(database => database.Database.Path));
+            FindForeign(marks, process?.ProcessId);
             foreach (var database in _databases)
             {
                 // What must not be sent comes before what is only stuck.
@@ -715,6 +724,7 @@ internal sealed partial class ReplicationSession(
     {
         _run ??= CreateRun();
         _run.Excluded = Excluded();
+        _databases.ForEach(database => database.Chain.Begin());
         using var activity = LitestreamActivities.Start("litestream.start");
         return _run.Start();
     }
@@ -742,9 +752,9 @@ internal sealed partial class ReplicationSession(
 
     private void OnLine(LogLine line)
     {
-        if (line.Fields.TryGetValue("db", out var path))
+        if (line.Fields.TryGetValue("db", out var path) && _databases.Find(database => database.Database.Path == path) is { } found)
         {
-            _databases.Find(database => database.Database.Path == path)?.Watch.Hear(line, time.GetUtcNow());
+            found.Watch.Hear(line, time.GetUtcNow());
         }
 
         // It says more than the file wants, so that it is known what it is at.

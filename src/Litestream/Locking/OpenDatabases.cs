@@ -54,7 +54,7 @@ internal static class OpenDatabases
 
     /// <summary>Processes that run <c>litestream replicate</c> and have the database open. None where the system does not tell.</summary>
     public static IEnumerable<int> Replicators(string databasePath) =>
-        (Find(databasePath, out _) ?? []).Select(user => user.Id).Where(IsReplicating);
+        (Find(databasePath, out _) ?? []).Select(user => user.Id).Where(IsReplicator);
 
     /// <summary>Whether this process has the database itself open; null where that cannot be known. On Windows nobody's lock depends on it, so there it is false.</summary>
     public static bool? IsOpenHere(string databasePath)
@@ -132,7 +132,8 @@ internal static class OpenDatabases
         }
     }
 
-    private static bool IsReplicating(int id)
+    /// <summary>Whether a process runs <c>litestream replicate</c>.</summary>
+    public static bool IsReplicator(int id)
     {
         try
         {

@@ -23,6 +23,7 @@ internal sealed class CommitWatch
     private readonly Dictionary<string, ReplicaPosition?> _reached = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DateTimeOffset> _snapshots = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ReplicaPosition> _written = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _begun = new(StringComparer.Ordinal);
     private readonly ShadowWal _shadow;
     private readonly string _wal;
     private FileStamp? _walStamp;
@@ -91,6 +92,13 @@ internal sealed class CommitWatch
     /// <summary>The generation that the executable writes; null before there is one.</summary>
     public string? Generation => _shadow.Generation();
 
+    /// <summary>Whether the executable has said that it began that generation, since this was made.</summary>
+    public bool HasBegun(string generation)
+    {
+        lock (_gate)
+            return _begun.Contains(generation);
+    }
+
     /// <summary>How long ago the oldest commit was seen that has not arrived.</summary>
     public TimeSpan Lag(DateTimeOffset now) => _pending is [var oldest, ..] ? now - oldest.SeenAt : TimeSpan.Zero;
 
@@ -130,6 +138,9 @@ internal sealed class CommitWatch
         {
             switch (line.Message)
             {
+                case "sync: new generation" when line.Fields.TryGetValue("generation", out var generation):
+                    _begun.Add(generation);
+                    break;
                 case "write snapshot":
                     _snapshots[replica] = now;
                     break;
@@ -155,7 +166,7 @@ internal sealed class CommitWatch
     public long? Finish(FolderLook found, DateTimeOffset now)
     {
         Look(now);
-        if (!IsPending || Generation is not { } generation)
+        if (Generation is not { } generation)
             return IsPending ? null : 0;
         ReplicaPosition? least = null;
         foreach (var (replica, isFirst) in Settings.Replicas.Select((replica, i) => (replica, i == 0)))
@@ -175,6 +186,8 @@ internal sealed class CommitWatch
         }
 
         Replicated = least;
+        if (!IsPending)
+            return 0;
         var last = _pending[^1].Mark;
         Committed = _shadow.Find(generation, last);
         while (least is not null && _pending is [var oldest, ..] && _shadow.Find(generation, oldest.Mark) is { } place && least.Reaches(place))

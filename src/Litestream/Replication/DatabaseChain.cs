@@ -15,6 +15,9 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     /// <summary>After so long without a write, a commit behind SQLite's own end is one that a killed process has left.</summary>
     private static readonly TimeSpan QuietTime = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan CutPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan CutPause = TimeSpan.FromMilliseconds(20);
+
     private readonly object _gate = new();
     private readonly ShadowWal _shadow = new(database.MetaPath);
     private readonly string _wal = WalFile.PathOf(database.Path);
@@ -53,6 +56,41 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     }
 
     private string? FormerGeneration { get; set; }
+
+    /// <summary>Another litestream that is at work on the database, beside ours; null when none is seen.</summary>
+    public int? ForeignReplicator { get; private set; }
+
+    /// <summary>Takes over who is at work on the database besides us. Two litestreams take the WAL from each other: what both have sent is no backup.</summary>
+    /// <returns>True when one is seen that was not before.</returns>
+    public bool FindForeign(IEnumerable<int> replicators)
+    {
+        int? found = replicators.Select(id => (int?)id).FirstOrDefault();
+        var isNew = found is not null && ForeignReplicator is null;
+        ForeignReplicator = found;
+        return isNew;
+    }
+
+    /// <summary>Begins the full copy that has to follow, or the reader that keeps the WAL as it is until litestream does, where somebody replicates who does not watch.</summary>
+    /// <param name="database">The database, whose lock is held.</param>
+    /// <param name="isUnclean">Whether who replicated it before ended without saying that all was in order.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <exception cref="LitestreamException">LSB5026: the WAL cannot be emptied.</exception>
+    public static async Task<DatabaseChain> EnterAsync(EffectiveDatabase database, bool isUnclean, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var chain = new DatabaseChain(database, time);
+        if (isUnclean)
+            chain.Break("who replicated it before, or its litestream, was killed");
+        else
+            chain.BeginReader();
+        for (var deadline = time.GetUtcNow() + CutPatience; !chain.TryCut(); await Task.Delay(CutPause, time, cancellationToken).ConfigureAwait(false))
+        {
+            if (time.GetUtcNow() >= deadline)
+                throw new LitestreamException("LSB5026", $"{chain.Explain()!["LSB5026: ".Length..]}. Nothing was started. End that connection, or try again later.");
+        }
+
+        return chain;
+    }
 
     /// <summary>Keeps everybody from restarting the WAL, until <see cref="EndReader"/> or the end of the process.</summary>
     public void BeginReader()
@@ -102,18 +140,22 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     {
         if (!IsBlocked)
             return true;
+        if (ForeignReplicator is not null)
+            return false;
 
-        // Where this process must not open the database, a new generation alone has to do: it is one, but for what a killed process left in the WAL beside others that go on.
+        // Where this process must not open the database, a new generation alone has to do. It is a full copy too, but for what a killed process left in the WAL beside others that go on.
         Obstacle = LiveDatabase.MayBeOpened(database.Path) ? LiveDatabase.TryTruncateWal(database.Path) : null;
-        IsCut = Obstacle is null;
-        if (IsCut)
-            _shadow.ForgetGeneration();
-        return IsCut;
+        return IsCut = Obstacle is null;
     }
 
 
-    /// <summary>A litestream is started on the database.</summary>
-    public void Begin() => (_wasSeen, _absentLooks) = (false, 0);
+    /// <summary>A litestream is about to be started on the database.</summary>
+    public void Begin()
+    {
+        (_wasSeen, _absentLooks) = (false, 0);
+        if (BrokenBy is not null && IsCut)
+            _shadow.ForgetGeneration();
+    }
 
     /// <summary>Looks at the mark.</summary>
     /// <param name="mark">What the system says.</param>
@@ -175,6 +217,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
 
     /// <summary>What the health says of it; null while the chain is whole.</summary>
     public string? Explain() => BrokenBy is null ? null
+        : ForeignReplicator is { } other ? string.Create(CultureInfo.InvariantCulture, $"LSB5003: '{database.Path}' is already replicated by a litestream that this app did not start (process {other})")
         : IsCut ? $"LSB5025: a full copy of '{database.Path}' is being sent, as {BrokenBy}"
         : Obstacle is null ? $"LSB5025: '{database.Path}' needs a full copy, as {BrokenBy}"
         : string.Create(CultureInfo.InvariantCulture, $"LSB5026: '{database.Path}' needs a full copy, as {BrokenBy}, and it cannot begin: {Obstacle}");

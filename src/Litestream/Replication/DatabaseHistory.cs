@@ -11,6 +11,9 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
 {
     private const string FileName = "history.json";
 
+    /// <summary>The generation that our litestream wrote last; null when that is not known. Another one beside the database is somebody else's work.</summary>
+    public string? Generation { get; init; }
+
     /// <summary>The same while the database is replicated, and after a crash: how the file was left is not known then.</summary>
     public DatabaseHistory InUse(FileStamp? file) => this with { File = file is null ? null : file with { Modified = 0 } };
 
@@ -27,7 +30,10 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
                     size.GetInt64(),
                     root.GetProperty("modified").GetInt64())
                 : null;
-            return new DatabaseHistory(root.TryGetProperty("id", out var id) ? id.GetInt64() : null, root.TryGetProperty("inFile", out var inFile) && inFile.GetBoolean(), file);
+            return new DatabaseHistory(root.TryGetProperty("id", out var id) ? id.GetInt64() : null, root.TryGetProperty("inFile", out var inFile) && inFile.GetBoolean(), file)
+            {
+                Generation = root.TryGetProperty("generation", out var generation) ? generation.GetString() : null,
+            };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
@@ -59,6 +65,8 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
                 if (Id is { } id)
                     json.WriteNumber("id", id);
                 json.WriteBoolean("inFile", IsInFile);
+                if (Generation is not null)
+                    json.WriteString("generation", Generation);
                 if (File is not null)
                 {
                     if (File.Identity is { } identity)
@@ -82,6 +90,13 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
         }
+    }
+
+    /// <summary>A litestream of ours that no app runs may have begun a generation: whichever is there at the next start is gone on with.</summary>
+    public static void ForgetGeneration(string metaPath)
+    {
+        if (Read(metaPath) is { Generation: not null } history)
+            (history with { Generation = null }).Write(metaPath);
     }
 
     /// <summary>Remembers a database that has just been restored: it goes on with the history of its replica.</summary>

@@ -25,7 +25,6 @@ public sealed record ForegroundReplicationOptions
 /// <summary>Replicates for as long as somebody looks at it: from a command line, not from an app.</summary>
 public static class ForegroundReplication
 {
-    private static readonly TimeSpan CutPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(200);
 
     /// <summary>
@@ -76,8 +75,9 @@ public static class ForegroundReplication
         var adopt = string.Equals(config.GetSetting("Litestream:AdoptReplica")?.Trim(), "true", StringComparison.OrdinalIgnoreCase);
         await RefuseForeignAsync(executable, effective, adopt, cancellationToken).ConfigureAwait(false);
 
-        var chains = effective.Databases.Select(database => new DatabaseChain(database, options.Time)).ToList();
-        await EnterAsync(effective.Databases, chains, unclean, options.Time, cancellationToken).ConfigureAwait(false);
+        var chains = new List<DatabaseChain>();
+        foreach (var database in effective.Databases)
+            chains.Add(await DatabaseChain.EnterAsync(database, unclean.Contains(database.Path), options.Time, cancellationToken).ConfigureAwait(false));
 
         // Until it has ended in order, the next one has to begin with a full copy.
         locks.Broken = effective.Databases.Select(database => database.Path).ToHashSet(StringComparer.Ordinal);
@@ -100,6 +100,8 @@ public static class ForegroundReplication
         {
             await run.EndAsync().ConfigureAwait(false);
             chains.ForEach(chain => chain.Dispose());
+            foreach (var database in effective.Databases)
+                DatabaseHistory.ForgetGeneration(database.MetaPath);
         }
 
         void Say(LogLine line) => onLine(line);
@@ -122,30 +124,9 @@ public static class ForegroundReplication
             await RefuseForeignAsync(executable, config, database, folder.Path, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Begins the full copies that have to follow, and the readers that keep the WALs as they are until litestream does.</summary>
-    /// <exception cref="LitestreamException">LSB5026: a WAL cannot be emptied.</exception>
-    private static async Task EnterAsync(IReadOnlyList<EffectiveDatabase> databases, List<DatabaseChain> chains, List<string> unclean, TimeProvider time, CancellationToken cancellationToken)
-    {
-        var deadline = time.GetUtcNow() + CutPatience;
-        foreach (var (database, chain) in databases.Zip(chains))
-        {
-            if (unclean.Contains(database.Path))
-                chain.Break("the one who replicated it before, or its litestream, was killed");
-            else
-                chain.BeginReader();
-            while (!chain.TryCut())
-            {
-                if (time.GetUtcNow() >= deadline)
-                    throw new LitestreamException("LSB5026", chain.Explain()!["LSB5026: ".Length..] + ". Nothing was started. End that connection, or try again later.");
-                await Task.Delay(LookPause, time, cancellationToken).ConfigureAwait(false);
-            }
-        }
-    }
-
     /// <summary>Ends the readers when litestream holds its marks.</summary>
     private static async Task EndReadersAsync(ReplicatorProcess process, ReplicatorRun run, EffectiveConfig config, List<DatabaseChain> chains, TimeProvider time)
     {
-        chains.ForEach(chain => chain.Begin());
         while (chains.Exists(chain => chain.HasReader) && !process.Exited.IsCompleted)
         {
             var marks = ReplicationMark.Look(config.Databases.Select(database => database.Path));
@@ -163,6 +144,7 @@ public static class ForegroundReplication
     private static async Task RunAsync(ReplicatorRun run, ForegroundReplicationOptions options, EffectiveConfig config, List<DatabaseChain> chains, Action<LogLine> say, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        chains.ForEach(chain => chain.Begin());
         var process = run.Start(options.Exec is null ? options.Arguments : ["-exec", options.Exec, .. options.Arguments]);
         _ = EndReadersAsync(process, run, config, chains, options.Time);
         var exitCode = 0;

@@ -50,6 +50,9 @@ internal sealed class VerificationReplicator
         if (await ForeignHistoryAsync(cancellationToken).ConfigureAwait(false) is { } foreign)
             return new VerificationResult(_database, VerificationOutcome.NotReplicating, foreign, "LSB4101");
 
+        var isUnclean = locks.Found.Any(found => found.Record.IsUnclean);
+        locks.Broken = new HashSet<string> { _database.Path };
+        using var chain = await DatabaseChain.EnterAsync(_database, isUnclean, TimeProvider.System, cancellationToken).ConfigureAwait(false);
         using var folder = PrivateFolder.Create(_database.Path);
         var run = new ReplicatorRun(
             _executable,
@@ -64,6 +67,7 @@ internal sealed class VerificationReplicator
         {
             VerificationResult result;
             LitestreamDiagnostic? unsent;
+            chain.Begin();
             run.Start();
             try
             {
@@ -74,6 +78,8 @@ internal sealed class VerificationReplicator
                 unsent = await run.DrainAsync(VerificationOptions.ReplicatorStopTimeout, () => { }).ConfigureAwait(false);
             }
 
+            if (unsent is null)
+                locks.Broken = new HashSet<string>();
             return Volatile.Read(ref _lastError) is { } error && result.Outcome != VerificationOutcome.Verified
                 ? result with { Message = $"{result.Message} The litestream that was started for this said: {error}" }
                 : unsent is null ? result : result with { Message = $"{result.Message} At its end: {_config.Secrets.Mask(unsent.Message)}" };
@@ -81,6 +87,7 @@ internal sealed class VerificationReplicator
         finally
         {
             await run.EndAsync().ConfigureAwait(false);
+            DatabaseHistory.ForgetGeneration(_database.MetaPath);
         }
     }
 
