@@ -61,7 +61,7 @@ internal sealed class DatabaseSupervisor
     private string? _foundGeneration;
     private int _foreignLooks;
     private int _missing;
-    private long? _unsent = 0;
+    private long? _unsent;
     private int _wiped;
     private bool _wasBlocked;
 
@@ -218,10 +218,13 @@ internal sealed class DatabaseSupervisor
         Chain.Mend(Watch.Replicated, Watch.IsPending);
     }
 
+    /// <summary>Whether the replicas did not take something when the app stopped.</summary>
+    public bool HasUnsent => _unsent != 0;
+
     /// <summary>What the replicas did not take when the app stopped; null when they have all.</summary>
     public LitestreamDiagnostic? Unsent()
     {
-        if (_unsent == 0 && Chain.BrokenBy is null)
+        if (!HasUnsent && Chain.BrokenBy is null)
             return null;
         var what = _unsent == 0 ? "The full copy" : _unsent is { } bytes ? string.Create(CultureInfo.InvariantCulture, $"{bytes} bytes of the last commits") : "The last commits";
         var why = Watch.Error?.Message ?? (Chain.BrokenBy is { } reason ? $"it was needed as {reason}" : "litestream ended before it had sent them");
@@ -230,6 +233,11 @@ internal sealed class DatabaseSupervisor
             LitestreamSeverity.Error,
             $"{what} of '{Database.Path}' did not arrive in the replica: {why}. Everything is in the database file, and the next start sends it. Keep the file until then.");
     }
+
+    /// <summary>Puts back the WAL that the last stop kept, where the file is just as that left it.</summary>
+    public void PutWalBack() => Chain.PutWalBack(_history is { WalBoot: { } boot, File: { } left } && boot == BootId() && FileStamp.Of(Database.Path) == left);
+
+    private static string BootId() => ProcessIdentity.Of(Environment.ProcessId)?.BootId ?? "";
 
     /// <summary>Whether the generation beside the database is another one than our litestream wrote last: one that we do not know of has been at work.</summary>
     public bool HasTraces => _history?.Generation is { } own && Watch.Generation is { } found && found != own;
@@ -356,7 +364,8 @@ internal sealed class DatabaseSupervisor
     /// <summary>
     /// Remembers how the file was left, once nobody writes to it any more. Only of one that was accepted and still is that one: the next start takes what is remembered for a proof.
     /// </summary>
-    public void Leave()
+    /// <param name="savedWal">The last commit in a copy of the WAL that was kept; null when none was.</param>
+    public void Leave(WalMark? savedWal)
     {
         if (!_isAccepted || _file is not { } before || FileStamp.Of(Database.Path) is not { } file || IsOther(before, file) || !Directory.Exists(Database.MetaPath))
             return;
@@ -365,7 +374,7 @@ internal sealed class DatabaseSupervisor
         if (history.IsInFile && !isInFile)
             return;
         var isOwn = Watch.Generation is not { } generation || generation == _foundGeneration || Watch.HasBegun(generation);
-        Remember(history with { IsInFile = isInFile, File = file, Generation = isOwn ? Watch.Generation : history.Generation });
+        Remember(history with { IsInFile = isInFile, File = file, Generation = isOwn ? Watch.Generation : history.Generation, WalBoot = savedWal is not null && Chain.IsSavedWal(savedWal) ? BootId() : null });
     }
 
     public LitestreamDatabaseStatus Describe(LitestreamDatabaseStatus? before, DateTimeOffset now) => (before ?? new LitestreamDatabaseStatus(Database.Path)) with

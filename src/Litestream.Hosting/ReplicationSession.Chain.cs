@@ -210,25 +210,25 @@ internal sealed partial class ReplicationSession
         }
     }
 
-    /// <summary>Leaves a database as the next start needs it: complete in its file, with a WAL that goes on where litestream was.</summary>
-    private void Leave(DatabaseSupervisor database)
+    /// <summary>
+    /// Leaves a database as an app does that closes its last connection: complete in its file, without a WAL where nobody else has it open. What litestream needs to go on where it was is kept aside.
+    /// </summary>
+    private static async Task LeaveAsync(DatabaseSupervisor database)
     {
-        if (database.Chain.BrokenBy is null && database.Chain.HasReader)
+        WalMark? saved = null;
+        if (database is { Chain: { BrokenBy: null, HasReader: true }, HasUnsent: false })
         {
             database.Chain.RenewReader();
             LiveDatabase.CheckpointPassively(database.Database.Path);
+            saved = await database.Chain.SaveWalAsync().ConfigureAwait(false);
         }
 
-        database.Leave();
-    }
-
-    /// <summary>
-    /// The last connection of a process that closes deletes the WAL, and the next litestream had to send everything again. So ours stays until the process ends; where it does not end, not for long.
-    /// </summary>
-    private async Task EndReadersAsync()
-    {
-        await Task.Delay(ChainPolicy.LongestReader, time).ConfigureAwait(false);
-        _databases.ForEach(database => database.Chain.EndReader());
+        database.Leave(saved);
+        database.Chain.EndReader();
+        if (saved is not null)
+        {
+            LiveDatabase.CloseInOrder(database.Database.Path);
+        }
     }
 
     /// <summary>Says what the replicas did not take, and how much.</summary>

@@ -63,6 +63,12 @@ internal sealed partial class ReplicationSession(
         try
         {
             (_locks, _, _) = await TryAcquireLocksAsync(cancellationToken).ConfigureAwait(false);
+            if (_locks is null)
+            {
+                // Whoever has them keeps the chain.
+                return;
+            }
+
             FindForeign(ReplicationMark.Look(_databases.Select(database => database.Database.Path)), null);
             await CutAsync(CutPatience, cancellationToken).ConfigureAwait(false);
         }
@@ -132,10 +138,9 @@ internal sealed partial class ReplicationSession(
             await Task.WhenAll(_databases.Select(database => database.Question?.Answer ?? Task.CompletedTask)).WaitAsync(EndOfQuestionsPatience, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_locks is not null)
             {
-                _databases.ForEach(Leave);
+                await Task.WhenAll(_databases.Select(LeaveAsync)).ConfigureAwait(false);
                 _locks.Broken = _databases.Where(database => database.Chain.BrokenBy is not null).Select(database => database.Database.Path).ToHashSet(StringComparer.Ordinal);
                 _locks.Dispose();
-                _ = EndReadersAsync();
             }
 
             _folder?.Dispose();
@@ -207,6 +212,7 @@ internal sealed partial class ReplicationSession(
                 }
                 else
                 {
+                    database.PutWalBack();
                     database.Chain.BeginReader();
                 }
             }

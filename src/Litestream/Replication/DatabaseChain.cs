@@ -1,5 +1,6 @@
 using System.Globalization;
 using Litestream.Configuration;
+using Litestream.Databases;
 using Litestream.Locking;
 using Litestream.Verification;
 using Microsoft.Data.Sqlite;
@@ -14,6 +15,12 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
 {
     /// <summary>After so long without a write, a commit behind SQLite's own end is one that a killed process has left.</summary>
     private static readonly TimeSpan QuietTime = TimeSpan.FromSeconds(10);
+
+    /// <summary>A larger one costs more than it spares.</summary>
+    private const long LargestSavedWal = 64 * 1024 * 1024;
+
+    /// <summary>A file that was written to just now may be written to again without a later time stamp.</summary>
+    private static readonly TimeSpan ClockTick = TimeSpan.FromMilliseconds(50);
 
     private static readonly TimeSpan CutPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan CutPause = TimeSpan.FromMilliseconds(20);
@@ -56,6 +63,8 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     }
 
     private string? FormerGeneration { get; set; }
+
+    private string SavedWal => Path.Combine(database.MetaPath, "wal");
 
     /// <summary>Another litestream that is at work on the database, beside ours; null when none is seen.</summary>
     public int? ForeignReplicator { get; private set; }
@@ -213,6 +222,68 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
         }
 
         return ++_ghostLooks >= 2;
+    }
+
+    /// <summary>
+    /// Keeps a copy of the WAL beside the database, which has all of it in its file by now: SQLite deletes the WAL when the last connection closes, and the next litestream would have to send everything
+    /// again. Called while a reader of ours stands and no litestream runs.
+    /// </summary>
+    /// <returns>Whether it was kept: not where it is large, or something was committed meanwhile.</returns>
+    public async Task<WalMark?> SaveWalAsync()
+    {
+        DeleteSavedWal();
+        if (FileStamp.Of(database.Path) is not { } file || WalFile.LastCommit(_wal) is not { End: <= LargestSavedWal } commit)
+            return null;
+
+        // So that whatever is written to the file from now on has a later time.
+        var wait = new DateTime(file.Modified, DateTimeKind.Utc) + ClockTick - time.GetUtcNow().UtcDateTime;
+        if (wait > TimeSpan.Zero)
+            await Task.Delay(wait < ClockTick ? wait : ClockTick, time).ConfigureAwait(false);
+        try
+        {
+            WalFile.Copy(_wal, SavedWal, commit.End, database.Path);
+            return commit;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Whether nothing has been committed since the WAL was kept.</summary>
+    public bool IsSavedWal(WalMark commit) => WalFile.LastCommit(_wal) == commit;
+
+    /// <summary>Puts the WAL back that was kept, so that litestream goes on where it was. Only where the file is just as it was left, and nobody has opened it since: before the app can.</summary>
+    /// <param name="isAsLeft">Whether the file is as it was left.</param>
+    public void PutWalBack(bool isAsLeft)
+    {
+        try
+        {
+            var isThere = FileStamp.Of(_wal) is { Size: > 0 } || File.Exists(DatabasePath.Real(database.Path) + "-shm");
+            if (isAsLeft && !isThere && File.Exists(SavedWal))
+            {
+                File.Delete(_wal);
+                File.Move(SavedWal, _wal, overwrite: false);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A full copy is sent instead.
+        }
+
+        DeleteSavedWal();
+    }
+
+    public void DeleteSavedWal()
+    {
+        try
+        {
+            File.Delete(SavedWal);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It is used for nothing without a remembered file that is just the same.
+        }
     }
 
     /// <summary>What the health says of it; null while the chain is whole.</summary>

@@ -11,11 +11,14 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
 {
     private const string FileName = "history.json";
 
+    /// <summary>The boot of the machine in which a copy of its WAL was kept; null when none was.</summary>
+    public string? WalBoot { get; init; }
+
     /// <summary>The generation that our litestream wrote last; null when that is not known. Another one beside the database is somebody else's work.</summary>
     public string? Generation { get; init; }
 
     /// <summary>The same while the database is replicated, and after a crash: how the file was left is not known then.</summary>
-    public DatabaseHistory InUse(FileStamp? file) => this with { File = file is null ? null : file with { Modified = 0 } };
+    public DatabaseHistory InUse(FileStamp? file) => this with { File = file is null ? null : file with { Modified = 0 }, WalBoot = null };
 
     /// <summary>Null when nothing is remembered.</summary>
     public static DatabaseHistory? Read(string metaPath)
@@ -32,6 +35,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
                 : null;
             return new DatabaseHistory(root.TryGetProperty("id", out var id) ? id.GetInt64() : null, root.TryGetProperty("inFile", out var inFile) && inFile.GetBoolean(), file)
             {
+                WalBoot = root.TryGetProperty("walBoot", out var boot) ? boot.GetString() : null,
                 Generation = root.TryGetProperty("generation", out var generation) ? generation.GetString() : null,
             };
         }
@@ -65,6 +69,8 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
                 if (Id is { } id)
                     json.WriteNumber("id", id);
                 json.WriteBoolean("inFile", IsInFile);
+                if (WalBoot is not null)
+                    json.WriteString("walBoot", WalBoot);
                 if (Generation is not null)
                     json.WriteString("generation", Generation);
                 if (File is not null)

@@ -94,6 +94,23 @@ internal static partial class LiveDatabase
         return 1;
     });
 
+    /// <summary>Where this is the last connection, all of the WAL is brought into the database file, and the WAL deleted: as any app leaves its database.</summary>
+    public static void CloseInOrder(string database)
+    {
+        try
+        {
+            if (!File.Exists(database) || !MayBeOpened(database))
+                return;
+            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = database, Mode = SqliteOpenMode.ReadWrite, Pooling = false, DefaultTimeout = 1 }.ToString());
+            connection.Open();
+            Scalar(connection, "SELECT count(*) FROM sqlite_master");
+        }
+        catch (Exception e) when (e is SqliteException or InvalidOperationException)
+        {
+            // Somebody else has it, then, or it is none.
+        }
+    }
+
     /// <summary>How many frames of the WAL SQLite knows of; null when that cannot be asked without a real checkpoint (SQLite before 3.51), or not now.</summary>
     public static long? WalFrames(string database) => Try(database, connection =>
     {

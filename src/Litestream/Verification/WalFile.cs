@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using Litestream.Databases;
+using Litestream.Locking;
 
 namespace Litestream.Verification;
 
@@ -87,6 +88,30 @@ internal static class WalFile
         {
             return false;
         }
+    }
+
+    /// <summary>Copies the beginning of a WAL to a file of our own, which belongs to whom the database belongs.</summary>
+    /// <exception cref="IOException">It cannot be read, or not be written.</exception>
+    public static void Copy(string path, string to, long length, string database)
+    {
+        using var from = Open(path);
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = File.GetUnixFileMode(database);
+        using var copy = PlainFile.Open(to, options);
+        if (!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess && UnixCalls.Status(database) is { } owner)
+            DatabaseOwner.TryChange(() => UnixCalls.ChangeOwner(copy.SafeFileHandle, owner));
+        var buffer = new byte[64 * 1024];
+        for (var at = 0L; at < length;)
+        {
+            var read = RandomAccess.Read(from, buffer.AsSpan(0, (int)Math.Min(buffer.Length, length - at)), at);
+            if (read == 0)
+                throw new EndOfStreamException($"{path} has become shorter.");
+            copy.Write(buffer, 0, read);
+            at += read;
+        }
+
+        copy.Flush(flushToDisk: true);
     }
 
     /// <summary>The pages in the frames between two places of a WAL; null when it is another WAL by now, or cannot be read.</summary>
