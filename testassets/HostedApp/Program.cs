@@ -189,6 +189,12 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
                 var words = options.Split(' ');
                 Writer.Storm = Task.Run(() => Console.WriteLine($"wrote {Ledger.Load(configuration, TimeSpan.FromSeconds(int.Parse(words[0])), words.Contains("truncate"))} bytes heavily"));
                 break;
+            case ["churn", var mix]:
+                // "THREADS FULL|NORMAL": inserts, updates, transfers and deletes, until "calm" or the host's end.
+                var (threads, synchronous) = (mix.Split(' ')[0], mix.Split(' ')[1]);
+                Writer.Calm = false;
+                Writer.Storm = Task.Run(() => Console.WriteLine($"churned {Ledger.Churn(configuration, int.Parse(threads), synchronous, () => Writer.Calm || lifetime.ApplicationStopping.IsCancellationRequested)} commits"));
+                break;
             case ["calm"]:
                 Writer.Calm = true;
                 break;
@@ -481,10 +487,66 @@ internal static class Ledger
         return bytes;
     }
 
+    /// <summary>Different kinds of commits in a random order, half of them on connections that are opened and closed.</summary>
+    /// <returns>How many.</returns>
+    public static long Churn(IConfiguration configuration, int count, string synchronous, Func<bool> isOver)
+    {
+        var commits = 0L;
+        var threads = Enumerable.Range(0, count).Select(i => new Thread(() =>
+        {
+            using var kept = i % 2 == 0 ? OpenFor(synchronous) : null;
+            while (!isOver())
+            {
+                var connection = kept ?? OpenFor(synchronous);
+                try
+                {
+                    switch (Random.Shared.Next(5))
+                    {
+                        case 0:
+                            Execute(connection, "INSERT INTO blobs(bytes) VALUES (randomblob(2000 + abs(random()) % 6000))");
+                            break;
+                        case 1:
+                            Execute(connection, $"UPDATE blobs SET bytes = randomblob(3000) WHERE id = {Random.Shared.Next(1, 500)}");
+                            break;
+                        case 2:
+                            Execute(connection, $"DELETE FROM blobs WHERE id % 97 = {Random.Shared.Next(97)}");
+                            break;
+                        default:
+                            Transfer(connection);
+                            break;
+                    }
+
+                    Interlocked.Increment(ref commits);
+                }
+                catch (SqliteException e) when (e.SqliteErrorCode is 5 or 6)
+                {
+                    // Somebody else wrote for too long.
+                }
+                finally
+                {
+                    if (kept is null)
+                    {
+                        connection.Dispose();
+                    }
+                }
+            }
+        })).ToList();
+        threads.ForEach(thread => thread.Start());
+        threads.ForEach(thread => thread.Join());
+        return commits;
+
+        SqliteConnection OpenFor(string mode)
+        {
+            var connection = Open(configuration);
+            Execute(connection, $"PRAGMA synchronous = {mode}");
+            return connection;
+        }
+    }
+
     private static void Transfer(SqliteConnection connection)
     {
         var (giver, taker, amount) = (Random.Shared.Next(1, Accounts + 1), Random.Shared.Next(1, Accounts + 1), Random.Shared.Next(1, 100));
-        using var transaction = connection.BeginTransaction();
+        using var transaction = connection.BeginTransaction(deferred: false);
         Execute(connection, $"UPDATE account SET balance = balance - {amount} WHERE id = {giver}");
         Execute(connection, $"UPDATE account SET balance = balance + {amount} WHERE id = {taker}");
         Execute(connection, $"INSERT INTO transfer(text) VALUES ('{giver} -> {taker}: {amount}')");

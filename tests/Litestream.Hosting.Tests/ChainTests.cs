@@ -1,0 +1,378 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using Litestream.Verification;
+using Microsoft.Data.Sqlite;
+
+namespace Litestream.Hosting.Tests;
+
+/// <summary>Whether the replica is the database, after everything that can come between the WAL and litestream.</summary>
+public sealed class ChainTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("TERM", false)]
+    [InlineData("INT", true)]
+    [InlineData("TERM", true)]
+    public async Task An_orderly_restart_sends_no_snapshot(string signal, bool toTheGroup)
+    {
+        using var folder = new AppFolder();
+        await RestartInOrderAsync(folder, signal, toTheGroup, megabytes: 5, times: 2);
+
+        Assert.Single(Snapshots(folder));
+    }
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public async Task Ten_orderly_restarts_of_a_database_of_50_MB_send_at_most_one_snapshot()
+    {
+        using var folder = new AppFolder();
+        await RestartInOrderAsync(folder, "TERM", toTheGroup: false, megabytes: 50, times: 5);
+        await RestartInOrderAsync(folder, "INT", toTheGroup: true, megabytes: 0, times: 5);
+
+        Assert.InRange(Snapshots(folder).Count(), 1, 2);
+    }
+
+    [Fact]
+    public async Task After_a_stop_the_database_file_alone_is_complete_and_another_one_in_its_place_meets_no_WAL_of_the_old_one()
+    {
+        using var folder = new AppFolder();
+        using (var app = folder.Start())
+        {
+            await folder.SettledAsync(app);
+            Assert.Equal(0, await app.StopAsync());
+        }
+
+        Assert.False(File.Exists(folder.Database + "-wal"));
+        var alone = Path.Combine(folder.Root, "alone.db");
+        File.Copy(folder.Database, alone);
+        await folder.AssertRestoredAsync(alone);
+
+        // The same file once more, but not the one that was left.
+        File.Delete(folder.Database);
+        using (var connection = Open(alone))
+        {
+            Execute(connection, "INSERT INTO orders VALUES ('by hand')");
+        }
+
+        File.Copy(alone, folder.Database);
+        using var next = folder.Start();
+        await next.SaysAsync("started ");
+        await folder.ArrivesAsync(next, "by hand");
+        Assert.Equal(0, await next.StopAsync());
+        Assert.Contains("by hand", folder.DatabaseRows());
+        await folder.AssertRestoredAsync();
+    }
+
+    [Fact]
+    public async Task What_is_written_after_the_stop_by_somebody_else_is_kept_by_the_next_start()
+    {
+        using var folder = new AppFolder();
+        using (var app = folder.Start())
+        {
+            await folder.SettledAsync(app);
+            Assert.Equal(0, await app.StopAsync());
+        }
+
+        using (var connection = Open(folder.Database))
+        {
+            Execute(connection, "UPDATE orders SET text = 'changed' WHERE rowid = 1");
+        }
+
+        using var next = folder.Start();
+        await folder.ArrivesAsync(next, "changed");
+        Assert.Equal(0, await next.StopAsync());
+        Assert.Contains("changed", folder.DatabaseRows());
+        await folder.AssertRestoredAsync();
+    }
+
+    [Fact]
+    public async Task An_app_that_was_killed_needs_a_full_copy_and_is_not_healthy_before_it_has_arrived()
+    {
+        using var folder = new AppFolder();
+        using (var killed = folder.Start())
+        {
+            await killed.TellAsync("accounts");
+            await killed.SaysAsync("has accounts");
+            await folder.SettledAsync(killed);
+            await killed.TellAsync("churn 2 FULL");
+            await AppFolder.UntilAsync(() => new FileInfo(folder.Database + "-wal").Length > 2_000_000, "it wrote");
+            await AppFolder.SignalAsync("KILL", killed.Id);
+            await killed.EndedAsync();
+        }
+
+        var orphan = Assert.Single(folder.Replicators());
+        using var app = folder.Start();
+        await app.SaysAsync($"still runs as process {orphan}; killing it");
+        await app.SaysAsync("LSB5025");
+        await app.StatusAsync("Stalled", "Degraded", "LSB5025");
+        await app.SaysAsync("The full copy of ");
+        await app.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
+        await folder.AssertRestoredAsync();
+        Assert.Equal(2, Snapshots(folder).Count());
+        Assert.Equal(0, await app.StopAsync());
+    }
+
+    [Fact]
+    public async Task A_reader_that_keeps_the_WAL_from_being_emptied_delays_the_full_copy_and_the_health_says_so()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        using (var reader = Open(folder.Database))
+        {
+            Execute(reader, "BEGIN; SELECT count(*) FROM orders");
+            await app.TellAsync("row while read");
+            await app.SaysAsync("wrote while read");
+            await AppFolder.SignalAsync("KILL", Assert.Single(folder.Replicators()));
+            await app.StatusAsync("Degraded", "LSB5026");
+            Assert.Empty(folder.Replicators());
+        }
+
+        await app.SaysAsync("The full copy of ");
+        await app.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
+        await folder.AssertRestoredAsync();
+        Assert.Equal(0, await app.StopAsync());
+    }
+
+    [Fact]
+    public async Task A_commit_that_a_killed_process_left_in_the_WAL_is_found_and_replaced_by_a_full_copy()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        await app.TellAsync("row last of all");
+        await app.SaysAsync("wrote last of all");
+        await folder.ArrivesAsync(app, "last of all");
+
+        AppendGhost(folder.Database + "-wal");
+        await app.SaysAsync("another process was killed while it committed");
+        await app.SaysAsync("The full copy of ");
+        await app.TellAsync("row after it");
+        await app.SaysAsync("wrote after it");
+        await folder.ArrivesAsync(app, "after it");
+        await folder.AssertRestoredAsync();
+        Assert.Equal(0, await app.StopAsync());
+        await folder.AssertRestoredAsync();
+    }
+
+    [Fact]
+    public async Task Another_litestream_that_is_at_work_already_keeps_ours_from_starting_until_it_has_ended()
+    {
+        using var folder = new AppFolder();
+        AppFolder.MakeDatabase(folder.Database);
+        using var foreign = StartForeign(folder);
+        await AppFolder.UntilAsync(() => Directory.Exists(Path.Combine(folder.Work, ".orders.db-litestream", "generations")), "the other one replicated");
+
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        await app.SaysAsync("LSB5003");
+        Assert.Contains($"(process {foreign.Id})", app.Output, StringComparison.Ordinal);
+        await app.TellAsync("row beside it");
+        await app.SaysAsync("wrote beside it");
+        await app.StatusAsync("Degraded", "LSB5003");
+        Assert.Equal([foreign.Id], folder.Replicators());
+
+        foreign.Kill();
+        await foreign.WaitForExitAsync(Cancel);
+        await app.SaysAsync("The full copy of ");
+        await app.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
+        await folder.AssertRestoredAsync();
+        Assert.Equal(1, app.Count("LSB5003"));
+        Assert.Equal(0, await app.StopAsync());
+    }
+
+    [Fact]
+    public async Task Another_litestream_that_comes_later_has_ours_stop_until_it_has_ended()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        using var foreign = StartForeign(folder);
+
+        await app.SaysAsync($"(process {foreign.Id})", TimeSpan.FromSeconds(30));
+        await AppFolder.UntilAsync(() => folder.Replicators() is [var only] && only == foreign.Id, "ours had ended");
+        await app.TellAsync("row beside it");
+        await app.SaysAsync("wrote beside it");
+        foreign.Kill();
+        await foreign.WaitForExitAsync(Cancel);
+        await app.SaysAsync("The full copy of ");
+        await app.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
+        await folder.AssertRestoredAsync();
+        Assert.Equal(0, await app.StopAsync());
+    }
+
+    [Fact]
+    public async Task The_trace_of_a_litestream_that_cannot_be_seen_stops_ours_until_somebody_adopts_the_replica()
+    {
+        using var folder = new AppFolder();
+        using (var app = folder.Start())
+        {
+            await folder.SettledAsync(app);
+            Assert.Equal(0, await app.StopAsync());
+        }
+
+        // One that ran while the app did not: it began a generation of its own.
+        File.Delete(Path.Combine(folder.Work, ".orders.db-litestream", "generation"));
+        using (var foreign = StartForeign(folder))
+        {
+            await AppFolder.UntilAsync(() => Snapshots(folder).Count() == 2, "the other one had sent a snapshot");
+            await AppFolder.SignalAsync("TERM", foreign.Id);
+            await foreign.WaitForExitAsync(Cancel);
+        }
+
+        using (var app = folder.Start())
+        {
+            await app.SaysAsync("LSB5023");
+            await app.SaysAsync("started ");
+            await app.StatusAsync("Degraded", "LSB5023");
+            Assert.Empty(folder.Replicators());
+            await app.StopAsync();
+        }
+
+        folder.Environment["Litestream__AdoptReplica"] = "true";
+        using var adopting = folder.Start();
+        await folder.SettledAsync(adopting);
+        Assert.Equal(0, adopting.Count("LSB5023"));
+        Assert.Equal(0, await adopting.StopAsync());
+        await folder.AssertRestoredAsync();
+    }
+
+    [Fact]
+    public async Task A_stop_says_what_a_storage_did_not_take_and_how_much()
+    {
+        using var folder = new AppFolder();
+        folder.WriteConfig("type: s3\n        bucket: b\n        endpoint: http://127.0.0.1:1\n        region: us-east-1");
+        folder.Environment["Litestream__ShutdownTimeout"] = "10s";
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        await app.SaysAsync("initialized db");
+        await app.TellAsync("row unsent");
+        await app.SaysAsync("wrote unsent");
+
+        await app.StopAsync();
+
+        Assert.Equal(1, app.Count("LSB5021"));
+        Assert.Matches("LSB5021: \\d+ bytes of the last commits", app.Output);
+        Assert.DoesNotContain("Everything was sent", app.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    [Trait("Category", "Long")]
+    public async Task Heavy_writes_without_any_kill_arrive_as_they_are_five_times(bool truncates)
+    {
+        for (var i = 0; i < 5; i++)
+        {
+            using var folder = new AppFolder();
+            using var app = folder.Start();
+            await app.SaysAsync("started ");
+            await app.TellAsync("accounts");
+            await app.SaysAsync("has accounts");
+            await folder.SettledAsync(app);
+            await app.TellAsync($"heavy 35{(truncates ? " truncate" : "")}");
+            await app.SaysAsync("bytes heavily", TimeSpan.FromMinutes(5));
+            await app.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
+            await folder.AssertRestoredAsync();
+            Assert.Equal(0, await app.StopAsync());
+            await folder.AssertRestoredAsync();
+        }
+    }
+
+    [Fact]
+    public Task Three_random_kills_under_load_leave_a_replica_that_is_the_database() => KillAsync(3);
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public Task Fifty_random_kills_under_load_leave_a_replica_that_is_the_database() => KillAsync(50);
+
+    private static async Task KillAsync(int times)
+    {
+        var seed = int.TryParse(Environment.GetEnvironmentVariable("LITESTREAM_TEST_SEED"), out var given) ? given : Random.Shared.Next();
+        for (var i = 0; i < times; i++)
+        {
+            // With the seed of a failure the same is tried again (what else the machine does then is not the same).
+            TestContext.Current.TestOutputHelper?.WriteLine($"LITESTREAM_TEST_SEED={seed + i}");
+            using var folder = new AppFolder();
+            await new RandomKill(seed + i).RunAsync(folder);
+        }
+    }
+
+    private static async Task RestartInOrderAsync(AppFolder folder, string signal, bool toTheGroup, int megabytes, int times)
+    {
+        for (var i = 0; i <= times; i++)
+        {
+            using var app = folder.Start();
+            await app.SaysAsync("started ");
+            if (i == 0 && megabytes > 0)
+            {
+                await app.TellAsync($"load {megabytes}");
+                await app.SaysAsync("loaded ");
+            }
+
+            await app.TellAsync($"row {signal} {i}");
+            await app.SaysAsync($"wrote {signal} {i}");
+            await folder.SettledAsync(app);
+            await AppFolder.SignalAsync(signal, toTheGroup ? -app.Id : app.Id);
+            Assert.Equal(0, await app.EndedAsync());
+            Assert.Equal(0, app.Count("LSB50"));
+            await folder.AssertRestoredAsync();
+        }
+    }
+
+    private static IEnumerable<string> Snapshots(AppFolder folder) =>
+        Directory.EnumerateFiles(folder.Replica, "*.snapshot.lz4", SearchOption.AllDirectories);
+
+    private static Process StartForeign(AppFolder folder)
+    {
+        var start = new ProcessStartInfo(folder.Executable, ["replicate", "-config", folder.Config]) { WorkingDirectory = folder.Work };
+        folder.SetEnvironment(start);
+        return Process.Start(start)!;
+    }
+
+    /// <summary>What a process leaves that is killed between writing its commit to the WAL and telling the others: the last page once more, with a changed byte.</summary>
+    private static void AppendGhost(string wal)
+    {
+        using var file = new FileStream(wal, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        var header = new byte[32];
+        file.ReadExactly(header);
+        var size = BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(8)) is 1 ? 65536 : BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(8));
+        var end = WalFile.LastCommit(wal)!.End;
+        var frame = new byte[24 + size];
+        file.Seek(end - frame.Length, SeekOrigin.Begin);
+        file.ReadExactly(frame);
+        frame[^1] ^= 1;
+        var isBigEndian = (header[3] & 1) == 1;
+        var (one, two) = (BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(16)), BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(20)));
+        foreach (var part in new[] { frame.AsMemory(0, 8), frame.AsMemory(24) })
+        {
+            for (var at = 0; at < part.Length; at += 8)
+            {
+                one += Word(part.Span[at..]) + two;
+                two += Word(part.Span[(at + 4)..]) + one;
+            }
+        }
+
+        BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(16), one);
+        BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(20), two);
+        file.Seek(end, SeekOrigin.Begin);
+        file.Write(frame);
+
+        uint Word(ReadOnlySpan<byte> bytes) => isBigEndian ? BinaryPrimitives.ReadUInt32BigEndian(bytes) : BinaryPrimitives.ReadUInt32LittleEndian(bytes);
+    }
+
+    private static SqliteConnection Open(string path)
+    {
+        var connection = new SqliteConnection($"Data Source={path};Pooling=False");
+        connection.Open();
+        return connection;
+    }
+
+    private static void Execute(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+}
