@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -34,7 +33,7 @@ internal sealed record ContentTable(string Name, IReadOnlyList<string> Columns, 
 }
 
 /// <summary>One of two databases that are compared, in one read transaction.</summary>
-internal sealed partial class ContentSource : IDisposable
+internal sealed class ContentSource : IDisposable
 {
     /// <summary>SQLite's default for the columns of a result.</summary>
     private const int MostColumns = 2000;
@@ -43,7 +42,8 @@ internal sealed partial class ContentSource : IDisposable
 
     private readonly SqliteConnection _connection;
     private readonly bool _ownsTransaction;
-    private readonly HashSet<string> _collations = new(StringComparer.OrdinalIgnoreCase);
+    private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase) { "BINARY", "NOCASE", "RTRIM" };
+    private readonly List<string> _standIns = [];
 
     public ContentSource(SqliteConnection connection)
     {
@@ -63,7 +63,7 @@ internal sealed partial class ContentSource : IDisposable
             LiveDatabase.Execute(_connection, "ROLLBACK");
 
         // They have no order, and must not be used for anything else.
-        foreach (var collation in _collations)
+        foreach (var collation in _standIns)
             raw.sqlite3_create_collation(_connection.Handle!, collation, null, null);
     }
 
@@ -110,7 +110,12 @@ internal sealed partial class ContentSource : IDisposable
         return new ContentTable(name, columns, rowIdColumn >= 0 ? LiveDatabase.Quote(columns[rowIdColumn]) : rowId, rowIdColumn, null, []);
     }
 
-    public long Count(string name) => Prepared(() => Convert.ToInt64(LiveDatabase.Scalar(_connection, $"SELECT count(*) FROM main.{LiveDatabase.Quote(name)} AS x NOT INDEXED {Filter(name)}"), CultureInfo.InvariantCulture));
+    /// <summary>The number of rows.</summary>
+    public long Count(string name)
+    {
+        var table = Describe(name);
+        return Convert.ToInt64(LiveDatabase.Scalar(_connection, $"SELECT count(*) {From(table)}"), CultureInfo.InvariantCulture);
+    }
 
     /// <summary>
     /// Reads the rows in the order of the table's own tree, which is that of the rowid, or of the key of a WITHOUT ROWID table. Nothing is sorted: that would need the collations of the app, which
@@ -128,17 +133,16 @@ internal sealed partial class ContentSource : IDisposable
         var hasRowIdFirst = table.RowId is not null && table.RowIdColumn < 0 && values.Count < MostColumns;
         if (hasRowIdFirst)
             values.Insert(0, $"x.{table.RowId}");
-        var access = table.KeyIndex is null ? "NOT INDEXED" : $"INDEXED BY {LiveDatabase.Quote(table.KeyIndex)}";
         var order = table.RowId is null ? "" : $"ORDER BY x.{table.RowId}";
-        var sql = $"SELECT {string.Join(", ", values)} FROM main.{LiveDatabase.Quote(table.Name)} AS x {access} {Filter(table.Name)} {order}";
-        return Prepared(() =>
-        {
-            var result = raw.sqlite3_prepare_v2(_connection.Handle!, sql, out var statement);
-            if (result != raw.SQLITE_OK)
-                SqliteException.ThrowExceptionForRC(result, _connection.Handle!);
-            return new ContentCursor(_connection, statement, table, hasRowIdFirst, asStored, IsUtf8 ? null : Setting("encoding"));
-        });
+        var sql = $"SELECT {string.Join(", ", values)} {From(table)} {order}";
+        var result = raw.sqlite3_prepare_v2(_connection.Handle!, sql, out var statement);
+        if (result != raw.SQLITE_OK)
+            SqliteException.ThrowExceptionForRC(result, _connection.Handle!);
+        return new ContentCursor(_connection, statement, table, hasRowIdFirst, asStored, IsUtf8 ? null : Setting("encoding"));
     }
+
+    private static string From(ContentTable table) =>
+        $"FROM main.{LiveDatabase.Quote(table.Name)} AS x {(table.KeyIndex is null ? "NOT INDEXED" : $"INDEXED BY {LiveDatabase.Quote(table.KeyIndex)}")} {Filter(table.Name)}";
 
     /// <summary>What SQLite keeps about the tables that are left out.</summary>
     private static string Filter(string name)
@@ -158,6 +162,8 @@ internal sealed partial class ContentSource : IDisposable
             else if (row.GetInt64(5) != 0)
                 key.Add(new KeyPart(columns.IndexOf(row.GetString(2)), row.GetInt64(3) != 0, row.IsDBNull(4) ? "BINARY" : row.GetString(4).ToUpperInvariant()));
         });
+        if (!hasRowId)
+            key.ForEach(part => StandInFor(part.Collation));
         return (hasRowId, hasRowId ? [] : key);
     }
 
@@ -171,23 +177,24 @@ internal sealed partial class ContentSource : IDisposable
     }
 
     /// <summary>
-    /// A WITHOUT ROWID table cannot be opened without the collation of its key, though a read from one end to the other compares nothing. So a collation that only the app has gets a stand-in here.
+    /// A WITHOUT ROWID table cannot be opened without the collation of its key, though a read from one end to the other compares nothing. So a collation that only the app has gets a stand-in
+    /// here, before the table is used for the first time: SQLite does not look again.
     /// </summary>
-    private T Prepared<T>(Func<T> prepare)
+    private void StandInFor(string collation)
     {
-        while (true)
+        if (!_known.Add(collation))
+            return;
+        try
         {
-            try
-            {
-                return prepare();
-            }
-            catch (SqliteException e) when (MissingCollation().Match(e.Message) is { Success: true } match && _collations.Add(match.Groups[1].Value))
-            {
-                raw.sqlite3_create_collation(_connection.Handle!, match.Groups[1].Value, null, (_, one, other) => one.AsSpan().SequenceCompareTo(other.AsSpan()));
-            }
+            // PRAGMA collation_list has the unknown ones too.
+            LiveDatabase.Scalar(_connection, $"SELECT '' = '' COLLATE {LiveDatabase.Quote(collation)}");
+            return;
         }
-    }
+        catch (SqliteException e) when (LiveDatabase.LacksWhatTheAppHas(e))
+        {
+            _standIns.Add(collation);
+        }
 
-    [GeneratedRegex("no such collation sequence: (.+?)'?\\.?$", RegexOptions.CultureInvariant)]
-    private static partial Regex MissingCollation();
+        raw.sqlite3_create_collation(_connection.Handle!, collation, null, (_, one, other) => one.AsSpan().SequenceCompareTo(other.AsSpan()));
+    }
 }

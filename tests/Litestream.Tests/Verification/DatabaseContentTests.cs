@@ -48,7 +48,8 @@ public sealed class DatabaseContentTests : IDisposable
     [InlineData("0.1", "0.30000000000000004 - 0.2")]
     [InlineData("'a' || char(0) || 'b'", "'a' || char(0) || 'c'")]
     [InlineData("'a' || char(0)", "'a'")]
-    [InlineData("CAST(x'ff' AS TEXT)", "CAST(x'fe' AS TEXT)")]
+    [InlineData("CAST(x'ffd8' AS TEXT)", "CAST(x'fed8' AS TEXT)")]
+    [InlineData("CAST(x'd8ff' AS TEXT)", "CAST(x'd8fe' AS TEXT)")]
     [InlineData("zeroblob(100000)", "zeroblob(99999) || x'01'")]
     public async Task A_value_is_compared_by_its_type_and_its_bytes(string here, string there)
     {
@@ -139,10 +140,11 @@ public sealed class DatabaseContentTests : IDisposable
     [Fact]
     public async Task Collations_functions_and_modules_of_the_app_are_not_needed()
     {
+        LitestreamTool.Sql(One, "CREATE TABLE item(id INTEGER PRIMARY KEY, text TEXT)");
+        OwnFunctions.Use(One);
+        File.Copy(One, Other);
         foreach (var file in new[] { One, Other })
         {
-            LitestreamTool.Sql(file, "CREATE TABLE item(id INTEGER PRIMARY KEY, text TEXT)");
-            OwnFunctions.Use(file);
             LitestreamTool.Sql(file, "PRAGMA writable_schema = ON; INSERT INTO sqlite_master VALUES ('table', 'vt', 'vt', 0, 'CREATE VIRTUAL TABLE vt USING nobody_has_this(x)'); CREATE TABLE vt_data(id INTEGER PRIMARY KEY, block); INSERT INTO vt_data VALUES (1, x'00')");
         }
 
