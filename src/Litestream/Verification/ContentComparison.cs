@@ -77,4 +77,39 @@ internal sealed record ContentComparison(
         var more = Count - Differences.Count;
         return string.Join("; ", all) + (more > 0 ? string.Create(CultureInfo.InvariantCulture, $"; and {more} more") : "");
     }
+
+    /// <summary>The differences with the numbers of rows in front, in words.</summary>
+    public string Describe()
+    {
+        static string Rows(IReadOnlyDictionary<string, long> of, string table) => of.TryGetValue(table, out var rows) ? string.Create(CultureInfo.InvariantCulture, $"{rows} rows") : "no such table";
+        var counts = ExpectedRows.Keys.Union(ActualRows.Keys).Where(table => Rows(ExpectedRows, table) != Rows(ActualRows, table)).Order(StringComparer.Ordinal).ToList();
+        const int Most = 5;
+        return string.Join("; ", [.. counts.Take(Most).Select(table => $"{table}: {Rows(ActualRows, table)} instead of {Rows(ExpectedRows, table)}"), .. counts.Count > Most ? ["..."] : Array.Empty<string>(), ToString()]);
+    }
+}
+
+/// <summary>What is known of a copy that was made at some moment between two others.</summary>
+/// <param name="Wrong">The differences to the first that nothing explains which was written between them.</param>
+/// <param name="Unknown">How many rows are neither as they were before nor as they are now.</param>
+internal sealed record ContentWindow(ContentComparison Wrong, long Unknown)
+{
+    /// <summary>How many differences are remembered for this, in all.</summary>
+    public const int MostDifferences = 100_000;
+
+    /// <summary>Tells what is wrong from what was only written meanwhile.</summary>
+    /// <param name="toBefore">The copy compared with the database as it was before.</param>
+    /// <param name="meanwhile">The database as it is now compared with what it was before.</param>
+    /// <param name="toAfter">The copy compared with the database as it is now.</param>
+    public static ContentWindow Judge(ContentComparison toBefore, ContentComparison meanwhile, ContentComparison toAfter)
+    {
+        static (string, string) Id(ContentDifference one) => (one.Table, one.Key);
+        var written = meanwhile.Differences.Select(Id).ToHashSet();
+        var notAsNow = toAfter.Differences.Select(Id).ToHashSet();
+
+        // When there are too many to remember, those beyond are not known.
+        var isComplete = meanwhile.Count == meanwhile.Differences.Count;
+        var wrong = isComplete ? toBefore.Differences.Where(one => !written.Contains(Id(one))).ToList() : [];
+        var unknown = toBefore.Differences.Count(one => (!isComplete || written.Contains(Id(one))) && notAsNow.Contains(Id(one))) + (toBefore.Count - toBefore.Differences.Count);
+        return new ContentWindow(toBefore with { Count = wrong.Count, Differences = [.. wrong.Take(5)], ExpectedRows = toBefore.ActualRows }, unknown);
+    }
 }
