@@ -253,12 +253,9 @@ public static class DatabaseDiff
             _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
         };
 
-        /// <summary>To SQLite 1 and 1.0 are the same, 0.0 and -0.0, and so may be 'a' and 'A'.</summary>
-        private static string Values(string alias, IReadOnlyList<string> columns) => string.Join(", ", columns.Select(column =>
-        {
-            var value = $"{alias}.{Quote(column)}";
-            return $"{value} COLLATE BINARY, CASE WHEN typeof({value}) = 'real' AND {value} = 0 THEN CAST({value} AS TEXT) ELSE typeof({value}) END";
-        }));
+        /// <summary>To SQLite 1 and 1.0 are the same, and so may be 'a' and 'A'.</summary>
+        private static string Values(string alias, IReadOnlyList<string> columns) =>
+            string.Join(", ", columns.Select(column => $"{alias}.{Quote(column)} COLLATE BINARY, typeof({alias}.{Quote(column)})"));
 
         private long Count(string database, string name) => Convert.ToInt64(LiveDatabase.Scalar(connection, $"SELECT count(*) FROM {database}.{Quote(name)} NOT INDEXED"), CultureInfo.InvariantCulture);
 

@@ -33,6 +33,9 @@ internal sealed record ReaderLimit(TimeSpan Longest, long WalPages)
 /// </summary>
 internal sealed class LiveCopy : IDisposable
 {
+    /// <summary>Why a database has no copy to which litestream has not come yet.</summary>
+    public const string NotInWalMode = "it is not in WAL mode, in which alone a reader does not hold up a writer";
+
     private const int PagesPerStep = 256;
     private const int MostBeginnings = 5;
     private const int BusyTimeout = 200;
@@ -98,7 +101,7 @@ internal sealed class LiveCopy : IDisposable
     {
         using var source = LiveDatabase.Open(database);
         if (LiveDatabase.Scalar(source, "PRAGMA journal_mode") is not "wal")
-            return "it is not in WAL mode, in which alone a reader does not hold up a writer";
+            return NotInWalMode;
         using var target = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = Path, Pooling = false }.ToString());
         target.Open();
         LiveDatabase.Execute(target, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE");

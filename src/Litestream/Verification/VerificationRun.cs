@@ -114,8 +114,8 @@ internal sealed class VerificationRun(
 
             var bad = checks.FirstOrDefault(c => c.Outcome != VerificationOutcome.Verified);
 
-            // What really differs, differs again.
-            if (bad is { ContentDiffers: true } && attempt < Attempts)
+            // What really differs, differs again. And litestream has put it into WAL mode since.
+            if ((bad is { ContentDiffers: true } || sentinel.WhyNoCopy == LiveCopy.NotInWalMode) && attempt < Attempts)
                 continue;
             var check = bad ?? checks[^1];
             return arrived with
