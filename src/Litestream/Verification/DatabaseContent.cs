@@ -60,6 +60,34 @@ internal static class DatabaseContent
         }
     }
 
+    /// <summary>The comparison of two private files whose pages are the same; null where they are not, which says nothing about their rows.</summary>
+    /// <inheritdoc cref="DatabaseImage.IsSame(SqliteConnection, string, SqliteConnection, string, CancellationToken)" />
+    public static ContentComparison? CompareImages(SqliteConnection one, string onePath, SqliteConnection other, string otherPath, CancellationToken cancellationToken)
+    {
+        using var interrupt = cancellationToken.Register(() => SQLitePCL.raw.sqlite3_interrupt(one.Handle!));
+        try
+        {
+            // What differs in the first page is not compared there.
+            if (Settings.Any(name => Setting(one, name) != Setting(other, name)) || !DatabaseImage.IsSame(one, onePath, other, otherPath, cancellationToken))
+                return null;
+            using var source = new ContentSource(one);
+            var rows = new SortedDictionary<string, long>(StringComparer.Ordinal);
+            foreach (var table in source.Objects().Where(table => table.IsStored))
+                rows[table.Name] = source.Count(table.Name);
+            return new ContentComparison(0, [], rows, rows, []);
+        }
+        catch (SqliteException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+        catch (SqliteException e) when (LiveDatabase.LacksWhatTheAppHas(e))
+        {
+            return null;
+        }
+
+        static string Setting(SqliteConnection connection, string name) => LiveDatabase.Scalar(connection, $"PRAGMA {name}")?.ToString() ?? "";
+    }
+
     /// <summary>Whether a table is of the executable or of this library.</summary>
     public static bool IsOwn(string table) => table.StartsWith(OwnPrefix, StringComparison.OrdinalIgnoreCase);
 

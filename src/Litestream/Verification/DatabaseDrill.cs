@@ -192,14 +192,7 @@ public static class DatabaseDrill
             ? throw new LitestreamException("LSB4103", $"What was restored is not what the database held: {comparison.Describe()}.")
             : comparison.IsSame ? $"The content is that of the database: {comparison}." : $"Not all of the content could be compared: {comparison}.";
 
-        Task<ContentComparison> CompareAsync(string file, bool stopAtFirst) => Task.Run(
-            () =>
-            {
-                using var one = before.Open();
-                using var other = ScratchCopy.Open(file);
-                return DatabaseContent.Compare(one, other, new() { StopAtFirst = stopAtFirst }, cancellationToken);
-            },
-            cancellationToken);
+        Task<ContentComparison> CompareAsync(string file, bool stopAtFirst) => Task.Run(() => before.CompareWith(file, new() { StopAtFirst = stopAtFirst }, cancellationToken), cancellationToken);
     }
 
     /// <summary>Why what was restored cannot be compared with the database here, whose generation is another one; null when it can.</summary>

@@ -65,6 +65,28 @@ internal sealed class LiveCopy : IDisposable
         return connection;
     }
 
+    /// <summary>Compares the content with that of a restored file, which nobody else uses.</summary>
+    /// <param name="restored">Its path.</param>
+    /// <param name="options">How.</param>
+    /// <param name="cancellationToken">Interrupts it.</param>
+    /// <exception cref="SqliteException">One of them cannot be read.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public ContentComparison CompareWith(string restored, ContentOptions options, CancellationToken cancellationToken)
+    {
+        using var one = Open();
+        using var other = ScratchCopy.Open(restored);
+        return DatabaseContent.CompareImages(one, Path, other, restored, cancellationToken) ?? DatabaseContent.Compare(one, other, options, cancellationToken);
+    }
+
+    /// <summary>The same by pages alone, which is quick: null where they differ, which says nothing about the rows.</summary>
+    /// <inheritdoc cref="CompareWith(string, ContentOptions, CancellationToken)" />
+    public ContentComparison? ComparePages(string restored, CancellationToken cancellationToken)
+    {
+        using var one = Open();
+        using var other = ScratchCopy.Open(restored);
+        return DatabaseContent.CompareImages(one, Path, other, restored, cancellationToken);
+    }
+
     /// <summary>Makes one.</summary>
     /// <param name="database">The database file.</param>
     /// <param name="limit">How long a read transaction may be.</param>

@@ -424,12 +424,12 @@ internal sealed class VerificationRun(
                 return check with { Message = $"Replica {replica.Name} of {database.Path} is damaged: {e.Diagnostic.Message}" };
             }
 
-            check = await Task.Run(() => Look(copy, check with { Bytes = copy.Bytes }, sentinel, cancellationToken), cancellationToken).ConfigureAwait(false);
+            check = await Task.Run(() => Look(copy, check with { Bytes = copy.Bytes }, sentinel, arrival?.ExactTarget is not null, cancellationToken), cancellationToken).ConfigureAwait(false);
             if (check.ContentDiffers)
             {
                 // The restored copy may be newer than the copy of the live database.
                 check = arrival?.ExactTarget is { } exactTarget && await copy.RestoreUpToAsync(exactTarget, replica.Name, cancellationToken).ConfigureAwait(false) is { } cut
-                    ? await Task.Run(() => Judge(check, Compare(sentinel.Copy!, cut, new(), cancellationToken)), cancellationToken).ConfigureAwait(false)
+                    ? await Task.Run(() => Judge(check, sentinel.Copy!.CompareWith(cut, new(), cancellationToken)), cancellationToken).ConfigureAwait(false)
                     : await CompareMeanwhileAsync(copy, check, sentinel, cancellationToken).ConfigureAwait(false);
             }
 
@@ -476,7 +476,7 @@ internal sealed class VerificationRun(
         }
     }
 
-    private Check Look(ScratchCopy copy, Check check, Sentinel sentinel, CancellationToken cancellationToken)
+    private Check Look(ScratchCopy copy, Check check, Sentinel sentinel, bool canBeCut, CancellationToken cancellationToken)
     {
         try
         {
@@ -496,19 +496,17 @@ internal sealed class VerificationRun(
                 return good with { Message = $"{good.Message} Level {options.Level}: rows were neither counted nor compared; Full compares the content." };
             if (sentinel.Copy is not { } live)
                 return good with { Outcome = VerificationOutcome.Inconclusive, Code = "LSB4106", Message = $"{good.Message} Its content could not be compared: {sentinel.WhyNoCopy}." };
-            return Judge(good with { GoodMessage = good.Message }, Compare(live, copy.Path, new() { StopAtFirst = true }, cancellationToken));
+
+            // Where pages differ and the copy can be cut at just the commit, its rows are compared then, and not before.
+            good = good with { GoodMessage = good.Message };
+            if (canBeCut)
+                return live.ComparePages(copy.Path, cancellationToken) is { } same ? Judge(good, same) : good with { ContentDiffers = true };
+            return Judge(good, live.CompareWith(copy.Path, new() { StopAtFirst = true }, cancellationToken));
         }
         catch (SqliteException e)
         {
             return check with { Message = $"What replica {check.Replica} of {database.Path} gives back cannot be read: {e.Message}" };
         }
-    }
-
-    private static ContentComparison Compare(LiveCopy live, string restored, ContentOptions how, CancellationToken cancellationToken)
-    {
-        using var one = live.Open();
-        using var other = ScratchCopy.Open(restored);
-        return DatabaseContent.Compare(one, other, how, cancellationToken);
     }
 
     /// <summary>

@@ -90,6 +90,36 @@ public sealed class LiveCopyTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("SELECT 1", true)]
+    [InlineData("UPDATE _litestream_seq SET seq = 9", true)]
+    [InlineData("UPDATE t SET x = 'other' WHERE id = 200", false)]
+    [InlineData("PRAGMA user_version = 3", false)]
+    [InlineData("CREATE TABLE more(x)", false)]
+    [InlineData("DROP TABLE empty; CREATE TABLE empty(x, y)", false)]
+    [InlineData("INSERT INTO empty VALUES (1)", false)]
+    [InlineData("DELETE FROM t WHERE id = 300", false)]
+    public async Task Pages_are_the_same_only_where_rows_are(string change, bool isSame)
+    {
+        Fill(300);
+        LitestreamTool.Sql(Database, "CREATE TABLE _litestream_seq(id INTEGER PRIMARY KEY, seq); INSERT INTO _litestream_seq VALUES (1, 1); CREATE TABLE empty(x)");
+        using var app = Open();
+        var (copy, why) = await LiveCopy.TakeAsync(Database, ReaderLimit.Of(10_000), Patience, TimeProvider.System, Cancel);
+        Assert.True(copy is not null, why);
+        var restored = Path.Combine(_folder.Path, "restored.db");
+        File.Copy(copy.Path, restored);
+        LitestreamTool.Sql(restored, change);
+
+        var pages = copy.ComparePages(restored, Cancel);
+        var rows = copy.CompareWith(restored, new(), Cancel);
+
+        Assert.Equal(isSame, pages is not null);
+        Assert.Equal(isSame, rows.IsSame);
+        if (isSame)
+            Assert.Equal(["empty: 0", "t: 300"], rows.ActualRows.Select(table => $"{table.Key}: {table.Value}"));
+        copy.Dispose();
+    }
+
     [Fact]
     public async Task Without_a_WAL_mode_a_reader_would_hold_up_the_app_and_none_is_begun()
     {
