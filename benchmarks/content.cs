@@ -7,8 +7,10 @@
 
 // `dotnet run -c Release benchmarks/content.cs`: what it costs to compare the content of two databases.
 //
-// Makes a database of narrow rows, one of wide rows, and copies of them, and prints how long `PRAGMA quick_check` of both files takes, how long the comparison takes, the ratio (the bar: 2), and
-// how long the copy of the live database takes, which is as long as a reader stands in it. By turns, so that whatever else the machine does meets all.
+// Makes a database of narrow rows, one of wide rows, and copies of them, and prints how long `PRAGMA quick_check` of
+// both files takes, how long the comparison takes, the ratio (the bar: 2), and
+// how long the copy of the live database takes, which is as long as a reader stands in it. By turns, so that whatever
+// else the machine does meets all.
 //
 //   --megabytes N   the size of each database, 500 unless told
 //   --runs N        rounds, 3 unless told
@@ -24,9 +26,18 @@ var folder = Directory.CreateTempSubdirectory("litestream-benchmark-").FullName;
 try
 {
     // About 110 bytes in seven columns with an index, and rows of a page each.
-    var narrow = Make("narrow", "CREATE TABLE orders(id INTEGER PRIMARY KEY, customer INTEGER, created TEXT, total REAL, state TEXT, note TEXT, paid INTEGER); CREATE INDEX orders_customer ON orders(customer)",
-        "INSERT INTO orders SELECT i, i % 50000, '2026-11-28T19:00:' || (i % 60), i * 1.25, 'delivered', hex(randomblob(20)), i % 2 FROM n", megabytes * 8_500L);
-    var wide = Make("wide", "CREATE TABLE documents(id INTEGER PRIMARY KEY, name TEXT, body BLOB)", "INSERT INTO documents SELECT i, 'document ' || i, randomblob(3000) FROM n", megabytes * 256L);
+    var narrow = Make(
+        "narrow",
+        "CREATE TABLE orders(id INTEGER PRIMARY KEY, customer INTEGER, created TEXT, total REAL, state TEXT, "
+            + "note TEXT, paid INTEGER); CREATE INDEX orders_customer ON orders(customer)",
+        "INSERT INTO orders SELECT i, i % 50000, '2026-11-28T19:00:' || (i % 60), i * 1.25, 'delivered', "
+            + "hex(randomblob(20)), i % 2 FROM n",
+        megabytes * 8_500L);
+    var wide = Make(
+        "wide",
+        "CREATE TABLE documents(id INTEGER PRIMARY KEY, name TEXT, body BLOB)",
+        "INSERT INTO documents SELECT i, 'document ' || i, randomblob(3000) FROM n",
+        megabytes * 256L);
     foreach (var database in new[] { narrow, wide })
     {
         var other = database + ".copy";
@@ -50,7 +61,10 @@ try
                 Execute(app, "PRAGMA journal_mode = wal");
                 copies.Add(Time(() =>
                 {
-                    var (copy, why) = LiveCopy.TakeAsync(database, new ReaderLimit(TimeSpan.FromMinutes(10), long.MaxValue), TimeSpan.FromMinutes(1), TimeProvider.System, default).GetAwaiter().GetResult();
+                    var limit = new ReaderLimit(TimeSpan.FromMinutes(10), long.MaxValue);
+                    var patience = TimeSpan.FromMinutes(1);
+                    var (copy, why) = LiveCopy.TakeAsync(database, limit, patience, TimeProvider.System, default)
+                        .GetAwaiter().GetResult();
                     using (copy ?? throw new InvalidOperationException(why))
                     {
                         // What a verification does with a backup that is right.
@@ -66,7 +80,17 @@ try
         }
 
         var size = new FileInfo(database).Length / 1e9;
-        Console.WriteLine(Text($"{Path.GetFileName(database),-8} {size:0.00} GB: quick_check of both {Median(checks):0.0} s, comparison {Median(verifications):0.0} s ({Median(verifications) / size:0.0} s per GB), ratio {Median(verifications) / Median(checks):0.00}; of each row {Median(comparisons):0.0} s, ratio {Median(comparisons) / Median(checks):0.00}; copy {Median(copies):0.0} s ({Median(copies) / size:0.0} s per GB)"));
+        Console.WriteLine(Text($"{Path.GetFileName(database)}, {size:0.00} GB"));
+        Console.WriteLine(Text($"  quick_check of both      {Median(checks),6:0.0} s"));
+        Print("comparison by pages", verifications);
+        Print("comparison by rows", comparisons);
+        Print("copy", copies);
+
+        void Print(string what, List<double> times)
+        {
+            var time = Median(times);
+            Console.WriteLine(Text($"  {what,-22} {time,8:0.0} s, {time / size:0.0} s per GB, ratio {time / Median(checks):0.00}"));
+        }
     }
 }
 finally
@@ -74,19 +98,23 @@ finally
     Directory.Delete(folder, recursive: true);
 }
 
-int Option(string name, int otherwise) => Array.IndexOf(args, name) is var index and >= 0 ? int.Parse(args[index + 1], CultureInfo.InvariantCulture) : otherwise;
+int Option(string name, int otherwise) => Array.IndexOf(args, name) is var index and >= 0
+    ? int.Parse(args[index + 1], CultureInfo.InvariantCulture)
+    : otherwise;
 
 string Make(string name, string schema, string insert, long rows)
 {
     var path = Path.Combine(folder, name);
     using var connection = Open(path);
-    Execute(connection, $"PRAGMA journal_mode = off; PRAGMA synchronous = off; {schema}; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) {insert}");
+    Execute(connection, $"PRAGMA journal_mode = off; PRAGMA synchronous = off; {schema}");
+    Execute(connection, $"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) {insert}");
     return path;
 }
 
 static SqliteConnection Open(string path)
 {
-    var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
+    var text = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString();
+    var connection = new SqliteConnection(text);
     connection.Open();
     return connection;
 }

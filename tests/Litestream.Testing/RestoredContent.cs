@@ -3,7 +3,10 @@ using Microsoft.Data.Sqlite;
 
 namespace Litestream.Testing;
 
-/// <summary>What a fault test says at its end: the restored file holds what the database holds, row by row, by type and bytes. Counts and positions do not show that.</summary>
+/// <summary>
+/// What a fault test says at its end: the restored file holds what the database holds, row by row, by type and bytes.
+/// Counts and positions do not show that.
+/// </summary>
 internal static class RestoredContent
 {
     /// <summary>Compares them. Either may be open in another process.</summary>
@@ -13,8 +16,10 @@ internal static class RestoredContent
     public static async Task AssertSameAsync(string database, string? restored, Func<string>? log = null)
     {
         Assert.True(restored is not null, $"There is no backup.\n{log?.Invoke()}");
-        var comparison = await DatabaseContent.CompareAsync(database, restored, cancellationToken: TestContext.Current.CancellationToken);
-        Assert.True(comparison.IsSame, $"'{restored}' is not what '{database}' holds: {comparison.Describe()}\n{log?.Invoke()}");
+        var cancellationToken = TestContext.Current.CancellationToken;
+        var comparison = await DatabaseContent.CompareAsync(database, restored, cancellationToken: cancellationToken);
+        Assert.True(
+            comparison.IsSame, $"'{restored}' is not what '{database}' holds: {comparison.Describe()}\n{log?.Invoke()}");
     }
 
     /// <summary>Keeps the content of a database that the test is about to remove, in a file beside it.</summary>
@@ -29,7 +34,8 @@ internal static class RestoredContent
 
     private static SqliteConnection Open(string path, SqliteOpenMode mode)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
         connection.Open();
         return connection;
     }

@@ -170,7 +170,6 @@ public sealed class ApiExamplesTests : IDisposable
     {
         var drill = await client.DrillAsync("Shop", new DrillOptions { Query = "SELECT count(*) FROM orders" }, cancellationToken);
         Console.WriteLine($"lost: {drill.RecoveryPoint}, back after {drill.RecoveryTime}, {drill.Bytes} bytes, answer {drill.Answer[0].Value}");
-        Console.WriteLine(drill.ContentNote);
     }
 
     private static DateTimeOffset Points_in_time()

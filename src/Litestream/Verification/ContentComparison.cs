@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Litestream.Verification;
 
 /// <summary>How two databases are compared.</summary>
@@ -34,7 +32,12 @@ internal enum ContentDifferenceKind
 /// <param name="Column">Of a changed row the first column that differs; else null.</param>
 /// <param name="Kind">What became of it.</param>
 /// <param name="Detail">Of the schema: how it differs.</param>
-internal sealed record ContentDifference(string Table, string Key, string? Column, ContentDifferenceKind Kind, string Detail)
+internal sealed record ContentDifference(
+    string Table,
+    string Key,
+    string? Column,
+    ContentDifferenceKind Kind,
+    string Detail)
 {
     /// <inheritdoc />
     public override string ToString() => Kind switch
@@ -52,7 +55,8 @@ internal sealed record ContentDifference(string Table, string Key, string? Colum
 internal sealed record SkippedContent(string Table, string Reason);
 
 /// <summary>How two databases compare.</summary>
-/// <param name="Count">How many differences there are; with <see cref="ContentOptions.StopAtFirst"/> at most those of the schema and one more.</param>
+/// <param name="Count">How many differences there are; with <see cref="ContentOptions.StopAtFirst"/> at most those of
+/// the schema and one more.</param>
 /// <param name="Differences">The first of them.</param>
 /// <param name="ExpectedRows">The rows of each table of the expected database, as far as it was read.</param>
 /// <param name="ActualRows">The same of the other one.</param>
@@ -73,19 +77,31 @@ internal sealed record ContentComparison(
         var skipped = Skipped.Select(one => $"{one.Table}: not compared ({one.Reason.TrimEnd('.')})");
         var all = Differences.Select(one => one.ToString()).Concat(skipped).ToList();
         if (all.Count == 0)
-            return string.Create(CultureInfo.InvariantCulture, $"{ActualRows.Count} tables with {ActualRows.Values.Sum()} rows are the same");
+        {
+            var rows = ActualRows.Values.Sum();
+            return FormattableString.Invariant($"{ActualRows.Count} tables with {rows} rows are the same");
+        }
+
         var more = Count - Differences.Count;
-        return string.Join("; ", all) + (more > 0 ? string.Create(CultureInfo.InvariantCulture, $"; and {more} more") : "");
+        return string.Join("; ", all) + (more > 0 ? FormattableString.Invariant($"; and {more} more") : "");
     }
 
     /// <summary>The differences with the numbers of rows in front, in words.</summary>
     public string Describe()
     {
-        static string Rows(IReadOnlyDictionary<string, long> of, string table) => of.TryGetValue(table, out var rows) ? string.Create(CultureInfo.InvariantCulture, $"{rows} rows") : "no such table";
-        var counts = ExpectedRows.Keys.Union(ActualRows.Keys).Where(table => Rows(ExpectedRows, table) != Rows(ActualRows, table)).Order(StringComparer.Ordinal).ToList();
         const int Most = 5;
-        return string.Join("; ", [.. counts.Take(Most).Select(table => $"{table}: {Rows(ActualRows, table)} instead of {Rows(ExpectedRows, table)}"), .. counts.Count > Most ? ["..."] : Array.Empty<string>(), ToString()]);
+        var counts = ExpectedRows.Keys.Union(ActualRows.Keys)
+            .Where(table => Rows(ExpectedRows, table) != Rows(ActualRows, table))
+            .Order(StringComparer.Ordinal)
+            .Select(table => $"{table}: {Rows(ActualRows, table)} instead of {Rows(ExpectedRows, table)}")
+            .ToList();
+        if (counts.Count > Most)
+            counts = [.. counts.Take(Most), "..."];
+        return string.Join("; ", counts.Append(ToString()));
     }
+
+    private static string Rows(IReadOnlyDictionary<string, long> of, string table) =>
+        of.TryGetValue(table, out var rows) ? FormattableString.Invariant($"{rows} rows") : "no such table";
 }
 
 /// <summary>What is known of a copy that was made at some moment between two others.</summary>
@@ -100,7 +116,10 @@ internal sealed record ContentWindow(ContentComparison Wrong, long Unknown)
     /// <param name="toBefore">The copy compared with the database as it was before.</param>
     /// <param name="meanwhile">The database as it is now compared with what it was before.</param>
     /// <param name="toAfter">The copy compared with the database as it is now.</param>
-    public static ContentWindow Judge(ContentComparison toBefore, ContentComparison meanwhile, ContentComparison toAfter)
+    public static ContentWindow Judge(
+        ContentComparison toBefore,
+        ContentComparison meanwhile,
+        ContentComparison toAfter)
     {
         static (string, string) Id(ContentDifference one) => (one.Table, one.Key);
         var written = meanwhile.Differences.Select(Id).ToHashSet();
@@ -109,7 +128,10 @@ internal sealed record ContentWindow(ContentComparison Wrong, long Unknown)
         // When there are too many to remember, those beyond are not known.
         var isComplete = meanwhile.Count == meanwhile.Differences.Count;
         var wrong = isComplete ? toBefore.Differences.Where(one => !written.Contains(Id(one))).ToList() : [];
-        var unknown = toBefore.Differences.Count(one => (!isComplete || written.Contains(Id(one))) && notAsNow.Contains(Id(one))) + (toBefore.Count - toBefore.Differences.Count);
-        return new ContentWindow(toBefore with { Count = wrong.Count, Differences = [.. wrong.Take(5)], ExpectedRows = toBefore.ActualRows }, unknown);
+        var unknown = toBefore.Count - toBefore.Differences.Count
+            + toBefore.Differences.Select(Id).Where(notAsNow.Contains).Count(id => !isComplete || written.Contains(id));
+        var first = wrong.Take(new ContentOptions().Limit).ToList();
+        var left = toBefore with { Count = wrong.Count, Differences = first, ExpectedRows = toBefore.ActualRows };
+        return new ContentWindow(left, unknown);
     }
 }

@@ -6,7 +6,13 @@ using SQLitePCL;
 namespace Litestream.Verification;
 
 /// <summary>The rows of one table, one after the other. Only one row is held at a time.</summary>
-internal sealed class ContentCursor(SqliteConnection connection, sqlite3_stmt statement, ContentTable table, bool hasRowIdFirst, bool asStored, string? encoding) : IDisposable
+internal sealed class ContentCursor(
+    SqliteConnection connection,
+    sqlite3_stmt statement,
+    ContentTable table,
+    bool hasRowIdFirst,
+    bool asStored,
+    string? encoding) : IDisposable
 {
     private const int LongestText = 40;
     private const int LongestBlob = 16;
@@ -20,7 +26,8 @@ internal sealed class ContentCursor(SqliteConnection connection, sqlite3_stmt st
     public string Key => table switch
     {
         { RowIdColumn: >= 0 } => $"{table.Columns[table.RowIdColumn]}={Text(Index(table.RowIdColumn))}",
-        { KeyIndex: not null } => string.Join(" ", table.Key.Select(part => $"{table.Columns[part.Column]}={Text(Index(part.Column))}")),
+        { KeyIndex: not null } =>
+            string.Join(" ", table.Key.Select(part => $"{table.Columns[part.Column]}={Text(Index(part.Column))}")),
         _ when hasRowIdFirst => $"{table.RowId}={Text(0)}",
         _ => string.Create(CultureInfo.InvariantCulture, $"number {Rows}"),
     };
@@ -54,17 +61,21 @@ internal sealed class ContentCursor(SqliteConnection connection, sqlite3_stmt st
     }
 
     /// <summary>The column that an index of <see cref="FirstDifference"/> stands for.</summary>
-    public string ColumnName(int index) => hasRowIdFirst && index == 0 ? table.RowId! : table.Columns[(index - (hasRowIdFirst ? 1 : 0)) / (asStored ? 2 : 1)];
+    public string ColumnName(int index) => hasRowIdFirst && index == 0
+        ? table.RowId!
+        : table.Columns[(index - (hasRowIdFirst ? 1 : 0)) / (asStored ? 2 : 1)];
 
     /// <summary>
-    /// Which row comes first. 0 too where that cannot be told: a table whose rowid has no name, or a key with a collation that only the app has.
+    /// Which row comes first. 0 too where that cannot be told: a table whose rowid has no name, or a key with a
+    /// collation that only the app has.
     /// </summary>
     public int CompareKey(ContentCursor other)
     {
         if (table.RowIdColumn >= 0 || hasRowIdFirst)
         {
             var index = hasRowIdFirst ? 0 : Index(table.RowIdColumn);
-            return raw.sqlite3_column_int64(statement, index).CompareTo(raw.sqlite3_column_int64(other.Statement, index));
+            var number = raw.sqlite3_column_int64(other.Statement, index);
+            return raw.sqlite3_column_int64(statement, index).CompareTo(number);
         }
 
         foreach (var part in table.Key)
@@ -88,10 +99,13 @@ internal sealed class ContentCursor(SqliteConnection connection, sqlite3_stmt st
         {
             raw.SQLITE_NULL => true,
             raw.SQLITE_INTEGER => raw.sqlite3_column_int64(one, index) == raw.sqlite3_column_int64(other, index),
-            raw.SQLITE_FLOAT => BitConverter.DoubleToInt64Bits(raw.sqlite3_column_double(one, index)) == BitConverter.DoubleToInt64Bits(raw.sqlite3_column_double(other, index)),
+            raw.SQLITE_FLOAT => Bits(one, index) == Bits(other, index),
             _ => raw.sqlite3_column_blob(one, index).SequenceEqual(raw.sqlite3_column_blob(other, index)),
         };
     }
+
+    private static long Bits(sqlite3_stmt row, int index) =>
+        BitConverter.DoubleToInt64Bits(raw.sqlite3_column_double(row, index));
 
     private int Index(int column) => (column * (asStored ? 2 : 1)) + (hasRowIdFirst ? 1 : 0);
 
@@ -105,9 +119,10 @@ internal sealed class ContentCursor(SqliteConnection connection, sqlite3_stmt st
             return rank.CompareTo(otherRank);
         if (rank == 1)
         {
-            return raw.sqlite3_column_type(statement, index) == raw.SQLITE_INTEGER && raw.sqlite3_column_type(other.Statement, index) == raw.SQLITE_INTEGER
-                ? raw.sqlite3_column_int64(statement, index).CompareTo(raw.sqlite3_column_int64(other.Statement, index))
-                : raw.sqlite3_column_double(statement, index).CompareTo(raw.sqlite3_column_double(other.Statement, index));
+            var there = other.Statement;
+            return IsInteger(index) && other.IsInteger(index)
+                ? raw.sqlite3_column_int64(statement, index).CompareTo(raw.sqlite3_column_int64(there, index))
+                : raw.sqlite3_column_double(statement, index).CompareTo(raw.sqlite3_column_double(there, index));
         }
 
         var bytes = raw.sqlite3_column_blob(statement, index);
@@ -139,7 +154,10 @@ internal sealed class ContentCursor(SqliteConnection connection, sqlite3_stmt st
         static int Lower(byte letter) => letter is >= (byte)'A' and <= (byte)'Z' ? letter + ('a' - 'A') : letter;
     }
 
-    private ReadOnlySpan<byte> Utf8(ReadOnlySpan<byte> text) => asStored && encoding is not null ? Encoding.UTF8.GetBytes(Decode(text)) : text;
+    private bool IsInteger(int index) => raw.sqlite3_column_type(statement, index) == raw.SQLITE_INTEGER;
+
+    private ReadOnlySpan<byte> Utf8(ReadOnlySpan<byte> text) =>
+        asStored && encoding is not null ? Encoding.UTF8.GetBytes(Decode(text)) : text;
 
     private string Decode(ReadOnlySpan<byte> text) => (asStored ? encoding : null) switch
     {
@@ -164,7 +182,7 @@ internal sealed class ContentCursor(SqliteConnection connection, sqlite3_stmt st
             case 0:
                 return "NULL";
             case 1:
-                return raw.sqlite3_column_type(statement, index) == raw.SQLITE_INTEGER
+                return IsInteger(index)
                     ? raw.sqlite3_column_int64(statement, index).ToString(CultureInfo.InvariantCulture)
                     : raw.sqlite3_column_double(statement, index).ToString("R", CultureInfo.InvariantCulture);
             case 2:
@@ -172,7 +190,8 @@ internal sealed class ContentCursor(SqliteConnection connection, sqlite3_stmt st
                 return $"'{(text.Length > LongestText ? text[..LongestText] + "..." : text).ReplaceLineEndings(" ")}'";
             default:
                 var blob = raw.sqlite3_column_blob(statement, index);
-                return $"x'{Convert.ToHexString(blob[..Math.Min(blob.Length, LongestBlob)])}{(blob.Length > LongestBlob ? "..." : "")}'";
+                var hex = Convert.ToHexString(blob[..Math.Min(blob.Length, LongestBlob)]);
+                return $"x'{hex}{(blob.Length > LongestBlob ? "..." : "")}'";
         }
     }
 }

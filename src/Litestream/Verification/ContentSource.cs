@@ -21,15 +21,26 @@ internal sealed record KeyPart(int Column, bool IsDescending, string Collation);
 /// <summary>How a table is read.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Columns">The columns whose values are in the file.</param>
-/// <param name="RowId">A name for the rowid that no column hides, or the column that stands for it; null when there is none.</param>
+/// <param name="RowId">A name for the rowid that no column hides, or the column that stands for it; null when there is
+/// none.</param>
 /// <param name="RowIdColumn">The index of the column that stands for the rowid; -1 when there is none.</param>
-/// <param name="KeyIndex">Of a WITHOUT ROWID table the name of its key's index, which is the table itself; else null.</param>
+/// <param name="KeyIndex">Of a WITHOUT ROWID table the name of its key's index, which is the table itself; else
+/// null.</param>
 /// <param name="Key">The key of a WITHOUT ROWID table; else empty.</param>
-internal sealed record ContentTable(string Name, IReadOnlyList<string> Columns, string? RowId, int RowIdColumn, string? KeyIndex, IReadOnlyList<KeyPart> Key)
+internal sealed record ContentTable(
+    string Name,
+    IReadOnlyList<string> Columns,
+    string? RowId,
+    int RowIdColumn,
+    string? KeyIndex,
+    IReadOnlyList<KeyPart> Key)
 {
     /// <summary>Whether rows of the one can be compared with rows of the other.</summary>
     public bool HasSameColumns(ContentTable other) =>
-        Columns.SequenceEqual(other.Columns, StringComparer.OrdinalIgnoreCase) && RowId == other.RowId && RowIdColumn == other.RowIdColumn && Key.SequenceEqual(other.Key);
+        Columns.SequenceEqual(other.Columns, StringComparer.OrdinalIgnoreCase)
+        && RowId == other.RowId
+        && RowIdColumn == other.RowIdColumn
+        && Key.SequenceEqual(other.Key);
 }
 
 /// <summary>One of two databases that are compared, in one read transaction.</summary>
@@ -67,7 +78,9 @@ internal sealed class ContentSource : IDisposable
             raw.sqlite3_create_collation(_connection.Handle!, collation, null, null);
     }
 
-    public string Setting(string name) => Convert.ToString(LiveDatabase.Scalar(_connection, $"PRAGMA {name}"), CultureInfo.InvariantCulture) ?? "";
+    /// <summary>The answer of a PRAGMA.</summary>
+    public string Setting(string name) =>
+        Convert.ToString(LiveDatabase.Scalar(_connection, $"PRAGMA {name}"), CultureInfo.InvariantCulture) ?? "";
 
     /// <summary>The schema without what is of the executable and of this library.</summary>
     public IReadOnlyList<SchemaObject> Objects()
@@ -76,8 +89,10 @@ internal sealed class ContentSource : IDisposable
         Rows("SELECT type, name, tbl_name, sql, rootpage FROM main.sqlite_master", row =>
         {
             var (type, name, table) = (row.GetString(0), row.GetString(1), row.GetString(2));
-            if (!DatabaseContent.IsOwn(name) && !DatabaseContent.IsOwn(table))
-                objects.Add(new SchemaObject(type, name, table, row.IsDBNull(3) ? null : row.GetString(3), type == "table" && !row.IsDBNull(4) && row.GetInt64(4) != 0));
+            if (DatabaseContent.IsOwn(name) || DatabaseContent.IsOwn(table))
+                return;
+            var isStored = type == "table" && !row.IsDBNull(4) && row.GetInt64(4) != 0;
+            objects.Add(new SchemaObject(type, name, table, row.IsDBNull(3) ? null : row.GetString(3), isStored));
         });
         return objects;
     }
@@ -99,26 +114,34 @@ internal sealed class ContentSource : IDisposable
                 keyColumns.Add(row.GetString(1));
         });
         string? keyIndex = null;
-        Rows($"PRAGMA main.index_list({LiveDatabase.Quote(name)})", row => keyIndex = row.GetString(3) == "pk" ? row.GetString(1) : keyIndex);
+        Rows($"PRAGMA main.index_list({LiveDatabase.Quote(name)})", row =>
+        {
+            if (row.GetString(3) == "pk")
+                keyIndex = row.GetString(1);
+        });
         var (hasRowId, key) = keyIndex is null ? (true, []) : KeyOf(keyIndex, columns);
         if (!hasRowId)
             return new ContentTable(name, columns, null, -1, keyIndex, key);
 
         // A key without an index is the rowid itself.
-        var rowIdColumn = keyIndex is null && keyColumns.Count == 1 ? columns.FindIndex(column => column == keyColumns[0]) : -1;
+        var rowIdColumn = keyIndex is null && keyColumns.Count == 1 ? columns.IndexOf(keyColumns[0]) : -1;
         var rowId = RowIds.FirstOrDefault(alias => !all.Contains(alias, StringComparer.OrdinalIgnoreCase));
-        return new ContentTable(name, columns, rowIdColumn >= 0 ? LiveDatabase.Quote(columns[rowIdColumn]) : rowId, rowIdColumn, null, []);
+        if (rowIdColumn >= 0)
+            rowId = LiveDatabase.Quote(columns[rowIdColumn]);
+        return new ContentTable(name, columns, rowId, rowIdColumn, null, []);
     }
 
     /// <summary>The number of rows.</summary>
     public long Count(string name)
     {
         var table = Describe(name);
-        return Convert.ToInt64(LiveDatabase.Scalar(_connection, $"SELECT count(*) {From(table)}"), CultureInfo.InvariantCulture);
+        var count = LiveDatabase.Scalar(_connection, $"SELECT count(*) {From(table)}");
+        return Convert.ToInt64(count, CultureInfo.InvariantCulture);
     }
 
     /// <summary>
-    /// Reads the rows in the order of the table's own tree, which is that of the rowid, or of the key of a WITHOUT ROWID table. Nothing is sorted: that would need the collations of the app, which
+    /// Reads the rows in the order of the table's own tree, which is that of the rowid, or of the key of a WITHOUT
+    /// ROWID table. Nothing is sorted: that would need the collations of the app, which
     /// only the app has, and room for all rows.
     /// </summary>
     /// <param name="table">How it is read.</param>
@@ -128,7 +151,7 @@ internal sealed class ContentSource : IDisposable
         // What is read as text is converted to UTF-8, and what is not valid is replaced: only a blob comes as it is.
         var asStored = !(IsUtf8 && isOtherUtf8) && (table.Columns.Count * 2) + 1 <= MostColumns;
         var values = table.Columns.Select(column => $"x.{LiveDatabase.Quote(column)}")
-            .SelectMany(column => asStored ? [$"CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END", $"typeof({column}) = 'text'"] : new[] { column })
+            .SelectMany(column => asStored ? AsStored(column) : [column])
             .ToList();
         var hasRowIdFirst = table.RowId is not null && table.RowIdColumn < 0 && values.Count < MostColumns;
         if (hasRowIdFirst)
@@ -138,18 +161,33 @@ internal sealed class ContentSource : IDisposable
         var result = raw.sqlite3_prepare_v2(_connection.Handle!, sql, out var statement);
         if (result != raw.SQLITE_OK)
             SqliteException.ThrowExceptionForRC(result, _connection.Handle!);
-        return new ContentCursor(_connection, statement, table, hasRowIdFirst, asStored, IsUtf8 ? null : Setting("encoding"));
+        var encoding = IsUtf8 ? null : Setting("encoding");
+        return new ContentCursor(_connection, statement, table, hasRowIdFirst, asStored, encoding);
     }
 
-    private static string From(ContentTable table) =>
-        $"FROM main.{LiveDatabase.Quote(table.Name)} AS x {(table.KeyIndex is null ? "NOT INDEXED" : $"INDEXED BY {LiveDatabase.Quote(table.KeyIndex)}")} {Filter(table.Name)}";
+    private static string[] AsStored(string column) =>
+    [
+        $"CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END",
+        $"typeof({column}) = 'text'",
+    ];
+
+    private static string From(ContentTable table)
+    {
+        var access = table.KeyIndex is null ? "NOT INDEXED" : $"INDEXED BY {LiveDatabase.Quote(table.KeyIndex)}";
+        return $"FROM main.{LiveDatabase.Quote(table.Name)} AS x {access} {Filter(table.Name)}";
+    }
 
     /// <summary>What SQLite keeps about the tables that are left out.</summary>
     private static string Filter(string name)
     {
-        var column = name.StartsWith("sqlite_stat", StringComparison.OrdinalIgnoreCase) ? "tbl" : name.Equals("sqlite_sequence", StringComparison.OrdinalIgnoreCase) ? "name" : null;
+        var column = name.StartsWith("sqlite_stat", StringComparison.OrdinalIgnoreCase) ? "tbl"
+            : name.Equals("sqlite_sequence", StringComparison.OrdinalIgnoreCase) ? "name"
+            : null;
         return column is null ? "" : $"WHERE coalesce(x.{column}, '') NOT LIKE '\\_litestream\\_%' ESCAPE '\\'";
     }
+
+    private static int CompareBytes(object data, ReadOnlySpan<byte> one, ReadOnlySpan<byte> other) =>
+        one.SequenceCompareTo(other);
 
     private (bool HasRowId, IReadOnlyList<KeyPart> Key) KeyOf(string index, List<string> columns)
     {
@@ -159,8 +197,10 @@ internal sealed class ContentSource : IDisposable
         {
             if (row.GetInt64(1) == -1)
                 hasRowId = true;
-            else if (row.GetInt64(5) != 0)
-                key.Add(new KeyPart(columns.IndexOf(row.GetString(2)), row.GetInt64(3) != 0, row.IsDBNull(4) ? "BINARY" : row.GetString(4).ToUpperInvariant()));
+            if (row.GetInt64(1) == -1 || row.GetInt64(5) == 0)
+                return;
+            var collation = row.IsDBNull(4) ? "BINARY" : row.GetString(4).ToUpperInvariant();
+            key.Add(new KeyPart(columns.IndexOf(row.GetString(2)), row.GetInt64(3) != 0, collation));
         });
         if (!hasRowId)
             key.ForEach(part => StandInFor(part.Collation));
@@ -177,7 +217,8 @@ internal sealed class ContentSource : IDisposable
     }
 
     /// <summary>
-    /// A WITHOUT ROWID table cannot be opened without the collation of its key, though a read from one end to the other compares nothing. So a collation that only the app has gets a stand-in
+    /// A WITHOUT ROWID table cannot be opened without the collation of its key, though a read from one end to the
+    /// other compares nothing. So a collation that only the app has gets a stand-in
     /// here, before the table is used for the first time: SQLite does not look again.
     /// </summary>
     private void StandInFor(string collation)
@@ -195,6 +236,6 @@ internal sealed class ContentSource : IDisposable
             _standIns.Add(collation);
         }
 
-        raw.sqlite3_create_collation(_connection.Handle!, collation, null, (_, one, other) => one.AsSpan().SequenceCompareTo(other.AsSpan()));
+        raw.sqlite3_create_collation(_connection.Handle!, collation, null, CompareBytes);
     }
 }

@@ -4,11 +4,13 @@ using Microsoft.Data.Sqlite;
 namespace Litestream.Verification;
 
 /// <summary>
-/// Compares what two databases hold: the schema, and every row of every table, value by value, by storage type and bytes. How the pages are laid out does not matter. Two cursors are
+/// Compares what two databases hold: the schema, and every row of every table, value by value, by storage type and
+/// bytes. How the pages are laid out does not matter. Two cursors are
 /// read side by side in key order, so the memory that is needed does not grow with the database.
 /// </summary>
 /// <remarks>
-/// Not compared: the tables of the executable and of this library (<c>_litestream_*</c>), what follows from other values (virtual generated columns, indexes), the freelist. Virtual tables
+/// Not compared: the tables of the executable and of this library (<c>_litestream_*</c>), what follows from other
+/// values (virtual generated columns, indexes), the freelist. Virtual tables
 /// are compared by the tables that they keep their data in; no module, function or collation of the app is ever called.
 /// </remarks>
 internal static class DatabaseContent
@@ -19,15 +21,24 @@ internal static class DatabaseContent
 
     private static readonly string[] Settings = ["user_version", "application_id"];
 
-    /// <summary>Compares two database files that may be open elsewhere, each as it is when the comparison begins. Neither is changed.</summary>
+    /// <summary>
+    /// Compares two database files that may be open elsewhere, each as it is when the comparison begins. Neither is
+    /// changed.
+    /// </summary>
     /// <param name="expected">The database that is right by definition.</param>
     /// <param name="actual">The one that is compared with it, such as the result of a restore.</param>
-    /// <param name="limit">How many differences are described; the comparison of a table goes on without a description after that.</param>
+    /// <param name="limit">How many differences are described; the comparison of a table goes on without a description
+    /// after that.</param>
     /// <param name="cancellationToken">Interrupts it.</param>
-    /// <exception cref="LitestreamException">LSB4010: one of them is missing; LSB4104: there is no SQLite library, or more than one.</exception>
+    /// <exception cref="LitestreamException">LSB4010: one of them is missing; LSB4104: there is no SQLite library, or
+    /// more than one.</exception>
     /// <exception cref="SqliteException">One of them cannot be read.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static Task<ContentComparison> CompareAsync(string expected, string actual, int limit = 5, CancellationToken cancellationToken = default) => Task.Run(
+    public static Task<ContentComparison> CompareAsync(
+        string expected,
+        string actual,
+        int limit = 5,
+        CancellationToken cancellationToken = default) => Task.Run(
         () =>
         {
             using var one = Open(expected);
@@ -43,10 +54,17 @@ internal static class DatabaseContent
     /// <param name="cancellationToken">Interrupts it.</param>
     /// <exception cref="SqliteException">One of them cannot be read.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static ContentComparison Compare(SqliteConnection expected, SqliteConnection actual, ContentOptions? options, CancellationToken cancellationToken)
+    public static ContentComparison Compare(
+        SqliteConnection expected,
+        SqliteConnection actual,
+        ContentOptions? options,
+        CancellationToken cancellationToken)
     {
-        using var interruptExpected = cancellationToken.Register(() => SQLitePCL.raw.sqlite3_interrupt(expected.Handle!));
-        using var interruptActual = cancellationToken.Register(() => SQLitePCL.raw.sqlite3_interrupt(actual.Handle!));
+        using var interrupt = cancellationToken.Register(() =>
+        {
+            SQLitePCL.raw.sqlite3_interrupt(expected.Handle!);
+            SQLitePCL.raw.sqlite3_interrupt(actual.Handle!);
+        });
         try
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -60,16 +78,29 @@ internal static class DatabaseContent
         }
     }
 
-    /// <summary>The comparison of two private files whose pages are the same; null where they are not, which says nothing about their rows.</summary>
-    /// <inheritdoc cref="DatabaseImage.IsSame(SqliteConnection, string, SqliteConnection, string, CancellationToken)" />
-    public static ContentComparison? CompareImages(SqliteConnection one, string onePath, SqliteConnection other, string otherPath, CancellationToken cancellationToken)
+    /// <summary>
+    /// The comparison of two private files whose pages are the same; null where they are not, which says nothing about
+    /// their rows.
+    /// </summary>
+    /// <inheritdoc cref="DatabaseImage.IsSame(SqliteConnection, string, SqliteConnection, string, CancellationToken)"
+    /// />
+    public static ContentComparison? CompareImages(
+        SqliteConnection one,
+        string onePath,
+        SqliteConnection other,
+        string otherPath,
+        CancellationToken cancellationToken)
     {
         using var interrupt = cancellationToken.Register(() => SQLitePCL.raw.sqlite3_interrupt(one.Handle!));
         try
         {
             // What differs in the first page is not compared there.
-            if (Settings.Any(name => Setting(one, name) != Setting(other, name)) || !DatabaseImage.IsSame(one, onePath, other, otherPath, cancellationToken))
+            if (Settings.Any(name => Setting(one, name) != Setting(other, name))
+                || !DatabaseImage.IsSame(one, onePath, other, otherPath, cancellationToken))
+            {
                 return null;
+            }
+
             using var source = new ContentSource(one);
             var rows = new SortedDictionary<string, long>(StringComparer.Ordinal);
             foreach (var table in source.Objects().Where(table => table.IsStored))
@@ -85,7 +116,8 @@ internal static class DatabaseContent
             return null;
         }
 
-        static string Setting(SqliteConnection connection, string name) => LiveDatabase.Scalar(connection, $"PRAGMA {name}")?.ToString() ?? "";
+        static string Setting(SqliteConnection connection, string name) =>
+            LiveDatabase.Scalar(connection, $"PRAGMA {name}")?.ToString() ?? "";
     }
 
     /// <summary>Whether a table is of the executable or of this library.</summary>
@@ -100,7 +132,12 @@ internal static class DatabaseContent
 
         // Without a WAL nothing but the file counts, and nothing is left beside it so.
         var uri = LiveDatabase.Uri(path, File.Exists(DatabasePath.Real(path) + "-wal") ? "mode=ro" : "immutable=1");
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = uri, Mode = SqliteOpenMode.ReadOnly, Pooling = false, DefaultTimeout = 10 }.ToString());
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = uri,
+            Mode = SqliteOpenMode.ReadOnly,
+            Pooling = false,
+        }.ToString());
         try
         {
             connection.Open();
@@ -114,7 +151,11 @@ internal static class DatabaseContent
         }
     }
 
-    private sealed class Run(ContentSource expected, ContentSource actual, ContentOptions options, CancellationToken cancellationToken)
+    private sealed class Run(
+        ContentSource expected,
+        ContentSource actual,
+        ContentOptions options,
+        CancellationToken cancellationToken)
     {
         private readonly List<ContentDifference> _differences = [];
         private readonly SortedDictionary<string, long> _expectedRows = new(StringComparer.Ordinal);
@@ -131,23 +172,26 @@ internal static class DatabaseContent
                 Compare(name, expected.Setting(name), actual.Setting(name));
             var (here, there) = (expected.Objects(), actual.Objects());
             CompareSchema(here, there);
-            foreach (var name in here.Concat(there).Where(one => one.IsStored).Select(one => one.Name).Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.OrdinalIgnoreCase))
+            var (before, after) = (Tables(here), Tables(there));
+            var all = before.Union(after, StringComparer.OrdinalIgnoreCase);
+            foreach (var name in all.Order(StringComparer.OrdinalIgnoreCase))
             {
                 if (IsOver)
                     break;
                 cancellationToken.ThrowIfCancellationRequested();
-                CompareTable(name, here.Any(one => one.IsStored && Same(one.Name, name)), there.Any(one => one.IsStored && Same(one.Name, name)));
+                CompareTable(name, before.Contains(name), after.Contains(name));
             }
 
             return new ContentComparison(_count, _differences, _expectedRows, _actualRows, _skipped);
         }
 
-        private static bool Same(string one, string other) => one.Equals(other, StringComparison.OrdinalIgnoreCase);
+        private static HashSet<string> Tables(IReadOnlyList<SchemaObject> schema) =>
+            schema.Where(one => one.IsStored).Select(one => one.Name).ToHashSet(StringComparer.OrdinalIgnoreCase);
 
         private void Compare(string setting, string here, string there)
         {
             if (here != there)
-                Add(new ContentDifference("", $"PRAGMA {setting}", null, ContentDifferenceKind.Schema, $"{there} instead of {here}"));
+                AddSchema("", $"PRAGMA {setting}", $"{there} instead of {here}");
         }
 
         private void CompareSchema(IReadOnlyList<SchemaObject> here, IReadOnlyList<SchemaObject> there)
@@ -157,10 +201,12 @@ internal static class DatabaseContent
             foreach (var id in before.Keys.Union(after.Keys).Order())
             {
                 var (one, other) = (before.GetValueOrDefault(id), after.GetValueOrDefault(id));
-                if (one is null || other is null)
-                    Add(new ContentDifference((one ?? other)!.Table, $"{id.Item1} {(one ?? other)!.Name}", null, ContentDifferenceKind.Schema, one is null ? "not in the database" : "missing"));
+                if (one is null)
+                    AddSchema(other!.Table, $"{id.Item1} {other.Name}", "not in the database");
+                else if (other is null)
+                    AddSchema(one.Table, $"{id.Item1} {one.Name}", "missing");
                 else if (one != other)
-                    Add(new ContentDifference(one.Table, $"{id.Item1} {one.Name}", null, ContentDifferenceKind.Schema, "another definition"));
+                    AddSchema(one.Table, $"{id.Item1} {one.Name}", "another definition");
             }
         }
 
@@ -187,7 +233,8 @@ internal static class DatabaseContent
                 CompareRows(one, left, right);
                 (_expectedRows[name], _actualRows[name]) = (left.Rows, right.Rows);
             }
-            catch (SqliteException e) when (LiveDatabase.LacksWhatTheAppHas(e) && !cancellationToken.IsCancellationRequested)
+            catch (SqliteException e)
+                when (LiveDatabase.LacksWhatTheAppHas(e) && !cancellationToken.IsCancellationRequested)
             {
                 _skipped.Add(new SkippedContent(name, e.Message));
             }
@@ -205,11 +252,13 @@ internal static class DatabaseContent
                 {
                     order = left.CompareKey(right);
                     if (order == 0)
-                        Add(new ContentDifference(table.Name, left.Key, left.ColumnName(column), ContentDifferenceKind.Changed, ""));
+                        AddRow(table, left, left.ColumnName(column), ContentDifferenceKind.Changed);
                 }
 
-                if (order != 0)
-                    Add(new ContentDifference(table.Name, (order < 0 ? left : right).Key, null, order < 0 ? ContentDifferenceKind.Missing : ContentDifferenceKind.Added, ""));
+                if (order < 0)
+                    AddRow(table, left, null, ContentDifferenceKind.Missing);
+                if (order > 0)
+                    AddRow(table, right, null, ContentDifferenceKind.Added);
                 if (order <= 0)
                     hasLeft = left.Step();
                 if (order >= 0)
@@ -217,11 +266,18 @@ internal static class DatabaseContent
             }
         }
 
-        private void Add(ContentDifference difference)
+        private void AddSchema(string table, string what, string detail)
         {
             _count++;
             if (_differences.Count < options.Limit)
-                _differences.Add(difference);
+                _differences.Add(new ContentDifference(table, what, null, ContentDifferenceKind.Schema, detail));
+        }
+
+        private void AddRow(ContentTable table, ContentCursor row, string? column, ContentDifferenceKind kind)
+        {
+            _count++;
+            if (_differences.Count < options.Limit)
+                _differences.Add(new ContentDifference(table.Name, row.Key, column, kind, ""));
         }
     }
 }

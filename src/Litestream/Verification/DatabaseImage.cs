@@ -5,7 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Litestream.Verification;
 
 /// <summary>
-/// The short way to compare content: a backup that is right is usually the same page by page, and then so is every row. That is as fast as the files can be read. Where pages differ, nothing is
+/// The short way to compare content: a backup that is right is usually the same page by page, and then so is every
+/// row. That is as fast as the files can be read. Where pages differ, nothing is
 /// said, and the rows are compared.
 /// </summary>
 internal static class DatabaseImage
@@ -14,30 +15,49 @@ internal static class DatabaseImage
     private const int HeaderSize = 100;
     private const byte TableLeaf = 0x0d;
 
-    /// <summary>What in the header decides how pages are read: the page size, what is reserved in each page, the format, the encoding.</summary>
+    /// <summary>
+    /// What in the header decides how pages are read: the page size, what is reserved in each page, the format, the
+    /// encoding.
+    /// </summary>
     private static readonly (int Offset, int Length)[] Format = [(16, 2), (20, 4), (44, 4), (56, 4)];
 
-    /// <summary>Whether all pages are the same, but those of the tables of the executable and of this library.</summary>
+    /// <summary>
+    /// Whether all pages are the same, but those of the tables of the executable and of this library.
+    /// </summary>
     /// <param name="one">A connection to the one file, which nobody writes to and which has no WAL.</param>
     /// <param name="onePath">Its path.</param>
     /// <param name="other">A connection to the other file, which nobody else uses. Its WAL is put into it.</param>
     /// <param name="otherPath">Its path.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public static bool IsSame(SqliteConnection one, string onePath, SqliteConnection other, string otherPath, CancellationToken cancellationToken)
+    public static bool IsSame(
+        SqliteConnection one,
+        string onePath,
+        SqliteConnection other,
+        string otherPath,
+        CancellationToken cancellationToken)
     {
         LiveDatabase.Execute(other, "PRAGMA wal_checkpoint(TRUNCATE)");
-        if (new FileInfo(otherPath + "-wal") is { Exists: true, Length: > 0 } || new FileInfo(onePath).Length != new FileInfo(otherPath).Length)
+        if (new FileInfo(otherPath + "-wal") is { Exists: true, Length: > 0 })
+            return false;
+        if (new FileInfo(onePath).Length != new FileInfo(otherPath).Length)
             return false;
         var schema = Schema(one);
         if (!schema.SequenceEqual(Schema(other)))
             return false;
         var own = schema.Where(row => row.IsOwnTable).Select(row => row.RootPage).ToHashSet();
-        using var file = PlainFile.OpenHandle(onePath, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        using var otherFile = PlainFile.OpenHandle(otherPath, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var file = Open(onePath);
+        using var otherFile = Open(otherPath);
         return IsSame(file, otherFile, own, cancellationToken);
     }
 
-    private static bool IsSame(SafeFileHandle one, SafeFileHandle other, HashSet<long> own, CancellationToken cancellationToken)
+    private static SafeFileHandle Open(string path) =>
+        PlainFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+
+    private static bool IsSame(
+        SafeFileHandle one,
+        SafeFileHandle other,
+        HashSet<long> own,
+        CancellationToken cancellationToken)
     {
         Span<byte> header = stackalloc byte[HeaderSize];
         Span<byte> otherHeader = stackalloc byte[HeaderSize];
@@ -64,8 +84,10 @@ internal static class DatabaseImage
             {
                 for (var page = 0; page < count; page += pageSize)
                 {
-                    var (here, there) = (bytes.AsMemory(page, Math.Min(pageSize, count - page)), otherBytes.AsMemory(page, Math.Min(pageSize, count - page)));
-                    if (!here.Span.SequenceEqual(there.Span) && !MayDiffer(((at + page) / pageSize) + 1, here.Span, there.Span, own))
+                    var here = bytes.AsSpan(page, Math.Min(pageSize, count - page));
+                    var there = otherBytes.AsSpan(page, here.Length);
+                    var number = ((at + page) / pageSize) + 1;
+                    if (!here.SequenceEqual(there) && !MayDiffer(number, here, there, own))
                         return false;
                 }
             }
@@ -74,7 +96,10 @@ internal static class DatabaseImage
         }
     }
 
-    /// <summary>The first page is the header and the schema, which has been compared. A table of our own that is more than one page is not recognised.</summary>
+    /// <summary>
+    /// The first page is the header and the schema, which has been compared. A table of our own that is more than one
+    /// page is not recognised.
+    /// </summary>
     private static bool MayDiffer(long number, ReadOnlySpan<byte> page, ReadOnlySpan<byte> other, HashSet<long> own) =>
         number == 1 || (own.Contains(number) && page[0] == TableLeaf && other[0] == TableLeaf);
 
@@ -93,7 +118,12 @@ internal static class DatabaseImage
         using var reader = command.ExecuteReader();
         var rows = new List<Row>();
         while (reader.Read())
-            rows.Add(new Row(reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.IsDBNull(3) ? 0 : reader.GetInt64(3), reader.IsDBNull(4) ? null : reader.GetString(4)));
+        {
+            var root = reader.IsDBNull(3) ? 0 : reader.GetInt64(3);
+            var sql = reader.IsDBNull(4) ? null : reader.GetString(4);
+            rows.Add(new Row(reader.GetString(0), reader.GetString(1), reader.GetString(2), root, sql));
+        }
+
         return rows;
     }
 

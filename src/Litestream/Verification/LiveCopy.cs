@@ -1,11 +1,11 @@
-using System.Globalization;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
 namespace Litestream.Verification;
 
 /// <summary>
-/// How long a reader of ours may stand in a live database. While it stands, the WAL cannot begin anew; once the WAL is as long as release line 0.3 lets it become, litestream waits for readers
+/// How long a reader of ours may stand in a live database. While it stands, the WAL cannot begin anew; once the WAL is
+/// as long as release line 0.3 lets it become, litestream waits for readers
 /// with the write lock in its hand, and the app waits for litestream.
 /// </summary>
 /// <param name="Longest">After this time it ends in any case.</param>
@@ -28,7 +28,8 @@ internal sealed record ReaderLimit(TimeSpan Longest, long WalPages)
 }
 
 /// <summary>
-/// A copy of a live database, page by page, in a private folder, to be compared with what is restored later. SQLite's backup makes it, in read transactions of limited length; when nothing
+/// A copy of a live database, page by page, in a private folder, to be compared with what is restored later. SQLite's
+/// backup makes it, in read transactions of limited length; when nothing
 /// is committed between two of them it goes on where it was, else from the beginning.
 /// </summary>
 internal sealed class LiveCopy : IDisposable
@@ -60,7 +61,12 @@ internal sealed class LiveCopy : IDisposable
     /// <summary>Opens the copy.</summary>
     public SqliteConnection Open()
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = LiveDatabase.Uri(Path, "immutable=1"), Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = LiveDatabase.Uri(Path, "immutable=1"),
+            Mode = SqliteOpenMode.ReadOnly,
+            Pooling = false,
+        }.ToString());
         connection.Open();
         return connection;
     }
@@ -75,10 +81,13 @@ internal sealed class LiveCopy : IDisposable
     {
         using var one = Open();
         using var other = ScratchCopy.Open(restored);
-        return DatabaseContent.CompareImages(one, Path, other, restored, cancellationToken) ?? DatabaseContent.Compare(one, other, options, cancellationToken);
+        return DatabaseContent.CompareImages(one, Path, other, restored, cancellationToken)
+            ?? DatabaseContent.Compare(one, other, options, cancellationToken);
     }
 
-    /// <summary>The same by pages alone, which is quick: null where they differ, which says nothing about the rows.</summary>
+    /// <summary>
+    /// The same by pages alone, which is quick: null where they differ, which says nothing about the rows.
+    /// </summary>
     /// <inheritdoc cref="CompareWith(string, ContentOptions, CancellationToken)" />
     public ContentComparison? ComparePages(string restored, CancellationToken cancellationToken)
     {
@@ -96,13 +105,19 @@ internal sealed class LiveCopy : IDisposable
     /// <returns>The copy; or null, and why there is none, as the rest of a sentence.</returns>
     /// <exception cref="SqliteException">The database cannot be read, or was locked for too long.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left behind.</exception>
-    public static async Task<(LiveCopy? Copy, string Why)> TakeAsync(string database, ReaderLimit limit, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<(LiveCopy? Copy, string Why)> TakeAsync(
+        string database,
+        ReaderLimit limit,
+        TimeSpan patience,
+        TimeProvider time,
+        CancellationToken cancellationToken)
     {
         LiveCopy? copy = null;
         try
         {
             copy = new LiveCopy(ScratchCopy.CreateFolder());
-            if (await copy.FillAsync(database, limit, patience, time, cancellationToken).ConfigureAwait(false) is not { } why)
+            var why = await copy.FillAsync(database, limit, patience, time, cancellationToken).ConfigureAwait(false);
+            if (why is null)
                 return (copy, "");
             copy.Dispose();
             return (null, why);
@@ -119,27 +134,37 @@ internal sealed class LiveCopy : IDisposable
         }
     }
 
-    private async Task<string?> FillAsync(string database, ReaderLimit limit, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
+    private async Task<string?> FillAsync(
+        string database,
+        ReaderLimit limit,
+        TimeSpan patience,
+        TimeProvider time,
+        CancellationToken cancellationToken)
     {
         using var source = LiveDatabase.Open(database);
         if (LiveDatabase.Scalar(source, "PRAGMA journal_mode") is not "wal")
             return NotInWalMode;
-        using var target = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = Path, Pooling = false }.ToString());
+        using var target = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = Path, Pooling = false }.ToString());
         target.Open();
-        LiveDatabase.Execute(target, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE");
+        LiveDatabase.Execute(
+            target, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE");
         raw.sqlite3_busy_timeout(source.Handle!, BusyTimeout);
 
         using var backup = raw.sqlite3_backup_init(target.Handle!, "main", source.Handle!, "main");
         var wal = WalFile.PathOf(database);
         for (var beginnings = 0; ;)
         {
-            // A WAL may be long, and the write lock is held while its end is looked for: what is there already is read before.
+            // A WAL may be long, and the write lock is held while its end is looked for: what is there already is read
+            // before.
             var known = WalFile.LastCommit(wal);
             WalMark? mark = null;
             using (var guard = LiveDatabase.Open(database))
             {
-                // While a connection holds the write lock no commit is half done: the snapshot that another one takes then is the last commit in the file.
-                await LiveDatabase.PatientlyAsync(() => LiveDatabase.Execute(guard, "BEGIN IMMEDIATE"), patience, time, cancellationToken).ConfigureAwait(false);
+                // While a connection holds the write lock no commit is half done: the snapshot that another one takes
+                // then is the last commit in the file.
+                void Lock() => LiveDatabase.Execute(guard, "BEGIN IMMEDIATE");
+                await LiveDatabase.PatientlyAsync(Lock, patience, time, cancellationToken).ConfigureAwait(false);
                 try
                 {
                     LiveDatabase.Execute(source, "BEGIN");
@@ -156,7 +181,7 @@ internal sealed class LiveCopy : IDisposable
             if (beginnings == 0 || mark != Mark)
                 beginnings++;
             Mark = mark;
-            var pageSize = Convert.ToInt64(LiveDatabase.Scalar(source, "PRAGMA page_size"), CultureInfo.InvariantCulture);
+            var pageSize = LiveDatabase.Scalar(source, "PRAGMA page_size") as long? ?? 4096;
             int result;
             try
             {
@@ -172,21 +197,31 @@ internal sealed class LiveCopy : IDisposable
             if (result == raw.SQLITE_DONE)
                 return null;
             if (result == raw.SQLITE_FULL || (result & 0xff) == raw.SQLITE_IOERR)
-                return $"a copy of it could not be written to {System.IO.Path.GetTempPath()} ({raw.sqlite3_errstr(result).utf8_to_string()})";
+            {
+                var error = raw.sqlite3_errstr(result).utf8_to_string();
+                return $"a copy of it could not be written to {System.IO.Path.GetTempPath()} ({error})";
+            }
+
             if (result is not (raw.SQLITE_OK or raw.SQLITE_BUSY or raw.SQLITE_LOCKED))
                 SqliteException.ThrowExceptionForRC(result, target.Handle!);
             if (beginnings >= MostBeginnings)
             {
-                return string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"it is written to all the time and so large that a copy takes longer than the {limit.Longest.TotalSeconds:0.#} s for which a reader may stand in it without holding up the app");
+                return "it is written to all the time and so large that a copy takes longer than a reader may stand in "
+                    + "it without holding up the app";
             }
 
             await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private int Steps(sqlite3_backup backup, ReaderLimit limit, string wal, long pageSize, long start, TimeProvider time, CancellationToken cancellationToken)
+    private int Steps(
+        sqlite3_backup backup,
+        ReaderLimit limit,
+        string wal,
+        long pageSize,
+        long start,
+        TimeProvider time,
+        CancellationToken cancellationToken)
     {
         var end = Mark;
         while (true)

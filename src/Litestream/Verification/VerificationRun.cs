@@ -105,7 +105,7 @@ internal sealed class VerificationRun(
                     }
                 }
 
-                return arrived with { Message = $"The last commit of {database.Path} is in its replica ({arrival.Target})." };
+                return arrived with { Message = $"The last commit of {database.Path} is in its replica ({arrival.Target}). Level Position: nothing was restored or compared." };
             }
 
             var checks = new List<Check>();
