@@ -186,8 +186,7 @@ internal sealed class ContentSource : IDisposable
         return column is null ? "" : $"WHERE coalesce(x.{column}, '') NOT LIKE '\\_litestream\\_%' ESCAPE '\\'";
     }
 
-    private static int CompareBytes(object data, ReadOnlySpan<byte> one, ReadOnlySpan<byte> other) =>
-        one.SequenceCompareTo(other);
+    private static int Compare(object data, string one, string other) => string.CompareOrdinal(one, other);
 
     private (bool HasRowId, IReadOnlyList<KeyPart> Key) KeyOf(string index, List<string> columns)
     {
@@ -236,6 +235,6 @@ internal sealed class ContentSource : IDisposable
             _standIns.Add(collation);
         }
 
-        raw.sqlite3_create_collation(_connection.Handle!, collation, null, CompareBytes);
+        raw.sqlite3_create_collation(_connection.Handle!, collation, null, Compare);
     }
 }

@@ -153,6 +153,7 @@ internal sealed class LiveCopy : IDisposable
 
         using var backup = raw.sqlite3_backup_init(target.Handle!, "main", source.Handle!, "main");
         var wal = WalFile.PathOf(database);
+        var pageSize = LiveDatabase.Scalar(source, "PRAGMA page_size") as long? ?? 4096;
         for (var beginnings = 0; ;)
         {
             // A WAL may be long, and the write lock is held while its end is looked for: what is there already is read
@@ -169,7 +170,7 @@ internal sealed class LiveCopy : IDisposable
                 {
                     LiveDatabase.Execute(source, "BEGIN");
                     LiveDatabase.Scalar(source, "SELECT count(*) FROM sqlite_master");
-                    mark = WalFile.LastCommit(wal, known);
+                    mark = EndFor(database, WalFile.LastCommit(wal, known), pageSize);
                 }
                 finally
                 {
@@ -181,7 +182,6 @@ internal sealed class LiveCopy : IDisposable
             if (beginnings == 0 || mark != Mark)
                 beginnings++;
             Mark = mark;
-            var pageSize = LiveDatabase.Scalar(source, "PRAGMA page_size") as long? ?? 4096;
             int result;
             try
             {
@@ -212,6 +212,18 @@ internal sealed class LiveCopy : IDisposable
 
             await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>
+    /// A writer that was killed may have left a commit in the file that SQLite does not see: the copy does not hold it. (No
+    /// frame at all: the WAL begins anew with the next commit, and the file is still that of before.)
+    /// </summary>
+    private static WalMark? EndFor(string database, WalMark? mark, long pageSize)
+    {
+        if (mark is null || LiveDatabase.WalFrames(database) is not (> 0 and var frames))
+            return mark;
+        var end = WalFile.EndOf(frames, pageSize);
+        return end < mark.End ? mark with { End = end } : mark;
     }
 
     private int Steps(
