@@ -1,6 +1,7 @@
 using Litestream.Hosting.Tests;
 using Litestream.Restore;
 using Litestream.Storage.Tests.Servers;
+using Litestream.Testing;
 
 namespace Litestream.Storage.Tests;
 
@@ -23,12 +24,12 @@ internal static class RoundTrip
 
         var rows = folder.DatabaseRows();
         Assert.Equal(102, rows.Count);
-        Assert.Equal(rows, await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
 
         var output = Path.Combine(folder.Root, "by-client.db");
         var result = await Client(folder).RestoreAsync(options: new() { Output = output }, cancellationToken: TestContext.Current.CancellationToken);
         Assert.Equal(RestoreOutcome.Restored, result.Outcome);
-        Assert.Equal(rows, AppFolder.Rows(output));
+        await RestoredContent.AssertSameAsync(folder.Database, output);
 
         folder.DeleteDatabase();
         using var next = folder.Start();
@@ -36,7 +37,8 @@ internal static class RoundTrip
         await folder.SettledAsync(next);
         await next.TellAsync("row after");
         await folder.ArrivesAsync(next, "after");
-        Assert.Equal([.. rows, "first", "after"], await folder.RestoredRowsAsync());
+        Assert.Equal([.. rows, "first", "after"], folder.DatabaseRows());
+        await folder.AssertRestoredAsync();
     }
 
     /// <summary>The API, as another process than the app uses it.</summary>

@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using Litestream.Hosting.Tests;
 using Litestream.Storage.Tests.Servers;
+using Litestream.Testing;
 using Litestream.Verification;
 
 namespace Litestream.Storage.Tests;
 
-/// <summary>What docs/faults.md says about a storage on the network, with S3 and the defaults; rows counted after a bare restore.</summary>
+/// <summary>What docs/faults.md says about a storage on the network, with S3 and the defaults; content compared after a bare restore.</summary>
 public sealed class S3FaultTests
 {
     private const string WrongSecret = "wr0ng-s3cret-of-the-test";
@@ -41,7 +42,7 @@ public sealed class S3FaultTests
         await RepairAsync(server, folder, fault);
         using var next = folder.Start();
         await folder.SettledAsync(next);
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Theory]
@@ -64,7 +65,7 @@ public sealed class S3FaultTests
         {
             await server.StartAsync();
             await folder.SettledAsync(app);
-            Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+            await folder.AssertRestoredAsync();
         }
     }
 
@@ -77,6 +78,7 @@ public sealed class S3FaultTests
         await using var server = await SwiftServer.StartedAsync();
         using var folder = await ReplicatedAsync(server);
         var rows = folder.DatabaseRows();
+        var saved = RestoredContent.Save(folder.Database);
         folder.DeleteDatabase();
         await BreakAsync(server, folder, fault);
 
@@ -91,7 +93,7 @@ public sealed class S3FaultTests
 
         Assert.False(File.Exists(folder.Database));
         await RepairAsync(server, folder, fault);
-        Assert.Equal(rows, await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync(saved);
         using var next = folder.Start();
         await next.SaysAsync($"built {rows.Count}");
     }
@@ -115,7 +117,7 @@ public sealed class S3FaultTests
         await server.StartAsync();
         await folder.ArrivesAsync(app, "first");
         await folder.SettledAsync(app);
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -138,7 +140,7 @@ public sealed class S3FaultTests
         var arrived = watch.Elapsed;
         await folder.SettledAsync(app);
 
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.Equal([first], folder.Replicators());
 
         // On its own litestream would wait for its next checkpoint, up to a minute.
@@ -167,7 +169,7 @@ public sealed class S3FaultTests
 
         await folder.ArrivesAsync(app, "hung");
         await folder.SettledAsync(app);
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.Contains("LSB5007", app.Output, StringComparison.Ordinal);
         Assert.True(noticed < TimeSpan.FromSeconds(20), $"noticed after {noticed}");
         Assert.True(replaced < TimeSpan.FromSeconds(40), $"replaced after {replaced}");
@@ -198,7 +200,7 @@ public sealed class S3FaultTests
         await server.ThawAsync();
         using var next = folder.Start();
         await folder.SettledAsync(next);
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.Contains("hung", folder.DatabaseRows());
     }
 
@@ -233,7 +235,8 @@ public sealed class S3FaultTests
         await server.ThawAsync();
         using var next = isMissing ? folder.Start() : null;
         await folder.SettledAsync(next ?? app);
-        Assert.Equal([.. rows, "first"], await folder.RestoredRowsAsync());
+        Assert.Equal([.. rows, "first"], folder.DatabaseRows());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]

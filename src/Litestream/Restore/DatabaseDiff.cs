@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 using Litestream.Databases;
 using Litestream.Verification;
 using Microsoft.Data.Sqlite;
@@ -7,7 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace Litestream.Restore;
 
 /// <summary>Compares a restored copy of a database with the live one, row by row.</summary>
-public static partial class DatabaseDiff
+public static class DatabaseDiff
 {
     private const int LongestText = 40;
     private const int LongestBlob = 16;
@@ -19,7 +18,7 @@ public static partial class DatabaseDiff
     /// Compares two databases through the SQLite library of the app, both read-only, each in one read transaction: neither is changed, and the live one may be in use. While it
     /// runs, the live database's WAL cannot begin anew, so it grows if much is written.
     /// Rows are told apart by the primary key, else by the rowid (a VACUUM since the copy was made gives other ones); values are compared exactly, whatever their collation. Generated columns are left out, and so are the tables of
-    /// SQLite, of the executable and of this library. Virtual tables and what they keep in tables of their own are skipped.
+    /// SQLite, of the executable and of this library. Virtual tables are compared by the tables that they keep their data in.
     /// </summary>
     /// <param name="live">The live database.</param>
     /// <param name="copy">The copy, such as the file of a restore.</param>
@@ -71,10 +70,6 @@ public static partial class DatabaseDiff
 
     private static string Literal(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
 
-    /// <summary>What FTS3 to FTS5, R-Tree, spellfix1 and sqlite-vec append to the name of a virtual table for their own ones.</summary>
-    [GeneratedRegex("^_(data|idx|content|docsize|config|segments|segdir|stat|node|rowid|parent|vocab|chunks|rowids|info|auxiliary|vector_chunks[0-9]+|metadata(chunks|text)[0-9]+)$", RegexOptions.CultureInvariant)]
-    private static partial Regex ShadowEnding();
-
     /// <summary>A column that holds a value of its own.</summary>
     private sealed record Column(string Name, string Type, bool NotNull, string? Default, int KeyPosition);
 
@@ -100,9 +95,9 @@ public static partial class DatabaseDiff
             foreach (var name in names)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                if (isVirtual.Contains(name) || isVirtual.FirstOrDefault(owner => IsShadow(name, owner)) is not null)
+                if (isVirtual.Contains(name))
                 {
-                    skipped.Add(new SkippedTable(name, isVirtual.Contains(name) ? "a virtual table" : "what a virtual table keeps its data in"));
+                    skipped.Add(new SkippedTable(name, "a virtual table; the tables that it keeps its data in were compared"));
                     continue;
                 }
 
@@ -130,7 +125,7 @@ public static partial class DatabaseDiff
 
             return new DatabaseDifference(live, copy)
             {
-                Schema = [.. schema.Where(change => !names.Any(name => isVirtual.Any(owner => IsShadow(change.Name, owner)))).OrderBy(change => (change.Type, change.Name))],
+                Schema = [.. schema.OrderBy(change => (change.Type, change.Name))],
                 Tables = tables,
                 Skipped = skipped,
             };
@@ -203,6 +198,7 @@ public static partial class DatabaseDiff
                 AddedExamples = added == 0 ? [] : Examples(key, $"FROM copy.{table} AS a NOT INDEXED WHERE NOT EXISTS (SELECT 1 FROM main.{table} AS b WHERE {same})"),
                 MissingExamples = missing == 0 ? [] : Examples(key, $"FROM main.{table} AS a NOT INDEXED WHERE NOT EXISTS (SELECT 1 FROM copy.{table} AS b WHERE {same})"),
                 ChangedExamples = changed == 0 ? [] : Examples(key, $"{join} WHERE {differs}"),
+                ChangedColumns = changed == 0 ? [] : ChangedColumns(columns, $"{join} WHERE {differs}"),
             };
         }
 
@@ -227,6 +223,16 @@ public static partial class DatabaseDiff
 
         private List<string> Examples(IReadOnlyList<string> key, string from) =>
             Texts($"SELECT {string.Join(", ", key.Select(column => $"a.{column}"))} {from} LIMIT {examples}", [.. key.Select(Unquote)]);
+
+        /// <summary>The columns that differ, of the rows that <see cref="Examples"/> names.</summary>
+        private List<string> ChangedColumns(IReadOnlyList<string> columns, string from)
+        {
+            var rows = new List<string>();
+            Query(
+                $"SELECT {string.Join(", ", columns.Select(column => $"({Values("a", [column])}) IS NOT ({Values("b", [column])})"))} {from} LIMIT {examples}",
+                row => rows.Add(string.Join(", ", columns.Where((_, i) => row.GetInt64(i) != 0))));
+            return rows;
+        }
 
         /// <summary>The first values of a row are enough to know it by.</summary>
         private List<string> WholeExamples(IReadOnlyList<string> columns, IReadOnlyList<string> names, string from) =>
@@ -306,8 +312,6 @@ public static partial class DatabaseDiff
                 onRow(reader);
             }
         }
-
-        private static bool IsShadow(string name, string owner) => name.StartsWith(owner, StringComparison.OrdinalIgnoreCase) && ShadowEnding().IsMatch(name[owner.Length..].ToLowerInvariant());
 
         private static string Quote(string name) => LiveDatabase.Quote(name);
 

@@ -22,6 +22,8 @@ public enum DifferenceKind
 /// <param name="Copy">The copy, absolute.</param>
 public sealed record DatabaseDifference(string Live, string Copy)
 {
+    private const int MostColumns = 60;
+
     /// <summary>Tables, indexes, views and triggers that are not the same in both.</summary>
     public IReadOnlyList<SchemaDifference> Schema { get; init; } = [];
 
@@ -85,6 +87,7 @@ public sealed record DatabaseDifference(string Live, string Copy)
             WriteAll(json, "addedExamples", table.AddedExamples);
             WriteAll(json, "missingExamples", table.MissingExamples);
             WriteAll(json, "changedExamples", table.ChangedExamples);
+            WriteAll(json, "changedColumns", table.ChangedColumns);
             json.WriteString("note", table.Note);
             json.WriteEndObject();
         }
@@ -125,8 +128,14 @@ public sealed record DatabaseDifference(string Live, string Copy)
 
     private static string Examples(TableDifference table) => string.Join("; ", new[]
     {
-        Some("added", table.AddedExamples, table.Added), Some("missing", table.MissingExamples, table.Missing), Some("changed", table.ChangedExamples, table.Changed),
+        Some("added", table.AddedExamples, table.Added), Some("missing", table.MissingExamples, table.Missing), Some("changed", [.. table.ChangedExamples.Select((row, i) => $"{row} ({Column(table, i)})")], table.Changed),
     }.Where(text => text.Length > 0));
+
+    private static string Column(TableDifference table, int row)
+    {
+        var columns = row < table.ChangedColumns.Count ? table.ChangedColumns[row] : "";
+        return columns.Length > MostColumns ? $"{columns[..MostColumns]}..." : columns;
+    }
 
     private static string Some(string what, IReadOnlyList<string> examples, long count) =>
         examples.Count == 0 ? "" : $"{what} {string.Join(", ", examples)}{(count > examples.Count ? ", ..." : "")}";
@@ -177,6 +186,9 @@ public sealed record TableDifference(string Name)
 
     /// <summary>The same of changed rows.</summary>
     public IReadOnlyList<string> ChangedExamples { get; init; } = [];
+
+    /// <summary>Of each row in <see cref="ChangedExamples"/> the columns that differ, with commas between them.</summary>
+    public IReadOnlyList<string> ChangedColumns { get; init; } = [];
 
     /// <summary>What limits the comparison; else empty.</summary>
     public string Note { get; init; } = "";

@@ -50,7 +50,7 @@ internal sealed record DrillVerb : Verb
                     VerbItem.Text(result.Bytes),
                     answer,
                 ]);
-                notes.AddRange(new[] { result.RecoveryPointNote, result.IntegrityNote }.Where(note => note.Length > 0).Select(note => $"{database.ConfiguredPath}: {note}"));
+                notes.AddRange(new[] { result.RecoveryPointNote, result.ContentNote, result.IntegrityNote }.Where(note => note.Length > 0).Select(note => $"{database.ConfiguredPath}: {note}"));
                 host.Add(
                     database.ConfiguredPath,
                     ("Path", database.Path),
@@ -60,6 +60,7 @@ internal sealed record DrillVerb : Verb
                     ("RestoreTime", result.RestoreTime),
                     ("Generation", result.Generation),
                     ("IntegrityNote", result.IntegrityNote),
+                    ("ContentNote", result.ContentNote),
                     ("BackupTime", result.BackupTime),
                     ("Bytes", result.Bytes),
                     ("Answer", answer));

@@ -38,6 +38,12 @@ public sealed record DrillResult(EffectiveDatabase Database, TimeSpan? RecoveryP
     /// <summary>What of the restored file could not be checked, for the lack of a collation, function or module that only the app has; else empty.</summary>
     public string IntegrityNote { get; init; } = "";
 
+    /// <summary>
+    /// How the content of the restored file compares with the database here, where its last commit is in the replica: every row, by type and bytes; else why it was not compared. (Where it is
+    /// not the same, the drill fails with LSB4103.)
+    /// </summary>
+    public string ContentNote { get; init; } = "";
+
     /// <summary>The time of the newest thing in the replica (of what was asked for, with a timestamp); null when it is not known.</summary>
     public DateTimeOffset? BackupTime { get; init; }
 
@@ -51,8 +57,10 @@ public sealed record DrillResult(EffectiveDatabase Database, TimeSpan? RecoveryP
 /// <summary>The fire drill: the newest backup is restored to a scratch file, checked, asked the user's question, and removed.</summary>
 public static class DatabaseDrill
 {
-    /// <summary>Runs the drill. The database itself is neither opened nor changed.</summary>
-    /// <exception cref="LitestreamException">LSB4002, LSB4003, LSB4005 as for a restore, which is also given up when it shows no sign of life for 2 minutes (LSB4005); LSB4103: there is a backup of the database here, and a restore takes what another host or database has written to the replica; LSB4111: the query failed or returned no row; LSB3005: timed out; LSB3008: no such replica; LSB4104: no SQLite library.</exception>
+    private static readonly TimeSpan LivePatience = TimeSpan.FromSeconds(30);
+
+    /// <summary>Runs the drill. The database itself is not changed. While it is in use, it is copied through SQLite as a full verification does, to be compared with what was restored.</summary>
+    /// <exception cref="LitestreamException">LSB4002, LSB4003, LSB4005 as for a restore, which is also given up when it shows no sign of life for 2 minutes (LSB4005); LSB4103: there is a backup of the database here, and a restore takes what another host or database has written to the replica, or gives back other content than the database has; LSB4111: the query failed or returned no row; LSB3005: timed out; LSB3008: no such replica; LSB4104: no SQLite library.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left behind.</exception>
     public static async Task<DrillResult> RunAsync(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, DrillOptions? options, CancellationToken cancellationToken)
     {
@@ -86,6 +94,7 @@ public static class DatabaseDrill
         var client = new LitestreamClient(executable, config);
         var shadow = new ShadowWal(database.MetaPath);
         var before = shadow.Generation();
+        using var live = options.Timestamp is null ? await CopyLiveAsync(config, database, time, cancellationToken).ConfigureAwait(false) : new(null, "A moment of the past was asked for: the content was not compared with that of now.");
         var (recoveryPoint, note, backup, complete) = await RecoveryPointAsync(client, config, database, options, shadow, cancellationToken).ConfigureAwait(false);
 
         using var copy = new ScratchCopy(executable, config, database, client.Timeout);
@@ -128,8 +137,13 @@ public static class DatabaseDrill
         }
 
         var (answer, integrity) = await Task.Run(() => Ask(copy.Path, database, options.Query, cancellationToken), cancellationToken).ConfigureAwait(false);
-        return new DrillResult(database, recoveryPoint, time.GetElapsedTime(start), copy.Bytes)
+        var recoveryTime = time.GetElapsedTime(start);
+        var content = recoveryPoint == TimeSpan.Zero && complete.Count > 0
+            ? await CompareContentAsync(copy, live, shadow, restored, cancellationToken).ConfigureAwait(false)
+            : live.Why.Length > 0 ? live.Why : "The content was not compared with that of the database, whose last commit is not known to be in the replica.";
+        return new DrillResult(database, recoveryPoint, recoveryTime, copy.Bytes)
         {
+            ContentNote = content,
             RecoveryPointNote = note,
             IntegrityNote = integrity,
             Generation = restored.Generation,
@@ -137,6 +151,48 @@ public static class DatabaseDrill
             Answer = answer,
             RestoreTime = restoreTime,
         };
+    }
+
+    /// <summary>Copies the database as it is before the restore, where it has a WAL: without one it is not in use, and nothing is left beside it so.</summary>
+    private static async Task<LiveContent> CopyLiveAsync(EffectiveConfig config, EffectiveDatabase database, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(database.Path) || WalFile.Header(WalFile.PathOf(database.Path)) is null)
+            return new(null, File.Exists(database.Path) ? "The content was not compared: the database is not in use." : "");
+        try
+        {
+            var limit = ReaderLimit.Of(ReplicationSettings.Of(config, database).MaxCheckpointPages);
+            var (copy, why) = await Task.Run(() => LiveCopy.TakeAsync(database.Path, limit, LivePatience, time, cancellationToken), cancellationToken).ConfigureAwait(false);
+            return new(copy, copy is null ? $"The content could not be compared: {why}." : "");
+        }
+        catch (SqliteException e)
+        {
+            return new(null, $"The content could not be compared: {e.Message}");
+        }
+    }
+
+    /// <summary>The restored file against the database; where that was written to meanwhile, the replica cut at the commit that was copied.</summary>
+    /// <exception cref="LitestreamException">LSB4103: it is not the same.</exception>
+    private static async Task<string> CompareContentAsync(ScratchCopy copy, LiveContent live, ShadowWal shadow, RestoreSource restored, CancellationToken cancellationToken)
+    {
+        if (live.Copy is not { } before)
+            return live.Why;
+        var comparison = await CompareAsync(copy.Path, stopAtFirst: true).ConfigureAwait(false);
+        if (comparison.Count > 0)
+        {
+            if (shadow.Generation() is not { } generation || before.Mark is not { } mark || shadow.Find(generation, mark) is not { } place || restored.Replica.Length == 0
+                || await copy.RestoreUpToAsync(place, restored.Replica, cancellationToken).ConfigureAwait(false) is not { } cut)
+            {
+                return "The content could not be compared: the database was written to meanwhile.";
+            }
+
+            comparison = await CompareAsync(cut, stopAtFirst: false).ConfigureAwait(false);
+        }
+
+        return comparison.Count > 0
+            ? throw new LitestreamException("LSB4103", $"What was restored is not what the database held: {comparison.Describe()}.")
+            : comparison.IsSame ? $"The content is that of the database: {comparison}." : $"Not all of the content could be compared: {comparison}.";
+
+        Task<ContentComparison> CompareAsync(string file, bool stopAtFirst) => Task.Run(() => before.CompareWith(file, new() { StopAtFirst = stopAtFirst }, cancellationToken), cancellationToken);
     }
 
     /// <summary>Why what was restored cannot be compared with the database here, whose generation is another one; null when it can.</summary>
@@ -224,7 +280,7 @@ public static class DatabaseDrill
         if (options.Timestamp is { } timestamp)
             return (Positive(lastCommit - timestamp), $"From {timestamp:u}, which was asked for, to the last commit of the database.", backup, []);
         if (await CompleteAsync(client, config, database, options.Replica, wal, shadow, cancellationToken).ConfigureAwait(false) is { Count: > 0 } complete)
-            return (TimeSpan.Zero, "The last commit of the database is in the replica: nothing would have been lost.", backup, complete);
+            return (TimeSpan.Zero, "The last commit of the database is in the replica.", backup, complete);
         return backup is null ? (null, "The replica is empty.", null, []) : (Positive(lastCommit - backup.Value), $"From {backup:u}, the newest in the replica, to {lastCommit:u}, the last commit of the database.", backup, []);
     }
 
@@ -252,6 +308,12 @@ public static class DatabaseDrill
         }
 
         return complete;
+    }
+
+    /// <summary>The database as it was before the restore, or why it is not compared.</summary>
+    private sealed record LiveContent(LiveCopy? Copy, string Why) : IDisposable
+    {
+        public void Dispose() => Copy?.Dispose();
     }
 
     private static TimeSpan Positive(TimeSpan time) => time > TimeSpan.Zero ? time : TimeSpan.Zero;

@@ -81,7 +81,12 @@ internal static partial class LiveDatabase
     }
 
     /// <summary>The name of a database for SQLite, with parameters.</summary>
-    public static string Uri(string database, string parameters) => $"file:{string.Join('/', database.Replace('\\', '/').Split('/').Select(System.Uri.EscapeDataString))}?{parameters}";
+    public static string Uri(string database, string parameters)
+    {
+        // On Unix a backslash is a letter of a name.
+        var path = OperatingSystem.IsWindows() ? database.Replace('\\', '/') : database;
+        return $"file:{string.Join('/', path.Split('/').Select(System.Uri.EscapeDataString))}?{parameters}";
+    }
 
     private static long? Try(string database, Func<SqliteConnection, long?> use)
     {

@@ -10,9 +10,17 @@ namespace Litestream.Verification;
 /// <param name="Row">The verification's row; null when nothing was written.</param>
 /// <param name="Mark">Where the state stands in the WAL; null when there is no WAL (yet).</param>
 /// <param name="IsExact">Whether <paramref name="Mark"/> is just that state's place, or one at or after it.</param>
-/// <param name="RowCounts">The rows of each table of the app at <paramref name="Mark"/>; null when not counted.</param>
 /// <param name="Time">When it was written.</param>
-internal sealed record Sentinel(SentinelRow? Row, WalMark? Mark, bool IsExact, IReadOnlyDictionary<string, long>? RowCounts, DateTimeOffset Time);
+internal sealed record Sentinel(SentinelRow? Row, WalMark? Mark, bool IsExact, DateTimeOffset Time) : IDisposable
+{
+    /// <summary>The database as it was at <see cref="Mark"/>; null when its content is not compared, or could not be copied.</summary>
+    public LiveCopy? Copy { get; init; }
+
+    /// <summary>Why there is no <see cref="Copy"/> though one was asked for; else null.</summary>
+    public string? WhyNoCopy { get; init; }
+
+    public void Dispose() => Copy?.Dispose();
+}
 
 /// <summary>The one row of the verification's table. Several verifications may run at once, each over the row of the other.</summary>
 /// <param name="Token">Whose it is.</param>
@@ -49,77 +57,28 @@ internal static partial class LiveDatabase
     /// <summary>Writes the row (when there is a token) and notes where that stands.</summary>
     /// <param name="database">The database file.</param>
     /// <param name="token">The row's token; null writes nothing.</param>
-    /// <param name="count">Whether to count the rows of the app's tables, in a read snapshot that blocks nobody.</param>
+    /// <param name="limit">How long a reader may stand in it to copy its content; null copies nothing.</param>
     /// <param name="patience">How long to wait for writers.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="cancellationToken">Interrupts the counting too.</param>
+    /// <param name="cancellationToken">Ends the copying too.</param>
     /// <exception cref="LitestreamException">LSB4104, LSB4105.</exception>
-    public static Task<Sentinel> MarkAsync(string database, string? token, bool count, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken) =>
+    public static Task<Sentinel> MarkAsync(string database, string? token, ReaderLimit? limit, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken) =>
         Task.Run(() => UseAsync(database, async connection =>
         {
             SentinelRow? row = null;
             if (token is not null)
                 await PatientlyAsync(() => row = Write(connection, token, time), patience, time, cancellationToken).ConfigureAwait(false);
             var written = time.GetUtcNow();
-            var wal = WalFile.PathOf(database);
-            if (!count)
-                return new Sentinel(row, WalFile.LastCommit(wal), false, null, written);
-
-            // While a connection holds the write lock no commit is half done: the snapshot that another one takes then is the last commit in the file.
-            WalMark? mark;
-            using (var guard = Open(database))
+            if (limit is not null)
             {
-                await PatientlyAsync(() => Execute(guard, "BEGIN IMMEDIATE"), patience, time, cancellationToken).ConfigureAwait(false);
-                try
-                {
-                    Execute(connection, "BEGIN");
-                    Scalar(connection, "SELECT count(*) FROM sqlite_master");
-                    mark = WalFile.LastCommit(wal);
-                }
-                finally
-                {
-                    Execute(guard, "ROLLBACK");
-                }
+                var (copy, why) = await LiveCopy.TakeAsync(database, limit, patience, time, cancellationToken).ConfigureAwait(false);
+                if (copy is not null)
+                    return new Sentinel(row, copy.Mark, copy.Mark is not null, written) { Copy = copy };
+                return new Sentinel(row, WalFile.LastCommit(WalFile.PathOf(database)), false, written) { WhyNoCopy = why };
             }
 
-            var counts = CountRows(connection, out _, cancellationToken);
-            Execute(connection, "COMMIT");
-            return new Sentinel(row, mark, mark is not null, counts, written);
+            return new Sentinel(row, WalFile.LastCommit(WalFile.PathOf(database)), false, written);
         }), cancellationToken);
-
-    /// <summary>The rows of each table of the app: those of SQLite, of the executable and of the verification left out, virtual ones by their shadow tables.</summary>
-    /// <param name="connection">A connection to the database.</param>
-    /// <param name="note">A sentence, with a space before it, about tables that only the app can read, which are left out; else empty.</param>
-    /// <param name="cancellationToken">Interrupts it.</param>
-    public static IReadOnlyDictionary<string, long> CountRows(SqliteConnection connection, out string note, CancellationToken cancellationToken)
-    {
-        using var interrupt = cancellationToken.Register(() => SQLitePCL.raw.sqlite3_interrupt(connection.Handle!));
-        try
-        {
-            var left = new List<string>();
-            var counts = new SortedDictionary<string, long>(StringComparer.Ordinal);
-            foreach (var table in Tables(connection, "type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_litestream\\_%' ESCAPE '\\' AND sql NOT LIKE 'CREATE VIRTUAL%'"))
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                try
-                {
-                    // An index would be shorter to count, and may have a collation of the app's own.
-                    counts[table] = Convert.ToInt64(Scalar(connection, $"SELECT count(*) FROM {Quote(table)} NOT INDEXED"), CultureInfo.InvariantCulture);
-                }
-                catch (SqliteException e) when (LacksWhatTheAppHas(e))
-                {
-                    left.Add($"{table} ({e.Message.TrimEnd('.')})");
-                }
-            }
-
-            note = left.Count == 0 ? "" : $" The rows of these tables could not be counted without the app: {string.Join(", ", left)}.";
-            return counts;
-        }
-        catch (SqliteException) when (cancellationToken.IsCancellationRequested)
-        {
-            throw new OperationCanceledException(cancellationToken);
-        }
-    }
 
     /// <summary>The verification's row; null when there is none.</summary>
     /// <param name="connection">A connection to the database.</param>
@@ -207,7 +166,7 @@ internal static partial class LiveDatabase
         }
     }
 
-    private static SqliteConnection Open(string database)
+    public static SqliteConnection Open(string database)
     {
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = database, Mode = SqliteOpenMode.ReadWrite, Pooling = false, DefaultTimeout = 1 }.ToString());
         try
@@ -265,7 +224,7 @@ internal static partial class LiveDatabase
         return strings;
     }
 
-    private static async Task PatientlyAsync(Action action, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task PatientlyAsync(Action action, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
     {
         for (var start = time.GetTimestamp(); ;)
         {

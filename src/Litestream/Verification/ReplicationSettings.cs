@@ -11,6 +11,11 @@ namespace Litestream.Verification;
 /// <param name="Replicas">Where it goes.</param>
 internal sealed record ReplicationSettings(TimeSpan MonitorInterval, TimeSpan CheckpointInterval, string? MetricsAddress, IReadOnlyList<ReplicaSettings> Replicas)
 {
+    private const int DefaultMaxCheckpointPages = 10_000;
+
+    /// <summary>At how many pages of WAL litestream waits for readers (release line 0.3).</summary>
+    public int MaxCheckpointPages { get; init; } = DefaultMaxCheckpointPages;
+
     private static readonly TimeSpan DefaultInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>The longest that a commit takes on its way when all is well.</summary>
@@ -35,7 +40,10 @@ internal sealed record ReplicationSettings(TimeSpan MonitorInterval, TimeSpan Ch
             Interval(node, "monitor-interval", DefaultInterval),
             Interval(node, "checkpoint-interval", TimeSpan.FromMinutes(1)),
             address.Length > 0 ? address : null,
-            [.. replicas ?? []]);
+            [.. replicas ?? []])
+        {
+            MaxCheckpointPages = int.TryParse(Expand(node.Text("max-checkpoint-page-count")), out var pages) && pages > 0 ? pages : DefaultMaxCheckpointPages,
+        };
     }
 }
 

@@ -25,19 +25,25 @@ internal sealed class ScratchCopy : IDisposable
     /// <param name="patience">How long a restore may go on without a sign of life.</param>
     public ScratchCopy(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, TimeSpan patience)
     {
+        _folder = CreateFolder();
+        (_executable, _config, _database, _patience) = (executable, config, database, patience);
+    }
+
+    /// <summary>A private folder for temporary files. What killed processes left there goes.</summary>
+    /// <exception cref="LitestreamException">LSB0003: it cannot be made.</exception>
+    public static LockedFolder CreateFolder()
+    {
         // Others write there too: nothing that lies in it is followed.
         var temp = System.IO.Path.GetTempPath();
         LockedFolder.RemoveLeftovers(temp, Name);
         try
         {
-            _folder = LockedFolder.Create(temp, Name);
+            return LockedFolder.Create(temp, Name);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LitestreamException("LSB0003", $"Nothing can be restored into {temp}: {e.Message}", innerException: e);
+            throw new LitestreamException("LSB0003", $"Nothing can be written into {temp}: {e.Message}", innerException: e);
         }
-
-        (_executable, _config, _database, _patience) = (executable, config, database, patience);
     }
 
     public string Path => System.IO.Path.Combine(_folder.Path, "restored.db");

@@ -74,7 +74,7 @@ internal sealed class VerificationRun(
         for (var attempt = 1; ; attempt++)
         {
             var timeout = options.Timeout ?? (round * (Writes ? 3 : 2)) + Slack + (Writes ? TimeSpan.Zero : _settings.CheckpointInterval);
-            var sentinel = await MarkAsync(timeout, cancellationToken).ConfigureAwait(false);
+            using var sentinel = await MarkAsync(timeout, cancellationToken).ConfigureAwait(false);
             using var arrival = new Arrival(sentinel, replicas.ConvertAll(r => new Pending(new ReplicaWatch(r, _settings.MetricsAddress, database, _client, _shadow))));
             await WaitAsync(arrival, round, timeout, cancellationToken).ConfigureAwait(false);
             if (arrival.Missing is { } missing)
@@ -105,7 +105,7 @@ internal sealed class VerificationRun(
                     }
                 }
 
-                return arrived with { Message = $"The last commit of {database.Path} is in its replica ({arrival.Target})." };
+                return arrived with { Message = $"The last commit of {database.Path} is in its replica ({arrival.Target}). Level Position: nothing was restored or compared." };
             }
 
             var checks = new List<Check>();
@@ -114,8 +114,8 @@ internal sealed class VerificationRun(
 
             var bad = checks.FirstOrDefault(c => c.Outcome != VerificationOutcome.Verified);
 
-            // What the counts are compared with may have gone by while they were taken (a snapshot amid a burst of writes): what is really missing, is missing again.
-            if (bad is { CountsDiffer: true } && attempt < Attempts)
+            // What really differs, differs again. And litestream has put it into WAL mode since.
+            if ((bad is { ContentDiffers: true } || sentinel.WhyNoCopy == LiveCopy.NotInWalMode) && attempt < Attempts)
                 continue;
             var check = bad ?? checks[^1];
             return arrived with
@@ -133,8 +133,16 @@ internal sealed class VerificationRun(
 
     private async Task<Sentinel> MarkAsync(TimeSpan timeout, CancellationToken cancellationToken) =>
         Writes || options.Level == VerificationLevel.Full
-            ? await LiveDatabase.MarkAsync(database.Path, Writes ? Guid.NewGuid().ToString("n") : null, options.Level == VerificationLevel.Full, timeout > ShortestPatience ? timeout : ShortestPatience, _time, cancellationToken).ConfigureAwait(false)
-            : new Sentinel(null, WalFile.LastCommit(WalFile.PathOf(database.Path)), false, null, _time.GetUtcNow());
+            ? await LiveDatabase.MarkAsync(
+                database.Path,
+                Writes ? Guid.NewGuid().ToString("n") : null,
+                options.Level == VerificationLevel.Full ? ReaderLimit.Of(_settings.MaxCheckpointPages) : null,
+                Longer(timeout),
+                _time,
+                cancellationToken).ConfigureAwait(false)
+            : new Sentinel(null, WalFile.LastCommit(WalFile.PathOf(database.Path)), false, _time.GetUtcNow());
+
+    private static TimeSpan Longer(TimeSpan timeout) => timeout > ShortestPatience ? timeout : ShortestPatience;
 
     private async Task WaitAsync(Arrival arrival, TimeSpan round, TimeSpan timeout, CancellationToken cancellationToken)
     {
@@ -170,7 +178,7 @@ internal sealed class VerificationRun(
                 nudgeAt = elapsed + round;
                 try
                 {
-                    var nudge = await LiveDatabase.MarkAsync(database.Path, arrival.Sentinel.Row!.Token, false, TimeSpan.FromSeconds(1), _time, cancellationToken).ConfigureAwait(false);
+                    var nudge = await LiveDatabase.MarkAsync(database.Path, arrival.Sentinel.Row!.Token, null, TimeSpan.FromSeconds(1), _time, cancellationToken).ConfigureAwait(false);
                     arrival.Nudge = (nudge.Mark, _time.GetTimestamp());
                 }
                 catch (LitestreamException)
@@ -416,9 +424,15 @@ internal sealed class VerificationRun(
                 return check with { Message = $"Replica {replica.Name} of {database.Path} is damaged: {e.Diagnostic.Message}" };
             }
 
-            check = await Task.Run(() => Look(copy, check with { Bytes = copy.Bytes }, sentinel, cancellationToken), cancellationToken).ConfigureAwait(false);
-            if (check.CountsDiffer && arrival?.ExactTarget is { } exactTarget && await copy.RestoreUpToAsync(exactTarget, replica.Name, cancellationToken).ConfigureAwait(false) is { } cut)
-                check = await Task.Run(() => Compare(cut, check, sentinel, cancellationToken), cancellationToken).ConfigureAwait(false);
+            check = await Task.Run(() => Look(copy, check with { Bytes = copy.Bytes }, sentinel, arrival?.ExactTarget is not null, cancellationToken), cancellationToken).ConfigureAwait(false);
+            if (check.ContentDiffers)
+            {
+                // The restored copy may be newer than the copy of the live database.
+                check = arrival?.ExactTarget is { } exactTarget && await copy.RestoreUpToAsync(exactTarget, replica.Name, cancellationToken).ConfigureAwait(false) is { } cut
+                    ? await Task.Run(() => Judge(check, sentinel.Copy!.CompareWith(cut, new(), cancellationToken)), cancellationToken).ConfigureAwait(false)
+                    : await CompareMeanwhileAsync(copy, check, sentinel, cancellationToken).ConfigureAwait(false);
+            }
+
             if (check is { Outcome: VerificationOutcome.Failed, HasSentinel: false })
                 check = check with { Message = check.Message + await OtherHistoryAsync(replica, cancellationToken).ConfigureAwait(false) };
             return check with { Time = _time.GetElapsedTime(start) };
@@ -462,7 +476,7 @@ internal sealed class VerificationRun(
         }
     }
 
-    private Check Look(ScratchCopy copy, Check check, Sentinel sentinel, CancellationToken cancellationToken)
+    private Check Look(ScratchCopy copy, Check check, Sentinel sentinel, bool canBeCut, CancellationToken cancellationToken)
     {
         try
         {
@@ -478,10 +492,16 @@ internal sealed class VerificationRun(
             }
 
             var good = check with { Outcome = VerificationOutcome.Verified, Code = null, HasSentinel = true, Message = $"{database.Path} came back from replica {check.Replica} with its last commit.{note}" };
-            if (sentinel.RowCounts is null)
-                return good;
-            var counts = LiveDatabase.CountRows(connection, out var left, cancellationToken);
-            return Judge(good with { RowCounts = counts, Message = good.Message + left }, counts, sentinel.RowCounts);
+            if (options.Level != VerificationLevel.Full)
+                return good with { Message = $"{good.Message} Level {options.Level}: rows were neither counted nor compared; Full compares the content." };
+            if (sentinel.Copy is not { } live)
+                return good with { Outcome = VerificationOutcome.Inconclusive, Code = "LSB4106", Message = $"{good.Message} Its content could not be compared: {sentinel.WhyNoCopy}." };
+
+            // Where pages differ and the copy can be cut at just the commit, its rows are compared then, and not before.
+            good = good with { GoodMessage = good.Message };
+            if (canBeCut)
+                return live.ComparePages(copy.Path, cancellationToken) is { } same ? Judge(good, same) : good with { ContentDiffers = true };
+            return Judge(good, live.CompareWith(copy.Path, new() { StopAtFirst = true }, cancellationToken));
         }
         catch (SqliteException e)
         {
@@ -489,36 +509,75 @@ internal sealed class VerificationRun(
         }
     }
 
-    /// <summary>The restored copy is newer than the snapshot that was counted; this one is not.</summary>
-    private static Check Compare(string cut, Check check, Sentinel sentinel, CancellationToken cancellationToken)
+    /// <summary>
+    /// Where the restored copy may be of any moment since the copy of the live database was made, another copy that is made now tells what was written meanwhile: a row that is the same in
+    /// both must be the same in the restored one.
+    /// </summary>
+    private async Task<Check> CompareMeanwhileAsync(ScratchCopy copy, Check check, Sentinel sentinel, CancellationToken cancellationToken)
     {
+        LiveCopy? later;
+        string why;
         try
         {
-            using var connection = ScratchCopy.Open(cut);
-            var counts = LiveDatabase.CountRows(connection, out _, cancellationToken);
-            return Judge(check with { RowCounts = counts, CountsDiffer = false, Outcome = VerificationOutcome.Verified, Code = null, Message = check.GoodMessage }, counts, sentinel.RowCounts!);
+            (later, why) = await Task.Run(
+                () => LiveCopy.TakeAsync(database.Path, ReaderLimit.Of(_settings.MaxCheckpointPages), ShortestPatience, _time, cancellationToken),
+                cancellationToken).ConfigureAwait(false);
         }
-        catch (SqliteException)
+        catch (SqliteException e)
         {
-            return check;
+            (later, why) = (null, e.Message);
         }
+
+        if (later is null)
+            return check with { Outcome = VerificationOutcome.Inconclusive, Code = "LSB4106", ContentDiffers = false, Message = $"{check.GoodMessage} Its content could not be compared: {why.TrimEnd('.')}." };
+        using (later)
+            return await Task.Run(() => CompareMeanwhile(copy.Path, later, check, sentinel, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
-    private static Check Judge(Check check, IReadOnlyDictionary<string, long> counts, IReadOnlyDictionary<string, long> expected)
+    private static Check CompareMeanwhile(string restored, LiveCopy later, Check check, Sentinel sentinel, CancellationToken cancellationToken)
     {
-        check = check with { GoodMessage = check.Message };
-        var different = expected.Keys.Union(counts.Keys).Where(t => counts.GetValueOrDefault(t, -1) != expected.GetValueOrDefault(t, -1)).Order(StringComparer.Ordinal).ToList();
-        if (different.Count == 0)
-            return check with { Message = string.Create(CultureInfo.InvariantCulture, $"{check.Message} {counts.Count} tables have the same {counts.Values.Sum()} rows.") };
+        var all = new ContentOptions { Limit = ContentWindow.MostDifferences };
+        using var before = sentinel.Copy!.Open();
+        using var after = later.Open();
+        using var between = ScratchCopy.Open(restored);
+        var window = ContentWindow.Judge(
+            DatabaseContent.Compare(before, between, all, cancellationToken),
+            DatabaseContent.Compare(before, after, all, cancellationToken),
+            DatabaseContent.Compare(after, between, all, cancellationToken));
+        check = Judge(check, window.Wrong);
+        return window.Unknown == 0 || check.Outcome == VerificationOutcome.Failed
+            ? check
+            : check with
+            {
+                Outcome = VerificationOutcome.Inconclusive,
+                Code = "LSB4106",
+                Message = string.Create(CultureInfo.InvariantCulture, $"{check.GoodMessage} Not all of its content could be compared: {window.Unknown} rows were written to more than once meanwhile."),
+            };
+    }
 
-        static string Count(IReadOnlyDictionary<string, long> of, string table) => of.TryGetValue(table, out var count) ? string.Create(CultureInfo.InvariantCulture, $"{count} rows") : "no such table";
-        return check with
+    /// <summary>What a comparison of the content means for a copy that is good so far.</summary>
+    private static Check Judge(Check check, ContentComparison comparison)
+    {
+        var counts = comparison.ActualRows.Where(table => !table.Key.StartsWith("sqlite_", StringComparison.OrdinalIgnoreCase)).ToDictionary();
+        check = check with { RowCounts = new SortedDictionary<string, long>(counts, StringComparer.Ordinal), ContentDiffers = comparison.Count > 0 };
+        if (comparison.Count > 0)
         {
-            Outcome = VerificationOutcome.Failed,
-            Code = "LSB4103",
-            CountsDiffer = true,
-            Message = $"What replica {check.Replica} gives back has other rows than the database had: {string.Join("; ", different.Take(5).Select(t => $"{t}: {Count(counts, t)} instead of {Count(expected, t)}"))}{(different.Count > 5 ? "; ..." : "")}.",
-        };
+            return check with
+            {
+                Outcome = VerificationOutcome.Failed,
+                Code = "LSB4103",
+                Message = $"What replica {check.Replica} gives back is not what the database held: {comparison.Describe()}.",
+            };
+        }
+
+        return comparison.IsSame
+            ? check with
+            {
+                Outcome = VerificationOutcome.Verified,
+                Code = null,
+                Message = string.Create(CultureInfo.InvariantCulture, $"{check.GoodMessage} {counts.Count} tables have the same {counts.Values.Sum()} rows, compared by content."),
+            }
+            : check with { Outcome = VerificationOutcome.Inconclusive, Code = "LSB4106", Message = $"{check.GoodMessage} Not all of its content could be compared: {comparison}." };
     }
 
     /// <summary>The storage answers, and something that belongs to the backup is not there.</summary>
@@ -540,7 +599,7 @@ internal sealed class VerificationRun(
         }
 
         var timeout = options.Timeout ?? (round * 3) + Slack;
-        var sentinel = await MarkAsync(timeout, cancellationToken).ConfigureAwait(false);
+        using var sentinel = await MarkAsync(timeout, cancellationToken).ConfigureAwait(false);
         var start = _time.GetTimestamp();
         var pause = round / 4 < LongestPause ? round / 4 : LongestPause;
         Check? last = null;
@@ -552,17 +611,6 @@ internal sealed class VerificationRun(
                 if (last.HasSentinel || _time.GetElapsedTime(start) >= timeout)
                     break;
                 await Task.Delay(pause, _time, cancellationToken).ConfigureAwait(false);
-            }
-
-            if (last.CountsDiffer && last.RowCounts is { } counts)
-            {
-                // The copy may be newer than the snapshot. Tables that have changed since say nothing.
-                var now = await LiveDatabase.MarkAsync(database.Path, null, true, timeout, _time, cancellationToken).ConfigureAwait(false);
-                var unchanged = sentinel.RowCounts!.Where(c => now.RowCounts!.GetValueOrDefault(c.Key, -1) == c.Value).ToDictionary();
-                last = Judge(
-                    last with { Outcome = VerificationOutcome.Verified, Code = null, CountsDiffer = false, Message = last.GoodMessage + $" {sentinel.RowCounts!.Count - unchanged.Count} tables were written to meanwhile and were not compared." },
-                    counts.Where(c => unchanged.ContainsKey(c.Key)).ToDictionary(),
-                    unchanged);
             }
 
             if (!last.HasSentinel)
@@ -598,8 +646,9 @@ internal sealed class VerificationRun(
     private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");
 
     /// <summary>What the look at a restored copy gave.</summary>
-    private sealed record Check(VerificationOutcome Outcome, string? Code, string Message, string Replica, IReadOnlyDictionary<string, long>? RowCounts, long? Bytes, TimeSpan Time, bool HasSentinel, bool CountsDiffer)
+    private sealed record Check(VerificationOutcome Outcome, string? Code, string Message, string Replica, IReadOnlyDictionary<string, long>? RowCounts, long? Bytes, TimeSpan Time, bool HasSentinel, bool ContentDiffers)
     {
+        /// <summary>What is said when the content is the same too.</summary>
         public string GoodMessage { get; init; } = "";
     }
 
@@ -608,7 +657,7 @@ internal sealed class VerificationRun(
     {
         public Sentinel Sentinel => sentinel;
 
-        /// <summary>The target when it is just the state that was counted.</summary>
+        /// <summary>The target when it is just the state that was copied.</summary>
         public ReplicaPosition? ExactTarget => IsExact ? Target : null;
 
         public List<Pending> Replicas => replicas;

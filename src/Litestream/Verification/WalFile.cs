@@ -151,6 +151,9 @@ internal static class WalFile
         return sum;
     }
 
+    /// <summary>Where a number of frames ends.</summary>
+    public static long EndOf(long frames, long pageSize) => HeaderSize + (frames * (FrameHeaderSize + pageSize));
+
     /// <summary>The salts in a file's header, with <see cref="WalMark.End"/> its length; null when there is no whole header.</summary>
     public static WalMark? Header(string path)
     {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Testing;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Commands;
@@ -54,7 +55,7 @@ public sealed class LitestreamCommandTests : IDisposable
         Assert.Empty(Children());
         var output = Path.Combine(_folder.Path, "copy.db");
         await LitestreamTool.Command().RunAsync(["restore", "-config", Path.Combine(_folder.Path, "litestream.yml"), "-o", output, database], TestContext.Current.CancellationToken);
-        Assert.Equal("2", LitestreamTool.Query(output, "SELECT count(*) FROM t"));
+        await RestoredContent.AssertSameAsync(database, output);
     }
 
     [Fact]

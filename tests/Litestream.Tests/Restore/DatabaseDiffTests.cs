@@ -204,19 +204,33 @@ public sealed class DatabaseDiffTests : IDisposable
     }
 
     [Fact]
-    public async Task Virtual_tables_are_named_and_left_out_with_what_belongs_to_them()
+    public async Task Virtual_tables_are_compared_by_the_tables_that_they_keep_their_data_in()
     {
-        Both("CREATE VIRTUAL TABLE search USING fts5(x); CREATE VIRTUAL TABLE box USING rtree(id, a, b); CREATE TABLE search_history(x)");
-        LitestreamTool.Sql(Live, "INSERT INTO search VALUES ('word'); INSERT INTO box VALUES (1, 2, 3); INSERT INTO search_history VALUES (1)");
+        Both("CREATE VIRTUAL TABLE search USING fts5(x); CREATE VIRTUAL TABLE box USING rtree(id, a, b); CREATE TABLE search_history(x); INSERT INTO search VALUES ('word')");
+        LitestreamTool.Sql(Live, "UPDATE search SET x = 'another' WHERE rowid = 1; INSERT INTO box VALUES (1, 2, 3); INSERT INTO search_history VALUES (1)");
 
         var difference = await CompareAsync();
 
-        Assert.Equal(["search_history"], difference.Tables.Select(table => table.Name));
-        Assert.Equal(
-            ["box: a virtual table", "box_node: what a virtual table keeps its data in", "box_parent: what a virtual table keeps its data in", "box_rowid: what a virtual table keeps its data in", "search: a virtual table"],
-            difference.Skipped.Take(5).Select(table => $"{table.Name}: {table.Reason}"));
-        Assert.Contains(difference.Skipped, table => table.Name == "search_content");
-        Assert.Contains("search: not compared: a virtual table", difference.ToString(), StringComparison.Ordinal);
+        Assert.False(difference.IsSame);
+        Assert.Equal(["box", "search"], difference.Skipped.Select(table => table.Name));
+        Assert.Equal(["id=1"], difference.Tables.Single(table => table.Name == "search_content").ChangedExamples);
+        Assert.Equal(1, difference.Tables.Single(table => table.Name == "box_rowid").Missing);
+        Assert.Contains("search: not compared: a virtual table; the tables that it keeps its data in were compared", difference.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Of_changed_rows_the_columns_that_differ_are_said()
+    {
+        Both("CREATE TABLE v(id INTEGER PRIMARY KEY, x REAL, \"y z\" TEXT COLLATE NOCASE, w)");
+        LitestreamTool.Sql(Live, "INSERT INTO v VALUES (1, 1, 'a', 5), (2, 1, 'a', 5), (3, 2, 'a', 5), (4, 3, 'a', 5)");
+        LitestreamTool.Sql(Copy, "INSERT INTO v VALUES (1, 1, 'A', 6), (2, 1.5, 'a', 5), (3, 2, 'a', 5), (4, 4, 'a', 5)");
+
+        var difference = await CompareAsync();
+
+        var table = Assert.Single(difference.Tables);
+        Assert.Equal(["id=1", "id=2", "id=4"], table.ChangedExamples);
+        Assert.Equal(["y z, w", "x", "x"], table.ChangedColumns);
+        Assert.Contains("changed id=1 (y z, w), id=2 (x), id=4 (x)", difference.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using Litestream.Configuration;
 using Litestream.Restore;
+using Litestream.Testing;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Restore;
@@ -32,10 +33,12 @@ public sealed class DatabaseRestoreTests : IDisposable
         var replica = Path.Combine(Path.GetDirectoryName(database)!, "litestream-replicas", Path.GetFileName(database));
         await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () => LitestreamTool.HasBackup(replica, 1));
 
+        var saved = RestoredContent.Save(database);
         Lose(database);
         Assert.Equal(RestoreOutcome.Restored, await Restore(config));
 
-        Assert.Equal("2", LitestreamTool.Query(database, "SELECT count(*) FROM t"));
+        await RestoredContent.AssertSameAsync(saved, database);
+        File.Delete(saved);
         AssertNoTemporaryFolder(Path.GetDirectoryName(database)!);
     }
 
@@ -57,7 +60,7 @@ public sealed class DatabaseRestoreTests : IDisposable
             Directory.GetDirectories(Path.Combine(Replica, "generations")).Except(generations).Any(g => LitestreamTool.HasBackup(g, 1)));
         var elsewhere = Path.Combine(_folder.Path, "elsewhere", "copy.db");
         Assert.Equal(RestoreOutcome.Restored, await Restore(config, elsewhere));
-        Assert.Equal("4", LitestreamTool.Query(elsewhere, "SELECT count(*) FROM t"));
+        await RestoredContent.AssertSameAsync(DatabaseFile, elsewhere);
     }
 
     [Fact]
@@ -204,7 +207,7 @@ public sealed class DatabaseRestoreTests : IDisposable
 
         Assert.Equal(1, all.Count(o => o.Outcome == RestoreOutcome.Restored));
         Assert.Equal(3, all.Count(o => o.Outcome == RestoreOutcome.DatabaseExists));
-        Assert.Equal("3", LitestreamTool.Query(output, "SELECT count(*) FROM t"));
+        await RestoredContent.AssertSameAsync(DatabaseFile, output);
         AssertNoTemporaryFolder(Path.GetDirectoryName(output)!);
     }
 

@@ -26,6 +26,32 @@ public sealed class DatabaseDrillTests
     }
 
     [Fact]
+    public async Task What_was_restored_is_compared_with_the_database_row_by_row()
+    {
+        using var folder = new ReplicatedFolder();
+        using var other = new ReplicatedFolder();
+        LitestreamTool.Sql(folder.Database, "CREATE TABLE still(id INTEGER PRIMARY KEY, x); INSERT INTO still VALUES (1, 'right')");
+        LitestreamTool.Sql(other.Database, "CREATE TABLE still(id INTEGER PRIMARY KEY, x); INSERT INTO still VALUES (1, 'wrong')");
+        foreach (var one in new[] { folder, other })
+        {
+            one.Start();
+            await one.WaitUntilAsync(() => LitestreamTool.HasBackup(one.Replica, 1));
+        }
+
+        LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('new')");
+        Assert.Equal(VerificationOutcome.Verified, (await DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], new(), Cancel)).Outcome);
+        var good = await Drill(folder, new());
+        var snapshot = Directory.GetFiles(other.Replica, "*.snapshot.lz4", SearchOption.AllDirectories).Single();
+        File.Copy(snapshot, Directory.GetFiles(folder.Replica, "*.snapshot.lz4", SearchOption.AllDirectories).Single(), overwrite: true);
+        var error = await Assert.ThrowsAsync<LitestreamException>(() => Drill(folder, new()));
+
+        Assert.StartsWith("The content is that of the database: ", good.ContentNote, StringComparison.Ordinal);
+        Assert.Equal("LSB4103", error.Diagnostic.Code);
+        Assert.Contains("still: row id=1 has another value in column x", error.Message, StringComparison.Ordinal);
+        await ReplicatedFolder.AssertNothingInTempAsync();
+    }
+
+    [Fact]
     public async Task What_was_committed_after_the_newest_backup_is_what_would_have_been_lost()
     {
         using var folder = await ReplicatedFolder.StartedAsync();

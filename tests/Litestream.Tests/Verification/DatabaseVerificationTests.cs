@@ -114,6 +114,34 @@ public sealed class DatabaseVerificationTests
         Assert.Contains("item: 2 rows instead of 3 rows", full.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("UPDATE item SET text = 'B' WHERE id = 2", "item: row id=2 has another value in column text")]
+    [InlineData("UPDATE item SET text = x'62' WHERE id = 2", "item: row id=2 has another value in column text")]
+    [InlineData("DELETE FROM item WHERE id = 2; INSERT INTO item(text) VALUES ('b')", "item: row id=2 is missing")]
+    public async Task Values_that_the_replica_has_wrong_are_found_by_Full_alone(string change, string difference)
+    {
+        // A snapshot of the same database with other values, in the place of the right one: sound, with as many rows, and wrong.
+        using var folder = new ReplicatedFolder();
+        using var other = new ReplicatedFolder();
+        LitestreamTool.Sql(other.Database, change);
+        foreach (var one in new[] { folder, other })
+        {
+            one.Start();
+            await one.WaitUntilAsync(() => LitestreamTool.HasBackup(one.Replica, 1));
+        }
+
+        File.Copy(Snapshot(other.Generation), Snapshot(folder.Generation), overwrite: true);
+
+        var quick = await Verify(folder, new() { Level = VerificationLevel.Quick });
+        var full = await Verify(folder);
+
+        Assert.True(quick.Outcome == VerificationOutcome.Verified, quick.ToString());
+        Assert.Contains("Level Quick: rows were neither counted nor compared", quick.Message, StringComparison.Ordinal);
+        Assert.True(full is { Outcome: VerificationOutcome.Failed, Code: "LSB4103" }, full.ToString());
+        Assert.Contains(difference, full.Message, StringComparison.Ordinal);
+        await ReplicatedFolder.AssertNothingInTempAsync();
+    }
+
     [Fact]
     public async Task A_stopped_replicator_is_NotReplicating()
     {
@@ -285,9 +313,9 @@ public sealed class DatabaseVerificationTests
         Assert.DoesNotContain("item (", result.Message, StringComparison.Ordinal);
         if (level == VerificationLevel.Full)
         {
-            Assert.Equal(["checked", "declared", "expression", "generated", "indexed", "item", "odd \"name", "partial"], result.RowCounts!.Keys);
+            Assert.Equal(["checked", "declared", "expression", "generated", "indexed", "item", "keyed", "odd \"name", "partial"], result.RowCounts!.Keys);
             Assert.All(result.RowCounts.Where(c => c.Key is not ("item" or "odd \"name")), c => Assert.Equal(OwnFunctions.Rows, c.Value));
-            Assert.Contains("rows of these tables could not be counted without the app: keyed (", result.Message, StringComparison.Ordinal);
+            Assert.Contains("compared by content", result.Message, StringComparison.Ordinal);
         }
     }
 

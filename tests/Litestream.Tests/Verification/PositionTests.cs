@@ -73,17 +73,20 @@ public sealed class PositionTests
         var database = folder.Config.Databases[0];
         var shadow = new ShadowWal(database.MetaPath);
         var generation = shadow.Generation()!;
-        var commits = new List<(ReplicaPosition Place, long Rows)>();
+        var commits = new List<(ReplicaPosition Place, LiveCopy Copy)>();
+        var copies = new List<Sentinel>();
         for (var round = 0; round < 3; round++)
         {
             var index = shadow.Newest(generation)!.Index;
             for (var i = 0; i < 8; i++)
             {
                 LitestreamTool.Sql(database.Path, "INSERT INTO item(text) VALUES (hex(randomblob(3000))), (hex(randomblob(3000)))");
-                var sentinel = await LiveDatabase.MarkAsync(database.Path, null, true, TimeSpan.FromSeconds(10), TimeProvider.System, Cancel);
+                var sentinel = await LiveDatabase.MarkAsync(database.Path, null, ReaderLimit.Of(10_000), TimeSpan.FromSeconds(10), TimeProvider.System, Cancel);
+                Assert.NotNull(sentinel.Copy);
+                copies.Add(sentinel);
                 ReplicaPosition? place = null;
                 await LitestreamTool.WaitUntilAsync(() => (place = shadow.Find(generation, sentinel.Mark!)) is not null, () => folder.Log);
-                commits.Add((place!, sentinel.RowCounts!["item"]));
+                commits.Add((place!, sentinel.Copy));
             }
 
             // By now the WAL has more than 20 pages, and nobody reads: it is begun anew.
@@ -94,15 +97,19 @@ public sealed class PositionTests
         await LitestreamTool.WaitUntilAsync(() => files.ReadAsync(generation, Cancel).Result!.Position?.Reaches(commits[^1].Place) == true, () => folder.Log);
         Assert.True(commits.Select(c => c.Place.Index).Distinct().Count() >= 3, string.Join(",", commits));
 
-        foreach (var (place, rows) in commits.Where((c, i) => i % 4 == 0 || c.Place.Index != commits[i - 1].Place.Index || i == commits.Count - 1))
+        foreach (var (place, live) in commits.Where((c, i) => i % 4 == 0 || c.Place.Index != commits[i - 1].Place.Index || i == commits.Count - 1))
         {
             using var copy = new ScratchCopy(LitestreamTool.Executable, folder.Config, database, TimeSpan.FromMinutes(1));
             var cut = await copy.RestoreUpToAsync(place, "file", Cancel);
             Assert.True(cut is not null, place.ToString());
             using var connection = ScratchCopy.Open(cut);
             Assert.Null(ScratchCopy.Damage(connection, full: true, out _, Cancel));
-            Assert.Equal(rows, LiveDatabase.CountRows(connection, out _, Cancel)["item"]);
+            using var expected = live.Open();
+            var comparison = DatabaseContent.Compare(expected, connection, null, Cancel);
+            Assert.True(comparison.IsSame, $"{place}: {comparison}");
         }
+
+        copies.ForEach(copy => copy.Dispose());
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Litestream.Locking;
+using Litestream.Testing;
 using Litestream.Verification;
 
 namespace Litestream.Tests.Verification;
@@ -35,7 +36,7 @@ public sealed class VerificationReplicatorTests
         Assert.True(result.Outcome == VerificationOutcome.Verified, result.ToString());
         var restored = Path.Combine(folder.Root, "restored.db");
         await LitestreamTool.Command().RunAsync(["restore", "-o", restored, "file://" + folder.Replica], TestContext.Current.CancellationToken);
-        Assert.Equal("4", LitestreamTool.Query(restored, "SELECT count(*) FROM item"));
+        await RestoredContent.AssertSameAsync(folder.Database, restored);
     }
 
     [Fact]
