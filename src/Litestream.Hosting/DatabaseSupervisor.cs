@@ -224,10 +224,11 @@ internal sealed class DatabaseSupervisor
     /// <summary>What the replicas did not take when the app stopped; null when they have all.</summary>
     public LitestreamDiagnostic? Unsent()
     {
-        if (!HasUnsent && Chain.BrokenBy is null)
+        if (Excluded is null ? !HasUnsent && Chain.BrokenBy is null : FileStamp.Of(Database.Path) is null)
             return null;
-        var what = _unsent == 0 ? "The full copy" : _unsent is { } bytes ? string.Create(CultureInfo.InvariantCulture, $"{bytes} bytes of the last commits") : "The last commits";
-        var why = Watch.Error?.Message ?? (Chain.BrokenBy is { } reason ? $"it was needed as {reason}" : "litestream ended before it had sent them");
+        var size = Excluded is null ? _unsent : WalFile.LastCommit(WalFile.PathOf(Database.Path))?.End;
+        var what = Excluded is null && !HasUnsent ? "The full copy" : size is { } bytes ? string.Create(CultureInfo.InvariantCulture, $"{bytes} bytes of the last commits") : "The last commits";
+        var why = Excluded?.Message ?? Watch.Error?.Message ?? (Chain.BrokenBy is { } reason ? $"it was needed as {reason}" : "litestream ended before it had sent them");
         return new LitestreamDiagnostic(
             "LSB5021",
             LitestreamSeverity.Error,

@@ -234,9 +234,13 @@ internal sealed partial class ReplicationSession
     /// <summary>Says what the replicas did not take, and how much.</summary>
     private async Task ReportUnsentAsync()
     {
-        foreach (var database in _databases.Where(database => database.Excluded is null))
+        foreach (var database in _databases)
         {
-            await database.FinishAsync(time.GetUtcNow()).ConfigureAwait(false);
+            if (database.Excluded is null)
+            {
+                await database.FinishAsync(time.GetUtcNow()).ConfigureAwait(false);
+            }
+
             if (database.Unsent() is { } unsent)
             {
                 Failure ??= unsent;

@@ -101,9 +101,8 @@ public sealed class ChainTests
             await killed.EndedAsync();
         }
 
-        var orphan = Assert.Single(folder.Replicators());
+        // Its litestream lives until it writes a line that nobody reads any more.
         using var app = folder.Start();
-        await app.SaysAsync($"still runs as process {orphan}; killing it");
         await app.SaysAsync("LSB5025");
         await app.StatusAsync("Stalled", "Degraded", "LSB5025");
         await app.SaysAsync("The full copy of ");
@@ -178,7 +177,7 @@ public sealed class ChainTests
         await app.SaysAsync("The full copy of ");
         await app.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
         await folder.AssertRestoredAsync();
-        Assert.Equal(1, app.Count("LSB5003"));
+        Assert.Equal(1, app.Count("\n      LSB5003: "));
         Assert.Equal(0, await app.StopAsync());
     }
 
@@ -244,16 +243,18 @@ public sealed class ChainTests
         using var folder = new AppFolder();
         folder.WriteConfig("type: s3\n        bucket: b\n        endpoint: http://127.0.0.1:1\n        region: us-east-1");
         folder.Environment["Litestream__ShutdownTimeout"] = "10s";
+        folder.Environment["LITESTREAM_ACCESS_KEY_ID"] = "none";
+        folder.Environment["LITESTREAM_SECRET_ACCESS_KEY"] = "none";
+        AppFolder.MakeDatabase(folder.Database);
         using var app = folder.Start();
         await app.SaysAsync("started ");
-        await app.SaysAsync("initialized db");
         await app.TellAsync("row unsent");
         await app.SaysAsync("wrote unsent");
 
         await app.StopAsync();
 
         Assert.Equal(1, app.Count("LSB5021"));
-        Assert.Matches("LSB5021: \\d+ bytes of the last commits", app.Output);
+        Assert.Matches("LSB5021: \\d+ bytes of", app.Output);
         Assert.DoesNotContain("Everything was sent", app.Output, StringComparison.Ordinal);
     }
 

@@ -102,7 +102,6 @@ public sealed class HostTests : IDisposable
         CreateDatabase("a.db");
         var log = new RecordedLog();
         var config = WriteConfig("a.db");
-        using var unused = Build(new RecordedLog(), config);
         using var one = Build(new RecordedLog(), config);
         using var other = Build(log, config);
 
