@@ -224,9 +224,10 @@ internal sealed class DatabaseSupervisor
     /// <summary>What the replicas did not take when the app stopped; null when they have all.</summary>
     public LitestreamDiagnostic? Unsent()
     {
-        if (Excluded is null ? !HasUnsent && Chain.BrokenBy is null : FileStamp.Of(Database.Path) is null)
+        var file = FileStamp.Of(Database.Path);
+        if (Excluded is null ? !HasUnsent && Chain.BrokenBy is null : file is null)
             return null;
-        var size = Excluded is null ? _unsent : WalFile.LastCommit(WalFile.PathOf(Database.Path))?.End;
+        var size = Excluded is null ? _unsent : WalFile.LastCommit(WalFile.PathOf(Database.Path))?.End ?? file!.Size;
         var what = Excluded is null && !HasUnsent ? "The full copy" : size is { } bytes ? string.Create(CultureInfo.InvariantCulture, $"{bytes} bytes of the last commits") : "The last commits";
         var why = Excluded?.Message ?? Watch.Error?.Message ?? (Chain.BrokenBy is { } reason ? $"it was needed as {reason}" : "litestream ended before it had sent them");
         return new LitestreamDiagnostic(
