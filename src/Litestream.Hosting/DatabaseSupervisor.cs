@@ -171,7 +171,7 @@ internal sealed class DatabaseSupervisor
         var isKnown = !readable || id == known.Id || (id is null && LiveDatabase.ReadIdentity(Database.Path) == known.Id);
         if (!isKnown)
             BeginAnew();
-        Remember((isKnown ? known with { Generation = null } : new DatabaseHistory(null, false, null)).InUse(_file));
+        Remember((isKnown ? known : new DatabaseHistory(null, false, null)).InUse(_file));
     }
 
     /// <summary>Has litestream begin a new generation, as it does itself when it has lost its place. Called while none runs.</summary>
@@ -242,7 +242,7 @@ internal sealed class DatabaseSupervisor
     private static string BootId() => ProcessIdentity.Of(Environment.ProcessId)?.BootId ?? "";
 
     /// <summary>Whether the generation beside the database is another one than our litestream wrote last: one that we do not know of has been at work.</summary>
-    public bool HasTraces => _history?.Generation is { } own && Watch.Generation is { } found && found != own;
+    public bool HasTraces => _history is { Generations.Count: > 0 } && Watch.Generation is { } found && !_history.Generations.Contains(found);
 
     /// <summary>Whether our litestream has written that generation, or goes on with one that was there at its start. Its own word for it may come a moment later than the generation.</summary>
     public bool IsOwnGeneration(string generation)
@@ -251,8 +251,8 @@ internal sealed class DatabaseSupervisor
         if (generation == _foundGeneration || Watch.HasBegun(generation))
         {
             (_foundGeneration, _foreignLooks) = (generation, 0);
-            if (_history is { Generation: var known } && known != generation)
-                Remember(_history with { Generation = generation });
+            if (_history?.Generations.Contains(generation) == false)
+                Remember(_history.With(generation));
             return true;
         }
 
@@ -375,8 +375,9 @@ internal sealed class DatabaseSupervisor
         var isInFile = history.Id is { } id && LiveDatabase.ReadIdentityInFile(Database.Path).Id == id;
         if (history.IsInFile && !isInFile)
             return;
-        var isOwn = Watch.Generation is not { } generation || generation == _foundGeneration || Watch.HasBegun(generation);
-        Remember(history with { IsInFile = isInFile, File = file, Generation = isOwn ? Watch.Generation : history.Generation, WalBoot = savedWal is not null && Chain.IsSavedWal(savedWal) ? BootId() : null });
+        if (Watch.Generation is { } generation && (generation == _foundGeneration || Watch.HasBegun(generation)))
+            history = history.With(generation);
+        Remember(history with { IsInFile = isInFile, File = file, WalBoot = savedWal is not null && Chain.IsSavedWal(savedWal) ? BootId() : null });
     }
 
     public LitestreamDatabaseStatus Describe(LitestreamDatabaseStatus? before, DateTimeOffset now) => (before ?? new LitestreamDatabaseStatus(Database.Path)) with

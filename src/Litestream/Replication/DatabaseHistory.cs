@@ -14,8 +14,13 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
     /// <summary>The boot of the machine in which a copy of its WAL was kept; null when none was.</summary>
     public string? WalBoot { get; init; }
 
-    /// <summary>The generation that our litestream wrote last; null when that is not known. Another one beside the database is somebody else's work.</summary>
-    public string? Generation { get; init; }
+    private const int KeptGenerations = 20;
+
+    /// <summary>The last generations that our litestreams wrote; empty when none is known. Another one beside the database is somebody else's work, and a replica with one of them is this database's.</summary>
+    public IReadOnlyList<string> Generations { get; init; } = [];
+
+    /// <summary>The same with one more generation.</summary>
+    public DatabaseHistory With(string generation) => Generations.Contains(generation) ? this : this with { Generations = [.. Generations.TakeLast(KeptGenerations - 1), generation] };
 
     /// <summary>The same while the database is replicated, and after a crash: how the file was left is not known then.</summary>
     public DatabaseHistory InUse(FileStamp? file) => this with { File = file is null ? null : file with { Modified = 0 }, WalBoot = null };
@@ -36,7 +41,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
             return new DatabaseHistory(root.TryGetProperty("id", out var id) ? id.GetInt64() : null, root.TryGetProperty("inFile", out var inFile) && inFile.GetBoolean(), file)
             {
                 WalBoot = root.TryGetProperty("walBoot", out var boot) ? boot.GetString() : null,
-                Generation = root.TryGetProperty("generation", out var generation) ? generation.GetString() : null,
+                Generations = root.TryGetProperty("generations", out var generations) ? [.. generations.EnumerateArray().Select(generation => generation.GetString()).OfType<string>()] : [],
             };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
@@ -71,8 +76,14 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
                 json.WriteBoolean("inFile", IsInFile);
                 if (WalBoot is not null)
                     json.WriteString("walBoot", WalBoot);
-                if (Generation is not null)
-                    json.WriteString("generation", Generation);
+                if (Generations.Count > 0)
+                {
+                    json.WriteStartArray("generations");
+                    foreach (var generation in Generations)
+                        json.WriteStringValue(generation);
+                    json.WriteEndArray();
+                }
+
                 if (File is not null)
                 {
                     if (File.Identity is { } identity)
@@ -98,11 +109,11 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
         }
     }
 
-    /// <summary>A litestream of ours that no app runs may have begun a generation: whichever is there at the next start is gone on with.</summary>
-    public static void ForgetGeneration(string metaPath)
+    /// <summary>A litestream of ours that no app runs may have begun a generation: it is remembered too.</summary>
+    public static void NoteGeneration(string metaPath)
     {
-        if (Read(metaPath) is { Generation: not null } history)
-            (history with { Generation = null }).Write(metaPath);
+        if (Read(metaPath) is { Generations.Count: > 0 } history && new Verification.ShadowWal(metaPath).Generation() is { } generation)
+            history.With(generation).Write(metaPath);
     }
 
     /// <summary>Remembers a database that has just been restored: it goes on with the history of its replica.</summary>

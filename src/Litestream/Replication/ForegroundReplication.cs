@@ -101,7 +101,7 @@ public static class ForegroundReplication
             await run.EndAsync().ConfigureAwait(false);
             chains.ForEach(chain => chain.Dispose());
             foreach (var database in effective.Databases)
-                DatabaseHistory.ForgetGeneration(database.MetaPath);
+                DatabaseHistory.NoteGeneration(database.MetaPath);
         }
 
         void Say(LogLine line) => onLine(line);

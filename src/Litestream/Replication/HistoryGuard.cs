@@ -49,7 +49,7 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         var known = DatabaseHistory.Read(database.MetaPath);
         if (FileStamp.Of(database.Path) is not { Size: > 0 } file)
             return (await GenerationsAsync(cancellationToken).ConfigureAwait(false)).Count == 0 ? HistoryVerdict.Same : HistoryVerdict.Missing;
-        if (await IsAnothersReplicaAsync(known?.Id, folder, cancellationToken).ConfigureAwait(false))
+        if (await IsAnothersReplicaAsync(known, folder, cancellationToken).ConfigureAwait(false))
             return HistoryVerdict.Other;
         if (known?.File == file)
             return HistoryVerdict.Same;
@@ -87,12 +87,14 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
     /// Another database's replica in the place of its own: what it has sent is not there, something else is. Only folders are looked into; to ask other storage at every start would make
     /// each start depend on it.
     /// </summary>
-    private async Task<bool> IsAnothersReplicaAsync(long? id, string folder, CancellationToken cancellationToken)
+    private async Task<bool> IsAnothersReplicaAsync(DatabaseHistory? known, string folder, CancellationToken cancellationToken)
     {
-        if (id is null || new ShadowWal(database.MetaPath).Generation() is not { } own || ReplicationSettings.Of(config, database).Replicas.Any(replica => replica.Folder is null))
+        if (known?.Id is not { } id || new ShadowWal(database.MetaPath).Generation() is not { } own || ReplicationSettings.Of(config, database).Replicas.Any(replica => replica.Folder is null))
             return false;
         var generations = await GenerationsAsync(cancellationToken).ConfigureAwait(false);
-        return generations.Count > 0 && !generations.Contains(own) && await IdentityOfBackupAsync(folder, cancellationToken).ConfigureAwait(false) != id;
+
+        // One that was begun just before a kill may not have arrived.
+        return generations.Count > 0 && !generations.Contains(own) && !known.Generations.Any(generations.Contains) && await IdentityOfBackupAsync(folder, cancellationToken).ConfigureAwait(false) != id;
     }
 
     /// <summary>The generations that something can be restored from.</summary>

@@ -87,7 +87,7 @@ internal sealed class VerificationReplicator
         finally
         {
             await run.EndAsync().ConfigureAwait(false);
-            DatabaseHistory.ForgetGeneration(_database.MetaPath);
+            DatabaseHistory.NoteGeneration(_database.MetaPath);
         }
     }
 
