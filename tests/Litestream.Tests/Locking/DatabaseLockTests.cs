@@ -30,7 +30,7 @@ public sealed partial class DatabaseLockTests
         using (var locks = DatabaseLocks.TryAcquire([database.File], out _, out _)!)
         {
             foreach (var found in locks.Found)
-                await OrphanedReplicator.KillAsync(found, null, TestContext.Current.CancellationToken);
+                await OrphanedReplicator.KillAsync(found.Record, null, TestContext.Current.CancellationToken);
             Assert.False(identity.IsRunning());
             locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
             Assert.Empty(DatabaseLock.Peek(database.File).Orphans);
