@@ -4,12 +4,14 @@ using dnlib.DotNet.Writer;
 namespace Litestream.Internalize;
 
 /// <summary>
-/// Makes one assembly of several. The types of the others become internal types of the first, which refers to them no longer.
-/// The same input gives the same bytes.
+/// Makes one assembly of several. The types of the others become internal types of the first, which refers to them no
+/// longer. The same input gives the same bytes.
 /// </summary>
 public static class AssemblyMerger
 {
-    /// <summary>Moves every type of <paramref name="moved"/> into <paramref name="assembly"/>, which is replaced, its .pdb too.</summary>
+    /// <summary>
+    /// Moves every type of <paramref name="moved"/> into <paramref name="assembly"/>, which is replaced, its .pdb too.
+    /// </summary>
     /// <param name="assembly">The assembly that takes the types.</param>
     /// <param name="moved">The assemblies whose types are moved.</param>
     /// <param name="folders">Where referenced assemblies are looked for.</param>
@@ -33,7 +35,11 @@ public static class AssemblyMerger
         try
         {
             foreach (var file in moved)
-                sources.Add(ModuleDefMD.Load(File.ReadAllBytes(file), new ModuleCreationOptions(context) { TryToLoadPdbFromDisk = false }));
+            {
+                var options = new ModuleCreationOptions(context) { TryToLoadPdbFromDisk = false };
+                sources.Add(ModuleDefMD.Load(File.ReadAllBytes(file), options));
+            }
+
 
             // An assembly that refers to none of them has been through here already.
             var names = sources.Select(source => source.Assembly.Name.String).ToHashSet(StringComparer.Ordinal);
@@ -81,9 +87,9 @@ public static class AssemblyMerger
         if (source.ExportedTypes.Count > 0)
             throw new InternalizeException($"'{source.Name}' forwards types, which cannot be moved.");
         if (source.Resources.FirstOrDefault(resource => resource is not EmbeddedResource) is { } resource)
-            throw new InternalizeException($"'{source.Name}' has the resource '{resource.Name}' in another file, which cannot be moved.");
+            throw new InternalizeException($"'{source.Name}' has '{resource.Name}' in another file, which cannot be moved.");
         if (source.Resources.FirstOrDefault(resource => resource.Name.StartsWith("ILLink.")) is { } linker)
-            throw new InternalizeException($"'{source.Name}' has '{linker.Name}' for the trimmer, which names the assembly and cannot be moved.");
+            throw new InternalizeException($"'{source.Name}' has '{linker.Name}', which names it and cannot be moved.");
     }
 
     private static void Index(ModuleDefMD source, Dictionary<string, TypeDef> map)
@@ -111,8 +117,9 @@ public static class AssemblyMerger
             if (!taken.Add(type.FullName))
             {
                 // What the compiler gives to every assembly: attributes, constant data, anonymous types.
-                var arity = type.Name.String.IndexOf('`', StringComparison.Ordinal) is >= 0 and var at ? at : type.Name.Length;
-                type.Name = type.Name.String.Insert(arity, $"_{source.Assembly.Name}");
+                var name = type.Name.String;
+                var arity = name.IndexOf('`', StringComparison.Ordinal);
+                type.Name = name.Insert(arity < 0 ? name.Length : arity, $"_{source.Assembly.Name}");
                 if (!taken.Add(type.FullName))
                     throw new InternalizeException($"the type '{type.FullName}' comes twice.");
             }

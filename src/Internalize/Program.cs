@@ -1,7 +1,8 @@
 using Litestream.Internalize;
 
 // Litestream.Internalize ASSEMBLY --move FILE... --search FOLDER...
-// Moves every type of each FILE into ASSEMBLY, in place, with its symbols. Referenced assemblies are looked for in each FOLDER.
+// Moves every type of each FILE into ASSEMBLY, in place, with its symbols. Referenced assemblies are looked for in each
+// FOLDER.
 var moved = new List<string>();
 var folders = new List<string>();
 string? assembly = null;

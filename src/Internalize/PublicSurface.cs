@@ -20,11 +20,12 @@ internal static class PublicSurface
 
     private static IEnumerable<(string Member, IEnumerable<TypeSig?> Types)> Parts(TypeDef type)
     {
-        IEnumerable<ITypeDefOrRef?> bases = [type.BaseType, .. type.Interfaces.Select(one => one.Interface), .. Constraints(type)];
+        IEnumerable<ITypeDefOrRef?> bases =
+            [type.BaseType, .. type.Interfaces.Select(one => one.Interface), .. Constraints(type)];
         yield return (type.FullName, bases.Select(one => one?.ToTypeSig()));
         foreach (var field in type.Fields.Where(field => field.IsPublic || field.IsFamily || field.IsFamilyOrAssembly))
             yield return (field.FullName, [field.FieldType]);
-        foreach (var method in type.Methods.Where(method => method.IsPublic || method.IsFamily || method.IsFamilyOrAssembly))
+        foreach (var method in type.Methods.Where(one => one.IsPublic || one.IsFamily || one.IsFamilyOrAssembly))
         {
             yield return (
                 method.FullName,
@@ -33,7 +34,7 @@ internal static class PublicSurface
     }
 
     private static IEnumerable<ITypeDefOrRef> Constraints(ITypeOrMethodDef owner) =>
-        owner.GenericParameters.SelectMany(parameter => parameter.GenericParamConstraints).Select(one => one.Constraint);
+        owner.GenericParameters.SelectMany(one => one.GenericParamConstraints).Select(one => one.Constraint);
 
     internal static bool IsVisible(TypeDef type) => type.DeclaringType is { } outer
         ? IsVisible(outer) && (type.IsNestedPublic || type.IsNestedFamily || type.IsNestedFamilyOrAssembly)
@@ -46,11 +47,11 @@ internal static class PublicSurface
             switch (part)
             {
                 case GenericInstSig generic:
-                    foreach (var argument in generic.GenericArguments.Prepend(generic.GenericType).SelectMany(Mentioned))
-                        yield return argument;
+                    foreach (var type in generic.GenericArguments.Prepend(generic.GenericType).SelectMany(Mentioned))
+                        yield return type;
                     break;
-                case TypeDefOrRefSig { TypeDef: { } type }:
-                    yield return type;
+                case TypeDefOrRefSig { TypeDef: { } definition }:
+                    yield return definition;
                     break;
                 case FnPtrSig { MethodSig: { } pointed }:
                     foreach (var type in pointed.Params.Prepend(pointed.RetType).SelectMany(Mentioned))

@@ -69,7 +69,8 @@ internal sealed class ReferenceRetargeter(IReadOnlySet<string> assemblies, IRead
             for (var i = 0; i < method.Overrides.Count; i++)
             {
                 var one = method.Overrides[i];
-                method.Overrides[i] = new MethodOverride((IMethodDefOrRef)Method(one.MethodBody), (IMethodDefOrRef)Method(one.MethodDeclaration));
+                method.Overrides[i] = new MethodOverride(
+                    (IMethodDefOrRef)Method(one.MethodBody), (IMethodDefOrRef)Method(one.MethodDeclaration));
             }
         }
 
@@ -180,7 +181,7 @@ internal sealed class ReferenceRetargeter(IReadOnlySet<string> assemblies, IRead
     private ITypeDefOrRef Type(ITypeDefOrRef type) => type switch
     {
         TypeRef reference => Type(reference),
-        TypeSpec { TypeSig: { } signature } specification when Sig(signature) is var changed && !ReferenceEquals(changed, signature)
+        TypeSpec { TypeSig: { } signature } when Sig(signature) is var changed && !ReferenceEquals(changed, signature)
             => new TypeSpecUser(changed),
         _ => type,
     };
@@ -206,11 +207,14 @@ internal sealed class ReferenceRetargeter(IReadOnlySet<string> assemblies, IRead
     private IMemberRef Member(MemberRef member)
     {
         var parent = member.Class is ITypeDefOrRef type ? (IMemberRefParent)Type(type) : member.Class;
-        var field = member.FieldSig is { } fieldSig ? new FieldSig(Sig(fieldSig.Type)) { ExtraData = fieldSig.ExtraData } : null;
+        var field = member.FieldSig is { } fieldSig
+            ? new FieldSig(Sig(fieldSig.Type)) { ExtraData = fieldSig.ExtraData }
+            : null;
         var method = member.MethodSig is { } methodSig ? Changed(methodSig) : null;
 
         // A member of a type of this module is named by its own row.
-        for (var definition = ReferenceEquals(parent, member.Class) ? null : parent as TypeDef; definition is not null; definition = definition.BaseType as TypeDef)
+        var definition = ReferenceEquals(parent, member.Class) ? null : parent as TypeDef;
+        for (; definition is not null; definition = definition.BaseType as TypeDef)
         {
             if (field is not null && definition.FindField(member.Name, field, ByName) is { } foundField)
                 return foundField;
@@ -249,7 +253,8 @@ internal sealed class ReferenceRetargeter(IReadOnlySet<string> assemblies, IRead
             case ValueTypeSig { TypeRef: { } reference } when Type(reference) is TypeDef type:
                 return new ValueTypeSig(type);
             case GenericInstSig generic:
-                return new GenericInstSig((ClassOrValueTypeSig)Sig(generic.GenericType), generic.GenericArguments.Select(Sig).ToList());
+                return new GenericInstSig(
+                    (ClassOrValueTypeSig)Sig(generic.GenericType), generic.GenericArguments.Select(Sig).ToList());
             case FnPtrSig { MethodSig: { } pointed }:
                 return new FnPtrSig(Changed(pointed));
         }
@@ -259,14 +264,15 @@ internal sealed class ReferenceRetargeter(IReadOnlySet<string> assemblies, IRead
         var changed = Sig(next);
         return signature switch
         {
-            ModifierSig { Modifier: var modifier } when !ReferenceEquals(Type(modifier), modifier) => Modified((ModifierSig)signature, changed),
+            ModifierSig modified when !ReferenceEquals(Type(modified.Modifier), modified.Modifier)
+                => Modified(modified, changed),
             _ when ReferenceEquals(changed, next) => signature,
             SZArraySig => new SZArraySig(changed),
             ArraySig array => new ArraySig(changed, array.Rank, array.Sizes, array.LowerBounds),
             ByRefSig => new ByRefSig(changed),
             PtrSig => new PtrSig(changed),
             PinnedSig => new PinnedSig(changed),
-            ModifierSig modified => Modified(modified, changed),
+            ModifierSig modifier => Modified(modifier, changed),
             _ => throw new InternalizeException($"the signature '{signature}' is of a kind that cannot be moved."),
         };
     }

@@ -6,8 +6,8 @@ using Litestream.Internalize;
 namespace Litestream.Build.Tests;
 
 /// <summary>
-/// Moving the packages that we use into an assembly. The program that does it is the example: it uses dnlib, with lambdas, iterators and generic types,
-/// and works as before with dnlib inside.
+/// Moving the packages that we use into an assembly. The program that does it is the example: it uses dnlib, with lambdas,
+/// iterators and generic types, and works as before with dnlib inside.
 /// </summary>
 public sealed class InternalizeTests : IDisposable
 {
@@ -29,7 +29,9 @@ public sealed class InternalizeTests : IDisposable
         var second = Merged("second");
 
         Assert.Equal(File.ReadAllBytes(first), File.ReadAllBytes(second));
-        Assert.Equal(File.ReadAllBytes(Path.ChangeExtension(first, ".pdb")), File.ReadAllBytes(Path.ChangeExtension(second, ".pdb")));
+        Assert.Equal(
+            File.ReadAllBytes(Path.ChangeExtension(first, ".pdb")),
+            File.ReadAllBytes(Path.ChangeExtension(second, ".pdb")));
     }
 
     [Fact]

@@ -31,7 +31,7 @@ public sealed class SharedPackageTests(Packages packages)
         where versions == Old || mode is "" or Trimmed || (versions == New && !throughLibrary)
         select (versions, throughLibrary, mode));
 
-    /// <summary>What makes types vanish first: members that only the old version has, loaded by a library; and a trimmed app.</summary>
+    /// <summary>A library that uses members that only the old version has, and a trimmed app.</summary>
     [Theory]
     [InlineData(Old, true, "")]
     [InlineData(New, false, Trimmed)]
@@ -41,7 +41,8 @@ public sealed class SharedPackageTests(Packages packages)
     [Theory]
     [Trait("Category", "Long")]
     [MemberData(nameof(Matrix))]
-    public Task In_every_way_to_publish(string versions, bool throughLibrary, string mode) => RunAsync(versions, throughLibrary, mode);
+    public Task In_every_way_to_publish(string versions, bool throughLibrary, string mode) =>
+        RunAsync(versions, throughLibrary, mode);
 
     [Fact]
     public async Task An_app_that_uses_none_of_them_gets_none_and_no_folder_of_translations()
@@ -50,7 +51,8 @@ public sealed class SharedPackageTests(Packages packages)
 
         (await workspace.DotnetAsync("build")).Succeeded();
 
-        var assets = await File.ReadAllTextAsync(workspace.In("obj/project.assets.json"), TestContext.Current.CancellationToken);
+        var assets = await File.ReadAllTextAsync(
+            workspace.In("obj/project.assets.json"), TestContext.Current.CancellationToken);
         Assert.All(
             s_inside,
             name => Assert.DoesNotContain(name, assets, StringComparison.OrdinalIgnoreCase));
@@ -95,7 +97,7 @@ public sealed class SharedPackageTests(Packages packages)
                 public static string All()
                 {
                     var command = new RootCommand { new Option<string>("--name") };
-                    {{(old ? "_ = new CommandLineBuilder(command).UseDefaults().Build();" : "_ = new ParserConfiguration();")}}
+                    _ = {{(old ? "new CommandLineBuilder(command).UseDefaults().Build()" : "new ParserConfiguration()")}};
                     var name = command.Parse("--name value").Tokens[1].Value;
                     var parser = new YamlDotNet.Core.Parser(new StringReader("a: 1"));
                     var events = 0;
@@ -115,7 +117,8 @@ public sealed class SharedPackageTests(Packages packages)
         TemplateTests.SkipWhatIsMissing(publish).Succeeded();
         Assert.DoesNotContain(
             publish.Warnings,
-            warning => warning.Text?.Contains("Litestream", StringComparison.Ordinal) == true && warning.Code?.StartsWith("IL", StringComparison.Ordinal) == true);
+            warning => warning.Text?.Contains("Litestream", StringComparison.Ordinal) == true
+                && warning.Code?.StartsWith("IL", StringComparison.Ordinal) == true);
         if (mode.Length == 0)
             Assert.True(File.Exists(workspace.In("out/de/System.CommandLine.resources.dll")));
 
