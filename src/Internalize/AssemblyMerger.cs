@@ -87,7 +87,7 @@ public static class AssemblyMerger
         if (source.ExportedTypes.Count > 0)
             throw new InternalizeException($"'{source.Name}' forwards types, which cannot be moved.");
         if (source.Resources.FirstOrDefault(resource => resource is not EmbeddedResource) is { } resource)
-            throw new InternalizeException($"'{source.Name}' has '{resource.Name}' in another file, which cannot be moved.");
+            throw new InternalizeException($"'{source.Name}' has '{resource.Name}' in another file, not to be moved.");
         if (source.Resources.FirstOrDefault(resource => resource.Name.StartsWith("ILLink.")) is { } linker)
             throw new InternalizeException($"'{source.Name}' has '{linker.Name}', which names it and cannot be moved.");
     }

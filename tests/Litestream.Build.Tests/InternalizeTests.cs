@@ -6,8 +6,8 @@ using Litestream.Internalize;
 namespace Litestream.Build.Tests;
 
 /// <summary>
-/// Moving the packages that we use into an assembly. The program that does it is the example: it uses dnlib, with lambdas,
-/// iterators and generic types, and works as before with dnlib inside.
+/// Moving the packages that we use into an assembly. The program that does it is the example: it uses dnlib, with
+/// lambdas, iterators and generic types, and works as before with dnlib inside.
 /// </summary>
 public sealed class InternalizeTests : IDisposable
 {

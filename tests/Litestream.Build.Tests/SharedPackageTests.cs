@@ -97,7 +97,7 @@ public sealed class SharedPackageTests(Packages packages)
                 public static string All()
                 {
                     var command = new RootCommand { new Option<string>("--name") };
-                    _ = {{(old ? "new CommandLineBuilder(command).UseDefaults().Build()" : "new ParserConfiguration()")}};
+                    _ = {{(old ? "new CommandLineBuilder(command).Build()" : "new ParserConfiguration()")}};
                     var name = command.Parse("--name value").Tokens[1].Value;
                     var parser = new YamlDotNet.Core.Parser(new StringReader("a: 1"));
                     var events = 0;
