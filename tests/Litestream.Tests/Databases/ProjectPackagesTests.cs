@@ -47,10 +47,10 @@ public sealed class ProjectPackagesTests : IDisposable
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln"))) folder = folder.Parent;
-        var packages = ProjectPackages.Read(Path.Combine(folder!.FullName, "tests", "Litestream.Tests", "obj", "project.assets.json"), "net10.0");
+        var packages = ProjectPackages.Read(Path.Combine(folder!.FullName, "tests", "Litestream.Hosting.Tests", "obj", "project.assets.json"), "net10.0");
         Assert.Contains("Microsoft.Data.Sqlite", packages);
         Assert.Contains("SQLitePCLRaw.core", packages);
-        Assert.DoesNotContain("YamlDotNet", packages);
+        Assert.DoesNotContain("Microsoft.Extensions.Diagnostics.HealthChecks", packages);
     }
 
     [Fact]
