@@ -132,7 +132,7 @@ public sealed class AppFolder : IDisposable
             await SignalAsync(signal, toTheGroup ? -app.Id : app.Id);
             await app.EndedAsync();
 
-            Assert.Equal(DatabaseRows(), await RestoredRowsAsync());
+            await this.AssertRestoredAsync();
             Assert.Empty(Replicators());
         }
     }

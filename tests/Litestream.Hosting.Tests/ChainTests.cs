@@ -145,7 +145,8 @@ public sealed class ChainTests
         await folder.ArrivesAsync(app, "last of all");
 
         AppendGhost(folder.Database + "-wal");
-        await app.SaysAsync("another process was killed while it committed");
+        await app.SaysAsync("LSB5025");
+        Assert.Contains("another process was killed while it committed", app.Output, StringComparison.Ordinal);
         await app.SaysAsync("The full copy of ");
         await app.TellAsync("row after it");
         await app.SaysAsync("wrote after it");

@@ -136,7 +136,7 @@ public sealed class DatabaseFaultTests
         await folder.SettledAsync(app);
         Assert.Equal(0, await app.StopAsync());
         Assert.Equal(["other"], await folder.RestoredRowsAsync(second));
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.Equal(0, app.Count("LSB5004"));
     }
 
@@ -300,7 +300,7 @@ public sealed class DatabaseFaultTests
         await folder.SettledAsync(app);
         Assert.Equal(0, app.Count("crit:"));
         Assert.Equal(0, await app.StopAsync());
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.Equal("last", folder.DatabaseRows()[^1]);
     }
 

@@ -26,7 +26,7 @@ public sealed class EndOfTheAppTests
 
         Assert.Empty(folder.Replicators());
         Assert.Contains("after", folder.DatabaseRows());
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.Empty(folder.PrivateFolders);
     }
 
@@ -47,7 +47,7 @@ public sealed class EndOfTheAppTests
 
         Assert.Empty(folder.Replicators());
         Assert.Contains("only", folder.DatabaseRows());
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -76,7 +76,7 @@ public sealed class EndOfTheAppTests
 
         Assert.Equal(0, await app.EndedAsync());
         Assert.Contains("meanwhile", (await folder.RestoredRowsAsync())!);
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.Contains("has sent everything", app.Output, StringComparison.Ordinal);
     }
 
@@ -91,7 +91,7 @@ public sealed class EndOfTheAppTests
         await EndAsync(app, "SIGTERM to the group");
 
         Assert.Equal("last", folder.DatabaseRows()[^1]);
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -107,7 +107,7 @@ public sealed class EndOfTheAppTests
         await app.EndedAsync();
 
         Assert.Empty(folder.Replicators());
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -121,7 +121,7 @@ public sealed class EndOfTheAppTests
         await EndAsync(app, "SIGTERM to the group");
 
         Assert.Equal(502, folder.DatabaseRows().Count);
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -139,7 +139,7 @@ public sealed class EndOfTheAppTests
         Assert.DoesNotContain("LSB5005", app.Output, StringComparison.Ordinal);
         Assert.Empty(folder.Replicators());
         Assert.Contains("unsent", folder.DatabaseRows());
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -163,7 +163,7 @@ public sealed class EndOfTheAppTests
         await EndAsync(app, "SIGTERM");
 
         Assert.Empty(folder.Replicators());
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]

@@ -39,7 +39,7 @@ public sealed class FreeSpaceFaultTests
         await app.TellAsync("row last");
         await folder.ArrivesAsync(app, "last");
         await folder.SettledAsync(app);
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.Equal(0, app.Count("LSB5004"));
     }
 
@@ -102,7 +102,7 @@ public sealed class FreeSpaceFaultTests
         File.Delete(filler);
         await folder.SettledAsync(next);
         Assert.Equal(0, await next.StopAsync());
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Theory]

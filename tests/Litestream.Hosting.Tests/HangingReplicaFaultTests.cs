@@ -34,7 +34,7 @@ public sealed class HangingReplicaFaultTests
         await folder.SettledAsync(app);
         Assert.Equal(0, app.Count("LSB5004"));
         Assert.Equal(0, await app.StopAsync());
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Theory]
@@ -61,7 +61,7 @@ public sealed class HangingReplicaFaultTests
         await folder.SettledAsync(next);
         Assert.Equal(0, await next.StopAsync());
         Assert.Contains("waiting", (await folder.RestoredRowsAsync())!);
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class HangingReplicaFaultTests
         await folder.SettledAsync(next);
         Assert.Equal(0, await next.StopAsync());
         Assert.Contains("waiting", (await folder.RestoredRowsAsync())!);
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -125,7 +125,7 @@ public sealed class HangingReplicaFaultTests
         await folder.SettledAsync(next);
         Assert.Equal(0, await next.StopAsync());
         Assert.Contains("waiting", (await folder.RestoredRowsAsync())!);
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -148,7 +148,7 @@ public sealed class HangingReplicaFaultTests
         using var next = folder.Start();
         await folder.SettledAsync(next);
         Assert.Equal(0, await next.StopAsync());
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     private static int Threads(AppProcess app) => int.Parse(File.ReadLines($"/proc/{app.Id}/status").First(line => line.StartsWith("Threads:", StringComparison.Ordinal))["Threads:".Length..], CultureInfo.InvariantCulture);

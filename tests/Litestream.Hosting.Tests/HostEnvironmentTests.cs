@@ -60,7 +60,7 @@ public sealed class HostEnvironmentTests
 
         Assert.Equal("starting", folder.DatabaseRows()[0]);
         Assert.Equal("stopped", folder.DatabaseRows()[^1]);
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -72,7 +72,7 @@ public sealed class HostEnvironmentTests
         Assert.Equal(Credentials(app.Id), Credentials(Assert.Single(folder.Replicators())));
         await EndAsync(app, "TERM", app.Id);
 
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.All(Directory.EnumerateFileSystemEntries(folder.Work, "*", SearchOption.AllDirectories), path => Assert.Equal((uint)User, UnixCalls.Status(path)!.User));
         Assert.All(Directory.EnumerateFileSystemEntries(folder.App), path => Assert.Equal(0u, UnixCalls.Status(path)!.User));
     }
@@ -95,7 +95,7 @@ public sealed class HostEnvironmentTests
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(copy));
         await EndAsync(app, "TERM", app.Id);
 
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -158,7 +158,7 @@ public sealed class HostEnvironmentTests
         }
         else
         {
-            Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+            await folder.AssertRestoredAsync();
         }
     }
 
@@ -203,7 +203,7 @@ public sealed class HostEnvironmentTests
 
         Assert.Empty(folder.Replicators());
         Assert.Contains("only", folder.DatabaseRows());
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         using var record = DatabaseLock.TryAcquire(folder.Database, out _);
         Assert.Equal(LockRecord.Empty, record!.Found);
     }
@@ -231,7 +231,7 @@ public sealed class HostEnvironmentTests
         await EndAsync(app, "TERM", Assert.Single(ChildrenOf(app.Id)));
 
         Assert.Contains("unsent", folder.DatabaseRows());
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -252,14 +252,14 @@ public sealed class HostEnvironmentTests
         await other.SaysAsync("wrote of the other");
 
         await EndAsync(one, "TERM", Assert.Single(ChildrenOf(one.Id)));
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         await AppFolder.UntilAsync(() => folder.Replicators().Count == 1, () => $"the other one took over\n{other.Output}");
         await other.TellAsync("row taken over");
         await other.SaysAsync("wrote taken over");
         await EndAsync(other, "TERM", Assert.Single(ChildrenOf(other.Id)));
 
         Assert.Contains("taken over", folder.DatabaseRows());
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -296,7 +296,7 @@ public sealed class HostEnvironmentTests
         Assert.DoesNotContain(orphan, folder.Replicators());
         await EndAsync(app, "TERM", Assert.Single(ChildrenOf(app.Id)));
 
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -320,7 +320,7 @@ public sealed class HostEnvironmentTests
         await app.SaysAsync("wrote after");
         await EndAsync(app, "TERM", Assert.Single(ChildrenOf(app.Id)));
 
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -356,7 +356,7 @@ public sealed class HostEnvironmentTests
 
         Assert.Equal([id], folder.Replicators());
         Assert.Equal(0, app.Count("still runs as process"));
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     /// <summary>An app is killed alone. Its litestream would live on until it has something to say, which may be at once: it is frozen.</summary>

@@ -38,7 +38,7 @@ public sealed class OutputFaultTests
         await AppFolder.SignalAsync("TERM", app.Id);
         Assert.Equal(0, await app.EndedAsync());
         Assert.Equal("last", folder.DatabaseRows()[^1]);
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.Empty(folder.Replicators());
     }
 
@@ -63,7 +63,7 @@ public sealed class OutputFaultTests
         await AppFolder.SignalAsync("TERM", app.Id);
         Assert.Equal(0, await app.EndedAsync());
         Assert.Equal("last", folder.DatabaseRows()[^1]);
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.Empty(folder.Replicators());
     }
 

@@ -47,7 +47,7 @@ public sealed partial class PosixLockFaultTests
         await folder.SettledAsync(next);
         await next.StopAsync();
         Assert.Equal(isControl ? 0 : 200, folder.DatabaseRows().Count(row => row.StartsWith("row ", StringComparison.Ordinal)));
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Theory]
@@ -85,7 +85,7 @@ public sealed partial class PosixLockFaultTests
         var opens = File.ReadLines(trace).Where(line => OpenOfDatabase().IsMatch(line)).ToList();
         Assert.True(opens.Count(line => line.Contains(MarkOfSqlite, StringComparison.Ordinal)) >= 2, "SQLite's own opens are in the trace.");
         Assert.Equal(opened is null ? 0 : 1, opens.Count(line => !line.Contains(MarkOfSqlite, StringComparison.Ordinal)));
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     private static async Task LookFromOutsideAsync(AppFolder folder)

@@ -73,7 +73,7 @@ public sealed class ProcessFaultTests
         using var next = folder.Start();
         await folder.SettledAsync(next);
         await next.StopAsync();
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.Empty(folder.Replicators());
     }
 
@@ -112,7 +112,7 @@ public sealed class ProcessFaultTests
         await folder.SettledAsync(app);
         Assert.Equal([second], folder.Replicators());
         Assert.Equal(0, await app.StopAsync());
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.Equal(0, app.Count("has arrived for"));
     }
 

@@ -125,7 +125,7 @@ public sealed class ReplicaFaultTests
         using var next = folder.Start();
         await folder.SettledAsync(next);
         await next.StopAsync();
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
 
         void Exchange()
         {

@@ -96,7 +96,7 @@ public sealed class ReplicatorTests
         await AppFolder.SignalAsync("KILL", Assert.Single(folder.Replicators()));
         await app.SaysAsync("LSB5004");
         Assert.Equal(0, await app.StopAsync());
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -110,12 +110,13 @@ public sealed class ReplicatorTests
         await AppFolder.SignalAsync("KILL", first);
 
         await app.SaysAsync("LSB5004");
+        await app.SaysAsync("LSB5025");
         await AppFolder.UntilAsync(() => folder.Replicators() is [var id] && id != first, "another litestream ran");
         await app.TellAsync("row after");
         await app.SaysAsync("wrote after");
         await app.TellAsync("stop");
         await app.EndedAsync();
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -138,7 +139,7 @@ public sealed class ReplicatorTests
         await app.SaysAsync("wrote after");
         await app.TellAsync("stop");
         await app.EndedAsync();
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -239,7 +240,7 @@ public sealed class ReplicatorTests
         Assert.Single(folder.Replicators());
         await app.TellAsync("stop");
         await app.EndedAsync();
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -291,7 +292,7 @@ public sealed class ReplicatorTests
         await other.SaysAsync("wrote taken over");
         await other.TellAsync("stop");
         await other.EndedAsync();
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.Equal(1, other.Count("LSB5003"));
     }
 

@@ -62,7 +62,7 @@ public sealed class SharedDatabaseFaultTests
 
         Assert.Equal(ofOne, Of("one"));
         Assert.True(signal == "KILL" || folder.DatabaseRows().Count(row => row == "last") == 2, "Both wrote their last row.");
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.Empty(folder.Replicators());
 
         int Of(string app) => folder.DatabaseRows().Count(row => row.StartsWith($"storm {app} ", StringComparison.Ordinal));
@@ -84,7 +84,7 @@ public sealed class SharedDatabaseFaultTests
         await one.StopAsync();
         await two.StopAsync();
 
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
         Assert.Empty(folder.Replicators());
     }
 
