@@ -291,10 +291,9 @@ public sealed class ChainTests
 
     private static async Task KillAsync(int times)
     {
-        var seed = int.TryParse(Environment.GetEnvironmentVariable("LITESTREAM_TEST_SEED"), out var given) ? given : Random.Shared.Next();
+        var seed = RandomKill.Seed();
         for (var i = 0; i < times; i++)
         {
-            // With the seed of a failure the same is tried again (what else the machine does then is not the same).
             TestContext.Current.TestOutputHelper?.WriteLine($"LITESTREAM_TEST_SEED={seed + i}");
             using var folder = new AppFolder();
             await new RandomKill(seed + i).RunAsync(folder);

@@ -12,6 +12,9 @@ internal sealed class RandomKill(int seed)
     private readonly Random _random = new(seed);
     private readonly string _kind = ((string[])["app", "litestream", "both", "litestream first"])[new Random(seed).Next(4)];
 
+    /// <summary>The seed of the first trial: given by the variable LITESTREAM_TEST_SEED, to try a failure again (what else the machine does then is not the same), or a random one.</summary>
+    public static int Seed() => int.TryParse(Environment.GetEnvironmentVariable("LITESTREAM_TEST_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : Random.Shared.Next(1_000_000_000);
+
     public async Task RunAsync(AppFolder folder)
     {
         var cancel = TestContext.Current.CancellationToken;
