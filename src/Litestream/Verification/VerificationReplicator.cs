@@ -76,10 +76,10 @@ internal sealed class VerificationReplicator
             finally
             {
                 unsent = await run.DrainAsync(VerificationOptions.ReplicatorStopTimeout, () => { }).ConfigureAwait(false);
+                if (unsent is null)
+                    locks.Broken = new HashSet<string>();
             }
 
-            if (unsent is null)
-                locks.Broken = new HashSet<string>();
             return Volatile.Read(ref _lastError) is { } error && result.Outcome != VerificationOutcome.Verified
                 ? result with { Message = $"{result.Message} The litestream that was started for this said: {error}" }
                 : unsent is null ? result : result with { Message = $"{result.Message} At its end: {_config.Secrets.Mask(unsent.Message)}" };
