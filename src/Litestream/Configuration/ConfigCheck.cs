@@ -80,12 +80,12 @@ internal sealed partial class ConfigCheck
 
             foreach (var replica in CheckReplicas(root, database))
             {
-                if (replica.Entries.Count > 0 && !places.TryAdd(ReplicaIdentity.Of(replica, VariableText.Unmark), replica))
+                if (replica.Entries.Count > 0 && !places.TryAdd(ReplicaIdentity.AsFarAsKnown(replica, _variable).Place, replica))
                 {
                     Fail(
                         "LSB1011",
                         replica,
-                        $"This replica and the one in line {places[ReplicaIdentity.Of(replica, VariableText.Unmark)].Line} go to one place. A restore would pick whichever was written last: give each its own path.");
+                        $"This replica and the one in line {places[ReplicaIdentity.AsFarAsKnown(replica, _variable).Place].Line} go to one place. A restore would pick whichever was written last: give each its own path.");
                 }
             }
         }
@@ -107,9 +107,9 @@ internal sealed partial class ConfigCheck
         foreach (var replica in replicas)
         {
             CheckReplica(root, replica);
-            var name = replica.Text("name") is { Length: > 0 } own ? VariableText.Unmark(own) : TypeOf(replica);
-            if (name is not null && _line == ReleaseLine.V03 && !names.Add(name))
-                Fail("LSB1037", replica["name"] ?? replica, $"Two replicas of this database are called {name}{(replica.Has("name") ? "" : ", the name of a replica without `name:`")}; Litestream would not start. Give each a `name:` of its own.");
+            var name = ReplicaIdentity.AsFarAsKnown(replica, _variable).Name;
+            if (name is { Length: > 0 } && _line == ReleaseLine.V03 && !names.Add(name))
+                Fail("LSB1037", replica["name"] ?? replica, $"Two replicas of this database are called {(replica.Has("name") ? VariableText.Unmark(replica.Text("name")) : name)}{(replica.Has("name") ? "" : ", the name of a replica without `name:`")}; Litestream would not start. Give each a `name:` of its own.");
         }
 
         return replicas;
@@ -518,7 +518,7 @@ internal sealed partial class ConfigCheck
     private string? Resolve(YamlScalar scalar)
     {
         if (VariableText.Names(scalar.Text).All(name => _variable(name) is { Length: > 0 }))
-            return VariableText.Expand(scalar.Text, _variable);
+            return ScalarText.Of(scalar, _variable);
         return Scheme().IsMatch(scalar.Text) ? scalar.Text : null;
     }
 
@@ -568,7 +568,7 @@ internal sealed partial class ConfigCheck
     private void Warn(string code, YamlNode at, string message) => Add(code, LitestreamSeverity.Warning, (at.Line, at.Column), message);
 
     private void Add(string code, LitestreamSeverity severity, (int Line, int Column) at, string message) =>
-        _findings.Add(new(code, severity, message, _file, at.Line, at.Column));
+        _findings.Add(new(code, severity, VariableText.Unmark(message), _file, at.Line, at.Column));
 
     [GeneratedRegex(@"^(?<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")]
     private static partial Regex Scheme();

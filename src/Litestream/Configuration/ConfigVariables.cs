@@ -77,6 +77,8 @@ public static class ConfigVariables
             }
         }
 
+        LitestreamException Error(string code, string message, YamlNode at) => new(code, message, file.Path, at.Line, at.Column);
+
         var url = file.IsGenerated ? RuntimeReplica.Url(file, options.GetSetting, Lookup) : null;
         var replicas = new List<YamlMap>();
         foreach (var entry in file.Entries)
@@ -87,6 +89,12 @@ public static class ConfigVariables
             foreach (var built in entry.Replicas)
             {
                 var replica = url is null ? built : RuntimeReplica.Replace(built, url, entry.Database.Path);
+                AddAll(replica, "", where);
+
+                // What a URL names that is all variables, its value says.
+                replica = url is null
+                    ? file.IsGenerated ? RuntimeReplica.Live(entry with { Replicas = [replica] }, Lookup, Error).Replicas[0] : replica
+                    : RuntimeReplica.Replace(built, url, entry.Database.Path, Lookup);
                 AddAll(replica, "", where);
                 replicas.Add(replica);
             }
@@ -101,14 +109,14 @@ public static class ConfigVariables
                 databases.Items.Where(item => !file.Entries.Any(e => e.Node == item)).ToList().ForEach(item => AddAll(item, key, ""));
         }
 
-        AddOwn(file, replicas, url, Add);
+        AddOwn(file, [.. replicas.Select(replica => (ReplicaIdentity.AsFarAsKnown(replica, Lookup).Type ?? "", replica))], url, Add);
         return list;
     }
 
     /// <summary>What the executable of release line 0.3 reads whatever the file says, and what this project reads.</summary>
-    private static void AddOwn(LitestreamConfigFile file, List<YamlMap> replicas, string? url, Action<string, bool, string> add)
+    private static void AddOwn(LitestreamConfigFile file, List<(string Type, YamlMap Node)> replicas, string? url, Action<string, bool, string> add)
     {
-        var byType = replicas.ToLookup(ReplicaIdentity.TypeOf);
+        var byType = replicas.ToLookup(replica => replica.Type, replica => replica.Node);
         if (byType["s3"].Any())
         {
             var keyless = byType["s3"].Any(r => r.Text("access-key-id").Length == 0) && file.Root.Text("access-key-id").Length == 0;
