@@ -24,6 +24,12 @@ public sealed record ConfigVariable(string Name, bool Required, VariableSource S
     /// <summary>The setting that can give the value as well (<c>Litestream:AccessKeyId</c>), or null.</summary>
     public string? Setting { get; init; }
 
+    /// <summary>1-based line in litestream.yml where it is first used; 0 when it is not used there.</summary>
+    public int Line { get; init; }
+
+    /// <summary>1-based column there.</summary>
+    public int Column { get; init; }
+
     /// <summary>True when it is needed and has no value (none, or an empty one).</summary>
     public bool IsMissing => Required && Source == VariableSource.None;
 }
@@ -50,13 +56,15 @@ public static class ConfigVariables
         string? Get(string name) => options.Environment.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
         string? Lookup(string name) => Get(name) ?? (settings.TryGetValue(name, out var setting) && options.GetSetting(setting) is { Length: > 0 } value ? value : null);
 
-        void Add(string name, bool required, string purpose)
+        void Add(string name, bool required, string purpose) => AddAt(name, required, purpose, null);
+
+        void AddAt(string name, bool required, string purpose, YamlNode? at)
         {
             if (list.Exists(v => v.Name == name) || name == VariableText.DollarVariable)
                 return;
             var setting = settings.GetValueOrDefault(name);
             var source = Get(name) is not null ? VariableSource.Environment : Lookup(name) is not null ? VariableSource.Setting : VariableSource.None;
-            list.Add(new ConfigVariable(name, required, source, source == VariableSource.None ? "" : Shown.Contains(name) ? Lookup(name)! : "***", purpose) { Setting = setting });
+            list.Add(new ConfigVariable(name, required, source, source == VariableSource.None ? "" : Shown.Contains(name) ? Lookup(name)! : "***", purpose) { Setting = setting, Line = at?.Line ?? 0, Column = at?.Column ?? 0 });
         }
 
         void AddAll(YamlNode node, string key, string where)
@@ -65,7 +73,7 @@ public static class ConfigVariables
             {
                 case YamlScalar scalar:
                     foreach (var name in VariableText.Names(scalar.Text))
-                        Add(VariableText.Shown(name), !ReplicaUrl.IsOptional(name, file.IsGenerated), $"{key} {where}".TrimEnd());
+                        AddAt(VariableText.Shown(name), !ReplicaUrl.IsOptional(name, file.IsGenerated), $"{key} {where}".TrimEnd(), scalar);
                     break;
                 case YamlList items:
                     items.Items.ForEach(item => AddAll(item, key, where));

@@ -206,6 +206,24 @@ public sealed class ReplicaIdentityTests : IDisposable
         Assert.Empty(LitestreamConfigFile.Check(yml));
     }
 
+    /// <summary>Another disk than the database's: no warning, and the doctor looks at the folder that is really written to.</summary>
+    [Theory]
+    [InlineData("url: file:///dev/shm/replica", false)]
+    [InlineData("url: ${ELSEWHERE}", false)]
+    [InlineData("url: ${HERE}", true)]
+    [InlineData("url: ${S3}", false)]
+    public async Task Whether_it_is_on_the_same_disk_is_looked_up_where_it_is(string replica, bool isSame)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && !Mounts.AreTheSame("/dev/shm/x", _folder.Path), "There is no other file system here.");
+        var environment = Environment.Append(new("ELSEWHERE", "file:///dev/shm/replica")).Append(new("HERE", "file://" + In("replica"))).ToDictionary();
+
+        var findings = await LitestreamDoctor.ExamineAsync(
+            new DoctorOptions { Config = Options(Write(Own(replica)), environment), Executable = () => throw new LitestreamException("LSB2003", "none") },
+            TestContext.Current.CancellationToken);
+
+        Assert.Equal(isSame, findings.Any(finding => finding.Code == "LSB1101"));
+    }
+
     [Fact]
     public void Two_names_that_become_one_are_an_error_when_the_app_runs()
     {
