@@ -23,7 +23,7 @@ public sealed class OwnConfigTests : IDisposable
             [new("Data/app.db", "A", "ConnectionStrings:A"), new("/srv/sp  ace \"ü\" $x/b.db", null, null) { SyncInterval = "10s" }, new("|DataDirectory|/c.db", null, null)],
             new GeneratedConfigOptions { ReplicaUrl = url, SnapshotInterval = "12h" });
 
-        var environment = new[] { "LITESTREAM_REPLICA_BUCKET", "cheap" }.Where(name => url?.Contains(name, StringComparison.Ordinal) == true).ToDictionary(name => name, _ => "value");
+        var environment = VariableText.Names(VariableText.Mark(url ?? "")).ToDictionary(name => name, _ => "value");
         Assert.Equal(Effective(generated, environment: environment), Effective(Write(Create(generated)), environment: environment));
     }
 
