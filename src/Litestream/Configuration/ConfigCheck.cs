@@ -489,22 +489,15 @@ internal sealed partial class ConfigCheck
     /// <summary>The type of a replica as the executable sees it; null when it depends on a variable without a value.</summary>
     private string? TypeOf(YamlMap replica)
     {
-        if (replica["url"] is YamlScalar { IsNull: false, Text.Length: > 0 } url)
-        {
-            // The scheme is enough: what follows may have variables.
-            var scheme = Scheme().Match(url.Text) is { Success: true } match ? match.Groups["scheme"].Value : Resolve(url) is { } text ? Scheme().Match(text).Groups["scheme"].Value : "";
-            return scheme.Length == 0 ? null : scheme.ToLowerInvariant() is "webdavs" ? "webdav" : scheme.ToLowerInvariant();
-        }
-
-        if (replica["type"] is YamlMap or YamlList || (!replica.Has("type") && (IsMeant(replica, ConfigPlace.Replica, "type") || IsMeant(replica, ConfigPlace.Replica, "url"))))
+        var hasUrl = replica["url"] is YamlScalar { IsNull: false, Text.Length: > 0 };
+        if (!hasUrl && (replica["type"] is YamlMap or YamlList || (!replica.Has("type") && (IsMeant(replica, ConfigPlace.Replica, "type") || IsMeant(replica, ConfigPlace.Replica, "url")))))
             return null;
 
-        var type = replica["type"] is YamlScalar { IsNull: false } node ? Resolve(node) : "";
-        return type switch
+        return ReplicaIdentity.AsFarAsKnown(replica, _variable).Type switch
         {
-            null => null,
-            "" => "file",
-            _ => ReplicaTypes().Contains(type, StringComparer.Ordinal) ? type : null,
+            null or "" => null,
+            "webdavs" => "webdav",
+            var type => hasUrl || ReplicaTypes().Contains(type, StringComparer.Ordinal) ? type : null,
         };
     }
 

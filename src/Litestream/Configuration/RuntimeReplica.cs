@@ -18,7 +18,7 @@ internal static class RuntimeReplica
             return url;
 
         // A built URL with the bucket's variable in it has a prefix of its own.
-        var built = file.Entries.SelectMany(e => e.Replicas).SelectMany(r => VariableText.Names(r.Text("bucket")));
+        var built = file.Entries.SelectMany(e => e.Replicas).SelectMany(r => VariableText.Names(r.Text("bucket") + r.Text("url")));
         return string.IsNullOrEmpty(lookup(BucketVariable)) || built.Contains(BucketVariable) ? null : $"s3://${{{BucketVariable}}}";
     }
 
