@@ -80,6 +80,7 @@ public sealed class WrongInputTests(Packages packages)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task Of_a_replica_that_a_variable_decides_nothing_is_claimed_until_it_has_a_value()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
@@ -91,7 +92,7 @@ public sealed class WrongInputTests(Packages packages)
 
         // The variable is set on the server: what runs the app there is written all the same.
         (await app.DotnetAsync("msbuild", "-t:LitestreamScaffold", "-p:LitestreamScaffoldKind=systemd")).Succeeded().WarnedWith("LSB1045");
-        Assert.Contains(Directory.EnumerateFiles(app.Root, "*.service").Select(File.ReadAllText), text => text.Contains("REPLICA_URL", StringComparison.Ordinal));
+        Assert.Contains(Directory.EnumerateFiles(app.In("."), "*.service").Select(File.ReadAllText), text => text.Contains("REPLICA_URL", StringComparison.Ordinal));
         var doctor = await app.DotnetAsync("msbuild", "-getTargetResult:LitestreamDoctor");
         Assert.NotEqual(0, doctor.ExitCode);
         Assert.Contains($"{app.In("litestream.yml")}(4,", doctor.Output, StringComparison.Ordinal);
