@@ -52,7 +52,8 @@ public abstract class LitestreamVerb : LitestreamTask
     }
 
     /// <summary>The configuration as the executable gets it, or LSB3004 when there is none.</summary>
-    protected EffectiveConfig LoadConfig() => new Host(this).LoadConfig();
+    /// <param name="allowUnknown">True: a replica whose variables have no value here is a warning.</param>
+    protected EffectiveConfig LoadConfig(bool allowUnknown = false) => new Host(this).LoadConfig(allowUnknown);
 
     /// <summary>What the configuration is made from, or LSB3004 when there is no file.</summary>
     /// <param name="required">False: the file may be missing.</param>

@@ -36,7 +36,7 @@ public sealed class ReplicateLitestreamDatabases : LitestreamVerb
         if ((OptionValue.Duration("LitestreamTimeout", Timeout) ?? OptionValue.Duration("Litestream:ShutdownTimeout", config.GetSetting("Litestream:ShutdownTimeout"))) is { } limit)
             options = options with { StopTimeout = limit };
 
-        foreach (var target in LoadConfig().Databases.SelectMany(d => d.Replicas.Select(r => $"{d.Path} -> {r.Type} {r.Location}")))
+        foreach (var target in LoadConfig().Databases.SelectMany(d => d.Replicas.Select(r => $"{d.Path} -> {r.Describe()}")))
             Print(target);
         Print("Ctrl+C stops it and sends what was committed last.");
 

@@ -42,7 +42,7 @@ public sealed class ReportLitestreamPublish : LitestreamTask
         {
             foreach (var replica in database.Replicas)
             {
-                Print($"Litestream: {database.Path} -> {replica.Type}: {replica.Location}");
+                Print($"Litestream: {database.Path} -> {replica.Describe(": ")}");
                 if (replica.Type == "file")
                     local.Add($"{database.Path} -> {replica.Location}");
             }

@@ -75,7 +75,9 @@ public sealed partial class ScaffoldLitestream : LitestreamVerb
     private AppFacts ReadFacts(string project)
     {
         var options = ConfigOptions();
-        var databases = LoadConfig().Databases;
+
+        // The variables are set on the server, not here.
+        var databases = LoadConfig(allowUnknown: true).Databases;
         var urls = options.GetSetting("Urls") ?? options.GetSetting("Kestrel:Endpoints:Http:Url") ?? options.GetSetting("Kestrel:Endpoints:Https:Url");
         var context = Context(project);
         var facts = new AppFacts
@@ -93,7 +95,7 @@ public sealed partial class ScaffoldLitestream : LitestreamVerb
             HasOwnUrls = options.GetSetting("Urls") is not null,
             Port = Ports(urls).Concat(LaunchPorts(project)).Cast<int?>().FirstOrDefault(),
             Databases = [.. databases.Select(database => InApp(database.Path))],
-            ReplicaFolders = [.. databases.SelectMany(database => database.Replicas).Where(replica => replica.Type == "file").Select(replica => InApp(replica.Location))],
+            ReplicaFolders = [.. databases.SelectMany(database => database.Replicas).Select(replica => replica.Folder).OfType<string>().Select(InApp)],
             Variables = ConfigVariables.Read(options),
             InstallDirectory = OptionValue.Trim(InstallDirectory)?.TrimEnd('/'),
         };

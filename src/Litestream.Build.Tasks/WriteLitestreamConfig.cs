@@ -132,6 +132,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
             {
                 ReplicaUrl = NullIfEmpty(item.GetMetadata("ReplicaUrl")),
                 SyncInterval = NullIfEmpty(item.GetMetadata("SyncInterval")),
+                HasVariables = true,
                 File = ProjectFile,
             })
             .ToList();

@@ -530,7 +530,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         {
             foreach (var replica in database.Replicas)
             {
-                var target = $"{replica.Type} {replica.Location}";
+                var target = replica.Describe();
                 if (plan.IsDiscovered(database))
                 {
                     ReplicatorLog.ReplicatesDiscovered(_logger, database.Path, database.Key, target);
@@ -540,7 +540,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
                     ReplicatorLog.Replicates(_logger, database.Path, target);
                 }
 
-                if (replica.Type == "file" && Mounts.AreTheSame(database.Path, replica.Location))
+                if (replica.Folder is { } folder && Mounts.AreTheSame(database.Path, folder))
                 {
                     ReplicatorLog.Warning(_logger, new LitestreamDiagnostic(
                         "LSB1101",

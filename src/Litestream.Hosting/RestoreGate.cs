@@ -136,8 +136,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         }
 
         static bool IsEmptyFolder(ConfiguredReplica replica) =>
-            replica.Type == "file" && Path.IsPathRooted(replica.Location) &&
-            (!Directory.Exists(replica.Location) || !Directory.EnumerateFiles(replica.Location, "*", SearchOption.AllDirectories).Any());
+            replica.Folder is { } folder && (!Directory.Exists(folder) || !Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Any());
     }
 
     /// <summary>The lock, or null when another process has done what was to be done, or does not need to be waited for: it is past its own gate.</summary>
@@ -250,5 +249,5 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
     }
 
     private static string Describe(EffectiveDatabase database) =>
-        string.Join(", ", database.Replicas.Select(replica => $"{replica.Type} {replica.Location}"));
+        string.Join(", ", database.Replicas.Select(replica => replica.Describe()));
 }

@@ -80,6 +80,43 @@ public sealed class WrongInputTests(Packages packages)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
+    public async Task Of_a_replica_that_a_variable_decides_nothing_is_claimed_until_it_has_a_value()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        app.Write("litestream.yml", "dbs:\n  - path: app.db\n    replicas:\n      - url: ${REPLICA_URL}\n");
+
+        var published = (await app.DotnetAsync("publish", "-o", app.In("out"))).Succeeded();
+        Assert.DoesNotContain(published.Warnings, warning => warning.Code == "LSB1101");
+        Assert.Contains("app.db -> ${REPLICA_URL} (known where the app runs)", published.Output, StringComparison.Ordinal);
+
+        // The variable is set on the server: what runs the app there is written all the same.
+        (await app.DotnetAsync("msbuild", "-t:LitestreamScaffold", "-p:LitestreamScaffoldKind=systemd")).Succeeded().WarnedWith("LSB1045");
+        Assert.Contains(Directory.EnumerateFiles(app.In("."), "*.service").Select(File.ReadAllText), text => text.Contains("REPLICA_URL", StringComparison.Ordinal));
+        var doctor = await app.DotnetAsync("msbuild", "-getTargetResult:LitestreamDoctor");
+        Assert.NotEqual(0, doctor.ExitCode);
+        Assert.Contains($"{app.In("litestream.yml")}(4,", doctor.Output, StringComparison.Ordinal);
+        var verify = (await app.DotnetAsync("msbuild", "-t:LitestreamVerify")).FailedWith("LSB1045");
+        Assert.DoesNotContain(verify.Errors, error => error.Code == "MSB4018");
+
+        File.Delete(app.In("litestream.yml"));
+        app.Edit("Worker.csproj", text => text.Replace("</Project>", """
+              <ItemGroup>
+                <LitestreamDatabase Include="${DB_PATH}" />
+              </ItemGroup>
+              <PropertyGroup>
+                <LitestreamReplicaUrl>${REPLICA_URL}</LitestreamReplicaUrl>
+              </PropertyGroup>
+            </Project>
+            """, StringComparison.Ordinal));
+        published = (await app.DotnetAsync("publish", "-o", app.In("out"))).Succeeded();
+        Assert.DoesNotContain(published.Warnings, warning => warning.Code == "LSB1101");
+        var yml = File.ReadAllText(Path.Combine(app.In("out"), "litestream.yml"));
+        Assert.Contains("${REPLICA_URL}/${DB_PATH}\n", yml, StringComparison.Ordinal);
+        Assert.DoesNotContain("type:", yml, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_config_file_that_is_named_and_not_there_is_an_error()
     {
         using var app = new Workspace(packages).WithAsset("Worker");

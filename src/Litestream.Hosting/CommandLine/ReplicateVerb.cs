@@ -8,7 +8,7 @@ internal sealed record ReplicateVerb : Verb
     public override async Task RunAsync(VerbHost host, CancellationToken cancellationToken)
     {
         var command = (CommandVerbHost)host;
-        foreach (var target in command.Plan.Databases.SelectMany(database => database.Replicas.Select(replica => $"{database.Path} -> {replica.Type} {replica.Location}")))
+        foreach (var target in command.Plan.Databases.SelectMany(database => database.Replicas.Select(replica => $"{database.Path} -> {replica.Describe()}")))
         {
             host.Print(target);
         }

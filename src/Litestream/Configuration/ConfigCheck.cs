@@ -80,12 +80,12 @@ internal sealed partial class ConfigCheck
 
             foreach (var replica in CheckReplicas(root, database))
             {
-                if (replica.Entries.Count > 0 && !places.TryAdd(ReplicaIdentity.Of(replica, VariableText.Unmark), replica))
+                if (replica.Entries.Count > 0 && !places.TryAdd(ReplicaIdentity.AsFarAsKnown(replica, _variable).Place, replica))
                 {
                     Fail(
                         "LSB1011",
                         replica,
-                        $"This replica and the one in line {places[ReplicaIdentity.Of(replica, VariableText.Unmark)].Line} go to one place. A restore would pick whichever was written last: give each its own path.");
+                        $"This replica and the one in line {places[ReplicaIdentity.AsFarAsKnown(replica, _variable).Place].Line} go to one place. A restore would pick whichever was written last: give each its own path.");
                 }
             }
         }
@@ -107,9 +107,9 @@ internal sealed partial class ConfigCheck
         foreach (var replica in replicas)
         {
             CheckReplica(root, replica);
-            var name = replica.Text("name") is { Length: > 0 } own ? VariableText.Unmark(own) : TypeOf(replica);
-            if (name is not null && _line == ReleaseLine.V03 && !names.Add(name))
-                Fail("LSB1037", replica["name"] ?? replica, $"Two replicas of this database are called {name}{(replica.Has("name") ? "" : ", the name of a replica without `name:`")}; Litestream would not start. Give each a `name:` of its own.");
+            var name = ReplicaIdentity.AsFarAsKnown(replica, _variable).Name;
+            if (name is { Length: > 0 } && _line == ReleaseLine.V03 && !names.Add(name))
+                Fail("LSB1037", replica["name"] ?? replica, $"Two replicas of this database are called {(replica.Has("name") ? VariableText.Unmark(replica.Text("name")) : name)}{(replica.Has("name") ? "" : ", the name of a replica without `name:`")}; Litestream would not start. Give each a `name:` of its own.");
         }
 
         return replicas;
@@ -489,22 +489,15 @@ internal sealed partial class ConfigCheck
     /// <summary>The type of a replica as the executable sees it; null when it depends on a variable without a value.</summary>
     private string? TypeOf(YamlMap replica)
     {
-        if (replica["url"] is YamlScalar { IsNull: false, Text.Length: > 0 } url)
-        {
-            // The scheme is enough: what follows may have variables.
-            var scheme = Scheme().Match(url.Text) is { Success: true } match ? match.Groups["scheme"].Value : Resolve(url) is { } text ? Scheme().Match(text).Groups["scheme"].Value : "";
-            return scheme.Length == 0 ? null : scheme.ToLowerInvariant() is "webdavs" ? "webdav" : scheme.ToLowerInvariant();
-        }
-
-        if (replica["type"] is YamlMap or YamlList || (!replica.Has("type") && (IsMeant(replica, ConfigPlace.Replica, "type") || IsMeant(replica, ConfigPlace.Replica, "url"))))
+        var hasUrl = replica["url"] is YamlScalar { IsNull: false, Text.Length: > 0 };
+        if (!hasUrl && (replica["type"] is YamlMap or YamlList || (!replica.Has("type") && (IsMeant(replica, ConfigPlace.Replica, "type") || IsMeant(replica, ConfigPlace.Replica, "url")))))
             return null;
 
-        var type = replica["type"] is YamlScalar { IsNull: false } node ? Resolve(node) : "";
-        return type switch
+        return ReplicaIdentity.AsFarAsKnown(replica, _variable).Type switch
         {
-            null => null,
-            "" => "file",
-            _ => ReplicaTypes().Contains(type, StringComparer.Ordinal) ? type : null,
+            null or "" => null,
+            "webdavs" => "webdav",
+            var type => hasUrl || ReplicaTypes().Contains(type, StringComparer.Ordinal) ? type : null,
         };
     }
 
@@ -518,7 +511,7 @@ internal sealed partial class ConfigCheck
     private string? Resolve(YamlScalar scalar)
     {
         if (VariableText.Names(scalar.Text).All(name => _variable(name) is { Length: > 0 }))
-            return VariableText.Expand(scalar.Text, _variable);
+            return ScalarText.Of(scalar, _variable);
         return Scheme().IsMatch(scalar.Text) ? scalar.Text : null;
     }
 
@@ -568,7 +561,7 @@ internal sealed partial class ConfigCheck
     private void Warn(string code, YamlNode at, string message) => Add(code, LitestreamSeverity.Warning, (at.Line, at.Column), message);
 
     private void Add(string code, LitestreamSeverity severity, (int Line, int Column) at, string message) =>
-        _findings.Add(new(code, severity, message, _file, at.Line, at.Column));
+        _findings.Add(new(code, severity, VariableText.Unmark(message), _file, at.Line, at.Column));
 
     [GeneratedRegex(@"^(?<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")]
     private static partial Regex Scheme();

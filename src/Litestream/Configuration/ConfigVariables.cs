@@ -24,6 +24,12 @@ public sealed record ConfigVariable(string Name, bool Required, VariableSource S
     /// <summary>The setting that can give the value as well (<c>Litestream:AccessKeyId</c>), or null.</summary>
     public string? Setting { get; init; }
 
+    /// <summary>1-based line in litestream.yml where it is first used; 0 when it is not used there.</summary>
+    public int Line { get; init; }
+
+    /// <summary>1-based column there.</summary>
+    public int Column { get; init; }
+
     /// <summary>True when it is needed and has no value (none, or an empty one).</summary>
     public bool IsMissing => Required && Source == VariableSource.None;
 }
@@ -50,13 +56,15 @@ public static class ConfigVariables
         string? Get(string name) => options.Environment.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
         string? Lookup(string name) => Get(name) ?? (settings.TryGetValue(name, out var setting) && options.GetSetting(setting) is { Length: > 0 } value ? value : null);
 
-        void Add(string name, bool required, string purpose)
+        void Add(string name, bool required, string purpose) => AddAt(name, required, purpose, null);
+
+        void AddAt(string name, bool required, string purpose, YamlNode? at)
         {
             if (list.Exists(v => v.Name == name) || name == VariableText.DollarVariable)
                 return;
             var setting = settings.GetValueOrDefault(name);
             var source = Get(name) is not null ? VariableSource.Environment : Lookup(name) is not null ? VariableSource.Setting : VariableSource.None;
-            list.Add(new ConfigVariable(name, required, source, source == VariableSource.None ? "" : Shown.Contains(name) ? Lookup(name)! : "***", purpose) { Setting = setting });
+            list.Add(new ConfigVariable(name, required, source, source == VariableSource.None ? "" : Shown.Contains(name) ? Lookup(name)! : "***", purpose) { Setting = setting, Line = at?.Line ?? 0, Column = at?.Column ?? 0 });
         }
 
         void AddAll(YamlNode node, string key, string where)
@@ -65,7 +73,7 @@ public static class ConfigVariables
             {
                 case YamlScalar scalar:
                     foreach (var name in VariableText.Names(scalar.Text))
-                        Add(VariableText.Shown(name), !ReplicaUrl.IsOptional(name, file.IsGenerated), $"{key} {where}".TrimEnd());
+                        AddAt(VariableText.Shown(name), !ReplicaUrl.IsOptional(name, file.IsGenerated), $"{key} {where}".TrimEnd(), scalar);
                     break;
                 case YamlList items:
                     items.Items.ForEach(item => AddAll(item, key, where));
@@ -77,6 +85,8 @@ public static class ConfigVariables
             }
         }
 
+        LitestreamException Error(string code, string message, YamlNode at) => new(code, message, file.Path, at.Line, at.Column);
+
         var url = file.IsGenerated ? RuntimeReplica.Url(file, options.GetSetting, Lookup) : null;
         var replicas = new List<YamlMap>();
         foreach (var entry in file.Entries)
@@ -87,6 +97,12 @@ public static class ConfigVariables
             foreach (var built in entry.Replicas)
             {
                 var replica = url is null ? built : RuntimeReplica.Replace(built, url, entry.Database.Path);
+                AddAll(replica, "", where);
+
+                // What a URL names that is all variables, its value says.
+                replica = url is null
+                    ? file.IsGenerated ? RuntimeReplica.Live(entry with { Replicas = [replica] }, Lookup, Error).Replicas[0] : replica
+                    : RuntimeReplica.Replace(built, url, entry.Database.Path, Lookup);
                 AddAll(replica, "", where);
                 replicas.Add(replica);
             }
@@ -101,14 +117,14 @@ public static class ConfigVariables
                 databases.Items.Where(item => !file.Entries.Any(e => e.Node == item)).ToList().ForEach(item => AddAll(item, key, ""));
         }
 
-        AddOwn(file, replicas, url, Add);
+        AddOwn(file, [.. replicas.Select(replica => (ReplicaIdentity.AsFarAsKnown(replica, Lookup).Type ?? "", replica))], url, Add);
         return list;
     }
 
     /// <summary>What the executable of release line 0.3 reads whatever the file says, and what this project reads.</summary>
-    private static void AddOwn(LitestreamConfigFile file, List<YamlMap> replicas, string? url, Action<string, bool, string> add)
+    private static void AddOwn(LitestreamConfigFile file, List<(string Type, YamlMap Node)> replicas, string? url, Action<string, bool, string> add)
     {
-        var byType = replicas.ToLookup(ReplicaIdentity.TypeOf);
+        var byType = replicas.ToLookup(replica => replica.Type, replica => replica.Node);
         if (byType["s3"].Any())
         {
             var keyless = byType["s3"].Any(r => r.Text("access-key-id").Length == 0) && file.Root.Text("access-key-id").Length == 0;

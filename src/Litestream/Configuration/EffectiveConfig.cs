@@ -37,6 +37,11 @@ public sealed record EffectiveConfigOptions
     /// <summary>False: a <c>$</c> in a file of the user's own is a dollar sign, not the beginning of a variable (what <c>-no-expand-env</c> means). Default true.</summary>
     public bool ExpandVariables { get; init; } = true;
 
+    /// <summary>
+    /// True: a replica whose type or place depends on a variable without a value is a finding, and is left out of what the executable gets. Else it is an exception.
+    /// </summary>
+    internal bool AllowUnknown { get; init; }
+
     /// <summary>Absolute paths of databases that are left out.</summary>
     internal IReadOnlySet<string> Excluded { get; init; } = new HashSet<string>();
 
@@ -118,7 +123,8 @@ public sealed partial class EffectiveConfig
     /// A file of the user's own keeps everything but what has to be absolute.
     /// </summary>
     /// <exception cref="LitestreamException">
-    /// LSB1010 to LSB1015, LSB1017; LSB1018 when a path is nothing without the missing variable; LSB1030 to LSB1043 for a file of the user's own, with all findings of
+    /// LSB1010 to LSB1015, LSB1017; LSB1018 when a database's path depends on a missing variable, LSB1045 when a replica's place does, LSB1046 when a replica names no folder;
+    /// LSB1030 to LSB1043 for a file of the user's own, with all findings of
     /// <see cref="LitestreamConfigFile.Check"/>.
     /// </exception>
     public static EffectiveConfig Create(EffectiveConfigOptions o)
@@ -286,8 +292,9 @@ public sealed partial class EffectiveConfig
             var paths = new Dictionary<string, ConfigEntry>(OperatingSystem.IsWindows() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
             var replicas = new Dictionary<string, string>(StringComparer.Ordinal);
             var left = new HashSet<YamlNode>();
-            var added = options.Added.Select(AddedEntry).ToList();
-            foreach (var entry in file.Entries)
+            var entries = file.IsGenerated ? [.. file.Entries.Select(entry => RuntimeReplica.Live(entry, Lookup, Error))] : file.Entries;
+            var added = options.Added.Select(added => AddedEntry(added, entries)).ToList();
+            foreach (var entry in entries)
             {
                 if (LivePath(entry) is not { } path)
                 {
@@ -344,9 +351,9 @@ public sealed partial class EffectiveConfig
         }
 
         /// <summary>An entry for a database that is not in the file; made before the file's own replicas get what only holds here.</summary>
-        private (ConfigEntry Entry, string Path) AddedEntry(EffectiveDatabase added)
+        private (ConfigEntry Entry, string Path) AddedEntry(EffectiveDatabase added, IReadOnlyList<ConfigEntry> entries)
         {
-            var replica = RuntimeReplica.ForAdded(file, added.ConfiguredPath, added.Path);
+            var replica = RuntimeReplica.ForAdded(file.IsGenerated ? entries : [], added.ConfiguredPath, added.Path);
             return (new ConfigEntry(new YamlMap { Comment = added.Key }, [replica], new ConfiguredDatabase(added.ConfiguredPath, added.Key, [], 0, 0)), added.Path);
         }
 
@@ -355,7 +362,9 @@ public sealed partial class EffectiveConfig
 
         private string Expand(string marked) => VariableText.Expand(marked, Lookup);
 
-        private LitestreamException Error(string code, string message, YamlNode at) => new(code, message, file.Path, at.Line, at.Column);
+        private LitestreamException Error(string code, string message, YamlNode at) => new(code, VariableText.Unmark(message), file.Path, at.Line, at.Column);
+
+        private void Tell(LitestreamDiagnostic diagnostic) => _diagnostics.Add(diagnostic);
 
         private void Tell(string code, LitestreamSeverity severity, string message, YamlNode at) => _diagnostics.Add(new(code, severity, message, file.Path, at.Line, at.Column));
 
@@ -372,7 +381,7 @@ public sealed partial class EffectiveConfig
         /// <summary>The absolute path of the file that the app opens; null when there is nothing to replicate.</summary>
         private string? LivePath(ConfigEntry entry)
         {
-            var path = Expand(entry.Node.Text("path"));
+            var path = entry.Node["path"] is YamlScalar written ? ScalarText.Of(written, Lookup) : "";
             if (entry.Database.Key is { } key && options.GetSetting(key) is { } live)
             {
                 var target = SqliteConnectionSetting.Parse(live);
@@ -399,8 +408,8 @@ public sealed partial class EffectiveConfig
                 }
             }
 
-            if (string.IsNullOrWhiteSpace(path))
-                throw Error("LSB1018", $"The path {entry.Database.Path} is empty, because {Missing(entry.Node.Text("path"))}. Litestream would take the working directory for the database.", entry.Node);
+            if (MissingIn(entry.Node.Text("path")) is { Count: > 0 } missing && (entry.Database.Key is not { } setting || options.GetSetting(setting) is null))
+                throw Error("LSB1018", $"The path {entry.Database.Path} depends on the environment variable {Join(missing)}, which is not set: Litestream would take another file for the database. Set it where the app runs.", entry.Node);
 
             if (!file.IsGenerated)
                 path = ExpandHome(path);
@@ -408,8 +417,9 @@ public sealed partial class EffectiveConfig
             return DatabasePath.Resolve(path, options.BaseDirectory, options.DataDirectory);
         }
 
-        private string Missing(string marked) =>
-            string.Join(", ", VariableText.Names(marked).Where(n => string.IsNullOrEmpty(Lookup(n))).Select(n => $"${{{n}}}")) + " is not set";
+        private List<string> MissingIn(string marked) => [.. VariableText.Names(marked).Where(name => string.IsNullOrEmpty(Lookup(name))).Distinct(StringComparer.Ordinal)];
+
+        private static string Join(IReadOnlyList<string> names) => string.Join(", ", names.Select(VariableText.Shown));
 
         private string ExpandHome(string path) =>
             path.StartsWith("~/", StringComparison.Ordinal) && Lookup("HOME") is { Length: > 0 } home ? home + path[1..] : path;
@@ -422,13 +432,22 @@ public sealed partial class EffectiveConfig
             var rewritten = new List<YamlNode>();
             foreach (var built in entry.Replicas)
             {
-                var replica = replicaUrl is null ? built : RuntimeReplica.Replace(built, replicaUrl, entry.Database.Path);
-                if (ReplicaIdentity.TypeOf(replica) == "file" && replica.Text("path") is { Length: > 0 } configured)
-                    replica["path"] = new YamlScalar(ReplicaFolder(configured, entry, path));
-                if (!seen.TryAdd(ReplicaIdentity.Of(replica, Expand), path))
-                    throw Error("LSB1011", $"The databases {seen[ReplicaIdentity.Of(replica, Expand)]} and {path} go to one replica path, {ReplicaIdentity.Location(replica, VariableText.Unmark)}. A restore would pick whichever was written last: give each its own.", node);
-                described.Add(LitestreamConfigFile.Describe(replica, Expand));
-                rewritten.Add(replica);
+                var replica = replicaUrl is null ? built : RuntimeReplica.Replace(built, replicaUrl, entry.Database.Path, Lookup);
+                if (IsDefault(replica, entry))
+                    replica["path"] = new YamlScalar(Path.Combine(Path.GetDirectoryName(path)!, ReplicaUrl.DefaultFolder, Path.GetFileName(path)));
+                var identity = ReplicaIdentity.AtRun(replica, Lookup, Absolute);
+                described.Add(ConfiguredReplica.Of(identity));
+                if (!identity.IsKnown)
+                {
+                    Tell(Unknown(identity, path, replicaUrl, built));
+                    continue;
+                }
+
+                if (identity is { IsFile: true, Folder: null })
+                    throw Error("LSB1046", NoFolder(identity, path), identity.Source is { Line: > 0 } source ? source : replica.Line > 0 ? replica : node);
+                if (!seen.TryAdd(identity.Place, path))
+                    throw Error("LSB1011", $"The databases {seen[identity.Place]} and {path} go to one replica path, {identity.Location}. A restore would pick whichever was written last: give each its own.", node);
+                rewritten.Add(AsResolved(replica, identity));
             }
 
             node["replicas"] = new YamlList { Items = rewritten };
@@ -446,18 +465,49 @@ public sealed partial class EffectiveConfig
             return database;
         }
 
-        private string ReplicaFolder(string configured, ConfigEntry entry, string path)
+        /// <summary>The embedded default lies beside the database, wherever that is now.</summary>
+        private bool IsDefault(YamlMap replica, ConfigEntry entry) =>
+            file.IsGenerated && ReplicaIdentity.AtBuild(replica).IsFile && replica.Text("path") == ReplicaUrl.DefaultPath(entry.Database.Path);
+
+        private string Absolute(string folder) => Path.GetFullPath(file.IsGenerated ? folder : ExpandHome(folder), Path.GetFullPath(options.BaseDirectory));
+
+        /// <summary>The replica as the executable gets it: it reads the same from it that was resolved here, whatever quotes and URL escapes there were.</summary>
+        private YamlMap AsResolved(YamlMap replica, ReplicaIdentity identity)
         {
-            // The embedded default lies beside the database, wherever that is now.
-            if (file.IsGenerated && configured == ReplicaUrl.DefaultPath(entry.Database.Path))
-                return Path.Combine(Path.GetDirectoryName(path)!, ReplicaUrl.DefaultFolder, Path.GetFileName(path));
+            if (identity.Folder is { } folder)
+            {
+                if (replica.Has("url"))
+                    replica = ReplicaUrl.Keep(new YamlMap { ["type"] = new YamlScalar("file"), ["path"] = new YamlScalar(folder) }, replica, "name");
+                else if (replica.Has("type"))
+                    replica["type"] = new YamlScalar("file");
+                replica["path"] = new YamlScalar(folder);
+            }
 
-            var folder = Expand(configured);
-            if (string.IsNullOrWhiteSpace(folder))
-                throw Error("LSB1018", $"The replica path {VariableText.Unmark(configured)} is empty, because {Missing(configured)}.", entry.Node);
+            foreach (var (key, value) in replica.Entries.ToList())
+            {
+                if (value is YamlScalar { Style: YamlStyle.Plain } scalar && ReplicaIdentity.IsText(key) && VariableText.HasVariables(scalar.Text)
+                    && Expand(scalar.Text) is { Length: > 0 } text && ScalarText.Of(scalar, Lookup) == text)
+                {
+                    replica[key] = new YamlScalar(scalar.Text) { Line = scalar.Line, Column = scalar.Column };
+                }
+            }
 
-            // A URL here is the executable's to refuse.
-            return folder.Contains("://", StringComparison.Ordinal) ? folder : Path.GetFullPath(file.IsGenerated ? folder : ExpandHome(folder), Path.GetFullPath(options.BaseDirectory));
+            return replica;
+        }
+
+        private static string NoFolder(ReplicaIdentity identity, string path) => identity.Location.Contains("://", StringComparison.Ordinal) && !identity.Location.StartsWith("file:", StringComparison.OrdinalIgnoreCase)
+            ? $"The replica of {path} has the URL {identity.Location} in `path:`, which Litestream refuses. Write it as `url:`."
+            : $"The replica of {path} names no folder ({(identity.Location.Length == 0 ? "its `path:` is empty" : identity.Location)}): Litestream would write into its working directory, or not start. Write `path:` with a folder.";
+
+        private LitestreamDiagnostic Unknown(ReplicaIdentity identity, string path, string? replicaUrl, YamlMap built)
+        {
+            var names = Join(identity.Missing);
+            YamlNode at = identity.Source is { Line: > 0 } source ? source : built;
+            var diagnostic = Error(
+                "LSB1045",
+                $"{(replicaUrl is null ? "" : $"{RuntimeReplica.UrlSetting}: ")}The replica of {path} is {identity.Location}, and the environment variable {names} is not set: nothing can be replicated there. Set {names} where the app runs.",
+                at).Diagnostic;
+            return options.AllowUnknown ? diagnostic : throw new LitestreamException([diagnostic]);
         }
 
         private YamlMap Root(HashSet<YamlNode> left, IEnumerable<YamlNode> added)
@@ -558,7 +608,7 @@ public sealed partial class EffectiveConfig
 }
 
 /// <summary>A database as it is at run time.</summary>
-/// <param name="ConfiguredPath">The path as it stands in the file.</param>
+/// <param name="ConfiguredPath">The path as it stands in the file; variables have their values in one of a generated file.</param>
 /// <param name="Path">The absolute path, the one string that is used everywhere: the executable compares it as a string.</param>
 /// <param name="Name">The connection string's name, or null.</param>
 /// <param name="Key">The configuration key, or null.</param>

@@ -56,27 +56,30 @@ public sealed record GeneratedConfig(string Text)
             static LitestreamException PropertyError(string code, string message) => new(code, message);
 
             ConfigPath.Check(database.Path, Error);
+            var path = database.HasVariables ? VariableText.Mark(database.Path) : database.Path;
+            if (VariableText.Swallowed(path).FirstOrDefault() is { } swallowed)
+                throw Error("LSB1041", $"The path {database.Path} has {swallowed} in it, which Litestream would swallow: it is no variable. Write ${{NAME}} for an environment variable, or rename the file.");
             if (!paths.TryAdd(SamePath(database.Path), database))
                 throw Error("LSB1012", $"The database {database.Path} is there twice. Two replications of one file damage the backup: leave one of them out (`!Name` in LitestreamConnectionStrings).");
 
-            var replica = NullIfEmpty(database.ReplicaUrl) is { } own ? ReplicaUrl.Parse(own, database.Path, Error)
-                : NullIfEmpty(options.ReplicaUrl) is { } common ? ReplicaUrl.Parse(common, database.Path, PropertyError)
-                : ReplicaUrl.Default(database.Path);
-            var identity = ReplicaIdentity.Of(replica, VariableText.Unmark);
-            if (!replicas.TryAdd(identity, database))
-                throw Error("LSB1011", $"The databases {replicas[identity].Path} and {database.Path} would go to one replica path, {ReplicaIdentity.Location(replica, VariableText.Unmark)}. A restore would pick whichever was written last: give one of them another ReplicaUrl.");
+            var replica = NullIfEmpty(database.ReplicaUrl) is { } own ? ReplicaUrl.Parse(own, path, Error)
+                : NullIfEmpty(options.ReplicaUrl) is { } common ? ReplicaUrl.Parse(common, path, PropertyError)
+                : ReplicaUrl.Default(path);
+            var identity = ReplicaIdentity.AtBuild(replica);
+            if (!replicas.TryAdd(identity.Place, database))
+                throw Error("LSB1011", $"The databases {replicas[identity.Place].Path} and {database.Path} would go to one replica path, {identity.Location}. A restore would pick whichever was written last: give one of them another ReplicaUrl.");
 
             if (NullIfEmpty(database.SyncInterval) is { } interval)
                 Duration(replica, "sync-interval", interval, $"SyncInterval of {database.Path}", Error);
             else
                 Duration(replica, "sync-interval", options.SyncInterval, "LitestreamSyncInterval", PropertyError);
             Duration(replica, "snapshot-interval", options.SnapshotInterval, "LitestreamSnapshotInterval", PropertyError);
-            Duration(replica, "retention", NullIfEmpty(options.Retention) ?? (replica.Text("type") == "file" ? FolderRetention : null), "LitestreamRetention", PropertyError);
+            Duration(replica, "retention", NullIfEmpty(options.Retention) ?? (identity.IsFile ? FolderRetention : null), "LitestreamRetention", PropertyError);
 
             list.Items.Add(new YamlMap
             {
                 Comment = database.Key,
-                ["path"] = new YamlScalar(database.Path),
+                ["path"] = new YamlScalar(path),
                 ["replicas"] = new YamlList { Items = [replica] },
             });
         }

@@ -99,7 +99,7 @@ public sealed class LitestreamConfigFile
                     entries.Add(new ConfigEntry(map, replicas, new ConfiguredDatabase(
                         VariableText.Unmark(name.Text),
                         generated ? KeyAbove(lines, map.Line) : null,
-                        [.. replicas.Select(r => Describe(r, VariableText.Unmark))],
+                        [.. replicas.Select(r => ConfiguredReplica.Of(ReplicaIdentity.AtBuild(r)))],
                         map.Line,
                         map.Column)));
                 }
@@ -126,13 +126,6 @@ public sealed class LitestreamConfigFile
 
     /// <summary>The databases with their nodes in <see cref="Root"/>.</summary>
     internal IReadOnlyList<ConfigEntry> Entries { get; }
-
-    internal static ConfiguredReplica Describe(YamlMap replica, Func<string, string> show)
-    {
-        var type = ReplicaIdentity.TypeOf(replica);
-        var name = show(replica.Text("name"));
-        return new ConfiguredReplica(name.Length > 0 ? name : type, type, ReplicaIdentity.Location(replica, show));
-    }
 
     /// <summary>
     /// The replicas of a database, in the list form. 0.3 ignores the <c>replica:</c> of the 0.5 line without a word and then replicates nothing;
@@ -177,7 +170,21 @@ internal sealed record ConfigEntry(YamlMap Node, IReadOnlyList<YamlMap> Replicas
 public sealed record ConfiguredDatabase(string Path, string? Key, IReadOnlyList<ConfiguredReplica> Replicas, int Line, int Column);
 
 /// <summary>A replica of a database.</summary>
-/// <param name="Name">Its name; the type when the file gives none.</param>
-/// <param name="Type"><c>file</c>, <c>s3</c>, <c>abs</c>, <c>gcs</c> or <c>sftp</c>.</param>
-/// <param name="Location">Where it is, for people; carries no secret.</param>
-public sealed record ConfiguredReplica(string Name, string Type, string Location);
+/// <param name="Name">Its name; the type when the file gives none, as the executable has it. Empty when it is not known yet.</param>
+/// <param name="Type"><c>file</c>, <c>s3</c>, <c>abs</c>, <c>gcs</c> or <c>sftp</c>. Empty when it is not known yet, because a variable decides.</param>
+/// <param name="Location">Where it is, for people; carries no secret. A variable without a value stands in it as <c>${NAME}</c>.</param>
+public sealed record ConfiguredReplica(string Name, string Type, string Location)
+{
+    /// <summary>In an effective configuration the folder of a replica of the type <c>file</c>, absolute; null for all others, and when it is not known yet.</summary>
+    public string? Folder { get; init; }
+
+    /// <summary>False when its type or its place depends on an environment variable that has no value here.</summary>
+    public bool IsKnown { get; init; } = true;
+
+    /// <summary>The type and the place, for people.</summary>
+    internal string Describe(string separator = " ") =>
+        Type.Length == 0 ? $"{Location}{(IsKnown ? "" : " (known where the app runs)")}" : $"{Type}{separator}{Location}";
+
+    internal static ConfiguredReplica Of(ReplicaIdentity replica) =>
+        new(replica.Name ?? "", replica.Type ?? "", replica.Location) { Folder = replica.Folder, IsKnown = replica.IsKnown };
+}

@@ -108,7 +108,7 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
         foreach (var built in entry.Replicas)
         {
             var replica = url is null ? built : RuntimeReplica.Replace(built, url, entry.Database.Path);
-            if (ReplicaIdentity.TypeOf(replica) == "file" && replica.Text("path") is { } folder)
+            if (ReplicaIdentity.AtBuild(replica).IsFile && replica.Text("path") is { } folder)
             {
                 if (folder.StartsWith(DataDirectory, StringComparison.OrdinalIgnoreCase))
                     replica["path"] = new YamlScalar(folder[DataDirectory.Length..].TrimStart('/', '\\'));
@@ -135,7 +135,7 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
             Comment(text, 8, "validation-interval: \"24h\"");
         }
 
-        if (entry.Replicas.Any(r => (url is null ? ReplicaIdentity.TypeOf(r) : "") == "file"))
+        if (entry.Replicas.Any(r => url is null && ReplicaIdentity.AtBuild(r).IsFile))
         {
             Comment(text, 6, "S3 and what speaks its language, instead of the folder:");
             foreach (var line in Example(entry.Database.Path).TrimEnd('\n').Split('\n'))

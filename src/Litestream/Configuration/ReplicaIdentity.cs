@@ -1,29 +1,147 @@
+using System.Text.RegularExpressions;
+
 namespace Litestream.Configuration;
 
-/// <summary>What tells one replica from another.</summary>
-internal static class ReplicaIdentity
+/// <summary>
+/// What a replica is: its type, its name, its place, its folder on this machine. It is resolved here and nowhere else, after variables: while the app is built as far
+/// as it is known, when it runs exactly. What is not known yet is null or <see cref="Missing"/>, never a guess.
+/// </summary>
+internal sealed partial record ReplicaIdentity
 {
-    private static readonly string[] Keys = ["url", "account-name", "host", "endpoint", "bucket"];
+    /// <summary>The keys that say where a replica is. Without the variable in one of them it would be somewhere else.</summary>
+    private static readonly string[] PlaceKeys = ["path", "bucket", "host", "account-name"];
 
-    public static string TypeOf(YamlMap replica)
+    /// <summary><c>file</c>, <c>s3</c> and so on, as the executable has it; empty when it would refuse the replica, null when it is not known yet.</summary>
+    public required string? Type { get; init; }
+
+    /// <summary>Its name for the executable, in its lists, its log and its metrics: the type where the file names none. Null when it is not known yet.</summary>
+    public required string? Name { get; init; }
+
+    /// <summary>The folder of a file replica when the app runs, absolute; null for every other type, when it is not known yet, and when there is none.</summary>
+    public string? Folder { get; init; }
+
+    /// <summary>Two replicas with the same text are written to one place. Variables without a value stand in it as they are.</summary>
+    public required string Place { get; init; }
+
+    /// <summary>Where it is, for people; carries no password of a URL.</summary>
+    public required string Location { get; init; }
+
+    /// <summary>The variables without a value that its type or its place depends on.</summary>
+    public required IReadOnlyList<string> Missing { get; init; }
+
+    /// <summary>The key of the replica that its place stands in; null when it has none.</summary>
+    public YamlScalar? Source { get; init; }
+
+    /// <summary>Whether its type and its place are known.</summary>
+    public bool IsKnown => Missing.Count == 0;
+
+    /// <summary>Whether it is a folder for the executable, also when it is not known which.</summary>
+    public bool IsFile => Type == "file";
+
+    /// <summary>Whether a key of a replica takes a text that tells it from another.</summary>
+    public static bool IsText(string key) => key is "url" or "type" or "name" or "endpoint" or "region" || PlaceKeys.Contains(key, StringComparer.Ordinal);
+
+    /// <summary>While the app is built: no variable has a value yet.</summary>
+    public static ReplicaIdentity AtBuild(YamlMap replica) => AsFarAsKnown(replica, _ => null);
+
+    /// <summary>With the values that are known here.</summary>
+    public static ReplicaIdentity AsFarAsKnown(YamlMap replica, Func<string, string?> lookup) => Resolve(replica, lookup, folder => folder, isRunning: false);
+
+    /// <summary>When the app runs: a variable without a value is nothing to the executable.</summary>
+    /// <param name="replica">The replica as it stands in the file.</param>
+    /// <param name="lookup">The value of a variable; null or empty when it has none.</param>
+    /// <param name="absolute">Makes a folder absolute.</param>
+    public static ReplicaIdentity AtRun(YamlMap replica, Func<string, string?> lookup, Func<string, string> absolute) => Resolve(replica, lookup, absolute, isRunning: true);
+
+    private static ReplicaIdentity Resolve(YamlMap replica, Func<string, string?> lookup, Func<string, string> absolute, bool isRunning)
     {
-        var type = replica.Text("type");
-        if (type.Length > 0)
-            return type;
-        var url = replica.Text("url");
-        var scheme = url.IndexOf("://", StringComparison.Ordinal);
-        return scheme > 0 ? url[..scheme].ToLowerInvariant() : "file";
+        var missing = new List<string>();
+        string Known(string key) => replica[key] is YamlScalar { IsNull: false } scalar ? ScalarText.Known(scalar, lookup) : "";
+        string Needed(string key)
+        {
+            var text = Known(key);
+            missing.AddRange(VariableText.Names(text).Except(missing, StringComparer.Ordinal));
+            return text;
+        }
+
+        // The URL wins over `type:`, as it does in the executable.
+        var url = Needed("url");
+        var type = url.Length > 0 ? TypeOfUrl(url) : TypeOfKey(Needed("type"));
+        var values = PlaceKeys.ToDictionary(key => key, key => url.Length > 0 && key != "account-name" ? Known(key) : Needed(key), StringComparer.Ordinal);
+        values["endpoint"] = Known("endpoint");
+        values["url"] = url;
+
+        var folder = missing.Count > 0 || type != "file" ? null
+            : url.Length > 0 ? FileUrl.Folder(url)
+            : Scheme().IsMatch(values["path"]) || string.IsNullOrWhiteSpace(values["path"]) ? null
+            : values["path"];
+        if (folder is not null)
+            folder = absolute(folder);
+
+        var name = Known("name");
+        if (VariableText.HasVariables(name))
+            name = isRunning && replica["name"] is YamlScalar written ? ScalarText.Of(written, lookup) : null;
+        return new ReplicaIdentity
+        {
+            Type = type,
+            Name = name is { Length: 0 } ? type : name,
+            Folder = isRunning ? folder : null,
+            Place = folder is not null ? PlaceOfFolder(folder) : PlaceOf(type, url, values),
+            Location = folder ?? ReplicaUrl.Describe(type ?? "", key => VariableText.Unmark(values.GetValueOrDefault(key, ""))),
+            Missing = missing,
+            Source = (url.Length > 0 ? replica["url"] : PlaceKeys.Select(key => replica[key]).FirstOrDefault(value => value is YamlScalar text && VariableText.HasVariables(text.Text))) as YamlScalar,
+        };
     }
 
-    /// <summary>Two replicas with the same text would be written to one place.</summary>
-    public static string Of(YamlMap replica, Func<string, string> expand)
+    private static string? TypeOfUrl(string url) =>
+        Scheme().Match(url) is { Success: true } match ? match.Groups[1].Value.ToLowerInvariant()
+        : url.StartsWith("file:", StringComparison.OrdinalIgnoreCase) ? "file"
+        : VariableText.HasVariables(url) ? null
+        : "";
+
+    private static string? TypeOfKey(string type) => VariableText.HasVariables(type) ? null : type.Length == 0 ? "file" : type;
+
+    private static string PlaceOfFolder(string folder) =>
+        $"file\n{(folder.StartsWith('/') ? "/" : "")}{string.Join('/', folder.Split('/').Where(part => part is not ("" or ".")))}";
+
+    /// <summary>The same for the two ways to write one place: a URL, and the keys.</summary>
+    private static string PlaceOf(string? type, string url, Dictionary<string, string> values)
     {
-        var type = TypeOf(replica);
-        var path = expand(replica.Text("path"));
-        if (type != "file")
-            path = path.Trim('/');
-        return string.Join('\n', Keys.Select(k => expand(replica.Text(k)).TrimEnd('/')).Prepend(type).Append(path));
+        var (host, bucket, account, path, endpoint) = (values["host"], values["bucket"], values["account-name"], values["path"], values["endpoint"]);
+        if (url.Length > 0)
+        {
+            if (Scheme().Match(url) is not { Success: true } scheme || type == "file")
+                return $"{type}\n{url}";
+            var rest = url[scheme.Length..].Split('?', '#')[0];
+            var slash = rest.IndexOf('/', StringComparison.Ordinal);
+            var authority = slash < 0 ? rest : rest[..slash];
+            path = slash < 0 ? "" : Uri.UnescapeDataString(rest[slash..]);
+            if (authority.LastIndexOf('@') is >= 0 and var at)
+            {
+                account = account.Length > 0 ? account : authority[..at].Split(':')[0];
+                authority = authority[(at + 1)..];
+            }
+
+            (host, bucket) = (authority, authority);
+            if (type == "s3" && ReplicaUrl.S3Host(authority) is { } known)
+                (bucket, endpoint) = (known.Bucket, endpoint.Length > 0 ? endpoint : known.Endpoint);
+        }
+
+        path = string.Join('/', path.Split('/').Where(part => part is not ("" or ".")));
+        endpoint = endpoint.TrimEnd('/');
+        if (endpoint.Length > 0 && !endpoint.Contains("://", StringComparison.Ordinal))
+            endpoint = "https://" + endpoint;
+        return type switch
+        {
+            "file" => $"file\n{values["path"]}",
+            "sftp" => $"sftp\n{(host.EndsWith(":22", StringComparison.Ordinal) ? host[..^3] : host).ToLowerInvariant()}\n{path}",
+            "s3" => $"s3\n{endpoint.ToLowerInvariant()}\n{bucket}\n{path}",
+            "abs" => $"abs\n{endpoint.ToLowerInvariant()}\n{account}\n{bucket}\n{path}",
+            "gcs" => $"gcs\n{bucket}\n{path}",
+            _ => string.Join('\n', type, host, bucket, account, endpoint, path),
+        };
     }
 
-    public static string Location(YamlMap replica, Func<string, string> show) => ReplicaUrl.Describe(replica, TypeOf(replica), show);
+    [GeneratedRegex("^([A-Za-z][A-Za-z0-9+.-]*)://")]
+    private static partial Regex Scheme();
 }

@@ -56,10 +56,67 @@ internal static partial class ReplicaUrl
     /// <param name="url">The URL or folder as the user gave it, unmarked.</param>
     /// <param name="configuredPath">The database as it is configured.</param>
     /// <param name="error">Makes the exception for a code and a message, with the user's place.</param>
-    public static YamlMap Parse(string url, string configuredPath, Func<string, string, LitestreamException> error)
+    /// <param name="lookup">The value of a variable where the app runs; null while the app is built.</param>
+    public static YamlMap Parse(string url, string configuredPath, Func<string, string, LitestreamException> error, Func<string, string?>? lookup = null) =>
+        ParseMarked(VariableText.Mark(url.Trim()), DatabaseKey(configuredPath), error, lookup);
+
+    /// <summary>The same for a <c>url:</c> that <see cref="Parse"/> made while the app was built; any other replica as it is.</summary>
+    public static YamlMap ParseBuilt(YamlMap replica, string configuredPath, Func<string, string, LitestreamException> error, Func<string, string?> lookup)
     {
-        var key = DatabaseKey(configuredPath);
-        var text = VariableText.Mark(url.Trim());
+        var key = "/" + DatabaseKey(configuredPath);
+        var (url, query) = SplitQuery(replica.Text("url").Replace(VariableText.Variable(VariableText.DollarVariable), "$", StringComparison.Ordinal));
+        if (!url.EndsWith(key, StringComparison.Ordinal))
+            return replica;
+        var parsed = ParseMarked(url[..^key.Length] + query, key[1..], error, lookup);
+        return parsed.Has("url") ? replica : Keep(parsed, replica);
+    }
+
+    /// <summary>Adds how a replica is kept, as opposed to where it is.</summary>
+    /// <param name="replica">Gets them.</param>
+    /// <param name="built">Has them.</param>
+    /// <param name="also">One key more.</param>
+    public static YamlMap Keep(YamlMap replica, YamlMap built, string? also = null)
+    {
+        foreach (var (key, value) in built.Entries.Where(e => !IsLocationKey(e.Key) || e.Key == also))
+            replica[key] = value;
+        return replica;
+    }
+
+    /// <summary>Whether a variable decides what kind of place a URL names: <c>${REPLICA_URL}</c>, <c>${A}${B}</c>, <c>${SCHEME}://bucket</c>.</summary>
+    private static bool IsOpen(string marked)
+    {
+        if (!VariableText.HasVariables(marked) || SchemePrefix().IsMatch(marked))
+            return false;
+        var before = VariableText.Literal(marked);
+        return before.Length == 0 || (SchemeStart().IsMatch(before) && marked.Contains("://", StringComparison.Ordinal));
+    }
+
+    private static YamlMap ParseMarked(string text, string key, Func<string, string, LitestreamException> error, Func<string, string?>? lookup)
+    {
+        error = Shown(error);
+        if (!IsOpen(text))
+            return Split(text, key, isFromVariable: false, error);
+
+        var (open, query) = SplitQuery(text);
+        if (Password(open) is { Length: > 0 } password)
+            Secret(password, "the password", isFromVariable: false, error);
+        ReadQuery(query.TrimStart('?'), isFromVariable: false, error);
+        return lookup is not null && VariableText.Names(text).All(name => lookup(name) is { Length: > 0 })
+            ? Split(VariableText.Expand(text, lookup).Trim(), key, isFromVariable: true, error)
+            : new YamlMap { ["url"] = new YamlScalar(Join(open, key) + query) };
+    }
+
+    private static (string Url, string Query) SplitQuery(string marked) =>
+        marked.IndexOf('?', StringComparison.Ordinal) is >= 0 and var at ? (marked[..at], marked[at..]) : (marked, "");
+
+    private static Func<string, string, LitestreamException> Shown(Func<string, string, LitestreamException> error) => (code, message) => error(code, VariableText.Unmark(message));
+
+    /// <param name="text">Marked.</param>
+    /// <param name="key">The database's own part of the path.</param>
+    /// <param name="isFromVariable">Whether all of it is the value of a variable, where a secret belongs.</param>
+    /// <param name="error">Makes the exception.</param>
+    private static YamlMap Split(string text, string key, bool isFromVariable, Func<string, string, LitestreamException> error)
+    {
         if (text.Any(char.IsControl))
             throw error("LSB1013", "The replica URL has a control character in it.");
 
@@ -81,7 +138,7 @@ internal static partial class ReplicaUrl
         var path = Decode(slash < 0 ? "" : rest[slash..]);
 
         // A `/` in a secret ends the host early: what follows would become a part of the replica's path, in litestream.yml and in every log.
-        if (authority.Contains(':', StringComparison.Ordinal) && !authority.Contains('@', StringComparison.Ordinal)
+        if (!isFromVariable && authority.Contains(':', StringComparison.Ordinal) && !authority.Contains('@', StringComparison.Ordinal)
             && text.Contains('@', StringComparison.Ordinal) && !LocalHost().IsMatch(authority))
         {
             throw error("LSB1014", "The replica URL seems to hold a secret with a `/` in it, which would end up in build logs and in litestream.yml. Write ${NAME} in its place and set that environment variable where the app runs.");
@@ -96,7 +153,7 @@ internal static partial class ReplicaUrl
                 (user, password) = (user[..colon], user[(colon + 1)..]);
         }
 
-        var parts = new Parts(Decode(authority), Decode(user), password is null ? null : Secret(Decode(password), "the password", error), path, key, ReadQuery(query, error), error);
+        var parts = new Parts(Decode(authority), Decode(user), password is null ? null : Secret(Decode(password), "the password", isFromVariable, error), path, key, ReadQuery(query, isFromVariable, error), error);
         return scheme.Groups[1].Value.ToLowerInvariant() switch
         {
             "s3" => S3(parts),
@@ -122,19 +179,21 @@ internal static partial class ReplicaUrl
     }
 
     /// <summary>Where a replica is, for people.</summary>
-    public static string Describe(YamlMap replica, string type, Func<string, string> show)
+    /// <param name="type">Its type.</param>
+    /// <param name="value">The value of a key, empty when it has none.</param>
+    public static string Describe(string type, Func<string, string> value)
     {
-        if (replica.Has("url"))
-            return UrlSecrets().Replace(show(replica.Text("url")), "$1");
+        if (value("url") is { Length: > 0 } url)
+            return UrlSecrets().Replace(url, "$1");
 
-        var path = show(replica.Text("path"));
+        var path = value("path");
         return type switch
         {
             "file" => path,
-            "s3" => $"s3://{show(replica.Text("bucket"))}/{path.TrimStart('/')}",
-            "gcs" => $"gs://{show(replica.Text("bucket"))}/{path.TrimStart('/')}",
-            "abs" => $"abs://{show(replica.Text("account-name"))}@{show(replica.Text("bucket"))}/{path.TrimStart('/')}",
-            "sftp" => $"sftp://{show(replica.Text("host"))}/{path.TrimStart('/')}",
+            "s3" => $"s3://{value("bucket")}/{path.TrimStart('/')}",
+            "gcs" => $"gs://{value("bucket")}/{path.TrimStart('/')}",
+            "abs" => $"abs://{value("account-name")}@{value("bucket")}/{path.TrimStart('/')}",
+            "sftp" => $"sftp://{value("host")}/{path.TrimStart('/')}",
             _ => path,
         };
     }
@@ -148,8 +207,14 @@ internal static partial class ReplicaUrl
     private static YamlMap File(Parts url)
     {
         url.Allow();
+
+        // file://${FOLDER}: the value begins with the slash.
+        if (VariableText.IsVariable(url.Authority))
+            return Folder(url.Authority + url.Path, url.Key);
         if (url.Authority.Length > 0 && !url.Authority.Equals("localhost", StringComparison.OrdinalIgnoreCase))
             throw url.Error("LSB1013", $"`file://{VariableText.Unmark(url.Authority)}/...` names a host. Write a folder's path as it is, or file:///folder.");
+        if (url.Path.Trim('/').Length == 0)
+            throw url.Error("LSB1013", "The replica URL names no folder: file:///folder.");
         return Folder(WindowsFileUrl().IsMatch(url.Path) ? url.Path[1..] : url.Path, url.Key);
     }
 
@@ -233,7 +298,7 @@ internal static partial class ReplicaUrl
     }
 
     /// <summary>The host forms that the executable itself knows in an s3 URL.</summary>
-    private static (string Bucket, string Region, string Endpoint, string? PathStyle)? S3Host(string host)
+    internal static (string Bucket, string Region, string Endpoint, string? PathStyle)? S3Host(string host)
     {
         if (LocalHost().Match(host) is { Success: true } local)
             return (local.Groups[1].Value, "us-east-1", $"http://localhost{local.Groups[2].Value}", "true");
@@ -250,7 +315,7 @@ internal static partial class ReplicaUrl
         return null;
     }
 
-    private static Dictionary<string, string> ReadQuery(string query, Func<string, string, LitestreamException> error)
+    private static Dictionary<string, string> ReadQuery(string query, bool isFromVariable, Func<string, string, LitestreamException> error)
     {
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
@@ -262,15 +327,15 @@ internal static partial class ReplicaUrl
             // forcePathStyle and force-path-style are the same setting.
             var key = CamelCase().Replace(name, "-$1").ToLowerInvariant();
             if (SecretMask.IsSecretName(key) && key != "key-path")
-                value = Secret(value, $"`{name}`", error);
+                value = Secret(value, $"`{name}`", isFromVariable, error);
             values[key] = value;
         }
 
         return values;
     }
 
-    private static string Secret(string value, string what, Func<string, string, LitestreamException> error) =>
-        value.Length == 0 || WholeVariable().IsMatch(VariableText.ToFile(value)) && VariableText.HasVariables(value)
+    private static string Secret(string value, string what, bool isFromVariable, Func<string, string, LitestreamException> error) =>
+        value.Length == 0 || isFromVariable || WholeVariable().IsMatch(VariableText.ToFile(value)) && VariableText.HasVariables(value)
             ? value
             : throw error("LSB1014", $"The replica URL holds a secret ({what}), which would end up in build logs and in litestream.yml. Write ${{NAME}} in its place and set that environment variable where the app runs.");
 
@@ -302,6 +367,9 @@ internal static partial class ReplicaUrl
 
     [GeneratedRegex(@"^([A-Za-z][A-Za-z0-9+.-]*)://")]
     private static partial Regex SchemePrefix();
+
+    [GeneratedRegex(@"^[A-Za-z][A-Za-z0-9+.-]*$")]
+    private static partial Regex SchemeStart();
 
     [GeneratedRegex(@"^(s3|abs|azure|gs|gcs|sftp|file):", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex CutScheme();

@@ -18,38 +18,61 @@ internal static class RuntimeReplica
             return url;
 
         // A built URL with the bucket's variable in it has a prefix of its own.
-        var built = file.Entries.SelectMany(e => e.Replicas).SelectMany(r => VariableText.Names(r.Text("bucket")));
+        var built = file.Entries.SelectMany(e => e.Replicas).SelectMany(r => VariableText.Names(r.Text("bucket") + r.Text("url")));
         return string.IsNullOrEmpty(lookup(BucketVariable)) || built.Contains(BucketVariable) ? null : $"s3://${{{BucketVariable}}}";
     }
 
     /// <summary>
     /// The replica of a database that is not in the file: where all of a generated file's are, if that is one place, and kept as all of them are; else the folder beside it.
     /// </summary>
-    /// <param name="file">As it was read.</param>
+    /// <param name="entries">Those of a generated file, as they are here; none for a file of the user's own.</param>
     /// <param name="configuredPath">The database as it is configured.</param>
     /// <param name="path">The database, absolute.</param>
-    public static YamlMap ForAdded(LitestreamConfigFile file, string configuredPath, string path)
+    public static YamlMap ForAdded(IEnumerable<ConfigEntry> entries, string configuredPath, string path)
     {
-        var places = file.IsGenerated ? file.Entries.SelectMany(e => e.Replicas.Select(r => Place(r, e.Database.Path))).ToList() : [];
+        var places = entries.SelectMany(e => e.Replicas.Select(r => Place(r, e.Database.Path))).ToList();
         var replica = Common(places) ?? new YamlMap { ["type"] = new YamlScalar("file") };
         replica["path"] = new YamlScalar(replica.Has("path") ? replica.Text("path") + ReplicaUrl.DatabaseKey(configuredPath) : ReplicaUrl.DefaultPath(path));
-        if (ReplicaIdentity.TypeOf(replica) == "file" && !replica.Has("retention"))
+        if (ReplicaIdentity.AtBuild(replica).IsFile && !replica.Has("retention"))
             replica["retention"] = new YamlScalar(GeneratedConfig.FolderRetention);
         return replica;
     }
 
     /// <summary>The replica at the URL, kept as the built one is: intervals and retention stay.</summary>
+    /// <param name="built">The replica in the file.</param>
+    /// <param name="url">The URL, with variables.</param>
+    /// <param name="configuredPath">The database.</param>
+    /// <param name="lookup">The variables; null: they stay variables.</param>
     /// <exception cref="LitestreamException">LSB1013, LSB1014.</exception>
-    public static YamlMap Replace(YamlMap built, string url, string configuredPath)
+    public static YamlMap Replace(YamlMap built, string url, string configuredPath, Func<string, string?>? lookup = null) => ReplicaUrl.Keep(
+        ReplicaUrl.Parse(url, configuredPath, (code, message) => new LitestreamException(code, $"{UrlSetting}: {message}"), lookup),
+        built);
+
+    /// <summary>
+    /// A database of a generated file as it is where the app runs: a path with variables has their values, in the replica's path too, and a URL that is all
+    /// variables is the replica that it names. What a variable without a value decides stays as it is.
+    /// </summary>
+    /// <exception cref="LitestreamException">LSB1013, LSB1014.</exception>
+    public static ConfigEntry Live(ConfigEntry entry, Func<string, string?> lookup, Func<string, string, YamlNode, LitestreamException> error)
     {
-        var replica = ReplicaUrl.Parse(url, configuredPath, (code, message) => new LitestreamException(code, $"{UrlSetting}: {message}"));
-        foreach (var (key, value) in built.Entries)
+        var (marked, path) = (entry.Node.Text("path"), entry.Database.Path);
+        var replicas = entry.Replicas;
+        if (replicas.Any(replica => replica.Has("url")))
+            replicas = [.. replicas.Select(replica => ReplicaUrl.ParseBuilt(replica, marked, (code, message) => error(code, message, replica), lookup))];
+        if (!VariableText.HasVariables(marked) || VariableText.Names(marked).Any(name => string.IsNullOrEmpty(lookup(name))))
+            return entry with { Replicas = replicas };
+
+        path = VariableText.Expand(marked, lookup);
+        foreach (var replica in replicas)
         {
-            if (!ReplicaUrl.IsLocationKey(key))
-                replica[key] = value;
+            var (written, key) = (replica.Text("path"), ReplicaUrl.DatabaseKey(marked));
+            if (written == ReplicaUrl.DefaultPath(marked))
+                replica["path"] = new YamlScalar(ReplicaUrl.DefaultPath(path));
+            else if (written == key || written.EndsWith("/" + key, StringComparison.Ordinal))
+                replica["path"] = new YamlScalar(written[..^key.Length] + ReplicaUrl.DatabaseKey(path));
         }
 
-        return replica;
+        return new ConfigEntry(entry.Node, replicas, entry.Database with { Path = path });
     }
 
     /// <summary>A replica with only the part of its path that comes before the database's own; without a path when it is the folder beside the database. Null when that part cannot be told.</summary>
@@ -58,7 +81,7 @@ internal static class RuntimeReplica
         var place = (YamlMap)replica.Clone();
         var path = replica.Text("path");
         var key = ReplicaUrl.DatabaseKey(databasePath);
-        if (ReplicaIdentity.TypeOf(replica) == "file" && path == ReplicaUrl.DefaultPath(databasePath))
+        if (ReplicaIdentity.AtBuild(replica).IsFile && path == ReplicaUrl.DefaultPath(databasePath))
             place.Remove("path");
         else if (path == key || path.EndsWith("/" + key, StringComparison.Ordinal))
             place["path"] = new YamlScalar(path[..^key.Length]);

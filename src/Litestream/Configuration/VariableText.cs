@@ -60,6 +60,9 @@ internal static class VariableText
     /// <summary>Whether it is variables and nothing else.</summary>
     public static bool IsVariable(string marked) => HasVariables(marked) && Expand(marked, _ => null).Length == 0;
 
+    /// <summary>What stands before the first variable.</summary>
+    public static string Literal(string marked) => marked.Split(Dollar)[0];
+
     /// <summary>Whether literal text has a character that marks a variable here.</summary>
     public static bool HasMarks(string text) => text.AsSpan().IndexOfAnyInRange(Dollar, Close) >= 0;
 
@@ -109,6 +112,23 @@ internal static class VariableText
         }
 
         return false;
+    }
+
+    /// <summary>The text with the values that are known; a variable without one stays, so that the result is marked too.</summary>
+    public static string ExpandKnown(string marked, Func<string, string?> lookup)
+    {
+        var text = new StringBuilder();
+        for (var i = 0; i < marked.Length; i++)
+        {
+            var (name, length) = marked[i] == Dollar && i + 1 < marked.Length ? ReadName(marked, i + 1) : ("", 0);
+            if (name.Length > 0 && lookup(name) is { Length: > 0 } value)
+                text.Append(value);
+            else
+                text.Append(marked, i, length + 1);
+            i += length;
+        }
+
+        return text.ToString();
     }
 
     /// <summary>What the executable will see: unset variables become nothing, and there is no escape.</summary>

@@ -201,9 +201,9 @@ internal sealed class DatabaseExamination(DoctorOptions options, LitestreamExecu
 
     private void ExamineReplicaFolders()
     {
-        foreach (var replica in database.Replicas.Where(r => r.Type == "file"))
+        foreach (var replica in database.Replicas)
         {
-            if (Mounts.AreTheSame(database.Path, replica.Location))
+            if (replica.Folder is { } folder && Mounts.AreTheSame(database.Path, folder))
             {
                 Add(
                     FindingLevel.Warning,
@@ -217,7 +217,7 @@ internal sealed class DatabaseExamination(DoctorOptions options, LitestreamExecu
     private async Task ExamineBackupAsync(LitestreamExecutable found, CancellationToken cancellationToken)
     {
         var client = new LitestreamClient(found, config) { Timeout = options.ReplicaTimeout };
-        foreach (var replica in database.Replicas)
+        foreach (var replica in database.Replicas.Where(replica => replica.IsKnown))
         {
             try
             {

@@ -118,9 +118,9 @@ public static class LitestreamDoctor
         try
         {
             foreach (var missing in ConfigVariables.Read(options.Config).Where(v => v.IsMissing))
-                findings.Add(new(FindingLevel.Error, "variables", $"{missing.Name} is not set ({missing.Purpose}).", missing.Setting is { } setting ? $"Set it where the app runs, or the setting {setting}." : "Set it where the app runs.", "LSB1018"));
+                findings.Add(new(FindingLevel.Error, "variables", $"{missing.Name} is not set ({missing.Purpose}{(missing.Line > 0 ? $"; {path}({missing.Line},{missing.Column})" : "")}).", missing.Setting is { } setting ? $"Set it where the app runs, or the setting {setting}." : "Set it where the app runs.", "LSB1018"));
 
-            config = EffectiveConfig.Create(options.Config);
+            config = EffectiveConfig.Create(options.Config with { AllowUnknown = true });
             foreach (var diagnostic in config.Diagnostics.Where(d => d.Code != "LSB1018"))
                 findings.Add(Of(diagnostic, Subject));
             findings.Add(config.Databases.Count == 0

@@ -13,7 +13,7 @@ internal static class Mounts
         try
         {
             var drives = DriveInfo.GetDrives();
-            return Of(left, drives)?.Name == Of(right, drives)?.Name;
+            return left.Length == 0 || right.Length == 0 || Of(left, drives)?.Name == Of(right, drives)?.Name;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

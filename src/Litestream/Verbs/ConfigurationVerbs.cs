@@ -11,7 +11,7 @@ internal sealed record DatabasesVerb : Verb
         foreach (var database in host.LoadConfig().Databases)
         {
             var exists = File.Exists(database.Path);
-            rows.Add([database.ConfiguredPath, database.Name ?? "", database.Path, exists ? "yes" : "no", string.Join(", ", database.Replicas.Select(replica => $"{replica.Type}: {replica.Location}"))]);
+            rows.Add([database.ConfiguredPath, database.Name ?? "", database.Path, exists ? "yes" : "no", string.Join(", ", database.Replicas.Select(replica => replica.Describe(": ")))]);
             host.Add(
                 database.ConfiguredPath,
                 ("Name", database.Name),

@@ -51,11 +51,12 @@ internal abstract class VerbHost
     public void Add(string identity, params ReadOnlySpan<(string Name, object? Value)> values) => _items.Add(new VerbItem(identity, values.ToArray()));
 
     /// <summary>The configuration as the executable gets it, or LSB3004 when there is none.</summary>
-    public EffectiveConfig LoadConfig()
+    /// <param name="allowUnknown">True: a replica whose variables have no value here is a warning.</param>
+    public EffectiveConfig LoadConfig(bool allowUnknown = false)
     {
-        var config = EffectiveConfig.Create(ConfigOptions());
+        var config = EffectiveConfig.Create(ConfigOptions() with { AllowUnknown = allowUnknown });
         foreach (var diagnostic in config.Diagnostics)
-            Report(diagnostic);
+            Report(diagnostic.Code == "LSB1045" ? diagnostic with { Severity = LitestreamSeverity.Warning } : diagnostic);
         return config;
     }
 

@@ -24,16 +24,16 @@ internal sealed record ReplicationSettings(TimeSpan MonitorInterval, TimeSpan Ch
     public static ReplicationSettings Of(EffectiveConfig config, EffectiveDatabase database)
     {
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(v => (string)v.Key, v => (string?)v.Value ?? "");
-        string Expand(string marked) => VariableText.Expand(marked, name => config.Variables.GetValueOrDefault(name) ?? environment.GetValueOrDefault(name));
+        string? Lookup(string name) => config.Variables.GetValueOrDefault(name) ?? environment.GetValueOrDefault(name);
+        string Expand(string marked) => VariableText.Expand(marked, Lookup);
         TimeSpan Interval(YamlMap map, string key, TimeSpan otherwise) => Expand(map.Text(key)) is var text && GoDuration.IsPositive(text) ? GoDuration.Parse(text) : otherwise;
 
         var node = (config.Root["dbs"] as YamlList)?.Items.OfType<YamlMap>().FirstOrDefault(db => string.Equals(Expand(db.Text("path")), database.Path, StringComparison.Ordinal)) ?? new YamlMap();
         var address = DatabaseLock.Peek(database.Path).MetricsAddress ?? Expand(config.Root.Text("addr"));
         var replicas = (node["replicas"] as YamlList)?.Items.OfType<YamlMap>().Select(replica =>
         {
-            var described = LitestreamConfigFile.Describe(replica, Expand);
-            var folder = described.Type == "file" ? Expand(replica.Text("path")) : "";
-            return new ReplicaSettings(described.Name, described.Type, Interval(replica, "sync-interval", DefaultInterval), folder.Length > 0 ? folder : null);
+            var identity = ReplicaIdentity.AtRun(replica, Lookup, Path.GetFullPath);
+            return new ReplicaSettings(identity.Name ?? "", identity.Type ?? "", Interval(replica, "sync-interval", DefaultInterval), identity.Folder);
         });
 
         return new ReplicationSettings(

@@ -121,7 +121,7 @@ public sealed class EffectiveConfigTests : IDisposable
     public void A_variable_that_is_not_set_is_a_warning_unless_upstream_has_a_default()
     {
         Assert.Empty(Effective(Generated("s3://bucket")).Diagnostics);
-        var diagnostic = Assert.Single(Effective(Generated("s3://${BUCKET}/x")).Diagnostics);
+        var diagnostic = Assert.Single(Effective(Generated("s3://bucket/x?region=${BUCKET}")).Diagnostics);
         Assert.Equal(("LSB1018", LitestreamSeverity.Warning), (diagnostic.Code, diagnostic.Severity));
         Assert.Contains("BUCKET", diagnostic.Message, StringComparison.Ordinal);
     }
@@ -179,7 +179,8 @@ public sealed class EffectiveConfigTests : IDisposable
                 meta-path: "{{In("meta/a")}}"
                 checkpoint-interval: 30s
                 replicas:
-                  - url: sftp://u@${HOST}/x
+                  - url: |2-
+                      sftp://u@${HOST}/x
                     name: "\u0024{HOME}"
               - path: "/home/u/b.db"
                 replicas:
@@ -373,7 +374,9 @@ public sealed class EffectiveConfigTests : IDisposable
         var replica = Path.Combine(Environment.CurrentDirectory, value, "app.db");
         LitestreamTool.Sql(In("app.db"), "CREATE TABLE t(x); INSERT INTO t VALUES (1)");
         var environment = new Dictionary<string, string> { ["VALUE"] = value };
-        var built = Write(GeneratedConfig.Create([new("app.db", null, null)], new GeneratedConfigOptions { ReplicaUrl = "${VALUE}" }).Text.Replace("\"app.db\"", $"\"{In("app.db")}\"", StringComparison.Ordinal));
+        var built = Write(GeneratedConfig.Create([new("app.db", null, null)], new GeneratedConfigOptions { ReplicaUrl = "./${VALUE}" }).Text
+            .Replace("\"app.db\"", $"\"{In("app.db")}\"", StringComparison.Ordinal)
+            .Replace("./${VALUE}", "${VALUE}", StringComparison.Ordinal));
         try
         {
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);

@@ -96,8 +96,8 @@ public sealed class LitestreamConfigFileTests : IDisposable
         Assert.False(config.IsGenerated);
         Assert.Equal(["${DATA}/a.db", "b.db"], config.Databases.Select(d => d.Path));
         Assert.All(config.Databases, d => Assert.Null(d.Key));
-        Assert.Equal(new ConfiguredReplica("s3", "s3", "s3://key@${BUCKET}/a"), Assert.Single(config.Databases[0].Replicas));
-        Assert.Equal(new ConfiguredReplica("sftp", "sftp", "sftp://h/${P}"), Assert.Single(config.Databases[1].Replicas));
+        Assert.Equal(new ConfiguredReplica("s3", "s3", "s3://key@${BUCKET}/a") { IsKnown = false }, Assert.Single(config.Databases[0].Replicas));
+        Assert.Equal(new ConfiguredReplica("sftp", "sftp", "sftp://h/${P}") { IsKnown = false }, Assert.Single(config.Databases[1].Replicas));
         Assert.Equal((8, 5), (config.Databases[1].Line, config.Databases[1].Column));
     }
 

@@ -23,7 +23,8 @@ public sealed class OwnConfigTests : IDisposable
             [new("Data/app.db", "A", "ConnectionStrings:A"), new("/srv/sp  ace \"ü\" $x/b.db", null, null) { SyncInterval = "10s" }, new("|DataDirectory|/c.db", null, null)],
             new GeneratedConfigOptions { ReplicaUrl = url, SnapshotInterval = "12h" });
 
-        Assert.Equal(Effective(generated), Effective(Write(Create(generated))));
+        var environment = VariableText.Names(VariableText.Mark(url ?? "")).ToDictionary(name => name, _ => "value");
+        Assert.Equal(Effective(generated, environment: environment), Effective(Write(Create(generated)), environment: environment));
     }
 
     [Fact]
@@ -109,9 +110,9 @@ public sealed class OwnConfigTests : IDisposable
     }
 
     /// <summary>Without its first line, which names the file.</summary>
-    private string Effective(string file, Dictionary<string, string>? settings = null)
+    private string Effective(string file, Dictionary<string, string>? settings = null, Dictionary<string, string>? environment = null)
     {
-        var config = EffectiveConfig.Create(Options(file, settings));
+        var config = EffectiveConfig.Create(Options(file, settings) with { Environment = environment ?? [] });
         return config.Text[config.Text.IndexOf('\n', StringComparison.Ordinal)..];
     }
 

@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Text;
+
+namespace Litestream.Configuration;
+
+/// <summary>
+/// The folder that release line 0.3 writes to for a <c>file:</c> URL. It is Go's own text of the URL without its scheme: percent signs stay, a space becomes
+/// <c>%20</c>, a host becomes the first folder, a query and a fragment become a part of the name.
+/// </summary>
+internal static class FileUrl
+{
+    /// <summary>The folder as the executable has it, not yet absolute; null when this is no file URL, when it names no folder, or when the executable refuses it.</summary>
+    public static string? Folder(string url)
+    {
+        const string Scheme = "file:";
+        if (!url.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) || url.Any(char.IsControl))
+            return null;
+
+        var rest = url[Scheme.Length..];
+        var end = rest.IndexOfAny(['?', '#']);
+        var tail = end < 0 ? "" : rest[end..];
+        if (end >= 0)
+            rest = rest[..end];
+
+        // `file:relative`: Go keeps what follows as it is.
+        if (!rest.StartsWith('/'))
+            return Existing(Clean(rest + tail));
+
+        var authority = "";
+        if (rest.StartsWith("//", StringComparison.Ordinal))
+        {
+            var slash = rest.IndexOf('/', 2);
+            (authority, rest) = slash < 0 ? (rest[2..], "") : (rest[2..slash], rest[slash..]);
+        }
+
+        if (Escaped(rest) is not { } path)
+            return null;
+        return Existing(Clean((authority.Length > 0 ? "//" + authority : "") + path + tail));
+    }
+
+    /// <summary>Without a folder it would be the working directory of whoever starts the executable.</summary>
+    private static string? Existing(string cleaned) => cleaned is "." or "/" ? null : cleaned;
+
+    /// <summary>Go's <c>URL.EscapedPath</c>; null where it refuses the path.</summary>
+    private static string? Escaped(string path)
+    {
+        var bytes = new List<byte>();
+        for (var i = 0; i < path.Length; i++)
+        {
+            if (path[i] != '%')
+            {
+                var length = char.IsHighSurrogate(path[i]) && i + 1 < path.Length ? 2 : 1;
+                bytes.AddRange(Encoding.UTF8.GetBytes(path, i, length));
+                i += length - 1;
+            }
+            else if (i + 2 < path.Length && char.IsAsciiHexDigit(path[i + 1]) && char.IsAsciiHexDigit(path[i + 2]))
+            {
+                bytes.Add(byte.Parse(path.AsSpan(i + 1, 2), NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+                i += 2;
+            }
+            else
+            {
+                return null;
+            }
+        }
+
+        if (path.All(c => IsPlain(c) || "!'()*[]%".Contains(c, StringComparison.Ordinal)))
+            return path;
+
+        var text = new StringBuilder();
+        foreach (var one in bytes)
+        {
+            if (one < 0x80 && IsPlain((char)one))
+                text.Append((char)one);
+            else
+                text.Append(CultureInfo.InvariantCulture, $"%{one:X2}");
+        }
+
+        return text.ToString();
+    }
+
+    private static bool IsPlain(char c) => char.IsAsciiLetterOrDigit(c) || "-_.~$&+,/:;=@".Contains(c, StringComparison.Ordinal);
+
+    /// <summary>Go's <c>path.Clean</c>.</summary>
+    private static string Clean(string path)
+    {
+        var isRooted = path.StartsWith('/');
+        var parts = new List<string>();
+        foreach (var part in path.Split('/'))
+        {
+            if (part is "" or ".")
+                continue;
+            if (part != "..")
+                parts.Add(part);
+            else if (parts.Count > 0 && parts[^1] != "..")
+                parts.RemoveAt(parts.Count - 1);
+            else if (!isRooted)
+                parts.Add(part);
+        }
+
+        var text = (isRooted ? "/" : "") + string.Join('/', parts);
+        return text.Length == 0 ? "." : text;
+    }
+}
