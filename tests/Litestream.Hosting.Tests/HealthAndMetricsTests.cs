@@ -90,6 +90,7 @@ public sealed class HealthAndMetricsTests
         {
             ["Litestream:Enabled"] = "true",
             ["Litestream:ConfigPath"] = config,
+            ["Litestream:NotReplicated"] = "*",
             ["Litestream:ExecutablePath"] = AppFolder.RealExecutable,
         });
         builder.Services.AddMetrics().AddLitestream().AddHealthChecks().AddLitestream();
@@ -113,6 +114,7 @@ public sealed class HealthAndMetricsTests
             Assert.Equal(0, seen[$"litestream.lag.bytes {database}"]);
             Assert.Equal(0, seen[$"litestream.health {database}"]);
             Assert.InRange(seen[$"litestream.last_sync.age {database}"], 0, 60);
+            Assert.Equal(0, seen["litestream.not_replicated "]);
             Assert.Equal((1, 0), (seen["litestream.state Replicating"], seen["litestream.state Stalled"]));
             Assert.DoesNotContain(seen.Keys, key => key.StartsWith("litestream.restarts", StringComparison.Ordinal));
             var syncs = seen[$"litestream_sync_count {database}"];
