@@ -2,7 +2,9 @@ using Litestream.Databases;
 
 namespace Litestream.Hosting;
 
-/// <summary>Whether the app's own code may set a rollback journal, read once from the strings of its assemblies.</summary>
+/// <summary>
+/// Whether the app's own code may set a rollback journal, read once from the strings of its assemblies.
+/// </summary>
 internal static class AppJournalMode
 {
     private static readonly string[] Others = ["Microsoft.", "System.", "Litestream", "SQLitePCLRaw."];
@@ -10,7 +12,9 @@ internal static class AppJournalMode
 
     public static bool MaySetRollback => Found.Value;
 
-    /// <summary>False where the assemblies are in one file or compiled ahead of time: there is nothing to read.</summary>
+    /// <summary>
+    /// False where the assemblies are in one file or compiled ahead of time: there is nothing to read.
+    /// </summary>
     private static bool Look()
     {
         var files = ((AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)

@@ -6,7 +6,8 @@ namespace Litestream.Hosting;
 internal static class AppProvider
 {
     /// <summary>
-    /// This package brings Microsoft.Data.Sqlite itself, so that one is always there: another provider, or a framework that replaces the token before any provider sees it, decides.
+    /// This package brings Microsoft.Data.Sqlite itself, so that one is always there: another provider, or a framework
+    /// that replaces the token before any provider sees it, decides.
     /// </summary>
     private static readonly string[] Replacing = ["System.Data.SQLite", "Umbraco.Core", "Devart.Data.SQLite"];
 

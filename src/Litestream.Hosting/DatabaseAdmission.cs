@@ -4,7 +4,10 @@ using Litestream.Verification;
 
 namespace Litestream.Hosting;
 
-/// <summary>Follows a database until litestream gets it: remembers what <see cref="AdmissionPolicy"/> decides on. Changes nothing.</summary>
+/// <summary>
+/// Follows a database until litestream gets it: remembers what <see cref="AdmissionPolicy"/> decides on. Changes
+/// nothing.
+/// </summary>
 internal sealed class DatabaseAdmission
 {
     private readonly string _path;
@@ -14,7 +17,8 @@ internal sealed class DatabaseAdmission
 
     /// <param name="path">The database.</param>
     /// <param name="evidence">What speaks for a rollback journal.</param>
-    /// <param name="replicated">The file as litestream had it when it was last left; null when it never did. It was in WAL mode then.</param>
+    /// <param name="replicated">The file as litestream had it when it was last left; null when it never did. It was in
+    /// WAL mode then.</param>
     public DatabaseAdmission(string path, JournalEvidence evidence, FileStamp? replicated)
     {
         (_path, Evidence) = (path, evidence);
@@ -64,7 +68,10 @@ internal sealed class DatabaseAdmission
         return admission;
     }
 
-    /// <summary>The app may set a rollback journal, and litestream had the database in WAL mode: it is watched whether it does, without litestream. Called again, it is watched for longer.</summary>
+    /// <summary>
+    /// The app may set a rollback journal, and litestream had the database in WAL mode: it is watched whether it does,
+    /// without litestream. Called again, it is watched for longer.
+    /// </summary>
     public void Suspect()
     {
         if (Evidence != JournalEvidence.Keyword)

@@ -16,7 +16,8 @@ internal sealed record LockError(IReadOnlyList<OpenFile>? Open)
 }
 
 /// <summary>
-/// Notices that a statement of the app ended in "database is locked". An app that sets a rollback journal while litestream holds its lock on the database sees nothing else, and nothing
+/// Notices that a statement of the app ended in "database is locked". An app that sets a rollback journal while
+/// litestream holds its lock on the database sees nothing else, and nothing
 /// outside of the app does.
 /// </summary>
 internal sealed class LockErrorWatch : IDisposable

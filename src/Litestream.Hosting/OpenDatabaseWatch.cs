@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// Looks every few seconds which SQLite databases the app holds open, and names those that are not replicated: a connection string in code, a data directory that is set after the host was
+/// Looks every few seconds which SQLite databases the app holds open, and names those that are not replicated: a
+/// connection string in code, a data directory that is set after the host was
 /// built, a path that the provider resolves in its own way. Linux only.
 /// </summary>
 internal sealed class OpenDatabaseWatch(

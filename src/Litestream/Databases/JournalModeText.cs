@@ -3,7 +3,8 @@ using System.Text;
 namespace Litestream.Databases;
 
 /// <summary>
-/// Tells from the strings of an assembly whether its code may set a rollback journal. A hint only: it decides whether an app is watched before litestream gets its database, never
+/// Tells from the strings of an assembly whether its code may set a rollback journal. A hint only: it decides whether
+/// an app is watched before litestream gets its database, never
 /// whether it is replicated.
 /// </summary>
 internal static class JournalModeText
@@ -24,7 +25,10 @@ internal static class JournalModeText
         return false;
     }
 
-    /// <summary>What stands behind the word, to the end of the string: assemblies keep strings as UTF-16, with other bytes between them.</summary>
+    /// <summary>
+    /// What stands behind the word, to the end of the string: assemblies keep strings as UTF-16, with other bytes
+    /// between them.
+    /// </summary>
     private static string Rest(ReadOnlySpan<byte> bytes)
     {
         var rest = new StringBuilder();

@@ -2,7 +2,10 @@ using System.IO.Enumeration;
 
 namespace Litestream.Databases;
 
-/// <summary>Paths as a setting lists them: of files, with <c>*</c> and <c>?</c> in them where that is wanted. A relative one is relative to where the app's SQLite looks.</summary>
+/// <summary>
+/// Paths as a setting lists them: of files, with <c>*</c> and <c>?</c> in them where that is wanted. A relative one is
+/// relative to where the app's SQLite looks.
+/// </summary>
 /// <param name="Entries">The entries, absolute.</param>
 internal sealed record PathList(IReadOnlyList<string> Entries)
 {

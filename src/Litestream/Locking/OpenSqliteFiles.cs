@@ -10,7 +10,8 @@ namespace Litestream.Locking;
 internal sealed record OpenFile(string Path, bool IsWritable, FileIdentity? Identity, bool IsDeleted);
 
 /// <summary>
-/// Which SQLite databases a process holds open. Known by the files that SQLite keeps beside a database in WAL mode; one with a rollback journal looks like any other file. Links and
+/// Which SQLite databases a process holds open. Known by the files that SQLite keeps beside a database in WAL mode; one
+/// with a rollback journal looks like any other file. Links and
 /// attributes only: no file is opened or read, as that would drop the locks of this process.
 /// </summary>
 internal static class OpenSqliteFiles
@@ -43,7 +44,8 @@ internal static class OpenSqliteFiles
 
     /// <summary>The databases that are neither replicated nor meant not to be. Pure.</summary>
     /// <param name="open">What is open.</param>
-    /// <param name="known">What is replicated, or named as not replicated already: where the path really leads, and which file that is.</param>
+    /// <param name="known">What is replicated, or named as not replicated already: where the path really leads, and
+    /// which file that is.</param>
     /// <param name="meant">What has no backup on purpose.</param>
     public static IReadOnlyList<string> Unknown(IReadOnlyList<OpenFile> open, IReadOnlyList<(string Path, FileIdentity? Identity)> known, PathList meant) =>
     [

@@ -2,10 +2,15 @@ using Litestream.Verification;
 
 namespace Litestream.Replication;
 
-/// <summary>What speaks for an app that sets a rollback journal by itself. Litestream needs WAL mode, and holds a lock that lets nobody leave it.</summary>
+/// <summary>
+/// What speaks for an app that sets a rollback journal by itself. Litestream needs WAL mode, and holds a lock that lets
+/// nobody leave it.
+/// </summary>
 internal enum JournalEvidence
 {
-    /// <summary>Nothing does: a database that is not in WAL mode has SQLite's default, and litestream may change it.</summary>
+    /// <summary>
+    /// Nothing does: a database that is not in WAL mode has SQLite's default, and litestream may change it.
+    /// </summary>
     None,
 
     /// <summary>It may: its code has such a statement, or one of its statements has failed as if it were one.</summary>
@@ -24,13 +29,18 @@ internal enum Admission
     /// <summary>There is no file.</summary>
     NoFile,
 
-    /// <summary>The file has no table of the app's own: nothing can be lost, and an app that makes its tables in an empty file only must find it empty.</summary>
+    /// <summary>
+    /// The file has no table of the app's own: nothing can be lost, and an app that makes its tables in an empty file
+    /// only must find it empty.
+    /// </summary>
     NoTable,
 
     /// <summary>It cannot be told yet.</summary>
     Wait,
 
-    /// <summary>The app sets a rollback journal: with litestream each such statement would wait for its timeout and fail.</summary>
+    /// <summary>
+    /// The app sets a rollback journal: with litestream each such statement would wait for its timeout and fail.
+    /// </summary>
     RollbackJournal,
 
     /// <summary>It gets it.</summary>
@@ -46,7 +56,7 @@ internal enum Admission
 /// <param name="IsLast">Whether the app has written its last, so that nothing can be waited for.</param>
 /// <param name="IsSuspect">Whether it was taken from litestream, as a statement of the app failed.</param>
 internal sealed record AdmissionFacts(
-    long? Size, DatabaseContent? Content, JournalEvidence Evidence, bool WasWal, TimeSpan WatchedFor, bool IsLast, bool IsSuspect = false);
+    long? Size, TablesLook? Content, JournalEvidence Evidence, bool WasWal, TimeSpan WatchedFor, bool IsLast, bool IsSuspect = false);
 
 /// <summary>Decides when litestream gets a database. Pure.</summary>
 internal static class AdmissionPolicy
@@ -54,7 +64,10 @@ internal static class AdmissionPolicy
     /// <summary>How long an app that may set a rollback journal has for doing so.</summary>
     public static readonly TimeSpan JournalWatch = TimeSpan.FromSeconds(10);
 
-    /// <summary>The same for one that was kept from it by litestream: its own connections, which have seen WAL mode, may keep it from it for a while too.</summary>
+    /// <summary>
+    /// The same for one that was kept from it by litestream: its own connections, which have seen WAL mode, may keep it
+    /// from it for a while too.
+    /// </summary>
     public static readonly TimeSpan SuspicionWatch = TimeSpan.FromSeconds(30);
 
     public static Admission Decide(AdmissionFacts facts)

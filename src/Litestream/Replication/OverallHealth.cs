@@ -3,11 +3,13 @@ using Litestream.Verification;
 namespace Litestream.Replication;
 
 /// <summary>
-/// The one answer to how a replicator does. The health check, the heartbeat, the status command and the doctor all take it from here, so that they agree.
+/// The one answer to how a replicator does. The health check, the heartbeat, the status command and the doctor all take
+/// it from here, so that they agree.
 /// </summary>
 /// <param name="Health">The worst of what the status says.</param>
 /// <param name="Problems">What is wrong, each with its code; empty when nothing is.</param>
-/// <param name="IsProven">Whether it was seen that what is committed arrives. False at the start and where nothing is replicated.</param>
+/// <param name="IsProven">Whether it was seen that what is committed arrives. False at the start and where nothing is
+/// replicated.</param>
 internal sealed record OverallHealth(LitestreamHealth Health, IReadOnlyList<string> Problems, bool IsProven)
 {
     /// <summary>So many restarts within that time are no accident.</summary>

@@ -24,7 +24,7 @@ public sealed class AdmissionPolicyTests
     [InlineData("Some", "Keyword", "RollbackJournal")]
     public void Litestream_gets_what_has_a_table_of_the_apps_own(string content, string evidence, string expected, bool isLast = false)
     {
-        var there = content == "no file" ? null : new DatabaseContent(Enum.Parse<AppTables>(content), null);
+        var there = content == "no file" ? null : new TablesLook(Enum.Parse<AppTables>(content), null);
         var facts = new AdmissionFacts(there is null ? null : 4096, there, Enum.Parse<JournalEvidence>(evidence), false, TimeSpan.Zero, isLast);
 
         Assert.Equal(Enum.Parse<Admission>(expected), AdmissionPolicy.Decide(facts));
@@ -46,7 +46,7 @@ public sealed class AdmissionPolicyTests
     [InlineData(false, true, 29, false, "RollbackJournal", true)]
     public void An_app_that_may_set_a_rollback_journal_is_watched_whether_it_does(bool? isWal, bool wasWal, int seconds, bool isLast, string expected, bool isSuspect = false) => Assert.Equal(
         Enum.Parse<Admission>(expected),
-        AdmissionPolicy.Decide(new AdmissionFacts(4096, new DatabaseContent(AppTables.Some, isWal), JournalEvidence.Possible, wasWal, TimeSpan.FromSeconds(seconds), isLast, isSuspect)));
+        AdmissionPolicy.Decide(new AdmissionFacts(4096, new TablesLook(AppTables.Some, isWal), JournalEvidence.Possible, wasWal, TimeSpan.FromSeconds(seconds), isLast, isSuspect)));
 
     [Theory]
     [InlineData(false, "RollbackJournal")]
@@ -54,7 +54,7 @@ public sealed class AdmissionPolicyTests
     [InlineData(null, "Admit")]
     public void A_file_that_litestream_left_in_WAL_mode_and_that_is_in_another_now_is_refused(bool? isWal, string expected) => Assert.Equal(
         Enum.Parse<Admission>(expected),
-        AdmissionPolicy.Decide(new AdmissionFacts(4096, new DatabaseContent(AppTables.Some, isWal), JournalEvidence.LeftWal, false, TimeSpan.Zero, IsLast: false)));
+        AdmissionPolicy.Decide(new AdmissionFacts(4096, new TablesLook(AppTables.Some, isWal), JournalEvidence.LeftWal, false, TimeSpan.Zero, IsLast: false)));
 
     [Theory]
     [InlineData(Admission.NoFile, "has not been there")]
@@ -89,11 +89,11 @@ public sealed class AdmissionPolicyTests
         {
             var path = Path.Combine(folder, "a ?#%25.db");
             File.WriteAllBytes(path, []);
-            Assert.Equal(new DatabaseContent(AppTables.None, null), LiveDatabase.LookAt(path + "x", asksMode: true));
+            Assert.Equal(new TablesLook(AppTables.None, null), LiveDatabase.LookAt(path + "x", asksMode: true));
             using (var connection = Open(path))
             {
                 Execute(connection, sql);
-                Assert.Equal(new DatabaseContent(Enum.Parse<AppTables>(tables), isWal), LiveDatabase.LookAt(path, asksMode: true));
+                Assert.Equal(new TablesLook(Enum.Parse<AppTables>(tables), isWal), LiveDatabase.LookAt(path, asksMode: true));
                 Assert.Equal(Enum.Parse<AppTables>(tables), LiveDatabase.LookAt(path, asksMode: false).Tables);
             }
 

@@ -15,16 +15,21 @@ internal enum AppTables
     /// <summary>It is locked, or being written to. The next look may tell.</summary>
     NotNow,
 
-    /// <summary>This process must not or cannot read it: no SQLite library, two of them, or an encrypted file.</summary>
+    /// <summary>
+    /// This process must not or cannot read it: no SQLite library, two of them, or an encrypted file.
+    /// </summary>
     Unreadable,
 }
 
 /// <summary>What a database holds, as far as its hand-over to the executable depends on it.</summary>
 /// <param name="Tables">Whether it has a table of the app's own.</param>
 /// <param name="IsWal">Whether its journal mode is WAL; null when that was not asked or cannot be told now.</param>
-internal sealed record DatabaseContent(AppTables Tables, bool? IsWal);
+internal sealed record TablesLook(AppTables Tables, bool? IsWal);
 
-/// <summary>A look at what is in a database before the executable gets it. Read-only: no file is made, no table, no journal mode is changed, no lock is held for longer than the look.</summary>
+/// <summary>
+/// A look at what is in a database before the executable gets it. Read-only: no file is made, no table, no journal mode
+/// is changed, no lock is held for longer than the look.
+/// </summary>
 internal static partial class LiveDatabase
 {
     private const string AppTable =
@@ -33,39 +38,40 @@ internal static partial class LiveDatabase
     /// <summary>Looks at a database that is there.</summary>
     /// <param name="database">The file.</param>
     /// <param name="asksMode">Whether the journal mode is asked for too.</param>
-    public static DatabaseContent LookAt(string database, bool asksMode)
+    public static TablesLook LookAt(string database, bool asksMode)
     {
         try
         {
             if (FileStamp.Of(database) is not { Size: > 0 })
-                return new DatabaseContent(AppTables.None, null);
+                return new TablesLook(AppTables.None, null);
             RequireLibrary(database);
 
-            // In the file itself without a lock and without a -shm, which a usual connection to a WAL database would leave behind.
+            // In the file itself without a lock and without a -shm, which a usual connection to a WAL database would
+            // leave behind.
             using (var file = OpenToRead(Uri(database, "immutable=1")))
             {
                 if (!asksMode && Scalar(file, AppTable) is not null)
-                    return new DatabaseContent(AppTables.Some, null);
+                    return new TablesLook(AppTables.Some, null);
             }
 
             if (!asksMode && FileStamp.Of(WalFile.PathOf(database)) is not { Size: > 0 })
-                return new DatabaseContent(AppTables.None, null);
+                return new TablesLook(AppTables.None, null);
 
             using var connection = OpenToRead(database);
             var tables = Scalar(connection, AppTable) is null ? AppTables.None : AppTables.Some;
-            return new DatabaseContent(tables, asksMode ? Scalar(connection, "PRAGMA journal_mode") is "wal" : null);
+            return new TablesLook(tables, asksMode ? Scalar(connection, "PRAGMA journal_mode") is "wal" : null);
         }
         catch (SqliteException e) when (e.SqliteErrorCode == NotADatabase)
         {
-            return new DatabaseContent(AppTables.Unreadable, null);
+            return new TablesLook(AppTables.Unreadable, null);
         }
         catch (SqliteException)
         {
-            return new DatabaseContent(AppTables.NotNow, null);
+            return new TablesLook(AppTables.NotNow, null);
         }
         catch (Exception e) when (e is LitestreamException or InvalidOperationException)
         {
-            return new DatabaseContent(AppTables.Unreadable, null);
+            return new TablesLook(AppTables.Unreadable, null);
         }
     }
 
