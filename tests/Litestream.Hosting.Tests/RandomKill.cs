@@ -1,4 +1,5 @@
 using System.Globalization;
+using Litestream.Testing;
 
 namespace Litestream.Hosting.Tests;
 
