@@ -22,6 +22,9 @@ internal enum SupervisorAction
 
     /// <summary>Its replica is on its own disk, and that has hardly any room left: the app needs it.</summary>
     Pause,
+
+    /// <summary>The app sets a rollback journal: litestream must not have it.</summary>
+    Refuse,
 }
 
 /// <summary>Watches one database and says what to do. Changes nothing itself but what it remembers.</summary>
@@ -36,6 +39,8 @@ internal sealed class DatabaseSupervisor
 
     /// <summary>An error that has not come again for so long is over, when nothing waits to be sent.</summary>
     private static readonly TimeSpan ErrorMemory = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan LockErrorMemory = TimeSpan.FromMinutes(1);
 
     /// <summary>Bytes a second that an upload must make at least to count as one that is at work.</summary>
     private const long SlowestUpload = 128 * 1024;
@@ -55,6 +60,9 @@ internal sealed class DatabaseSupervisor
     /// <summary>When litestream was nudged first after its last error.</summary>
     private DateTimeOffset? _unansweredNudge;
 
+    private readonly DatabaseAdmission _admission;
+    private DateTimeOffset? _heldSince;
+    private LitestreamDiagnostic? _news;
     private bool _isAccepted;
     private const int LooksUntilForeign = 3;
 
@@ -65,7 +73,8 @@ internal sealed class DatabaseSupervisor
     private int _wiped;
     private bool _wasBlocked;
 
-    public DatabaseSupervisor(EffectiveConfig config, EffectiveDatabase database, LitestreamSettings settings, TimeProvider time)
+    public DatabaseSupervisor(
+        EffectiveConfig config, EffectiveDatabase database, LitestreamSettings settings, TimeProvider time, JournalEvidence evidence = JournalEvidence.None)
     {
         Watch = new CommitWatch(database, ReplicationSettings.Of(config, database));
         Chain = new DatabaseChain(database, time);
@@ -74,6 +83,9 @@ internal sealed class DatabaseSupervisor
         _limit = Longer(ShortestLimit, Watch.Round * 3);
         _stall = Longer(settings.StallTimeout, Watch.Round * 3);
         _history = DatabaseHistory.Read(database.MetaPath);
+
+        // A number of ours is in litestream's table, so litestream has had it.
+        _admission = new DatabaseAdmission(database.Path, evidence, _history?.Id is null ? null : _history.File);
     }
 
     public CommitWatch Watch { get; }
@@ -92,6 +104,15 @@ internal sealed class DatabaseSupervisor
     /// <summary>Whether it is not replicated for want of room.</summary>
     public bool IsPaused { get; private set; }
 
+    /// <summary>Whether litestream does not have it yet, as it has no file, no table or perhaps a rollback journal.</summary>
+    public bool IsHeld { get; private set; }
+
+    /// <summary>Whether it was taken from litestream, to see whether the app sets a rollback journal.</summary>
+    public bool IsSuspect => IsHeld && _admission.IsSuspect;
+
+    /// <summary>When a statement of the app last ended in "database is locked" though a write could be begun; null when none has.</summary>
+    public DateTimeOffset? LockErrorAt { get; set; }
+
     /// <summary>Whether its replicas, but no file, are there: what appears in its place is not replicated unseen.</summary>
     public bool IsAwaited { get; private set; }
 
@@ -109,12 +130,12 @@ internal sealed class DatabaseSupervisor
     public bool HasToBeginAnew { get; private set; }
 
     /// <summary>Whether it is in its replicas. One that was never seen is not: nothing is known of it.</summary>
-    public bool IsSettled => Excluded is not null || (Watch.LastSync is not null && Chain.BrokenBy is null);
+    public bool IsSettled => !IsHeld && (Excluded is not null || (Watch.LastSync is not null && Chain.BrokenBy is null));
 
     /// <summary>Leaves it out from the next start of litestream on.</summary>
     public void Exclude(LitestreamDiagnostic why, bool isAwaited)
     {
-        (Excluded, Question, IsAwaited, IsPaused, _isAccepted, _file, _missing) = (why, null, isAwaited, false, false, null, 0);
+        (Excluded, Question, IsAwaited, IsPaused, IsHeld, _isAccepted, _file, _missing) = (why, null, isAwaited, false, false, false, null, 0);
         (Health, Problem) = (LitestreamHealth.Unhealthy, why.ToString());
     }
 
@@ -131,6 +152,46 @@ internal sealed class DatabaseSupervisor
             $"'{Database.Path}' is not replicated at the moment: its replica is on its own disk, which has {Megabytes(free)} left, and the app needs the last {Megabytes(_floor.Of(total))} itself (Litestream:FreeSpaceFloor). Make room, or set Litestream:ReplicaUrl to storage elsewhere.");
         (IsPaused, Health, Problem) = (true, LitestreamHealth.Degraded, Excluded.ToString());
         return Excluded;
+    }
+
+    /// <summary>Keeps it from litestream until litestream may have it. Called before each start of litestream.</summary>
+    /// <returns>False when it never may: <see cref="Refuse"/>.</returns>
+    public bool HoldBack(DateTimeOffset now)
+    {
+        if (Excluded is not null)
+            return true;
+        var admission = _admission.Look(now);
+        return admission == Admission.Admit || ExamineHeld(admission, now) != SupervisorAction.Refuse;
+    }
+
+    /// <summary>Whether litestream may have it now that the app has written its last.</summary>
+    public bool IsAdmittedAtLast(DateTimeOffset now) => IsHeld && _admission.Look(now, isLast: true) == Admission.Admit;
+
+    /// <summary>Takes it from litestream, to see whether the app sets a rollback journal.</summary>
+    public void Suspect(DateTimeOffset now)
+    {
+        // Ours would keep the app from it too.
+        Chain.EndReader();
+        _admission.Suspect();
+        ExamineHeld(Admission.Wait, now);
+    }
+
+    /// <summary>Leaves it out: the app sets a rollback journal.</summary>
+    public void Refuse()
+    {
+        Chain.EndReader();
+        Exclude(AdmissionPolicy.Refuse(Database.Path, _admission.Evidence), isAwaited: false);
+    }
+
+    /// <summary>Whether the app writes to it while it is watched without litestream.</summary>
+    public bool IsWatched => IsHeld && _admission.IsWatched;
+
+    /// <summary>What should be said once; null when there is nothing new.</summary>
+    public LitestreamDiagnostic? TakeNews()
+    {
+        var news = _news;
+        _news = null;
+        return news;
     }
 
     /// <summary>Leaves it out until that is answered.</summary>
@@ -158,7 +219,7 @@ internal sealed class DatabaseSupervisor
     /// <param name="asNewFile">Whether it came in the place of another file: litestream must not take the WAL that it knows for this one's.</param>
     public void Accept(bool asNewFile)
     {
-        (Excluded, Question, IsAwaited, IsPaused, _isAccepted, _missing) = (null, null, false, false, true, 0);
+        (Excluded, Question, IsAwaited, IsPaused, IsHeld, _isAccepted, _missing) = (null, null, false, false, false, true, 0);
         _file = FileStamp.Of(Database.Path);
         (Health, Problem) = (LitestreamHealth.Healthy, null);
         if (asNewFile)
@@ -276,6 +337,8 @@ internal sealed class DatabaseSupervisor
     {
         if (Question is not null)
             return SupervisorAction.Judge;
+        if (IsHeld)
+            return ExamineHeld(_admission.Look(now), now);
         if (IsPaused)
             return HasRoomAgain() ? SupervisorAction.Judge : SupervisorAction.None;
         if (Excluded is not null)
@@ -302,6 +365,12 @@ internal sealed class DatabaseSupervisor
             : lag >= _limit || now - _errorSince >= _limit || obstacle is not null ? LitestreamHealth.Degraded
             : LitestreamHealth.Healthy;
         Problem = Health == LitestreamHealth.Healthy ? null : Explain(lag, error, obstacle);
+
+        if (Health == LitestreamHealth.Healthy && now - LockErrorAt < LockErrorMemory)
+        {
+            Health = LitestreamHealth.Degraded;
+            Problem = $"LSB5019: statements of the app end in 'database is locked' while litestream has '{Database.Path}'. Look whether one of them sets another journal mode than WAL";
+        }
 
         if (IsWiped(now))
         {
@@ -400,6 +469,24 @@ internal sealed class DatabaseSupervisor
     {
         _history = history;
         history.Write(Database.MetaPath);
+    }
+
+    private SupervisorAction ExamineHeld(Admission admission, DateTimeOffset now)
+    {
+        if (admission == Admission.RollbackJournal)
+            return SupervisorAction.Refuse;
+        if (admission == Admission.Admit)
+        {
+            _heldSince = null;
+            return SupervisorAction.Judge;
+        }
+
+        IsHeld = true;
+        var (health, why) = AdmissionPolicy.Explain(admission, Database.Path, now - (_heldSince ??= now), _stall, _admission.IsWatched, _admission.IsSuspect);
+        if (health != LitestreamHealth.Healthy && Problem != why.ToString())
+            _news = why;
+        (Excluded, Health, Problem) = (why, health, health == LitestreamHealth.Healthy ? null : why.ToString());
+        return SupervisorAction.None;
     }
 
     private bool IsOtherFile()

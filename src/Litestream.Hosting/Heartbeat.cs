@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Litestream.Replication;
 using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting;
@@ -26,7 +27,7 @@ internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func
             client.DefaultRequestHeaders.UserAgent.ParseAdd("Litestream.Hosting");
             for (long? last = null; ;)
             {
-                if (IsAllWell(status()) && (last is null || time.GetElapsedTime(last.Value) >= Interval))
+                if (OverallHealth.Of(status(), time.GetUtcNow()).IsHealthy && (last is null || time.GetElapsedTime(last.Value) >= Interval))
                 {
                     last = time.GetTimestamp();
                     await BeatAsync(client, cancellationToken).ConfigureAwait(false);
@@ -44,9 +45,6 @@ internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func
             Fail(exception.GetType().Name);
         }
     }
-
-    private static bool IsAllWell(LitestreamStatus status) =>
-        status is { State: LitestreamState.Replicating, Databases.Count: > 0 } && status.Databases.All(database => database.Health == LitestreamHealth.Healthy);
 
     private async Task BeatAsync(HttpClient client, CancellationToken cancellationToken)
     {

@@ -1,5 +1,5 @@
 using Litestream.Hosting;
-using Litestream.Verification;
+using Litestream.Replication;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Microsoft.Extensions.DependencyInjection
@@ -29,65 +29,22 @@ namespace Litestream.Hosting
     /// <summary>Translates the replicator's status.</summary>
     internal sealed class LitestreamHealthCheck(LitestreamReplicator? replicator, TimeProvider time) : IHealthCheck
     {
-        /// <summary>So many restarts within that time are no accident.</summary>
-        private const int ManyRestarts = 3;
-        private static readonly TimeSpan RestartMemory = TimeSpan.FromMinutes(5);
-
-        /// <summary>After so long a start is no longer just a start.</summary>
-        private static readonly TimeSpan StartPatience = TimeSpan.FromMinutes(1);
-
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
             Task.FromResult(replicator is null ? HealthCheckResult.Healthy("Litestream is not part of this app.") : Judge(replicator.Status, context.Registration.FailureStatus, time.GetUtcNow()));
 
         /// <summary>The worst of what the status says.</summary>
         public static HealthCheckResult Judge(LitestreamStatus status, HealthStatus failure, DateTimeOffset now)
         {
-            var problems = new List<string>();
-            var isBad = status.State == LitestreamState.Failed;
-            if (StateProblem(status, now) is { } problem)
+            var overall = OverallHealth.Of(status, now);
+            var description = overall.Problems.Count == 0 ? Describe(status.State) : string.Join(" ", overall.Problems);
+            var health = overall.Health switch
             {
-                problems.Add(status.LastError is { } error ? $"{problem}: {error}" : problem);
-            }
-
-            var restarts = status.RestartTimes.Count(restart => now - restart < RestartMemory);
-            if (restarts >= ManyRestarts)
-            {
-                isBad |= status.State != LitestreamState.Replicating;
-                problems.Add(FormattableString.Invariant($"LSB5004: litestream was started again {restarts} times in {RestartMemory.TotalMinutes:0} minutes; the last time: {status.LastRestartReason}."));
-            }
-
-            foreach (var database in status.Databases)
-            {
-                isBad |= database.Health == LitestreamHealth.Unhealthy || database.Verification?.Outcome == VerificationOutcome.Failed;
-                if (database.Health != LitestreamHealth.Healthy)
-                {
-                    problems.Add(database.Problem ?? $"{database.Path} is {database.Health}");
-                }
-
-                if (database.Verification is { Outcome: not VerificationOutcome.Verified } verification)
-                {
-                    problems.Add($"{verification.Code}: {verification.Message}");
-                }
-            }
-
-            if (status.NotReplicated.Count > 0)
-            {
-                problems.Add($"LSB5010: not replicated: {string.Join(", ", status.NotReplicated)}");
-            }
-
-            var description = problems.Count == 0 ? Describe(status.State) : string.Join(" ", problems.Distinct());
-            return new HealthCheckResult(isBad ? failure : problems.Count > 0 ? HealthStatus.Degraded : HealthStatus.Healthy, description, data: Data(status));
+                LitestreamHealth.Unhealthy => failure,
+                LitestreamHealth.Degraded => HealthStatus.Degraded,
+                _ => HealthStatus.Healthy,
+            };
+            return new HealthCheckResult(health, description, data: Data(status));
         }
-
-        private static string? StateProblem(LitestreamStatus status, DateTimeOffset now) => status.State switch
-        {
-            LitestreamState.Failed or LitestreamState.Waiting or LitestreamState.Restarting => status.State.ToString(),
-            LitestreamState.Starting when now - status.Since >= StartPatience => FormattableString.Invariant($"Starting for {(now - status.Since).TotalSeconds:0} s"),
-
-            // Otherwise the databases say why.
-            LitestreamState.Stalled when status.Databases.All(database => database.Health == LitestreamHealth.Healthy) => status.State.ToString(),
-            _ => null,
-        };
 
         private static string Describe(LitestreamState state) => state switch
         {
@@ -115,6 +72,9 @@ namespace Litestream.Hosting
                 };
             }
 
+            // Lists of their own: an empty one says that it was looked at.
+            data["notReplicated"] = status.NotReplicated;
+            data["openNotReplicated"] = status.OpenNotReplicated;
             return data;
         }
     }

@@ -29,6 +29,7 @@ internal sealed class LitestreamMetrics : IDisposable
         _meter.CreateObservableGauge("litestream.lag", () => ByDatabase<double>(status(), database => database.Lag.TotalSeconds), "s", "How long ago the oldest commit was seen that has not arrived.");
         _meter.CreateObservableGauge("litestream.lag.bytes", () => ByDatabase(status(), database => database.LagBytes), "By", "The bytes of WAL that have not arrived.");
         _meter.CreateObservableGauge("litestream.last_sync.age", () => ByDatabase(status(), database => (time.GetUtcNow() - database.LastSync)?.TotalSeconds), "s", "How long ago everything had arrived.");
+        _meter.CreateObservableGauge("litestream.not_replicated", () => status().NotReplicated.Count + status().OpenNotReplicated.Count, null, "How many SQLite databases the app names or has open that are not replicated.");
         _meter.CreateObservableCounter("litestream.restarts", () => _restarts.Select(one => new Measurement<long>(one.Value, Tag("reason", one.Key))), null, "How often litestream had to be started again.");
         _meter.CreateObservableCounter("litestream.verifications", () => _verifications.Select(one => new Measurement<long>(one.Value, Tag("db", one.Key.Database), Tag("outcome", one.Key.Outcome.ToString()))), null, "How often a scheduled verification ended, and how.");
     }

@@ -5,6 +5,7 @@ using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Doctor;
 using Litestream.Hosting.CommandLine;
+using Litestream.Locking;
 using Litestream.Replication;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -55,6 +56,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private Task _background = Task.CompletedTask;
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _publishing = Task.CompletedTask;
+    private OpenDatabaseWatch? _openDatabases;
+    private Task _watching = Task.CompletedTask;
     private volatile LitestreamStatus _status;
 
     private LitestreamReplicator(IServiceProvider services, bool zeroCode)
@@ -222,6 +225,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         lock (_gate)
         {
             _publishing = Task.Run(() => publisher.RunAsync(_endPublishing.Token), CancellationToken.None);
+            _watching = _openDatabases is { } watch ? Task.Run(() => watch.RunAsync(_endBackground.Token), CancellationToken.None) : Task.CompletedTask;
         }
 
         if (_plan is null)
@@ -272,7 +276,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         Task background;
         lock (_gate)
         {
-            background = _background;
+            background = Task.WhenAll(_background, _watching);
         }
 
         await Task.WhenAny(background, Task.Delay(BackgroundPatience)).ConfigureAwait(false);
@@ -466,6 +470,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
         var plan = ReplicationPlan.Create(settings, _configuration);
         ReportDiscovered(plan);
+        _openDatabases = new OpenDatabaseWatch(plan, _logger, _time, OpenSqliteFiles.OfThisProcess, UpdateStatus);
         if (plan.Databases.Count == 0)
         {
             plan.Config.Diagnostics.ToList().ForEach(diagnostic => ReplicatorLog.Diagnostic(_logger, diagnostic));

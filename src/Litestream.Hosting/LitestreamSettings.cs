@@ -58,6 +58,9 @@ internal sealed record LitestreamSettings
     /// <summary>Null: yes, unless litestream.yml is the user's own.</summary>
     public bool? ReplicateDiscovered { get; init; }
 
+    /// <summary>Paths of databases that have no backup on purpose, with <c>;</c> between them.</summary>
+    public string? NotReplicated { get; init; }
+
     public Uri? HeartbeatUrl { get; init; }
 
     /// <summary>Null: never.</summary>
@@ -84,6 +87,7 @@ internal sealed record LitestreamSettings
             OnFailure = ReadOnFailure(section),
             AdoptReplica = ReadBoolean(section, nameof(AdoptReplica)) ?? false,
             ReplicateDiscovered = ReadBoolean(section, nameof(ReplicateDiscovered)),
+            NotReplicated = ReadList(section, nameof(NotReplicated)),
             HeartbeatUrl = ReadUrl(section, nameof(HeartbeatUrl)),
             VerificationInterval = ReadDuration(section, "Verification:Interval"),
             VerificationTimeout = ReadDuration(section, "Verification:Timeout"),
@@ -93,6 +97,13 @@ internal sealed record LitestreamSettings
 
     private static string? Text(IConfigurationSection section, string key) =>
         section[key] is { } value && !string.IsNullOrWhiteSpace(value) ? value.Trim() : null;
+
+    /// <summary>A list (<c>NotReplicated:0</c>), or one text with <c>;</c> in it.</summary>
+    private static string? ReadList(IConfigurationSection section, string key)
+    {
+        var entries = section.GetSection(key).GetChildren().Select(child => child.Value).Append(section[key]).Where(value => !string.IsNullOrWhiteSpace(value));
+        return string.Join(';', entries) is { Length: > 0 } text ? text : null;
+    }
 
     private static bool? ReadBoolean(IConfigurationSection section, string key) => Text(section, key)?.ToUpperInvariant() switch
     {

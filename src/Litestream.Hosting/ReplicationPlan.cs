@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Databases;
+using Litestream.Replication;
 using Microsoft.Extensions.Configuration;
 
 namespace Litestream.Hosting;
@@ -18,7 +20,8 @@ internal sealed class ReplicationPlan
         _executableSearch = executableSearch;
         Discovered = discovered;
         Config = EffectiveConfig.Create(options);
-        NotReplicated = [.. discovered.Databases.ExceptBy(Databases.Select(database => database.Path), database => database.Path)];
+        MeantNotReplicated = MeantBy(settings, Config);
+        NotReplicated = [.. discovered.Databases.Where(found => !MeantNotReplicated.Contains(found.Path)).ExceptBy(Databases.Select(database => database.Path), database => database.Path)];
     }
 
     public LitestreamSettings Settings { get; }
@@ -32,6 +35,9 @@ internal sealed class ReplicationPlan
 
     /// <summary>Those of <see cref="Discovered"/> that are not in <see cref="Databases"/>.</summary>
     public IReadOnlyList<EffectiveDatabase> NotReplicated { get; }
+
+    /// <summary>What has no backup on purpose (<c>Litestream:NotReplicated</c>).</summary>
+    public PathList MeantNotReplicated { get; }
 
     /// <summary>Names <see cref="NotReplicated"/>, and says why.</summary>
     public LitestreamDiagnostic NotReplicatedWarning
@@ -54,6 +60,12 @@ internal sealed class ReplicationPlan
     /// <summary>Whether a database of <see cref="Databases"/> is there only because the live configuration names it.</summary>
     public bool IsDiscovered(EffectiveDatabase database) => Discovered.Databases.Any(discovered => discovered.Path == database.Path);
 
+    /// <summary>Whether the app may set a rollback journal for a database, as far as settings and code tell.</summary>
+    public JournalEvidence JournalEvidenceOf(EffectiveDatabase database) =>
+        database.Key is { } key && _options.GetSetting(key) is { } value && SqliteConnectionSetting.SetsRollbackJournal(value) ? JournalEvidence.Keyword
+        : AppJournalMode.MaySetRollback ? JournalEvidence.Possible
+        : JournalEvidence.None;
+
     /// <summary>What <see cref="Config"/> is made from.</summary>
     public EffectiveConfigOptions Options => _options;
 
@@ -64,10 +76,14 @@ internal sealed class ReplicationPlan
         var options = CreateOptions(settings, configuration) with { ConfigText = file.Text };
 
         // A file of the user's own says what is replicated; nothing is added to it unasked.
-        var discovered = DiscoveredDatabases.Find(configuration, file, EffectiveConfig.Create(options));
+        var config = EffectiveConfig.Create(options);
+        var discovered = DiscoveredDatabases.Find(configuration, file, config);
         var isAdded = settings.ReplicateDiscovered ?? file.IsGenerated;
-        return new ReplicationPlan(settings, options with { Added = isAdded ? discovered.Databases : [] }, discovered, CreateSearch(settings));
+        var meant = MeantBy(settings, config);
+        return new ReplicationPlan(settings, options with { Added = isAdded ? [.. discovered.Databases.Where(found => !meant.Contains(found.Path))] : [] }, discovered, CreateSearch(settings));
     }
+
+    private static PathList MeantBy(LitestreamSettings settings, EffectiveConfig config) => PathList.Create(settings.NotReplicated ?? "", config.Resolve);
 
     /// <summary>The configuration without what the file says, which may be missing or wrong, and without what is discovered.</summary>
     public static EffectiveConfigOptions CreateOptions(LitestreamSettings settings, IConfiguration configuration)
@@ -80,6 +96,7 @@ internal sealed class ReplicationPlan
             // Relative paths mean what they mean to the app's SQLite, not what the content root would make of them.
             BaseDirectory = Directory.GetCurrentDirectory(),
             DataDirectory = AppDomain.CurrentDomain.GetData("DataDirectory") as string,
+            DataDirectoryToken = AppProvider.DataDirectoryToken,
             GetSetting = key => values.GetOrAdd(key, name => configuration[name]),
             Environment = LitestreamCommand.InheritedVariables(),
         };

@@ -32,6 +32,7 @@ internal sealed partial class ReplicationSession(
     private static readonly TimeSpan StuckPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan PlannedPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan QuestionPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SuspicionPause = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan EndOfQuestionsPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan CutPatience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CutPause = TimeSpan.FromMilliseconds(20);
@@ -40,8 +41,10 @@ internal sealed partial class ReplicationSession(
     private const long UploadBytes = 32 * 1024;
 
     private readonly TaskCompletionSource _firstAttempt = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly List<DatabaseSupervisor> _databases = [.. plan.Databases.Select(database => new DatabaseSupervisor(plan.Config, database, plan.Settings, time))];
+    private readonly List<DatabaseSupervisor> _databases = [.. plan.Databases.Select(database => new DatabaseSupervisor(plan.Config, database, plan.Settings, time, plan.JournalEvidenceOf(database)))];
     private readonly List<DatabaseSupervisor> _toJudge = [];
+    private LockErrorWatch? _lockErrors;
+    private DateTimeOffset? _suspectedAt;
     private CancellationToken _endOfQuestions;
     private DatabaseLocks? _locks;
     private PrivateFolder? _folder;
@@ -80,6 +83,8 @@ internal sealed partial class ReplicationSession(
     /// <summary>Replicates until <paramref name="stopping"/>, then drains. Ends when no process is left; fails never, but says so in log and status.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
+        using var lockErrors = new LockErrorWatch();
+        _lockErrors = lockErrors;
         using var endOfQuestions = new CancellationTokenSource();
         _endOfQuestions = endOfQuestions.Token;
         try
@@ -96,6 +101,7 @@ internal sealed partial class ReplicationSession(
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
                 var deadline = time.GetUtcNow() + plan.Settings.ShutdownTimeout;
+                await AdmitAtTheEndAsync().ConfigureAwait(false);
                 await JudgeAtTheEndAsync(plan.Settings.ShutdownTimeout / 2).ConfigureAwait(false);
                 if (_run is not null)
                 {
@@ -123,8 +129,8 @@ internal sealed partial class ReplicationSession(
                 }
             }
 
-            Failure ??= _databases.Find(database => database.Excluded is not null)?.Excluded;
-            updateStatus(status => status with { State = _databases.TrueForAll(database => database is { Excluded: not null, IsPaused: false, Question: null }) ? LitestreamState.Failed : LitestreamState.Stopped });
+            Failure ??= _databases.Find(database => database is { Excluded: not null, IsHeld: false })?.Excluded;
+            updateStatus(status => status with { State = _databases.TrueForAll(database => database is { Excluded: not null, IsPaused: false, IsHeld: false, Question: null }) ? LitestreamState.Failed : LitestreamState.Stopped });
         }
         catch (Exception exception)
         {
@@ -265,6 +271,7 @@ internal sealed partial class ReplicationSession(
         await DecideAsync(_databases.FindAll(database => database.Question is not null), deadline - time.GetUtcNow(), CancellationToken.None).ConfigureAwait(false);
         if (_run is null)
         {
+            HoldBack();
             await PauseWithoutRoomAsync().ConfigureAwait(false);
             _run = CreateRun();
         }
@@ -413,7 +420,7 @@ internal sealed partial class ReplicationSession(
 
     private void FailIfNothingIsLeft()
     {
-        if (_databases.TrueForAll(database => database is { Excluded: not null, IsAwaited: false, IsPaused: false, Question: null }))
+        if (_databases.TrueForAll(database => database is { Excluded: not null, IsAwaited: false, IsPaused: false, IsHeld: false, Question: null }))
         {
             updateStatus(status => status with { State = LitestreamState.Failed, Databases = Describe(status) });
         }
@@ -435,6 +442,7 @@ internal sealed partial class ReplicationSession(
             }
 
             await JudgeChangedAsync(stopping).ConfigureAwait(false);
+            HoldBack();
             await PauseWithoutRoomAsync().ConfigureAwait(false);
             FindForeign(ReplicationMark.Look(_databases.Select(database => database.Database.Path)), null);
             await CutAsync(CutPatience, stopping).ConfigureAwait(false);
@@ -556,6 +564,11 @@ internal sealed partial class ReplicationSession(
                 reason = reason is { IsOtherFile: true } ? reason : found ?? reason;
             }
 
+            if (_lockErrors!.Take() is { } lockError)
+            {
+                reason ??= SuspectJournal(lockError, now);
+            }
+
             if (reason is null && process is not null && _run!.HasMetrics && now - silentSince is { } silence && silence >= plan.Settings.StallTimeout)
             {
                 reason = new EndReason(string.Create(CultureInfo.InvariantCulture, $"litestream has not answered for {silence.TotalSeconds:0} s"));
@@ -596,6 +609,66 @@ internal sealed partial class ReplicationSession(
         }
     }
 
+    /// <summary>What has no file, no table of the app's own or a rollback journal is not handed to litestream.</summary>
+    private void HoldBack()
+    {
+        var now = time.GetUtcNow();
+        _databases.FindAll(database => !database.HoldBack(now)).ForEach(RefuseJournal);
+
+        // A reader of ours would keep the app from leaving WAL mode, which is just what is watched.
+        _databases.FindAll(database => database.IsWatched && database.Chain.BrokenBy is null).ForEach(database => Break(database, "the app was watched without litestream, whether it sets a rollback journal"));
+    }
+
+    /// <summary>
+    /// A statement of the app that waited for its timeout in vain, though a write can be begun: perhaps it was to leave WAL mode, which litestream's lock forbids. Looked into
+    /// rarely, as it costs a start of litestream. In between it is told.
+    /// </summary>
+    private EndReason? SuspectJournal(LockError error, DateTimeOffset now)
+    {
+        _databases.FindAll(database => database.IsSuspect && error.MayConcern(database.Database.Path)).ForEach(database => database.Suspect(now));
+        var suspects = _databases.FindAll(database => !database.IsOut && error.MayConcern(database.Database.Path) && LiveDatabase.IsWritable(database.Database.Path));
+        if (suspects.Count == 0 || now - _suspectedAt < SuspicionPause)
+        {
+            suspects.ForEach(database => database.LockErrorAt = now);
+            return null;
+        }
+
+        _suspectedAt = now;
+        foreach (var database in suspects)
+        {
+            Break(database, "it was taken from litestream, to see whether the app sets a rollback journal");
+            database.Suspect(now);
+        }
+
+        return new EndReason("a statement of the app ended in 'database is locked'") { IsPlanned = true };
+    }
+
+    private void RefuseJournal(DatabaseSupervisor database)
+    {
+        database.Refuse();
+        Tell(database, isCritical: true);
+        FailIfNothingIsLeft();
+    }
+
+    /// <summary>What got its first table just before the stop is sent in the final pass, like everything else.</summary>
+    private async Task AdmitAtTheEndAsync()
+    {
+        var now = time.GetUtcNow();
+        var admitted = _databases.FindAll(database => database.IsAdmittedAtLast(now));
+        if (admitted.Count == 0 || _locks is null)
+        {
+            return;
+        }
+
+        if (_run is { IsRunning: true })
+        {
+            BeginReaders();
+            await _run.AbandonAsync(PlannedPatience).ConfigureAwait(false);
+        }
+
+        admitted.ForEach(database => Ask(database, wasThere: false));
+    }
+
     private async Task PauseWithoutRoomAsync()
     {
         await LookAsync(asks: false).ConfigureAwait(false);
@@ -631,8 +704,11 @@ internal sealed partial class ReplicationSession(
                     ReplicatorLog.Resumes(logger, database.Database.Path);
                 }
 
-                Ask(database, wasThere: true);
+                Ask(database, wasThere: !database.IsHeld);
                 return database.Excluded is null ? new EndReason($"'{database.Database.Path}' is there again") { IsPlanned = true } : null;
+            case SupervisorAction.Refuse:
+                RefuseJournal(database);
+                return null;
             case SupervisorAction.Pause:
                 Report(database.Pause());
                 return new EndReason(database.Problem!) { IsPlanned = true };
@@ -652,6 +728,12 @@ internal sealed partial class ReplicationSession(
                 return null;
         }
 
+        if (database.TakeNews() is { } news)
+        {
+            updateStatus(status => status with { LastError = news.ToString() });
+            ReplicatorLog.Warning(logger, news);
+        }
+
         database.JudgeChain(now);
         var isHealthy = database.Health == LitestreamHealth.Healthy;
         if (wasUnhealthy == isHealthy && database.Excluded is null && database.Chain.BrokenBy is null)
@@ -663,7 +745,7 @@ internal sealed partial class ReplicationSession(
             else
             {
                 updateStatus(status => status with { LastError = database.Problem });
-                ReplicatorLog.Error(logger, new LitestreamDiagnostic("LSB5007", LitestreamSeverity.Error, database.Problem!["LSB5007: ".Length..]));
+                ReplicatorLog.Error(logger, new LitestreamDiagnostic(database.Problem![..7], LitestreamSeverity.Error, database.Problem["LSB5007: ".Length..]));
             }
         }
 
@@ -688,7 +770,7 @@ internal sealed partial class ReplicationSession(
         _hasReplicated |= _databases.Exists(database => database.Watch.LastSync is not null);
         updateStatus(status => status with
         {
-            State = !isRunning ? status.State == LitestreamState.Failed ? LitestreamState.Failed : LitestreamState.Stalled
+            State = !isRunning && !_databases.TrueForAll(database => database.Excluded is null || database.IsHeld) ? status.State == LitestreamState.Failed ? LitestreamState.Failed : LitestreamState.Stalled
                 : _databases.Exists(database => database.Health != LitestreamHealth.Healthy) ? LitestreamState.Stalled
                 : _databases.TrueForAll(database => database.IsSettled) ? LitestreamState.Replicating
                 : status.State is LitestreamState.Replicating ? LitestreamState.Replicating : LitestreamState.Starting,

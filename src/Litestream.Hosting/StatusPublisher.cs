@@ -55,7 +55,8 @@ internal sealed class StatusPublisher(IReadOnlyList<EffectiveDatabase> databases
     /// <summary>As records are compared, but for the lists, each of which is a new one, and for what nobody else is told.</summary>
     private static bool IsSame(LitestreamStatus one, LitestreamStatus other) =>
         Bare(one) == Bare(other)
-        && one.Databases.SequenceEqual(other.Databases) && one.NotReplicated.SequenceEqual(other.NotReplicated);
+        && one.Databases.SequenceEqual(other.Databases) && one.NotReplicated.SequenceEqual(other.NotReplicated)
+        && one.OpenNotReplicated.SequenceEqual(other.OpenNotReplicated);
 
-    private static LitestreamStatus Bare(LitestreamStatus status) => status with { Databases = [], NotReplicated = [], RestartTimes = [], LookedAt = null };
+    private static LitestreamStatus Bare(LitestreamStatus status) => status with { Databases = [], NotReplicated = [], OpenNotReplicated = [], RestartTimes = [], LookedAt = null };
 }

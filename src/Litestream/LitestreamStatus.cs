@@ -75,6 +75,10 @@ public sealed record LitestreamStatus(LitestreamState State, int? ProcessId, Dat
     /// <summary>SQLite databases that the app's configuration names and nobody replicates: litestream.yml does not have them, and
     /// <c>Litestream:ReplicateDiscovered</c> is false or litestream.yml is the user's own. Absolute paths.</summary>
     public IReadOnlyList<string> NotReplicated { get; init; } = [];
+
+    /// <summary>SQLite databases that the app has, or had, open for writing and that are not replicated (LSB5018): a path from code, for example. Absolute paths. Seen on Linux
+    /// only, and in WAL mode only. Without those that <c>Litestream:NotReplicated</c> lists.</summary>
+    public IReadOnlyList<string> OpenNotReplicated { get; init; } = [];
 }
 
 /// <summary>How one database is doing, as far as it can be seen without touching its storage: positions are those of release line 0.3.</summary>

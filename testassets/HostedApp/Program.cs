@@ -147,6 +147,22 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
                 }
 
                 break;
+            case ["sql", var sql]:
+                var watch = Stopwatch.StartNew();
+                try
+                {
+                    Console.WriteLine($"ran {Orders.Run(configuration, sql)} in {watch.Elapsed.TotalSeconds:0.0} s");
+                }
+                catch (SqliteException e)
+                {
+                    Console.WriteLine($"failed {e.SqliteErrorCode} in {watch.Elapsed.TotalSeconds:0.0} s");
+                }
+
+                break;
+            case ["hold", var path]:
+                Orders.Hold(path);
+                Console.WriteLine($"holds {path}");
+                break;
             case ["other", var text]:
                 Orders.Insert(configuration, text, "Other");
                 Console.WriteLine($"wrote {text}");
@@ -301,7 +317,11 @@ internal sealed class Writer(IConfiguration configuration) : BackgroundService
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        Orders.Insert(configuration, "first");
+        if (Environment.GetEnvironmentVariable("HOSTED_APP_Idle") != "true")
+        {
+            Orders.Insert(configuration, "first");
+        }
+
         await Task.WhenAny(Throw.Task, Task.Delay(Timeout.Infinite, stoppingToken));
         if (Throw.Task.IsFaulted)
         {
@@ -318,6 +338,11 @@ internal sealed class Writer(IConfiguration configuration) : BackgroundService
 
         await base.StopAsync(cancellationToken);
         await Storm;
+        if (Environment.GetEnvironmentVariable("HOSTED_APP_Idle") == "true")
+        {
+            return;
+        }
+
         try
         {
             Orders.Insert(configuration, "last");
@@ -396,6 +421,28 @@ internal static class Orders
         command.ExecuteNonQuery();
     }
 
+    /// <summary>What a statement of the app gives: its first value.</summary>
+    public static object? Run(IConfiguration configuration, string sql)
+    {
+        using var connection = Open(configuration);
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar();
+    }
+
+    /// <summary>A database in WAL mode that no setting names, open until the app ends.</summary>
+    public static void Hold(string path)
+    {
+        var connection = new SqliteConnection($"Data Source={path}");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "PRAGMA journal_mode = wal; CREATE TABLE IF NOT EXISTS orders(text TEXT NOT NULL); INSERT INTO orders(text) VALUES ('held')";
+        command.ExecuteNonQuery();
+        Held.Add(connection);
+    }
+
+    private static readonly List<SqliteConnection> Held = [];
+
     /// <summary>Rows of a megabyte that cannot be compressed, in a table of their own.</summary>
     public static void Load(IConfiguration configuration, int megabytes)
     {
@@ -433,6 +480,23 @@ internal static class Orders
     {
         var connection = new SqliteConnection(configuration.GetConnectionString(name));
         connection.Open();
+
+        // Put together at run time: the package reads the app's strings.
+        if (Environment.GetEnvironmentVariable("HOSTED_APP_Journal") is { } mode)
+        {
+            try
+            {
+                using var command = connection.CreateCommand();
+                command.CommandText = string.Concat("PRAGMA journal_", "mode = ", mode);
+                command.ExecuteNonQuery();
+            }
+            catch
+            {
+                connection.Dispose();
+                throw;
+            }
+        }
+
         return connection;
     }
 }

@@ -57,6 +57,7 @@ public sealed class VerbTests(Packages packages)
         var verified = Item(await VerbAsync("LitestreamVerify", "-getTargetResult:LitestreamVerify"), "LitestreamVerify");
         Assert.Equal("Verified", verified.GetProperty("Outcome").GetString());
         var status = Item(await VerbAsync("LitestreamStatus", "-getTargetResult:LitestreamStatus"), "LitestreamStatus");
+        Assert.Contains(status.GetProperty("Health").GetString(), new[] { "Healthy", "Unknown" });
         Assert.Equal($"{Assert.Single(RunningApp.ProcessesOf(app.In("out/litestream")))}", status.GetProperty("Replicator").GetString());
         Assert.Equal($"{running.Id}", status.GetProperty("App").GetString());
         Assert.True(status.GetProperty("State").GetString() is "Starting" or "Replicating", status.ToString());
@@ -266,7 +267,8 @@ public sealed class VerbTests(Packages packages)
 
         (await VerbAsync(app, "LitestreamDatabases", own)).Succeeded();
         (await VerbAsync(app, "LitestreamConfig", own)).Succeeded();
-        var status = await ItemsAsync(app, "LitestreamStatus", own);
+        var status = Items((await VerbAsync(app, "LitestreamStatus", own, "-getTargetResult:LitestreamStatus")).FailedWith("LSB5020"), "LitestreamStatus");
+        Assert.All(status, item => Assert.Equal("Unknown", item["Health"]));
         Assert.Equal([(One, "not initialized", ""), (Two, "not initialized", "")], status.Select(item => (item["Identity"], item["Status"], item["Replicator"])));
         Assert.False(File.Exists(started), "the executable was started");
 

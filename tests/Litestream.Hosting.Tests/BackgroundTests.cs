@@ -313,6 +313,9 @@ public sealed class BackgroundTests : IDisposable
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = "Production" });
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
         builder.Configuration["Litestream:ConfigPath"] = config;
+
+        // Other tests of this process have databases open too.
+        builder.Configuration["Litestream:NotReplicated"] ??= "*";
         builder.Configuration["Litestream:ExecutablePath"] = AppFolder.RealExecutable;
         builder.Logging.AddProvider(_log);
         builder.Services.AddLitestream();

@@ -32,6 +32,7 @@ public sealed class HealthAndMetricsTests
         { "unhealthy", HealthStatus.Unhealthy, "LSB5007: b lags" },
         { "failed", HealthStatus.Unhealthy, "LSB5014" },
         { "left out", HealthStatus.Degraded, "/c.db" },
+        { "open and not replicated", HealthStatus.Degraded, "LSB5018: open and not replicated: /d.db" },
         { "verification failed", HealthStatus.Unhealthy, "LSB4103: wrong" },
         { "verification lags", HealthStatus.Degraded, "LSB4102: late" },
     };
@@ -55,6 +56,7 @@ public sealed class HealthAndMetricsTests
             "unhealthy" => With(database => database with { Health = LitestreamHealth.Unhealthy, Problem = "LSB5007: b lags" }),
             "failed" => Fine with { State = LitestreamState.Failed, LastError = "LSB5014: refused" },
             "left out" => Fine with { NotReplicated = ["/c.db"] },
+            "open and not replicated" => Fine with { OpenNotReplicated = ["/d.db"] },
             "verification failed" => With(database => database with { Verification = Verified(VerificationOutcome.Failed, "LSB4103", "wrong") }),
             "verification lags" => With(database => database with { Verification = Verified(VerificationOutcome.Lagging, "LSB4102", "late") }),
             _ => Fine,
@@ -63,8 +65,9 @@ public sealed class HealthAndMetricsTests
         var result = LitestreamHealthCheck.Judge(status, HealthStatus.Unhealthy, Now);
 
         Assert.Equal(expected, result.Status);
+        Assert.Equal(expected == HealthStatus.Healthy && status.State == LitestreamState.Replicating, OverallHealth.Of(status, Now).IsHealthy);
         Assert.Contains(description, result.Description, StringComparison.Ordinal);
-        Assert.Equal(status.Databases.Count + 2, result.Data.Count);
+        Assert.Equal(status.Databases.Count + 4, result.Data.Count);
     }
 
     [Fact]
@@ -87,6 +90,7 @@ public sealed class HealthAndMetricsTests
         {
             ["Litestream:Enabled"] = "true",
             ["Litestream:ConfigPath"] = config,
+            ["Litestream:NotReplicated"] = "*",
             ["Litestream:ExecutablePath"] = AppFolder.RealExecutable,
         });
         builder.Services.AddMetrics().AddLitestream().AddHealthChecks().AddLitestream();
@@ -110,6 +114,7 @@ public sealed class HealthAndMetricsTests
             Assert.Equal(0, seen[$"litestream.lag.bytes {database}"]);
             Assert.Equal(0, seen[$"litestream.health {database}"]);
             Assert.InRange(seen[$"litestream.last_sync.age {database}"], 0, 60);
+            Assert.Equal(0, seen["litestream.not_replicated "]);
             Assert.Equal((1, 0), (seen["litestream.state Replicating"], seen["litestream.state Stalled"]));
             Assert.DoesNotContain(seen.Keys, key => key.StartsWith("litestream.restarts", StringComparison.Ordinal));
             var syncs = seen[$"litestream_sync_count {database}"];

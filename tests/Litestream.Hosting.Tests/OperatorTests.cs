@@ -26,6 +26,7 @@ public sealed class OperatorTests
             Assert.Equal(JsonValueKind.Number, item.GetProperty("Lag").ValueKind);
 
             var table = (await CommandRun.OfAsync(folder, ["status"])).Succeeded();
+            Assert.Matches("(?m)^Healthy +orders.db +initialized", table.Output);
             Assert.Contains($"process {app.Id}  Replicating", table.Output, StringComparison.Ordinal);
             Assert.DoesNotContain("no app", table.Output, StringComparison.Ordinal);
         }
@@ -68,9 +69,11 @@ public sealed class OperatorTests
             await app.EndedAsync();
         }
 
-        var run = (await CommandRun.OfAsync(folder, ["status", "orders.db", "--json"])).Succeeded();
+        var run = (await CommandRun.OfAsync(folder, ["status", "orders.db", "--json"])).FailedWith(1, "LSB5020");
+        Assert.Equal("Unknown", Text(run.OnlyItem, "Health"));
         Assert.Equal((JsonValueKind.Null, JsonValueKind.Null, JsonValueKind.Null), (run.OnlyItem.GetProperty("App").ValueKind, run.OnlyItem.GetProperty("State").ValueKind, run.OnlyItem.GetProperty("Lag").ValueKind));
-        var table = (await CommandRun.OfAsync(folder, ["status"])).Succeeded();
+        var table = (await CommandRun.OfAsync(folder, ["status"])).FailedWith(1, "LSB5020");
+        Assert.Matches("(?m)^Unknown +orders.db +initialized", table.Output);
         Assert.Contains("orders.db: no app that tells of it runs on this machine", table.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("Replicating", table.Output, StringComparison.Ordinal);
     }
@@ -175,7 +178,8 @@ public sealed class OperatorTests
         await AppFolder.UntilAsync(
             () =>
             {
-                var run = CommandRun.OfAsync(folder, ["status", "--json"]).GetAwaiter().GetResult().Succeeded();
+                var run = CommandRun.OfAsync(folder, ["status", "--json"]).GetAwaiter().GetResult();
+                Assert.Equal(Text(run.OnlyItem, "Health") == "Healthy" ? 0 : 1, run.ExitCode);
                 last = run.Output;
                 return (found = run.OnlyItem) is { } item && condition(item);
             },

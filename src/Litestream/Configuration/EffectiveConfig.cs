@@ -19,6 +19,9 @@ public sealed record EffectiveConfigOptions
     /// <summary>The app's <c>DataDirectory</c>, where its SQLite puts relative paths; null when the app sets none.</summary>
     public string? DataDirectory { get; init; }
 
+    /// <summary>How the app's SQLite provider replaces <c>|DataDirectory|</c>.</summary>
+    internal DataDirectoryToken DataDirectoryToken { get; init; }
+
     /// <summary>The live value of a configuration key (with <c>:</c>), null when there is none.</summary>
     public required Func<string, string?> GetSetting { get; init; }
 
@@ -64,12 +67,13 @@ public sealed partial class EffectiveConfig
 
     private readonly string _baseDirectory;
     private readonly string? _dataDirectory;
+    private readonly DataDirectoryToken _dataDirectoryToken;
     private readonly Lazy<YamlMap> _read;
 
     private EffectiveConfig((string Text, string Talkative) texts, IReadOnlyList<EffectiveDatabase> databases, IReadOnlyDictionary<string, string> variables, IReadOnlyList<LitestreamDiagnostic> diagnostics, SecretMask secrets, EffectiveConfigOptions options)
     {
         _baseDirectory = Path.GetFullPath(options.BaseDirectory);
-        _dataDirectory = options.DataDirectory;
+        (_dataDirectory, _dataDirectoryToken) = (options.DataDirectory, options.DataDirectoryToken);
         (Text, TalkativeText) = texts;
         _read = new Lazy<YamlMap>(Read);
         Databases = databases;
@@ -194,7 +198,7 @@ public sealed partial class EffectiveConfig
         : SettingVariables.FirstOrDefault(s => s.Variable == name).Setting is { } setting ? o.GetSetting(setting)
         : null;
 
-    internal string Resolve(string path) => DatabasePath.Resolve(path, _baseDirectory, _dataDirectory);
+    internal string Resolve(string path) => DatabasePath.Resolve(path, _baseDirectory, _dataDirectory, _dataDirectoryToken);
 
     /// <summary>Calls with the path of a file that holds <see cref="Text"/>, which no other user can read and which is gone afterwards.</summary>
     /// <exception cref="LitestreamException">LSB0003: it cannot be written.</exception>
@@ -414,7 +418,7 @@ public sealed partial class EffectiveConfig
             if (!file.IsGenerated)
                 path = ExpandHome(path);
             ConfigPath.Check(path, (code, message) => Error(code, message, entry.Node));
-            return DatabasePath.Resolve(path, options.BaseDirectory, options.DataDirectory);
+            return DatabasePath.Resolve(path, options.BaseDirectory, options.DataDirectory, options.DataDirectoryToken);
         }
 
         private List<string> MissingIn(string marked) => [.. VariableText.Names(marked).Where(name => string.IsNullOrEmpty(Lookup(name))).Distinct(StringComparer.Ordinal)];

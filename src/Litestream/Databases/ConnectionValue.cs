@@ -45,6 +45,13 @@ internal sealed partial record ConnectionValue
     /// <summary>With a password or key.</summary>
     public bool IsEncrypted { get; private init; }
 
+    /// <summary>The journal mode that the value sets on every connection; null when it sets none.</summary>
+    public string? JournalMode { get; private init; }
+
+    /// <summary>Whether <see cref="JournalMode"/> is another one than WAL: one that Litestream cannot replicate.</summary>
+    public bool SetsRollbackJournal => JournalMode is { Length: > 0 } mode
+        && !mode.Equals("wal", StringComparison.OrdinalIgnoreCase) && !mode.Equals("default", StringComparison.OrdinalIgnoreCase) && mode is not ("-1" or "5");
+
     /// <summary>The extension of the file, lower case with its dot, or empty.</summary>
     public string Extension => Path is null ? string.Empty : System.IO.Path.GetExtension(Path[(Path.LastIndexOfAny(['/', '\\']) + 1)..]).ToLowerInvariant();
 
@@ -72,7 +79,7 @@ internal sealed partial record ConnectionValue
     private static ConnectionValue FromKeywords(List<KeyValuePair<string, string>> pairs, bool nested)
     {
         var result = Nothing;
-        string? path = null, database = null, inner = null;
+        string? path = null, database = null, inner = null, journalMode = null;
         var pathKeyword = PathKeyword.None;
         bool foreign = false, sqlite = false, memory = false, readOnly = false, encrypted = false, isDatabaseOnly = true;
         var provider = Engine.Unknown;
@@ -94,6 +101,9 @@ internal sealed partial record ConnectionValue
                 case "xpoprovider" or "provider" or "providername" or "driver" or "dbtype" or "dbprovider":
                     hasProvider = true;
                     provider = EngineWords.In(value);
+                    break;
+                case "journalmode":
+                    (journalMode, sqlite) = (value.Trim(), true);
                     break;
                 case "providerconnectionstring":
                     inner = value;
@@ -170,6 +180,7 @@ internal sealed partial record ConnectionValue
             IsMemory = found.IsMemory || memory,
             IsReadOnly = found.IsReadOnly || readOnly,
             IsEncrypted = found.IsEncrypted || encrypted,
+            JournalMode = journalMode,
         };
     }
 

@@ -53,6 +53,17 @@ public static class DatabaseFinder
             if (diagnostic is not null) diagnostics.Add(diagnostic);
         }
 
+        diagnostics.AddRange(taken
+            .Where(one => one.Target is { Kind: SqliteTargetKind.File } && SqliteConnectionSetting.SetsRollbackJournal(one.Setting.Value))
+            .Select(one => new LitestreamDiagnostic(
+                "LSB1054",
+                LitestreamSeverity.Warning,
+                $"'{one.Setting.Key}' sets a rollback journal for {one.Target.Path} (Journal Mode), and Litestream needs WAL mode: the running app does not replicate it (LSB5019). "
+                + "Write 'Journal Mode=Wal', or leave the keyword out.",
+                one.Setting.File,
+                one.Setting.Line,
+                one.Setting.Column)));
+
         if (!search.WindowsTarget)
         {
             diagnostics.AddRange(databases.Where(d => IsWindowsPath(d.Path)).Select(d => new LitestreamDiagnostic(

@@ -1,5 +1,15 @@
 namespace Litestream.Databases;
 
+/// <summary>What becomes of <c>|DataDirectory|</c> at the beginning of a path.</summary>
+internal enum DataDirectoryToken
+{
+    /// <summary>The folder takes its place: <c>|DataDirectory|/x.db</c> is <c>x.db</c> in it. System.Data.SQLite, and frameworks that replace the token themselves.</summary>
+    Replaced,
+
+    /// <summary>The rest is combined with the folder, so that a rest with <c>/</c> in front is a path of its own: <c>|DataDirectory|/x.db</c> is <c>/x.db</c>. Microsoft.Data.Sqlite 8 to 10.</summary>
+    Combined,
+}
+
 /// <summary>Where a database path leads to.</summary>
 public static class DatabasePath
 {
@@ -13,14 +23,17 @@ public static class DatabasePath
     /// <paramref name="baseDirectory"/>; <c>.</c>, <c>..</c> and doubled separators removed; links not followed.
     /// </summary>
     /// <remarks>
-    /// <c>|DataDirectory|/x.db</c> is the file in that folder, as System.Data.SQLite and the frameworks that replace the token themselves have it (Microsoft.Data.Sqlite
-    /// would open <c>/x.db</c> at the root of the file system). Outside Windows <c>\</c> is a character of a file name, as it is for SQLite.
+    /// <c>|DataDirectory|/x.db</c> is the file in that folder, as System.Data.SQLite and the frameworks that replace the token themselves have it (what Microsoft.Data.Sqlite
+    /// does is <see cref="DataDirectoryToken.Combined"/>). Outside Windows <c>\</c> is a character of a file name, as it is for SQLite.
     /// </remarks>
     /// <param name="path">The path as the app has it.</param>
     /// <param name="baseDirectory">An absolute folder, or one relative to the current directory.</param>
     /// <param name="dataDirectory">The AppDomain's <c>DataDirectory</c>; relative to <paramref name="baseDirectory"/>, or null.</param>
     /// <exception cref="LitestreamException">LSB1015: the path holds a null character.</exception>
-    public static string Resolve(string path, string baseDirectory, string? dataDirectory = null)
+    public static string Resolve(string path, string baseDirectory, string? dataDirectory = null) => Resolve(path, baseDirectory, dataDirectory, DataDirectoryToken.Replaced);
+
+    /// <summary>The same, as a given provider does it.</summary>
+    internal static string Resolve(string path, string baseDirectory, string? dataDirectory, DataDirectoryToken token)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         ArgumentException.ThrowIfNullOrWhiteSpace(baseDirectory);
@@ -30,7 +43,9 @@ public static class DatabasePath
         if (!string.IsNullOrEmpty(dataDirectory)) folder = Path.GetFullPath(dataDirectory, folder);
         if (path.StartsWith(DataDirectory, StringComparison.OrdinalIgnoreCase))
         {
-            path = path[DataDirectory.Length..].TrimStart(Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar);
+            path = path[DataDirectory.Length..];
+            if (token == DataDirectoryToken.Replaced || string.IsNullOrEmpty(dataDirectory))
+                path = path.TrimStart(Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar);
         }
 
         return Path.GetFullPath(path, folder);

@@ -1,12 +1,14 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Locking;
+using Litestream.Replication;
 
 namespace Litestream.Doctor;
 
 /// <summary>Everything about one database. Its file is opened at most for its header, and never where this process has it open: see <see cref="ExamineHeader"/>.</summary>
-internal sealed class DatabaseExamination(DoctorOptions options, LitestreamExecutable? executable, EffectiveConfig config, EffectiveDatabase database, List<Finding> findings)
+internal sealed partial class DatabaseExamination(DoctorOptions options, LitestreamExecutable? executable, EffectiveConfig config, EffectiveDatabase database, List<Finding> findings)
 {
     private const long Megabyte = 1024 * 1024;
 
@@ -25,6 +27,7 @@ internal sealed class DatabaseExamination(DoctorOptions options, LitestreamExecu
             ExamineHeader();
         ExamineLeftovers();
         ExamineReplicators();
+        ExamineRunningApp();
         if (database.Replicas.Count == 0)
             Add(FindingLevel.Error, "It has no replica: nothing is backed up.", "Add one under `replicas:`.");
         ExamineReplicaFolders();
@@ -199,6 +202,29 @@ internal sealed class DatabaseExamination(DoctorOptions options, LitestreamExecu
             Add(FindingLevel.Warning, $"Process {ids} is a litestream that nobody here started, and it replicates this database.", "Do not let the app replicate as well (Litestream:Enabled=false), or end that process: two replicators destroy the backup.", "LSB5003");
     }
 
+    /// <summary>What the running app itself reports: the doctor never finds well what the app's own health does not.</summary>
+    private void ExamineRunningApp()
+    {
+        if (RunningStatus.Of(database).Status is not { } status)
+            return;
+        var overall = OverallHealth.Of(status, options.Time.GetUtcNow());
+        foreach (var problem in overall.Problems)
+        {
+            var code = Code().Match(problem).Value;
+            var message = $"The running app says that it is {overall.Word}: {problem}";
+            Add(FindingLevel.Error, message, "See the page of the code, and the app's log (category Litestream).", code.Length > 0 ? code : null);
+        }
+
+        if (overall.Problems.Count > 0)
+            return;
+        if (status.State == LitestreamState.Disabled)
+            Add(FindingLevel.Note, "The running app replicates nothing: Litestream is off in it.", "Set Litestream:Enabled to true there if it should.");
+        else if (overall.IsProven)
+            Add(FindingLevel.Ok, "The running app says that what is committed arrives.");
+        else
+            Add(FindingLevel.Note, $"The running app does not know yet whether what is committed arrives ({status.State}).", "Look again in a minute.");
+    }
+
     private void ExamineReplicaFolders()
     {
         foreach (var replica in database.Replicas)
@@ -267,4 +293,7 @@ internal sealed class DatabaseExamination(DoctorOptions options, LitestreamExecu
         { TotalDays: < 2 } => string.Create(CultureInfo.InvariantCulture, $"{age.TotalHours:0} h"),
         _ => string.Create(CultureInfo.InvariantCulture, $"{age.TotalDays:0} days"),
     };
+
+    [GeneratedRegex(@"LSB\d{4}", RegexOptions.CultureInvariant)]
+    private static partial Regex Code();
 }

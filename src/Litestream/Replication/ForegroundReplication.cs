@@ -3,6 +3,7 @@ using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Locking;
 using Litestream.Restore;
+using Litestream.Verification;
 
 namespace Litestream.Replication;
 
@@ -26,6 +27,7 @@ public sealed record ForegroundReplicationOptions
 public static class ForegroundReplication
 {
     private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>
     /// Takes the locks of all databases, starts <c>litestream replicate</c> and waits. Cancelling sends what was committed last and ends normally: SIGTERM, wait, and at
@@ -69,6 +71,9 @@ public static class ForegroundReplication
             DatabaseRestore.Recover(database.Path, Say);
         foreach (var database in effective.Databases.Where(d => !File.Exists(d.Path)))
             Say(LogLine.Parse($"{database.Path} does not exist: it is replicated from the moment it does. To bring back a lost one, stop this and run LitestreamRestore first."));
+        var empty = Held(effective);
+        foreach (var database in effective.Databases.Where(d => empty.Contains(d.Path) && File.Exists(d.Path)))
+            Say(LogLine.Parse($"{database.Path} has no table of the app's own: it is replicated from its first table on."));
         if (options.Exec is not null)
             onDiagnostic(WarnAboutExec());
 
@@ -82,10 +87,11 @@ public static class ForegroundReplication
         // Until it has ended in order, the next one has to begin with a full copy.
         locks.Broken = effective.Databases.Select(database => database.Path).ToHashSet(StringComparer.Ordinal);
         using var folder = PrivateFolder.Create(effective.Databases[0].Path);
-        var run = new ReplicatorRun(
+        ReplicatorRun? started = null;
+        var run = started = new ReplicatorRun(
             executable,
             effective.Databases,
-            (address, interval) => EffectiveConfig.Create(config with { MetricsAddress = address, MonitorInterval = interval }),
+            (address, interval) => EffectiveConfig.Create(config with { MetricsAddress = address, MonitorInterval = interval, Excluded = started!.Excluded }),
             effective.MetricsAddress,
             locks,
             folder,
@@ -93,7 +99,9 @@ public static class ForegroundReplication
             options.Time);
         try
         {
-            await RunAsync(run, options, effective, chains, Say, cancellationToken).ConfigureAwait(false);
+            // With a command of its own litestream cannot be started again when a table is there: the command would be too.
+            var hasWaited = options.Exec is null && await HoldBackAsync(run, effective, options.Time, cancellationToken).ConfigureAwait(false);
+            await RunAsync(run, options, effective, chains, hasWaited, Say, cancellationToken).ConfigureAwait(false);
             locks.Broken = new HashSet<string>();
         }
         finally
@@ -141,15 +149,68 @@ public static class ForegroundReplication
         }
     }
 
-    private static async Task RunAsync(ReplicatorRun run, ForegroundReplicationOptions options, EffectiveConfig config, List<DatabaseChain> chains, Action<LogLine> say, CancellationToken cancellationToken)
+    /// <summary>The databases without a file, or without a table of the app's own: an app that makes its tables in an empty file only must find it empty.</summary>
+    private static HashSet<string> Held(EffectiveConfig config) =>
+    [
+        .. config.Databases.Select(database => database.Path)
+            .Where(path => !File.Exists(path) || LiveDatabase.LookAt(path, asksMode: false).Tables is AppTables.None or AppTables.NotNow),
+    ];
+
+    /// <summary>Leaves out what litestream must not have yet, and waits while that is all of it, or until it is cancelled.</summary>
+    /// <returns>Whether it had to wait.</returns>
+    private static async Task<bool> HoldBackAsync(ReplicatorRun run, EffectiveConfig config, TimeProvider time, CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        chains.ForEach(chain => chain.Begin());
-        var process = run.Start(options.Exec is null ? options.Arguments : ["-exec", options.Exec, .. options.Arguments]);
-        _ = EndReadersAsync(process, run, config, chains, options.Time);
+        var hasWaited = false;
+        for (run.Excluded = Held(config); run.Excluded.Count == config.Databases.Count && !cancellationToken.IsCancellationRequested; run.Excluded = Held(config))
+        {
+            hasWaited = true;
+            await Task.Delay(LookInterval, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return hasWaited;
+    }
+
+    /// <summary>What got its first table meanwhile is sent in the last pass, like everything else.</summary>
+    private static async Task AdmitAtTheEndAsync(ReplicatorRun run, EffectiveConfig config, TimeSpan patience)
+    {
+        var held = run.Excluded.Count == 0 ? [] : Held(config);
+        if (run.Excluded.All(held.Contains))
+            return;
+        if (run.IsRunning)
+            await run.AbandonAsync(patience).ConfigureAwait(false);
+        run.Excluded = held;
+    }
+
+    private static async Task RunAsync(ReplicatorRun run, ForegroundReplicationOptions options, EffectiveConfig config, List<DatabaseChain> chains, bool hasWaited, Action<LogLine> say, CancellationToken cancellationToken)
+    {
+        if (!hasWaited)
+            cancellationToken.ThrowIfCancellationRequested();
+        if (cancellationToken.IsCancellationRequested)
+        {
+            // Cancelled while it waited for the first table. With one by now it is sent.
+            if (await run.DrainAsync(options.StopTimeout, () => { }).ConfigureAwait(false) is { } unsent)
+                throw new LitestreamException(unsent with { Message = config.Secrets.Mask(unsent.Message) });
+            return;
+        }
+
+        IReadOnlyList<string> arguments = options.Exec is null ? options.Arguments : ["-exec", options.Exec, .. options.Arguments];
+        var process = Start();
         var exitCode = 0;
         try
         {
+            while (run.Excluded.Count > 0 && !process.Exited.IsCompleted)
+            {
+                await Task.WhenAny(process.Exited, Task.Delay(LookInterval, options.Time, cancellationToken)).ConfigureAwait(false);
+                cancellationToken.ThrowIfCancellationRequested();
+                var held = Held(config);
+                if (process.Exited.IsCompleted || run.Excluded.All(held.Contains))
+                    continue;
+                chains.ForEach(chain => chain.BeginReader());
+                await run.AbandonAsync(options.StopTimeout).ConfigureAwait(false);
+                run.Excluded = held;
+                process = Start();
+            }
+
             exitCode = await process.Exited.WaitAsync(cancellationToken).ConfigureAwait(false);
             if (exitCode == 0 && options.Exec is not null)
                 return;
@@ -163,6 +224,7 @@ public static class ForegroundReplication
         }
 
         // By itself and without a command it ends only when it cannot go on: then another run would be no better.
+        await AdmitAtTheEndAsync(run, config, options.StopTimeout).ConfigureAwait(false);
         var drained = cancellationToken.IsCancellationRequested || options.Exec is not null
             ? await run.DrainAsync(options.StopTimeout, () => say(LogLine.Parse("litestream has ended already; it runs once more for what was committed since."))).ConfigureAwait(false)
             : null;
@@ -177,6 +239,14 @@ public static class ForegroundReplication
         throw new LitestreamException(
             "LSB3001",
             config.Secrets.Mask(string.Create(CultureInfo.InvariantCulture, $"litestream replicate ended by itself with exit code {exitCode}{(process.LastError is { } error ? $": {error}" : "")}.{(options.Exec is null ? "" : " With LitestreamExec that is also what a command which failed looks like; its own exit code is lost. What it had committed was sent.")}")));
+
+        ReplicatorProcess Start()
+        {
+            chains.ForEach(chain => chain.Begin());
+            var begun = run.Start(arguments);
+            _ = EndReadersAsync(begun, run, config, chains, options.Time);
+            return begun;
+        }
     }
 
     private static async Task RefuseForeignAsync(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, string folder, CancellationToken cancellationToken)

@@ -16,14 +16,8 @@ internal static class StatusJson
         json.WriteNumber("restarts", status.Restarts);
         Write(json, "lastRestartReason", status.LastRestartReason);
         Write(json, "lastError", status.LastError);
-        if (status.NotReplicated.Count > 0)
-        {
-            json.WriteStartArray("notReplicated");
-            foreach (var path in status.NotReplicated)
-                json.WriteStringValue(path);
-            json.WriteEndArray();
-        }
-
+        Write(json, "notReplicated", status.NotReplicated);
+        Write(json, "openNotReplicated", status.OpenNotReplicated);
         if (status.Databases is [var database, ..])
         {
             json.WriteStartObject("database");
@@ -41,7 +35,8 @@ internal static class StatusJson
     {
         Since = json.GetProperty("since").GetDateTimeOffset(),
         LastRestartReason = Text(json, "lastRestartReason"),
-        NotReplicated = json.TryGetProperty("notReplicated", out var paths) ? [.. paths.EnumerateArray().Select(path => path.GetString()!)] : [],
+        NotReplicated = Texts(json, "notReplicated"),
+        OpenNotReplicated = Texts(json, "openNotReplicated"),
         Databases = json.TryGetProperty("database", out var one) ? [ReadDatabase(one, database)] : [],
     };
 
@@ -87,6 +82,19 @@ internal static class StatusJson
             }
             : null,
     };
+
+    private static void Write(Utf8JsonWriter json, string name, IReadOnlyList<string> values)
+    {
+        if (values.Count == 0)
+            return;
+        json.WriteStartArray(name);
+        foreach (var value in values)
+            json.WriteStringValue(value);
+        json.WriteEndArray();
+    }
+
+    private static IReadOnlyList<string> Texts(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var values) ? [.. values.EnumerateArray().Select(value => value.GetString()!)] : [];
 
     private static void Write(Utf8JsonWriter json, string name, string? value)
     {

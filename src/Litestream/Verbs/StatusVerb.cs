@@ -1,6 +1,7 @@
 using System.Globalization;
 using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Replication;
 
 namespace Litestream.Verbs;
 
@@ -10,32 +11,45 @@ internal sealed record StatusVerb : Verb
     /// <summary>Path as configured, path of the file, or connection string name; empty or <c>*</c> for all.</summary>
     public string? Database { get; init; }
 
+    private const string NoApp = "no app that tells of it runs on this machine";
+
     public override Task RunAsync(VerbHost host, CancellationToken cancellationToken)
     {
         var rows = new List<string[]>();
         var notes = new List<string>();
+        var unhealthy = new List<string>();
         foreach (var database in host.LoadConfig().ChooseMany(OptionValue.Trim(Database) ?? "*"))
         {
             var (generation, index, offset) = Position(database);
-            var status = !File.Exists(database.Path) ? "no database" : Directory.Exists(database.MetaPath) ? "ok" : "not initialized";
+            var status = !File.Exists(database.Path) ? "no database" : Directory.Exists(database.MetaPath) ? "initialized" : "not initialized";
             var wal = new FileInfo(database.Path + "-wal") is { Exists: true } file ? file.Length : (long?)null;
             var running = RunningStatus.Of(database);
             var own = running.DatabaseStatus;
+            var health = Word(running);
             rows.Add([
+                health,
                 database.ConfiguredPath,
                 status,
                 running.App is { } app ? $"process {app.ProcessId}" : "",
                 running.Status?.State.ToString() ?? "",
-                own is null ? "" : own.Health == LitestreamHealth.Healthy ? $"{VerbItem.Text(own.Lag)}s" : own.Health.ToString(),
+                own is null ? "" : $"{VerbItem.Text(own.Lag)}s",
                 running.Status is { } told ? VerbItem.Text(told.Restarts) : "",
                 running.ReplicatorProcessId is { } replicator ? $"process {replicator}" : "",
                 generation ?? "",
                 index is null ? "" : $"{index:x8}:{offset:x8}",
                 VerbItem.Text(wal)]);
             if (running.App is null)
-                notes.Add($"{database.ConfiguredPath}: no app that tells of it runs on this machine");
-            if ((own?.Problem ?? running.Status?.LastError) is { } problem)
-                notes.Add($"{database.ConfiguredPath}: {problem}");
+                notes.Add($"{database.ConfiguredPath}: {NoApp}");
+            var problems = Problems(running);
+            notes.AddRange(problems.Select(problem => $"{database.ConfiguredPath}: {problem}"));
+            if (problems.Count == 0 && running.Status?.LastError is { } error)
+                notes.Add($"{database.ConfiguredPath}: {error}");
+            if (health != nameof(LitestreamHealth.Healthy))
+            {
+                var why = problems.Count > 0 ? $": {string.Join(" ", problems)}" : running.App is null ? $": {NoApp}" : "";
+                unhealthy.Add($"{database.ConfiguredPath} is {health}{why}");
+            }
+
             host.Add(
                 database.ConfiguredPath,
                 ("Path", database.Path),
@@ -44,8 +58,8 @@ internal sealed record StatusVerb : Verb
                 ("AppStartedAt", running.App?.StartedAt),
                 ("State", running.Status?.State),
                 ("Since", running.Status?.Since),
-                ("Health", own?.Health),
-                ("Problem", own?.Problem),
+                ("Health", health),
+                ("Problem", problems.Count > 0 ? string.Join(" ", problems) : null),
                 ("Lag", own?.Lag),
                 ("LagBytes", own?.LagBytes),
                 ("LastSync", own?.LastSync),
@@ -59,10 +73,25 @@ internal sealed record StatusVerb : Verb
                 ("WalSize", wal));
         }
 
-        host.PrintTable(["database", "status", "app", "state", "lag", "restarts", "replicator", "generation", "position", "wal"], rows);
+        host.PrintTable(["health", "database", "files", "app", "state", "lag", "restarts", "replicator", "generation", "position", "wal"], rows);
         notes.ForEach(host.Print);
+
+        // A script that asks this must not take "nobody knows" for good news.
+        if (unhealthy.Count > 0)
+            host.Report(new("LSB5020", LitestreamSeverity.Error, $"Not every database is Healthy. {string.Join("; ", unhealthy)}"));
         return Task.CompletedTask;
     }
+
+    /// <summary>The health that the running app reports; <c>Unknown</c> where none does, <c>Off</c> where it replicates nothing.</summary>
+    private static string Word(RunningStatus running) => running.Status switch
+    {
+        null => "Unknown",
+        { State: LitestreamState.Disabled } => "Off",
+        { } status => OverallHealth.Of(status, DateTimeOffset.UtcNow).Word,
+    };
+
+    private static IReadOnlyList<string> Problems(RunningStatus running) =>
+        running.Status is { } status ? OverallHealth.Of(status, DateTimeOffset.UtcNow).Problems : [];
 
     /// <summary>How far the executable has read: release line 0.3 keeps a copy of the WAL for each generation, one file for each index.</summary>
     private static (string? Generation, long? Index, long? Offset) Position(EffectiveDatabase database)

@@ -21,7 +21,8 @@ internal sealed class VerificationReplicator
     public static async Task<VerificationResult> RunAsync(
         LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, VerificationOptions options, Func<Task<VerificationResult>> verify, CancellationToken cancellationToken)
     {
-        if (!database.Replicas.Any(replica => options.Replica is null || options.Replica == replica.Name) || !File.Exists(database.Path))
+        if (!database.Replicas.Any(replica => options.Replica is null || options.Replica == replica.Name) || !File.Exists(database.Path)
+            || LiveDatabase.LookAt(database.Path, asksMode: false).Tables == AppTables.None)
             return await verify().ConfigureAwait(false);
         try
         {

@@ -65,6 +65,8 @@ internal sealed class VerificationRun(
             throw LiveDatabase.Missing(database.Path);
         if (Restores)
             LiveDatabase.RequireLibrary(database.Path);
+        if (LiveDatabase.LookAt(database.Path, asksMode: false).Tables == AppTables.None)
+            return Result(VerificationOutcome.NotReplicating, "LSB5017", $"{database.Path} has no table of the app's own, so it is not replicated, and nothing is written to it. Let the app make its tables first.");
 
         var round = _settings.Round(replicas);
         var release = await version.WaitAsync(cancellationToken).ConfigureAwait(false);

@@ -45,6 +45,7 @@ public sealed class DatabaseFinderTests : IDisposable
         { "uris", """{"ConnectionStrings":{"A":"Data Source=file:a.db?cache=shared","B":"Data Source=file:b.db?mode=ro","C":"Data Source=file:///data/c%20d.db"}}""", "", "a.db,/data/c d.db", "LSB1006" },
         { "a capital Mode in a URI is a file", """{"ConnectionStrings":{"A":"Data Source=file:name?Mode=Memory"}}""", "Microsoft.Data.Sqlite", "name", "" },
         { "encrypted", """{"ConnectionStrings":{"A":"Data Source=secret.db;Password=hunter2","B":"Data Source=open.db;Password="}}""", "", "open.db", "LSB1007" },
+        { "rollback journal", """{"ConnectionStrings":{"A":"Data Source=a.db;Version=3;Journal Mode=Delete","B":"Data Source=b.db;JournalMode=Wal","C":"Data Source=c.db;Journal Mode=Default;Version=3","D":"Data Source=d.db;journal mode=Truncate","E":"Data Source=:memory:;Journal Mode=Off"}}""", "", "a.db,b.db,c.db,d.db", "LSB1005,LSB1054,LSB1054" },
         { "placeholders", """{"ConnectionStrings":{"A":"Data Source=%APPDATA%\\a.db","B":"Data Source=${DATA}/b.db","C":"Data Source={0}","D":"Data Source=$(Root)/d.db","E":"Data Source=~/e.db","F":"Data Source=#{Path}#/f.db"}}""", "Microsoft.Data.Sqlite", "", "LSB1008,LSB1008,LSB1008,LSB1008,LSB1008,LSB1008" },
         { "log path and friends", """{"Logging":{"File":{"Path":"logs/today.db"}},"Thumbs":"Thumbs.db","Files":"*.db","Url":"https://x.example.org/y.db","Ext":".db","List":"a.db;b.db"}""", "Npgsql", "", "" },
         { "backup path asks", """{"BackupDatabasePath":"backups/app.db"}""", "Microsoft.Data.Sqlite", "", "LSB1004" },

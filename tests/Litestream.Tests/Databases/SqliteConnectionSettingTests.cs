@@ -85,6 +85,10 @@ public sealed class SqliteConnectionSettingTests : IDisposable
         Assert.Equal("/data/app.db", DatabasePath.Resolve("app.db", "/app", "/data"));
         Assert.Equal("/app/umbraco/Data/app.db", DatabasePath.Resolve("|datadirectory|/app.db", "/app", "umbraco/Data"));
         Assert.Equal("/app/app.db", DatabasePath.Resolve("|DataDirectory|app.db", "/app"));
+        Assert.Equal("/data/app.db", DatabasePath.Resolve("|DataDirectory|app.db", "/app", "/data", DataDirectoryToken.Combined));
+        Assert.Equal("/app.db", DatabasePath.Resolve("|DataDirectory|/app.db", "/app", "/data", DataDirectoryToken.Combined));
+        Assert.Equal("/data/app.db", DatabasePath.Resolve("|datadirectory|/app.db", "/app", "/data", DataDirectoryToken.Replaced));
+        Assert.Equal("/app/app.db", DatabasePath.Resolve("|DataDirectory|/app.db", "/app", null, DataDirectoryToken.Combined));
         Assert.Equal("/app/$HOME/~/%x%.db", DatabasePath.Resolve("$HOME/~/%x%.db", "/app"));
         Assert.Equal(Path.Combine(Directory.GetCurrentDirectory(), "x", "app.db"), DatabasePath.Resolve("app.db", "x"));
         Assert.Equal("LSB1015", Assert.Throws<LitestreamException>(() => DatabasePath.Resolve("a\0b", "/app")).Diagnostic.Code);

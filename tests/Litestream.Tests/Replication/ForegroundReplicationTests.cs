@@ -47,6 +47,26 @@ public sealed class ForegroundReplicationTests : IDisposable
         Assert.Equal("first,last", await RestoredAsync());
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_database_without_a_table_is_left_alone_until_it_has_one(bool isStoppedAtOnce)
+    {
+        LitestreamTool.Sql(Database, "DROP TABLE rows; VACUUM");
+        var run = RunAsync();
+        await LitestreamTool.WaitUntilAsync(() => _lines.ToArray().Any(line => line.Contains("has no table of the app's own", StringComparison.Ordinal)));
+        Assert.Equal("0", LitestreamTool.Query(Database, "SELECT count(*) FROM sqlite_master"));
+        Assert.Null(DatabaseLock.Peek(Database).Replicator);
+
+        LitestreamTool.Sql(Database, "CREATE TABLE rows(text); INSERT INTO rows VALUES ('first')");
+        if (!isStoppedAtOnce)
+            await ReplicatesAsync(run);
+        await _stop.CancelAsync();
+        await run;
+
+        Assert.Equal("first", await RestoredAsync());
+    }
+
     [Fact]
     public async Task A_litestream_that_the_signal_ended_first_runs_once_more_for_what_came_after()
     {
