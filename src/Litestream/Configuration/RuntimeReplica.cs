@@ -30,9 +30,25 @@ internal static class RuntimeReplica
     /// <param name="path">The database, absolute.</param>
     public static YamlMap ForAdded(LitestreamConfigFile file, string configuredPath, string path)
     {
+        if (file.AtRunTime is { Count: > 0 } settings)
+            return FromComments(settings, configuredPath, path);
+
         var places = file.IsGenerated ? file.Entries.SelectMany(e => e.Replicas.Select(r => Place(r, e.Database.Path))).ToList() : [];
         var replica = Common(places) ?? new YamlMap { ["type"] = new YamlScalar("file") };
         replica["path"] = new YamlScalar(replica.Has("path") ? replica.Text("path") + ReplicaUrl.DatabaseKey(configuredPath) : ReplicaUrl.DefaultPath(path));
+        if (ReplicaIdentity.TypeOf(replica) == "file" && !replica.Has("retention"))
+            replica["retention"] = new YamlScalar(GeneratedConfig.FolderRetention);
+        return replica;
+    }
+
+    /// <summary>The same for a file that the build found no database for: it keeps the project's properties in comments.</summary>
+    private static YamlMap FromComments(IReadOnlyDictionary<string, string> settings, string configuredPath, string path)
+    {
+        var replica = settings.TryGetValue("replica-url", out var url)
+            ? ReplicaUrl.Parse(url, configuredPath, (code, message) => new LitestreamException(code, $"litestream.yml: {message}"))
+            : ReplicaUrl.Default(path);
+        foreach (var (key, value) in settings.Where(setting => setting.Key != "replica-url"))
+            replica[key] = new YamlScalar(value);
         if (ReplicaIdentity.TypeOf(replica) == "file" && !replica.Has("retention"))
             replica["retention"] = new YamlScalar(GeneratedConfig.FolderRetention);
         return replica;
