@@ -63,6 +63,10 @@ internal sealed class HostlessProcess
             if (HostEvents.AutoStarts && Decide(_hasHost, CommandLine.CommandProcess.Arguments is not null, variables) is { } diagnostic)
             {
                 Console.Error.WriteLine(CommandLine.CommandVerbHost.Line(diagnostic));
+                if (diagnostic.Severity == LitestreamSeverity.Error && Environment.ExitCode == 0)
+                {
+                    Environment.ExitCode = CommandLine.LitestreamCommandLine.Failed;
+                }
             }
         }
         catch (Exception)

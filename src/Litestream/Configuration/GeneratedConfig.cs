@@ -97,7 +97,7 @@ public sealed record GeneratedConfig(string Text)
         if (NullIfEmpty(options.ReplicaUrl) is { } url)
         {
             ReplicaUrl.Parse(url, "app.db", PropertyError);
-            settings["replica-url"] = new YamlScalar(url);
+            settings[RuntimeReplica.ReplicaUrlComment] = new YamlScalar(url);
         }
 
         Duration(settings, "sync-interval", options.SyncInterval, "LitestreamSyncInterval", PropertyError);

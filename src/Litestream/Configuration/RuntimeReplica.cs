@@ -6,6 +6,9 @@ internal static class RuntimeReplica
 {
     public const string BucketVariable = "LITESTREAM_REPLICA_BUCKET";
 
+    /// <summary>The key of the replica URL among a generated file's comments.</summary>
+    public const string ReplicaUrlComment = "replica-url";
+
     public const string UrlSetting = "Litestream:ReplicaUrl";
 
     /// <summary>The URL of <c>Litestream:ReplicaUrl</c>, or the bucket of the variable; null when the built replica stands.</summary>
@@ -19,6 +22,8 @@ internal static class RuntimeReplica
 
         // A built URL with the bucket's variable in it has a prefix of its own.
         var built = file.Entries.SelectMany(e => e.Replicas).SelectMany(r => VariableText.Names(r.Text("bucket")));
+        if (file.AtRunTime.ContainsKey(ReplicaUrlComment))
+            built = VariableText.Names(ForAdded(file, "app.db", "app.db").Text("bucket"));
         return string.IsNullOrEmpty(lookup(BucketVariable)) || built.Contains(BucketVariable) ? null : $"s3://${{{BucketVariable}}}";
     }
 
@@ -44,10 +49,10 @@ internal static class RuntimeReplica
     /// <summary>The same for a file that the build found no database for: it keeps the project's properties in comments.</summary>
     private static YamlMap FromComments(IReadOnlyDictionary<string, string> settings, string configuredPath, string path)
     {
-        var replica = settings.TryGetValue("replica-url", out var url)
+        var replica = settings.TryGetValue(ReplicaUrlComment, out var url)
             ? ReplicaUrl.Parse(url, configuredPath, (code, message) => new LitestreamException(code, $"litestream.yml: {message}"))
             : ReplicaUrl.Default(path);
-        foreach (var (key, value) in settings.Where(setting => setting.Key != "replica-url"))
+        foreach (var (key, value) in settings.Where(setting => setting.Key != ReplicaUrlComment))
             replica[key] = new YamlScalar(value);
         if (ReplicaIdentity.TypeOf(replica) == "file" && !replica.Has("retention"))
             replica["retention"] = new YamlScalar(GeneratedConfig.FolderRetention);

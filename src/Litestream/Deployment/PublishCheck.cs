@@ -25,7 +25,7 @@ internal sealed record PublishCheck
     private const string HookType = "StartupHook";
     private const string EnableType = "Litestream.Hosting.LitestreamAutoStart";
 
-    /// <summary>What code that builds a host has to use.</summary>
+    /// <summary>What code that builds a host has to use. The web host from before the generic one (WebHost) raises no events that a hook could hear.</summary>
     private static readonly string[] HostTypes =
     [
         "Microsoft.Extensions.Hosting.Host",
@@ -33,8 +33,6 @@ internal sealed record PublishCheck
         "Microsoft.Extensions.Hosting.HostApplicationBuilder",
         "Microsoft.AspNetCore.Builder.WebApplication",
         "Microsoft.AspNetCore.Builder.WebApplicationBuilder",
-        "Microsoft.AspNetCore.WebHost",
-        "Microsoft.AspNetCore.Hosting.WebHostBuilder",
     ];
 
     private PublishCheck(IReadOnlyList<LitestreamDiagnostic> findings, bool startsWithApp, bool hookEndsApp)
@@ -163,8 +161,8 @@ internal sealed record PublishCheck
         return new(
             "LSB1202",
             LitestreamSeverity.Error,
-            "No code of this app builds a generic host, so nothing would start Litestream in it. Build the app on a host (Host.CreateApplicationBuilder), or set LitestreamAutoStart=false and run the published litestream "
-            + "executable yourself: ./litestream replicate -config litestream.yml.");
+            "No code of this app builds a generic host, so nothing would start Litestream in it. Build the app on a host (Host.CreateApplicationBuilder, WebApplication.CreateBuilder). "
+            + "Or set LitestreamAutoStart=false, and call services.AddLitestream() (for a WebHost) or run the published litestream executable yourself: ./litestream replicate -config litestream.yml.");
     }
 
     private static bool MayBuildHost(PublishedAssembly assembly) =>
