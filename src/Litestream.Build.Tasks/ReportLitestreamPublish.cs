@@ -76,7 +76,11 @@ public sealed class ReportLitestreamPublish : LitestreamTask
         if (File.Exists(Executable))
             Print(OwnExecutable.Length > 0 ? $"Litestream: executable {OwnExecutable}" : $"Litestream: executable {ExecutableVersion} for {RuntimeIdentifier}");
         if (config.Databases.Count == 0)
-            Print("Litestream: no database is named here; those that the app's configuration names where it runs are replicated");
+        {
+            Print("Litestream: no database is named here; "
+                + "those that the app's configuration names where it runs are replicated");
+        }
+
         if (AutoStart.Length == 0)
             Print("Litestream: not started by itself (LitestreamAutoStart=false): the app has to call AddLitestream()");
         else if (check.StartsWithApp)

@@ -100,7 +100,11 @@ public sealed class WriteLitestreamConfig : LitestreamTask
         var databases = Merge(result.Databases);
         var without = databases.Count > 0
             ? null
-            : WithoutDatabase.Decide(References.Length > 0, PackageReferenceOrigin.IsOwn(ProjectFile, References), packages, NullIfEmpty(ReplicaUrl));
+            : WithoutDatabase.Decide(
+                References.Length > 0,
+                PackageReferenceOrigin.IsOwn(ProjectFile, References),
+                packages,
+                NullIfEmpty(ReplicaUrl));
         var config = without is { Acts: false } ? null : GeneratedConfig.Create(databases, new GeneratedConfigOptions
         {
             ReplicaUrl = NullIfEmpty(ReplicaUrl),

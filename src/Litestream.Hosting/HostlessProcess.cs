@@ -1,7 +1,11 @@
+using System.Collections;
+using Litestream.Hosting.CommandLine;
+
 namespace Litestream.Hosting;
 
 /// <summary>
-/// A process of the app that ends without having built a host: nothing started Litestream in it. It says so once, on standard error, because no logger and no health check can.
+/// A process of the app that ends without having built a host: nothing started Litestream in it. It says so once, on
+/// standard error, because no logger and no health check can.
 /// </summary>
 internal sealed class HostlessProcess
 {
@@ -30,7 +34,10 @@ internal sealed class HostlessProcess
     /// <param name="hasHost">Whether a host was built.</param>
     /// <param name="isCommand">Whether the process was started for one of Litestream's commands.</param>
     /// <param name="variables">The environment variables.</param>
-    public static LitestreamDiagnostic? Decide(bool hasHost, bool isCommand, IEnumerable<KeyValuePair<string, string?>> variables)
+    public static LitestreamDiagnostic? Decide(
+        bool hasHost,
+        bool isCommand,
+        IEnumerable<KeyValuePair<string, string?>> variables)
     {
         if (hasHost)
         {
@@ -39,14 +46,26 @@ internal sealed class HostlessProcess
 
         if (isCommand)
         {
-            return new("LSB5024", LitestreamSeverity.Error, "The first argument is 'litestream', but the app built no host, so its own code ran and the command did not. Build a host in every run of the app (Host.CreateApplicationBuilder).");
+            return new(
+                "LSB5024",
+                LitestreamSeverity.Error,
+                "The first argument is 'litestream', but the app built no host, so its own code ran and the command "
+                + "did "
+                + "not. Build a host in every run of the app (Host.CreateApplicationBuilder).");
         }
 
-        var values = variables.DistinctBy(variable => variable.Key, StringComparer.OrdinalIgnoreCase).ToDictionary(StringComparer.OrdinalIgnoreCase);
-        var isDevelopment = EnvironmentVariables.Any(name => "Development".Equals(values.GetValueOrDefault(name), StringComparison.OrdinalIgnoreCase));
-        var enabled = bool.TryParse(values.GetValueOrDefault("Litestream__Enabled"), out var flag) ? flag : !isDevelopment;
-        return enabled
-            ? new("LSB5024", LitestreamSeverity.Warning, "Nothing was replicated: this process ended without having built a host, and Litestream starts when a host is built. Litestream__Enabled=false silences this.")
+        var values = variables
+            .DistinctBy(variable => variable.Key, StringComparer.OrdinalIgnoreCase)
+            .ToDictionary(StringComparer.OrdinalIgnoreCase);
+        var isDevelopment = EnvironmentVariables
+            .Any(name => "Development".Equals(values.GetValueOrDefault(name), StringComparison.OrdinalIgnoreCase));
+        var isEnabled = bool.TryParse(values.GetValueOrDefault("Litestream__Enabled"), out var on) ? on : !isDevelopment;
+        return isEnabled
+            ? new(
+                "LSB5024",
+                LitestreamSeverity.Warning,
+                "Nothing was replicated: this process ended without having built a host, and Litestream starts when a "
+                + "host is built. Litestream__Enabled=false silences this.")
             : null;
     }
 
@@ -59,13 +78,16 @@ internal sealed class HostlessProcess
 
         try
         {
-            var variables = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value));
-            if (HostEvents.AutoStarts && Decide(_hasHost, CommandLine.CommandProcess.Arguments is not null, variables) is { } diagnostic)
+            var variables = Environment.GetEnvironmentVariables()
+                .Cast<DictionaryEntry>()
+                .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value));
+            var isCommand = CommandProcess.Arguments is not null;
+            if (HostEvents.AutoStarts && Decide(_hasHost, isCommand, variables) is { } diagnostic)
             {
-                Console.Error.WriteLine(CommandLine.CommandVerbHost.Line(diagnostic));
+                Console.Error.WriteLine(CommandVerbHost.Line(diagnostic));
                 if (diagnostic.Severity == LitestreamSeverity.Error && Environment.ExitCode == 0)
                 {
-                    Environment.ExitCode = CommandLine.LitestreamCommandLine.Failed;
+                    Environment.ExitCode = LitestreamCommandLine.Failed;
                 }
             }
         }

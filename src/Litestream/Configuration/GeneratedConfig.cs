@@ -103,7 +103,8 @@ public sealed record GeneratedConfig(string Text)
         Duration(settings, "sync-interval", options.SyncInterval, "LitestreamSyncInterval", PropertyError);
         Duration(settings, "snapshot-interval", options.SnapshotInterval, "LitestreamSnapshotInterval", PropertyError);
         Duration(settings, "retention", options.Retention, "LitestreamRetention", PropertyError);
-        return string.Concat(settings.Entries.Select(entry => $"{AtRunTimeMarker}{entry.Key}: {YamlWriter.EscapeComment(settings.Text(entry.Key))}\n"));
+        return string.Concat(settings.Entries.Select(entry =>
+            $"{AtRunTimeMarker}{entry.Key}: {YamlWriter.EscapeComment(settings.Text(entry.Key))}\n"));
     }
 
     /// <summary>The comments that name the settings, a line each.</summary>

@@ -59,7 +59,8 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
         {
             throw new LitestreamException(
                 "LSB3004",
-                "No database is known here, so a litestream.yml of your own would replicate nothing, and the app would no longer replicate those that its configuration names where it runs. "
+                "No database is known here, so a litestream.yml of your own would replicate nothing, and the app would no "
+                + "longer replicate those that its configuration names where it runs. "
                 + "Name one in the project first: <LitestreamDatabase Include=\"data/app.db\" />.");
         }
 

@@ -50,7 +50,7 @@ internal static class RuntimeReplica
     private static YamlMap FromComments(IReadOnlyDictionary<string, string> settings, string configuredPath, string path)
     {
         var replica = settings.TryGetValue(ReplicaUrlComment, out var url)
-            ? ReplicaUrl.Parse(url, configuredPath, (code, message) => new LitestreamException(code, $"litestream.yml: {message}"))
+            ? ReplicaUrl.Parse(url, configuredPath, (code, message) => new(code, $"litestream.yml: {message}"))
             : ReplicaUrl.Default(path);
         foreach (var (key, value) in settings.Where(setting => setting.Key != ReplicaUrlComment))
             replica[key] = new YamlScalar(value);

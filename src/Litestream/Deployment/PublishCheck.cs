@@ -1,13 +1,13 @@
 namespace Litestream.Deployment;
 
 /// <summary>What a publish was to be.</summary>
-/// <param name="AutoStart">Whether Litestream is to start with the app without code of the app's (LitestreamAutoStart).</param>
-/// <param name="RequireExecutable">Whether an output without an executable is an error (LitestreamRequireExecutable).</param>
+/// <param name="AutoStart">Whether Litestream is to start with the app without code of the app's.</param>
+/// <param name="RequireExecutable">Whether an output without an executable is an error.</param>
 internal sealed record PublishExpectation(bool AutoStart, bool RequireExecutable);
 
 /// <summary>
-/// Whether what was published replicates. A startup hook that cannot run says nothing at run time, and one whose assembly is missing ends the app before its first line:
-/// so this is decided on the output itself.
+/// Whether what was published replicates. A startup hook that cannot run says nothing at run time, and one whose
+/// assembly is missing ends the app before its first line: so this is decided on the output itself.
 /// </summary>
 internal sealed record PublishCheck
 {
@@ -25,7 +25,10 @@ internal sealed record PublishCheck
     private const string HookType = "StartupHook";
     private const string EnableType = "Litestream.Hosting.LitestreamAutoStart";
 
-    /// <summary>What code that builds a host has to use. The web host from before the generic one (WebHost) raises no events that a hook could hear.</summary>
+    /// <summary>
+    /// What code that builds a host has to use. The web host from before the generic one (WebHost) raises no events
+    /// that a hook could hear.
+    /// </summary>
     private static readonly string[] HostTypes =
     [
         "Microsoft.Extensions.Hosting.Host",
@@ -49,18 +52,27 @@ internal sealed record PublishCheck
     /// <summary>Whether the app would end at its start, because the hook that is named cannot be loaded.</summary>
     public bool HookEndsApp { get; }
 
+    private static LitestreamDiagnostic MissingConfiguration => new(
+        "LSB1208",
+        LitestreamSeverity.Error,
+        "litestream.yml is not in the publish folder, so the app does not know what to replicate and where to. Do not "
+        + "remove "
+        + "it from the published files (a target of the project, a publish profile).");
+
     /// <summary>Decides.</summary>
     public static PublishCheck Run(PublishedOutput output, PublishExpectation expected)
     {
         var findings = new List<LitestreamDiagnostic>();
         var app = output.IsNative ? output.Assemblies.SingleOrDefault() : output.Find(output.AssemblyName);
         var missing = output.IsNative ? [] : Missing(output, app);
-        var hooks = PublishedOutput.SplitHooks(PublishedOutput.Property(output.RuntimeConfig, Hooks) ?? "");
-        var isNamed = hooks.Contains(Shim, StringComparer.OrdinalIgnoreCase);
+        var isNamed = PublishedOutput.SplitHooks(PublishedOutput.Property(output.RuntimeConfig, Hooks) ?? "")
+            .Contains(Shim, StringComparer.OrdinalIgnoreCase);
         var isEnabled = !IsFalse(PublishedOutput.Property(output.RuntimeConfig, HookSwitch));
         if (expected.AutoStart)
         {
-            Error(missing.Count > 0 ? MissingAssemblies(missing) : WithoutStart(output, app, isNamed, isEnabled) ?? WithoutHost(output));
+            Error(missing.Count > 0
+                ? MissingAssemblies(missing)
+                : WithoutStart(output, app, isNamed, isEnabled) ?? WithoutHost(output));
         }
         else if (missing.Count > 0 && (app?.References.Contains(Shim) == true || (isNamed && isEnabled)))
         {
@@ -68,17 +80,12 @@ internal sealed record PublishCheck
         }
 
         if (!output.HasConfiguration)
-            Error(new("LSB1208", LitestreamSeverity.Error, "litestream.yml is not in the publish folder, so the app does not know what to replicate and where to. Do not remove it from the published files (a target of the project, a publish profile)."));
-
+            Error(MissingConfiguration);
         var isStarted = expected.AutoStart && findings.Count == 0;
         if (!output.HasExecutable)
-        {
-            findings.Add(expected.RequireExecutable
-                ? new("LSB1207", LitestreamSeverity.Error, "There is no litestream executable in the publish folder that can be started, so the output replicates nothing. Do not remove it from the published files, or set LitestreamRequireExecutable=false to publish without one.")
-                : new("LSB1207", LitestreamSeverity.Warning, "The output has no litestream executable (LitestreamRequireExecutable=false). It replicates nothing, unless Litestream:ExecutablePath or LITESTREAM_INSTALL_DIR names one where the app runs."));
-        }
-
-        return new PublishCheck(findings, isStarted && output.HasExecutable, isNamed && isEnabled && output.Find(Shim) is null);
+            findings.Add(MissingExecutable(expected.RequireExecutable));
+        var hookEndsApp = isNamed && isEnabled && output.Find(Shim) is null;
+        return new PublishCheck(findings, isStarted && output.HasExecutable, hookEndsApp);
 
         void Error(LitestreamDiagnostic? finding)
         {
@@ -99,42 +106,76 @@ internal sealed record PublishCheck
         return
         [
             .. output.Assemblies
-                .Where(assembly => assembly.Name == "Litestream" || assembly.Name.StartsWith("Litestream.", StringComparison.Ordinal))
-                .Where(assembly => output.Find(assembly.Name) is not null)
+                .Where(assembly => IsOurs(assembly.Name) && output.Find(assembly.Name) is not null)
                 .SelectMany(assembly => assembly.References)
                 .Distinct(StringComparer.OrdinalIgnoreCase)
-                .Where(name => !IsOfFramework(name, isWeb) && output.Find(name) is null && app?.Embedded.Contains(name, StringComparer.OrdinalIgnoreCase) != true)
+                .Where(name => !IsOfFramework(name, isWeb) && output.Find(name) is null)
+                .Where(name => app?.Embedded.Contains(name, StringComparer.OrdinalIgnoreCase) != true)
                 .Order(StringComparer.Ordinal),
         ];
     }
 
+    private static bool IsOurs(string name) =>
+        name == "Litestream" || name.StartsWith("Litestream.", StringComparison.Ordinal);
+
     private static bool IsOfFramework(string name, bool isWeb) =>
-        name is "System" or "mscorlib" or "netstandard" || name.StartsWith("Microsoft.Win32.", StringComparison.Ordinal)
+        name is "System" or "mscorlib" or "netstandard"
+        || name.StartsWith("Microsoft.Win32.", StringComparison.Ordinal)
         || (name.StartsWith("System.", StringComparison.Ordinal) && name != "System.CommandLine")
-        || (isWeb && (name.StartsWith("Microsoft.Extensions.", StringComparison.Ordinal) || name.StartsWith("Microsoft.AspNetCore.", StringComparison.Ordinal)));
+        || (isWeb && name.StartsWith("Microsoft.Extensions.", StringComparison.Ordinal))
+        || (isWeb && name.StartsWith("Microsoft.AspNetCore.", StringComparison.Ordinal));
 
     private static LitestreamDiagnostic MissingAssemblies(List<string> missing) => new(
         "LSB1206",
         LitestreamSeverity.Error,
-        $"{string.Join(", ", missing.Select(name => name + ".dll"))} {(missing.Count == 1 ? "is" : "are")} not among the published files (or not in deps.json), so the app would replicate nothing. "
-        + "Take PrivateAssets=\"all\" and ExcludeAssets off the reference to Litestream.Build, and exclude Litestream's assemblies from tools that embed or merge assemblies (Costura.Fody: ExcludeAssemblies).");
+        string.Join(", ", missing.Select(name => name + ".dll"))
+        + $" {(missing.Count == 1 ? "is" : "are")} not among the "
+        + "published files (or not in deps.json), so the app would replicate nothing. Take PrivateAssets=\"all\" and "
+        + "ExcludeAssets off the reference to Litestream.Build, and exclude Litestream's assemblies from tools that "
+        + "embed or "
+        + "merge assemblies (Costura.Fody: ExcludeAssemblies).");
+
+    private static LitestreamDiagnostic MissingExecutable(bool isRequired) => isRequired
+        ? new(
+            "LSB1207",
+            LitestreamSeverity.Error,
+            "There is no litestream executable in the publish folder that can be started, so the output replicates "
+            + "nothing. "
+            + "Do not remove it from the published files, or set LitestreamRequireExecutable=false to publish without "
+            + "one.")
+        : new(
+            "LSB1207",
+            LitestreamSeverity.Warning,
+            "The output has no litestream executable (LitestreamRequireExecutable=false). It replicates nothing, "
+            + "unless "
+            + "Litestream:ExecutablePath or LITESTREAM_INSTALL_DIR names one where the app runs.");
 
     /// <summary>Why neither the hook nor the initializer runs; null when one does.</summary>
-    private static LitestreamDiagnostic? WithoutStart(PublishedOutput output, PublishedAssembly? app, bool isNamed, bool isEnabled)
+    private static LitestreamDiagnostic? WithoutStart(
+        PublishedOutput output,
+        PublishedAssembly? app,
+        bool isNamed,
+        bool isEnabled)
     {
-        var hasInitializer = app is { HasModuleInitializer: true } && app.Types.Contains(Initializer) && app.UsedTypes.Contains(EnableType);
+        var hasInitializer = app is { HasModuleInitializer: true }
+            && app.Types.Contains(Initializer)
+            && app.UsedTypes.Contains(EnableType);
         if (hasInitializer && (output.IsNative || output.Find(Shim)!.Types.Contains(EnableType)))
             return null;
         if (output.IsNative || output.IsTrimmed)
         {
             // A trimmed app keeps hooks only where it is told to, and where the hook's own code is kept.
-            if (!output.IsNative && isNamed && IsTrue(PublishedOutput.Property(output.RuntimeConfig, HookSwitch)) && IsForThisApp(output) && output.Find(Shim)!.Types.Contains(HookType))
+            var keepsHooks = !output.IsNative && IsTrue(PublishedOutput.Property(output.RuntimeConfig, HookSwitch));
+            if (keepsHooks && isNamed && IsForThisApp(output) && output.Find(Shim)!.Types.Contains(HookType))
                 return null;
+            var (kind, property) = output.IsNative ? ("native", "PublishAot") : ("trimmed", "PublishTrimmed");
             return new(
                 "LSB1205",
                 LitestreamSeverity.Error,
-                $"The assembly '{output.AssemblyName}' was built without the initializer that starts Litestream in a {(output.IsNative ? "native" : "trimmed")} app, which has no startup hooks. The output would replicate nothing. "
-                + $"Set {(output.IsNative ? "PublishAot" : "PublishTrimmed")} in the project, or publish without --no-build.");
+                $"The assembly '{output.AssemblyName}' was built without the initializer that starts Litestream in a "
+                + $"{kind} "
+                + "app, which has no startup hooks. The output would replicate nothing. "
+                + $"Set {property} in the project, or publish without --no-build.");
         }
 
         var why = output.RuntimeConfig is null ? "there is no runtimeconfig.json"
@@ -147,22 +188,35 @@ internal sealed record PublishCheck
             "LSB1204",
             LitestreamSeverity.Error,
             $"Nothing starts Litestream in the published app: {why}. The output would replicate nothing. "
-            + "Remove StartupHookSupport=false, GenerateRuntimeConfigurationFiles=false and what runtimeconfig.template.json says of it, and build again; or call services.AddLitestream() in the app and set LitestreamAutoStart=false.");
+            + "Remove StartupHookSupport=false, GenerateRuntimeConfigurationFiles=false and what "
+            + "runtimeconfig.template.json "
+            + "says of it, and build again; or call services.AddLitestream() in the app and set "
+            + "LitestreamAutoStart=false.");
     }
 
     private static bool IsForThisApp(PublishedOutput output) =>
-        string.Equals(PublishedOutput.Property(output.RuntimeConfig, HostKey), output.AssemblyName, StringComparison.OrdinalIgnoreCase);
+        output.AssemblyName.Equals(
+            PublishedOutput.Property(output.RuntimeConfig, HostKey),
+            StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Code that builds a host refers to one of a few types. Where no assembly of the output does, nothing builds one.</summary>
+    /// <summary>
+    /// Code that builds a host refers to one of a few types. Where no assembly of the output does, nothing builds one.
+    /// </summary>
     private static LitestreamDiagnostic? WithoutHost(PublishedOutput output)
     {
-        if (output.IsNative || output.Assemblies.Where(MayBuildHost).Any(assembly => assembly.UsedTypes.Any(type => HostTypes.Contains(type, StringComparer.Ordinal))))
+        var builders = output.Assemblies.Where(MayBuildHost)
+            .Where(assembly => assembly.UsedTypes.Intersect(HostTypes, StringComparer.Ordinal).Any());
+        if (output.IsNative || builders.Any())
             return null;
         return new(
             "LSB1202",
             LitestreamSeverity.Error,
-            "No code of this app builds a generic host, so nothing would start Litestream in it. Build the app on a host (Host.CreateApplicationBuilder, WebApplication.CreateBuilder). "
-            + "Or set LitestreamAutoStart=false, and call services.AddLitestream() (for a WebHost) or run the published litestream executable yourself: ./litestream replicate -config litestream.yml.");
+            "No code of this app builds a generic host, so nothing would start Litestream in it. Build the app on a "
+            + "host "
+            + "(Host.CreateApplicationBuilder, WebApplication.CreateBuilder). Or set LitestreamAutoStart=false, and "
+            + "call "
+            + "services.AddLitestream() (for a WebHost) or run the published litestream executable yourself: "
+            + "./litestream replicate -config litestream.yml.");
     }
 
     private static bool MayBuildHost(PublishedAssembly assembly) =>

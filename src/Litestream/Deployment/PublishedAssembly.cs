@@ -17,7 +17,10 @@ internal sealed record PublishedAssembly(string Name)
     /// <summary>The full names of the types of other assemblies that it uses.</summary>
     public IReadOnlyCollection<string> UsedTypes { get; init; } = [];
 
-    /// <summary>The names of the assemblies that Costura.Fody has put into it: they can be loaded once its own code has begun, so not yet by a startup hook.</summary>
+    /// <summary>
+    /// The names of the assemblies that Costura.Fody has put into it: they can be loaded once its own code has begun,
+    /// so not yet by a startup hook.
+    /// </summary>
     public IReadOnlyCollection<string> Embedded { get; init; } = [];
 
     /// <summary>Whether it has code that runs when it is loaded.</summary>
@@ -46,11 +49,19 @@ internal sealed record PublishedAssembly(string Name)
         var module = types.FirstOrDefault(type => metadata.StringComparer.Equals(type.Name, "<Module>"));
         return new PublishedAssembly(metadata.GetString(metadata.GetAssemblyDefinition().Name))
         {
-            References = Set(metadata.AssemblyReferences.Select(handle => metadata.GetString(metadata.GetAssemblyReference(handle).Name))),
-            Types = Set(types.Where(type => type.GetDeclaringType().IsNil).Select(type => FullName(metadata, type.Namespace, type.Name))),
-            UsedTypes = Set(metadata.TypeReferences.Select(metadata.GetTypeReference).Select(type => FullName(metadata, type.Namespace, type.Name))),
-            Embedded = Set(metadata.ManifestResources.Select(handle => metadata.GetString(metadata.GetManifestResource(handle).Name)).Select(EmbeddedName).OfType<string>()),
-            HasModuleInitializer = module.GetMethods().Any(method => metadata.StringComparer.Equals(metadata.GetMethodDefinition(method).Name, ".cctor")),
+            References = Set(metadata.AssemblyReferences
+                .Select(handle => metadata.GetString(metadata.GetAssemblyReference(handle).Name))),
+            Types = Set(types
+                .Where(type => type.GetDeclaringType().IsNil)
+                .Select(type => FullName(metadata, type.Namespace, type.Name))),
+            UsedTypes = Set(metadata.TypeReferences
+                .Select(metadata.GetTypeReference)
+                .Select(type => FullName(metadata, type.Namespace, type.Name))),
+            Embedded = Set(metadata.ManifestResources
+                .Select(handle => EmbeddedName(metadata.GetString(metadata.GetManifestResource(handle).Name)))
+                .OfType<string>()),
+            HasModuleInitializer = module.GetMethods().Any(method =>
+                metadata.StringComparer.Equals(metadata.GetMethodDefinition(method).Name, ".cctor")),
         };
     }
 
@@ -61,7 +72,9 @@ internal sealed record PublishedAssembly(string Name)
     {
         const string Prefix = "costura.";
         var end = resource.LastIndexOf(".dll", StringComparison.OrdinalIgnoreCase);
-        return resource.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) && end > Prefix.Length ? resource[Prefix.Length..end] : null;
+        return resource.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) && end > Prefix.Length
+            ? resource[Prefix.Length..end]
+            : null;
     }
 
     private static HashSet<string> Set(IEnumerable<string> names) => new(names, StringComparer.Ordinal);

@@ -4,10 +4,19 @@ using System.Text.Json.Nodes;
 
 namespace Litestream.Deployment;
 
-/// <summary>What a publish made, as far as it decides whether the app replicates. Read from the output itself, not from the properties that it was made with.</summary>
+/// <summary>
+/// What a publish made, as far as it decides whether the app replicates. Read from the output itself, not from the
+/// properties that it was made with.
+/// </summary>
 internal sealed record PublishedOutput
 {
-    private static readonly JsonDocumentOptions JsonOptions = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+    private static readonly JsonDocumentOptions JsonOptions = new()
+    {
+        CommentHandling = JsonCommentHandling.Skip,
+        AllowTrailingCommas = true,
+    };
+
+    private static readonly string[] AssemblyKinds = ["runtime", "runtimeTargets"];
 
     /// <summary>The name of the app's assembly.</summary>
     public required string AssemblyName { get; init; }
@@ -21,7 +30,10 @@ internal sealed record PublishedOutput
     /// <summary>The text of runtimeconfig.json; null when there is none.</summary>
     public string? RuntimeConfig { get; init; }
 
-    /// <summary>The file names of the assemblies in deps.json: .NET loads no others. Null without a deps.json, when it loads what is there.</summary>
+    /// <summary>
+    /// The file names of the assemblies in deps.json: .NET loads no others. Null without a deps.json, when it loads
+    /// what is there.
+    /// </summary>
     public IReadOnlySet<string>? Listed { get; init; }
 
     /// <summary>The assemblies. Of a native app the one that was compiled.</summary>
@@ -34,8 +46,9 @@ internal sealed record PublishedOutput
     public bool HasConfiguration { get; init; }
 
     /// <summary>The assembly of that name that .NET finds; null when there is none.</summary>
-    public PublishedAssembly? Find(string name) =>
-        Listed is null || Listed.Contains(name + ".dll") ? Assemblies.FirstOrDefault(assembly => assembly.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) : null;
+    public PublishedAssembly? Find(string name) => Listed is null || Listed.Contains(name + ".dll")
+        ? Assemblies.FirstOrDefault(assembly => assembly.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+        : null;
 
     /// <summary>Reads a publish folder.</summary>
     /// <param name="folder">The folder.</param>
@@ -53,7 +66,7 @@ internal sealed record PublishedOutput
             HasConfiguration = File.Exists(Path.Combine(folder, "litestream.yml")),
         };
         if (kind.IsNative)
-            return output with { Assemblies = [.. new[] { ReadAssembly(kind.CompiledAssembly) }.OfType<PublishedAssembly>()] };
+            return output with { Assemblies = ReadAssembly(kind.CompiledAssembly) is { } compiled ? [compiled] : [] };
 
         if (bundle is not null)
         {
@@ -61,7 +74,10 @@ internal sealed record PublishedOutput
             {
                 RuntimeConfig = BundledText(bundle, name + ".runtimeconfig.json"),
                 Listed = ReadListed(BundledText(bundle, name + ".deps.json")),
-                Assemblies = [.. bundle.Files.Where(IsOfInterest).Select(file => Read(bundle, file)).OfType<PublishedAssembly>()],
+                Assemblies =
+                [
+                    .. bundle.Files.Where(IsOfInterest).Select(file => Read(bundle, file)).OfType<PublishedAssembly>(),
+                ],
             };
         }
 
@@ -69,7 +85,13 @@ internal sealed record PublishedOutput
         {
             RuntimeConfig = Text(Path.Combine(folder, name + ".runtimeconfig.json")),
             Listed = ReadListed(Text(Path.Combine(folder, name + ".deps.json"))),
-            Assemblies = [.. Directory.EnumerateFiles(folder).Where(IsOfInterest).Select(ReadAssembly).OfType<PublishedAssembly>()],
+            Assemblies =
+            [
+                .. Directory.EnumerateFiles(folder)
+                    .Where(IsOfInterest)
+                    .Select(ReadAssembly)
+                    .OfType<PublishedAssembly>(),
+            ],
         };
     }
 
@@ -82,12 +104,14 @@ internal sealed record PublishedOutput
         try
         {
             using var document = JsonDocument.Parse(depsJson, JsonOptions);
-            foreach (var library in document.RootElement.GetProperty("targets").EnumerateObject().SelectMany(target => target.Value.EnumerateObject()))
+            foreach (var library in document.RootElement.GetProperty("targets").EnumerateObject()
+                .SelectMany(target => target.Value.EnumerateObject()))
             {
-                if (library.Value.TryGetProperty("runtime", out var runtime))
-                    listed.UnionWith(runtime.EnumerateObject().Select(file => file.Name[(file.Name.LastIndexOf('/') + 1)..]));
-                if (library.Value.TryGetProperty("runtimeTargets", out var targets))
-                    listed.UnionWith(targets.EnumerateObject().Select(file => file.Name[(file.Name.LastIndexOf('/') + 1)..]));
+                foreach (var kind in AssemblyKinds)
+                {
+                    if (library.Value.TryGetProperty(kind, out var files))
+                        listed.UnionWith(files.EnumerateObject().Select(file => file.Name.Split('/')[^1]));
+                }
             }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
@@ -99,22 +123,33 @@ internal sealed record PublishedOutput
         return listed;
     }
 
-    /// <summary>The value of a property of runtimeconfig.json, also one that is a boolean there; null when it is not there.</summary>
+    /// <summary>
+    /// The value of a property of runtimeconfig.json, also one that is a boolean there; null when it is not there.
+    /// </summary>
     internal static string? Property(string? runtimeConfig, string name) => Options(runtimeConfig, options =>
-        options.TryGetProperty("configProperties", out var properties) && properties.TryGetProperty(name, out var value) ? value.ToString() : null);
+        options.TryGetProperty("configProperties", out var properties) && properties.TryGetProperty(name, out var value)
+            ? value.ToString()
+            : null);
 
     /// <summary>The text of runtimeconfig.json without our startup hook; those of others stay.</summary>
     internal static string WithoutHook(string runtimeConfig)
     {
         var root = JsonNode.Parse(runtimeConfig, documentOptions: JsonOptions)!;
-        if (root["runtimeOptions"]?["configProperties"] is not JsonObject properties || properties[PublishCheck.Hooks] is not JsonValue value)
+        if (root["runtimeOptions"]?["configProperties"] is not JsonObject properties
+            || properties[PublishCheck.Hooks] is not JsonValue value)
+        {
             return runtimeConfig;
+        }
+
         var hooks = value.ToString();
-        var others = SplitHooks(hooks).Where(hook => !hook.Equals(PublishCheck.Shim, StringComparison.OrdinalIgnoreCase)).ToList();
+        var others = SplitHooks(hooks)
+            .Where(hook => !hook.Equals(PublishCheck.Shim, StringComparison.OrdinalIgnoreCase))
+            .ToList();
+        var separator = hooks.Contains(';', StringComparison.Ordinal) ? ';' : ':';
         if (others.Count == 0)
             properties.Remove(PublishCheck.Hooks);
         else
-            properties[PublishCheck.Hooks] = string.Join(hooks.Contains(';', StringComparison.Ordinal) ? ';' : ':', others);
+            properties[PublishCheck.Hooks] = string.Join(separator, others);
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true }))
             root.WriteTo(writer);
@@ -122,8 +157,9 @@ internal sealed record PublishedOutput
     }
 
     /// <summary>The hooks of STARTUP_HOOKS. The separator is that of the system; a drive's colon is none.</summary>
-    internal static string[] SplitHooks(string hooks) =>
-        hooks.Split(hooks.Contains(';', StringComparison.Ordinal) ? ';' : ':', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    internal static string[] SplitHooks(string hooks) => hooks.Split(
+        hooks.Contains(';', StringComparison.Ordinal) ? ';' : ':',
+        StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     /// <summary>Whether the app runs on the shared framework of ASP.NET Core.</summary>
     internal static bool UsesAspNetCore(string? runtimeConfig) => Options(runtimeConfig, options =>
@@ -133,7 +169,8 @@ internal sealed record PublishedOutput
             frameworks.Add(one);
         if (options.TryGetProperty("frameworks", out var several))
             frameworks.AddRange(several.EnumerateArray());
-        return frameworks.Exists(framework => framework.TryGetProperty("name", out var name) && name.ValueEquals("Microsoft.AspNetCore.App")) ? "" : null;
+        return frameworks.Exists(framework =>
+            framework.TryGetProperty("name", out var name) && name.ValueEquals("Microsoft.AspNetCore.App")) ? "" : null;
     }) is not null;
 
     private static string? Options(string? runtimeConfig, Func<JsonElement, string?> read)
@@ -153,7 +190,8 @@ internal sealed record PublishedOutput
 
     private static SingleFileBundle? ReadBundle(string folder, string name)
     {
-        foreach (var program in new[] { name, name + ".exe" }.Select(file => Path.Combine(folder, file)).Where(File.Exists))
+        string[] programs = [Path.Combine(folder, name), Path.Combine(folder, name + ".exe")];
+        foreach (var program in programs.Where(File.Exists))
         {
             if (SingleFileBundle.Read(PlainFile.ReadAllBytes(program)) is { } bundle)
                 return bundle;
@@ -186,20 +224,33 @@ internal sealed record PublishedOutput
 
     private static string? Text(string file) => File.Exists(file) ? PlainFile.ReadAllText(file) : null;
 
-    /// <summary>Not the hundreds of assemblies of a framework that is published too: .NET's own start no host, and ours need none of System.*.</summary>
-    private static bool IsOfInterest(string file) =>
-        Path.GetExtension(file).Equals(".dll", StringComparison.OrdinalIgnoreCase)
-        && (!Path.GetFileName(file).StartsWith("System.", StringComparison.OrdinalIgnoreCase) || Path.GetFileName(file).StartsWith("System.CommandLine", StringComparison.OrdinalIgnoreCase));
+    /// <summary>
+    /// Not the hundreds of assemblies of a framework that is published too: .NET's own start no host, and ours need
+    /// none of System.*.
+    /// </summary>
+    private static bool IsOfInterest(string file)
+    {
+        var name = Path.GetFileName(file);
+        return name.EndsWith(".dll", StringComparison.OrdinalIgnoreCase)
+            && (!name.StartsWith("System.", StringComparison.OrdinalIgnoreCase)
+                || name.StartsWith("System.CommandLine", StringComparison.OrdinalIgnoreCase));
+    }
 
     private static bool IsExecutable(string file)
     {
         const UnixFileMode Execute = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
-        return new FileInfo(file) is { Exists: true, Length: > 0 }
-            && (OperatingSystem.IsWindows() || file.EndsWith(".exe", StringComparison.OrdinalIgnoreCase) || (File.GetUnixFileMode(file) & Execute) != 0);
+        if (new FileInfo(file) is not { Exists: true, Length: > 0 })
+            return false;
+        return OperatingSystem.IsWindows()
+            || file.EndsWith(".exe", StringComparison.OrdinalIgnoreCase)
+            || (File.GetUnixFileMode(file) & Execute) != 0;
     }
 }
 
-/// <summary>What kind of app was published; what the files alone do not say for certain, since older ones may be left in the folder.</summary>
+/// <summary>
+/// What kind of app was published; what the files alone do not say for certain, since older ones may be left in the
+/// folder.
+/// </summary>
 /// <param name="AssemblyName">The name of the app's assembly.</param>
 /// <param name="ExecutableName">The file name of litestream's executable.</param>
 internal sealed record PublishKind(string AssemblyName, string ExecutableName)

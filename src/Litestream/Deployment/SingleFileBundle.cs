@@ -4,8 +4,9 @@ using System.Text;
 namespace Litestream.Deployment;
 
 /// <summary>
-/// The files inside a single-file app. A marker in the program is preceded by the position of the header; the header lists the files. The layout is that of .NET 5 and later
-/// (dotnet/runtime, Microsoft.NET.HostModel, Bundle/Manifest.cs).
+/// The files inside a single-file app. A marker in the program is preceded by the position of the header; the header
+/// lists the files. The layout is that of .NET 5 and later (dotnet/runtime, Microsoft.NET.HostModel,
+/// Bundle/Manifest.cs).
 /// </summary>
 internal sealed class SingleFileBundle
 {
@@ -82,7 +83,8 @@ internal sealed class SingleFileBundle
             var compressed = version >= 6 ? reader.ReadInt64() : 0;
             reader.ReadByte();
             var path = reader.ReadString();
-            if (offset < 0 || size < 0 || compressed < 0 || offset + (compressed > 0 ? compressed : size) > _program.Length)
+            var stored = compressed > 0 ? compressed : size;
+            if (offset < 0 || size < 0 || compressed < 0 || offset + stored > _program.Length)
                 throw new FormatException("A file of the bundle lies outside it.");
             _files[path.Replace('\\', '/')] = (offset, size, compressed);
         }
