@@ -1,5 +1,6 @@
 using Litestream.Configuration;
 using Litestream.Databases;
+using Litestream.Deployment;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
@@ -33,9 +34,33 @@ public sealed class ReportLitestreamPublish : LitestreamTask
     /// <summary>Hook, Initializer, or empty when the app starts Litestream itself.</summary>
     public string AutoStart { get; set; } = "";
 
+    /// <summary>The name of the app's assembly.</summary>
+    [Required]
+    public string AssemblyName { get; set; } = "";
+
+    /// <summary>The assembly that the compiler wrote.</summary>
+    public string CompiledAssembly { get; set; } = "";
+
+    /// <summary>The file name of the executable in the publish folder.</summary>
+    [Required]
+    public string ExecutableName { get; set; } = "";
+
+    /// <summary>Whether an output without an executable is an error.</summary>
+    public bool RequireExecutable { get; set; } = true;
+
+    /// <summary>PublishSingleFile.</summary>
+    public bool SingleFile { get; set; }
+
+    /// <summary>PublishTrimmed.</summary>
+    public bool Trimmed { get; set; }
+
+    /// <summary>PublishAot.</summary>
+    public bool Aot { get; set; }
+
     /// <inheritdoc />
     protected override Task RunAsync(CancellationToken cancellationToken)
     {
+        var check = CheckOutput();
         var config = LitestreamConfigFile.Load(ConfigFile);
         var local = new List<string>();
         foreach (var database in config.Databases)
@@ -50,9 +75,16 @@ public sealed class ReportLitestreamPublish : LitestreamTask
 
         if (File.Exists(Executable))
             Print(OwnExecutable.Length > 0 ? $"Litestream: executable {OwnExecutable}" : $"Litestream: executable {ExecutableVersion} for {RuntimeIdentifier}");
-        Print(AutoStart.Length == 0
-            ? "Litestream: not started by itself (LitestreamAutoStart=false): the app calls AddLitestream()"
-            : "Litestream: starts with the app, outside Development");
+        if (config.Databases.Count == 0)
+        {
+            Print("Litestream: no database is named here; "
+                + "those that the app's configuration names where it runs are replicated");
+        }
+
+        if (AutoStart.Length == 0)
+            Print("Litestream: not started by itself (LitestreamAutoStart=false): the app has to call AddLitestream()");
+        else if (check.StartsWithApp)
+            Print("Litestream: starts with the app, outside Development");
 
         if (local.Count > 0)
         {
@@ -66,10 +98,33 @@ public sealed class ReportLitestreamPublish : LitestreamTask
         return Task.CompletedTask;
     }
 
+    private string PublishRoot => Path.GetFullPath(PublishDirectory, Path.GetDirectoryName(ProjectFile)!);
+
+    /// <summary>Looks at what is in the publish folder now, whatever the properties of the build say.</summary>
+    private PublishCheck CheckOutput()
+    {
+        var output = PublishedOutput.Read(PublishRoot, new PublishKind(AssemblyName, ExecutableName)
+        {
+            IsSingleFile = SingleFile,
+            IsTrimmed = Trimmed,
+            IsNative = Aot,
+            CompiledAssembly = Path.GetFullPath(CompiledAssembly, Path.GetDirectoryName(ProjectFile)!),
+        });
+        var check = PublishCheck.Run(output, new PublishExpectation(AutoStart.Length > 0, RequireExecutable));
+        foreach (var finding in check.Findings)
+            Report(finding);
+
+        // The publish has failed; if somebody starts what it left behind all the same, that must not be the end of the app.
+        var runtimeConfig = Path.Combine(PublishRoot, AssemblyName + ".runtimeconfig.json");
+        if (check.HookEndsApp && File.Exists(runtimeConfig))
+            File.WriteAllText(runtimeConfig, PublishedOutput.WithoutHook(output.RuntimeConfig!));
+        return check;
+    }
+
     /// <summary>A database file that travels with the app replaces the real one at the next deployment, and its backup's history with it.</summary>
     private void WarnOfPublishedDatabases(LitestreamConfigFile config)
     {
-        var root = Path.GetFullPath(PublishDirectory, Path.GetDirectoryName(ProjectFile)!);
+        var root = PublishRoot;
         var published = PublishedFiles
             .DistinctBy(file => Path.GetFullPath(file.Replace('\\', '/'), root))
             .ToDictionary(file => Path.GetFullPath(file.Replace('\\', '/'), root), StringComparer.Ordinal);

@@ -43,8 +43,8 @@ public sealed class WriteLitestreamConfig : LitestreamTask
     /// <summary>The RID that is built for, empty for portable output.</summary>
     public string TargetRuntimeIdentifier { get; set; } = "";
 
-    /// <summary>More than 0: the project itself references the package, so finding nothing is worth a warning.</summary>
-    public int WarnWhenEmpty { get; set; }
+    /// <summary>The files in which the project's references to the package stand; none where a library brings it.</summary>
+    public string[] References { get; set; } = [];
 
     /// <summary>The yml to write.</summary>
     [Required]
@@ -84,10 +84,11 @@ public sealed class WriteLitestreamConfig : LitestreamTask
 
     private byte[]? Generate()
     {
+        var packages = File.Exists(AssetsFile) ? ProjectPackages.Read(AssetsFile, TargetFramework) : [];
         var result = DatabaseFinder.Find(new DatabaseSearch
         {
             SettingsFiles = [.. SettingsFiles.Select(file => file.GetMetadata("FullPath"))],
-            Packages = File.Exists(AssetsFile) ? ProjectPackages.Read(AssetsFile, TargetFramework) : [],
+            Packages = packages,
             ConnectionStrings = ConnectionStrings.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
             WindowsTarget = TargetRuntimeIdentifier.Length == 0
                 ? OperatingSystem.IsWindows()
@@ -97,21 +98,14 @@ public sealed class WriteLitestreamConfig : LitestreamTask
             Report(diagnostic);
 
         var databases = Merge(result.Databases);
-        if (databases.Count == 0)
-        {
-            if (WarnWhenEmpty > 0 && !Log.HasLoggedErrors)
-            {
-                Report(new(
-                    "LSB1003",
-                    LitestreamSeverity.Warning,
-                    "No SQLite database was found in appsettings.json, appsettings.{environment}.json or app.config, so nothing will be replicated. "
-                    + "Name one in the project: <LitestreamDatabase Include=\"data/app.db\" />, or take a setting by its name: <LitestreamConnectionStrings>Name</LitestreamConnectionStrings>."));
-            }
-
-            return null;
-        }
-
-        var config = GeneratedConfig.Create(databases, new GeneratedConfigOptions
+        var without = databases.Count > 0
+            ? null
+            : WithoutDatabase.Decide(
+                References.Length > 0,
+                PackageReferenceOrigin.IsOwn(ProjectFile, References),
+                packages,
+                NullIfEmpty(ReplicaUrl));
+        var config = without is { Acts: false } ? null : GeneratedConfig.Create(databases, new GeneratedConfigOptions
         {
             ReplicaUrl = NullIfEmpty(ReplicaUrl),
             SyncInterval = NullIfEmpty(SyncInterval),
@@ -119,9 +113,11 @@ public sealed class WriteLitestreamConfig : LitestreamTask
             Retention = NullIfEmpty(Retention),
             LeftOut = result.LeftOut,
         });
+        if (without?.Finding is { } finding && !Log.HasLoggedErrors)
+            Report(finding);
         foreach (var database in databases)
             Log.LogMessage(MessageImportance.Normal, "litestream.yml: {0} ({1})", database.Path, database.Key ?? "LitestreamDatabase item");
-        return Encoding.UTF8.GetBytes(config.Text);
+        return config is null ? null : Encoding.UTF8.GetBytes(config.Text);
     }
 
     /// <summary>An item that names a database which a setting names too says something about that database; it is not a second one.</summary>

@@ -15,6 +15,7 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
 
     private static readonly HostEvents Instance = new();
 
+    private readonly HostlessProcess _hostless = new();
     private int _subscribed;
     private volatile bool _autoStart;
     private volatile string? _appAssembly;
@@ -29,6 +30,7 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
 
         if (Interlocked.Exchange(ref Instance._subscribed, 1) == 0)
         {
+            Instance._hostless.Watch();
             DiagnosticListener.AllListeners.Subscribe(Instance);
         }
     }
@@ -43,6 +45,9 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
     /// <summary>Whether the build has arranged for every host of this app to replicate, and this is the app.</summary>
     public static bool AutoStarts =>
         Instance._autoStart && (Instance._appAssembly ?? AppContext.GetData(EntryAssemblyKey) as string) is { Length: > 0 } app && IsEntryAssembly(app);
+
+    /// <summary>A host was built, with or without these events.</summary>
+    public static void HostIsBuilt() => Instance._hostless.HostIsBuilt();
 
     void IObserver<DiagnosticListener>.OnNext(DiagnosticListener value)
     {
@@ -60,6 +65,7 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
                 builder.ConfigureServices((_, services) => LitestreamServiceCollectionExtensions.Add(services, zeroCode: true));
                 break;
             case "HostBuilt" when value.Value is IHost host:
+                HostIsBuilt();
                 (host.Services.GetService(typeof(LitestreamReplicator)) as LitestreamReplicator)?.OnHostBuilt(host);
                 break;
         }

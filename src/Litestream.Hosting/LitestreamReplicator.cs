@@ -207,6 +207,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
     private async Task StartAsync(CancellationToken cancellationToken)
     {
+        HostEvents.HostIsBuilt();
         if (CommandProcess.Arguments is not null && !HostEvents.IsForeignProcess)
         {
             throw new LitestreamException("LSB3016", "The first argument is 'litestream', but the app does not run Litestream's commands. Add this after Build(): if (await app.RunLitestreamCommandAsync(args) is { } exitCode) return exitCode;");

@@ -11,10 +11,16 @@ using Microsoft.Extensions.Logging;
 
 // Writes a row for every line it reads on standard input ("row <text>", "other <text>" for a second database), says so on standard output ("failed <code of SQLite>" when it could not), and ends as
 // a line tells it to. Its last row ("last") is written when the host stops it. Switches come before that: how the host is built, and what happens before.
-// What cannot be a switch, because the command line is Litestream's, is a variable: Noise, Explicit, NoCommands.
+// What cannot be a switch, because the command line is Litestream's, is a variable: Noise, Explicit, NoCommands, NoHost.
 if (IsOn("Noise"))
 {
     Noise.Make();
+}
+
+if (args.Contains("--no-host") || IsOn("NoHost"))
+{
+    Console.WriteLine("no host");
+    return 0;
 }
 
 if (args.Contains("--open-before-build"))

@@ -43,6 +43,82 @@ public sealed class ProjectShapeTests(Packages packages)
     }
 
     [Fact]
+    public async Task A_reference_that_Directory_Build_props_gives_to_every_project_acts_only_where_a_database_is_named_or_the_project_is()
+    {
+        const string Reference = "<Project><ItemGroup{0}><PackageReference Include=\"Litestream.Build\" Version=\"{1}\" /></ItemGroup></Project>";
+        using var solution = new Workspace(packages);
+        AddWorker(solution, "app", reference: false);
+        AddWorker(solution, "named", reference: false);
+        File.Delete(solution.In("app/appsettings.json"));
+        solution.Write("Directory.Build.props", Reference.Replace("{0}", "", StringComparison.Ordinal).Replace("{1}", packages.Version, StringComparison.Ordinal));
+
+        var warned = (await solution.DotnetAsync("build", "app")).Succeeded().WarnedWith("LSB1003");
+
+        Assert.Equal(solution.In("app/Worker.csproj"), warned.Warnings.Single(warning => warning.Code == "LSB1003").File);
+        Assert.False(File.Exists(solution.In("app/bin/Debug/net10.0/litestream")));
+        Assert.DoesNotContain("STARTUP_HOOKS", File.ReadAllText(solution.In("app/bin/Debug/net10.0/Worker.runtimeconfig.json")), StringComparison.Ordinal);
+        (await solution.DotnetAsync("build", "named")).Succeeded();
+        Assert.True(File.Exists(solution.In("named/bin/Debug/net10.0/litestream")));
+
+        // An edit of that file alone is noticed.
+        solution.Write("Directory.Build.props", Reference
+            .Replace("{0}", " Condition=\"'$(MSBuildProjectName)' == 'Worker'\"", StringComparison.Ordinal)
+            .Replace("{1}", packages.Version, StringComparison.Ordinal));
+        Assert.Contains("message LSB1003", (await solution.DotnetAsync("build", "app")).Succeeded().Output, StringComparison.Ordinal);
+        Assert.True(File.Exists(solution.In("app/bin/Debug/net10.0/litestream")));
+        Assert.Contains("STARTUP_HOOKS", File.ReadAllText(solution.In("app/bin/Debug/net10.0/Worker.runtimeconfig.json")), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_app_whose_database_only_the_environment_names_replicates_and_answers_every_command(bool registersItself)
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        File.Delete(app.In("appsettings.json"));
+        if (registersItself)
+        {
+            app.Edit("Program.cs", text => text
+                .Replace("builder.Services.AddHostedService<Writer>();", "builder.Services.AddHostedService<Writer>();\nbuilder.Services.AddLitestream();", StringComparison.Ordinal)
+                .Replace("var host = builder.Build();", "var host = builder.Build();\nif (await host.RunLitestreamCommandAsync(args) is { } exitCode) return exitCode;", StringComparison.Ordinal)
+                .Replace("host.Run();", "host.Run();\nreturn 0;", StringComparison.Ordinal));
+        }
+
+        string[] publish = ["publish", "-o", "out", $"-p:LitestreamAutoStart={!registersItself}", $"-p:LitestreamReplicaUrl={app.In("backups")}"];
+        var published = (await app.DotnetAsync(publish)).Succeeded();
+        Assert.DoesNotContain(published.Warnings, warning => warning.Code == "LSB1003");
+        Assert.Equal(!registersItself, published.Output.Contains("Litestream: starts with the app", StringComparison.Ordinal));
+        var environment = new Dictionary<string, string?> { ["ConnectionStrings__Orders"] = "Data Source=data/orders.db" };
+
+        using (var running = RunningApp.Start(app.In("out/Worker"), [], app.In("out"), environment))
+        {
+            await running.WaitForAsync("built, rows: 0");
+            running.WriteLine("row");
+            await running.WaitForAsync("wrote row");
+            using (var status = RunningApp.Start(app.In("out/Worker"), ["litestream", "status"], app.In("out"), environment))
+            {
+                await status.WaitForExitAsync();
+                Assert.Contains($"process {running.Id}", status.Output, StringComparison.Ordinal);
+                Assert.DoesNotContain("built, rows", status.Output, StringComparison.Ordinal);
+            }
+
+            running.Signal("TERM");
+            Assert.True(await running.WaitForExitAsync() == 0, running.Output);
+        }
+
+        Assert.Empty(RunningApp.ProcessesOf(app.In("out/litestream")));
+        foreach (var verb in new[] { "databases", "config", "env", "snapshots", "doctor", "drill", "restore --output copy.db" })
+        {
+            using var command = RunningApp.Start(app.In("out/Worker"), ["litestream", .. verb.Split(' ')], app.In("out"), environment);
+            Assert.True(await command.WaitForExitAsync() == 0, command.Output);
+            Assert.DoesNotContain("built, rows", command.Output, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(["row"], PublishedAppTests.Rows(app.In("out/copy.db")));
+        Assert.True(Directory.Exists(app.In("backups/data/orders.db")));
+    }
+
+    [Fact]
     public async Task A_test_project_that_references_the_app_gets_neither_executable_nor_hook()
     {
         using var solution = new Workspace(packages);

@@ -146,6 +146,12 @@ public sealed partial class TemplateTests(Packages packages)
 
         (await workspace.DotnetAsync("publish", "-c", "Release", "-o", "out", "-p:LitestreamAutoStart=false")).Succeeded();
         Assert.True(File.Exists(workspace.In("out/litestream")));
+
+        // The package of the host alone builds none.
+        workspace.AddPackage("App.csproj", "Microsoft.Extensions.Hosting", "10.0.15");
+        (await workspace.DotnetAsync("publish", "-c", "Release", "-o", "out")).FailedWith("LSB1202");
+        workspace.Write("Program.cs", "using var host = Microsoft.Extensions.Hosting.Host.CreateApplicationBuilder(args).Build();");
+        (await workspace.DotnetAsync("publish", "-c", "Release", "-o", "out")).Succeeded();
     }
 
     [Theory]

@@ -59,17 +59,6 @@ public sealed class WrongInputTests(Packages packages)
     }
 
     [Fact]
-    public async Task A_project_without_a_database_is_told_so_and_still_builds()
-    {
-        using var app = new Workspace(packages).WithAsset("Worker");
-        File.Delete(app.In("appsettings.json"));
-
-        var result = (await app.DotnetAsync("build")).Succeeded().WarnedWith("LSB1003");
-
-        Assert.Equal(app.In("Worker.csproj"), result.Warnings.Single(warning => warning.Code == "LSB1003").File);
-    }
-
-    [Fact]
     public async Task A_secret_in_the_replica_url_is_refused_without_being_repeated()
     {
         using var app = new Workspace(packages).WithAsset("Worker");

@@ -173,6 +173,45 @@ public sealed class DiscoveredDatabasesTests : IDisposable
     }
 
     [Fact]
+    public void Where_the_build_found_no_database_the_projects_properties_hold_for_those_that_are_named_at_run_time()
+    {
+        File.WriteAllText(Config, GeneratedConfig.Create(
+            [],
+            new GeneratedConfigOptions { ReplicaUrl = "s3://bucket/shop", SyncInterval = "7s", SnapshotInterval = "3h", Retention = "99h" }).Text);
+
+        var plan = Plan(("ConnectionStrings:Other", "Data Source=data/other.db"));
+
+        var replica = Assert.Single(Assert.Single(plan.Databases).Replicas);
+        Assert.Equal(("s3", "s3://bucket/shop/data/other.db"), (replica.Type, replica.Location));
+        Assert.All(["\"7s\"", "\"3h\"", "\"99h\"", "LITESTREAM_ACCESS_KEY_ID"], text => Assert.Contains(text, plan.Config.Text, StringComparison.Ordinal));
+
+        var moved = Plan(("ConnectionStrings:Other", "Data Source=data/other.db"), ("Litestream:ReplicaUrl", "/backups"));
+        Assert.Equal("/backups/data/other.db", Assert.Single(Assert.Single(moved.Databases).Replicas).Location);
+        Assert.Contains("\"99h\"", moved.Config.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Where_the_build_found_no_database_a_bucket_that_only_a_variable_names_keeps_its_prefix()
+    {
+        File.WriteAllText(Config, GeneratedConfig.Create([], new GeneratedConfigOptions { ReplicaUrl = "s3://${LITESTREAM_REPLICA_BUCKET}/shop" }).Text);
+
+        var plan = Plan(("ConnectionStrings:Other", "Data Source=data/other.db"), ("Litestream:ReplicaBucket", "orders"));
+
+        Assert.Equal("s3://orders/shop/data/other.db", Assert.Single(Assert.Single(plan.Databases).Replicas).Location);
+    }
+
+    [Fact]
+    public void Where_the_build_found_no_database_and_was_told_nothing_the_replica_is_beside_it_and_old_ones_are_deleted()
+    {
+        File.WriteAllText(Config, GeneratedConfig.Create([], new GeneratedConfigOptions()).Text);
+
+        var plan = Plan(("ConnectionStrings:Other", $"Data Source={_folder}/other.db"));
+
+        Assert.Equal($"{_folder}/litestream-replicas/other.db", Assert.Single(Assert.Single(plan.Databases).Replicas).Location);
+        Assert.Contains("\"24h\"", plan.Config.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Where_the_others_are_in_several_places_it_is_beside_itself()
     {
         File.WriteAllText(Config, GeneratedConfig.Create(

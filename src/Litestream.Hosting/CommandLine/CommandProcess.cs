@@ -32,7 +32,8 @@ internal static class CommandProcess
     /// <param name="appAssembly">The name of the app's assembly.</param>
     public static void Enter(string appAssembly)
     {
-        if (Arguments is null || !HostEvents.IsEntryAssembly(appAssembly))
+        // The hook and the initializer may both be there; the directory has changed by the second time.
+        if (Arguments is null || _startDirectory is not null || !HostEvents.IsEntryAssembly(appAssembly))
         {
             return;
         }

@@ -108,6 +108,15 @@ public static class ConfigVariables
             }
         }
 
+        // No database has them yet, and those that the app's configuration names need them.
+        if (file.AtRunTime.Count > 0)
+        {
+            var added = RuntimeReplica.ForAdded(file, [], "app.db", "app.db");
+            var replica = url is null ? added : RuntimeReplica.Replace(added, url, "app.db");
+            AddAll(replica, "", "of databases that are named at run time");
+            replicas.Add(replica);
+        }
+
         // `exec:` is left out of the effective configuration; entries of `dbs:` that name a folder are not in Entries.
         foreach (var (key, value) in file.Root.Entries.Where(e => e.Key != "exec"))
         {

@@ -29,6 +29,9 @@ public sealed record GeneratedConfig(string Text)
     /// <summary>Begins the comment that names a setting which is not to be replicated.</summary>
     internal const string LeftOutMarker = "# Not replicated: ";
 
+    /// <summary>Begins the comment that keeps a setting for databases that only the running app's configuration names.</summary>
+    internal const string AtRunTimeMarker = "# At run time: ";
+
     /// <summary>Upstream's default, said aloud: a replica on the app's own disk must not grow for ever.</summary>
     internal const string FolderRetention = "24h";
 
@@ -84,7 +87,27 @@ public sealed record GeneratedConfig(string Text)
             });
         }
 
-        return new GeneratedConfig(YamlWriter.Write(new YamlMap { ["dbs"] = list }, Header + LeftOut(options.LeftOut)));
+        var comments = LeftOut(options.LeftOut) + (databases.Count == 0 ? AtRunTime(options) : "");
+        return new GeneratedConfig(YamlWriter.Write(new YamlMap { ["dbs"] = list }, Header + comments));
+    }
+
+    /// <summary>Where no database has them, the settings stand in comments: databases are found when the app runs.</summary>
+    private static string AtRunTime(GeneratedConfigOptions options)
+    {
+        static LitestreamException PropertyError(string code, string message) => new(code, message);
+
+        var settings = new YamlMap();
+        if (NullIfEmpty(options.ReplicaUrl) is { } url)
+        {
+            ReplicaUrl.Parse(url, "app.db", PropertyError);
+            settings[RuntimeReplica.ReplicaUrlComment] = new YamlScalar(url);
+        }
+
+        Duration(settings, "sync-interval", options.SyncInterval, "LitestreamSyncInterval", PropertyError);
+        Duration(settings, "snapshot-interval", options.SnapshotInterval, "LitestreamSnapshotInterval", PropertyError);
+        Duration(settings, "retention", options.Retention, "LitestreamRetention", PropertyError);
+        return string.Concat(settings.Entries.Select(entry =>
+            $"{AtRunTimeMarker}{entry.Key}: {YamlWriter.EscapeComment(settings.Text(entry.Key))}\n"));
     }
 
     /// <summary>The comments that name the settings, a line each.</summary>

@@ -121,6 +121,15 @@ public sealed class LitestreamConfigFile
         .Where(line => line.StartsWith(GeneratedConfig.LeftOutMarker, StringComparison.Ordinal))
         .Select(line => YamlWriter.UnescapeComment(line[GeneratedConfig.LeftOutMarker.Length..]));
 
+    /// <summary>What its comments keep for databases that are found when the app runs (<c># At run time: retention: 72h</c>).</summary>
+    internal IReadOnlyDictionary<string, string> AtRunTime => Text.Split('\n')
+        .Select(line => line.Trim())
+        .Where(line => IsGenerated && line.StartsWith(GeneratedConfig.AtRunTimeMarker, StringComparison.Ordinal))
+        .Select(line => YamlWriter.UnescapeComment(line[GeneratedConfig.AtRunTimeMarker.Length..]).Split(": ", 2))
+        .Where(pair => pair.Length == 2)
+        .DistinctBy(pair => pair[0], StringComparer.Ordinal)
+        .ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+
     /// <summary>All of it, as nodes.</summary>
     internal YamlMap Root { get; }
 

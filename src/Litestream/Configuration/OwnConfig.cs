@@ -55,6 +55,14 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
         if (!PlainFile.ReadLines(options.ConfigPath).FirstOrDefault("").StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal))
             throw Exists(options.ConfigPath);
         var file = LitestreamConfigFile.Load(options.ConfigPath);
+        if (file.Entries.Count == 0)
+        {
+            throw new LitestreamException(
+                "LSB3004",
+                "No database is known here, so a litestream.yml of your own would replicate nothing, and the app would no "
+                + "longer replicate those that its configuration names where it runs. "
+                + "Name one in the project first: <LitestreamDatabase Include=\"data/app.db\" />.");
+        }
 
         string? Lookup(string name) => options.Environment.GetValueOrDefault(name) is { Length: > 0 } value
             ? value

@@ -6,6 +6,9 @@ internal static class RuntimeReplica
 {
     public const string BucketVariable = "LITESTREAM_REPLICA_BUCKET";
 
+    /// <summary>The key of the replica URL among a generated file's comments.</summary>
+    public const string ReplicaUrlComment = "replica-url";
+
     public const string UrlSetting = "Litestream:ReplicaUrl";
 
     /// <summary>The URL of <c>Litestream:ReplicaUrl</c>, or the bucket of the variable; null when the built replica stands.</summary>
@@ -18,21 +21,39 @@ internal static class RuntimeReplica
             return url;
 
         // A built URL with the bucket's variable in it has a prefix of its own.
-        var built = file.Entries.SelectMany(e => e.Replicas).SelectMany(r => VariableText.Names(r.Text("bucket") + r.Text("url")));
+        var replicas = file.AtRunTime.ContainsKey(ReplicaUrlComment) ? [ForAdded(file, [], "app.db", "app.db")] : file.Entries.SelectMany(e => e.Replicas);
+        var built = replicas.SelectMany(r => VariableText.Names(r.Text("bucket") + r.Text("url")));
         return string.IsNullOrEmpty(lookup(BucketVariable)) || built.Contains(BucketVariable) ? null : $"s3://${{{BucketVariable}}}";
     }
 
     /// <summary>
     /// The replica of a database that is not in the file: where all of a generated file's are, if that is one place, and kept as all of them are; else the folder beside it.
     /// </summary>
+    /// <param name="file">The file.</param>
     /// <param name="entries">Those of a generated file, as they are here; none for a file of the user's own.</param>
     /// <param name="configuredPath">The database as it is configured.</param>
     /// <param name="path">The database, absolute.</param>
-    public static YamlMap ForAdded(IEnumerable<ConfigEntry> entries, string configuredPath, string path)
+    public static YamlMap ForAdded(LitestreamConfigFile file, IEnumerable<ConfigEntry> entries, string configuredPath, string path)
     {
+        if (file.AtRunTime is { Count: > 0 } settings)
+            return FromComments(settings, configuredPath, path);
+
         var places = entries.SelectMany(e => e.Replicas.Select(r => Place(r, e.Database.Path))).ToList();
         var replica = Common(places) ?? new YamlMap { ["type"] = new YamlScalar("file") };
         replica["path"] = new YamlScalar(replica.Has("path") ? replica.Text("path") + ReplicaUrl.DatabaseKey(configuredPath) : ReplicaUrl.DefaultPath(path));
+        if (ReplicaIdentity.AtBuild(replica).IsFile && !replica.Has("retention"))
+            replica["retention"] = new YamlScalar(GeneratedConfig.FolderRetention);
+        return replica;
+    }
+
+    /// <summary>The same for a file that the build found no database for: it keeps the project's properties in comments.</summary>
+    private static YamlMap FromComments(IReadOnlyDictionary<string, string> settings, string configuredPath, string path)
+    {
+        var replica = settings.TryGetValue(ReplicaUrlComment, out var url)
+            ? ReplicaUrl.Parse(url, configuredPath, (code, message) => new(code, $"litestream.yml: {message}"))
+            : ReplicaUrl.Default(path);
+        foreach (var (key, value) in settings.Where(setting => setting.Key != ReplicaUrlComment))
+            replica[key] = new YamlScalar(value);
         if (ReplicaIdentity.AtBuild(replica).IsFile && !replica.Has("retention"))
             replica["retention"] = new YamlScalar(GeneratedConfig.FolderRetention);
         return replica;

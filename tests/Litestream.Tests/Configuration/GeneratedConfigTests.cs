@@ -40,6 +40,17 @@ public sealed class GeneratedConfigTests : IDisposable
     }
 
     [Fact]
+    public void Without_a_database_wrong_properties_are_found_all_the_same()
+    {
+        static string Code(GeneratedConfigOptions options) => Assert.Throws<LitestreamException>(() => GeneratedConfig.Create([], options)).Diagnostic.Code;
+
+        Assert.Equal("LSB1014", Code(new() { ReplicaUrl = "sftp://user:hunter2@host/path" }));
+        Assert.Equal("LSB1013", Code(new() { ReplicaUrl = "ftp://host/path" }));
+        Assert.Equal("LSB1021", Code(new() { Retention = "7" }));
+        Assert.Equal("LSB1021", Code(new() { SyncInterval = "soon" }));
+    }
+
+    [Fact]
     public void An_s3_replica_has_the_urls_prefix_and_the_databases_path_and_no_secret()
     {
         var text = Create("./Data/app.db", "s3://bucket/prefix/?region=eu-central-1&endpoint=https%3A%2F%2Fminio.example%3A9000&forcePathStyle=true");

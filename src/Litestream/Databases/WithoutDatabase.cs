@@ -1,0 +1,60 @@
+using Litestream.Configuration;
+
+namespace Litestream.Databases;
+
+/// <summary>What a build does for an app in which it finds no database.</summary>
+/// <param name="Acts">Whether hook, executable and an empty litestream.yml are added.</param>
+/// <param name="Finding">What is said about it; null for nothing.</param>
+internal sealed record WithoutDatabase(bool Acts, LitestreamDiagnostic? Finding)
+{
+    /// <summary>Begins the names of the packages that say that an app uses SQLite.</summary>
+    private static readonly string[] SqlitePackages =
+    [
+        "SQLitePCLRaw.bundle", "SQLitePCLRaw.lib", "Microsoft.Data.Sqlite", "Microsoft.EntityFrameworkCore.Sqlite",
+        "System.Data.SQLite", "sqlite-net",
+    ];
+
+    /// <summary>Decides.</summary>
+    /// <param name="isReferenced">Whether the project has a reference to the package; else a library brings it.</param>
+    /// <param name="isOwn">Whether the project asked for it itself.</param>
+    /// <param name="packages">The packages of the project, without those that only this one brings.</param>
+    /// <param name="replicaUrl">Where databases go; null for the folder beside each.</param>
+    public static WithoutDatabase Decide(
+        bool isReferenced,
+        bool isOwn,
+        IReadOnlyCollection<string> packages,
+        string? replicaUrl)
+    {
+        const string Found =
+            "No SQLite database is named in appsettings.json, appsettings.{environment}.json, app.config or the "
+            + "project.";
+        const string Name =
+            "Name one that only code knows: <LitestreamDatabase Include=\"data/app.db\" />, or take a setting by its "
+            + "name: "
+            + "<LitestreamConnectionStrings>Name</LitestreamConnectionStrings>.";
+        if (isOwn)
+        {
+            var place = replicaUrl ?? $"a folder '{ReplicaUrl.DefaultFolder}' beside each";
+            return new(true, new(
+                "LSB1003",
+                LitestreamSeverity.Message,
+                $"{Found} Where the app runs, those that its configuration names (environment variables, secrets, "
+                + $"command line) are replicated to {place}, unless Litestream:ReplicaUrl says otherwise. {Name}"));
+        }
+
+        if (!isReferenced)
+            return new(false, null);
+
+        // Tools without a database are told no more than that; an app with SQLite seems to be meant.
+        var usesSqlite = packages.Any(package =>
+            SqlitePackages.Any(prefix => package.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)));
+        return new(false, new(
+            "LSB1003",
+            usesSqlite ? LitestreamSeverity.Warning : LitestreamSeverity.Message,
+            $"{Found} The reference to Litestream.Build is one that every project gets, so nothing is added to this "
+            + "one, "
+            + "and nothing will be replicated. Reference Litestream.Build in the project file itself if its databases "
+            + "are "
+            + $"named where it runs. {Name}"));
+    }
+}
