@@ -65,13 +65,13 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
                 Log.LogWarning(null, diagnostic.Code, null, help, file, diagnostic.Line, diagnostic.Column, 0, 0, diagnostic.Message);
                 break;
             default:
-                Log.LogMessage(null, diagnostic.Code, null, file, diagnostic.Line, diagnostic.Column, 0, 0, MessageImportance.High, diagnostic.Message);
+                BuildEngine.LogMessageEvent(VisibleMessage.Of(diagnostic, ProjectFile));
                 break;
         }
     }
 
-    /// <summary>Prints a line that a person should see (the terminal logger hides it; what must be seen is a warning).</summary>
-    protected void Print(string line) => Log.LogMessageFromText(line, MessageImportance.High);
+    /// <summary>Prints a line that a person should see, whatever logger is at work.</summary>
+    protected void Print(string line) => BuildEngine.LogMessageEvent(VisibleMessage.Of(line, ProjectFile));
 
     /// <summary>A <c>TaskItem</c> takes its values in MSBuild's escaped form: a percent sign in a path would not survive otherwise.</summary>
     protected static string EscapeForItem(string value) => value

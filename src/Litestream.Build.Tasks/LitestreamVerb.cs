@@ -165,6 +165,8 @@ public abstract class LitestreamVerb : LitestreamTask
     /// <summary>MSBuild as the place where a verb is given.</summary>
     private sealed class Host(LitestreamVerb task) : VerbHost
     {
+        private readonly ProgressLines _progress = new(TimeProvider.System);
+
         public override string Directory => task.ContentRoot;
 
         public override EffectiveConfigOptions ConfigOptions(bool required = true) => task.ConfigOptions(required);
@@ -173,7 +175,13 @@ public abstract class LitestreamVerb : LitestreamTask
 
         public override void Print(string line) => task.Print(line);
 
-        public override void Detail(string line) => task.Log.LogMessage(MessageImportance.Normal, "{0}", line);
+        public override void Detail(LogLine line)
+        {
+            if (_progress.IsShown(line.Level))
+                task.Print(line.Message);
+            else
+                task.Log.LogMessage(MessageImportance.Normal, "{0}", line.Message);
+        }
 
         public override Task UntilEndOfProcessAsync(TimeSpan stopTimeout, Func<Task> run) => task.UntilEndOfProcessAsync(stopTimeout, run);
 

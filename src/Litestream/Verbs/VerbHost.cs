@@ -32,8 +32,8 @@ internal abstract class VerbHost
     /// <summary>Prints a line for people.</summary>
     public abstract void Print(string line);
 
-    /// <summary>A line that is only wanted when somebody looks closely.</summary>
-    public abstract void Detail(string line);
+    /// <summary>A line of an operation on its way: it is progress for whoever waits, and no part of the answer.</summary>
+    public abstract void Detail(LogLine line);
 
     /// <summary>Runs what has a replicator of its own: it is not left behind when the process ends.</summary>
     /// <param name="stopTimeout">How long it may take to end once it is cancelled.</param>
