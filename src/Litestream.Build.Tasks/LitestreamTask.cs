@@ -1,3 +1,4 @@
+using Litestream.Names;
 using Microsoft.Build.Framework;
 using MSBuildTask = Microsoft.Build.Utilities.Task;
 
@@ -19,7 +20,8 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
     {
         try
         {
-            RunAsync(_cancellation.Token).GetAwaiter().GetResult();
+            if (CanBegin())
+                RunAsync(_cancellation.Token).GetAwaiter().GetResult();
         }
         catch (LitestreamException exception)
         {
@@ -48,6 +50,9 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Looked at before anything is done. False: what is wrong has been reported.</summary>
+    private protected virtual bool CanBegin() => true;
+
     /// <summary>Does the work; a <see cref="LitestreamException"/> becomes one error.</summary>
     protected abstract Task RunAsync(CancellationToken cancellationToken);
 
@@ -68,6 +73,17 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
                 BuildEngine.LogMessageEvent(VisibleMessage.Of(diagnostic, ProjectFile));
                 break;
         }
+    }
+
+    /// <summary>Reports names in the project, on the command line and among the variables that nothing reads, once in a build.</summary>
+    /// <param name="projectFiles">The project's own files.</param>
+    private protected void ReportUnknownNames(IEnumerable<string> projectFiles)
+    {
+        if (!TaskNames.IsFirstLook(BuildEngine, ProjectFile))
+            return;
+        var files = TaskNames.Read(projectFiles);
+        foreach (var diagnostic in UnknownNames.OfProject(files).Concat(UnknownNames.OfBuild(TaskNames.Given(BuildEngine, files))))
+            Report(diagnostic);
     }
 
     /// <summary>Prints a line that a person should see, whatever logger is at work.</summary>

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Databases;
+using Litestream.Names;
 using Litestream.Verbs;
 using Microsoft.Build.Framework;
 using Microsoft.Build.Utilities;
@@ -51,6 +52,15 @@ public abstract class LitestreamVerb : LitestreamTask
         }
     }
 
+    /// <summary>Reports what was given and is no property of this verb; with an error among it nothing is done.</summary>
+    private protected override bool CanBegin()
+    {
+        var files = TaskNames.Read(_context.GetMetadata("ProjectFiles").Split(';'));
+        foreach (var diagnostic in UnknownNames.OfVerb(TaskNames.VerbOf(this)!, TaskNames.Given(BuildEngine, files), files))
+            Report(diagnostic);
+        return !Log.HasLoggedErrors;
+    }
+
     /// <summary>The configuration as the executable gets it, or LSB3004 when there is none.</summary>
     protected EffectiveConfig LoadConfig() => new Host(this).LoadConfig();
 
@@ -79,6 +89,7 @@ public abstract class LitestreamVerb : LitestreamTask
             BaseDirectory = ContentRoot,
             GetSetting = settings.Get,
             Environment = environment,
+            Settings = settings.All,
             ExpandVariables = expand,
         };
     }
@@ -168,6 +179,8 @@ public abstract class LitestreamVerb : LitestreamTask
         private readonly ProgressLines _progress = new(TimeProvider.System);
 
         public override string Directory => task.ContentRoot;
+
+        protected override bool IsBuild => true;
 
         public override EffectiveConfigOptions ConfigOptions(bool required = true) => task.ConfigOptions(required);
 

@@ -33,9 +33,13 @@ public sealed class ReportLitestreamPublish : LitestreamTask
     /// <summary>Hook, Initializer, or empty when the app starts Litestream itself.</summary>
     public string AutoStart { get; set; } = "";
 
+    /// <summary>The project file and what is imported into it from the project's own folders.</summary>
+    public string[] ProjectFiles { get; set; } = [];
+
     /// <inheritdoc />
     protected override Task RunAsync(CancellationToken cancellationToken)
     {
+        ReportUnknownNames(ProjectFiles);
         var config = LitestreamConfigFile.Load(ConfigFile);
         var local = new List<string>();
         foreach (var database in config.Databases)

@@ -5,6 +5,7 @@ using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Doctor;
 using Litestream.Hosting.CommandLine;
+using Litestream.Names;
 using Litestream.Replication;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -449,6 +450,11 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
 
         var settings = ReadSettings();
+        foreach (var diagnostic in UnknownNames.Of(ReplicationPlan.CreateOptions(settings, _configuration), isBuild: false))
+        {
+            ReplicatorLog.Diagnostic(_logger, diagnostic);
+        }
+
         if (!settings.Enabled)
         {
             UpdateStatus(status => status with { State = LitestreamState.Disabled });

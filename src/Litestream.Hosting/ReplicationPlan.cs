@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Databases;
 using Microsoft.Extensions.Configuration;
 
 namespace Litestream.Hosting;
@@ -82,6 +83,7 @@ internal sealed class ReplicationPlan
             DataDirectory = AppDomain.CurrentDomain.GetData("DataDirectory") as string,
             GetSetting = key => values.GetOrAdd(key, name => configuration[name]),
             Environment = LitestreamCommand.InheritedVariables(),
+            Settings = [.. configuration.AsEnumerable().Where(pair => pair.Value is not null && pair.Key.Contains(':', StringComparison.Ordinal)).Select(pair => new Setting(pair.Key, pair.Value!))],
         };
     }
 

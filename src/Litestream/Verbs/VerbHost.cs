@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Names;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Verbs;
@@ -12,6 +13,7 @@ namespace Litestream.Verbs;
 internal abstract class VerbHost
 {
     private readonly List<VerbItem> _items = [];
+    private bool _hasReportedNames;
 
     /// <summary>What the verb returns.</summary>
     public IReadOnlyList<VerbItem> Items => _items;
@@ -50,9 +52,23 @@ internal abstract class VerbHost
     /// <summary>Adds an item to what the verb returns.</summary>
     public void Add(string identity, params ReadOnlySpan<(string Name, object? Value)> values) => _items.Add(new VerbItem(identity, values.ToArray()));
 
+    /// <summary>In a build every environment variable is a property too.</summary>
+    protected virtual bool IsBuild => false;
+
+    /// <summary>Names of settings and variables that nothing reads, once.</summary>
+    public void ReportUnknownNames()
+    {
+        if (_hasReportedNames)
+            return;
+        _hasReportedNames = true;
+        foreach (var diagnostic in UnknownNames.Of(ConfigOptions(required: false), IsBuild))
+            Report(diagnostic);
+    }
+
     /// <summary>The configuration as the executable gets it, or LSB3004 when there is none.</summary>
     public EffectiveConfig LoadConfig()
     {
+        ReportUnknownNames();
         var config = EffectiveConfig.Create(ConfigOptions());
         foreach (var diagnostic in config.Diagnostics)
             Report(diagnostic);
