@@ -35,6 +35,9 @@ public abstract class LitestreamVerb : LitestreamTask
     /// <summary>The folder of the app: the project's, or the one that LitestreamContentRoot names.</summary>
     protected string ContentRoot => _context.GetMetadata("ContentRoot");
 
+    /// <summary>The same, where LitestreamContentRoot names none; else null.</summary>
+    protected string? ProjectFolder => _context.GetMetadata("NamedContentRoot").Length == 0 ? ContentRoot : null;
+
     /// <summary>What the target does; a task that does its work itself overrides <see cref="LitestreamTask.RunAsync"/> instead.</summary>
     private protected virtual Verb Create() => throw new NotSupportedException();
 
@@ -179,6 +182,8 @@ public abstract class LitestreamVerb : LitestreamTask
         private readonly ProgressLines _progress = new(TimeProvider.System);
 
         public override string Directory => task.ContentRoot;
+
+        public override string? ProjectFolder => task.ProjectFolder;
 
         protected override bool IsBuild => true;
 

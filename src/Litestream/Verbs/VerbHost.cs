@@ -24,6 +24,9 @@ internal abstract class VerbHost
     /// <summary>Where relative paths in options start.</summary>
     public abstract string Directory { get; }
 
+    /// <summary>The folder of the project whose databases are meant, which a publish may ship; null in a published app, or where its folder was named.</summary>
+    public virtual string? ProjectFolder => null;
+
     /// <summary>What the configuration is made from, or LSB3004 when there is no file.</summary>
     /// <param name="required">False: the file may be missing.</param>
     public abstract EffectiveConfigOptions ConfigOptions(bool required = true);
