@@ -50,5 +50,5 @@ internal sealed record VerifyScope(VerificationLevel Level, bool Write, Litestre
 
     private static List<string> InProject(string? folder, IEnumerable<string> databases) => folder is null
         ? []
-        : [.. databases.Where(database => !Path.GetRelativePath(folder, database).StartsWith("..", StringComparison.Ordinal) && !Path.IsPathRooted(Path.GetRelativePath(folder, database)))];
+        : [.. databases.Where(database => Path.GetRelativePath(folder, database) is var relative && !Path.IsPathRooted(relative) && relative.Split(Path.DirectorySeparatorChar)[0] != "..")];
 }
