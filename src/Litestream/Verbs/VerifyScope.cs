@@ -42,7 +42,7 @@ internal sealed record VerifyScope(VerificationLevel Level, bool Write, Litestre
     public static LitestreamDiagnostic? OfReplicate(string? projectFolder, IEnumerable<string> databases) =>
         InProject(projectFolder, databases) is { Count: > 0 } shipped ? Writes("LitestreamReplicate", ["_litestream_seq", "_litestream_lock"], shipped, "") : null;
 
-    private static LitestreamDiagnostic Writes(string verb, IReadOnlyList<string> tables, List<string> databases, string otherwise) => new(
+    private static LitestreamDiagnostic Writes(string verb, List<string> tables, List<string> databases, string otherwise) => new(
         "LSB3021",
         LitestreamSeverity.Warning,
         $"{verb} writes the {(tables.Count == 1 ? "table" : "tables")} {string.Join(", ", tables)} to {string.Join(", ", databases.Select(database => $"'{database}'"))}, in the folder of the project: a publish may ship {(databases.Count == 1 ? "it" : "them")}. "
