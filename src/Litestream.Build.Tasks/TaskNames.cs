@@ -31,7 +31,9 @@ internal static class TaskNames
         _ => null,
     };
 
-    /// <summary>The project's files with their text; what cannot be read is left to MSBuild, which has read it.</summary>
+    /// <summary>
+    /// The project's files with their text; what cannot be read is left to MSBuild, which has read it.
+    /// </summary>
     public static IReadOnlyList<(string File, string Text)> Read(IEnumerable<string> files)
     {
         var texts = new List<(string File, string Text)>();

@@ -6,7 +6,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Litestream.Build.Tests;
 
 /// <summary>
-/// A command in a terminal that has a size: the terminal logger of MSBuild is on there, and not in a pipe. Linux only; no shell and no other program in between.
+/// A command in a terminal that has a size: the terminal logger of MSBuild is on there, and not in a pipe. Linux only;
+/// no shell and no other program in between.
 /// </summary>
 internal static partial class PseudoTerminal
 {
@@ -22,7 +23,8 @@ internal static partial class PseudoTerminal
     /// <param name="variables">Changes of the environment; null takes one away.</param>
     /// <param name="columns">The width of the terminal.</param>
     /// <param name="cancellationToken">Kills it.</param>
-    /// <returns>What a person sees: the lines that were written, without the control sequences that colour and move; and the exit code.</returns>
+    /// <returns>What a person sees: the lines that were written, without the control sequences that colour and move;
+    /// and the exit code.</returns>
     public static async Task<(string Screen, int ExitCode)> RunAsync(
         string program,
         IReadOnlyList<string> arguments,

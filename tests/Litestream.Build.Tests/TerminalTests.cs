@@ -4,7 +4,10 @@ using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tests;
 
-/// <summary>What the targets print is seen: in a terminal that has a size, where MSBuild's terminal logger is on, and everywhere else.</summary>
+/// <summary>
+/// What the targets print is seen: in a terminal that has a size, where MSBuild's terminal logger is on, and everywhere
+/// else.
+/// </summary>
 public sealed class TerminalTests(Packages packages)
 {
     private const string Row = "data/bücher.db  Books";

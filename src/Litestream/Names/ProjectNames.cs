@@ -24,17 +24,25 @@ internal enum ProjectNameKind
 /// <param name="Column">1-based.</param>
 internal sealed record ProjectName(ProjectNameKind Kind, string Name, string File, int Line, int Column);
 
-/// <summary>The names that project files give to Litestream, as they are written: MSBuild itself takes any name for any purpose and says nothing.</summary>
+/// <summary>
+/// The names that project files give to Litestream, as they are written: MSBuild itself takes any name for any purpose
+/// and says nothing.
+/// </summary>
 internal static class ProjectNames
 {
     /// <summary>What every item may have, metadata or not.</summary>
     private static readonly HashSet<string> OfEveryItem = new(StringComparer.OrdinalIgnoreCase)
     {
-        "Include", "Exclude", "Remove", "Update", "Condition", "Label", "KeepMetadata", "RemoveMetadata", "KeepDuplicates", "MatchOnMetadata", "MatchOnMetadataOptions",
+        "Include", "Exclude", "Remove", "Update", "Condition", "Label", "KeepMetadata", "RemoveMetadata",
+        "KeepDuplicates", "MatchOnMetadata", "MatchOnMetadataOptions",
     };
 
-    /// <summary>The names in one file that are known to none of our targets. A name that a file uses itself, as <c>$(LitestreamBucket)</c>, is the user's own.</summary>
-    /// <param name="files">Each file with its text: the project, and what it is imported into it from its own folders.</param>
+    /// <summary>
+    /// The names in one file that are known to none of our targets. A name that a file uses itself, as
+    /// <c>$(LitestreamBucket)</c>, is the user's own.
+    /// </summary>
+    /// <param name="files">Each file with its text: the project, and what it is imported into it from its own
+    /// folders.</param>
     public static IReadOnlyList<ProjectName> Unknown(IReadOnlyList<(string File, string Text)> files)
     {
         var names = files.SelectMany(file => Read(file.File, file.Text)).Where(name => name.Kind switch
@@ -47,12 +55,16 @@ internal static class ProjectNames
     }
 
     /// <summary>Whether a file takes the value of a name.</summary>
-    private static bool Uses(string text, ProjectName name) => name.Kind switch
+    private static bool Uses(string text, ProjectName name)
     {
-        ProjectNameKind.Property => text.Contains($"$({name.Name})", StringComparison.OrdinalIgnoreCase) || text.Contains($"$({name.Name}.", StringComparison.OrdinalIgnoreCase),
-        ProjectNameKind.Item => text.Contains($"@({name.Name}", StringComparison.OrdinalIgnoreCase) || text.Contains($"%({name.Name}.", StringComparison.OrdinalIgnoreCase),
-        _ => text.Contains($"%({name.Name})", StringComparison.OrdinalIgnoreCase) || text.Contains($"%({PropertyNames.DatabaseItem}.{name.Name})", StringComparison.OrdinalIgnoreCase),
-    };
+        bool Has(string reference) => text.Contains(reference, StringComparison.OrdinalIgnoreCase);
+        return name.Kind switch
+        {
+            ProjectNameKind.Property => Has($"$({name.Name})") || Has($"$({name.Name}."),
+            ProjectNameKind.Item => Has($"@({name.Name}") || Has($"%({name.Name}."),
+            _ => Has($"%({name.Name})") || Has($"%({PropertyNames.DatabaseItem}.{name.Name})"),
+        };
+    }
 
     private static List<ProjectName> Read(string file, string text)
     {
@@ -68,14 +80,15 @@ internal static class ProjectNames
             return names;
         }
 
-        void Add(ProjectNameKind kind, string name, IXmlLineInfo place) => names.Add(new ProjectName(kind, name, file, place.LineNumber, place.LinePosition));
+        void Add(ProjectNameKind kind, string name, IXmlLineInfo place) =>
+            names.Add(new ProjectName(kind, name, file, place.LineNumber, place.LinePosition));
 
         foreach (var group in document.Descendants())
         {
             switch (group.Name.LocalName)
             {
                 case "PropertyGroup":
-                    foreach (var property in group.Elements().Where(property => PropertyNames.IsOurs(property.Name.LocalName)))
+                    foreach (var property in group.Elements().Where(one => PropertyNames.IsOurs(one.Name.LocalName)))
                         Add(ProjectNameKind.Property, property.Name.LocalName, property);
                     break;
                 case "ItemGroup" or "ItemDefinitionGroup":
@@ -84,7 +97,8 @@ internal static class ProjectNames
                         Add(ProjectNameKind.Item, item.Name.LocalName, item);
                         if (!item.Name.LocalName.Equals(PropertyNames.DatabaseItem, StringComparison.OrdinalIgnoreCase))
                             continue;
-                        foreach (var attribute in item.Attributes().Where(attribute => !attribute.IsNamespaceDeclaration && !OfEveryItem.Contains(attribute.Name.LocalName)))
+                        foreach (var attribute in item.Attributes()
+                            .Where(one => !one.IsNamespaceDeclaration && !OfEveryItem.Contains(one.Name.LocalName)))
                             Add(ProjectNameKind.Metadata, attribute.Name.LocalName, attribute);
                         foreach (var element in item.Elements())
                             Add(ProjectNameKind.Metadata, element.Name.LocalName, element);

@@ -9,7 +9,10 @@ internal sealed record SettingName(string Name, params IReadOnlyList<string> Wor
     public bool IsList { get; init; }
 }
 
-/// <summary>Every setting of the section <c>Litestream</c>: what is not here is read by nobody. The JSON schema and the docs have the same ones.</summary>
+/// <summary>
+/// Every setting of the section <c>Litestream</c>: what is not here is read by nobody. The JSON schema and the docs
+/// have the same ones.
+/// </summary>
 internal static class SettingNames
 {
     /// <summary>The section, as an app's configuration has it.</summary>
@@ -40,7 +43,9 @@ internal static class SettingNames
         new("SecretAccessKey"),
     ];
 
-    /// <summary>Whether something reads the setting; case does not matter, as nowhere in .NET's configuration.</summary>
+    /// <summary>
+    /// Whether something reads the setting; case does not matter, as nowhere in .NET's configuration.
+    /// </summary>
     /// <param name="name">Below the section.</param>
     public static bool IsKnown(string name) => All.Any(known =>
         name.Equals(known.Name, StringComparison.OrdinalIgnoreCase)
@@ -56,7 +61,9 @@ internal static class SettingNames
 
         // Segment by segment, so that a long section does not make its settings alike.
         var segments = name.Split(':');
-        var candidates = All.Select(known => known.Name.Split(':')).Where(known => known.Length == segments.Length).ToList();
+        var candidates = All.Select(known => known.Name.Split(':'))
+            .Where(known => known.Length == segments.Length)
+            .ToList();
         for (var i = 0; i < segments.Length; i++)
         {
             if (NearestName.Of(segments[i], candidates.Select(known => known[i]).Distinct()) is not { } nearest)

@@ -5,7 +5,10 @@ using Litestream.Names;
 
 namespace Litestream.Tests.Names;
 
-/// <summary>The lists of known names are those that the code, the schema and the docs have: a new name that is forgotten here would be called unknown.</summary>
+/// <summary>
+/// The lists of known names are those that the code, the schema and the docs have: a new name that is forgotten here
+/// would be called unknown.
+/// </summary>
 public sealed class NameRegistryTests
 {
     private static readonly string Root = FindRoot();

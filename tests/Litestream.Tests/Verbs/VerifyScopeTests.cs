@@ -3,7 +3,9 @@ using Litestream.Verification;
 
 namespace Litestream.Tests.Verbs;
 
-/// <summary>What a verification writes where it was not asked to: nothing into a database that a project ships.</summary>
+/// <summary>
+/// What a verification writes where it was not asked to: nothing into a database that a project ships.
+/// </summary>
 public sealed class VerifyScopeTests
 {
     private const string Project = "/src/Shop";
