@@ -1,3 +1,4 @@
+using Litestream.Names;
 using Microsoft.Build.Framework;
 using MSBuildTask = Microsoft.Build.Utilities.Task;
 
@@ -19,7 +20,8 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
     {
         try
         {
-            RunAsync(_cancellation.Token).GetAwaiter().GetResult();
+            if (CanBegin())
+                RunAsync(_cancellation.Token).GetAwaiter().GetResult();
         }
         catch (LitestreamException exception)
         {
@@ -48,6 +50,9 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Looked at before anything is done. False: what is wrong has been reported.</summary>
+    private protected virtual bool CanBegin() => true;
+
     /// <summary>Does the work; a <see cref="LitestreamException"/> becomes one error.</summary>
     protected abstract Task RunAsync(CancellationToken cancellationToken);
 
@@ -65,13 +70,24 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
                 Log.LogWarning(null, diagnostic.Code, null, help, file, diagnostic.Line, diagnostic.Column, 0, 0, diagnostic.Message);
                 break;
             default:
-                Log.LogMessage(null, diagnostic.Code, null, file, diagnostic.Line, diagnostic.Column, 0, 0, MessageImportance.High, diagnostic.Message);
+                BuildEngine.LogMessageEvent(VisibleMessage.Of(diagnostic, ProjectFile));
                 break;
         }
     }
 
-    /// <summary>Prints a line that a person should see (the terminal logger hides it; what must be seen is a warning).</summary>
-    protected void Print(string line) => Log.LogMessageFromText(line, MessageImportance.High);
+    /// <summary>Reports names in the project, on the command line and among the variables that nothing reads, once in a build.</summary>
+    /// <param name="projectFiles">The project's own files.</param>
+    private protected void ReportUnknownNames(IEnumerable<string> projectFiles)
+    {
+        if (!TaskNames.IsFirstLook(BuildEngine, ProjectFile))
+            return;
+        var files = TaskNames.Read(projectFiles);
+        foreach (var diagnostic in UnknownNames.OfProject(files).Concat(UnknownNames.OfBuild(TaskNames.Given(BuildEngine, files))))
+            Report(diagnostic);
+    }
+
+    /// <summary>Prints a line that a person should see, whatever logger is at work.</summary>
+    protected void Print(string line) => BuildEngine.LogMessageEvent(VisibleMessage.Of(line, ProjectFile));
 
     /// <summary>A <c>TaskItem</c> takes its values in MSBuild's escaped form: a percent sign in a path would not survive otherwise.</summary>
     protected static string EscapeForItem(string value) => value

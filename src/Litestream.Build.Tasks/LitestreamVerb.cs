@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Databases;
+using Litestream.Names;
 using Litestream.Verbs;
 using Microsoft.Build.Framework;
 using Microsoft.Build.Utilities;
@@ -34,6 +35,9 @@ public abstract class LitestreamVerb : LitestreamTask
     /// <summary>The folder of the app: the project's, or the one that LitestreamContentRoot names.</summary>
     protected string ContentRoot => _context.GetMetadata("ContentRoot");
 
+    /// <summary>The same, where LitestreamContentRoot names none; else null.</summary>
+    protected string? ProjectFolder => _context.GetMetadata("NamedContentRoot").Length == 0 ? ContentRoot : null;
+
     /// <summary>What the target does; a task that does its work itself overrides <see cref="LitestreamTask.RunAsync"/> instead.</summary>
     private protected virtual Verb Create() => throw new NotSupportedException();
 
@@ -49,6 +53,15 @@ public abstract class LitestreamVerb : LitestreamTask
         {
             Result = [.. host.Items.Select(item => Item(item.Identity, [.. item.Values]))];
         }
+    }
+
+    /// <summary>Reports what was given and is no property of this verb; with an error among it nothing is done.</summary>
+    private protected override bool CanBegin()
+    {
+        var files = TaskNames.Read(_context.GetMetadata("ProjectFiles").Split(';'));
+        foreach (var diagnostic in UnknownNames.OfVerb(TaskNames.VerbOf(this)!, TaskNames.Given(BuildEngine, files), files))
+            Report(diagnostic);
+        return !Log.HasLoggedErrors;
     }
 
     /// <summary>The configuration as the executable gets it, or LSB3004 when there is none.</summary>
@@ -80,6 +93,7 @@ public abstract class LitestreamVerb : LitestreamTask
             BaseDirectory = ContentRoot,
             GetSetting = settings.Get,
             Environment = environment,
+            Settings = settings.All,
             ExpandVariables = expand,
         };
     }
@@ -166,7 +180,13 @@ public abstract class LitestreamVerb : LitestreamTask
     /// <summary>MSBuild as the place where a verb is given.</summary>
     private sealed class Host(LitestreamVerb task) : VerbHost
     {
+        private readonly ProgressLines _progress = new(TimeProvider.System);
+
         public override string Directory => task.ContentRoot;
+
+        public override string? ProjectFolder => task.ProjectFolder;
+
+        protected override bool IsBuild => true;
 
         public override EffectiveConfigOptions ConfigOptions(bool required = true) => task.ConfigOptions(required);
 
@@ -174,7 +194,13 @@ public abstract class LitestreamVerb : LitestreamTask
 
         public override void Print(string line) => task.Print(line);
 
-        public override void Detail(string line) => task.Log.LogMessage(MessageImportance.Normal, "{0}", line);
+        public override void Detail(LogLine line)
+        {
+            if (_progress.IsShown(line.Level))
+                task.Print(line.Message);
+            else
+                task.Log.LogMessage(MessageImportance.Normal, "{0}", line.Message);
+        }
 
         public override Task UntilEndOfProcessAsync(TimeSpan stopTimeout, Func<Task> run) => task.UntilEndOfProcessAsync(stopTimeout, run);
 

@@ -36,7 +36,10 @@ public sealed class ReplicateLitestreamDatabases : LitestreamVerb
         if ((OptionValue.Duration("LitestreamTimeout", Timeout) ?? OptionValue.Duration("Litestream:ShutdownTimeout", config.GetSetting("Litestream:ShutdownTimeout"))) is { } limit)
             options = options with { StopTimeout = limit };
 
-        foreach (var target in LoadConfig().Databases.SelectMany(d => d.Replicas.Select(r => $"{d.Path} -> {r.Describe()}")))
+        var databases = LoadConfig().Databases;
+        if (VerifyScope.OfReplicate(ProjectFolder, databases.Select(database => database.Path)) is { } notice)
+            Report(notice);
+        foreach (var target in databases.SelectMany(d => d.Replicas.Select(r => $"{d.Path} -> {r.Describe()}")))
             Print(target);
         Print("Ctrl+C stops it and sends what was committed last.");
 

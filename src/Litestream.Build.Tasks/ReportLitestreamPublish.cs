@@ -57,9 +57,13 @@ public sealed class ReportLitestreamPublish : LitestreamTask
     /// <summary>PublishAot.</summary>
     public bool Aot { get; set; }
 
+    /// <summary>The project file and what is imported into it from the project's own folders.</summary>
+    public string[] ProjectFiles { get; set; } = [];
+
     /// <inheritdoc />
     protected override Task RunAsync(CancellationToken cancellationToken)
     {
+        ReportUnknownNames(ProjectFiles);
         var check = CheckOutput();
         var config = LitestreamConfigFile.Load(ConfigFile);
         var local = new List<string>();

@@ -13,7 +13,7 @@ public sealed class VerifyLitestreamDatabase : LitestreamVerb
     /// <summary>The name of a replica; empty for the database's own choice.</summary>
     public string Replica { get; set; } = "";
 
-    /// <summary>How much is proved; empty for Full.</summary>
+    /// <summary>How much is proved; empty for Full, in the folder of a project for Position.</summary>
     public string Level { get; set; } = "";
 
     /// <summary>False: no row is written into the database.</summary>

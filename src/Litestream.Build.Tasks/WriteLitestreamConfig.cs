@@ -1,6 +1,7 @@
 using System.Text;
 using Litestream.Configuration;
 using Litestream.Databases;
+using Litestream.Names;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
@@ -46,6 +47,9 @@ public sealed class WriteLitestreamConfig : LitestreamTask
     /// <summary>The files in which the project's references to the package stand; none where a library brings it.</summary>
     public string[] References { get; set; } = [];
 
+    /// <summary>The project file and what is imported into it from the project's own folders.</summary>
+    public string[] ProjectFiles { get; set; } = [];
+
     /// <summary>The yml to write.</summary>
     [Required]
     public string OutputFile { get; set; } = "";
@@ -57,6 +61,8 @@ public sealed class WriteLitestreamConfig : LitestreamTask
     /// <inheritdoc />
     protected override Task RunAsync(CancellationToken cancellationToken)
     {
+        ReportUnknownNames(ProjectFiles);
+        ReportUnknownSettings();
         var text = File.Exists(UserConfigFile) ? TakeUserConfig() : Generate();
         if (Log.HasLoggedErrors)
             return Task.CompletedTask;
@@ -71,6 +77,28 @@ public sealed class WriteLitestreamConfig : LitestreamTask
             stamp.Delete();
         File.WriteAllText(StampFile, "");
         return Task.CompletedTask;
+    }
+
+    /// <summary>What an editor would underline: the section Litestream of the settings files, and metadata of items that are made elsewhere than in the project's files.</summary>
+    private void ReportUnknownSettings()
+    {
+        foreach (var file in SettingsFiles.Select(file => file.GetMetadata("FullPath")).Where(file => file.EndsWith(".json", StringComparison.OrdinalIgnoreCase)))
+        {
+            try
+            {
+                var settings = JsonSettingsReader.Read(file).Where(setting => setting.Setting is not null).Select(setting => setting.Setting!).ToList();
+                foreach (var diagnostic in UnknownNames.OfSettings(settings).Concat(UnknownNames.OfWords(settings)))
+                    Report(diagnostic);
+            }
+            catch (LitestreamException)
+            {
+                // Reported where its databases are looked for.
+            }
+        }
+
+        var metadata = Databases.SelectMany(item => item.CloneCustomMetadata().Keys.Cast<string>());
+        foreach (var diagnostic in UnknownNames.OfMetadata(metadata, TaskNames.Read(ProjectFiles)))
+            Report(diagnostic);
     }
 
     private byte[] TakeUserConfig()

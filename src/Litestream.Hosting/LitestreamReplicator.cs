@@ -6,6 +6,7 @@ using Litestream.Configuration;
 using Litestream.Doctor;
 using Litestream.Hosting.CommandLine;
 using Litestream.Locking;
+using Litestream.Names;
 using Litestream.Replication;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -454,6 +455,11 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
 
         var settings = ReadSettings();
+        foreach (var diagnostic in UnknownNames.Of(ReplicationPlan.CreateOptions(settings, _configuration), isBuild: false))
+        {
+            ReplicatorLog.Diagnostic(_logger, diagnostic);
+        }
+
         if (!settings.Enabled)
         {
             UpdateStatus(status => status with { State = LitestreamState.Disabled });

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Litestream.Names;
 using Litestream.Verification;
 using Microsoft.Extensions.Configuration;
 
@@ -118,7 +119,7 @@ internal sealed record LitestreamSettings
         null or "IFMISSING" => RestoreOnStart.IfMissing,
         "REQUIRED" => RestoreOnStart.Required,
         "NEVER" => RestoreOnStart.Never,
-        _ => throw Wrong(section, nameof(RestoreOnStart), "IfMissing, Required or Never"),
+        _ => throw WrongWord(section, nameof(RestoreOnStart)),
     };
 
     private static FreeSpaceFloor ReadFloor(IConfigurationSection section) => Text(section, nameof(FreeSpaceFloor)) is not { } text
@@ -129,7 +130,7 @@ internal sealed record LitestreamSettings
     {
         null or "KEEPRUNNING" => OnFailure.KeepRunning,
         "STOPAPP" => OnFailure.StopApp,
-        _ => throw Wrong(section, nameof(OnFailure), "KeepRunning or StopApp"),
+        _ => throw WrongWord(section, nameof(OnFailure)),
     };
 
     private static VerificationLevel ReadVerificationLevel(IConfigurationSection section) => Text(section, "Verification:Level")?.ToUpperInvariant() switch
@@ -137,7 +138,7 @@ internal sealed record LitestreamSettings
         "POSITION" => VerificationLevel.Position,
         "QUICK" => VerificationLevel.Quick,
         null or "FULL" => VerificationLevel.Full,
-        _ => throw Wrong(section, "Verification:Level", "Position, Quick or Full"),
+        _ => throw WrongWord(section, "Verification:Level"),
     };
 
     /// <summary>It may hold a token, so its value is in no message.</summary>
@@ -172,6 +173,12 @@ internal sealed record LitestreamSettings
             : throw Wrong(section, key, "a positive duration such as 00:00:30 or 30s, at most a day");
     }
 
-    private static LitestreamException Wrong(IConfigurationSection section, string key, string expected) =>
-        new("LSB1019", $"The setting {section.Path}:{key} has the value '{section[key]}'; it must be {expected}.");
+    private static LitestreamException WrongWord(IConfigurationSection section, string key)
+    {
+        var words = SettingNames.All.Single(setting => setting.Name == key).Words;
+        return Wrong(section, key, UnknownNames.Choice(words), UnknownNames.DidYouMean(section[key]!, words));
+    }
+
+    private static LitestreamException Wrong(IConfigurationSection section, string key, string expected, string meant = "") =>
+        new("LSB1019", $"The setting {section.Path}:{key} has the value '{section[key]}'; it must be {expected}.{meant}");
 }

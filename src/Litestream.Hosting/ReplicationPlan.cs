@@ -99,6 +99,7 @@ internal sealed class ReplicationPlan
             DataDirectoryToken = AppProvider.DataDirectoryToken,
             GetSetting = key => values.GetOrAdd(key, name => configuration[name]),
             Environment = LitestreamCommand.InheritedVariables(),
+            Settings = [.. configuration.AsEnumerable().Where(pair => pair.Value is not null && pair.Key.Contains(':', StringComparison.Ordinal)).Select(pair => new Setting(pair.Key, pair.Value!))],
         };
     }
 

@@ -24,6 +24,50 @@ public sealed class WrongInputTests(Packages packages)
     }
 
     [Fact]
+    public async Task A_name_that_nothing_reads_is_said_with_its_place_and_stops_a_restore()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        app.Edit("appsettings.json", text => text.Replace("\"Logging\"", "\"Litestream\": { \"ReplicaUri\": \"s3://b\", \"RestoreOnStart\": \"Requird\" },\n  \"Logging\"", StringComparison.Ordinal));
+        app.Edit("Worker.csproj", text => text.Replace("</Project>", """
+              <PropertyGroup>
+                <LitestreamRetentoin>48h</LitestreamRetentoin>
+              </PropertyGroup>
+              <ItemGroup>
+                <LitestreamDatabase Include="a.db" ReplicaUri="s3://bucket" />
+              </ItemGroup>
+            </Project>
+            """, StringComparison.Ordinal));
+        app.Write("Directory.Build.props", "<Project>\n<PropertyGroup>\n<LitestreamInstalDir>x</LitestreamInstalDir>\n</PropertyGroup>\n</Project>");
+
+        var publish = (await app.DotnetAsync("publish", "-o", "out", "-p:litestreamsyncintervall=1s")).Succeeded();
+
+        var lines = File.ReadAllLines(app.In("Worker.csproj")).ToList();
+        Assert.Equal(
+            [
+                ("LSB1019", "appsettings.json", 5, "'Required'"),
+                ("LSB1052", "appsettings.json", 5, "'Litestream:ReplicaUrl'"),
+                ("LSB1053", "Directory.Build.props", 3, "'LitestreamInstallDir'"),
+                ("LSB1053", "Worker.csproj", 0, "'LitestreamSyncInterval'"),
+                ("LSB1053", "Worker.csproj", lines.FindIndex(line => line.Contains("LitestreamRetentoin", StringComparison.Ordinal)) + 1, "'LitestreamRetention'"),
+                ("LSB1053", "Worker.csproj", lines.FindIndex(line => line.Contains("ReplicaUri", StringComparison.Ordinal)) + 1, "'ReplicaUrl'"),
+            ],
+            publish.Warnings.Where(warning => warning.Code is "LSB1019" or "LSB1052" or "LSB1053")
+                .Select(warning => (warning.Code, File: Path.GetFileName(warning.File), Line: warning.LineNumber, Meant: warning.Text.Split(" mean ")[^1].TrimEnd('?')))
+                .OrderBy(warning => warning.Code, StringComparer.Ordinal).ThenBy(warning => warning.File, StringComparer.Ordinal).ThenBy(warning => warning.Line));
+
+        app.Write("out/data/orders.db", "not touched");
+        var refused = (await app.DotnetAsync("msbuild", "-t:LitestreamRestore", "-p:LitestreamContentRoot=out", "-p:LitestreamDatabase=data/orders.db", "-p:LitestreamTimestam=2026-01-01T00:00:00Z", "-p:LitestreamForce=true"))
+            .FailedWith("LSB3019");
+        Assert.Contains("Did you mean 'LitestreamTimestamp'?", refused.Output, StringComparison.Ordinal);
+        Assert.Equal("not touched", File.ReadAllText(app.In("out/data/orders.db")));
+
+        var variables = new Dictionary<string, string?> { ["LITESTREAM_ACCES_KEY_ID"] = "k", ["Litestream__Verificaton__Interval"] = "1h" };
+        var databases = (await app.DotnetAsync(variables, "msbuild", "-t:LitestreamDatabases", "-p:LitestreamContentRoot=out")).Succeeded().WarnedWith("LSB1052").WarnedWith("LSB1053");
+        Assert.Contains("'LITESTREAM_ACCESS_KEY_ID'", databases.Output, StringComparison.Ordinal);
+        Assert.Contains("'Litestream:Verification:Interval'", databases.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Two_databases_on_one_replica_path_are_refused()
     {
         using var app = new Workspace(packages).WithAsset("Worker");

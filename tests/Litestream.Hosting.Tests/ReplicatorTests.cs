@@ -33,6 +33,26 @@ public sealed class ReplicatorTests
         Assert.Single(folder.Replicators());
     }
 
+    [Theory]
+    [InlineData("Production")]
+    [InlineData("Development")]
+    public async Task A_setting_or_a_variable_that_nothing_reads_is_said_at_the_start_wherever_it_comes_from(string environment)
+    {
+        using var folder = new AppFolder();
+        folder.Environment["DOTNET_ENVIRONMENT"] = environment;
+        folder.Environment["Litestream__Verificaton__Interval"] = "1h";
+        folder.Environment["LITESTREAM_ACCES_KEY_ID"] = "hunter2";
+        using var app = folder.Start("--Litestream:ReplicaUri=s3://hunter2/x");
+        await app.SaysAsync("Did you mean 'Litestream:Verification:Interval'?");
+        await app.SaysAsync("Did you mean 'Litestream:ReplicaUrl'?");
+        await app.SaysAsync("Did you mean 'LITESTREAM_ACCESS_KEY_ID'?");
+        await app.SaysAsync("started ");
+
+        Assert.Equal(2, app.Count("LSB1052"));
+        Assert.Equal(1, app.Count("LSB1053"));
+        Assert.Equal(0, app.Count("hunter2"));
+    }
+
     [Fact]
     public async Task Turned_off_nothing_runs()
     {

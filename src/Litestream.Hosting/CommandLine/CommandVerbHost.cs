@@ -60,12 +60,12 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
         }
     }
 
-    public override void Detail(string line)
+    public override void Detail(LogLine line)
     {
-        // What a restore says on its way is for a terminal, where somebody waits.
-        if (!json && !Console.IsErrorRedirected)
+        // What a restore says on its way is for a terminal, where somebody waits; a warning is for everybody.
+        if (line.Level == "WARN" || (!json && !Console.IsErrorRedirected))
         {
-            Console.Error.WriteLine(line);
+            Console.Error.WriteLine(line.Message);
         }
     }
 

@@ -8,6 +8,7 @@ internal sealed record ReplicateVerb : Verb
     public override async Task RunAsync(VerbHost host, CancellationToken cancellationToken)
     {
         var command = (CommandVerbHost)host;
+        host.ReportUnknownNames();
         foreach (var target in command.Plan.Databases.SelectMany(database => database.Replicas.Select(replica => $"{database.Path} -> {replica.Describe()}")))
         {
             host.Print(target);

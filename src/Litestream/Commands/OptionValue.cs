@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Litestream.Configuration;
+using Litestream.Names;
 
 namespace Litestream.Commands;
 
@@ -71,14 +72,14 @@ internal static partial class OptionValue
         {
             null => null,
             var value when Enum.GetNames<T>().Contains(value, StringComparer.OrdinalIgnoreCase) => Enum.Parse<T>(value, ignoreCase: true),
-            var value => throw Wrong(option, value, string.Join(", ", Enum.GetNames<T>())),
+            var value => throw Wrong(option, value, UnknownNames.Choice(Enum.GetNames<T>()), UnknownNames.DidYouMean(value, Enum.GetNames<T>())),
         };
 
     /// <summary>The text without white space around it, null when nothing is left.</summary>
     public static string? Trim(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 
-    private static LitestreamException Wrong(string option, string value, string forms) =>
-        new("LSB3008", $"{option} is '{value}'; it has to be {forms}. Nothing was started.");
+    private static LitestreamException Wrong(string option, string value, string forms, string meant = "") =>
+        new("LSB3008", $"{option} is '{value}'; it has to be {forms}.{meant} Nothing was started.");
 
     [GeneratedRegex("^[0-9a-f]{16}$", RegexOptions.CultureInvariant)]
     private static partial Regex GenerationForm();

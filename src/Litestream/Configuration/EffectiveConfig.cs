@@ -25,6 +25,9 @@ public sealed record EffectiveConfigOptions
     /// <summary>The live value of a configuration key (with <c>:</c>), null when there is none.</summary>
     public required Func<string, string?> GetSetting { get; init; }
 
+    /// <summary>The live settings by name, for what looks at their names; empty where nobody does.</summary>
+    internal IReadOnlyCollection<Setting> Settings { get; init; } = [];
+
     /// <summary>The environment that the executable will inherit.</summary>
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
 

@@ -3,7 +3,7 @@ namespace Litestream.Databases;
 /// <summary>An app's settings as its host would read them: appsettings.json, appsettings.{Environment}.json, environment variables.</summary>
 public sealed class LiveSettings
 {
-    private readonly Dictionary<string, string> _values = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, Setting> _values = new(StringComparer.OrdinalIgnoreCase);
 
     private LiveSettings()
     {
@@ -21,19 +21,22 @@ public sealed class LiveSettings
         var settings = new LiveSettings();
         settings.Add(Path.Combine(contentRoot, "appsettings.json"));
         if (!string.IsNullOrEmpty(environmentName)) settings.Add(Path.Combine(contentRoot, $"appsettings.{environmentName}.json"));
-        foreach (var (name, value) in environment.OrderBy(v => v.Key, StringComparer.Ordinal)) settings._values[KeyOf(name)] = value;
+        foreach (var (name, value) in environment.OrderBy(v => v.Key, StringComparer.Ordinal)) settings._values[KeyOf(name)] = new Setting(KeyOf(name), value);
         return settings;
     }
 
     /// <summary>The value of a key, whatever its case, or null.</summary>
-    public string? Get(string key) => _values.GetValueOrDefault(key);
+    public string? Get(string key) => _values.GetValueOrDefault(key)?.Value;
+
+    /// <summary>All of them, with the place where each stands in a file.</summary>
+    internal IReadOnlyCollection<Setting> All => _values.Values;
 
     private void Add(string file)
     {
         foreach (var (key, setting) in JsonSettingsReader.Read(file))
         {
             if (setting is null) _values.Remove(key);
-            else _values[key] = setting.Value;
+            else _values[key] = setting;
         }
     }
 

@@ -71,35 +71,17 @@ internal sealed class SettingSelection
             .Where(s => s.Target.Kind != SqliteTargetKind.NotSqlite || s.Setting.Key.StartsWith(Section, StringComparison.OrdinalIgnoreCase))
             .Select(s => ShortName(s.Setting.Key))
             .Distinct(StringComparer.OrdinalIgnoreCase)
-            .OrderBy(k => Math.Min(Distance(name, k), Distance(name, SettingEvidence.LastName(k)) + 1))
-            .ThenBy(k => k, StringComparer.Ordinal)
+            .Order(StringComparer.Ordinal)
             .ToList();
+        var nearest = NearestName.Of(name, known) ?? known.Find(key => NearestName.Of(name, [SettingEvidence.LastName(key)]) is not null);
         return $"LitestreamConnectionStrings names '{name}', which none of the settings files has. "
-            + (known.Count == 0 ? "They have no setting that could be a database." : $"The nearest one is '{known[0]}'.");
+            + (known.Count == 0 ? "They have no setting that could be a database."
+                : nearest is not null ? $"The nearest one is '{nearest}'."
+                : $"They have {string.Join(", ", known.Select(key => $"'{key}'"))}.");
     }
 
     private static LitestreamDiagnostic Error(string message, Setting? setting) =>
         new("LSB1016", LitestreamSeverity.Error, message, setting?.File, setting?.Line ?? 0, setting?.Column ?? 0);
 
     private static bool Is(string key, string name) => key.Equals(name, StringComparison.OrdinalIgnoreCase);
-
-    // Levenshtein, letter case aside.
-    private static int Distance(string a, string b)
-    {
-        var previous = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (var i = 1; i <= a.Length; i++)
-        {
-            var current = new int[b.Length + 1];
-            current[0] = i;
-            for (var j = 1; j <= b.Length; j++)
-            {
-                var change = char.ToUpperInvariant(a[i - 1]) == char.ToUpperInvariant(b[j - 1]) ? 0 : 1;
-                current[j] = Math.Min(Math.Min(current[j - 1], previous[j]) + 1, previous[j - 1] + change);
-            }
-
-            previous = current;
-        }
-
-        return previous[^1];
-    }
 }

@@ -47,6 +47,7 @@ internal sealed record EnvVerb : Verb
 {
     public override Task RunAsync(VerbHost host, CancellationToken cancellationToken)
     {
+        host.ReportUnknownNames();
         var options = host.ConfigOptions();
         var variables = ConfigVariables.Read(options);
         host.PrintTable(

@@ -28,6 +28,7 @@ internal sealed record DoctorVerb : Verb
         if (OptionValue.Duration("LitestreamTimeout", Timeout) is { } limit)
             options = options with { ReplicaTimeout = limit };
 
+        host.ReportUnknownNames();
         var findings = await LitestreamDoctor.ExamineAsync(options, cancellationToken).ConfigureAwait(false);
         var width = findings.Max(f => f.Subject.Length);
         foreach (var finding in findings)

@@ -101,10 +101,9 @@ internal sealed record RestoreVerb : Verb
             options = options with { Arguments = ["-txid", transaction, .. options.Arguments] };
         }
 
-        void Tell(LogLine line) => host.Detail(line.Message);
         var results = all
-            ? await DatabaseRestore.RunAllAsync(client.Executable, config, databases, options, Tell, cancellationToken).ConfigureAwait(false)
-            : [await DatabaseRestore.RunAsync(client.Executable, options.For(config, databases[0]), Tell, cancellationToken).ConfigureAwait(false)];
+            ? await DatabaseRestore.RunAllAsync(client.Executable, config, databases, options, host.Detail, cancellationToken).ConfigureAwait(false)
+            : [await DatabaseRestore.RunAsync(client.Executable, options.For(config, databases[0]), host.Detail, cancellationToken).ConfigureAwait(false)];
         foreach (var result in results)
         {
             Show(host, result);

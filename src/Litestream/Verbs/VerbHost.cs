@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Names;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Verbs;
@@ -12,6 +13,7 @@ namespace Litestream.Verbs;
 internal abstract class VerbHost
 {
     private readonly List<VerbItem> _items = [];
+    private bool _hasReportedNames;
 
     /// <summary>What the verb returns.</summary>
     public IReadOnlyList<VerbItem> Items => _items;
@@ -21,6 +23,9 @@ internal abstract class VerbHost
 
     /// <summary>Where relative paths in options start.</summary>
     public abstract string Directory { get; }
+
+    /// <summary>The folder of the project whose databases are meant, which a publish may ship; null in a published app, or where its folder was named.</summary>
+    public virtual string? ProjectFolder => null;
 
     /// <summary>What the configuration is made from, or LSB3004 when there is no file.</summary>
     /// <param name="required">False: the file may be missing.</param>
@@ -32,8 +37,8 @@ internal abstract class VerbHost
     /// <summary>Prints a line for people.</summary>
     public abstract void Print(string line);
 
-    /// <summary>A line that is only wanted when somebody looks closely.</summary>
-    public abstract void Detail(string line);
+    /// <summary>A line of an operation on its way: it is progress for whoever waits, and no part of the answer.</summary>
+    public abstract void Detail(LogLine line);
 
     /// <summary>Runs what has a replicator of its own: it is not left behind when the process ends.</summary>
     /// <param name="stopTimeout">How long it may take to end once it is cancelled.</param>
@@ -50,10 +55,24 @@ internal abstract class VerbHost
     /// <summary>Adds an item to what the verb returns.</summary>
     public void Add(string identity, params ReadOnlySpan<(string Name, object? Value)> values) => _items.Add(new VerbItem(identity, values.ToArray()));
 
+    /// <summary>In a build every environment variable is a property too.</summary>
+    protected virtual bool IsBuild => false;
+
+    /// <summary>Names of settings and variables that nothing reads, once.</summary>
+    public void ReportUnknownNames()
+    {
+        if (_hasReportedNames)
+            return;
+        _hasReportedNames = true;
+        foreach (var diagnostic in UnknownNames.Of(ConfigOptions(required: false), IsBuild))
+            Report(diagnostic);
+    }
+
     /// <summary>The configuration as the executable gets it, or LSB3004 when there is none.</summary>
     /// <param name="allowUnknown">True: a replica whose variables have no value here is a warning.</param>
     public EffectiveConfig LoadConfig(bool allowUnknown = false)
     {
+        ReportUnknownNames();
         var config = EffectiveConfig.Create(ConfigOptions() with { AllowUnknown = allowUnknown });
         foreach (var diagnostic in config.Diagnostics)
             Report(diagnostic.Code == "LSB1045" ? diagnostic with { Severity = LitestreamSeverity.Warning } : diagnostic);

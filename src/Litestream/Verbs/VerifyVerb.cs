@@ -12,7 +12,7 @@ internal sealed record VerifyVerb : Verb
     /// <summary>The name of a replica; empty for the database's own choice.</summary>
     public string? Replica { get; init; }
 
-    /// <summary>How much is proved; empty for Full.</summary>
+    /// <summary>How much is proved; empty for Full, in the folder of a project for Position.</summary>
     public string? Level { get; init; }
 
     /// <summary>False: no row is written into the database.</summary>
@@ -26,17 +26,20 @@ internal sealed record VerifyVerb : Verb
 
     public override async Task RunAsync(VerbHost host, CancellationToken cancellationToken)
     {
+        var level = OptionValue.Word<VerificationLevel>("LitestreamVerifyLevel", Level);
+        var write = OptionValue.Flag("LitestreamVerifyWrite", Write);
         var options = new VerificationOptions
         {
-            Level = OptionValue.Word<VerificationLevel>("LitestreamVerifyLevel", Level) ?? VerificationLevel.Full,
-            Write = OptionValue.Flag("LitestreamVerifyWrite", Write) ?? true,
             StartReplicator = OptionValue.Flag("LitestreamStartReplicator", StartReplicator) ?? false,
             Timeout = OptionValue.Duration("LitestreamTimeout", Timeout),
             Replica = OptionValue.Trim(Replica),
         };
         var config = host.LoadConfig();
         var choice = OptionValue.Trim(Database) ?? "*";
-        _ = config.ChooseMany(choice);
+        var scope = VerifyScope.Of(level, write, options.StartReplicator, host.ProjectFolder, config.ChooseMany(choice).Select(database => database.Path));
+        if (scope.Notice is { } notice)
+            host.Report(notice);
+        options = options with { Level = scope.Level, Write = scope.Write };
         var client = host.CreateClient(config);
         IReadOnlyList<VerificationResult> results = [];
         async Task VerifyAsync() => results = choice == "*"
@@ -44,6 +47,8 @@ internal sealed record VerifyVerb : Verb
             : [await client.VerifyAsync(choice, options, cancellationToken).ConfigureAwait(false)];
         await (options.StartReplicator ? host.UntilEndOfProcessAsync(VerificationOptions.ReplicatorStopTimeout, VerifyAsync) : VerifyAsync()).ConfigureAwait(false);
 
+        if (scope.Limit is { } limit)
+            results = [.. results.Select(result => result with { Message = $"{result.Message} {limit}" })];
         host.PrintTable(["database", "outcome", "message"], [.. results.Select(result => (string[])[result.Database.ConfiguredPath, result.Outcome.ToString(), result.Message])]);
         foreach (var result in results)
         {

@@ -1,0 +1,72 @@
+using System.Collections;
+using Litestream.Names;
+using Microsoft.Build.Framework;
+
+namespace Litestream.Build.Tasks;
+
+/// <summary>What a task can see of the names that a build was given.</summary>
+internal static class TaskNames
+{
+    /// <summary>The target that a task is the work of; null for a task of the build.</summary>
+    public static string? VerbOf(LitestreamTask task) => task switch
+    {
+        ListLitestreamDatabases => "LitestreamDatabases",
+        ShowLitestreamConfig => "LitestreamConfig",
+        ShowLitestreamVersion => "LitestreamVersion",
+        ShowLitestreamEnvironment => "LitestreamEnv",
+        InitLitestreamConfig => "LitestreamInit",
+        ShowLitestreamStatus => "LitestreamStatus",
+        ListLitestreamGenerations => "LitestreamGenerations",
+        ListLitestreamSnapshots => "LitestreamSnapshots",
+        ListLitestreamWal => "LitestreamWal",
+        ListLitestreamLtx => "LitestreamLtx",
+        RestoreLitestreamDatabase { Detach: true } => "LitestreamPull",
+        RestoreLitestreamDatabase => "LitestreamRestore",
+        VerifyLitestreamDatabase => "LitestreamVerify",
+        DrillLitestreamDatabase => "LitestreamDrill",
+        RunLitestream => "LitestreamRun",
+        ExamineLitestream => "LitestreamDoctor",
+        ScaffoldLitestream => "LitestreamScaffold",
+        ReplicateLitestreamDatabases => "LitestreamReplicate",
+        _ => null,
+    };
+
+    /// <summary>
+    /// The project's files with their text; what cannot be read is left to MSBuild, which has read it.
+    /// </summary>
+    public static IReadOnlyList<(string File, string Text)> Read(IEnumerable<string> files)
+    {
+        var texts = new List<(string File, string Text)>();
+        foreach (var file in files.Where(file => file.Length > 0))
+        {
+            try
+            {
+                if (File.Exists(file))
+                    texts.Add((file, File.ReadAllText(file)));
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+            }
+        }
+
+        return texts;
+    }
+
+    /// <summary>What the build was given from outside its files.</summary>
+    public static GivenProperties Given(IBuildEngine engine, IReadOnlyList<(string File, string Text)> files) => new(
+        engine is IBuildEngine6 build ? [.. build.GetGlobalProperties().Keys] : [],
+        [.. Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(variable => (string)variable.Key)],
+        string.Join('\n', files.Select(file => file.Text)));
+
+    /// <summary>True once for each project in a build: a publish looks at the names after the build has.</summary>
+    public static bool IsFirstLook(IBuildEngine engine, string project)
+    {
+        if (engine is not IBuildEngine4 build)
+            return true;
+        var key = $"Litestream names of {project}";
+        if (build.GetRegisteredTaskObject(key, RegisteredTaskObjectLifetime.Build) is not null)
+            return false;
+        build.RegisterTaskObject(key, new object(), RegisteredTaskObjectLifetime.Build, allowEarlyCollection: false);
+        return true;
+    }
+}
