@@ -31,6 +31,7 @@ internal static class SettingNames
         new("FreeSpaceFloor"),
         new("OnFailure", "KeepRunning", "StopApp"),
         new("AdoptReplica"),
+        new("NotReplicated") { IsList = true },
         new("HeartbeatUrl"),
         new("Verification:Interval"),
         new("Verification:Timeout"),
