@@ -201,6 +201,25 @@ public sealed class DiscoveredDatabasesTests : IDisposable
     }
 
     [Fact]
+    public void Where_the_build_found_no_database_a_replica_URL_that_is_all_variable_is_what_its_value_names()
+    {
+        const string Variable = "LITESTREAM_TESTS_REPLICA_URL";
+        File.WriteAllText(Config, GeneratedConfig.Create([], new GeneratedConfigOptions { ReplicaUrl = $"${{{Variable}}}" }).Text);
+        Environment.SetEnvironmentVariable(Variable, "s3://bucket/shop");
+        try
+        {
+            var plan = Plan(("ConnectionStrings:Other", "Data Source=data/other.db"));
+
+            var replica = Assert.Single(Assert.Single(plan.Databases).Replicas);
+            Assert.Equal(("s3", "s3://bucket/shop/data/other.db"), (replica.Type, replica.Location));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(Variable, null);
+        }
+    }
+
+    [Fact]
     public void Where_the_build_found_no_database_and_was_told_nothing_the_replica_is_beside_it_and_old_ones_are_deleted()
     {
         File.WriteAllText(Config, GeneratedConfig.Create([], new GeneratedConfigOptions()).Text);

@@ -112,9 +112,17 @@ public static class ConfigVariables
         if (file.AtRunTime.Count > 0)
         {
             var added = RuntimeReplica.ForAdded(file, [], "app.db", "app.db");
-            var replica = url is null ? added : RuntimeReplica.Replace(added, url, "app.db");
-            AddAll(replica, "", "of databases that are named at run time");
-            replicas.Add(replica);
+            AddAll(
+                url is null ? added : RuntimeReplica.Replace(added, url, "app.db"),
+                "",
+                "of databases that are named at run time");
+
+            // What a URL names that is all variables, its value says.
+            var live = url is null
+                ? RuntimeReplica.ForAdded(file, [], "app.db", "app.db", Lookup)
+                : RuntimeReplica.Replace(added, url, "app.db", Lookup);
+            AddAll(live, "", "of databases that are named at run time");
+            replicas.Add(live);
         }
 
         // `exec:` is left out of the effective configuration; entries of `dbs:` that name a folder are not in Entries.

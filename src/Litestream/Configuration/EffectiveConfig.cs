@@ -360,7 +360,7 @@ public sealed partial class EffectiveConfig
         /// <summary>An entry for a database that is not in the file; made before the file's own replicas get what only holds here.</summary>
         private (ConfigEntry Entry, string Path) AddedEntry(EffectiveDatabase added, IReadOnlyList<ConfigEntry> entries)
         {
-            var replica = RuntimeReplica.ForAdded(file, file.IsGenerated ? entries : [], added.ConfiguredPath, added.Path);
+            var replica = RuntimeReplica.ForAdded(file, file.IsGenerated ? entries : [], added.ConfiguredPath, added.Path, Lookup);
             return (new ConfigEntry(new YamlMap { Comment = added.Key }, [replica], new ConfiguredDatabase(added.ConfiguredPath, added.Key, [], 0, 0)), added.Path);
         }
 

@@ -33,10 +33,16 @@ internal static class RuntimeReplica
     /// <param name="entries">Those of a generated file, as they are here; none for a file of the user's own.</param>
     /// <param name="configuredPath">The database as it is configured.</param>
     /// <param name="path">The database, absolute.</param>
-    public static YamlMap ForAdded(LitestreamConfigFile file, IEnumerable<ConfigEntry> entries, string configuredPath, string path)
+    /// <param name="lookup">The variables; null: they stay variables.</param>
+    public static YamlMap ForAdded(
+        LitestreamConfigFile file,
+        IEnumerable<ConfigEntry> entries,
+        string configuredPath,
+        string path,
+        Func<string, string?>? lookup = null)
     {
         if (file.AtRunTime is { Count: > 0 } settings)
-            return FromComments(settings, configuredPath, path);
+            return FromComments(settings, configuredPath, path, lookup);
 
         var places = entries.SelectMany(e => e.Replicas.Select(r => Place(r, e.Database.Path))).ToList();
         var replica = Common(places) ?? new YamlMap { ["type"] = new YamlScalar("file") };
@@ -47,10 +53,14 @@ internal static class RuntimeReplica
     }
 
     /// <summary>The same for a file that the build found no database for: it keeps the project's properties in comments.</summary>
-    private static YamlMap FromComments(IReadOnlyDictionary<string, string> settings, string configuredPath, string path)
+    private static YamlMap FromComments(
+        IReadOnlyDictionary<string, string> settings,
+        string configuredPath,
+        string path,
+        Func<string, string?>? lookup)
     {
         var replica = settings.TryGetValue(ReplicaUrlComment, out var url)
-            ? ReplicaUrl.Parse(url, configuredPath, (code, message) => new(code, $"litestream.yml: {message}"))
+            ? ReplicaUrl.Parse(url, configuredPath, (code, message) => new(code, $"litestream.yml: {message}"), lookup)
             : ReplicaUrl.Default(path);
         foreach (var (key, value) in settings.Where(setting => setting.Key != ReplicaUrlComment))
             replica[key] = new YamlScalar(value);
