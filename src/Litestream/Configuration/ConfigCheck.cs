@@ -453,6 +453,9 @@ internal sealed partial class ConfigCheck
             case ConfigKind.Address when text.Length > 0 && !Address().IsMatch(text):
                 Fail("LSB1040", scalar, $"`{name}:` needs a port, such as \"127.0.0.1:9090\" or \":9090\"; Litestream would not start with `{shown}`.");
                 break;
+            case ConfigKind.Address when text.Length > 0:
+                CheckPort(scalar, name, text[(text.LastIndexOf(':') + 1)..]);
+                break;
             case ConfigKind.Word when name == "type" && key.Place == ConfigPlace.Replica:
                 if (text.Length > 0)
                     CheckType(scalar, text);
@@ -464,6 +467,20 @@ internal sealed partial class ConfigCheck
                     scalar,
                     $"`{name}: {shown}` is not known{(other ? $" to {Name}" : "")}: {(name == "type" && _line == ReleaseLine.V03 ? "Litestream would stop with a panic" : "it would be ignored")}. {Choice(text, key.Words(_line))}");
                 break;
+        }
+    }
+
+    /// <summary>With a port that cannot be, Litestream runs without its metrics and says so nowhere.</summary>
+    private void CheckPort(YamlScalar scalar, string name, string port)
+    {
+        if (port.All(char.IsAsciiDigit))
+        {
+            if (!ushort.TryParse(port, out _))
+                Fail("LSB1040", scalar, $"`{name}:` has the port {Short(port)}, and the highest one is 65535; Litestream would serve no metrics.");
+        }
+        else
+        {
+            Warn("LSB1040", scalar, $"`{name}:` has a name for its port, which not every machine knows; Litestream would serve no metrics there. Write the number.");
         }
     }
 
