@@ -53,27 +53,28 @@ internal static class CommandProcess
         // Now, before the app's own code meets a directory without its settings and fails in its own way.
         if (problem is not null)
         {
-            Console.Error.WriteLine(CommandVerbHost.Line(problem));
-            Environment.Exit(problem.Code == UnexpectedError.Code ? LitestreamCommandLine.Failed : LitestreamCommandLine.WrongUsage);
+            var exitCode = problem.Code == UnexpectedError.Code ? LitestreamCommandLine.Failed : LitestreamCommandLine.WrongUsage;
+            LitestreamCommandLine.Refuse(problem, Arguments, Output, exitCode);
+            Environment.Exit(exitCode);
         }
     }
 
     /// <summary>Why the app cannot run in a directory that was named on the command line; null when it can.</summary>
     public static LitestreamDiagnostic? DirectoryProblem(string named)
     {
-        LitestreamDiagnostic Wrong(string why) => new("LSB3008", LitestreamSeverity.Error, $"{DirectoryOption} is '{named}', {why}. Nothing was started.");
+        LitestreamDiagnostic Wrong(string why) => new("LSB3008", LitestreamSeverity.Error, $"{DirectoryOption} is {why}. Nothing was started.");
         if (string.IsNullOrWhiteSpace(named))
         {
-            return Wrong("which is empty");
+            return Wrong("empty");
         }
 
         if (named.Contains('\0', StringComparison.Ordinal))
         {
-            return Wrong("which is no path");
+            return Wrong("no path: it has a null character");
         }
 
         var directory = Path.GetFullPath(named, StartDirectory);
-        return Directory.Exists(directory) ? null : Wrong(File.Exists(directory) ? "and that is a file" : "and there is no such directory");
+        return Directory.Exists(directory) ? null : Wrong(File.Exists(directory) ? $"'{named}', and that is a file" : $"'{named}', and there is no such directory");
     }
 
     /// <summary>From now on what the app writes to standard output goes to standard error.</summary>

@@ -29,7 +29,7 @@ internal static class LitestreamCommandLine
     /// <returns>0: done; 1: a check or an operation failed; 2: it was asked for in a wrong way, nothing was done.</returns>
     public static async Task<int> RunAsync(LitestreamReplicator replicator, IReadOnlyList<string> arguments, TextWriter output, Func<int> signal, CancellationToken cancellationToken)
     {
-        var host = new CommandVerbHost(replicator, output, arguments.TakeWhile(argument => argument != "--").Contains(Json.Name));
+        var host = new CommandVerbHost(replicator, output, IsJson(arguments));
         CommandVerb? verb = null;
         int exitCode;
         try
@@ -92,6 +92,23 @@ internal static class LitestreamCommandLine
             return Failed;
         }
     }
+
+    /// <summary>Answers a command that is refused before there is a host.</summary>
+    public static void Refuse(LitestreamDiagnostic problem, IReadOnlyList<string> arguments, TextWriter output, int exitCode)
+    {
+        var host = new CommandVerbHost(null!, output, IsJson(arguments));
+        host.Report(problem);
+        try
+        {
+            host.Finish("", exitCode);
+        }
+        catch (IOException exception)
+        {
+            host.Report(NoRoom(exception));
+        }
+    }
+
+    private static bool IsJson(IReadOnlyList<string> arguments) => arguments.TakeWhile(argument => argument != "--").Contains(Json.Name);
 
     private static LitestreamDiagnostic NoRoom(Exception exception) =>
         new("LSB0003", LitestreamSeverity.Error, $"{exception.Message.TrimEnd('.')}. Check the permissions and the free space of that folder.");

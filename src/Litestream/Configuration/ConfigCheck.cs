@@ -344,7 +344,8 @@ internal sealed partial class ConfigCheck
         }
         else
         {
-            var near = NearestName.Of(name, ConfigSchema.Keys.Where(k => k.Place == place && k.IsOf(_line)).Select(k => k.Name))
+            // Where nearly everything is unknown, the file is something else, and to compare all of it takes long.
+            var near = _findings.Count > 100 ? null : NearestName.Of(name, ConfigSchema.Keys.Where(k => k.Place == place && k.IsOf(_line)).Select(k => k.Name))
                 ?? (place == ConfigPlace.Root && value is YamlList ? "dbs" : null)
                 ?? NearestName.Of(name, ConfigSchema.Keys.Where(k => k.IsOf(_line)).Select(k => k.Name));
             Add("LSB1030", LitestreamSeverity.Error, at, $"`{Short(name)}:` is no key of {Name}, which would ignore it. {(near is null ? "Remove it." : $"Did you mean `{near}:`?")}");

@@ -236,19 +236,17 @@ internal sealed partial class YamlReader
             if (name == "<<" && key.Style == YamlStyle.Plain)
             {
                 CheckMerge(at);
-                Merge(map, ReadNode(depth + 1), at);
+                var source = ReadNode(depth + 1);
+                foreach (var covered in own.Where(one => Brings(source, one)))
+                    Duplicate($"`{covered}` stands before `<<`, which has a value for it that would win. Put `<<` first.", at);
+                Merge(map, source, at);
                 continue;
             }
 
             var value = ReadNode(depth + 1);
 
             if (!own.Add(name))
-            {
-                var error = Error($"`{name}` is there twice in one place; only the last one would count.", at);
-                if (_duplicates is null)
-                    throw error;
-                _duplicates.Add(error.Diagnostic);
-            }
+                Duplicate($"`{name}` is there twice in one place; only the last one would count.", at);
 
             map.Set(name, value, ((int)at.Line, (int)at.Column));
         }
@@ -256,6 +254,22 @@ internal sealed partial class YamlReader
         Leave(mapping.Style == MappingStyle.Flow, start, _parser.Consume<MappingEnd>().End, outer);
         return map;
     }
+
+    private void Duplicate(string message, Mark at)
+    {
+        var error = Error(message, at);
+        if (_duplicates is null)
+            throw error;
+        _duplicates.Add(error.Diagnostic);
+    }
+
+    /// <summary>Whether a mapping, or one of a list, has a key.</summary>
+    private static bool Brings(YamlNode source, string key) => source switch
+    {
+        YamlMap map => map.Has(key),
+        YamlList list => list.Items.Exists(item => Brings(item, key)),
+        _ => false,
+    };
 
     /// <summary>A list of mappings has to stand there itself: the executable takes no alias of one.</summary>
     private void CheckMerge(Mark at)
@@ -304,6 +318,10 @@ internal sealed partial class YamlReader
                 : GoYaml.Untag(scalar.Tag.Value, text)
                 ?? throw Error($"This value is not what its tag (`!!`) says, and Litestream would not start. Write it without the tag.", start);
         }
+
+        // No file system and no storage takes it in a name, and nothing else is longer because of it.
+        if (text.Contains('\0', StringComparison.Ordinal))
+            throw Error("A null character stands in this value (`\\0`). Remove it.", start);
 
         return new YamlScalar(text, style) { Line = (int)start.Line, Column = (int)start.Column };
     }

@@ -236,6 +236,6 @@ public sealed partial class ConfigAgainstExecutableTests
     [GeneratedRegex(@"^LSB\d{4}$")]
     private static partial Regex Code();
 
-    [GeneratedRegex("twice in one place|second document|has no `path:`|keep one of them|file is empty|UTF-16|kept for variables|too deeply|too many settings|<document (start|end)>|found invalid mapping|wrong indentation|is not closed|Invalid key indicator")]
+    [GeneratedRegex("twice in one place|second document|has no `path:`|keep one of them|file is empty|UTF-16|kept for variables|too deeply|too many settings|<document (start|end)>|found invalid mapping|null character|stands before `<<`|directive, did not find|wrong indentation|is not closed|Invalid key indicator")]
     private static partial Regex Ignored();
 }
