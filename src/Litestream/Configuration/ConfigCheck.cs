@@ -189,7 +189,7 @@ internal sealed partial class ConfigCheck
         }
 
         if (replica["path"] is YamlScalar { IsNull: false } path && Resolve(path) is { } place && UrlLike().IsMatch(place))
-            Fail("LSB1038", path, "A URL stands in `path:`, which Litestream refuses. Name the key `url:`.");
+            Fail(VariableText.HasVariables(path.Text) ? "LSB1046" : "LSB1038", path, "A URL stands in `path:`, which Litestream refuses. Name the key `url:`.");
 
         var needed = type switch
         {

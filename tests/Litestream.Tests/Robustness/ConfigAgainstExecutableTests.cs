@@ -221,7 +221,7 @@ public sealed partial class ConfigAgainstExecutableTests
             Add(url, Good("url: " + url), "(LSB1039)");
         foreach (var url in (string[])["gs://b/p", "azure://a@c/p", "http://x/y", "a:b"])
             Add(url, Good("url: " + url), "LSB1036");
-        Add("a URL in path, from a variable", Good("path: ${URL}"), "LSB1038");
+        Add("a URL in path, from a variable", Good("path: ${URL}"), "LSB1046");
 
         // Keys of age.
         foreach (var keys in (string[])[$"[{Recipient}]", $"[\"# c\\n\\n{Recipient}\\r\\n\"]", "~", "[]", "['${KEY}']"])
