@@ -292,7 +292,7 @@ public sealed class FuzzTests
         {
         }
 
-        public override void Detail(string line)
+        public override void Detail(LogLine line)
         {
         }
 
