@@ -55,6 +55,9 @@ internal static class CommandProcess
         {
             var exitCode = problem.Code == UnexpectedError.Code ? LitestreamCommandLine.Failed : LitestreamCommandLine.WrongUsage;
             LitestreamCommandLine.Refuse(problem, Arguments, Output, exitCode);
+
+            // The command has had its answer: that no host was built is no news.
+            HostEvents.HostIsBuilt();
             Environment.Exit(exitCode);
         }
     }
