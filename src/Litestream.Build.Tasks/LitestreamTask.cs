@@ -36,6 +36,10 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
         {
             Report(new("LSB0003", LitestreamSeverity.Error, $"{exception.Message} Check the permissions and the free space of that folder."));
         }
+        catch (Exception exception)
+        {
+            Report(UnexpectedError.Diagnostic(exception, "The target was not done."));
+        }
 
         return !Log.HasLoggedErrors;
     }

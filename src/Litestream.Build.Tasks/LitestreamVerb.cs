@@ -22,7 +22,7 @@ public abstract class LitestreamVerb : LitestreamTask
         get => [_context];
         set
         {
-            _context = value[0];
+            _context = value is [var first, ..] ? first : new TaskItem();
             ProjectFile = _context.ItemSpec;
             HelpRoot = _context.GetMetadata("HelpRoot");
         }

@@ -59,15 +59,36 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
 
     void IObserver<KeyValuePair<string, object?>>.OnNext(KeyValuePair<string, object?> value)
     {
-        switch (value.Key)
+        try
         {
-            case "HostBuilding" when value.Value is IHostBuilder builder && AutoStarts:
-                builder.ConfigureServices((_, services) => LitestreamServiceCollectionExtensions.Add(services, zeroCode: true));
-                break;
-            case "HostBuilt" when value.Value is IHost host:
-                HostIsBuilt();
-                (host.Services.GetService(typeof(LitestreamReplicator)) as LitestreamReplicator)?.OnHostBuilt(host);
-                break;
+            switch (value.Key)
+            {
+                case "HostBuilding" when value.Value is IHostBuilder builder && AutoStarts:
+                    builder.ConfigureServices((_, services) => LitestreamServiceCollectionExtensions.Add(services, zeroCode: true));
+                    break;
+                case "HostBuilt" when value.Value is IHost host:
+                    HostIsBuilt();
+                    (host.Services.GetService(typeof(LitestreamReplicator)) as LitestreamReplicator)?.OnHostBuilt(host);
+                    break;
+            }
+        }
+        catch (Exception exception) when (exception is not LitestreamException)
+        {
+            // From here it would leave Build() and end the app. What is foreseen (a restore that failed) is meant to.
+            Report(exception);
+        }
+    }
+
+    /// <summary>Says on standard error that an unexpected exception of ours keeps this process from being replicated.</summary>
+    public static void Report(Exception exception)
+    {
+        try
+        {
+            Console.Error.WriteLine(UnexpectedError.Diagnostic(exception, "Nothing is replicated.").ToString());
+        }
+        catch (Exception)
+        {
+            // Nobody can be told.
         }
     }
 

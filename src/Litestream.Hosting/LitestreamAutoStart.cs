@@ -17,11 +17,19 @@ public static class LitestreamAutoStart
     public static void Enable(Assembly appAssembly)
     {
         ArgumentNullException.ThrowIfNull(appAssembly);
-        if (Assembly.GetEntryAssembly() is not { } entry || entry == appAssembly)
+        try
         {
-            var app = appAssembly.GetName().Name;
-            HostEvents.Subscribe(autoStart: true, app);
-            CommandProcess.Enter(app ?? "");
+            if (Assembly.GetEntryAssembly() is not { } entry || entry == appAssembly)
+            {
+                var app = appAssembly.GetName().Name;
+                HostEvents.Subscribe(autoStart: true, app);
+                CommandProcess.Enter(app ?? "");
+            }
+        }
+        catch (Exception exception)
+        {
+            // In a module initializer an exception is the end of the app.
+            HostEvents.Report(exception);
         }
     }
 }

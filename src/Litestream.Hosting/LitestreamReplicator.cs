@@ -188,9 +188,9 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
             Exit(host, 1, exception.Diagnostic);
         }
-        catch (Exception exception) when (_zeroCode)
+        catch (Exception exception) when (exception is not LitestreamException)
         {
-            Exit(host, 1, new LitestreamDiagnostic("LSB5002", LitestreamSeverity.Error, $"The restore at start failed: {exception.Message}"));
+            FailUnexpectedly(exception);
         }
 
         if (signals.ExitCode != 0)
@@ -216,13 +216,35 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
         _started = true;
 
-        // A host that raises no events (a custom one) is restored here, before the app's own services start.
-        await PrepareAsync(cancellationToken).ConfigureAwait(false);
-        if (_stopping.IsCancellationRequested)
+        try
         {
-            return;
+            // A host that raises no events (a custom one) is restored here, before the app's own services start.
+            await PrepareAsync(cancellationToken).ConfigureAwait(false);
+            if (!_stopping.IsCancellationRequested)
+            {
+                await StartReplicationAsync(cancellationToken).ConfigureAwait(false);
+            }
         }
+        catch (Exception exception) when (exception is not (LitestreamException or OperationCanceledException))
+        {
+            FailUnexpectedly(exception);
+        }
+    }
 
+    /// <summary>Nothing of ours that was not foreseen ends the app: it goes on without replication, and says so.</summary>
+    private void FailUnexpectedly(Exception exception)
+    {
+        var diagnostic = UnexpectedError.Diagnostic(exception, "Nothing is replicated.");
+        UpdateStatus(status => status with { State = LitestreamState.Failed, LastError = diagnostic.ToString() });
+        ReplicatorLog.Critical(_logger, diagnostic);
+        if (_logsNowhere)
+        {
+            Console.Error.WriteLine(diagnostic);
+        }
+    }
+
+    private async Task StartReplicationAsync(CancellationToken cancellationToken)
+    {
         var publisher = new StatusPublisher(PublishedDatabases(), () => Status, _time);
         lock (_gate)
         {
@@ -307,7 +329,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
 
         await _endPublishing.CancelAsync().ConfigureAwait(false);
-        await publishing.ConfigureAwait(false);
+        await publishing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _logger.Flush(LogPatience);
     }
 
@@ -366,7 +388,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         {
             return (_plan ?? ReplicationPlan.Create(LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), ApplicationFolder.FullName), _configuration)).Databases;
         }
-        catch (Exception e) when (e is LitestreamException or IOException or UnauthorizedAccessException)
+        catch (Exception)
         {
             return [];
         }
@@ -375,7 +397,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private async Task<ReplicationSession> BeginAsync(ReplicationPlan plan, LitestreamExecutable executable, CancellationToken applicationStopping, CancellationToken cancellationToken)
     {
         // A replica in a folder that does not answer is no reason to keep the app from its work.
-        Task.Factory.StartNew(() => Announce(plan), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Wait((int)AnnouncementPatience.TotalMilliseconds, CancellationToken.None);
+        Task.Factory.StartNew(() => AnnounceSafely(plan), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Wait((int)AnnouncementPatience.TotalMilliseconds, CancellationToken.None);
         UpdateStatus(status => status with { Databases = [.. plan.Databases.Select(database => new LitestreamDatabaseStatus(database.Path))] });
         var session = new ReplicationSession(plan, executable, _logger, _time, UpdateStatus, _metrics.Hear, OnFailed, applicationStopping);
         await session.EnterAsync(cancellationToken).ConfigureAwait(false);
@@ -434,7 +456,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         {
             Task.Run(StopAsync).Wait(_plan!.Settings.ShutdownTimeout + TimeSpan.FromSeconds(5));
         }
-        catch (AggregateException)
+        catch (Exception)
         {
             // Nobody is left to be told.
         }
@@ -492,7 +514,23 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             return;
         }
 
-        await new RestoreGate(plan, plan.FindExecutable, _logger).RunAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await new RestoreGate(plan, plan.FindExecutable, _logger).RunAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not (LitestreamException or OperationCanceledException))
+        {
+            // With a database missing the app would start empty over a full replica; with all of them there it loses nothing by starting.
+            var unexpected = UnexpectedError.Diagnostic(exception, "The restore at start was not done.");
+            if (plan.Databases.Any(database => !File.Exists(database.Path)))
+            {
+                throw new LitestreamException(unexpected with { Code = "LSB5002" }, exception);
+            }
+
+            FailUnexpectedly(exception);
+            return;
+        }
+
         try
         {
             _executable = plan.FindExecutable();
@@ -529,6 +567,19 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
         UpdateStatus(status => status with { NotReplicated = [.. plan.NotReplicated.Select(database => database.Path)] });
         ReplicatorLog.Warning(_logger, plan.NotReplicatedWarning);
+    }
+
+    /// <summary>What is said at the start is no reason to fail.</summary>
+    private void AnnounceSafely(ReplicationPlan plan)
+    {
+        try
+        {
+            Announce(plan);
+        }
+        catch (Exception exception)
+        {
+            ReplicatorLog.Error(_logger, UnexpectedError.Diagnostic(exception, "What is replicated could not be listed in full; it is replicated all the same."));
+        }
     }
 
     private void Announce(ReplicationPlan plan)

@@ -52,6 +52,13 @@ internal sealed class SignalWatch : IDisposable
             ExitCode = exitCode;
         }
 
-        _source.Cancel();
+        try
+        {
+            _source.Cancel();
+        }
+        catch (AggregateException)
+        {
+            // What was to be cancelled failed at it; on the thread of a signal that would end the process.
+        }
     }
 }

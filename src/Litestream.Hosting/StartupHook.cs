@@ -20,9 +20,10 @@ internal sealed class StartupHook
                 CommandProcess.Enter(app);
             }
         }
-        catch (Exception)
+        catch (Exception exception)
         {
             // A process that cannot be replicated must still start.
+            HostEvents.Report(exception);
         }
     }
 }

@@ -9,6 +9,10 @@ internal static class NearestName
     /// </summary>
     public static string? Of(string wrong, IEnumerable<string> known)
     {
+        // No name is so long, and the table would be large.
+        if (wrong.Length > 100)
+            return null;
+
         string? nearest = null;
         var least = int.MaxValue;
         var simple = Simplify(wrong);

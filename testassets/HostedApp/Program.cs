@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 
 // Writes a row for every line it reads on standard input ("row <text>", "other <text>" for a second database), says so on standard output ("failed <code of SQLite>" when it could not), and ends as
 // a line tells it to. Its last row ("last") is written when the host stops it. Switches come before that: how the host is built, and what happens before.
-// What cannot be a switch, because the command line is Litestream's, is a variable: Noise, Explicit, NoCommands, NoHost.
+// What cannot be a switch, because the command line is Litestream's, is a variable: Noise, NeedsSettings, Explicit, NoCommands, NoHost.
 if (IsOn("Noise"))
 {
     Noise.Make();
@@ -21,6 +21,11 @@ if (args.Contains("--no-host") || IsOn("NoHost"))
 {
     Console.WriteLine("no host");
     return 0;
+}
+
+if (IsOn("NeedsSettings"))
+{
+    _ = File.ReadAllText("appsettings.json");
 }
 
 if (args.Contains("--open-before-build"))

@@ -38,6 +38,21 @@ public sealed class CommandLineTests
         run.OfNothingElse(folder);
     }
 
+    [Theory]
+    [InlineData("databases --directory /nonexistent", "no such directory")]
+    [InlineData("restore --directory=/nonexistent", "no such directory")]
+    [InlineData("databases --directory /etc/passwd", "that is a file")]
+    [InlineData("databases --directory=", "--directory is empty")]
+    public async Task A_directory_that_is_not_there_is_refused_before_the_app_looks_for_its_settings_in_it(string command, string hint)
+    {
+        using var folder = new AppFolder();
+        folder.Environment["HOSTED_APP_NeedsSettings"] = "true";
+
+        var run = (await CommandRun.OfAsync(folder, command.Split(' '))).FailedWith(2, "LSB3008");
+
+        Assert.Contains(hint, run.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Where_two_directories_have_the_database_it_has_to_be_said_which_one_is_meant()
     {

@@ -38,10 +38,46 @@ internal static class CommandProcess
             return;
         }
 
-        _startDirectory = Directory.GetCurrentDirectory();
         DivertOutput();
-        FindDirectory(Arguments);
-        RefuseShortSwitch(Arguments);
+        LitestreamDiagnostic? problem;
+        try
+        {
+            _startDirectory = Directory.GetCurrentDirectory();
+            problem = FindDirectory(Arguments) ?? ShortSwitch(Arguments);
+        }
+        catch (Exception exception)
+        {
+            problem = UnexpectedError.Diagnostic(exception, "The command was not done.");
+        }
+
+        // Now, before the app's own code meets a directory without its settings and fails in its own way.
+        if (problem is not null)
+        {
+            var exitCode = problem.Code == UnexpectedError.Code ? LitestreamCommandLine.Failed : LitestreamCommandLine.WrongUsage;
+            LitestreamCommandLine.Refuse(problem, Arguments, Output, exitCode);
+
+            // The command has had its answer: that no host was built is no news.
+            HostEvents.HostIsBuilt();
+            Environment.Exit(exitCode);
+        }
+    }
+
+    /// <summary>Why the app cannot run in a directory that was named on the command line; null when it can.</summary>
+    public static LitestreamDiagnostic? DirectoryProblem(string named)
+    {
+        LitestreamDiagnostic Wrong(string why) => new("LSB3008", LitestreamSeverity.Error, $"{DirectoryOption} is {why}. Nothing was started.");
+        if (string.IsNullOrWhiteSpace(named))
+        {
+            return Wrong("empty");
+        }
+
+        if (named.Contains('\0', StringComparison.Ordinal))
+        {
+            return Wrong("no path: it has a null character");
+        }
+
+        var directory = Path.GetFullPath(named, StartDirectory);
+        return Directory.Exists(directory) ? null : Wrong(File.Exists(directory) ? $"'{named}', and that is a file" : $"'{named}', and there is no such directory");
     }
 
     /// <summary>From now on what the app writes to standard output goes to standard error.</summary>
@@ -69,18 +105,25 @@ internal static class CommandProcess
     /// An app finds its settings and its relative databases in the directory that it is started in. A command is given from anywhere: in a directory that has no settings of
     /// the app it goes to the app's own folder, before a host looks for them.
     /// </summary>
-    private static void FindDirectory(IReadOnlyList<string> arguments)
+    /// <returns>Why it cannot; null when it can.</returns>
+    private static LitestreamDiagnostic? FindDirectory(IReadOnlyList<string> arguments)
     {
         if (ValueOf(DirectoryOption, arguments) is { } named)
         {
-            // One that is not there is told with the other mistakes.
-            var directory = Path.GetFullPath(named, StartDirectory);
-            if (Directory.Exists(directory))
+            if (DirectoryProblem(named) is { } problem)
             {
-                Directory.SetCurrentDirectory(directory);
+                return problem;
             }
 
-            return;
+            try
+            {
+                Directory.SetCurrentDirectory(Path.GetFullPath(named, StartDirectory));
+                return null;
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                return new("LSB3008", LitestreamSeverity.Error, $"{DirectoryOption} is '{named}', and it cannot be entered: {exception.Message.TrimEnd('.')}. Nothing was started.");
+            }
         }
 
         if (!File.Exists(Path.Combine(StartDirectory, "appsettings.json")) && !IsSame(StartDirectory, ApplicationFolder.FullName))
@@ -88,18 +131,18 @@ internal static class CommandProcess
             Directory.SetCurrentDirectory(ApplicationFolder.FullName);
             HasMoved = true;
         }
+
+        return null;
     }
 
     /// <summary>The app hands its arguments to .NET's configuration, which takes all other forms and throws at this one.</summary>
-    private static void RefuseShortSwitch(IReadOnlyList<string> arguments)
-    {
-        if (arguments.FirstOrDefault(argument => argument.StartsWith('-') && !argument.StartsWith("--", StringComparison.Ordinal) && argument.Contains('=', StringComparison.Ordinal)) is { } refused)
-        {
-            Console.Error.WriteLine(CommandVerbHost.Line(new(
-                "LSB3006", LitestreamSeverity.Error, $"'{refused}' cannot be given to an app: .NET's configuration refuses it. Write '-{refused}', which is the same to litestream, or a space for the '='.")));
-            Environment.Exit(LitestreamCommandLine.WrongUsage);
-        }
-    }
+    private static LitestreamDiagnostic? ShortSwitch(IReadOnlyList<string> arguments) =>
+        arguments.FirstOrDefault(argument => argument.StartsWith('-') && !argument.StartsWith("--", StringComparison.Ordinal) && argument.Contains('=', StringComparison.Ordinal)) is { } refused
+            ? new(
+                "LSB3006",
+                LitestreamSeverity.Error,
+                $"'{refused}' cannot be given to an app: .NET's configuration refuses it. Write '-{refused}', which is the same to litestream, or a space for the '='.")
+            : null;
 
     private static string? ValueOf(string option, IReadOnlyList<string> arguments)
     {

@@ -29,13 +29,14 @@ internal static class LitestreamCommandLine
     /// <returns>0: done; 1: a check or an operation failed; 2: it was asked for in a wrong way, nothing was done.</returns>
     public static async Task<int> RunAsync(LitestreamReplicator replicator, IReadOnlyList<string> arguments, TextWriter output, Func<int> signal, CancellationToken cancellationToken)
     {
-        var (root, verbs) = Define();
-        var result = CommandLineParser.Parse(root, [.. arguments], new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
-        var verb = verbs.Find(verb => verb.Command == result.CommandResult.Command);
-        var host = new CommandVerbHost(replicator, output, arguments.TakeWhile(argument => argument != "--").Contains(Json.Name));
+        var host = new CommandVerbHost(replicator, output, IsJson(arguments));
+        CommandVerb? verb = null;
         int exitCode;
         try
         {
+            var (root, verbs) = Define();
+            var result = CommandLineParser.Parse(root, [.. arguments], new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+            verb = verbs.Find(verb => verb.Command == result.CommandResult.Command);
             if (result.Action is HelpAction help)
             {
                 return await result.InvokeAsync(new InvocationConfiguration { Output = output, Error = Console.Error, EnableDefaultExceptionHandler = false }, cancellationToken).ConfigureAwait(false);
@@ -69,6 +70,11 @@ internal static class LitestreamCommandLine
             host.Report(NoRoom(exception));
             exitCode = Failed;
         }
+        catch (Exception exception)
+        {
+            host.Report(UnexpectedError.Diagnostic(exception, "The command was not done."));
+            exitCode = Failed;
+        }
 
         try
         {
@@ -80,7 +86,29 @@ internal static class LitestreamCommandLine
             host.Report(NoRoom(exception));
             return Failed;
         }
+        catch (Exception exception)
+        {
+            host.Report(UnexpectedError.Diagnostic(exception, "The answer could not be written."));
+            return Failed;
+        }
     }
+
+    /// <summary>Answers a command that is refused before there is a host.</summary>
+    public static void Refuse(LitestreamDiagnostic problem, IReadOnlyList<string> arguments, TextWriter output, int exitCode)
+    {
+        var host = new CommandVerbHost(null!, output, IsJson(arguments));
+        host.Report(problem);
+        try
+        {
+            host.Finish("", exitCode);
+        }
+        catch (IOException exception)
+        {
+            host.Report(NoRoom(exception));
+        }
+    }
+
+    private static bool IsJson(IReadOnlyList<string> arguments) => arguments.TakeWhile(argument => argument != "--").Contains(Json.Name);
 
     private static LitestreamDiagnostic NoRoom(Exception exception) =>
         new("LSB0003", LitestreamSeverity.Error, $"{exception.Message.TrimEnd('.')}. Check the permissions and the free space of that folder.");
@@ -126,9 +154,9 @@ internal static class LitestreamCommandLine
             throw new LitestreamException("LSB3008", $"{(empty is OptionResult option ? option.Option.Name : "The database")} is empty. Nothing was started.");
         }
 
-        if (result.GetValue(RunDirectory) is { } directory && !Directory.Exists(Path.GetFullPath(directory, CommandProcess.StartDirectory)))
+        if (result.GetValue(RunDirectory) is { } directory && CommandProcess.DirectoryProblem(directory) is { } problem)
         {
-            throw new LitestreamException("LSB3008", $"{CommandProcess.DirectoryOption} is '{directory}', and there is no such directory. Nothing was started.");
+            throw new LitestreamException(problem);
         }
     }
 

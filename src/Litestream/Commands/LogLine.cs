@@ -23,10 +23,13 @@ public sealed partial record LogLine(string Level, string Message, IReadOnlyDict
             return new LogLine(level, message, fields, line);
         }
 
-        if (PlainForm().Match(line) is { Success: true } plain)
+        if (line.Length <= LongestPlain && PlainForm().Match(line) is { Success: true } plain)
             return new LogLine(plain.Groups["level"].Value, plain.Groups["message"].Value, ReadFields(plain.Groups["fields"].Value) ?? [], line);
         return new LogLine("", line, new Dictionary<string, string>(), line);
     }
+
+    /// <summary>What has no fields to be looked for is not searched for them: that takes the square of the time.</summary>
+    private const int LongestPlain = 10_000;
 
     /// <summary>Whether a log of that level has lines of this one. What is no level counts as <c>INFO</c>, as it does for the executable; a line without one is always shown.</summary>
     internal static bool Shows(string level, string lineLevel) => lineLevel.Length == 0 || Rank(lineLevel) >= Rank(level);
@@ -64,8 +67,9 @@ public sealed partial record LogLine(string Level, string Message, IReadOnlyDict
             fields.Remove("time");
             return new LogLine(level, message, fields, line);
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
         {
+            // The others: half a character, as an escape or as it is.
             return null;
         }
     }

@@ -138,6 +138,12 @@ internal sealed partial class ConfigCheck
         // A variable without a value may become anything.
         var text = VariableText.Expand(path.Text, name => _variable(name) is { Length: > 0 } value ? value : "x");
         var written = VariableText.Unmark(path.Text);
+        if (text.Length == 0)
+        {
+            Fail("LSB1010", path, $"This entry of `dbs:` has no `path:`: of `{Short(written)}` nothing is left.");
+            return null;
+        }
+
         try
         {
             ConfigPath.Check(text, (code, message) => new LitestreamException(code, message.Replace(text, written, StringComparison.Ordinal)));
@@ -182,8 +188,8 @@ internal sealed partial class ConfigCheck
             return;
         }
 
-        if (replica["path"] is YamlScalar { IsNull: false } path && UrlLike().IsMatch(path.Text))
-            Fail("LSB1038", path, "A URL stands in `path:`, which Litestream refuses. Name the key `url:`.");
+        if (replica["path"] is YamlScalar { IsNull: false } path && Resolve(path) is { } place && UrlLike().IsMatch(place))
+            Fail(VariableText.HasVariables(path.Text) ? "LSB1046" : "LSB1038", path, "A URL stands in `path:`, which Litestream refuses. Name the key `url:`.");
 
         var needed = type switch
         {
@@ -208,48 +214,60 @@ internal sealed partial class ConfigCheck
 
     private void CheckUrl(YamlScalar node, string url, Func<string, bool> isSaid)
     {
-        var match = Scheme().Match(url);
-        if (!match.Success)
+        // A variable without a value may become anything that fits.
+        var parsed = GoUrl.Parse(VariableText.Expand(node.Text, name => _variable(name) is { Length: > 0 } value ? value : "x"), out var problem);
+        if (parsed is null)
+        {
+            Fail("LSB1048", node, $"The URL {problem}; Litestream would not start. Correct it, or write the place with `type:` and its own keys.");
+            return;
+        }
+
+        if (parsed.Scheme.Length == 0)
         {
             Fail("LSB1039", node, "A replica's URL begins with s3://, abs://, sftp://, file:// or another scheme that Litestream knows. A folder goes into `path:`.");
             return;
         }
 
-        var scheme = match.Groups["scheme"].Value.ToLowerInvariant();
-        if (!CheckType(node, scheme))
+        if (!CheckType(node, parsed.Scheme))
             return;
 
-        var rest = url[match.Length..];
-        var end = rest.IndexOfAny(['?', '#']);
-        var query = end >= 0 && rest[end] == '?' ? rest[(end + 1)..].Split('#')[0] : "";
-        if (rest.Contains('#', StringComparison.Ordinal))
+        var end = url.IndexOfAny(['?', '#']);
+        var query = end >= 0 && url[end] == '?' ? url[(end + 1)..].Split('#')[0] : "";
+        if (url.Contains('#', StringComparison.Ordinal))
             Fail("LSB1039", node, "Litestream drops what follows a `#` in a URL. Choose a path without it.");
-        if (end >= 0)
-            rest = rest[..end];
-        CheckQuery(node, scheme, query);
+        CheckQuery(node, parsed.Scheme, query);
+        CheckPlace(node, parsed, isSaid);
+    }
 
-        var authority = rest.Split('/')[0];
-        var at = authority.LastIndexOf('@');
-        var (user, host) = at < 0 ? ("", authority) : (authority[..at], authority[(at + 1)..]);
-
-        switch (scheme)
+    /// <summary>What a URL says of the bucket, the host and the folder.</summary>
+    private void CheckPlace(YamlScalar node, GoUrl url, Func<string, bool> isSaid)
+    {
+        var local = url.HostName == "localhost" || url.HostName.EndsWith(".localhost", StringComparison.Ordinal);
+        switch (url.Scheme)
         {
-            case "s3" when at >= 0:
+            case "s3" when url.User is not null:
                 Fail("LSB1039", node, "Litestream ignores what stands before the `@` of an s3 URL. Use `access-key-id:` and `secret-access-key:`, with variables as values.");
                 break;
-            case "sftp" when host.Length == 0 || (user.Length == 0 && !isSaid("user")):
+            case "sftp" when url.Host.Length == 0 || (string.IsNullOrEmpty(url.User) && !isSaid("user")):
                 Fail("LSB1038", node, "An SFTP URL needs the host, and the user unless `user:` stands beside it: sftp://user@host/folder.");
                 break;
-            case "abs" when host.Length == 0 || (user.Length == 0 && !isSaid("account-name")):
+            case "abs" when url.Host.Length == 0 || (string.IsNullOrEmpty(url.User) && !isSaid("account-name")):
                 Fail("LSB1038", node, "An Azure URL needs the container, and the account unless `account-name:` stands beside it: abs://account@container/prefix.");
                 break;
-            case "s3" or "gcs" or "gs" or "oss" when host.Length == 0:
-                Fail("LSB1038", node, $"The URL names no bucket: {scheme}://bucket/prefix.");
+            case "s3" when (ReplicaUrl.S3Host(url.HostName)?.Bucket ?? url.HostName).Length == 0:
+            case "gcs" or "gs" or "oss" when url.Host.Length == 0:
+                Fail("LSB1038", node, $"The URL names no bucket: {url.Scheme}://bucket/prefix.");
                 break;
-            case "file" when host.Length > 0:
+            case "s3" when url.Port.Length > 0 && !local && _line == ReleaseLine.V03:
+                Fail("LSB1039", node, "Litestream ignores the port of an s3 URL and takes the host for the name of a bucket at Amazon. Write `type: s3`, `endpoint: http://host:port`, `bucket:` and `path:` instead.");
+                break;
+            case "gcs" or "gs" or "abs" when url.Port.Length > 0:
+                Fail("LSB1039", node, "Litestream takes the port in this URL for a part of the bucket's name. Leave it out.");
+                break;
+            case "file" when url.Host.Length > 0:
                 Warn("LSB1039", node, "A file URL has three slashes: file:///folder. Litestream takes what is between the second and the third for the first folder of the path.");
                 break;
-            case "file" when rest.Contains('%', StringComparison.Ordinal) || rest.Contains(' ', StringComparison.Ordinal) || WindowsDrive().IsMatch(rest):
+            case "file" when url.Path.Contains('%', StringComparison.Ordinal) || url.Path.Contains(' ', StringComparison.Ordinal) || WindowsDrive().IsMatch(url.Path):
                 Warn("LSB1039", node, "Litestream writes percent signs, %20 for a space, and the slash before a drive letter of a file URL into the folder's name. Write the folder as `path:` instead.");
                 break;
         }
@@ -326,7 +344,8 @@ internal sealed partial class ConfigCheck
         }
         else
         {
-            var near = NearestName.Of(name, ConfigSchema.Keys.Where(k => k.Place == place && k.IsOf(_line)).Select(k => k.Name))
+            // Where nearly everything is unknown, the file is something else, and to compare all of it takes long.
+            var near = _findings.Count > 100 ? null : NearestName.Of(name, ConfigSchema.Keys.Where(k => k.Place == place && k.IsOf(_line)).Select(k => k.Name))
                 ?? (place == ConfigPlace.Root && value is YamlList ? "dbs" : null)
                 ?? NearestName.Of(name, ConfigSchema.Keys.Where(k => k.IsOf(_line)).Select(k => k.Name));
             Add("LSB1030", LitestreamSeverity.Error, at, $"`{Short(name)}:` is no key of {Name}, which would ignore it. {(near is null ? "Remove it." : $"Did you mean `{near}:`?")}");
@@ -385,6 +404,9 @@ internal sealed partial class ConfigCheck
                 Fail("LSB1033", item, $"Each entry of `{name}:` is a text; Litestream would not start.");
             else if (key.Secret)
                 CheckSecret(name, text);
+            if (key.Place == ConfigPlace.Age && item is YamlScalar age && (age.IsNull ? "" : Resolve(age)) is { } keys
+                && (name == "recipients" ? AgeKey.RecipientProblem(keys) : AgeKey.IdentityProblem(keys)) is { } problem)
+                Fail("LSB1049", item, $"This entry of `{name}:` {problem}; Litestream would not start.");
         }
     }
 
@@ -408,14 +430,14 @@ internal sealed partial class ConfigCheck
         var shown = Short(VariableText.Unmark(scalar.Text));
         switch (key.Kind)
         {
-            case ConfigKind.Flag when !Flag().IsMatch(text):
+            case ConfigKind.Flag when GoYaml.KindOf(text) != GoYamlKind.Flag:
                 Fail("LSB1033", scalar, $"`{name}:` is true or false, not `{shown}`; Litestream would not start.");
                 break;
-            case ConfigKind.Count when !Number().IsMatch(text):
+            case ConfigKind.Count when GoYaml.Number(text) is null || GoYaml.HasDecimals(text):
                 Fail("LSB1033", scalar, $"`{name}:` is a whole number, not `{shown}`.");
                 break;
             case ConfigKind.Count when key.Above is not null || key.Least is not null:
-                CheckLimit(key, scalar, name, long.TryParse(text.Replace("_", "", StringComparison.Ordinal), out var count) ? count : null);
+                CheckLimit(key, scalar, name, GoYaml.Number(text));
                 break;
             case ConfigKind.Size when !Size().IsMatch(text):
                 Fail("LSB1033", scalar, $"`{name}:` is a size such as 5MB or 5MiB, not `{shown}`; Litestream would not start.");
@@ -423,11 +445,17 @@ internal sealed partial class ConfigCheck
             case ConfigKind.Duration when GoDuration.Seconds(text) is { } seconds:
                 CheckLimit(key, scalar, name, seconds);
                 break;
+            case ConfigKind.Duration when scalar.Style == YamlStyle.Plain && GoYaml.Number(text) == 0:
+                CheckLimit(key, scalar, name, 0);
+                break;
             case ConfigKind.Duration:
-                Fail("LSB1034", scalar, $"`{name}: {shown}` {Duration(text)} Write a number with its unit: 500ms, 1s, 30m, 24h (a week is 168h).");
+                Fail("LSB1034", scalar, $"`{name}: {shown}` {Duration(scalar, text)} Write a number with its unit: 500ms, 1s, 30m, 24h (a week is 168h).");
                 break;
             case ConfigKind.Address when text.Length > 0 && !Address().IsMatch(text):
                 Fail("LSB1040", scalar, $"`{name}:` needs a port, such as \"127.0.0.1:9090\" or \":9090\"; Litestream would not start with `{shown}`.");
+                break;
+            case ConfigKind.Address when text.Length > 0:
+                CheckPort(scalar, name, text[(text.LastIndexOf(':') + 1)..]);
                 break;
             case ConfigKind.Word when name == "type" && key.Place == ConfigPlace.Replica:
                 if (text.Length > 0)
@@ -440,6 +468,20 @@ internal sealed partial class ConfigCheck
                     scalar,
                     $"`{name}: {shown}` is not known{(other ? $" to {Name}" : "")}: {(name == "type" && _line == ReleaseLine.V03 ? "Litestream would stop with a panic" : "it would be ignored")}. {Choice(text, key.Words(_line))}");
                 break;
+        }
+    }
+
+    /// <summary>With a port that cannot be, Litestream runs without its metrics and says so nowhere.</summary>
+    private void CheckPort(YamlScalar scalar, string name, string port)
+    {
+        if (port.All(char.IsAsciiDigit))
+        {
+            if (!ushort.TryParse(port, out _))
+                Fail("LSB1040", scalar, $"`{name}:` has the port {Short(port)}, and the highest one is 65535; Litestream would serve no metrics.");
+        }
+        else
+        {
+            Warn("LSB1040", scalar, $"`{name}:` has a name for its port, which not every machine knows; Litestream would serve no metrics there. Write the number.");
         }
     }
 
@@ -515,9 +557,10 @@ internal sealed partial class ConfigCheck
         return Scheme().IsMatch(scalar.Text) ? scalar.Text : null;
     }
 
-    private static string Duration(string text) => text switch
+    private static string Duration(YamlScalar scalar, string text) => text switch
     {
-        _ when NumberAlone().IsMatch(text) => "has no unit; Litestream would take it for nanoseconds.",
+        _ when GoYaml.Number(text) is not null => scalar.Style == YamlStyle.Plain ? "has no unit; Litestream would take it for nanoseconds." : "has no unit.",
+        _ when GoDuration.HasForm(text) => "is longer than Litestream can count (292 years).",
         _ when text.EndsWith('d') || text.EndsWith('w') => "has a unit that Litestream does not know.",
         _ => "is not a duration.",
     };
@@ -566,7 +609,7 @@ internal sealed partial class ConfigCheck
     [GeneratedRegex(@"^(?<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")]
     private static partial Regex Scheme();
 
-    [GeneratedRegex(@"^\w+://")]
+    [GeneratedRegex("^[0-9A-Za-z_]+://")]
     private static partial Regex UrlLike();
 
     [GeneratedRegex("^sqlite3?://")]
@@ -578,19 +621,9 @@ internal sealed partial class ConfigCheck
     [GeneratedRegex("^/[A-Za-z]:")]
     private static partial Regex WindowsDrive();
 
-    /// <summary>What YAML 1.1 takes for true and false.</summary>
-    [GeneratedRegex("^(y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON|n|N|no|No|NO|false|False|FALSE|off|Off|OFF)$")]
-    private static partial Regex Flag();
-
-    [GeneratedRegex("^[-+]?(0b[01_]+|0x[0-9A-Fa-f_]+|[0-9][0-9_]*)$")]
-    private static partial Regex Number();
-
-    [GeneratedRegex(@"^[-+]?[0-9][0-9_]*(\.[0-9]*)?$")]
-    private static partial Regex NumberAlone();
-
-    [GeneratedRegex(@"^[0-9][0-9.,]*\s*([kmgtpe]i?)?b?$", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"^[0-9][0-9.,]*\s*([kmgtpe]i?)?b?\z", RegexOptions.IgnoreCase)]
     private static partial Regex Size();
 
-    [GeneratedRegex(@"^(\[[^\]]*\]|[^:\[\]]*):[A-Za-z0-9-]+$")]
+    [GeneratedRegex(@"^(\[[^\]]*\]|[^:\[\]]*):[A-Za-z0-9-]+\z")]
     private static partial Regex Address();
 }

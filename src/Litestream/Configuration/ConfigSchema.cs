@@ -113,7 +113,7 @@ internal static class ConfigSchema
         new(Root, "shutdown-sync-timeout", Duration, V05) { Least = 0, Otherwise = NoStart },
         new(Root, "shutdown-sync-interval", Duration, V05) { Above = 0, Otherwise = NoStart },
 
-        new(Logging, "level", Word, Both) { Words03 = "debug info warn error", Words05 = "trace debug info warn error" },
+        new(Logging, "level", Word, Both) { Words03 = "debug info warn warning error", Words05 = "trace debug info warn warning error" },
         new(Logging, "type", Word, Both) { Words03 = "text json", Words05 = "text json pretty" },
         new(Logging, "stderr", Flag, Both),
         new(Logging, "source", Flag, V05),

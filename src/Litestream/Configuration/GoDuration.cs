@@ -6,7 +6,7 @@ namespace Litestream.Configuration;
 /// <summary>Durations in the form that the executable reads. It takes a bare number as nanoseconds and panics on zero, so neither is let through.</summary>
 internal static partial class GoDuration
 {
-    public static bool IsPositive(string text) => Form().IsMatch(text) && text.Any(c => c is >= '1' and <= '9');
+    public static bool IsPositive(string text) => Form().IsMatch(text) && Seconds(text) > 0;
 
     /// <summary>The seconds of any duration that the executable can read, null when it cannot or when there is no unit. <c>0</c> needs none.</summary>
     public static double? Seconds(string text)
@@ -17,23 +17,42 @@ internal static partial class GoDuration
         if (!match.Success)
             return null;
 
-        var seconds = 0d;
+        // The executable counts nanoseconds in 64 bits and refuses what does not fit.
+        var (nanoseconds, negative) = (0m, text[0] == '-');
         var (numbers, units) = (match.Groups["number"].Captures, match.Groups["unit"].Captures);
         for (var i = 0; i < numbers.Count; i++)
         {
-            seconds += double.Parse(numbers[i].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture) * units[i].Value switch
+            var unit = units[i].Value switch
             {
-                "ns" => 1e-9,
-                "us" or "µs" or "μs" => 1e-6,
-                "ms" => 1e-3,
-                "s" => 1,
-                "m" => 60,
-                _ => 3600,
+                "ns" => 1m,
+                "us" or "µs" or "μs" => 1_000m,
+                "ms" => 1_000_000m,
+                "s" => 1_000_000_000m,
+                "m" => 60_000_000_000m,
+                _ => 3_600_000_000_000m,
             };
+            var number = numbers[i].Value;
+            var point = number.IndexOf('.', StringComparison.Ordinal);
+            var whole = (point < 0 ? number : number[..point]).TrimStart('0');
+            if (whole.Length > 19)
+                return null;
+
+            // Digits beyond these are less than a nanosecond.
+            var fraction = point < 0 ? "" : number[(point + 1)..Math.Min(number.Length, point + 16)];
+            nanoseconds += Whole(whole) * unit;
+            if (fraction.Length > 0)
+                nanoseconds += decimal.Truncate(Whole(fraction) * unit / (decimal)Math.Pow(10, fraction.Length));
+            if (nanoseconds > (negative ? 9223372036854775808m : 9223372036854775807m))
+                return null;
         }
 
-        return text[0] == '-' ? -seconds : seconds;
+        return (double)(negative ? -nanoseconds : nanoseconds) / 1e9;
     }
+
+    /// <summary>Whether it is written as a duration, however long it is.</summary>
+    public static bool HasForm(string text) => Syntax().IsMatch(text);
+
+    private static decimal Whole(string digits) => digits.Length == 0 ? 0 : decimal.Parse(digits, NumberStyles.None, CultureInfo.InvariantCulture);
 
     public static string Format(TimeSpan duration) => duration.Ticks % TimeSpan.TicksPerMillisecond == 0
         ? string.Create(CultureInfo.InvariantCulture, $"{duration.Ticks / TimeSpan.TicksPerMillisecond}ms")
@@ -67,12 +86,12 @@ internal static partial class GoDuration
         return TimeSpan.FromTicks(decimal.ToInt64(text.StartsWith('-') ? -ticks : ticks));
     }
 
-    [GeneratedRegex(@"^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$")]
+    [GeneratedRegex(@"^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+\z")]
     private static partial Regex Form();
 
-    [GeneratedRegex(@"^[-+]?((?<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)(?<unit>ns|us|µs|μs|ms|s|m|h))+$")]
+    [GeneratedRegex(@"^[-+]?((?<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)(?<unit>ns|us|µs|μs|ms|s|m|h))+\z")]
     private static partial Regex Syntax();
 
-    [GeneratedRegex(@"(?<number>[\d.]+)(?<unit>ns|us|µs|ms|s|m|h)")]
+    [GeneratedRegex(@"(?<number>[0-9.]+)(?<unit>ns|us|µs|ms|s|m|h)")]
     private static partial Regex Part();
 }

@@ -58,9 +58,9 @@ public sealed class LitestreamConfigFile
     {
         try
         {
-            return PlainFile.ReadAllText(path);
+            return ConfigText.Decode(path, PlainFile.ReadAllBytes(path));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             throw new LitestreamException("LSB1010", $"The Litestream configuration cannot be read: {e.Message}", path, innerException: e);
         }

@@ -47,21 +47,25 @@ internal sealed class YamlList : YamlNode
 internal sealed class YamlMap : YamlNode
 {
     private readonly List<KeyValuePair<string, YamlNode>> _entries = [];
+    private readonly Dictionary<string, int> _index = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (int Line, int Column)> _places = new(StringComparer.Ordinal);
 
     public IReadOnlyList<KeyValuePair<string, YamlNode>> Entries => _entries;
 
     public YamlNode? this[string key]
     {
-        get => _entries.FirstOrDefault(e => e.Key == key).Value;
+        get => _index.TryGetValue(key, out var at) ? _entries[at].Value : null;
         set
         {
             ArgumentNullException.ThrowIfNull(value);
-            var at = _entries.FindIndex(e => e.Key == key);
-            if (at < 0)
-                _entries.Add(new(key, value));
-            else
+            if (_index.TryGetValue(key, out var at))
+            {
                 _entries[at] = new(key, value);
+                return;
+            }
+
+            _index[key] = _entries.Count;
+            _entries.Add(new(key, value));
         }
     }
 
@@ -75,9 +79,17 @@ internal sealed class YamlMap : YamlNode
         _places[key] = place;
     }
 
-    public bool Has(string key) => _entries.Exists(e => e.Key == key);
+    public bool Has(string key) => _index.ContainsKey(key);
 
-    public void Remove(string key) => _entries.RemoveAll(e => e.Key == key);
+    public void Remove(string key)
+    {
+        if (!_index.Remove(key, out var at))
+            return;
+
+        _entries.RemoveAt(at);
+        for (; at < _entries.Count; at++)
+            _index[_entries[at].Key] = at;
+    }
 
     /// <summary>The marked text of a scalar, "" when there is none.</summary>
     public string Text(string key) => this[key] is YamlScalar { IsNull: false } scalar ? scalar.Text : "";

@@ -10,10 +10,13 @@ internal sealed partial class YamlReader
 {
     private readonly string _file;
     private readonly Parser _parser;
-    private readonly Dictionary<string, YamlNode> _anchors = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (YamlNode Node, int Size)> _anchors = new(StringComparer.Ordinal);
     private readonly List<(int First, int Last, int Column)> _tabsAllowed = [];
+    private readonly string _raw;
     private readonly string[] _lines;
     private int _indent = -1;
+    private int _nodes;
+    private int _flow;
 
     private readonly ICollection<LitestreamDiagnostic>? _duplicates;
 
@@ -21,7 +24,8 @@ internal sealed partial class YamlReader
     {
         _file = file;
         _duplicates = duplicates;
-        _lines = raw.Split('\n');
+        _raw = raw;
+        _lines = ConfigText.Lines(raw);
         _parser = new Parser(new Scanner(new StringReader(expandVariables ? VariableText.Mark(raw) : raw), skipComments: true));
     }
 
@@ -32,6 +36,7 @@ internal sealed partial class YamlReader
     /// <exception cref="LitestreamException">LSB1010.</exception>
     public static YamlMap Read(string file, string raw, bool expandVariables = true, ICollection<LitestreamDiagnostic>? duplicates = null)
     {
+        ConfigText.Check(file, raw);
         var reader = new YamlReader(file, raw, expandVariables, duplicates);
         try
         {
@@ -44,14 +49,26 @@ internal sealed partial class YamlReader
         {
             throw reader.IndentingTab() ?? new LitestreamException("LSB1010", $"This is not valid YAML. {Sentence(VariableText.Unmark(e.Message))}", file, (int)e.Start.Line, (int)e.Start.Column, e);
         }
+        catch (Exception e) when (e is not LitestreamException)
+        {
+            // The parser ends with an exception of another kind at some texts, an unclosed `[` for example.
+            throw reader.IndentingTab() ?? reader.Error("This is not valid YAML. Perhaps a `[`, a `{` or a quotation mark before or in this line is not closed.", reader._parser.Current?.Start ?? Mark.Empty);
+        }
     }
 
     /// <summary>The first tab before the text of a line, or on a line of its own, at which the executable's parser stops; null when there is none.</summary>
     private LitestreamException? IndentingTab()
     {
+        var columns = new int?[_lines.Length];
+        foreach (var (first, last, column) in _tabsAllowed)
+        {
+            for (var i = Math.Max(first, 1); i <= Math.Min(last, _lines.Length); i++)
+                columns[i - 1] = Math.Max(columns[i - 1] ?? column, column);
+        }
+
         for (var i = 0; i < _lines.Length; i++)
         {
-            var allowed = _tabsAllowed.Where(a => a.First <= i + 1 && i + 1 <= a.Last).Select(a => (int?)a.Column).Max();
+            var allowed = columns[i];
             var tab = allowed is null ? TabAfterDashes().Match(_lines[i]).Length - 1 : _lines[i].AsSpan(0, Indentation(_lines[i])).IndexOf('\t');
             if (tab >= 0 && tab < (allowed ?? int.MaxValue))
                 return Error("This is not valid YAML: a tab stands where only spaces are allowed, before the text of the line or on a line of its own.", i + 1, tab + 1);
@@ -67,7 +84,9 @@ internal sealed partial class YamlReader
         return end < 0 ? line.Length : end;
     }
 
-    private bool IsBlank(int line) => _lines[line - 1].AsSpan().IndexOfAnyExcept(" \t\r") < 0;
+    private string LineAt(int line) => line >= 1 && line <= _lines.Length ? _lines[line - 1] : "";
+
+    private bool IsBlank(int line) => LineAt(line).AsSpan().IndexOfAnyExcept(" \t\r") < 0;
 
     /// <summary>In the lines after the first one of a text, tabs are part of it from some column on.</summary>
     private void AllowTabs(Scalar scalar)
@@ -81,7 +100,7 @@ internal sealed partial class YamlReader
             case ScalarStyle.SingleQuoted or ScalarStyle.DoubleQuoted:
                 _tabsAllowed.Add((first, last, 0));
                 break;
-            case ScalarStyle.Plain when _lines[last - 1].AsSpan(Math.Min((int)scalar.End.Column - 1, _lines[last - 1].Length)).IndexOfAnyExcept(" \t\r") >= 0:
+            case ScalarStyle.Plain when LineAt(last).AsSpan(Math.Min((int)scalar.End.Column - 1, LineAt(last).Length)).IndexOfAnyExcept(" \t\r") >= 0:
                 _tabsAllowed.Add((first, last, _indent + 1));
                 break;
             case ScalarStyle.Plain:
@@ -93,10 +112,10 @@ internal sealed partial class YamlReader
                 _tabsAllowed.Add((first, last, _indent + 1));
                 break;
             default:
-                var header = BlockHeader().Match(_lines[first - 2]);
-                while (first < _lines.Length && !header.Groups[1].Success && IsBlank(first) && !_lines[first - 1].Contains('\t', StringComparison.Ordinal))
+                var header = BlockHeader().Match(LineAt(first - 1));
+                while (first < _lines.Length && !header.Groups[1].Success && IsBlank(first) && !LineAt(first).Contains('\t', StringComparison.Ordinal))
                     first++;
-                var column = header.Groups[1].Success ? _indent + header.Groups[1].Value[0] - '0' : _lines.ElementAtOrDefault(first - 1)?.AsSpan().IndexOfAnyExcept(' ') ?? 0;
+                var column = header.Groups[1].Success ? _indent + header.Groups[1].Value[0] - '0' : LineAt(first).AsSpan().IndexOfAnyExcept(' ');
 
                 // Without an indentation that is said, the first line tells it, with spaces alone.
                 _tabsAllowed.Add((header.Groups[1].Success ? first : first + 1, (int)scalar.End.Line, column));
@@ -107,8 +126,9 @@ internal sealed partial class YamlReader
     private YamlMap ReadDocument()
     {
         _parser.Consume<StreamStart>();
-        if (!_parser.TryConsume<DocumentStart>(out _))
+        if (!_parser.TryConsume<DocumentStart>(out var begin))
             throw Error("The file is empty; it needs a list `dbs:` with a `path:` each.", 1, 1);
+        CheckDirectives(begin);
 
         var root = ReadNode(0);
         _parser.Consume<DocumentEnd>();
@@ -118,20 +138,51 @@ internal sealed partial class YamlReader
         return root as YamlMap ?? throw Error("The file must hold settings of the form `key: value`, first of all a list `dbs:`.", root.Line, root.Column);
     }
 
+    /// <summary>The executable's parser knows <c>%YAML 1.1</c> and <c>%TAG</c>, and refuses all others.</summary>
+    private void CheckDirectives(DocumentStart begin)
+    {
+        if (begin.Version is { } version && version.Version is not { Major: 1, Minor: 1 })
+            throw Error("Litestream reads YAML 1.1 and refuses a file that says `%YAML` with another version. Remove that line.", version.Start);
+
+        for (var i = 0; i < _lines.Length && i + 1 < begin.Start.Line; i++)
+        {
+            if (_lines[i].StartsWith('%') && !KnownDirective().IsMatch(_lines[i]))
+                throw Error("Litestream does not know what this line, which begins with `%`, says, and would not start. Remove it.", i + 1, 1);
+        }
+    }
+
+    /// <summary>One more node, or as many as an alias stands for: aliases of aliases could become more than any memory holds.</summary>
+    private void Count(int nodes, Mark at)
+    {
+        _nodes += nodes;
+        if (_nodes > 200_000)
+            throw Error("The file, with what its aliases (`*`) stand for, has too many settings.", at);
+    }
+
+    private YamlNode Alias(AnchorAlias alias, Mark start)
+    {
+        if (!_anchors.TryGetValue(alias.Value.Value, out var target))
+            throw Error("A value that begins with `*` refers to an anchor, and there is none of that name. Put it into quotes if it is meant as it stands.", start);
+        Count(target.Size, start);
+        return target.Node.Clone();
+    }
+
     private YamlNode ReadNode(int depth)
     {
         var start = _parser.Current?.Start ?? Mark.Empty;
         if (depth > 64)
             throw Error("The settings are nested too deeply.", start);
 
+        Count(1, start);
+        var before = _nodes;
         if (_parser.TryConsume<AnchorAlias>(out var alias))
-            return _anchors.TryGetValue(alias.Value.Value, out var target) ? target.Clone() : throw Error("A value that begins with `*` refers to an anchor, and there is none of that name. Put it into quotes if it is meant as it stands.", start);
+            return Alias(alias, start);
 
         if (_parser.TryConsume<Scalar>(out var scalar))
         {
             AllowTabs(scalar);
-            var node = new YamlScalar(scalar.Value, StyleOf(scalar)) { Line = (int)start.Line, Column = (int)start.Column };
-            return Anchored(scalar, node);
+            CheckText(scalar);
+            return Anchored(scalar, Untagged(scalar, start), before);
         }
 
         if (_parser.TryConsume<SequenceStart>(out var sequence))
@@ -141,11 +192,11 @@ internal sealed partial class YamlReader
             while (!_parser.Accept<SequenceEnd>(out _))
                 list.Items.Add(ReadNode(depth + 1));
             Leave(sequence.Style == SequenceStyle.Flow, start, _parser.Consume<SequenceEnd>().End, outer);
-            return Anchored(sequence, list);
+            return Anchored(sequence, list, before);
         }
 
         var mapping = _parser.Consume<MappingStart>();
-        return Anchored(mapping, ReadMap(mapping, start, depth));
+        return Anchored(mapping, ReadMap(mapping, start, depth), before);
     }
 
     /// <summary>How far a collection is indented; a flow collection (<c>{}</c>, <c>[]</c>) has no indentation of its own.</summary>
@@ -153,7 +204,9 @@ internal sealed partial class YamlReader
     private int Enter(bool flow, int column)
     {
         var outer = _indent;
-        if (!flow)
+        if (flow)
+            _flow++;
+        else
             _indent = column - 1;
         return outer;
     }
@@ -161,8 +214,11 @@ internal sealed partial class YamlReader
     private void Leave(bool flow, Mark start, Mark end, int outer)
     {
         _indent = outer;
-        if (flow)
-            _tabsAllowed.Add(((int)start.Line + 1, (int)end.Line, 0));
+        if (!flow)
+            return;
+
+        _flow--;
+        _tabsAllowed.Add(((int)start.Line + 1, (int)end.Line, 0));
     }
 
     private YamlMap ReadMap(MappingStart mapping, Mark start, int depth)
@@ -173,30 +229,53 @@ internal sealed partial class YamlReader
         while (!_parser.Accept<MappingEnd>(out _))
         {
             var at = _parser.Current?.Start ?? start;
-            if (!_parser.TryConsume<Scalar>(out var key))
+            if (ReadNode(depth + 1) is not YamlScalar key)
                 throw Error("A setting's name must be plain text.", at);
 
-            var name = VariableText.Unmark(key.Value);
-            var value = ReadNode(depth + 1);
-            if (name == "<<" && key.Style == ScalarStyle.Plain)
+            var name = key.IsNull ? "" : VariableText.Unmark(key.Text);
+            if (name == "<<" && key.Style == YamlStyle.Plain)
             {
-                Merge(map, value, at);
+                CheckMerge(at);
+                var source = ReadNode(depth + 1);
+                foreach (var covered in own.Where(one => Brings(source, one)))
+                    Duplicate($"`{covered}` stands before `<<`, which has a value for it that would win. Put `<<` first.", at);
+                Merge(map, source, at);
                 continue;
             }
 
+            var value = ReadNode(depth + 1);
+
             if (!own.Add(name))
-            {
-                var error = Error($"`{name}` is there twice in one place; only the last one would count.", at);
-                if (_duplicates is null)
-                    throw error;
-                _duplicates.Add(error.Diagnostic);
-            }
+                Duplicate($"`{name}` is there twice in one place; only the last one would count.", at);
 
             map.Set(name, value, ((int)at.Line, (int)at.Column));
         }
 
         Leave(mapping.Style == MappingStyle.Flow, start, _parser.Consume<MappingEnd>().End, outer);
         return map;
+    }
+
+    private void Duplicate(string message, Mark at)
+    {
+        var error = Error(message, at);
+        if (_duplicates is null)
+            throw error;
+        _duplicates.Add(error.Diagnostic);
+    }
+
+    /// <summary>Whether a mapping, or one of a list, has a key.</summary>
+    private static bool Brings(YamlNode source, string key) => source switch
+    {
+        YamlMap map => map.Has(key),
+        YamlList list => list.Items.Exists(item => Brings(item, key)),
+        _ => false,
+    };
+
+    /// <summary>A list of mappings has to stand there itself: the executable takes no alias of one.</summary>
+    private void CheckMerge(Mark at)
+    {
+        if (_parser.Accept<AnchorAlias>(out var alias) && _anchors.TryGetValue(alias.Value.Value, out var target) && target.Node is YamlList)
+            throw Error("`<<` takes a mapping or a list of mappings, and Litestream takes no alias of a list.", at);
     }
 
     private void Merge(YamlMap map, YamlNode source, Mark at)
@@ -217,11 +296,41 @@ internal sealed partial class YamlReader
         }
     }
 
-    private YamlNode Anchored(NodeEvent source, YamlNode node)
+    /// <summary>What YAML 1.2 takes in a text, and 1.1 does not.</summary>
+    private void CheckText(Scalar scalar)
+    {
+        if (scalar.Style == ScalarStyle.Plain && _flow > 0 && scalar.Value.Contains('?', StringComparison.Ordinal))
+            throw Error("Between `{` and `}`, or `[` and `]`, Litestream's parser takes `?` for the end of a text. Put the text into quotes.", scalar.Start);
+
+        var (start, end) = ((int)scalar.Start.Index, Math.Min((int)scalar.End.Index, _raw.Length));
+        if (scalar.Style == ScalarStyle.DoubleQuoted && start < end && EscapedSlash().IsMatch(_raw[start..end]))
+            throw Error("Litestream's parser does not know the escape `\\/`. Write `/` alone, or use single quotes.", scalar.Start);
+    }
+
+    /// <summary>A scalar whose tag, if it has one, is applied.</summary>
+    private YamlScalar Untagged(Scalar scalar, Mark start)
+    {
+        var (text, style) = (scalar.Value, StyleOf(scalar));
+        if (!scalar.Tag.IsEmpty)
+        {
+            // What a variable will be is not known here.
+            (text, style) = VariableText.HasVariables(text) ? (text, scalar.Tag.Value == "tag:yaml.org,2002:str" ? YamlStyle.DoubleQuoted : style)
+                : GoYaml.Untag(scalar.Tag.Value, text)
+                ?? throw Error($"This value is not what its tag (`!!`) says, and Litestream would not start. Write it without the tag.", start);
+        }
+
+        // No file system and no storage takes it in a name, and nothing else is longer because of it.
+        if (text.Contains('\0', StringComparison.Ordinal))
+            throw Error("A null character stands in this value (`\\0`). Remove it.", start);
+
+        return new YamlScalar(text, style) { Line = (int)start.Line, Column = (int)start.Column };
+    }
+
+    private YamlNode Anchored(NodeEvent source, YamlNode node, int before)
     {
         if (!source.Anchor.IsEmpty)
         {
-            _anchors[source.Anchor.Value] = node;
+            _anchors[source.Anchor.Value] = (node, _nodes - before + 1);
             node.IsAnchored = true;
         }
 
@@ -233,7 +342,6 @@ internal sealed partial class YamlReader
         ScalarStyle.SingleQuoted => YamlStyle.SingleQuoted,
         ScalarStyle.DoubleQuoted => YamlStyle.DoubleQuoted,
         ScalarStyle.Literal or ScalarStyle.Folded => YamlStyle.Block,
-        _ when !scalar.Tag.IsEmpty && scalar.Tag.Value.EndsWith("str", StringComparison.Ordinal) => YamlStyle.DoubleQuoted,
         _ => YamlStyle.Plain,
     };
 
@@ -250,6 +358,12 @@ internal sealed partial class YamlReader
 
     [GeneratedRegex("^[ -]*\t")]
     private static partial Regex TabAfterDashes();
+
+    [GeneratedRegex(@"(?<!\\)(\\\\)*\\/")]
+    private static partial Regex EscapedSlash();
+
+    [GeneratedRegex("^%(YAML|TAG)[ \t]")]
+    private static partial Regex KnownDirective();
 
     [GeneratedRegex("[|>][-+]?([1-9])?[-+]?[ \t]*(?:#.*)?\r?$")]
     private static partial Regex BlockHeader();

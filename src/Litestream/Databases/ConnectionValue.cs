@@ -186,7 +186,7 @@ internal sealed partial record ConnectionValue
 
     private static ConnectionValue FromPath(string path, PathKeyword keyword)
     {
-        if (path.Length == 0) return Nothing;
+        if (string.IsNullOrWhiteSpace(path)) return Nothing;
 
         // Exactly so: ":MEMORY:" is a real file.
         if (path == ":memory:") return new ConnectionValue { IsMemory = true, Keyword = keyword };

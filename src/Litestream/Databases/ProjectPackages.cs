@@ -61,7 +61,7 @@ public static class ProjectPackages
         var open = new Stack<string>();
         if (root.TryGetProperty("projectFileDependencyGroups", out var groups) && groups.TryGetProperty(Framework(target.Name), out var direct))
         {
-            foreach (var dependency in direct.EnumerateArray()) open.Push(dependency.GetString()!.Split(' ')[0]);
+            foreach (var dependency in direct.EnumerateArray()) open.Push((dependency.GetString() ?? "").Split(' ')[0]);
         }
         else
         {

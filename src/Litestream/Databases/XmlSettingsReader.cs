@@ -12,6 +12,9 @@ internal static class XmlSettingsReader
 {
     private const string Code = "LSB1002";
 
+    /// <summary>Keys name all elements around them: what is nested without end makes them so.</summary>
+    private const int DeepestElement = 200;
+
     /// <summary>Reads a file; empty when it is not there.</summary>
     /// <exception cref="LitestreamException">LSB1002: the file is not well-formed XML.</exception>
     public static IReadOnlyList<Setting> Read(string file)
@@ -55,6 +58,8 @@ internal static class XmlSettingsReader
         {
             switch (reader.NodeType)
             {
+                case XmlNodeType.Element when elements.Count >= DeepestElement:
+                    throw new LitestreamException(Code, $"The elements of the settings file are nested more than {DeepestElement} deep.", file, ((IXmlLineInfo)reader).LineNumber, ((IXmlLineInfo)reader).LinePosition);
                 case XmlNodeType.Element:
                     var isEmpty = reader.IsEmptyElement;
                     elements.Push(Open(reader, file, elements.Count == 0 ? null : elements.Peek(), settings));

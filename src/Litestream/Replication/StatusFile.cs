@@ -36,7 +36,7 @@ internal sealed record StatusFile(ProcessIdentity App, DateTimeOffset? AppStarte
                 ? new StatusFile(app, StatusJson.Time(root, "appStartedAt"), root.GetProperty("writtenAt").GetDateTimeOffset(), StatusJson.Read(root, database))
                 : null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException or OverflowException)
         {
             return null;
         }

@@ -17,7 +17,7 @@ internal sealed class ShadowWal(string metaPath)
         try
         {
             var name = PlainFile.ReadAllText(Path.Combine(metaPath, "generation")).Trim();
-            return name.Length > 0 ? name : null;
+            return name.Length > 0 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') ? name : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

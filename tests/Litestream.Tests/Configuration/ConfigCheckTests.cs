@@ -76,7 +76,7 @@ public sealed class ConfigCheckTests : IDisposable
     }
 
     [Theory]
-    [InlineData("dbs:\n  - path: a.db\n    replica: {url: s3://b/x?endpoint=https://m&sign-payload=true}\n", null)]
+    [InlineData("dbs:\n  - path: a.db\n    replica: {url: 's3://b/x?endpoint=https://m&sign-payload=true'}\n", null)]
     [InlineData("dbs:\n  - path: a.db\n    replica: {type: gs, bucket: b}\n", null)]
     [InlineData("bucket: b\ndbs:\n  - path: a.db\n    replica: {type: s3, path: x}\n", null)]
     [InlineData("dbs:\n  - {dir: /data, pattern: \"*.db\", watch: true, replica: {path: /r}}\n", null)]

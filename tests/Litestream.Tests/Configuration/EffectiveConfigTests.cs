@@ -217,8 +217,8 @@ public sealed class EffectiveConfigTests : IDisposable
     [InlineData("type: s3\n        bucket: b\n        endpoint: https://u:hush-hush@minio:9000")]
     [InlineData("type: abs\n        bucket: b\n        account-name: a\n        account-key: hush-hush")]
     [InlineData("url: abs://a:hush-hush@b/x")]
-    [InlineData("path: /r\n        age:\n          identities: [hush-hush]")]
-    [InlineData("path: /r\n        age:\n          identities:\n            - |\n              # one\n              hush-hush\n              hush-hush-2\n            - ${OTHER}")]
+    [InlineData("path: /r\n        age:\n          identities: [AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX]")]
+    [InlineData("path: /r\n        age:\n          identities:\n            - |\n              # one\n              AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX\n              AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX\n            - ${OTHER}")]
     public void No_secret_of_a_users_own_file_is_written_or_shown(string replica) => AssertHidden(replica, ReleaseLine.V03);
 
     [Theory]
@@ -404,14 +404,15 @@ public sealed class EffectiveConfigTests : IDisposable
             ConfigPath = Write(Own(replica)),
             BaseDirectory = _folder.Path,
             GetSetting = _ => null,
-            Environment = new Dictionary<string, string> { ["HOST"] = "host", ["TYPE"] = "sftp", ["SECRET"] = "other-secret", ["OTHER"] = "other" },
+            Environment = new Dictionary<string, string> { ["HOST"] = "host", ["TYPE"] = "sftp", ["SECRET"] = "other-secret", ["OTHER"] = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX" },
             ReleaseLine = line,
         });
         var shown = string.Join('\n', [config.Text, .. config.Diagnostics.Select(d => d.Message), .. config.Databases.Select(d => d.ToString()), .. config.Databases.SelectMany(d => d.Replicas).Select(r => r.ToString())]);
 
-        Assert.DoesNotContain("hush", shown, StringComparison.Ordinal);
-        Assert.Contains(config.Variables.Values, v => v.Contains("hush-hush", StringComparison.Ordinal));
-        Assert.All(config.Variables.Values, v => Assert.DoesNotContain("hush", config.Secrets.Mask("failed with " + v), StringComparison.Ordinal));
+        var secret = replica.Contains("hush", StringComparison.Ordinal) ? "hush" : "AGE-SECRET-KEY-1GFPYY";
+        Assert.DoesNotContain(secret, shown, StringComparison.Ordinal);
+        Assert.Contains(config.Variables.Values, v => v.Contains(secret, StringComparison.Ordinal));
+        Assert.All(config.Variables.Values, v => Assert.DoesNotContain(secret, config.Secrets.Mask("failed with " + v), StringComparison.Ordinal));
     }
 
     private static string Own(string replica) => $"dbs:\n  - path: a.db\n    replicas:\n      - {replica}\n";
