@@ -84,8 +84,9 @@ internal sealed class DatabaseSupervisor
         _stall = Longer(settings.StallTimeout, Watch.Round * 3);
         _history = DatabaseHistory.Read(database.MetaPath);
 
-        // A number of ours is in litestream's table, so litestream has had it.
-        _admission = new DatabaseAdmission(database.Path, evidence, _history?.Id is null ? null : _history.File);
+        // Our number is in litestream's table, so litestream has had it, and it is still that database and not another one in its place.
+        var isKnown = _history?.Id is { } id && LiveDatabase.ReadIdentityInFile(database.Path).Id == id;
+        _admission = new DatabaseAdmission(database.Path, evidence, isKnown ? _history!.File : null);
     }
 
     public CommitWatch Watch { get; }

@@ -192,7 +192,7 @@ internal sealed partial class ReplicationSession(
 
             try
             {
-                locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
+                locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null) { IsPastGate = true });
             }
             catch (IOException)
             {

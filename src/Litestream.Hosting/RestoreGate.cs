@@ -151,7 +151,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
                 return held;
             }
 
-            var replicating = holder.Replicator is null ? null : holder.App;
+            var replicating = holder.Replicator is null && !holder.IsPastGate ? null : holder.App;
             if (replicating != seen)
             {
                 (seen, seenAt) = (replicating, watch.Elapsed);

@@ -27,6 +27,9 @@ public sealed class AdmissionFaultTests
         await app.StatusAsync("Degraded", "LSB5017");
         Assert.Empty(folder.Replicators());
         (await CommandRun.OfAsync(folder, ["status"])).FailedWith(1, "LSB5020");
+
+        // The app tells others at most once a second.
+        await AppFolder.UntilAsync(() => CommandRun.OfAsync(folder, ["doctor"]).GetAwaiter().GetResult().ExitCode == 1, "the doctor knew");
         (await CommandRun.OfAsync(folder, ["doctor"])).FailedWith(1, "LSB3011");
         Assert.Equal(before is not null, File.Exists(folder.Database));
         await app.TellAsync("sql SELECT count(*) FROM sqlite_master");

@@ -271,12 +271,11 @@ public sealed class HostEnvironmentTests
         folder.Environment["Litestream__ReplicateDiscovered"] = "false";
         using var one = folder.Start();
         await one.SaysAsync("started ");
-        await AppFolder.UntilAsync(() => folder.Replicators().Count == 1, "the first one ran litestream");
         using var other = folder.Start();
 
         await other.SaysAsync("started ");
         await other.SaysAsync("LSB5003");
-        Assert.Single(folder.Replicators());
+        Assert.Empty(folder.Replicators());
     }
 
     [Fact]

@@ -30,7 +30,7 @@ public sealed class ReplicatorTests
         using var app = folder.Start();
         await app.SaysAsync("started ");
 
-        Assert.Single(folder.Replicators());
+        await AppFolder.UntilAsync(() => folder.Replicators().Count == 1, () => $"it replicated\n{app.Output}");
     }
 
     [Theory]

@@ -13,6 +13,9 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
     /// <summary>Litestreams that outlived their apps and were still there when this was written.</summary>
     public IReadOnlyList<ProcessIdentity> Orphans { get; init; } = [];
 
+    /// <summary>Whether the app is done with restoring: it replicates, or waits for something to replicate.</summary>
+    public bool IsPastGate { get; init; }
+
     /// <summary>All litestreams that it names and that still replicate. Whoever holds the lock and runs none of them has found orphans.</summary>
     public IEnumerable<ProcessIdentity> LivingReplicators => (Replicator is null ? Orphans : Orphans.Prepend(Replicator)).Where(OrphanedReplicator.Lives);
 
@@ -32,6 +35,11 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
             if (MetricsAddress is not null)
             {
                 json.WriteString("metricsAddress", MetricsAddress);
+            }
+
+            if (IsPastGate)
+            {
+                json.WriteBoolean("pastGate", true);
             }
 
             if (Orphans.Count > 0)
@@ -65,6 +73,7 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
                 Read(root, "replicator"),
                 root.TryGetProperty("metricsAddress", out var address) ? address.GetString() : null)
             {
+                IsPastGate = root.TryGetProperty("pastGate", out var pastGate) && pastGate.GetBoolean(),
                 Orphans = root.TryGetProperty("orphans", out var orphans) ? [.. orphans.EnumerateArray().Select(Identity)] : [],
             };
         }
