@@ -71,6 +71,7 @@ public sealed class FreeSpaceFaultTests
 
         using var next = folder.Start();
         await next.SaysAsync("LSB5016");
+        await AppFolder.UntilAsync(() => folder.DatabaseRows() is ["first", "last", "first", "last", "first"], () => $"the app wrote\n{next.Output}");
         File.Move(folder.OtherDatabase(), folder.Database, overwrite: true);
         File.Delete(filler);
         await next.SaysAsync("LSB5009");

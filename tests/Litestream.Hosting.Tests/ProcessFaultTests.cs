@@ -184,8 +184,9 @@ public sealed class ProcessFaultTests
     public async Task A_configuration_that_litestream_refuses_is_not_tried_again_and_with_a_right_one_all_rows_are_sent()
     {
         using var folder = new AppFolder();
-        var right = await File.ReadAllTextAsync(folder.Config, Cancel);
-        await File.AppendAllTextAsync(folder.Config, "\n        age:\n          identities: [AGE-SECRET-KEY-NONE]\n          recipients: [nobody]", Cancel);
+
+        // What is known to be refused does not get as far as to litestream.
+        await File.WriteAllTextAsync(folder.Executable, $"#!/bin/sh\nif [ \"$1\" = replicate ]; then set -- replicate -frobnicate; fi\nexec '{AppFolder.RealExecutable}' \"$@\"\n", Cancel);
         folder.Environment["Litestream__RestoreOnStart"] = "Never";
         using (var app = folder.Start())
         {
@@ -199,7 +200,7 @@ public sealed class ProcessFaultTests
             Assert.Equal(0, await app.StopAsync());
         }
 
-        await File.WriteAllTextAsync(folder.Config, right, Cancel);
+        File.Copy(AppFolder.RealExecutable, folder.Executable, overwrite: true);
         using var next = folder.Start();
         await folder.SettledAsync(next);
         await next.StopAsync();
