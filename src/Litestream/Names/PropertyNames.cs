@@ -39,28 +39,28 @@ internal static class PropertyNames
     /// <summary>Each verb with the properties that it takes.</summary>
     public static readonly IReadOnlyDictionary<string, IReadOnlyList<string>> Verbs =
         new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal)
-    {
-        ["LitestreamDatabases"] = [],
-        ["LitestreamConfig"] = [],
-        ["LitestreamVersion"] = [],
-        ["LitestreamEnv"] = [],
-        ["LitestreamInit"] = [],
-        ["LitestreamStatus"] = ["LitestreamDatabase"],
-        ["LitestreamGenerations"] =
+        {
+            ["LitestreamDatabases"] = [],
+            ["LitestreamConfig"] = [],
+            ["LitestreamVersion"] = [],
+            ["LitestreamEnv"] = [],
+            ["LitestreamInit"] = [],
+            ["LitestreamStatus"] = ["LitestreamDatabase"],
+            ["LitestreamGenerations"] =
         [
             "LitestreamDatabase", "LitestreamReplica", "LitestreamTimeout", "LitestreamArguments",
         ],
-        ["LitestreamSnapshots"] =
+            ["LitestreamSnapshots"] =
         [
             "LitestreamDatabase", "LitestreamReplica", "LitestreamTimeout", "LitestreamArguments",
         ],
-        ["LitestreamWal"] =
+            ["LitestreamWal"] =
         [
             "LitestreamDatabase", "LitestreamReplica", "LitestreamGeneration", "LitestreamTimeout",
             "LitestreamArguments",
         ],
-        ["LitestreamLtx"] = ["LitestreamDatabase", "LitestreamTimeout"],
-        ["LitestreamRestore"] =
+            ["LitestreamLtx"] = ["LitestreamDatabase", "LitestreamTimeout"],
+            ["LitestreamRestore"] =
         [
             "LitestreamDatabase", "LitestreamOutput", "LitestreamTimestamp", "LitestreamReplica",
             "LitestreamGeneration", "LitestreamIndex", "LitestreamTxId",
@@ -68,29 +68,29 @@ internal static class PropertyNames
             "LitestreamDiff", "LitestreamDryRun", "LitestreamTimeout",
             "LitestreamArguments",
         ],
-        ["LitestreamPull"] =
+            ["LitestreamPull"] =
         [
             "LitestreamDatabase", "LitestreamOutput", "LitestreamTimestamp", "LitestreamReplica", "LitestreamForce",
             "LitestreamDryRun", "LitestreamTimeout",
         ],
-        ["LitestreamVerify"] =
+            ["LitestreamVerify"] =
         [
             "LitestreamDatabase", "LitestreamReplica", "LitestreamVerifyLevel", "LitestreamVerifyWrite",
             "LitestreamStartReplicator", "LitestreamTimeout",
         ],
-        ["LitestreamDrill"] =
+            ["LitestreamDrill"] =
         [
             "LitestreamDatabase", "LitestreamReplica", "LitestreamTimestamp", "LitestreamDrillQuery",
             "LitestreamTimeout",
         ],
-        ["LitestreamRun"] = ["LitestreamArguments"],
-        ["LitestreamDoctor"] = ["LitestreamTimeout"],
-        ["LitestreamScaffold"] =
+            ["LitestreamRun"] = ["LitestreamArguments"],
+            ["LitestreamDoctor"] = ["LitestreamTimeout"],
+            ["LitestreamScaffold"] =
         [
             "LitestreamScaffoldKind", "LitestreamOutput", "LitestreamForce", "LitestreamScaffoldInstallDir",
         ],
-        ["LitestreamReplicate"] = ["LitestreamDatabase", "LitestreamExec", "LitestreamArguments", "LitestreamTimeout"],
-    };
+            ["LitestreamReplicate"] = ["LitestreamDatabase", "LitestreamExec", "LitestreamArguments", "LitestreamTimeout"],
+        };
 
     /// <summary>
     /// All properties: those of the build, those of the verbs, and each verb's list of targets that run before it.
