@@ -108,6 +108,9 @@ internal sealed class DatabaseSupervisor
     /// <summary>Whether litestream does not have it yet, as it has no file, no table or perhaps a rollback journal.</summary>
     public bool IsHeld { get; private set; }
 
+    /// <summary>Whether something speaks for an app that sets a rollback journal.</summary>
+    public bool MayLeaveWal => _admission.Evidence != JournalEvidence.None;
+
     /// <summary>Whether it was taken from litestream, to see whether the app sets a rollback journal.</summary>
     public bool IsSuspect => IsHeld && _admission.IsSuspect;
 
@@ -287,6 +290,8 @@ internal sealed class DatabaseSupervisor
     public LitestreamDiagnostic? Unsent()
     {
         var file = FileStamp.Of(Database.Path);
+        if (IsHeld && LiveDatabase.LookAt(Database.Path, asksMode: false).Tables == AppTables.None)
+            return null;
         if (Excluded is null ? !HasUnsent && Chain.BrokenBy is null : file is null)
             return null;
         var size = Excluded is null ? _unsent : WalFile.LastCommit(WalFile.PathOf(Database.Path))?.End ?? file!.Size;

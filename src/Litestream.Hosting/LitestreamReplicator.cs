@@ -324,8 +324,14 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
             AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
             AppDomain.CurrentDomain.UnhandledException -= OnUnhandledException;
-            _signals.ForEach(signal => signal.Dispose());
-            _signals.Clear();
+            List<PosixSignalRegistration> signals;
+            lock (_gate)
+            {
+                signals = [.. _signals];
+                _signals.Clear();
+            }
+
+            signals.ForEach(signal => signal.Dispose());
         }
 
         await _endPublishing.CancelAsync().ConfigureAwait(false);
@@ -404,7 +410,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         foreach (var signal in new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT })
         {
             // Without a word about what the signal does: that is the host's.
-            _signals.Add(PosixSignalRegistration.Create(signal, _ => session.BeginReaders()));
+            _signals.Add(PosixSignalRegistration.Create(signal, _ => session.TryBeginReaders()));
         }
 
         lock (_gate)

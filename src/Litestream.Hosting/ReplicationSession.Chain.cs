@@ -22,6 +22,19 @@ internal sealed partial class ReplicationSession
         _databases.FindAll(database => !database.IsOut).ForEach(database => database.Chain.BeginReader());
     }
 
+    /// <summary>The same in the handler of a signal, where an exception would end the app.</summary>
+    public void TryBeginReaders()
+    {
+        try
+        {
+            BeginReaders();
+        }
+        catch (Exception)
+        {
+            // Then a full copy may have to follow the next start.
+        }
+    }
+
     /// <summary>A full copy has to follow; the log says why.</summary>
     private void Break(DatabaseSupervisor database, string reason)
     {
@@ -38,7 +51,7 @@ internal sealed partial class ReplicationSession
     /// <param name="process">The one that ended; null where that is known already.</param>
     private void BreakAll(ReplicatorProcess? process)
     {
-        foreach (var database in _databases.Where(database => !database.IsOut && !_run!.Excluded.Contains(database.Database.Path) && !database.Chain.HasReader && FileStamp.Of(database.Database.Path) is { Size: > 0 }))
+        foreach (var database in _databases.Where(database => !database.IsOut && _run?.Excluded.Contains(database.Database.Path) == false && !database.Chain.HasReader && FileStamp.Of(database.Database.Path) is { Size: > 0 }))
         {
             Break(database, process is null ? "litestream was stopped beside the running app" : "litestream ended by itself");
         }
@@ -134,8 +147,23 @@ internal sealed partial class ReplicationSession
             return database.Chain.IsBlocked ? null : new EndReason($"the full copy of '{path}' can begin") { IsPlanned = true };
         }
 
-        var mark = !runs ? MarkState.Absent : marks is null ? MarkState.Unknown : marks[path].MarkOf(process!.ProcessId);
-        switch (database.Chain.Look(mark, answer?.Syncs(path) >= 1))
+        if (!runs)
+        {
+            if (database is { Excluded: not null, Question: null })
+            {
+                database.Chain.EndReader();
+            }
+            else if (database.Chain.Look(MarkState.Unknown, hasSynced: false) == ChainAction.GiveUpReader)
+            {
+                Break(database, "litestream did not begin to hold the WAL in time");
+            }
+
+            return null;
+        }
+
+        var mark = MarkOf(database, process!, marks);
+        var hasSynced = answer?.Syncs(path) >= 1;
+        switch (database.Chain.Look(mark, hasSynced))
         {
             case ChainAction.EndReader:
                 if (!applicationStopping.IsCancellationRequested && time.GetUtcNow() >= _keepReadersUntil)
@@ -152,11 +180,6 @@ internal sealed partial class ReplicationSession
                 return new EndReason($"litestream lost its hold on the WAL of '{path}'") { IsPlanned = true };
         }
 
-        if (!runs)
-        {
-            return null;
-        }
-
         if (LookForTraces(database) is { } traces)
         {
             return traces;
@@ -169,7 +192,7 @@ internal sealed partial class ReplicationSession
 
         if (database.Chain.IsBlocked)
         {
-            return mark == MarkState.Held ? new EndReason($"'{path}' needs a full copy") { IsPlanned = true } : null;
+            return mark == MarkState.Held || (mark == MarkState.Unknown && hasSynced) ? new EndReason($"'{path}' needs a full copy") { IsPlanned = true } : null;
         }
 
         if (database.Chain.Mend(database.Watch.Replicated, database.Watch.IsPending))
@@ -187,15 +210,22 @@ internal sealed partial class ReplicationSession
         return null;
     }
 
+    /// <summary>The mark, where the system tells: not where it does not even show the reader that we hold (some file systems show another file there than they give).</summary>
+    private static MarkState MarkOf(DatabaseSupervisor database, ReplicatorProcess process, IReadOnlyDictionary<string, ShmLocks>? marks) =>
+        marks?[database.Database.Path] is not { } locks || (database.Chain.HasReader && !locks.Processes.Contains(Environment.ProcessId))
+            ? MarkState.Unknown
+            : locks.MarkOf(process.ProcessId);
+
     /// <summary>Begins readers of ours before litestream is ended by us, while it still holds its marks: the next one goes on where it was.</summary>
     private async Task BridgeAsync(ReplicatorProcess process)
     {
         var deadline = time.GetUtcNow() + BridgePatience;
         var bridged = _databases.FindAll(database => !database.IsOut && !_toJudge.Contains(database) && !_run!.Excluded.Contains(database.Database.Path) && !database.Chain.HasReader);
         bridged.ForEach(database => database.Chain.BeginReader());
+        var unread = bridged.FindAll(database => !database.Chain.HasReader && LiveDatabase.MayBeOpened(database.Database.Path));
         while (bridged.Count > 0 && ReplicationMark.Look(bridged.Select(database => database.Database.Path)) is { } marks)
         {
-            bridged.RemoveAll(database => marks[database.Database.Path].MarkOf(process.ProcessId) == MarkState.Held);
+            bridged.RemoveAll(database => MarkOf(database, process, marks) is MarkState.Held or MarkState.Unknown);
             if (bridged.Count == 0 || process.Exited.IsCompleted || time.GetUtcNow() >= deadline)
             {
                 break;
@@ -204,7 +234,7 @@ internal sealed partial class ReplicationSession
             await Task.WhenAny(process.Exited, Task.Delay(CutPause, time)).ConfigureAwait(false);
         }
 
-        foreach (var database in bridged.Where(database => OperatingSystem.IsLinux() && FileStamp.Of(database.Database.Path) is { Size: > 0 }))
+        foreach (var database in bridged.Where(_ => OperatingSystem.IsLinux()).Union(unread).Where(database => FileStamp.Of(database.Database.Path) is { Size: > 0 }))
         {
             Break(database, "litestream did not hold the WAL when it was ended");
         }
@@ -216,7 +246,7 @@ internal sealed partial class ReplicationSession
     private static async Task LeaveAsync(DatabaseSupervisor database)
     {
         WalMark? saved = null;
-        if (database is { Chain: { BrokenBy: null, HasReader: true }, HasUnsent: false })
+        if (database is { Chain: { BrokenBy: null, HasReader: true, CanSaveWal: true }, HasUnsent: false })
         {
             database.Chain.RenewReader();
             LiveDatabase.CheckpointPassively(database.Database.Path);

@@ -34,6 +34,7 @@ internal sealed partial class ReplicationSession(
     private static readonly TimeSpan QuestionPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan SuspicionPause = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan EndOfQuestionsPatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan GatePatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan CutPatience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CutPause = TimeSpan.FromMilliseconds(20);
 
@@ -65,7 +66,9 @@ internal sealed partial class ReplicationSession(
     {
         try
         {
-            (_locks, _, _) = await TryAcquireLocksAsync(cancellationToken).ConfigureAwait(false);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(GatePatience);
+            (_locks, _, _) = await TryAcquireLocksAsync(limit.Token).ConfigureAwait(false);
             if (_locks is null)
             {
                 // Whoever has them keeps the chain.
@@ -74,9 +77,11 @@ internal sealed partial class ReplicationSession(
 
             FindForeign(ReplicationMark.Look(_databases.Select(database => database.Database.Path)), null);
             await CutAsync(CutPatience, cancellationToken).ConfigureAwait(false);
+            updateStatus(status => status with { Databases = Describe(status) });
         }
-        catch (Exception exception) when (exception is LitestreamException or IOException or UnauthorizedAccessException)
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
+            // RunAsync meets it again, and says so. (One that hangs in a disk and cannot be killed is waited for there too.)
         }
     }
 
@@ -144,10 +149,13 @@ internal sealed partial class ReplicationSession(
             await Task.WhenAll(_databases.Select(database => database.Question?.Answer ?? Task.CompletedTask)).WaitAsync(EndOfQuestionsPatience, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_locks is not null)
             {
-                await Task.WhenAll(_databases.Select(LeaveAsync)).ConfigureAwait(false);
-                _locks.Broken = _databases.Where(database => database.Chain.BrokenBy is not null).Select(database => database.Database.Path).ToHashSet(StringComparer.Ordinal);
+                var left = Task.WhenAll(_databases.Select(LeaveAsync));
+                await left.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                _locks.Broken = _databases.Where(database => left.IsFaulted || database.Chain.BrokenBy is not null).Select(database => database.Database.Path).ToHashSet(StringComparer.Ordinal);
                 _locks.Dispose();
             }
+
+            _databases.ForEach(database => database.Chain.Dispose());
 
             _folder?.Dispose();
         }
@@ -210,6 +218,7 @@ internal sealed partial class ReplicationSession(
                 if (!unclean.Contains(database.Database.Path) && !plan.Settings.AdoptReplica && database.HasTraces)
                 {
                     ExcludeTraced(database);
+                    continue;
                 }
 
                 if (unclean.Contains(database.Database.Path) && FileStamp.Of(database.Database.Path) is { Size: > 0 })
@@ -219,7 +228,12 @@ internal sealed partial class ReplicationSession(
                 else
                 {
                     database.PutWalBack();
-                    database.Chain.BeginReader();
+
+                    // It would keep the app from leaving WAL mode.
+                    if (!database.MayLeaveWal)
+                    {
+                        database.Chain.BeginReader();
+                    }
                 }
             }
 
@@ -337,6 +351,7 @@ internal sealed partial class ReplicationSession(
         {
             ReplicatorLog.Adopted(logger, database.Database.Path);
             database.Accept(asNewFile: wasThere);
+            database.JudgeChain(time.GetUtcNow());
             return;
         }
 
@@ -378,6 +393,7 @@ internal sealed partial class ReplicationSession(
                 }
 
                 database.Accept(asNewFile: question.WasThere);
+                database.JudgeChain(time.GetUtcNow());
                 break;
             case HistoryVerdict.Missing:
                 database.Exclude(
@@ -691,6 +707,7 @@ internal sealed partial class ReplicationSession(
             action = SupervisorAction.Judge;
         }
 
+        database.JudgeChain(now);
         switch (action)
         {
             case SupervisorAction.Judge when database.Question is not null:
@@ -734,7 +751,6 @@ internal sealed partial class ReplicationSession(
             ReplicatorLog.Warning(logger, news);
         }
 
-        database.JudgeChain(now);
         var isHealthy = database.Health == LitestreamHealth.Healthy;
         if (wasUnhealthy == isHealthy && database.Excluded is null && database.Chain.BrokenBy is null)
         {

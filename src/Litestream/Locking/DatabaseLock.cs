@@ -149,7 +149,7 @@ internal sealed class DatabaseLock : IDisposable
         }
 
         // Left as root's by an earlier version, or by a root that was killed just here. What holds something else is not ours.
-        if (Environment.IsPrivilegedProcess && status is not null && UnixCalls.IsOwn(status) && (RandomAccess.GetLength(file) == 0 || ReadRecord(file) != LockRecord.Empty))
+        if (Environment.IsPrivilegedProcess && status is not null && UnixCalls.IsOwn(status) && (RandomAccess.GetLength(file) == 0 || (ReadRecord(file) is { IsTorn: false } record && record != LockRecord.Empty)))
             DatabaseOwner.TryGive(file, databasePath);
         return file;
     }

@@ -22,7 +22,10 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
     /// <summary>
     /// Whether the holder before us ended without saying that all was in order: it was killed, or its litestream was. What litestream did last cannot be relied on then.
     /// </summary>
-    public bool IsUnclean => this != Empty && (Replicator is not null || Orphans.Count > 0 || App?.ProcessId != Environment.ProcessId || !App.IsRunning());
+    public bool IsUnclean => IsTorn || (this != Empty && (Replicator is not null || Orphans.Count > 0 || App?.ProcessId != Environment.ProcessId || !App.IsRunning()));
+
+    /// <summary>Whether there was something that cannot be read: its writer was killed while it wrote.</summary>
+    public bool IsTorn { get; init; }
 
     public byte[] ToUtf8()
     {
@@ -79,7 +82,7 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
-            return Empty;
+            return Empty with { IsTorn = true };
         }
     }
 

@@ -92,6 +92,13 @@ internal sealed class CommitWatch
     /// <summary>The generation that the executable writes; null before there is one.</summary>
     public string? Generation => _shadow.Generation();
 
+    /// <summary>Whether something of the generation has arrived: of one that the executable has just begun nothing has before it says so.</summary>
+    private bool HasWritten(string replica, string generation)
+    {
+        lock (_gate)
+            return !_begun.Contains(generation) || _written.GetValueOrDefault(replica)?.Generation == generation;
+    }
+
     /// <summary>Whether the executable has said that it began that generation, since this was made.</summary>
     public bool HasBegun(string generation)
     {
@@ -261,7 +268,7 @@ internal sealed class CommitWatch
         {
             // The numbers of a generation that has just ended stay until the first upload of the next one: no replica is ahead of what is sent to it.
             var position = metrics.Uploaded(Database.Path, replica.Name) is { } uploaded ? new ReplicaPosition(generation, uploaded.Index, uploaded.Offset) : null;
-            if (position is not null && _shadow.Newest(generation)?.Reaches(position) != true)
+            if (position is not null && (_shadow.Newest(generation)?.Reaches(position) != true || !HasWritten(replica.Name, generation)))
                 position = null;
 
             // A litestream that found everything sent when it was started says nothing; the segments in a folder do.

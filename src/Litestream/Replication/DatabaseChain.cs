@@ -29,6 +29,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     private readonly ShadowWal _shadow = new(database.MetaPath);
     private readonly string _wal = WalFile.PathOf(database.Path);
     private SqliteConnection? _reader;
+    private bool _isDisposed;
     private DateTimeOffset _readerSince;
     private long _walAtBegin;
     private bool _wasSeen;
@@ -106,7 +107,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     {
         lock (_gate)
         {
-            if (_reader is not null)
+            if (_reader is not null || _isDisposed)
                 return;
             _reader = LiveDatabase.BeginRead(database.Path);
             (_readerSince, _walAtBegin) = (time.GetUtcNow(), FileStamp.Of(_wal)?.Size ?? 0);
@@ -250,6 +251,9 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
         }
     }
 
+    /// <summary>Whether the WAL is small enough to be kept.</summary>
+    public bool CanSaveWal => WalFile.LastCommit(_wal) is { End: <= LargestSavedWal };
+
     /// <summary>Whether nothing has been committed since the WAL was kept.</summary>
     public bool IsSavedWal(WalMark commit) => WalFile.LastCommit(_wal) == commit;
 
@@ -293,5 +297,11 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
         : Obstacle is null ? $"LSB5025: '{database.Path}' needs a full copy, as {BrokenBy}"
         : string.Create(CultureInfo.InvariantCulture, $"LSB5026: '{database.Path}' needs a full copy, as {BrokenBy}, and it cannot begin: {Obstacle}");
 
-    public void Dispose() => EndReader();
+    /// <summary>Ends the reader, and no other one begins: a signal may still come.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+            _isDisposed = true;
+        EndReader();
+    }
 }

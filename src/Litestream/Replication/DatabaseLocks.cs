@@ -44,6 +44,8 @@ internal sealed class DatabaseLocks : IDisposable
             throw;
         }
 
+        // Until somebody says otherwise, what was unclean stays so.
+        locks.Broken = locks.Found.Where(found => found.Record.IsUnclean).Select(found => found.Path).ToHashSet(StringComparer.Ordinal);
         return locks;
     }
 

@@ -102,7 +102,7 @@ public static class ForegroundReplication
             // With a command of its own litestream cannot be started again when a table is there: the command would be too.
             var hasWaited = options.Exec is null && await HoldBackAsync(run, effective, options.Time, cancellationToken).ConfigureAwait(false);
             await RunAsync(run, options, effective, chains, hasWaited, Say, cancellationToken).ConfigureAwait(false);
-            locks.Broken = new HashSet<string>();
+            locks.Broken = effective.Databases.Zip(chains).Where(pair => pair.Second.BrokenBy is not null && !pair.Second.IsCut).Select(pair => pair.First.Path).ToHashSet(StringComparer.Ordinal);
         }
         finally
         {
@@ -133,16 +133,19 @@ public static class ForegroundReplication
     }
 
     /// <summary>Ends the readers when litestream holds its marks.</summary>
-    private static async Task EndReadersAsync(ReplicatorProcess process, ReplicatorRun run, EffectiveConfig config, List<DatabaseChain> chains, TimeProvider time)
+    internal static async Task EndReadersAsync(ReplicatorProcess process, ReplicatorRun run, IReadOnlyList<EffectiveDatabase> databases, IReadOnlyList<DatabaseChain> chains, TimeProvider time)
     {
         while (chains.Exists(chain => chain.HasReader) && !process.Exited.IsCompleted)
         {
-            var marks = ReplicationMark.Look(config.Databases.Select(database => database.Path));
+            var marks = ReplicationMark.Look(databases.Select(database => database.Path));
             var answer = marks is null ? await run.ReadMetricsAsync(CancellationToken.None).ConfigureAwait(false) : null;
-            foreach (var (database, chain) in config.Databases.Zip(chains))
+            foreach (var (database, chain) in databases.Zip(chains))
             {
-                if (chain.Look(marks?[database.Path].MarkOf(process.ProcessId) ?? MarkState.Unknown, answer?.Syncs(database.Path) >= 1) is ChainAction.EndReader or ChainAction.GiveUpReader)
+                var action = chain.Look(marks?[database.Path].MarkOf(process.ProcessId) ?? MarkState.Unknown, answer?.Syncs(database.Path) >= 1);
+                if (action == ChainAction.EndReader)
                     chain.EndReader();
+                else if (action == ChainAction.GiveUpReader)
+                    chain.Break("litestream did not begin to hold the WAL in time");
             }
 
             await Task.WhenAny(process.Exited, Task.Delay(LookPause, time)).ConfigureAwait(false);
@@ -244,7 +247,7 @@ public static class ForegroundReplication
         {
             chains.ForEach(chain => chain.Begin());
             var begun = run.Start(arguments);
-            _ = EndReadersAsync(begun, run, config, chains, options.Time);
+            _ = EndReadersAsync(begun, run, config.Databases, chains, options.Time);
             return begun;
         }
     }

@@ -275,9 +275,6 @@ public static class DatabaseRestore
             // Its record stays: it is what the next start of the app ends it by.
             foreach (var (_, found) in locks.Found)
                 RefuseOrphan(target.Named, found);
-
-            // So does what it says of the chain: a restore that is refused changes nothing of that.
-            locks.Broken = locks.Found.Where(found => found.Record.IsUnclean).Select(found => found.Path).ToHashSet(StringComparer.Ordinal);
             locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
             return locks;
         }

@@ -9,6 +9,13 @@ internal static partial class LiveDatabase
     private const int FirstVersionWithNoop = 3_051_000;
 
     /// <summary>
+    /// Whether the app was published with another SQLite library, which may open the file while a reader of ours stands: the end of that would drop the other one's locks.
+    /// </summary>
+    private static readonly bool BringsAnotherLibrary =
+        ((AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string) ?? "").Split(Path.PathSeparator)
+            .Any(file => Path.GetFileName(file) is "System.Data.SQLite.dll" or "Devart.Data.SQLite.dll");
+
+    /// <summary>
     /// Begins a read transaction, so that nobody restarts the WAL. Commits go on; the WAL grows meanwhile. It must end before long, or with the process.
     /// </summary>
     /// <returns>The connection that holds it. Null when there is nothing to keep (no file, no WAL mode), or it cannot be done: no library, a file that cannot be read.</returns>
@@ -17,7 +24,7 @@ internal static partial class LiveDatabase
         SqliteConnection? connection = null;
         try
         {
-            if (!File.Exists(database))
+            if (!File.Exists(database) || BringsAnotherLibrary)
                 return null;
             RequireLibrary(database);
             connection = Open(database);
@@ -33,7 +40,7 @@ internal static partial class LiveDatabase
             Scalar(connection, "SELECT count(*) FROM sqlite_master");
             return connection;
         }
-        catch (Exception e) when (e is SqliteException or LitestreamException or InvalidOperationException)
+        catch (Exception e) when (e is SqliteException or LitestreamException or InvalidOperationException or IOException or EntryPointNotFoundException)
         {
             connection?.Dispose();
             return null;

@@ -69,7 +69,7 @@ internal sealed class VerificationReplicator
             VerificationResult result;
             LitestreamDiagnostic? unsent;
             chain.Begin();
-            run.Start();
+            _ = ForegroundReplication.EndReadersAsync(run.Start(), run, [_database], [chain], TimeProvider.System);
             try
             {
                 result = await verify().ConfigureAwait(false);
