@@ -9,7 +9,7 @@ public sealed class WrongInputTests(Packages packages)
     [InlineData("LSB1010", "litestream.yml", "dbs:\n  - path: app.db\n   replicas: [", 3)]
     [InlineData("LSB1030", "litestream.yml", "dbs:\n  - path: app.db\n    replicas:\n      - path: backups\n        retentoin: 72h\n", 5)]
     [InlineData("LSB1030", "litestream.yml", "dbs:\r  - path: app.db\r    replicas:\r      - path: backups\r        retentoin: 72h\r", 5)]
-    [InlineData("LSB1010", "litestream.yml", "exec: [a\n", 1)]
+    [InlineData("LSB1010", "litestream.yml", "exec: [a\n", 2)]
     public async Task A_file_that_cannot_be_read_is_one_error_at_its_line(string code, string file, string content, int line)
     {
         using var app = new Workspace(packages).WithAsset("Worker");

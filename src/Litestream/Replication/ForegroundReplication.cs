@@ -135,7 +135,7 @@ public static class ForegroundReplication
     /// <summary>Ends the readers when litestream holds its marks.</summary>
     internal static async Task EndReadersAsync(ReplicatorProcess process, ReplicatorRun run, IReadOnlyList<EffectiveDatabase> databases, IReadOnlyList<DatabaseChain> chains, TimeProvider time)
     {
-        while (chains.Exists(chain => chain.HasReader) && !process.Exited.IsCompleted)
+        while (chains.Any(chain => chain.HasReader) && !process.Exited.IsCompleted)
         {
             var marks = ReplicationMark.Look(databases.Select(database => database.Path));
             var answer = marks is null ? await run.ReadMetricsAsync(CancellationToken.None).ConfigureAwait(false) : null;
