@@ -150,6 +150,8 @@ public sealed class PublishedCommandTests(Packages packages)
 
             await app.WaitForAsync("wal segment written");
             var status = await CommandAsync("status --json");
+            for (var tries = 0; status.ExitCode != 0 && tries < 60; tries++)
+                status = await CommandAsync("status --json");
             Assert.Equal(app.Id, JsonDocument.Parse(status.StandardOutput).RootElement.GetProperty("Items")[0].GetProperty("App").GetInt32());
             foreach (var (command, expected, _) in Verbs)
             {
