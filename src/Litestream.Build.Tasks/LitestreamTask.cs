@@ -79,7 +79,8 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
         }
     }
 
-    /// <summary>Reports names in the project, on the command line and among the variables that nothing reads, once in a build.</summary>
+    /// <summary>Reports names in the project, on the command line and among the variables that nothing reads, once in a
+    /// build.</summary>
     /// <param name="projectFiles">The project's own files.</param>
     private protected void ReportUnknownNames(IEnumerable<string> projectFiles)
     {

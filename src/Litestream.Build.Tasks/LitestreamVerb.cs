@@ -55,7 +55,8 @@ public abstract class LitestreamVerb : LitestreamTask
         }
     }
 
-    /// <summary>Reports what was given and is no property of this verb; with an error among it nothing is done.</summary>
+    /// <summary>Reports what was given and is no property of this verb; with an error among it nothing is
+    /// done.</summary>
     private protected override bool CanBegin()
     {
         var files = TaskNames.Read(_context.GetMetadata("ProjectFiles").Split(';'));

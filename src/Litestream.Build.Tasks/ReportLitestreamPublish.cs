@@ -118,7 +118,8 @@ public sealed class ReportLitestreamPublish : LitestreamTask
         foreach (var finding in check.Findings)
             Report(finding);
 
-        // The publish has failed; if somebody starts what it left behind all the same, that must not be the end of the app.
+        // The publish has failed; if somebody starts what it left behind all the same, that must not be the end of the
+        // app.
         var runtimeConfig = Path.Combine(PublishRoot, AssemblyName + ".runtimeconfig.json");
         if (check.HookEndsApp && File.Exists(runtimeConfig))
             File.WriteAllText(runtimeConfig, PublishedOutput.WithoutHook(output.RuntimeConfig!));

@@ -44,7 +44,8 @@ public sealed class WriteLitestreamConfig : LitestreamTask
     /// <summary>The RID that is built for, empty for portable output.</summary>
     public string TargetRuntimeIdentifier { get; set; } = "";
 
-    /// <summary>The files in which the project's references to the package stand; none where a library brings it.</summary>
+    /// <summary>The files in which the project's references to the package stand; none where a library brings
+    /// it.</summary>
     public string[] References { get; set; } = [];
 
     /// <summary>The project file and what is imported into it from the project's own folders.</summary>
@@ -79,7 +80,8 @@ public sealed class WriteLitestreamConfig : LitestreamTask
         return Task.CompletedTask;
     }
 
-    /// <summary>What an editor would underline: the section Litestream of the settings files, and metadata of items that are made elsewhere than in the project's files.</summary>
+    /// <summary>What an editor would underline: the section Litestream of the settings files, and metadata of items
+    /// that are made elsewhere than in the project's files.</summary>
     private void ReportUnknownSettings()
     {
         foreach (var file in SettingsFiles.Select(file => file.GetMetadata("FullPath")).Where(file => file.EndsWith(".json", StringComparison.OrdinalIgnoreCase)))

@@ -79,7 +79,8 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
         }
     }
 
-    /// <summary>Says on standard error that an unexpected exception of ours keeps this process from being replicated.</summary>
+    /// <summary>Says on standard error that an unexpected exception of ours keeps this process from being
+    /// replicated.</summary>
     public static void Report(Exception exception)
     {
         try

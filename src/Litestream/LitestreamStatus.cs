@@ -76,7 +76,8 @@ public sealed record LitestreamStatus(LitestreamState State, int? ProcessId, Dat
     /// <c>Litestream:ReplicateDiscovered</c> is false or litestream.yml is the user's own. Absolute paths.</summary>
     public IReadOnlyList<string> NotReplicated { get; init; } = [];
 
-    /// <summary>SQLite databases that the app has, or had, open for writing and that are not replicated (LSB5018): a path from code, for example. Absolute paths. Seen on Linux
+    /// <summary>SQLite databases that the app has, or had, open for writing and that are not replicated (LSB5018): a
+    /// path from code, for example. Absolute paths. Seen on Linux
     /// only, and in WAL mode only. Without those that <c>Litestream:NotReplicated</c> lists.</summary>
     public IReadOnlyList<string> OpenNotReplicated { get; init; } = [];
 }

@@ -5,7 +5,8 @@ using System.Text.RegularExpressions;
 
 namespace Litestream;
 
-/// <summary>An exception that nothing of ours foresaw, as one line for people: the outer edges (task, command line, start hook, host) show it and end in order.</summary>
+/// <summary>An exception that nothing of ours foresaw, as one line for people: the outer edges (task, command line,
+/// start hook, host) show it and end in order.</summary>
 internal static partial class UnexpectedError
 {
     public const string Code = "LSB0006";
@@ -18,7 +19,8 @@ internal static partial class UnexpectedError
     /// <summary>The diagnostic: type and message, without secrets.</summary>
     /// <param name="exception">What was thrown.</param>
     /// <param name="consequence">What follows, as a sentence.</param>
-    /// <param name="variable">The value of an environment variable, null when it has none; left out: this process's.</param>
+    /// <param name="variable">The value of an environment variable, null when it has none; left out: this
+    /// process's.</param>
     public static LitestreamDiagnostic Diagnostic(Exception exception, string consequence, Func<string, string?>? variable = null)
     {
         var inner = exception;

@@ -168,7 +168,7 @@ public sealed class PublishedCommandTests(Packages packages)
         }
 
         var none = await CommandAsync("status");
-        Assert.Contains("no app that tells of it runs on this machine", none.StandardOutput, StringComparison.Ordinal);
+        Assert.Contains("No running app reports on this database.", none.StandardOutput, StringComparison.Ordinal);
         using (var alone = RunningApp.Start("setpriv", [.. asUser, "litestream", "replicate"], elsewhere, environment))
         {
             await alone.WaitForAsync("replicating to");

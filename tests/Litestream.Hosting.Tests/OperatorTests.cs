@@ -74,7 +74,7 @@ public sealed class OperatorTests
         Assert.Equal((JsonValueKind.Null, JsonValueKind.Null, JsonValueKind.Null), (run.OnlyItem.GetProperty("App").ValueKind, run.OnlyItem.GetProperty("State").ValueKind, run.OnlyItem.GetProperty("Lag").ValueKind));
         var table = (await CommandRun.OfAsync(folder, ["status"])).FailedWith(1, "LSB5020");
         Assert.Matches("(?m)^Unknown +orders.db +initialized", table.Output);
-        Assert.Contains("orders.db: no app that tells of it runs on this machine", table.Output, StringComparison.Ordinal);
+        Assert.Contains("orders.db: No running app reports on this database.", table.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("Replicating", table.Output, StringComparison.Ordinal);
     }
 

@@ -121,7 +121,7 @@ internal static class LitestreamCommandLine
         if (verb is null && result.UnmatchedTokens is [var wrong, ..] && !wrong.StartsWith('-'))
         {
             var names = root.Subcommands.Select(command => command.Name).ToList();
-            throw Wrong($"There is no verb '{wrong}'.{Meant(wrong, names)} There is: {string.Join(", ", names)}.");
+            throw Wrong($"Unknown command '{wrong}'.{Meant(wrong, names)} Commands: {string.Join(", ", names)}.");
         }
 
         // A word too many in the place of a name is no name.

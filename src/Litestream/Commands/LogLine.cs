@@ -28,7 +28,8 @@ public sealed partial record LogLine(string Level, string Message, IReadOnlyDict
         return new LogLine("", line, new Dictionary<string, string>(), line);
     }
 
-    /// <summary>What has no fields to be looked for is not searched for them: that takes the square of the time.</summary>
+    /// <summary>What has no fields to be looked for is not searched for them: that takes the square of the
+    /// time.</summary>
     private const int LongestPlain = 10_000;
 
     /// <summary>Whether a log of that level has lines of this one. What is no level counts as <c>INFO</c>, as it does for the executable; a line without one is always shown.</summary>

@@ -1,14 +1,17 @@
 namespace Litestream.Configuration;
 
-/// <summary>Keys of age (X25519), as release line 0.3 takes them: text with one key a line; empty lines and those that begin with <c>#</c> are passed over.</summary>
+/// <summary>Keys of age (X25519), as release line 0.3 takes them: text with one key a line; empty lines and those that
+/// begin with <c>#</c> are passed over.</summary>
 internal static class AgeKey
 {
     private const string Alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
-    /// <summary>Why the executable would refuse a text as recipients, as the end of a sentence; null when it takes it.</summary>
+    /// <summary>Why the executable would refuse a text as recipients, as the end of a sentence; null when it takes
+    /// it.</summary>
     public static string? RecipientProblem(string text) => Problem(text, "age", "a public key (age1...)");
 
-    /// <summary>Why the executable would refuse a text as identities; null when it takes it. Says nothing of the key itself.</summary>
+    /// <summary>Why the executable would refuse a text as identities; null when it takes it. Says nothing of the key
+    /// itself.</summary>
     public static string? IdentityProblem(string text) => Problem(text, "AGE-SECRET-KEY-", "a secret key (AGE-SECRET-KEY-1...)");
 
     private static string? Problem(string text, string prefix, string what)
@@ -19,7 +22,8 @@ internal static class AgeKey
             : $"is not {what}, or has a mistake in it";
     }
 
-    /// <summary>The bytes in a key (Bech32), -1 when it is none with this prefix or its check digits are wrong.</summary>
+    /// <summary>The bytes in a key (Bech32), -1 when it is none with this prefix or its check digits are
+    /// wrong.</summary>
     private static int Length(string key, string prefix)
     {
         var separator = key.LastIndexOf('1');

@@ -3,7 +3,8 @@ using System.Text.RegularExpressions;
 
 namespace Litestream.Configuration;
 
-/// <summary>The characters of a litestream.yml, before anything is parsed: what the executable's parser refuses, and where its lines end.</summary>
+/// <summary>The characters of a litestream.yml, before anything is parsed: what the executable's parser refuses, and
+/// where its lines end.</summary>
 internal static partial class ConfigText
 {
     /// <summary>The text of a file: UTF-8 with or without a byte order mark, or UTF-16 with one.</summary>
@@ -50,7 +51,8 @@ internal static partial class ConfigText
         return (lines.Length, lines[^1].Length + 1);
     }
 
-    /// <summary>The first character that the executable's parser does not take, or that marks a variable here.</summary>
+    /// <summary>The first character that the executable's parser does not take, or that marks a variable
+    /// here.</summary>
     /// <exception cref="LitestreamException">LSB1010.</exception>
     public static void Check(string file, string text)
     {

@@ -35,7 +35,11 @@ internal static class DatabaseChoice
         };
     }
 
-    private static LitestreamException Nothing() => new("LSB3004", "No database is configured, or none of them can be replicated: an earlier warning says why one was left out. Add one to litestream.yml, or a connection string or a <LitestreamDatabase Include=\"...\" /> item to the project.");
+    private static LitestreamException Nothing() => new(
+        "LSB3004",
+        "No database is configured, or none of them can be replicated: an earlier warning says why one is excluded. "
+            + "Where the app gets its connection string from its environment, run this with the same environment. "
+            + "Else add a database to litestream.yml, or a connection string or a <LitestreamDatabase Include=\"...\" /> item to the project.");
 
     private static LitestreamException Unknown(IReadOnlyList<EffectiveDatabase> databases, string choice)
     {

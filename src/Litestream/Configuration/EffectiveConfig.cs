@@ -44,7 +44,8 @@ public sealed record EffectiveConfigOptions
     public bool ExpandVariables { get; init; } = true;
 
     /// <summary>
-    /// True: a replica whose type or place depends on a variable without a value is a finding, and is left out of what the executable gets. Else it is an exception.
+    /// True: a replica whose type or place depends on a variable without a value is a finding, and is left out of what
+    /// the executable gets. Else it is an exception.
     /// </summary>
     internal bool AllowUnknown { get; init; }
 
@@ -130,7 +131,8 @@ public sealed partial class EffectiveConfig
     /// A file of the user's own keeps everything but what has to be absolute.
     /// </summary>
     /// <exception cref="LitestreamException">
-    /// LSB1010 to LSB1015, LSB1017; LSB1018 when a database's path depends on a missing variable, LSB1045 when a replica's place does, LSB1046 when a replica names no folder;
+    /// LSB1010 to LSB1015, LSB1017; LSB1018 when a database's path depends on a missing variable, LSB1045 when a
+    /// replica's place does, LSB1046 when a replica names no folder;
     /// LSB1030 to LSB1043 for a file of the user's own, with all findings of
     /// <see cref="LitestreamConfigFile.Check"/>.
     /// </exception>
@@ -478,7 +480,8 @@ public sealed partial class EffectiveConfig
 
         private string Absolute(string folder) => Path.GetFullPath(file.IsGenerated ? folder : ExpandHome(folder), Path.GetFullPath(options.BaseDirectory));
 
-        /// <summary>The replica as the executable gets it: it reads the same from it that was resolved here, whatever quotes and URL escapes there were.</summary>
+        /// <summary>The replica as the executable gets it: it reads the same from it that was resolved here, whatever
+        /// quotes and URL escapes there were.</summary>
         private YamlMap AsResolved(YamlMap replica, ReplicaIdentity identity)
         {
             if (identity.Folder is { } folder)
@@ -615,7 +618,8 @@ public sealed partial class EffectiveConfig
 }
 
 /// <summary>A database as it is at run time.</summary>
-/// <param name="ConfiguredPath">The path as it stands in the file; variables have their values in one of a generated file.</param>
+/// <param name="ConfiguredPath">The path as it stands in the file; variables have their values in one of a generated
+/// file.</param>
 /// <param name="Path">The absolute path, the one string that is used everywhere: the executable compares it as a string.</param>
 /// <param name="Name">The connection string's name, or null.</param>
 /// <param name="Key">The configuration key, or null.</param>

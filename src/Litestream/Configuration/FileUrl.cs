@@ -4,12 +4,14 @@ using System.Text;
 namespace Litestream.Configuration;
 
 /// <summary>
-/// The folder that release line 0.3 writes to for a <c>file:</c> URL. It is Go's own text of the URL without its scheme: percent signs stay, a space becomes
+/// The folder that release line 0.3 writes to for a <c>file:</c> URL. It is Go's own text of the URL without its
+/// scheme: percent signs stay, a space becomes
 /// <c>%20</c>, a host becomes the first folder, a query and a fragment become a part of the name.
 /// </summary>
 internal static class FileUrl
 {
-    /// <summary>The folder as the executable has it, not yet absolute; null when this is no file URL, when it names no folder, or when the executable refuses it.</summary>
+    /// <summary>The folder as the executable has it, not yet absolute; null when this is no file URL, when it names no
+    /// folder, or when the executable refuses it.</summary>
     public static string? Folder(string url)
     {
         const string Scheme = "file:";

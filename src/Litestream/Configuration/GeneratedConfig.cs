@@ -29,7 +29,8 @@ public sealed record GeneratedConfig(string Text)
     /// <summary>Begins the comment that names a setting which is not to be replicated.</summary>
     internal const string LeftOutMarker = "# Not replicated: ";
 
-    /// <summary>Begins the comment that keeps a setting for databases that only the running app's configuration names.</summary>
+    /// <summary>Begins the comment that keeps a setting for databases that only the running app's configuration
+    /// names.</summary>
     internal const string AtRunTimeMarker = "# At run time: ";
 
     /// <summary>Upstream's default, said aloud: a replica on the app's own disk must not grow for ever.</summary>
@@ -91,7 +92,8 @@ public sealed record GeneratedConfig(string Text)
         return new GeneratedConfig(YamlWriter.Write(new YamlMap { ["dbs"] = list }, Header + comments));
     }
 
-    /// <summary>Where no database has them, the settings stand in comments: databases are found when the app runs.</summary>
+    /// <summary>Where no database has them, the settings stand in comments: databases are found when the app
+    /// runs.</summary>
     private static string AtRunTime(GeneratedConfigOptions options)
     {
         static LitestreamException PropertyError(string code, string message) => new(code, message);

@@ -2,7 +2,8 @@ using System.Buffers;
 
 namespace Litestream.Configuration;
 
-/// <summary>A URL as the executable (Go's <c>net/url</c>) takes it apart; it refuses some that others read and the other way round.</summary>
+/// <summary>A URL as the executable (Go's <c>net/url</c>) takes it apart; it refuses some that others read and the
+/// other way round.</summary>
 /// <param name="Scheme">In lower case; empty when there is none.</param>
 /// <param name="User">What stands before the <c>@</c>, up to a colon; null when there is no <c>@</c>.</param>
 /// <param name="Host">The host with its port.</param>
@@ -22,7 +23,8 @@ internal sealed record GoUrl(string Scheme, string? User, string Host, string Pa
 
     /// <summary>Takes a URL apart.</summary>
     /// <param name="text">All of it, variables expanded.</param>
-    /// <param name="problem">Why the executable would refuse it, as the end of a sentence that begins with "The URL"; "" when it would not.</param>
+    /// <param name="problem">Why the executable would refuse it, as the end of a sentence that begins with "The URL";
+    /// "" when it would not.</param>
     public static GoUrl? Parse(string text, out string problem)
     {
         problem = "";

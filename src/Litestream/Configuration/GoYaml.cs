@@ -14,7 +14,8 @@ internal enum GoYamlKind
     Text,
 }
 
-/// <summary>How the executable's parser (YAML 1.1 as Go reads it) takes a scalar: which plain words are flags, which are numbers, what a tag does.</summary>
+/// <summary>How the executable's parser (YAML 1.1 as Go reads it) takes a scalar: which plain words are flags, which
+/// are numbers, what a tag does.</summary>
 internal static partial class GoYaml
 {
     private const string Core = "tag:yaml.org,2002:";
@@ -29,7 +30,8 @@ internal static partial class GoYaml
         _ => GoYamlKind.Text,
     };
 
-    /// <summary>The number that the executable keeps for a setting that is a whole number: <c>0x10</c>, <c>010</c>, <c>1_000</c>, <c>1e3</c>. Null when it refuses the value.</summary>
+    /// <summary>The number that the executable keeps for a setting that is a whole number: <c>0x10</c>, <c>010</c>,
+    /// <c>1_000</c>, <c>1e3</c>. Null when it refuses the value.</summary>
     public static long? Number(string plain) =>
         Integer(plain) is { } whole ? whole >= long.MinValue && whole <= long.MaxValue ? (long)whole : null
         : Float(plain) is { } number && number < 9223372036854775808d ? number >= -9223372036854775808d ? (long)number : long.MinValue
@@ -39,7 +41,8 @@ internal static partial class GoYaml
     public static bool HasDecimals(string plain) => Integer(plain) is null && Float(plain) is { } number && number != Math.Floor(number);
 
     /// <summary>
-    /// A scalar with a tag as the same one without: its text and whether it is in quotes then. A tag of somebody's own makes it a text.
+    /// A scalar with a tag as the same one without: its text and whether it is in quotes then. A tag of somebody's own
+    /// makes it a text.
     /// </summary>
     /// <param name="tag">The tag with its full name.</param>
     /// <param name="text">The text.</param>

@@ -121,7 +121,8 @@ public sealed class LitestreamConfigFile
         .Where(line => line.StartsWith(GeneratedConfig.LeftOutMarker, StringComparison.Ordinal))
         .Select(line => YamlWriter.UnescapeComment(line[GeneratedConfig.LeftOutMarker.Length..]));
 
-    /// <summary>What its comments keep for databases that are found when the app runs (<c># At run time: retention: 72h</c>).</summary>
+    /// <summary>What its comments keep for databases that are found when the app runs (<c># At run time: retention:
+    /// 72h</c>).</summary>
     internal IReadOnlyDictionary<string, string> AtRunTime => Text.Split('\n')
         .Select(line => line.Trim())
         .Where(line => IsGenerated && line.StartsWith(GeneratedConfig.AtRunTimeMarker, StringComparison.Ordinal))
@@ -179,12 +180,16 @@ internal sealed record ConfigEntry(YamlMap Node, IReadOnlyList<YamlMap> Replicas
 public sealed record ConfiguredDatabase(string Path, string? Key, IReadOnlyList<ConfiguredReplica> Replicas, int Line, int Column);
 
 /// <summary>A replica of a database.</summary>
-/// <param name="Name">Its name; the type when the file gives none, as the executable has it. Empty when it is not known yet.</param>
-/// <param name="Type"><c>file</c>, <c>s3</c>, <c>abs</c>, <c>gcs</c> or <c>sftp</c>. Empty when it is not known yet, because a variable decides.</param>
-/// <param name="Location">Where it is, for people; carries no secret. A variable without a value stands in it as <c>${NAME}</c>.</param>
+/// <param name="Name">Its name; the type when the file gives none, as the executable has it. Empty when it is not known
+/// yet.</param>
+/// <param name="Type"><c>file</c>, <c>s3</c>, <c>abs</c>, <c>gcs</c> or <c>sftp</c>. Empty when it is not known yet,
+/// because a variable decides.</param>
+/// <param name="Location">Where it is, for people; carries no secret. A variable without a value stands in it as
+/// <c>${NAME}</c>.</param>
 public sealed record ConfiguredReplica(string Name, string Type, string Location)
 {
-    /// <summary>In an effective configuration the folder of a replica of the type <c>file</c>, absolute; null for all others, and when it is not known yet.</summary>
+    /// <summary>In an effective configuration the folder of a replica of the type <c>file</c>, absolute; null for all
+    /// others, and when it is not known yet.</summary>
     public string? Folder { get; init; }
 
     /// <summary>False when its type or its place depends on an environment variable that has no value here.</summary>

@@ -3,24 +3,30 @@ using System.Text.RegularExpressions;
 namespace Litestream.Configuration;
 
 /// <summary>
-/// What a replica is: its type, its name, its place, its folder on this machine. It is resolved here and nowhere else, after variables: while the app is built as far
+/// What a replica is: its type, its name, its place, its folder on this machine. It is resolved here and nowhere else,
+/// after variables: while the app is built as far
 /// as it is known, when it runs exactly. What is not known yet is null or <see cref="Missing"/>, never a guess.
 /// </summary>
 internal sealed partial record ReplicaIdentity
 {
-    /// <summary>The keys that say where a replica is. Without the variable in one of them it would be somewhere else.</summary>
+    /// <summary>The keys that say where a replica is. Without the variable in one of them it would be somewhere
+    /// else.</summary>
     private static readonly string[] PlaceKeys = ["path", "bucket", "host", "account-name"];
 
-    /// <summary><c>file</c>, <c>s3</c> and so on, as the executable has it; empty when it would refuse the replica, null when it is not known yet.</summary>
+    /// <summary><c>file</c>, <c>s3</c> and so on, as the executable has it; empty when it would refuse the replica,
+    /// null when it is not known yet.</summary>
     public required string? Type { get; init; }
 
-    /// <summary>Its name for the executable, in its lists, its log and its metrics: the type where the file names none. Null when it is not known yet.</summary>
+    /// <summary>Its name for the executable, in its lists, its log and its metrics: the type where the file names none.
+    /// Null when it is not known yet.</summary>
     public required string? Name { get; init; }
 
-    /// <summary>The folder of a file replica when the app runs, absolute; null for every other type, when it is not known yet, and when there is none.</summary>
+    /// <summary>The folder of a file replica when the app runs, absolute; null for every other type, when it is not
+    /// known yet, and when there is none.</summary>
     public string? Folder { get; init; }
 
-    /// <summary>Two replicas with the same text are written to one place. Variables without a value stand in it as they are.</summary>
+    /// <summary>Two replicas with the same text are written to one place. Variables without a value stand in it as they
+    /// are.</summary>
     public required string Place { get; init; }
 
     /// <summary>Where it is, for people; carries no password of a URL.</summary>

@@ -60,7 +60,8 @@ internal static partial class ReplicaUrl
     public static YamlMap Parse(string url, string configuredPath, Func<string, string, LitestreamException> error, Func<string, string?>? lookup = null) =>
         ParseMarked(VariableText.Mark(url.Trim()), DatabaseKey(configuredPath), error, lookup);
 
-    /// <summary>The same for a <c>url:</c> that <see cref="Parse"/> made while the app was built; any other replica as it is.</summary>
+    /// <summary>The same for a <c>url:</c> that <see cref="Parse"/> made while the app was built; any other replica as
+    /// it is.</summary>
     public static YamlMap ParseBuilt(YamlMap replica, string configuredPath, Func<string, string, LitestreamException> error, Func<string, string?> lookup)
     {
         var key = "/" + DatabaseKey(configuredPath);
@@ -82,7 +83,8 @@ internal static partial class ReplicaUrl
         return replica;
     }
 
-    /// <summary>Whether a variable decides what kind of place a URL names: <c>${REPLICA_URL}</c>, <c>${A}${B}</c>, <c>${SCHEME}://bucket</c>.</summary>
+    /// <summary>Whether a variable decides what kind of place a URL names: <c>${REPLICA_URL}</c>, <c>${A}${B}</c>,
+    /// <c>${SCHEME}://bucket</c>.</summary>
     private static bool IsOpen(string marked)
     {
         if (!VariableText.HasVariables(marked) || SchemePrefix().IsMatch(marked))

@@ -6,7 +6,8 @@ namespace Litestream.Configuration;
 /// <param name="Key">The configuration key that the path came from (<c>ConnectionStrings:Default</c>), or null. At run time the live value of this key wins.</param>
 public sealed record ReplicatedDatabase(string Path, string? Name, string? Key)
 {
-    /// <summary>True: <c>$NAME</c> and <c>${NAME}</c> in <see cref="Path"/> are environment variables of the machine that the app runs on. Default false: a <c>$</c> is a dollar sign.</summary>
+    /// <summary>True: <c>$NAME</c> and <c>${NAME}</c> in <see cref="Path"/> are environment variables of the machine
+    /// that the app runs on. Default false: a <c>$</c> is a dollar sign.</summary>
     public bool HasVariables { get; init; }
 
     /// <summary>Where this database goes; null for the common URL, or the folder beside the database when there is none.</summary>

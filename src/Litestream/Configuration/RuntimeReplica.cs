@@ -52,7 +52,8 @@ internal static class RuntimeReplica
         return replica;
     }
 
-    /// <summary>The same for a file that the build found no database for: it keeps the project's properties in comments.</summary>
+    /// <summary>The same for a file that the build found no database for: it keeps the project's properties in
+    /// comments.</summary>
     private static YamlMap FromComments(
         IReadOnlyDictionary<string, string> settings,
         string configuredPath,
@@ -80,7 +81,8 @@ internal static class RuntimeReplica
         built);
 
     /// <summary>
-    /// A database of a generated file as it is where the app runs: a path with variables has their values, in the replica's path too, and a URL that is all
+    /// A database of a generated file as it is where the app runs: a path with variables has their values, in the
+    /// replica's path too, and a URL that is all
     /// variables is the replica that it names. What a variable without a value decides stays as it is.
     /// </summary>
     /// <exception cref="LitestreamException">LSB1013, LSB1014.</exception>

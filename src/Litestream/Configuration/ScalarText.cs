@@ -1,12 +1,14 @@
 namespace Litestream.Configuration;
 
 /// <summary>
-/// What a value of litestream.yml is once its variables have their values. The executable expands the file before it parses it, so in a value without a block
+/// What a value of litestream.yml is once its variables have their values. The executable expands the file before it
+/// parses it, so in a value without a block
 /// style the variable's own quotes go, and what follows <c> #</c> is a comment.
 /// </summary>
 internal static class ScalarText
 {
-    /// <summary>The value as far as it is known: what has no value stays a variable (<see cref="VariableText">marked</see>).</summary>
+    /// <summary>The value as far as it is known: what has no value stays a variable
+    /// (<see cref="VariableText">marked</see>).</summary>
     /// <param name="scalar">The value as it was read.</param>
     /// <param name="lookup">The value of a variable; null or empty when it has none.</param>
     public static string Known(YamlScalar scalar, Func<string, string?> lookup) =>
@@ -29,7 +31,8 @@ internal static class ScalarText
         }
         catch (LitestreamException)
         {
-            // The executable would not parse the file; the effective one gives it this text in a block, where everything is a text.
+            // The executable would not parse the file; the effective one gives it this text in a block, where
+            // everything is a text.
             return text;
         }
     }

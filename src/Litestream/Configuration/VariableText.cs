@@ -114,7 +114,8 @@ internal static class VariableText
         return false;
     }
 
-    /// <summary>The text with the values that are known; a variable without one stays, so that the result is marked too.</summary>
+    /// <summary>The text with the values that are known; a variable without one stays, so that the result is marked
+    /// too.</summary>
     public static string ExpandKnown(string marked, Func<string, string?> lookup)
     {
         var text = new StringBuilder();

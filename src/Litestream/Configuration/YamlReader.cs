@@ -151,7 +151,8 @@ internal sealed partial class YamlReader
         }
     }
 
-    /// <summary>One more node, or as many as an alias stands for: aliases of aliases could become more than any memory holds.</summary>
+    /// <summary>One more node, or as many as an alias stands for: aliases of aliases could become more than any memory
+    /// holds.</summary>
     private void Count(int nodes, Mark at)
     {
         _nodes += nodes;

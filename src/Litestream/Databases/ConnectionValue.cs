@@ -48,7 +48,8 @@ internal sealed partial record ConnectionValue
     /// <summary>The journal mode that the value sets on every connection; null when it sets none.</summary>
     public string? JournalMode { get; private init; }
 
-    /// <summary>Whether <see cref="JournalMode"/> is another one than WAL: one that Litestream cannot replicate.</summary>
+    /// <summary>Whether <see cref="JournalMode"/> is another one than WAL: one that Litestream cannot
+    /// replicate.</summary>
     public bool SetsRollbackJournal => JournalMode is { Length: > 0 } mode
         && !mode.Equals("wal", StringComparison.OrdinalIgnoreCase) && !mode.Equals("default", StringComparison.OrdinalIgnoreCase) && mode is not ("-1" or "5");
 

@@ -3,10 +3,12 @@ namespace Litestream.Databases;
 /// <summary>What becomes of <c>|DataDirectory|</c> at the beginning of a path.</summary>
 internal enum DataDirectoryToken
 {
-    /// <summary>The folder takes its place: <c>|DataDirectory|/x.db</c> is <c>x.db</c> in it. System.Data.SQLite, and frameworks that replace the token themselves.</summary>
+    /// <summary>The folder takes its place: <c>|DataDirectory|/x.db</c> is <c>x.db</c> in it. System.Data.SQLite, and
+    /// frameworks that replace the token themselves.</summary>
     Replaced,
 
-    /// <summary>The rest is combined with the folder, so that a rest with <c>/</c> in front is a path of its own: <c>|DataDirectory|/x.db</c> is <c>/x.db</c>. Microsoft.Data.Sqlite 8 to 10.</summary>
+    /// <summary>The rest is combined with the folder, so that a rest with <c>/</c> in front is a path of its own:
+    /// <c>|DataDirectory|/x.db</c> is <c>/x.db</c>. Microsoft.Data.Sqlite 8 to 10.</summary>
     Combined,
 }
 
@@ -23,8 +25,10 @@ public static class DatabasePath
     /// <paramref name="baseDirectory"/>; <c>.</c>, <c>..</c> and doubled separators removed; links not followed.
     /// </summary>
     /// <remarks>
-    /// <c>|DataDirectory|/x.db</c> is the file in that folder, as System.Data.SQLite and the frameworks that replace the token themselves have it (what Microsoft.Data.Sqlite
-    /// does is <see cref="DataDirectoryToken.Combined"/>). Outside Windows <c>\</c> is a character of a file name, as it is for SQLite.
+    /// <c>|DataDirectory|/x.db</c> is the file in that folder, as System.Data.SQLite and the frameworks that replace
+    /// the token themselves have it (what Microsoft.Data.Sqlite
+    /// does is <see cref="DataDirectoryToken.Combined"/>). Outside Windows <c>\</c> is a character of a file name, as
+    /// it is for SQLite.
     /// </remarks>
     /// <param name="path">The path as the app has it.</param>
     /// <param name="baseDirectory">An absolute folder, or one relative to the current directory.</param>

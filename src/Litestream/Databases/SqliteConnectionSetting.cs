@@ -16,6 +16,7 @@ public static class SqliteConnectionSetting
             : SettingClassifier.Target(parsed);
     }
 
-    /// <summary>Whether the value sets another journal mode than WAL on every connection (<c>Journal Mode=Delete</c>).</summary>
+    /// <summary>Whether the value sets another journal mode than WAL on every connection (<c>Journal
+    /// Mode=Delete</c>).</summary>
     internal static bool SetsRollbackJournal(string value) => ConnectionValue.Parse(value).SetsRollbackJournal;
 }

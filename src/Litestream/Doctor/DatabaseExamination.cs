@@ -202,7 +202,8 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
             Add(FindingLevel.Warning, $"Process {ids} is a litestream that nobody here started, and it replicates this database.", "Do not let the app replicate as well (Litestream:Enabled=false), or end that process: two replicators destroy the backup.", "LSB5003");
     }
 
-    /// <summary>What the running app itself reports: the doctor never finds well what the app's own health does not.</summary>
+    /// <summary>What the running app itself reports: the doctor never finds well what the app's own health does
+    /// not.</summary>
     private void ExamineRunningApp()
     {
         if (RunningStatus.Of(database).Status is not { } status)

@@ -20,7 +20,8 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
     public IEnumerable<ProcessIdentity> LivingReplicators => (Replicator is null ? Orphans : Orphans.Prepend(Replicator)).Where(OrphanedReplicator.Lives);
 
     /// <summary>
-    /// Whether the holder before us ended without saying that all was in order: it was killed, or its litestream was. What litestream did last cannot be relied on then.
+    /// Whether the holder before us ended without saying that all was in order: it was killed, or its litestream was.
+    /// What litestream did last cannot be relied on then.
     /// </summary>
     public bool IsUnclean => IsTorn || (this != Empty && (Replicator is not null || Orphans.Count > 0 || App?.ProcessId != Environment.ProcessId || !App.IsRunning()));
 

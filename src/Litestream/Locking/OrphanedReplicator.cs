@@ -13,8 +13,10 @@ internal static class OrphanedReplicator
     public static bool Lives(ProcessIdentity replicator) => replicator.IsRunning() && IsReplicating(replicator);
 
     /// <summary>
-    /// Kills the processes that the record names, those that are exactly those and still replicate. They are not asked to finish: what they would send may be a commit that the killed app
-    /// never made (a frame in the WAL that the next writer overwrites), and a checkpoint at their end would hide that. A full copy follows.
+    /// Kills the processes that the record names, those that are exactly those and still replicate. They are not asked
+    /// to finish: what they would send may be a commit that the killed app
+    /// never made (a frame in the WAL that the next writer overwrites), and a checkpoint at their end would hide that.
+    /// A full copy follows.
     /// </summary>
     /// <param name="found">What the holder of the lock before us left behind.</param>
     /// <param name="onEnding">Gets the process id of each before it is killed.</param>

@@ -65,7 +65,8 @@ internal static partial class UnixCalls
 
     private static int CloseOnExec => OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
 
-    /// <summary>Asks a process to end, also one that is stopped (SIGSTOP, Ctrl+Z): it would hear of it only when somebody lets it go on. False when there is no such process, or it is not ours.</summary>
+    /// <summary>Asks a process to end, also one that is stopped (SIGSTOP, Ctrl+Z): it would hear of it only when
+    /// somebody lets it go on. False when there is no such process, or it is not ours.</summary>
     public static bool Terminate(int processId)
     {
         var isTold = Kill(processId, SigTerm) == 0;

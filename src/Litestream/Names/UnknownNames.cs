@@ -61,7 +61,7 @@ internal static class UnknownNames
                 if (setting.Value.Length > 0 || !SettingNames.All.Any(known => IsIn(known, name)))
                 {
                     yield return Warning(
-                        setting, $"'{setting.Key}' is no setting of Litestream, so it has no effect. {Meant(name)}");
+                        setting, $"'{setting.Key}' is not a setting of Litestream and has no effect. {Meant(name)}");
                 }
             }
         }
@@ -129,7 +129,7 @@ internal static class UnknownNames
         ProjectNames.Unknown(files).Select(name => Misspelling(name.Kind switch
         {
             ProjectNameKind.Property =>
-                $"'{name.Name}' is no property of Litestream, so it has no effect. {MeantProperty(name.Name)}",
+                $"'{name.Name}' is not a property of Litestream and has no effect. {MeantProperty(name.Name)}",
             ProjectNameKind.Item => $"'{name.Name}' is no item of Litestream, so it has no effect. "
                 + $"Did you mean '{PropertyNames.DatabaseItem}'?",
             _ => $"{PropertyNames.DatabaseItem} has no metadata '{name.Name}', so it has no effect. "
@@ -164,7 +164,7 @@ internal static class UnknownNames
     /// <param name="given">What the build was given.</param>
     public static IEnumerable<LitestreamDiagnostic> OfBuild(GivenProperties given) => given.Unknown()
         .Select(name => Misspelling(
-            $"'{name}' is no property of Litestream, so it has no effect. {MeantProperty(name)}"));
+            $"'{name}' is not a property of Litestream and has no effect. {MeantProperty(name)}"));
 
     /// <summary>
     /// LSB3019 for what is no property, LSB3020 for a property of another verb. An error wherever the verb would do
@@ -218,7 +218,7 @@ internal static class UnknownNames
     private static LitestreamDiagnostic NoProperty(string name) => new(
         "LSB3019",
         LitestreamSeverity.Error,
-        $"'{name}' is no property of Litestream. {MeantProperty(name)} Nothing was started.");
+        $"'{name}' is not a property of Litestream. {MeantProperty(name)} Nothing was started.");
 
     private static bool IsUsed(string variable, string? configText) => configText is not null
         && Regex.IsMatch(configText, $@"\$\{{?{Regex.Escape(variable)}(?![A-Za-z0-9_])");

@@ -17,9 +17,11 @@ internal enum ChainAction
 
 /// <summary>What is known of a database's mark at a look, while litestream runs on it.</summary>
 /// <param name="Mark">What the system says.</param>
-/// <param name="HasSynced">Whether this litestream has looked at the database once, by its own counters: where the system does not tell, that stands for the mark.</param>
+/// <param name="HasSynced">Whether this litestream has looked at the database once, by its own counters: where the
+/// system does not tell, that stands for the mark.</param>
 /// <param name="WasSeen">Whether this litestream has held its mark before.</param>
-/// <param name="AbsentLooks">How many looks in a row, with this one, the mark was absent without a checkpoint of litestream's.</param>
+/// <param name="AbsentLooks">How many looks in a row, with this one, the mark was absent without a checkpoint of
+/// litestream's.</param>
 /// <param name="ReaderAge">How long our reader has stood; null when none stands.</param>
 /// <param name="WalGrowth">By how many bytes the WAL has grown since it began.</param>
 internal sealed record ChainLook(MarkState Mark, bool HasSynced, bool WasSeen, int AbsentLooks, TimeSpan? ReaderAge, long WalGrowth);
@@ -33,7 +35,8 @@ internal static class ChainPolicy
     /// <summary>By how many bytes the WAL may grow under a reader of ours.</summary>
     public const long LargestGrowth = 100L * 1024 * 1024;
 
-    /// <summary>After how many looks in a row without it a mark is lost: a checkpoint of litestream's takes it away for a moment.</summary>
+    /// <summary>After how many looks in a row without it a mark is lost: a checkpoint of litestream's takes it away for
+    /// a moment.</summary>
     public const int LooksUntilLost = 3;
 
     public static ChainAction Decide(ChainLook look)

@@ -16,7 +16,8 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
 
     private const int KeptGenerations = 20;
 
-    /// <summary>The last generations that our litestreams wrote; empty when none is known. Another one beside the database is somebody else's work, and a replica with one of them is this database's.</summary>
+    /// <summary>The last generations that our litestreams wrote; empty when none is known. Another one beside the
+    /// database is somebody else's work, and a replica with one of them is this database's.</summary>
     public IReadOnlyList<string> Generations { get; init; } = [];
 
     /// <summary>The same with one more generation.</summary>

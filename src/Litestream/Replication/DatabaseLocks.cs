@@ -14,7 +14,8 @@ internal sealed class DatabaseLocks : IDisposable
     /// <summary>What the holders before us left behind, for each database.</summary>
     public IEnumerable<(string Path, LockRecord Record)> Found => _locks.Select(held => (held.DatabasePath, held.Found));
 
-    /// <summary>The databases whose chain to the replica may be broken when the locks are released: the next holder has to know.</summary>
+    /// <summary>The databases whose chain to the replica may be broken when the locks are released: the next holder has
+    /// to know.</summary>
     public IReadOnlySet<string> Broken { get; set; } = new HashSet<string>();
 
     /// <summary>Takes all locks, or none and names one that another process holds.</summary>

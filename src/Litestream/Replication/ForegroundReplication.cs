@@ -99,7 +99,8 @@ public static class ForegroundReplication
             options.Time);
         try
         {
-            // With a command of its own litestream cannot be started again when a table is there: the command would be too.
+            // With a command of its own litestream cannot be started again when a table is there: the command would be
+            // too.
             var hasWaited = options.Exec is null && await HoldBackAsync(run, effective, options.Time, cancellationToken).ConfigureAwait(false);
             await RunAsync(run, options, effective, chains, hasWaited, Say, cancellationToken).ConfigureAwait(false);
             locks.Broken = effective.Databases.Zip(chains).Where(pair => pair.Second.BrokenBy is not null && !pair.Second.IsCut).Select(pair => pair.First.Path).ToHashSet(StringComparer.Ordinal);
@@ -152,14 +153,16 @@ public static class ForegroundReplication
         }
     }
 
-    /// <summary>The databases without a file, or without a table of the app's own: an app that makes its tables in an empty file only must find it empty.</summary>
+    /// <summary>The databases without a file, or without a table of the app's own: an app that makes its tables in an
+    /// empty file only must find it empty.</summary>
     private static HashSet<string> Held(EffectiveConfig config) =>
     [
         .. config.Databases.Select(database => database.Path)
             .Where(path => !File.Exists(path) || LiveDatabase.LookAt(path, asksMode: false).Tables is AppTables.None or AppTables.NotNow),
     ];
 
-    /// <summary>Leaves out what litestream must not have yet, and waits while that is all of it, or until it is cancelled.</summary>
+    /// <summary>Leaves out what litestream must not have yet, and waits while that is all of it, or until it is
+    /// cancelled.</summary>
     /// <returns>Whether it had to wait.</returns>
     private static async Task<bool> HoldBackAsync(ReplicatorRun run, EffectiveConfig config, TimeProvider time, CancellationToken cancellationToken)
     {

@@ -51,7 +51,8 @@ internal readonly record struct ShmLock(int ProcessId, bool IsWrite, long First,
     /// <summary>The byte of the one who checkpoints.</summary>
     public const int Checkpoint = 121;
 
-    /// <summary>The bytes of the readers; the first of them stands for "all of the WAL is in the database file".</summary>
+    /// <summary>The bytes of the readers; the first of them stands for "all of the WAL is in the database
+    /// file".</summary>
     public const int FirstRead = 123;
 
     /// <summary>The last byte of the readers.</summary>
@@ -61,14 +62,16 @@ internal readonly record struct ShmLock(int ProcessId, bool IsWrite, long First,
 }
 
 /// <summary>
-/// Reads the mark of a litestream, the read transaction that keeps others from restarting the WAL before it has read it, from the system's list of locks. That opens nothing of the
+/// Reads the mark of a litestream, the read transaction that keeps others from restarting the WAL before it has read
+/// it, from the system's list of locks. That opens nothing of the
 /// database. For both release lines.
 /// </summary>
 internal static class ReplicationMark
 {
     private const string Locks = "/proc/locks";
 
-    /// <summary>The locks on the <c>-shm</c> of each database, from one look; null where the system does not tell.</summary>
+    /// <summary>The locks on the <c>-shm</c> of each database, from one look; null where the system does not
+    /// tell.</summary>
     public static IReadOnlyDictionary<string, ShmLocks>? Look(IEnumerable<string> databases)
     {
         if (!OperatingSystem.IsLinux())
@@ -87,7 +90,8 @@ internal static class ReplicationMark
     /// <summary>The locks on one database's <c>-shm</c>.</summary>
     public static ShmLocks? Look(string database) => Look([database])?[database];
 
-    /// <summary>The locks on a file in the lines of the list. Only its inode is compared: a file system may show another device there than it gives for the file.</summary>
+    /// <summary>The locks on a file in the lines of the list. Only its inode is compared: a file system may show
+    /// another device there than it gives for the file.</summary>
     public static ShmLocks Parse(IEnumerable<string> lines, ulong? inode)
     {
         if (inode is null)
@@ -96,7 +100,8 @@ internal static class ReplicationMark
         var found = new List<ShmLock>();
         foreach (var line in lines)
         {
-            // 1: POSIX  ADVISORY  READ 1234 fe:01:5678 123 123 (what waits for a lock has an arrow before it, and is none)
+            // 1: POSIX ADVISORY READ 1234 fe:01:5678 123 123 (what waits for a lock has an arrow before it, and is
+            // none)
             var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
             if (fields is [_, "POSIX", _, var kind, var process, var place, var first, var last]
                 && place.EndsWith(ending, StringComparison.Ordinal)

@@ -18,7 +18,8 @@ public static class DatabaseDiff
     /// Compares two databases through the SQLite library of the app, both read-only, each in one read transaction: neither is changed, and the live one may be in use. While it
     /// runs, the live database's WAL cannot begin anew, so it grows if much is written.
     /// Rows are told apart by the primary key, else by the rowid (a VACUUM since the copy was made gives other ones); values are compared exactly, whatever their collation. Generated columns are left out, and so are the tables of
-    /// SQLite, of the executable and of this library. Virtual tables are compared by the tables that they keep their data in.
+    /// SQLite, of the executable and of this library. Virtual tables are compared by the tables that they keep their
+    /// data in.
     /// </summary>
     /// <param name="live">The live database.</param>
     /// <param name="copy">The copy, such as the file of a restore.</param>

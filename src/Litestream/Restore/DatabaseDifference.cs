@@ -187,7 +187,8 @@ public sealed record TableDifference(string Name)
     /// <summary>The same of changed rows.</summary>
     public IReadOnlyList<string> ChangedExamples { get; init; } = [];
 
-    /// <summary>Of each row in <see cref="ChangedExamples"/> the columns that differ, with commas between them.</summary>
+    /// <summary>Of each row in <see cref="ChangedExamples"/> the columns that differ, with commas between
+    /// them.</summary>
     public IReadOnlyList<string> ChangedColumns { get; init; } = [];
 
     /// <summary>What limits the comparison; else empty.</summary>

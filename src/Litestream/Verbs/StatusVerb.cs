@@ -11,7 +11,9 @@ internal sealed record StatusVerb : Verb
     /// <summary>Path as configured, path of the file, or connection string name; empty or <c>*</c> for all.</summary>
     public string? Database { get; init; }
 
-    private const string NoApp = "no app that tells of it runs on this machine";
+    private const string NoApp = "No running app reports on this database.";
+
+    private const string NotYetSeen = "The app has started and has not yet seen that its commits arrive.";
 
     public override Task RunAsync(VerbHost host, CancellationToken cancellationToken)
     {
@@ -46,7 +48,7 @@ internal sealed record StatusVerb : Verb
                 notes.Add($"{database.ConfiguredPath}: {error}");
             if (health != nameof(LitestreamHealth.Healthy))
             {
-                var why = problems.Count > 0 ? $": {string.Join(" ", problems)}" : running.App is null ? $": {NoApp}" : "";
+                var why = problems.Count > 0 ? $": {string.Join(" ", problems)}" : Reason(running, health) is { } reason ? $": {reason}" : "";
                 unhealthy.Add($"{database.ConfiguredPath} is {health}{why}");
             }
 
@@ -82,12 +84,20 @@ internal sealed record StatusVerb : Verb
         return Task.CompletedTask;
     }
 
-    /// <summary>The health that the running app reports; <c>Unknown</c> where none does, <c>Off</c> where it replicates nothing.</summary>
+    /// <summary>The health that the running app reports; <c>Unknown</c> where none does, <c>Off</c> where it replicates
+    /// nothing.</summary>
     private static string Word(RunningStatus running) => running.Status switch
     {
         null => "Unknown",
         { State: LitestreamState.Disabled } => "Off",
         { } status => OverallHealth.Of(status, DateTimeOffset.UtcNow).Word,
+    };
+
+    private static string? Reason(RunningStatus running, string health) => running switch
+    {
+        { App: null } => NoApp,
+        { Status: not null } when health == "Unknown" => NotYetSeen,
+        _ => null,
     };
 
     private static IReadOnlyList<string> Problems(RunningStatus running) =>

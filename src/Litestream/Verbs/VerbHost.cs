@@ -24,7 +24,8 @@ internal abstract class VerbHost
     /// <summary>Where relative paths in options start.</summary>
     public abstract string Directory { get; }
 
-    /// <summary>The folder of the project whose databases are meant, which a publish may ship; null in a published app, or where its folder was named.</summary>
+    /// <summary>The folder of the project whose databases are meant, which a publish may ship; null in a published app,
+    /// or where its folder was named.</summary>
     public virtual string? ProjectFolder => null;
 
     /// <summary>What the configuration is made from, or LSB3004 when there is no file.</summary>
@@ -37,7 +38,8 @@ internal abstract class VerbHost
     /// <summary>Prints a line for people.</summary>
     public abstract void Print(string line);
 
-    /// <summary>A line of an operation on its way: it is progress for whoever waits, and no part of the answer.</summary>
+    /// <summary>A line of an operation on its way: it is progress for whoever waits, and no part of the
+    /// answer.</summary>
     public abstract void Detail(LogLine line);
 
     /// <summary>Runs what has a replicator of its own: it is not left behind when the process ends.</summary>

@@ -39,7 +39,8 @@ public sealed record DrillResult(EffectiveDatabase Database, TimeSpan? RecoveryP
     public string IntegrityNote { get; init; } = "";
 
     /// <summary>
-    /// How the content of the restored file compares with the database here, where its last commit is in the replica: every row, by type and bytes; else why it was not compared. (Where it is
+    /// How the content of the restored file compares with the database here, where its last commit is in the replica:
+    /// every row, by type and bytes; else why it was not compared. (Where it is
     /// not the same, the drill fails with LSB4103.)
     /// </summary>
     public string ContentNote { get; init; } = "";
@@ -59,8 +60,13 @@ public static class DatabaseDrill
 {
     private static readonly TimeSpan LivePatience = TimeSpan.FromSeconds(30);
 
-    /// <summary>Runs the drill. The database itself is not changed. While it is in use, it is copied through SQLite as a full verification does, to be compared with what was restored.</summary>
-    /// <exception cref="LitestreamException">LSB4002, LSB4003, LSB4005 as for a restore, which is also given up when it shows no sign of life for 2 minutes (LSB4005); LSB4103: there is a backup of the database here, and a restore takes what another host or database has written to the replica, or gives back other content than the database has; LSB4111: the query failed or returned no row; LSB3005: timed out; LSB3008: no such replica; LSB4104: no SQLite library.</exception>
+    /// <summary>Runs the drill. The database itself is not changed. While it is in use, it is copied through SQLite as
+    /// a full verification does, to be compared with what was restored.</summary>
+    /// <exception cref="LitestreamException">LSB4002, LSB4003, LSB4005 as for a restore, which is also given up when it
+    /// shows no sign of life for 2 minutes (LSB4005); LSB4103: there is a backup of the database here, and a restore
+    /// takes what another host or database has written to the replica, or gives back other content than the database
+    /// has; LSB4111: the query failed or returned no row; LSB3005: timed out; LSB3008: no such replica; LSB4104: no
+    /// SQLite library.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left behind.</exception>
     public static async Task<DrillResult> RunAsync(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, DrillOptions? options, CancellationToken cancellationToken)
     {
@@ -153,7 +159,8 @@ public static class DatabaseDrill
         };
     }
 
-    /// <summary>Copies the database as it is before the restore, where it has a WAL: without one it is not in use, and nothing is left beside it so.</summary>
+    /// <summary>Copies the database as it is before the restore, where it has a WAL: without one it is not in use, and
+    /// nothing is left beside it so.</summary>
     private static async Task<LiveContent> CopyLiveAsync(EffectiveConfig config, EffectiveDatabase database, TimeProvider time, CancellationToken cancellationToken)
     {
         if (!File.Exists(database.Path) || WalFile.Header(WalFile.PathOf(database.Path)) is null)
@@ -170,7 +177,8 @@ public static class DatabaseDrill
         }
     }
 
-    /// <summary>The restored file against the database; where that was written to meanwhile, the replica cut at the commit that was copied.</summary>
+    /// <summary>The restored file against the database; where that was written to meanwhile, the replica cut at the
+    /// commit that was copied.</summary>
     /// <exception cref="LitestreamException">LSB4103: it is not the same.</exception>
     private static async Task<string> CompareContentAsync(ScratchCopy copy, LiveContent live, ShadowWal shadow, RestoreSource restored, CancellationToken cancellationToken)
     {

@@ -215,7 +215,8 @@ internal sealed class LiveCopy : IDisposable
     }
 
     /// <summary>
-    /// A writer that was killed may have left a commit in the file that SQLite does not see: the copy does not hold it. (No
+    /// A writer that was killed may have left a commit in the file that SQLite does not see: the copy does not hold it.
+    /// (No
     /// frame at all: the WAL begins anew with the next commit, and the file is still that of before.)
     /// </summary>
     private static WalMark? EndFor(string database, WalMark? mark, long pageSize)

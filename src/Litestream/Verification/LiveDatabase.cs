@@ -13,7 +13,8 @@ namespace Litestream.Verification;
 /// <param name="Time">When it was written.</param>
 internal sealed record Sentinel(SentinelRow? Row, WalMark? Mark, bool IsExact, DateTimeOffset Time) : IDisposable
 {
-    /// <summary>The database as it was at <see cref="Mark"/>; null when its content is not compared, or could not be copied.</summary>
+    /// <summary>The database as it was at <see cref="Mark"/>; null when its content is not compared, or could not be
+    /// copied.</summary>
     public LiveCopy? Copy { get; init; }
 
     /// <summary>Why there is no <see cref="Copy"/> though one was asked for; else null.</summary>

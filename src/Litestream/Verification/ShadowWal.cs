@@ -25,7 +25,8 @@ internal sealed class ShadowWal(string metaPath)
         }
     }
 
-    /// <summary>Has the next litestream begin a new generation, as it does itself when it has lost its place. Called while none runs.</summary>
+    /// <summary>Has the next litestream begin a new generation, as it does itself when it has lost its place. Called
+    /// while none runs.</summary>
     public void ForgetGeneration()
     {
         try

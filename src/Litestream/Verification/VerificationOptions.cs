@@ -6,11 +6,13 @@ public enum VerificationLevel
     /// <summary>The last commit has arrived in the replica. Nothing is written and nothing is downloaded; that it can be restored is not shown.</summary>
     Position,
 
-    /// <summary>A commit of its own has arrived, is there after a real restore, and the restored file passes <c>PRAGMA quick_check</c>. Other rows are neither counted nor compared.</summary>
+    /// <summary>A commit of its own has arrived, is there after a real restore, and the restored file passes <c>PRAGMA
+    /// quick_check</c>. Other rows are neither counted nor compared.</summary>
     Quick,
 
     /// <summary>
-    /// As <see cref="Quick"/>, with <c>PRAGMA integrity_check</c>, and the schema and every row of every table are what they were at the commit: value by value, by type and bytes. For that a
+    /// As <see cref="Quick"/>, with <c>PRAGMA integrity_check</c>, and the schema and every row of every table are what
+    /// they were at the commit: value by value, by type and bytes. For that a
     /// private copy of the database is made in the folder for temporary files.
     /// </summary>
     Full,

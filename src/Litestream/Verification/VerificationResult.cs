@@ -17,7 +17,8 @@ public enum VerificationOutcome
     /// <summary>What came back from the replica is wrong or another database's, or nothing did though it should be there (LSB4103).</summary>
     Failed,
 
-    /// <summary>Nothing is known about the backup: the storage does not answer (LSB4005), the database cannot be opened (LSB4105), the position cannot be told (LSB4104), or the content could not be compared (LSB4106).</summary>
+    /// <summary>Nothing is known about the backup: the storage does not answer (LSB4005), the database cannot be opened
+    /// (LSB4105), the position cannot be told (LSB4104), or the content could not be compared (LSB4106).</summary>
     Inconclusive,
 }
 

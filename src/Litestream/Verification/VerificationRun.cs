@@ -270,8 +270,12 @@ internal sealed class VerificationRun(
         var within = $"within {Seconds(timeout)}";
         if (!isAlive || (!isSeen && arrival.Target is null))
         {
-            var why = Holder() ?? (_shadow.Generation() is null ? " Litestream has never replicated it from here." : isSeen ? " It was, but then whoever replicates it stopped doing so." : "");
-            return result with { Message = $"Nobody replicates {database.Path}, or whoever does is stuck: a commit was not picked up {within}.{why}{other} Start the app (or `litestream replicate`), or look at its log." };
+            var why = Holder() ?? (_shadow.Generation() is null ? " Litestream has never replicated it from here." : isSeen ? " It was, and then its replicator stopped." : "");
+            return result with
+            {
+                Message = $"'{database.Path}' is not being replicated, or its replicator is stuck: its last commit was not picked up {within}."
+                    + $"{why}{other} Start the app (or `litestream replicate`), or look at its log.",
+            };
         }
 
         if (arrival.StorageError is null && replica.Folder is null)
@@ -499,7 +503,8 @@ internal sealed class VerificationRun(
             if (sentinel.Copy is not { } live)
                 return good with { Outcome = VerificationOutcome.Inconclusive, Code = "LSB4106", Message = $"{good.Message} Its content could not be compared: {sentinel.WhyNoCopy}." };
 
-            // Where pages differ and the copy can be cut at just the commit, its rows are compared then, and not before.
+            // Where pages differ and the copy can be cut at just the commit, its rows are compared then, and not
+            // before.
             good = good with { GoodMessage = good.Message };
             if (canBeCut)
                 return live.ComparePages(copy.Path, cancellationToken) is { } same ? Judge(good, same) : good with { ContentDiffers = true };
@@ -512,7 +517,8 @@ internal sealed class VerificationRun(
     }
 
     /// <summary>
-    /// Where the restored copy may be of any moment since the copy of the live database was made, another copy that is made now tells what was written meanwhile: a row that is the same in
+    /// Where the restored copy may be of any moment since the copy of the live database was made, another copy that is
+    /// made now tells what was written meanwhile: a row that is the same in
     /// both must be the same in the restored one.
     /// </summary>
     private async Task<Check> CompareMeanwhileAsync(ScratchCopy copy, Check check, Sentinel sentinel, CancellationToken cancellationToken)
@@ -577,7 +583,7 @@ internal sealed class VerificationRun(
             {
                 Outcome = VerificationOutcome.Verified,
                 Code = null,
-                Message = string.Create(CultureInfo.InvariantCulture, $"{check.GoodMessage} {counts.Count} tables have the same {counts.Values.Sum()} rows, compared by content."),
+                Message = string.Create(CultureInfo.InvariantCulture, $"{check.GoodMessage} Tables: {counts.Count}, rows: {counts.Values.Sum()}; compared by content, no difference."),
             }
             : check with { Outcome = VerificationOutcome.Inconclusive, Code = "LSB4106", Message = $"{check.GoodMessage} Not all of its content could be compared: {comparison}." };
     }

@@ -52,7 +52,8 @@ internal static class WalFile
     }
 
     /// <summary>
-    /// Whether a whole commit stands behind the frames that SQLite knows of: it was written by a process that was killed before it could say so. Reads like SQLite's recovery does, checksums too,
+    /// Whether a whole commit stands behind the frames that SQLite knows of: it was written by a process that was
+    /// killed before it could say so. Reads like SQLite's recovery does, checksums too,
     /// as what an earlier transaction left behind the end is no commit.
     /// </summary>
     /// <param name="path">The <c>-wal</c>.</param>
@@ -90,7 +91,8 @@ internal static class WalFile
         }
     }
 
-    /// <summary>Copies the beginning of a WAL to a file of our own, which belongs to whom the database belongs.</summary>
+    /// <summary>Copies the beginning of a WAL to a file of our own, which belongs to whom the database
+    /// belongs.</summary>
     /// <exception cref="IOException">It cannot be read, or not be written.</exception>
     public static void Copy(string path, string to, long length, string database)
     {
@@ -114,7 +116,8 @@ internal static class WalFile
         copy.Flush(flushToDisk: true);
     }
 
-    /// <summary>The pages in the frames between two places of a WAL; null when it is another WAL by now, or cannot be read.</summary>
+    /// <summary>The pages in the frames between two places of a WAL; null when it is another WAL by now, or cannot be
+    /// read.</summary>
     public static IReadOnlySet<long>? PagesBetween(string path, WalMark to, long from)
     {
         try

@@ -118,8 +118,8 @@ public sealed class UnknownNamesTests
         Assert.All(diagnostics, diagnostic => Assert.Equal(("LSB1053", LitestreamSeverity.Warning, "Shop.csproj"), (diagnostic.Code, diagnostic.Severity, diagnostic.File)));
         Assert.Equal(
             [
-                "3 'LitestreamReplicaUri' is no property of Litestream, so it has no effect. Did you mean 'LitestreamReplicaUrl'?",
-                "6 'LitestreamColour' is no property of Litestream, so it has no effect. Remove it, or correct its name: README.md and docs/commands.md have all properties.",
+                "3 'LitestreamReplicaUri' is not a property of Litestream and has no effect. Did you mean 'LitestreamReplicaUrl'?",
+                "6 'LitestreamColour' is not a property of Litestream and has no effect. Remove it, or correct its name: README.md and docs/commands.md have all properties.",
                 "11 LitestreamDatabase has no metadata 'ReplicaUri', so it has no effect. Did you mean 'ReplicaUrl'?",
                 "12 LitestreamDatabase has no metadata 'SyncIntervall', so it has no effect. Did you mean 'SyncInterval'?",
                 "13 'LitestreamDatabases' is no item of Litestream, so it has no effect. Did you mean 'LitestreamDatabase'?",
