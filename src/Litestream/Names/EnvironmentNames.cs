@@ -12,6 +12,7 @@ internal static class EnvironmentNames
     [
         "LITESTREAM_ACCESS_KEY_ID",
         "LITESTREAM_SECRET_ACCESS_KEY",
+        "LITESTREAM_STACKTRACE",
         "LITESTREAM_REPLICA_BUCKET",
         "LITESTREAM_REPLICA_REGION",
         "LITESTREAM_REPLICA_ENDPOINT",
