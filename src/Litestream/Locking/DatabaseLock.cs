@@ -74,7 +74,7 @@ internal sealed class DatabaseLock : IDisposable
             using var file = OperatingSystem.IsWindows()
                 ? PlainFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)
                 : UnixCalls.OpenWithoutLink(path);
-            return file is null ? LockRecord.Empty : ReadRecord(file);
+            return file is null || ReadRecord(file) is not { IsTorn: false } record ? LockRecord.Empty : record;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

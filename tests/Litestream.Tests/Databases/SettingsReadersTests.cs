@@ -87,7 +87,7 @@ public sealed class SettingsReadersTests : IDisposable
         var json = _folder.Write("appsettings.json", string.Concat(Enumerable.Repeat("{\"a\":", 2000)) + "1" + new string('}', 2000));
         Assert.Equal("LSB1001", Assert.Throws<LitestreamException>(() => DatabaseFinder.Find(new DatabaseSearch { SettingsFiles = [json] })).Diagnostic.Code);
         var xml = _folder.Write("app.config", string.Concat(Enumerable.Repeat("<a>", 2000)) + "Data Source=a.db" + string.Concat(Enumerable.Repeat("</a>", 2000)));
-        Assert.Single(DatabaseFinder.Find(new DatabaseSearch { SettingsFiles = [xml] }).Databases);
+        Assert.Equal("LSB1002", Assert.Throws<LitestreamException>(() => DatabaseFinder.Find(new DatabaseSearch { SettingsFiles = [xml] })).Diagnostic.Code);
     }
 
     [Fact]

@@ -34,6 +34,8 @@ public sealed partial class DatabaseLockTests
             Assert.False(identity.IsRunning());
             locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
             Assert.Empty(DatabaseLock.Peek(database.File).Orphans);
+            Assert.Equal([database.File], locks.Broken);
+            locks.Broken = new HashSet<string>();
         }
 
         Assert.Equal(LockRecord.Empty, DatabaseLock.Peek(database.File));

@@ -25,12 +25,19 @@ public sealed class PositionTests
 
         for (var i = 0; i < 5; i++)
         {
-            LitestreamTool.Sql(database.Path, "INSERT INTO item(text) VALUES (hex(randomblob(3000)))");
-            var mark = WalFile.LastCommit(database.Path + "-wal")!;
             var generation = shadow.Generation()!;
             ReplicaPosition? place = null;
-            await LitestreamTool.WaitUntilAsync(() => (place = shadow.Find(generation, mark)) is not null);
-            await LitestreamTool.WaitUntilAsync(() => files.ReadAsync(generation, Cancel).Result!.Position == place, () => $"{place}\n{folder.Log}");
+            for (var tries = 0; tries == 0 || (await files.ReadAsync(generation, Cancel))!.Position != place; tries++)
+            {
+                // Litestream 0.3 overlooks a commit now and then, until the next one.
+                Assert.True(tries < 5, $"{place}\n{folder.Log}");
+                LitestreamTool.Sql(database.Path, "INSERT INTO item(text) VALUES (hex(randomblob(3000)))");
+                var mark = WalFile.LastCommit(database.Path + "-wal")!;
+                await LitestreamTool.WaitUntilAsync(() => (place = shadow.Find(generation, mark)) is not null);
+                using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+                await LitestreamTool.WaitUntilAsync(() => patience.IsCancellationRequested || files.ReadAsync(generation, Cancel).Result!.Position == place);
+            }
+
             await LitestreamTool.WaitUntilAsync(() => metrics.ReadAsync(generation, Cancel).Result!.Position == place, () => $"{place}\n{folder.Log}");
             var listed = (await list.ReadAsync(generation, Cancel))!;
             Assert.False(listed.IsExact);
