@@ -14,6 +14,7 @@ internal sealed class DatabaseAdmission
     private DateTimeOffset? _watchedSince;
     private bool _wasWal;
     private bool _isAdmitted;
+    private bool _isCleared;
 
     /// <param name="path">The database.</param>
     /// <param name="evidence">What speaks for a rollback journal.</param>
@@ -34,6 +35,12 @@ internal sealed class DatabaseAdmission
 
     /// <summary>Whether it was taken from litestream for that.</summary>
     public bool IsSuspect { get; private set; }
+
+    /// <summary>
+    /// Whether a lock error of the app speaks for a rollback journal: once, as most are of another kind, and each time
+    /// where its code has such a statement.
+    /// </summary>
+    public bool MayBeSuspected => MayBeSet || !_isCleared;
 
     private bool MayBeSet { get; }
 
@@ -64,7 +71,11 @@ internal sealed class DatabaseAdmission
         var admission = AdmissionPolicy.Decide(new AdmissionFacts(file.Size, content, Evidence, _wasWal, watched, isLast, IsSuspect));
         _wasWal |= content.IsWal == true;
         if (admission == Admission.Admit)
+        {
+            _isCleared |= IsSuspect;
             (_isAdmitted, IsSuspect) = (true, false);
+        }
+
         return admission;
     }
 

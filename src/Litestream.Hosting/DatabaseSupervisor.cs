@@ -114,6 +114,9 @@ internal sealed class DatabaseSupervisor
     /// <summary>Whether it was taken from litestream, to see whether the app sets a rollback journal.</summary>
     public bool IsSuspect => IsHeld && _admission.IsSuspect;
 
+    /// <summary>Whether a lock error of the app may mean a rollback journal.</summary>
+    public bool MayBeSuspected => _admission.MayBeSuspected;
+
     /// <summary>When a statement of the app last ended in "database is locked" though a write could be begun; null when none has.</summary>
     public DateTimeOffset? LockErrorAt { get; set; }
 

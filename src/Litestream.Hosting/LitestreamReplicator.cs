@@ -321,6 +321,10 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             {
                 GiveUp(run);
             }
+            else
+            {
+                await _session!.ReportUnsentAsync().ConfigureAwait(false);
+            }
 
             AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
             AppDomain.CurrentDomain.UnhandledException -= OnUnhandledException;

@@ -14,6 +14,7 @@ internal sealed partial class ReplicationSession
     private readonly HashSet<int> _bystanders = [];
     private DateTimeOffset _bystandersSince;
     private DateTimeOffset _keepReadersUntil;
+    private bool _hasReportedUnsent;
 
     /// <summary>A signal to the whole group ends litestream while the app still writes: from now on nobody restarts the WAL. From any thread.</summary>
     public void BeginReaders()
@@ -261,9 +262,15 @@ internal sealed partial class ReplicationSession
         }
     }
 
-    /// <summary>Says what the replicas did not take, and how much.</summary>
-    private async Task ReportUnsentAsync()
+    /// <summary>Says what the replicas did not take, and how much; once. Called when no litestream runs any more, at the stop of an app whose replication has failed too.</summary>
+    public async Task ReportUnsentAsync()
     {
+        if (_hasReportedUnsent || _locks is null)
+        {
+            return;
+        }
+
+        _hasReportedUnsent = true;
         foreach (var database in _databases)
         {
             if (database.Excluded is null)

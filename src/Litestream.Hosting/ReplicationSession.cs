@@ -642,7 +642,7 @@ internal sealed partial class ReplicationSession(
     private EndReason? SuspectJournal(LockError error, DateTimeOffset now)
     {
         _databases.FindAll(database => database.IsSuspect && error.MayConcern(database.Database.Path)).ForEach(database => database.Suspect(now));
-        var suspects = _databases.FindAll(database => !database.IsOut && error.MayConcern(database.Database.Path) && LiveDatabase.IsWritable(database.Database.Path));
+        var suspects = _databases.FindAll(database => !database.IsOut && database.MayBeSuspected && error.MayConcern(database.Database.Path) && LiveDatabase.IsWritable(database.Database.Path));
         if (suspects.Count == 0 || now - _suspectedAt < SuspicionPause)
         {
             suspects.ForEach(database => database.LockErrorAt = now);

@@ -277,7 +277,8 @@ public sealed class HostTests : IDisposable
         Assert.Equal("127.0.0.1:9090", LockRecord.Parse(whole).MetricsAddress);
         for (var length = 1; length < whole.Length; length++)
         {
-            Assert.Equal(LockRecord.Empty, LockRecord.Parse(whole.AsMemory(0, length)));
+            // But whoever wrote it was killed while it did.
+            Assert.True(LockRecord.Parse(whole.AsMemory(0, length)) is { App: null, Replicator: null, IsUnclean: true });
         }
     }
 

@@ -174,7 +174,7 @@ internal sealed class CommitWatch
     {
         Look(now);
         if (Generation is not { } generation)
-            return IsPending ? null : 0;
+            return IsPending || File is not null ? null : 0;
         ReplicaPosition? least = null;
         foreach (var (replica, isFirst) in Settings.Replicas.Select((replica, i) => (replica, i == 0)))
         {
