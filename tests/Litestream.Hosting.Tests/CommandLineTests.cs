@@ -178,7 +178,7 @@ public sealed class CommandLineTests
         using var folder = new AppFolder();
         await File.WriteAllTextAsync(Path.Combine(folder.Work, "appsettings.json"), "{}", TestContext.Current.CancellationToken);
         using var replicate = folder.Start("litestream", "replicate");
-        await replicate.SaysAsync("serving metrics");
+        await replicate.SaysAsync("stops it and sends what was committed last");
         folder.Environment["Litestream__Enabled"] = "false";
         using var app = folder.Start();
         await app.SaysAsync("started ");
