@@ -306,6 +306,9 @@ internal sealed class DatabaseSupervisor
             $"{what} of '{Database.Path}' did not arrive in the replica: {why}. Everything is in the database file, and the next start sends it. Keep the file until then.");
     }
 
+    /// <summary>Takes over what is remembered by now: another app may have replicated the database since this one was started.</summary>
+    public void ReadHistory() => _history = DatabaseHistory.Read(Database.MetaPath);
+
     /// <summary>Puts back the WAL that the last stop kept, where the file is just as that left it.</summary>
     public void PutWalBack() => Chain.PutWalBack(_history is { WalBoot: { } boot, File: { } left } && boot == BootId() && FileStamp.Of(Database.Path) == left);
 

@@ -215,6 +215,7 @@ internal sealed partial class ReplicationSession(
 
             foreach (var database in _databases)
             {
+                database.ReadHistory();
                 if (!unclean.Contains(database.Database.Path) && !plan.Settings.AdoptReplica && database.HasTraces)
                 {
                     ExcludeTraced(database);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Litestream.Testing;
 
 namespace Litestream.Hosting.Tests;
 
@@ -62,7 +63,7 @@ public sealed class SharedDatabaseFaultTests
 
         Assert.Equal(ofOne, Of("one"));
         Assert.True(signal == "KILL" || folder.DatabaseRows().Count(row => row == "last") == 2, "Both wrote their last row.");
-        await folder.AssertRestoredAsync();
+        await RestoredContent.AssertSameAsync(folder.Database, await folder.RestoreAsync(folder.Database), () => $"{one.Output}\n----\n{two.Output}");
         Assert.Empty(folder.Replicators());
 
         int Of(string app) => folder.DatabaseRows().Count(row => row.StartsWith($"storm {app} ", StringComparison.Ordinal));
