@@ -162,12 +162,14 @@ internal sealed class DatabaseSupervisor
     }
 
     /// <summary>Keeps it from litestream until litestream may have it. Called before each start of litestream.</summary>
+    /// <param name="now">The time.</param>
+    /// <param name="isLast">Whether the app has written its last, so that nothing can be waited for.</param>
     /// <returns>False when it never may: <see cref="Refuse"/>.</returns>
-    public bool HoldBack(DateTimeOffset now)
+    public bool HoldBack(DateTimeOffset now, bool isLast = false)
     {
         if (Excluded is not null)
             return true;
-        var admission = _admission.Look(now);
+        var admission = _admission.Look(now, isLast);
         return admission == Admission.Admit || ExamineHeld(admission, now) != SupervisorAction.Refuse;
     }
 

@@ -286,7 +286,7 @@ internal sealed partial class ReplicationSession(
         await DecideAsync(_databases.FindAll(database => database.Question is not null), deadline - time.GetUtcNow(), CancellationToken.None).ConfigureAwait(false);
         if (_run is null)
         {
-            HoldBack();
+            HoldBack(isLast: true);
             await PauseWithoutRoomAsync().ConfigureAwait(false);
             _run = CreateRun();
         }
@@ -627,10 +627,10 @@ internal sealed partial class ReplicationSession(
     }
 
     /// <summary>What has no file, no table of the app's own or a rollback journal is not handed to litestream.</summary>
-    private void HoldBack()
+    private void HoldBack(bool isLast = false)
     {
         var now = time.GetUtcNow();
-        _databases.FindAll(database => !database.HoldBack(now)).ForEach(RefuseJournal);
+        _databases.FindAll(database => !database.HoldBack(now, isLast)).ForEach(RefuseJournal);
 
         // A reader of ours would keep the app from leaving WAL mode, which is just what is watched.
         _databases.FindAll(database => database.IsWatched && database.Chain.BrokenBy is null).ForEach(database => Break(database, "the app was watched without litestream, whether it sets a rollback journal"));
