@@ -137,11 +137,12 @@ public sealed class ForegroundReplicationTests : IDisposable
         var replicator = DatabaseLock.Peek(Database).Replicator!;
         using (var signal = Process.Start("kill", ["-STOP", $"{replicator.ProcessId}"]))
             await signal.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await LitestreamTool.WaitUntilAsync(() => IsFrozen(replicator.ProcessId), () => string.Join('\n', _lines));
 
         await _stop.CancelAsync();
-        var failed = await Assert.ThrowsAsync<LitestreamException>(() => run);
+        var failed = await Record.ExceptionAsync(() => run) as LitestreamException;
 
-        Assert.Equal("LSB5005", failed.Diagnostic.Code);
+        Assert.True(failed?.Diagnostic.Code == "LSB5005", failed?.Message + string.Join('\n', _lines));
         Assert.False(replicator.IsRunning());
     }
 
@@ -197,6 +198,9 @@ public sealed class ForegroundReplicationTests : IDisposable
         Assert.Equal(code, failed.Diagnostic.Code);
         Assert.Equal(backup, await RestoredAsync());
     }
+
+    private static bool IsFrozen(int processId) =>
+        File.ReadAllText($"/proc/{processId}/stat").Split(')')[^1].TrimStart().StartsWith('T');
 
     private Task RunAsync(string? exec = null, IReadOnlyList<string>? arguments = null, TimeSpan? stopTimeout = null, CancellationToken? cancellation = null) => ForegroundReplication.RunAsync(
         LitestreamTool.Executable,
