@@ -15,8 +15,14 @@ public static class AssemblyMerger
     /// <param name="assembly">The assembly that takes the types.</param>
     /// <param name="moved">The assemblies whose types are moved.</param>
     /// <param name="folders">Where referenced assemblies are looked for.</param>
+    /// <param name="floors">The versions that references ask for, by the assembly's name; null: those it was compiled
+    /// with.</param>
     /// <exception cref="InternalizeException">Something cannot be moved; nothing was written.</exception>
-    public static void Merge(string assembly, IEnumerable<string> moved, IEnumerable<string> folders)
+    public static void Merge(
+        string assembly,
+        IEnumerable<string> moved,
+        IEnumerable<string> folders,
+        IReadOnlyDictionary<string, Version>? floors = null)
     {
         var context = ModuleDef.CreateModuleContext();
         foreach (var folder in folders)
@@ -40,7 +46,6 @@ public static class AssemblyMerger
                 sources.Add(ModuleDefMD.Load(File.ReadAllBytes(file), options));
             }
 
-
             // An assembly that refers to none of them has been through here already.
             var names = sources.Select(source => source.Assembly.Name.String).ToHashSet(StringComparer.Ordinal);
             if (!target.GetAssemblyRefs().Any(reference => names.Contains(reference.Name)))
@@ -57,6 +62,12 @@ public static class AssemblyMerger
             {
                 retarget.Rewrite(source);
                 Move(source, target);
+            }
+
+            foreach (var reference in target.GetAssemblyRefs())
+            {
+                if (floors?.TryGetValue(reference.Name, out var floor) == true)
+                    reference.Version = floor;
             }
 
             if (PublicSurface.Exposed(target, map.Values.ToHashSet()).FirstOrDefault() is { } exposed)

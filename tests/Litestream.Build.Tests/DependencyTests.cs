@@ -42,6 +42,9 @@ public sealed class DependencyTests(Packages packages)
         using var module = ModuleDefMD.Load(Read(file));
 
         Assert.All(module.GetAssemblyRefs(), reference => Assert.True(IsAllowed(reference.Name), reference.FullName));
+        Assert.All(
+            module.GetAssemblyRefs().Where(reference => reference.Name == "SQLitePCLRaw.core"),
+            reference => Assert.Equal(new Version(2, 1, 0, 0), reference.Version));
         var hidden = module.GetTypes().Where(type => !PublicSurface.IsVisible(type)).ToHashSet();
         Assert.Empty(PublicSurface.Exposed(module, hidden));
         Assert.All(

@@ -1,14 +1,17 @@
+using System.Text.RegularExpressions;
 using CliWrap;
 using CliWrap.Buffered;
 
 namespace Litestream.Build.Tests;
 
-/// <summary>Apps that use the packages that are inside our assemblies, in versions of their own.</summary>
+/// <summary>
+/// Apps that use the packages that are inside our assemblies, and Microsoft.Data.Sqlite, in versions of their own.
+/// </summary>
 public sealed class SharedPackageTests(Packages packages)
 {
-    private const string Old = "2.0.0-beta4.22272.1 11.2.1";
-    private const string Equal = "2.0.0 18.1.0";
-    private const string New = "3.0.0 18.1.0";
+    private const string Old = "2.0.0-beta4.22272.1 11.2.1 9.0.0";
+    private const string Equal = "2.0.0 18.1.0 10.0.0";
+    private const string New = "3.0.0 18.1.0 11.0.0";
     private const string Trimmed = "-r linux-x64 --self-contained -p:PublishTrimmed=true";
 
     private static readonly string[] s_inside = ["System.CommandLine/", "YamlDotNet/", "CliWrap/", "dnlib/"];
@@ -32,6 +35,7 @@ public sealed class SharedPackageTests(Packages packages)
         select (versions, throughLibrary, mode));
 
     /// <summary>A library that uses members that only the old version has, and a trimmed app.</summary>
+    /// <remarks>Microsoft.Data.Sqlite 9.0.0 and 10.0.0 come with SQLitePCLRaw 2.1.11 or older, 11.0.0 with 3.</remarks>
     [Theory]
     [InlineData(Old, true, "")]
     [InlineData(New, false, Trimmed)]
@@ -61,8 +65,10 @@ public sealed class SharedPackageTests(Packages packages)
 
     private async Task RunAsync(string versions, bool throughLibrary, string mode)
     {
-        var (commandLine, yaml) = (versions.Split(' ')[0], versions.Split(' ')[1]);
+        var (commandLine, yaml, sqlite) = versions.Split(' ') is [var a, var b, var c] ? (a, b, c) : default;
         using var workspace = new Workspace(packages).WithAsset("Worker");
+        workspace.Edit("Worker.csproj", text => Regex.Replace(
+            text, "(\"Microsoft.Data.Sqlite\" Version=)\"[^\"]*\"", $"$1\"{sqlite}\""));
         var project = throughLibrary ? "../Library/Library.csproj" : "Worker.csproj";
         if (throughLibrary)
         {
