@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Litestream.Configuration;
@@ -156,6 +157,8 @@ internal static partial class ReplicaUrl
         }
 
         var parts = new Parts(Decode(authority), Decode(user), password is null ? null : Secret(Decode(password), "the password", isFromVariable, error), path, key, ReadQuery(query, isFromVariable, error), error);
+        if (StrayPercent().Match(authority + (slash < 0 ? "" : rest[slash..])) is { Success: true } stray)
+            throw error("LSB1013", $"`{stray.Value}` in the replica URL is not a percent-encoded character. Write %25 for a percent sign.");
         return scheme.Groups[1].Value.ToLowerInvariant() switch
         {
             "s3" => S3(parts),
@@ -224,6 +227,8 @@ internal static partial class ReplicaUrl
     {
         url.Allow("endpoint", "region", "force-path-style", "skip-verify", "access-key-id", "secret-access-key");
         var bucket = url.Authority;
+        if (!LocalHost().IsMatch(bucket))
+            url.RefusePort("For another server write s3://bucket/prefix?endpoint=http://server:9000.");
         string? region = null, endpoint = null, pathStyle = null;
         if (S3Host(bucket) is { } host)
             (bucket, region, endpoint, pathStyle) = host;
@@ -252,6 +257,7 @@ internal static partial class ReplicaUrl
         url.Allow("endpoint", "account-key");
         if (url.User.Length == 0 || url.Authority.Length == 0)
             throw url.Error("LSB1013", "An Azure replica needs the account and the container: abs://account@container/prefix.");
+        url.RefusePort("For another server write abs://account@container/prefix?endpoint=http://server:10000/account.");
 
         var map = new YamlMap
         {
@@ -271,6 +277,7 @@ internal static partial class ReplicaUrl
         url.Allow();
         if (url.Authority.Length == 0)
             throw url.Error("LSB1013", "The replica URL names no bucket: gs://bucket/prefix.");
+        url.RefusePort("Write gs://bucket/prefix.");
         return new()
         {
             ["type"] = new YamlScalar("gcs"),
@@ -284,6 +291,11 @@ internal static partial class ReplicaUrl
         url.Allow("key-path", "password");
         if (url.Authority.Length == 0 || url.User.Length == 0)
             throw url.Error("LSB1013", "An SFTP replica needs the user and the host: sftp://user@host/folder.");
+        if (Port().Match(url.Authority) is { Success: true } port && !VariableText.HasVariables(port.Value)
+            && !(ushort.TryParse(port.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0))
+        {
+            throw url.Error("LSB1013", $"`{port.Value}` in the replica URL is not a port: that is a number from 1 to 65535.");
+        }
 
         var map = new YamlMap
         {
@@ -357,6 +369,12 @@ internal static partial class ReplicaUrl
             }
         }
 
+        public void RefusePort(string instead)
+        {
+            if (Port().IsMatch(Authority))
+                throw Error("LSB1013", $"The replica URL names a port, `{VariableText.Unmark(Authority)}`, and a bucket has none. {instead}");
+        }
+
         public YamlScalar Value(string name, string otherwise) => new(Query.GetValueOrDefault(name, otherwise));
 
         public string? Flag(string name) => !Query.TryGetValue(name, out var value) ? null : value.ToLowerInvariant() switch
@@ -390,6 +408,13 @@ internal static partial class ReplicaUrl
 
     [GeneratedRegex(@"(?<=^[A-Za-z0-9+.-]+://)([^/:@?]*)(?::.*)?(?=@)|\?.*$")]
     private static partial Regex UrlSecrets();
+
+    /// <summary>What follows the colon; an IPv6 address in brackets has colons of its own.</summary>
+    [GeneratedRegex(@"(?<=:)[^:\[\]]*$")]
+    private static partial Regex Port();
+
+    [GeneratedRegex(@"%(?![0-9A-Fa-f]{2}).{0,2}")]
+    private static partial Regex StrayPercent();
 
     [GeneratedRegex(@"^(?:(.+)\.)?localhost(:\d+)?$")]
     private static partial Regex LocalHost();

@@ -50,6 +50,36 @@ public sealed class GeneratedConfigTests : IDisposable
         Assert.Equal("LSB1021", Code(new() { SyncInterval = "soon" }));
     }
 
+    [Theory]
+    [InlineData("s3://bucket:9000/p")]
+    [InlineData("s3://key@bucket:9000/p")]
+    [InlineData("s3://bucket:${PORT}/p")]
+    [InlineData("gs://bucket:80")]
+    [InlineData("abs://account@container:10000/p")]
+    [InlineData("sftp://user@host:x/p")]
+    [InlineData("sftp://user@host:/p")]
+    [InlineData("sftp://user@host:0/p")]
+    [InlineData("sftp://user@host:65536/p")]
+    [InlineData("sftp://user@[::1]:x/p")]
+    [InlineData("s3://bucket/%zz")]
+    [InlineData("file:///data/100%")]
+    public void A_port_where_there_is_none_or_that_is_no_number_and_a_stray_percent_sign_are_found(string url)
+    {
+        var error = Assert.Throws<LitestreamException>(() => Create("app.db", url));
+
+        Assert.Equal("LSB1013", error.Diagnostic.Code);
+    }
+
+    [Theory]
+    [InlineData("s3://bucket.localhost:9000/p", "endpoint: \"http://localhost:9000\"")]
+    [InlineData("sftp://user@host:2222/p", "host: \"host:2222\"")]
+    [InlineData("sftp://user@[::1]:22/p", "host: \"[::1]:22\"")]
+    [InlineData("sftp://user@[::1]/p", "host: \"[::1]\"")]
+    [InlineData("sftp://user@host:${PORT}/p", "host:${PORT}")]
+    [InlineData("s3://bucket/100%25", "path: \"100%/app.db\"")]
+    public void A_port_that_is_one_and_an_encoded_percent_sign_are_taken(string url, string line) =>
+        Assert.Contains(line, Create("app.db", url), StringComparison.Ordinal);
+
     [Fact]
     public void An_s3_replica_has_the_urls_prefix_and_the_databases_path_and_no_secret()
     {
