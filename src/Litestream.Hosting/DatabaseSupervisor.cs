@@ -123,6 +123,21 @@ internal sealed class DatabaseSupervisor
     /// <summary>Whether its replicas, but no file, are there: what appears in its place is not replicated unseen.</summary>
     public bool IsAwaited { get; private set; }
 
+    /// <summary>Whether another litestream has written to its replica.</summary>
+    public bool IsTraced { get; private set; }
+
+    /// <summary>What the state of the replicator depends on.</summary>
+    public DatabaseStanding Standing => new(
+        Excluded is null ? Exclusion.None
+            : Question is not null ? Exclusion.Question
+            : IsHeld ? Exclusion.Held
+            : IsPaused ? Exclusion.Paused
+            : IsAwaited ? Exclusion.Awaited
+            : IsTraced ? Exclusion.Traced
+            : Exclusion.Refused,
+        Health,
+        IsSettled);
+
     /// <summary>What is asked whether it goes on with the history of its replicas; null when that is known. Until then nothing of it is sent.</summary>
     public HistoryQuestion? Question { get; private set; }
 
@@ -142,7 +157,8 @@ internal sealed class DatabaseSupervisor
     /// <summary>Leaves it out from the next start of litestream on.</summary>
     public void Exclude(LitestreamDiagnostic why, bool isAwaited)
     {
-        (Excluded, Question, IsAwaited, IsPaused, IsHeld, _isAccepted, _file, _missing) = (why, null, isAwaited, false, false, false, null, 0);
+        (Excluded, Question, IsAwaited, IsPaused, IsHeld, IsTraced) = (why, null, isAwaited, false, false, false);
+        (_isAccepted, _file, _missing) = (false, null, 0);
         (Health, Problem) = (LitestreamHealth.Unhealthy, why.ToString());
     }
 
@@ -228,7 +244,8 @@ internal sealed class DatabaseSupervisor
     /// <param name="asNewFile">Whether it came in the place of another file: litestream must not take the WAL that it knows for this one's.</param>
     public void Accept(bool asNewFile)
     {
-        (Excluded, Question, IsAwaited, IsPaused, IsHeld, _isAccepted, _missing) = (null, null, false, false, false, true, 0);
+        (Excluded, Question, IsAwaited, IsPaused, IsHeld, IsTraced) = (null, null, false, false, false, false);
+        (_isAccepted, _missing) = (true, 0);
         _file = FileStamp.Of(Database.Path);
         (Health, Problem) = (LitestreamHealth.Healthy, null);
         if (asNewFile)
@@ -338,7 +355,7 @@ internal sealed class DatabaseSupervisor
     public void ExcludeForTraces(LitestreamDiagnostic why)
     {
         Exclude(why, isAwaited: false);
-        Health = LitestreamHealth.Degraded;
+        (Health, IsTraced) = (LitestreamHealth.Degraded, true);
     }
 
     /// <summary>Takes over how far litestream has come.</summary>

@@ -145,7 +145,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
 
         var session = await BeginAsync(plan, _executable, cancellationToken, cancellationToken).ConfigureAwait(false);
-        await Task.WhenAny(_run!, _failed.Task, Task.Delay(Timeout.Infinite, cancellationToken)).ConfigureAwait(false);
+        await Task.WhenAny(_run!, _failed.Task, session.IsOver, Task.Delay(Timeout.Infinite, cancellationToken)).ConfigureAwait(false);
         await StopAsync().ConfigureAwait(false);
         if ((_notStopped ?? session.Failure) is { } failure)
         {

@@ -42,6 +42,7 @@ internal sealed partial class ReplicationSession(
     private const long UploadBytes = 32 * 1024;
 
     private readonly TaskCompletionSource _firstAttempt = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _isOver = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<DatabaseSupervisor> _databases = [.. plan.Databases.Select(database => new DatabaseSupervisor(plan.Config, database, plan.Settings, time, plan.JournalEvidenceOf(database)))];
     private readonly List<DatabaseSupervisor> _toJudge = [];
     private LockErrorWatch? _lockErrors;
@@ -54,6 +55,9 @@ internal sealed partial class ReplicationSession(
 
     /// <summary>Ends when litestream runs, or it is known why not.</summary>
     public Task FirstAttempt => _firstAttempt.Task;
+
+    /// <summary>Ends when nothing can be replicated any more until the next start.</summary>
+    public Task IsOver => _isOver.Task;
 
     /// <summary>Why not everything is replicated that should be, once it has ended; null when all was sent.</summary>
     public LitestreamDiagnostic? Failure { get; private set; }
@@ -135,7 +139,7 @@ internal sealed partial class ReplicationSession(
             }
 
             Failure ??= _databases.Find(database => database is { Excluded: not null, IsHeld: false })?.Excluded;
-            updateStatus(status => status with { State = _databases.TrueForAll(database => database is { Excluded: not null, IsPaused: false, IsHeld: false, Question: null }) ? LitestreamState.Failed : LitestreamState.Stopped });
+            updateStatus(status => status with { State = ReplicatorStatePolicy.AtEnd(Standings()) });
         }
         catch (Exception exception)
         {
@@ -437,11 +441,20 @@ internal sealed partial class ReplicationSession(
 
     private void FailIfNothingIsLeft()
     {
-        if (_databases.TrueForAll(database => database is { Excluded: not null, IsAwaited: false, IsPaused: false, IsHeld: false, Question: null }))
+        var standings = Standings();
+        if (ReplicatorStatePolicy.IsOver(standings))
         {
-            updateStatus(status => status with { State = LitestreamState.Failed, Databases = Describe(status) });
+            var hasFailed = ReplicatorStatePolicy.HasFailed(standings);
+            updateStatus(status => status with
+            {
+                State = hasFailed ? LitestreamState.Failed : LitestreamState.Stalled,
+                Databases = Describe(status),
+            });
+            _isOver.TrySetResult();
         }
     }
+
+    private List<DatabaseStanding> Standings() => _databases.ConvertAll(database => database.Standing);
 
     /// <summary>Returns only by cancellation, or when nothing can be replicated for good.</summary>
     private async Task SuperviseAsync(CancellationToken stopping)
@@ -785,12 +798,10 @@ internal sealed partial class ReplicationSession(
     private void UpdateState(bool isRunning)
     {
         _hasReplicated |= _databases.Exists(database => database.Watch.LastSync is not null);
+        var standings = Standings();
         updateStatus(status => status with
         {
-            State = !isRunning && !_databases.TrueForAll(database => database.Excluded is null || database.IsHeld) ? status.State == LitestreamState.Failed ? LitestreamState.Failed : LitestreamState.Stalled
-                : _databases.Exists(database => database.Health != LitestreamHealth.Healthy) ? LitestreamState.Stalled
-                : _databases.TrueForAll(database => database.IsSettled) ? LitestreamState.Replicating
-                : status.State is LitestreamState.Replicating ? LitestreamState.Replicating : LitestreamState.Starting,
+            State = ReplicatorStatePolicy.Decide(status.State, isRunning, standings),
             LookedAt = time.GetUtcNow(),
             Databases = Describe(status),
         });

@@ -225,7 +225,7 @@ public sealed class ChainTests
         {
             await app.SaysAsync("LSB5023");
             await app.SaysAsync("started ");
-            await app.StatusAsync("Degraded", "LSB5023");
+            await app.StatusAsync("Stalled after", "Degraded", "LSB5023");
             Assert.Empty(folder.Replicators());
             await app.StopAsync();
         }
