@@ -123,6 +123,9 @@ internal sealed class DatabaseSupervisor
     /// <summary>Whether its replicas, but no file, are there: what appears in its place is not replicated unseen.</summary>
     public bool IsAwaited { get; private set; }
 
+    /// <summary>Whether its file was deleted while the app ran, and no other one has come in its place.</summary>
+    public bool WasDeleted { get; private set; }
+
     /// <summary>Whether another litestream has written to its replica.</summary>
     public bool IsTraced { get; private set; }
 
@@ -155,8 +158,9 @@ internal sealed class DatabaseSupervisor
     public bool IsSettled => !IsHeld && (Excluded is not null || (Watch.LastSync is not null && Chain.BrokenBy is null));
 
     /// <summary>Leaves it out from the next start of litestream on.</summary>
-    public void Exclude(LitestreamDiagnostic why, bool isAwaited)
+    public void Exclude(LitestreamDiagnostic why, bool isAwaited, bool wasDeleted = false)
     {
+        WasDeleted = wasDeleted;
         (Excluded, Question, IsAwaited, IsPaused, IsHeld, IsTraced) = (why, null, isAwaited, false, false, false);
         (_isAccepted, _file, _missing) = (false, null, 0);
         (Health, Problem) = (LitestreamHealth.Unhealthy, why.ToString());
@@ -245,7 +249,7 @@ internal sealed class DatabaseSupervisor
     public void Accept(bool asNewFile)
     {
         (Excluded, Question, IsAwaited, IsPaused, IsHeld, IsTraced) = (null, null, false, false, false, false);
-        (_isAccepted, _missing) = (true, 0);
+        (_isAccepted, _missing, WasDeleted) = (true, 0, false);
         _file = FileStamp.Of(Database.Path);
         (Health, Problem) = (LitestreamHealth.Healthy, null);
         if (asNewFile)
@@ -309,20 +313,24 @@ internal sealed class DatabaseSupervisor
     public bool HasUnsent => _unsent != 0;
 
     /// <summary>What the replicas did not take when the app stopped; null when they have all.</summary>
-    public LitestreamDiagnostic? Unsent()
+    /// <param name="failure">The code of why litestream did not run, or not to its end; null when it did.</param>
+    public LitestreamDiagnostic? Unsent(string? failure)
     {
         var file = FileStamp.Of(Database.Path);
-        if (IsHeld && LiveDatabase.LookAt(Database.Path, asksMode: false).Tables == AppTables.None)
-            return null;
-        if (Excluded is null ? !HasUnsent && Chain.BrokenBy is null : file is null)
-            return null;
-        var size = Excluded is null ? _unsent : WalFile.LastCommit(WalFile.PathOf(Database.Path))?.End ?? file!.Size;
-        var what = Excluded is null && !HasUnsent ? "The full copy" : size is { } bytes ? string.Create(CultureInfo.InvariantCulture, $"{bytes} bytes of the last commits") : "The last commits";
-        var why = Excluded?.Message ?? Watch.Error?.Message ?? (Chain.BrokenBy is { } reason ? $"it was needed as {reason}" : "litestream ended before it had sent them");
-        return new LitestreamDiagnostic(
-            "LSB5021",
-            LitestreamSeverity.Error,
-            $"{what} of '{Database.Path}' did not arrive in the replica: {why}. Everything is in the database file, and the next start sends it. Keep the file until then.");
+        return UnsentPolicy.Decide(new UnsentFacts(Database.Path)
+        {
+            FileSize = file?.Size,
+            WalBytes = WalFile.LastCommit(WalFile.PathOf(Database.Path))?.End,
+            MayHaveTables = !IsHeld || LiveDatabase.LookAt(Database.Path, asksMode: false).Tables != AppTables.None,
+            WasDeleted = WasDeleted,
+            NotReplicated = Excluded is null ? null
+                : Question?.Trouble is { } trouble ? $"{trouble.Message.TrimEnd('.')} ({trouble.Code})"
+                : $"it is not replicated ({Excluded.Code})",
+            IsRefused = Standing.Exclusion is Exclusion.Traced or Exclusion.Refused,
+            Unsent = _unsent,
+            CopyNeededBy = Chain.BrokenBy,
+            Error = Watch.Error?.Message ?? (failure is null ? null : $"litestream did not send them ({failure})"),
+        });
     }
 
     /// <summary>Takes over what is remembered by now: another app may have replicated the database since this one was started.</summary>

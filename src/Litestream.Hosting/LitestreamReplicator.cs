@@ -48,6 +48,9 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private readonly LitestreamMetrics _metrics;
     private readonly List<PosixSignalRegistration> _signals = [];
     private ReplicationPlan? _plan;
+    private ReplicationPlan? _notRunning;
+    private string _whyNotRunning = "the app was stopped before litestream ran";
+    private bool _hasReportedEnd;
     private LitestreamExecutable? _executable;
     private bool _prepared;
     private bool _started;
@@ -235,6 +238,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private void FailUnexpectedly(Exception exception)
     {
         var diagnostic = UnexpectedError.Diagnostic(exception, "Nothing is replicated.");
+        _whyNotRunning = $"litestream never ran ({diagnostic.Code})";
         UpdateStatus(status => status with { State = LitestreamState.Failed, LastError = diagnostic.ToString() });
         ReplicatorLog.Critical(_logger, diagnostic);
         if (_logsNowhere)
@@ -326,8 +330,6 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
                 await _session!.ReportUnsentAsync().ConfigureAwait(false);
             }
 
-            AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
-            AppDomain.CurrentDomain.UnhandledException -= OnUnhandledException;
             List<PosixSignalRegistration> signals;
             lock (_gate)
             {
@@ -338,9 +340,49 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             signals.ForEach(signal => signal.Dispose());
         }
 
+        AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
+        AppDomain.CurrentDomain.UnhandledException -= OnUnhandledException;
+
+        // A file system that does not answer is no reason to keep the app from its end.
+        await Task.WhenAny(Task.Run(ReportEnd), Task.Delay(BackgroundPatience)).ConfigureAwait(false);
         await _endPublishing.CancelAsync().ConfigureAwait(false);
         await publishing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _logger.Flush(LogPatience);
+    }
+
+    /// <summary>Says once which databases have no backup, or have it only in part, though litestream has told nothing of them.</summary>
+    private void ReportEnd()
+    {
+        ReplicationPlan? notRunning;
+        lock (_gate)
+        {
+            if (_hasReportedEnd)
+            {
+                return;
+            }
+
+            _hasReportedEnd = true;
+            notRunning = _notRunning;
+        }
+
+        try
+        {
+            if (notRunning is not null)
+            {
+                ReplicationSession.ReportNotRun(notRunning.Databases, _whyNotRunning, diagnostic => ReplicatorLog.Error(_logger, diagnostic));
+            }
+
+            _openDatabases?.Look();
+            var status = _status;
+            if (UnsentPolicy.WithoutReplica(UnsentLook.Sizes(status.NotReplicated.Concat(status.OpenNotReplicated))) is { } withoutReplica)
+            {
+                ReplicatorLog.Warning(_logger, withoutReplica);
+            }
+        }
+        catch (Exception exception)
+        {
+            ReplicatorLog.Error(_logger, UnexpectedError.Diagnostic(exception, "What has no backup could not be looked at."));
+        }
     }
 
     /// <summary>What it waits for hangs in the system and cannot be ended; the process can.</summary>
@@ -362,7 +404,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             "LSB5005",
             LitestreamSeverity.Error,
             $"Replication did not end within {_plan!.Settings.ShutdownTimeout.TotalSeconds:0.#} s (Litestream:ShutdownTimeout) and is left as it is: a disk or a file system does not answer. " +
-            "What was committed last may be in the database only; the next start sends it, if the database is still there.");
+            $"What was committed last{UnsentPolicy.AtLastLook(_status.Databases)} may be in the database only; the next start sends it, if the database is still there.");
         UpdateStatus(status => status with { State = LitestreamState.Failed, LastError = _notStopped.ToString() });
         ReplicatorLog.Error(_logger, _notStopped);
     }
@@ -422,6 +464,9 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             _session = session;
             _run = Task.Run(() => session.RunAsync(_stopping.Token), CancellationToken.None);
             _background = RunInBackground(plan, executable);
+            _notRunning = null;
+            AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
+            AppDomain.CurrentDomain.UnhandledException -= OnUnhandledException;
             AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
             AppDomain.CurrentDomain.UnhandledException += OnUnhandledException;
         }
@@ -464,7 +509,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     {
         try
         {
-            Task.Run(StopAsync).Wait(_plan!.Settings.ShutdownTimeout + TimeSpan.FromSeconds(5));
+            Task.Run(StopAsync).Wait((_plan?.Settings.ShutdownTimeout ?? TimeSpan.Zero) + TimeSpan.FromSeconds(5));
         }
         catch (Exception)
         {
@@ -524,16 +569,26 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             return;
         }
 
+        _notRunning = plan;
+        AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
+        AppDomain.CurrentDomain.UnhandledException += OnUnhandledException;
         try
         {
             await new RestoreGate(plan, plan.FindExecutable, _logger).RunAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is not (LitestreamException or OperationCanceledException))
+        catch (LitestreamException)
+        {
+            // The app does not start, and says why.
+            _notRunning = null;
+            throw;
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
             // With a database missing the app would start empty over a full replica; with all of them there it loses nothing by starting.
             var unexpected = UnexpectedError.Diagnostic(exception, "The restore at start was not done.");
             if (plan.Databases.Any(database => !File.Exists(database.Path)))
             {
+                _notRunning = null;
                 throw new LitestreamException(unexpected with { Code = "LSB5002" }, exception);
             }
 
@@ -553,6 +608,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
                 : new LitestreamDiagnostic("LSB5001", LitestreamSeverity.Error, $"Nothing is replicated: {exception.Diagnostic.Message}");
             UpdateStatus(status => status with { State = LitestreamState.Failed, LastError = diagnostic.ToString() });
             ReplicatorLog.Critical(_logger, diagnostic);
+            _whyNotRunning = $"litestream never ran ({diagnostic.Code})";
         }
 
         _plan = plan;

@@ -1,3 +1,4 @@
+using Litestream.Configuration;
 using Litestream.Locking;
 using Litestream.Replication;
 using Litestream.Verification;
@@ -15,6 +16,7 @@ internal sealed partial class ReplicationSession
     private DateTimeOffset _bystandersSince;
     private DateTimeOffset _keepReadersUntil;
     private bool _hasReportedUnsent;
+    private string? _failedBy;
 
     /// <summary>A signal to the whole group ends litestream while the app still writes: from now on nobody restarts the WAL. From any thread.</summary>
     public void BeginReaders()
@@ -265,12 +267,19 @@ internal sealed partial class ReplicationSession
     /// <summary>Says what the replicas did not take, and how much; once. Called when no litestream runs any more, at the stop of an app whose replication has failed too.</summary>
     public async Task ReportUnsentAsync()
     {
-        if (_hasReportedUnsent || _locks is null)
+        if (_hasReportedUnsent)
         {
             return;
         }
 
         _hasReportedUnsent = true;
+        if (_locks is null)
+        {
+            // Another process has them, or nobody can.
+            Failure ??= ReportNotRun(plan.Databases, $"litestream did not run here ({Failure?.Code ?? "LSB5003"})", Report);
+            return;
+        }
+
         foreach (var database in _databases)
         {
             if (database.Excluded is null)
@@ -278,11 +287,24 @@ internal sealed partial class ReplicationSession
                 await database.FinishAsync(time.GetUtcNow()).ConfigureAwait(false);
             }
 
-            if (database.Unsent() is { } unsent)
+            if (database.Unsent(_failedBy) is { } unsent)
             {
                 Failure ??= unsent;
                 Report(unsent);
             }
         }
+    }
+
+    /// <summary>The same where no litestream ran at all.</summary>
+    /// <returns>The first that was said; null when none was.</returns>
+    public static LitestreamDiagnostic? ReportNotRun(IEnumerable<EffectiveDatabase> databases, string why, Action<LitestreamDiagnostic> report)
+    {
+        var found = databases
+            .Where(database => database.Replicas.Count > 0)
+            .Select(database => UnsentPolicy.Decide(UnsentLook.At(database, why)))
+            .OfType<LitestreamDiagnostic>()
+            .ToList();
+        found.ForEach(report);
+        return found.FirstOrDefault();
     }
 }

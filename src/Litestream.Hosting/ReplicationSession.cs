@@ -126,7 +126,7 @@ internal sealed partial class ReplicationSession(
                     if (await _run.DrainAsync(deadline - time.GetUtcNow(), () => ReplicatorLog.FinalPass(logger)).ConfigureAwait(false) is { } notSent)
                     {
                         activity?.SetStatus(ActivityStatusCode.Error, notSent.Code);
-                        Failure = notSent;
+                        (Failure, _failedBy) = (notSent, notSent.Code);
                         Report(notSent);
                     }
 
@@ -407,7 +407,8 @@ internal sealed partial class ReplicationSession(
                         LitestreamSeverity.Error,
                         $"'{database.Database.Path}' {(question.WasThere ? "was deleted or replaced while the app runs: what the app commits now is in no file that has a name" : "does not exist, but its replica has a backup of it")}. " +
                         "Nothing is sent, so that the backup stays as it is. Stop the app and start it again: it restores the database."),
-                    isAwaited: true);
+                    isAwaited: true,
+                    wasDeleted: question.WasThere);
                 Tell(database, isCritical: question.WasThere);
                 break;
             default:
@@ -896,7 +897,7 @@ internal sealed partial class ReplicationSession(
 
     private void Fail(LitestreamDiagnostic diagnostic)
     {
-        Failure = diagnostic;
+        (Failure, _failedBy) = (diagnostic, diagnostic.Code);
         updateStatus(status => status with { State = LitestreamState.Failed, LastError = diagnostic.ToString() });
         ReplicatorLog.Critical(logger, diagnostic);
         onFailed();

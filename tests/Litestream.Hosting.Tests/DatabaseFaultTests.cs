@@ -73,6 +73,23 @@ public sealed class DatabaseFaultTests
     }
 
     [Fact]
+    public async Task A_stop_after_the_database_was_deleted_says_that_what_was_committed_since_is_lost()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
+        {
+            File.Delete(file);
+        }
+
+        await app.SaysAsync("LSB5012");
+        await app.StopAsync();
+
+        Assert.Equal(1, app.Count($"LSB5021: What the app committed to '{folder.Database}' after the file was deleted is lost"));
+    }
+
+    [Fact]
     public async Task A_database_that_is_replaced_just_before_the_stop_is_not_sent()
     {
         using var folder = new AppFolder();

@@ -61,6 +61,7 @@ public sealed class DiscoveredDatabasesTests : IDisposable
 
         Assert.Equal(0, await app.EndedAsync());
         Assert.Equal(1, app.Count("LSB5010"));
+        Assert.Equal(1, app.Count("LSB5027"));
         Assert.Contains($"'{Path.Combine(folder.Work, "other.db")}' (ConnectionStrings:Other). Litestream:ReplicateDiscovered is false.", app.Output, StringComparison.Ordinal);
         Assert.Equal(["orders.db"], Directory.EnumerateDirectories(Path.Combine(folder.Work, "litestream-replicas")).Select(Path.GetFileName));
     }

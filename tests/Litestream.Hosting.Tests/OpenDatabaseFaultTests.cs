@@ -32,6 +32,8 @@ public sealed class OpenDatabaseFaultTests
             () => $"status has it\n{app.Output}");
         Assert.Contains(problem, (await CommandRun.OfAsync(folder, ["doctor"])).FailedWith(1, "LSB3011").Output, StringComparison.Ordinal);
         await app.StopAsync();
+        Assert.Equal(1, app.Count("LSB5027"));
+        Assert.All(lacking, name => Assert.Matches($"LSB5027: .*'{System.Text.RegularExpressions.Regex.Escape(Path.Combine(folder.Work, name))}' \\(\\d+ bytes\\)", app.Output));
     }
 
     [Fact]

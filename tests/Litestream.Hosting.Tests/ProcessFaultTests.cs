@@ -165,6 +165,11 @@ public sealed class ProcessFaultTests
         Assert.Equal(1, app.Count("crit:"));
         Assert.Equal(0, app.Count("LSB5004"));
         Assert.Empty(folder.Replicators());
+        await app.TellAsync("row unsent");
+        await app.SaysAsync("wrote unsent");
+        await app.StopAsync();
+        Assert.Equal(1, app.Count("LSB5021"));
+        Assert.Matches("LSB5021: Up to \\d+ bytes of ", app.Output);
     }
 
     [Fact]
@@ -198,6 +203,8 @@ public sealed class ProcessFaultTests
             Assert.Empty(folder.Replicators());
             await app.TellAsync("row meanwhile");
             Assert.Equal(0, await app.StopAsync());
+            Assert.Equal(1, app.Count("LSB5021"));
+            Assert.Matches("LSB5021: (?:Up to )?\\d+ bytes of ", app.Output);
         }
 
         File.Copy(AppFolder.RealExecutable, folder.Executable, overwrite: true);

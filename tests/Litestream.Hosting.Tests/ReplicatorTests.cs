@@ -62,6 +62,8 @@ public sealed class ReplicatorTests
         await app.SaysAsync("started ");
 
         Assert.Empty(folder.Replicators());
+        Assert.Equal(0, await app.StopAsync());
+        Assert.Equal(0, app.Count("LSB"));
     }
 
     [Theory]
@@ -326,7 +328,9 @@ public sealed class ReplicatorTests
         await app.TellAsync("stop");
 
         Assert.Equal(0, await app.EndedAsync());
-        Assert.Equal(1, app.Count("LSB5001"));
+        Assert.Equal(1, app.Count("LSB5001: "));
+        Assert.Equal(1, app.Count("LSB5021"));
+        Assert.Matches("LSB5021: Up to \\d+ bytes of the last commits of '.+' did not arrive in the replica: litestream never ran \\(LSB5001\\)", app.Output);
     }
 
     [Fact]
@@ -360,7 +364,8 @@ public sealed class ReplicatorTests
         await app.TellAsync("stop");
 
         Assert.Equal(0, await app.EndedAsync());
-        Assert.Equal(1, app.Count("LSB2008"));
+        Assert.Equal(1, app.Count("LSB2008: "));
+        Assert.Matches("LSB5021: Up to \\d+ bytes of .+\\(LSB(?:2008|5004)\\)", app.Output);
     }
 
     [Theory]
