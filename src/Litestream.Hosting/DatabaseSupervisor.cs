@@ -277,6 +277,13 @@ internal sealed class DatabaseSupervisor
     {
         if (Excluded is not null || Chain.Explain() is not { } problem)
             return;
+        if (Chain.NeedsRestart && Health != LitestreamHealth.Healthy && Problem is { } other)
+        {
+            // That stays for long, and must not hide what else is wrong.
+            Problem = other.EndsWith(problem, StringComparison.Ordinal) ? other : $"{other.TrimEnd('.')}. {problem}";
+            return;
+        }
+
         if (Health == LitestreamHealth.Healthy)
             Health = Chain.IsBlocked && now - Chain.BrokenSince >= _stall ? LitestreamHealth.Unhealthy : LitestreamHealth.Degraded;
         Problem = problem;

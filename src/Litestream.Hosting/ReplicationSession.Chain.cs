@@ -63,12 +63,12 @@ internal sealed partial class ReplicationSession
     }
 
     /// <summary>Begins the full copies that have to follow, while no litestream runs on the databases: the others are not kept waiting for those whose readers do not end.</summary>
-    private async Task CutAsync(TimeSpan patience, CancellationToken cancellationToken)
+    private async Task CutAsync(TimeSpan patience, CancellationToken cancellationToken, bool isBeforeApp = false)
     {
         var deadline = time.GetUtcNow() + patience;
         for (var left = _databases.FindAll(database => database is { Excluded: null, Chain.IsBlocked: true }); left.Count > 0;)
         {
-            await Task.WhenAll(left.Select(TryCutAsync)).ConfigureAwait(false);
+            await Task.WhenAll(left.Select(database => TryCutAsync(database, isBeforeApp))).ConfigureAwait(false);
             left.RemoveAll(database => !database.Chain.IsBlocked);
             if (left.Count == 0 || time.GetUtcNow() >= deadline)
             {
@@ -79,7 +79,14 @@ internal sealed partial class ReplicationSession
         }
     }
 
-    private static Task TryCutAsync(DatabaseSupervisor database) => Task.Run(database.Chain.TryCut);
+    private async Task TryCutAsync(DatabaseSupervisor database, bool isBeforeApp = false)
+    {
+        if (await Task.Run(() => database.Chain.TryCut(isBeforeApp)).ConfigureAwait(false) && database.Chain.NeedsRestart)
+        {
+            database.JudgeChain(time.GetUtcNow());
+            Report(new LitestreamDiagnostic("LSB5028", LitestreamSeverity.Error, $"{database.Chain.Explain()!["LSB5028: ".Length..]}."));
+        }
+    }
 
     /// <summary>
     /// Looks whether a litestream that is not ours is at work: a system service, or one that has started this app. It is known by its locks and its command line; one in another pid namespace

@@ -80,7 +80,7 @@ internal sealed partial class ReplicationSession(
             }
 
             FindForeign(ReplicationMark.Look(_databases.Select(database => database.Database.Path)), null);
-            await CutAsync(CutPatience, cancellationToken).ConfigureAwait(false);
+            await CutAsync(CutPatience, cancellationToken, isBeforeApp: true).ConfigureAwait(false);
             updateStatus(status => status with { Databases = Describe(status) });
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)

@@ -135,6 +135,38 @@ public sealed class ChainTests
     }
 
     [Fact]
+    public async Task With_two_SQLite_libraries_in_the_app_a_full_copy_waits_for_the_next_start_and_the_health_says_so()
+    {
+        using var folder = new AppFolder();
+        using (var app = folder.Start())
+        {
+            await folder.SettledAsync(app);
+            await app.TellAsync("another-library");
+            await app.SaysAsync("has another library");
+            await AppFolder.SignalAsync("KILL", Assert.Single(folder.Replicators()));
+            await app.SaysAsync("LSB5028: ");
+
+            // What is committed is sent all the same.
+            await AppFolder.UntilAsync(() => Snapshots(folder).Count() == 2, () => $"a new generation had arrived\n{app.Output}");
+            await app.TellAsync("row meanwhile");
+            await app.SaysAsync("wrote meanwhile");
+            await folder.ArrivesAsync(app, "meanwhile");
+            await app.StatusAsync("Stalled after", "Degraded 0.0 s 0 bytes", "LSB5028");
+            Assert.Equal(0, app.Count("The full copy of '"));
+            Assert.Equal(0, await app.StopAsync());
+            Assert.Equal(1, app.Count("LSB5021: The full copy"));
+        }
+
+        using var next = folder.Start();
+        await next.SaysAsync("LSB5025");
+        await next.SaysAsync("The full copy of ");
+        await next.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
+        Assert.Equal(0, next.Count("LSB5028"));
+        await folder.AssertRestoredAsync();
+        Assert.Equal(0, await next.StopAsync());
+    }
+
+    [Fact]
     public async Task A_commit_that_a_killed_process_left_in_the_WAL_is_found_and_replaced_by_a_full_copy()
     {
         using var folder = new AppFolder();

@@ -44,6 +44,9 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     /// <summary>Whether the full copy can begin: the WAL is emptied, or the generation forgotten.</summary>
     public bool IsCut { get; private set; }
 
+    /// <summary>Whether this process could not make sure of the full copy: only the next start can.</summary>
+    public bool NeedsRestart { get; private set; }
+
     /// <summary>Why the WAL could not be emptied at the last try; null when it was not tried or done.</summary>
     public string? Obstacle { get; private set; }
 
@@ -93,7 +96,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
             chain.Break("who replicated it before, or its litestream, was killed");
         else
             chain.BeginReader();
-        for (var deadline = time.GetUtcNow() + CutPatience; !chain.TryCut(); await Task.Delay(CutPause, time, cancellationToken).ConfigureAwait(false))
+        for (var deadline = time.GetUtcNow() + CutPatience; !chain.TryCut(isBeforeApp: true); await Task.Delay(CutPause, time, cancellationToken).ConfigureAwait(false))
         {
             if (time.GetUtcNow() >= deadline)
                 throw new LitestreamException("LSB5026", $"{chain.Explain()!["LSB5026: ".Length..]}. Nothing was started. End that connection, or try again later.");
@@ -142,22 +145,39 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
         if (BrokenBy is null)
             BrokenSince = time.GetUtcNow();
         (BrokenBy, IsCut, Obstacle, FormerGeneration) = (reason, false, null, _shadow.Generation());
+        NeedsRestart = false;
     }
 
     /// <summary>Makes sure that the next litestream begins with a full copy. Called while none runs on the database. Tries once.</summary>
+    /// <param name="isBeforeApp">Whether the app cannot have opened the database yet.</param>
     /// <returns>Whether that is so now.</returns>
-    public bool TryCut()
+    public bool TryCut(bool isBeforeApp = false)
     {
         if (!IsBlocked)
             return true;
         if (ForeignReplicator is not null)
             return false;
 
-        // Where this process must not open the database, a new generation alone has to do. It is a full copy too, but for what a killed process left in the WAL beside others that go on.
-        Obstacle = LiveDatabase.MayBeOpened(database.Path) ? LiveDatabase.TryTruncateWal(database.Path) : null;
+        // A new generation is a full copy too, but for what a killed process left in the WAL beside others that go on.
+        var mayBeOpened = LiveDatabase.MayBeOpened(database.Path);
+        var isOpen = mayBeOpened && !LiveDatabase.BringsAnotherLibrary ? null : IsOpenAnywhere();
+        var action = CutPolicy.Decide(new CutLook(mayBeOpened, LiveDatabase.BringsAnotherLibrary, isBeforeApp, isOpen));
+        Obstacle = action == CutAction.Truncate ? LiveDatabase.TryTruncateWal(database.Path) : null;
+        NeedsRestart = action == CutAction.NewGenerationUntilRestart;
         return IsCut = Obstacle is null;
     }
 
+    private bool? IsOpenAnywhere()
+    {
+        try
+        {
+            return OpenDatabases.Find(database.Path, out _) is { } users ? users.Count > 0 : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>A litestream is about to be started on the database.</summary>
     public void Begin()
@@ -189,10 +209,10 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     /// <summary>Sees whether the full copy has arrived.</summary>
     /// <param name="replicated">How far the replica that is furthest behind has come, with the litestream that runs.</param>
     /// <param name="isPending">Whether anything waits to be sent.</param>
-    /// <returns>True when it has arrived just now.</returns>
+    /// <returns>True when it has arrived just now, and can be relied on.</returns>
     public bool Mend(ReplicaPosition? replicated, bool isPending)
     {
-        if (BrokenBy is null || !IsCut || isPending || replicated is null || replicated.Generation == FormerGeneration)
+        if (BrokenBy is null || !IsCut || NeedsRestart || isPending || replicated is null || replicated.Generation == FormerGeneration)
             return false;
         (BrokenBy, IsCut, Obstacle, FormerGeneration) = (null, false, null, null);
         return true;
@@ -293,6 +313,8 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     /// <summary>What the health says of it; null while the chain is whole.</summary>
     public string? Explain() => BrokenBy is null ? null
         : ForeignReplicator is { } other ? string.Create(CultureInfo.InvariantCulture, $"LSB5003: '{database.Path}' is already replicated by a litestream that this app did not start (process {other})")
+        : NeedsRestart ? $"LSB5028: '{database.Path}' needs a full copy, as {BrokenBy}, and this process must not begin it: the app has the file open with another SQLite library. "
+            + "What is committed is sent, but a restore may differ from the database until the app has been started again"
         : IsCut ? $"LSB5025: a full copy of '{database.Path}' is being sent, as {BrokenBy}"
         : Obstacle is null ? $"LSB5025: '{database.Path}' needs a full copy, as {BrokenBy}"
         : string.Create(CultureInfo.InvariantCulture, $"LSB5026: '{database.Path}' needs a full copy, as {BrokenBy}, and it cannot begin: {Obstacle}");

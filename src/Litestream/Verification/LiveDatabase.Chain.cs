@@ -11,7 +11,7 @@ internal static partial class LiveDatabase
     /// <summary>
     /// Whether the app was published with another SQLite library, which may open the file while a reader of ours stands: the end of that would drop the other one's locks.
     /// </summary>
-    private static readonly bool BringsAnotherLibrary =
+    public static readonly bool BringsAnotherLibrary =
         ((AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string) ?? "").Split(Path.PathSeparator)
             .Any(file => Path.GetFileName(file) is "System.Data.SQLite.dll" or "Devart.Data.SQLite.dll");
 
