@@ -21,9 +21,8 @@ internal enum MarkState
 }
 
 /// <summary>Who holds locks on the <c>-shm</c> of a database.</summary>
-/// <param name="ShmInode">The inode of the <c>-shm</c>; null when there is none.</param>
 /// <param name="Locks">The locks on it, of all processes that can be seen.</param>
-internal sealed record ShmLocks(ulong? ShmInode, IReadOnlyList<ShmLock> Locks)
+internal sealed record ShmLocks(IReadOnlyList<ShmLock> Locks)
 {
     /// <summary>The processes that have the database open in WAL mode, as far as the system tells.</summary>
     public IEnumerable<int> Processes => Locks.Select(held => held.ProcessId).Distinct();
@@ -87,15 +86,12 @@ internal static class ReplicationMark
         }
     }
 
-    /// <summary>The locks on one database's <c>-shm</c>.</summary>
-    public static ShmLocks? Look(string database) => Look([database])?[database];
-
     /// <summary>The locks on a file in the lines of the list. Only its inode is compared: a file system may show
     /// another device there than it gives for the file.</summary>
     public static ShmLocks Parse(IEnumerable<string> lines, ulong? inode)
     {
         if (inode is null)
-            return new ShmLocks(null, []);
+            return new ShmLocks([]);
         var ending = string.Create(CultureInfo.InvariantCulture, $":{inode}");
         var found = new List<ShmLock>();
         foreach (var line in lines)
@@ -113,6 +109,6 @@ internal static class ReplicationMark
             }
         }
 
-        return new ShmLocks(inode, found);
+        return new ShmLocks(found);
     }
 }

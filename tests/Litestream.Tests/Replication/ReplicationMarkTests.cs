@@ -47,7 +47,7 @@ public sealed class ReplicationMarkTests
         var salts = WalFile.LastCommit(folder.Database + "-wal")!;
         using (LiveDatabase.BeginRead(folder.Database))
         {
-            var look = ReplicationMark.Look(folder.Database)!;
+            var look = ReplicationMark.Look([folder.Database])![folder.Database];
             Assert.Equal(MarkState.Held, look.MarkOf(Environment.ProcessId));
             Assert.Equal(MarkState.Absent, look.MarkOf(Process.GetCurrentProcess().SessionId + 1_000_000));
 
