@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using Litestream.Replication;
 using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 
@@ -164,6 +165,36 @@ public sealed class ChainTests
         Assert.Equal(0, next.Count("LSB5028"));
         await folder.AssertRestoredAsync();
         Assert.Equal(0, await next.StopAsync());
+    }
+
+    [Fact]
+    public async Task A_litestream_that_loses_its_hold_on_the_WAL_is_started_again_with_a_full_copy()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        var litestream = Assert.Single(folder.Replicators());
+        await AppFolder.UntilAsync(() => MarkOf(folder, litestream) == MarkState.Held, "litestream held its mark");
+        do
+        {
+            await LoseMarkAsync(folder, litestream);
+        }
+        while (MarkOf(folder, litestream) == MarkState.Held);
+
+        await app.SaysAsync($"LSB5025: A full copy of '{folder.Database}' has to be sent: litestream lost its hold on the WAL.");
+        await app.StatusAsync("Degraded", "LSB5025");
+        await app.SaysAsync("The full copy of ");
+        Assert.NotEqual(litestream, Assert.Single(folder.Replicators()));
+        await app.TellAsync("row after it");
+        await app.SaysAsync("wrote after it");
+        await folder.ArrivesAsync(app, "after it");
+        await app.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
+        await folder.AssertRestoredAsync();
+
+        // Litestream may have begun one more generation by itself, when it saw the other WAL.
+        Assert.InRange(Snapshots(folder).Count(), 2, 3);
+        Assert.Equal(0, app.Count("LSB5004"));
+        Assert.Equal(0, await app.StopAsync());
     }
 
     [Fact]
@@ -357,6 +388,34 @@ public sealed class ChainTests
 
     private static IEnumerable<string> Snapshots(AppFolder folder) =>
         Directory.EnumerateFiles(folder.Replica, "*.snapshot.lz4", SearchOption.AllDirectories);
+
+    private static MarkState MarkOf(AppFolder folder, int litestream) =>
+        ReplicationMark.Look([folder.Database])![folder.Database].MarkOf(litestream);
+
+    /// <summary>
+    /// Litestream gives up its mark to checkpoint, from 1,000 pages on, and takes it again with a statement on its own
+    /// table. Where that has another name at this moment, as after a tool that tidies up, it goes on without a mark.
+    /// </summary>
+    private static async Task LoseMarkAsync(AppFolder folder, int litestream)
+    {
+        using var reader = Open(folder.Database);
+        using var writer = Open(folder.Database);
+        Execute(writer, "PRAGMA wal_autocheckpoint = 0");
+
+        // It keeps the other name out of the database file, where the app's identity is looked for.
+        Execute(reader, "BEGIN; SELECT count(*) FROM orders");
+        Execute(
+            writer,
+            "BEGIN IMMEDIATE; ALTER TABLE _litestream_seq RENAME TO away; CREATE TABLE IF NOT EXISTS filler(x); "
+            + "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200) INSERT INTO filler SELECT randomblob(4000) FROM n; COMMIT");
+        var absent = 0;
+        await AppFolder.UntilAsync(() => (absent = MarkOf(folder, litestream) == MarkState.Absent ? absent + 1 : 0) >= 5, "litestream had lost its mark");
+        Execute(writer, "ALTER TABLE away RENAME TO _litestream_seq");
+        Execute(reader, "COMMIT");
+
+        // This is what the mark is to prevent. With a short WAL, litestream does not checkpoint again.
+        Execute(writer, "PRAGMA wal_checkpoint(TRUNCATE)");
+    }
 
     private static Process StartForeign(AppFolder folder)
     {
