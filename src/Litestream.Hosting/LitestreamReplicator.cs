@@ -148,7 +148,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
 
         var session = await BeginAsync(plan, _executable, cancellationToken, cancellationToken).ConfigureAwait(false);
-        await Task.WhenAny(_run!, _failed.Task, session.IsOver, Task.Delay(Timeout.Infinite, cancellationToken)).ConfigureAwait(false);
+        var end = Task.Delay(Timeout.Infinite, cancellationToken);
+        await Task.WhenAny(_run!, _failed.Task, session.IsOver, end).ConfigureAwait(false);
         await StopAsync().ConfigureAwait(false);
         if ((_notStopped ?? session.Failure) is { } failure)
         {
@@ -350,7 +351,9 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         _logger.Flush(LogPatience);
     }
 
-    /// <summary>Says once which databases have no backup, or have it only in part, though litestream has told nothing of them.</summary>
+    /// <summary>
+    /// Says once which databases have no backup, or have it only in part, where no session of litestream does.
+    /// </summary>
     private void ReportEnd()
     {
         ReplicationPlan? notRunning;
@@ -369,19 +372,22 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         {
             if (notRunning is not null)
             {
-                ReplicationSession.ReportNotRun(notRunning.Databases, _whyNotRunning, diagnostic => ReplicatorLog.Error(_logger, diagnostic));
+                ReplicationSession.ReportNotRun(
+                    notRunning.Databases, _whyNotRunning, unsent => ReplicatorLog.Error(_logger, unsent));
             }
 
             _openDatabases?.Look();
             var status = _status;
-            if (UnsentPolicy.WithoutReplica(UnsentLook.Sizes(status.NotReplicated.Concat(status.OpenNotReplicated))) is { } withoutReplica)
+            var lacking = UnsentLook.Sizes(status.NotReplicated.Concat(status.OpenNotReplicated));
+            if (UnsentPolicy.WithoutReplica(lacking) is { } diagnostic)
             {
-                ReplicatorLog.Warning(_logger, withoutReplica);
+                ReplicatorLog.Warning(_logger, diagnostic);
             }
         }
         catch (Exception exception)
         {
-            ReplicatorLog.Error(_logger, UnexpectedError.Diagnostic(exception, "What has no backup could not be looked at."));
+            ReplicatorLog.Error(
+                _logger, UnexpectedError.Diagnostic(exception, "What has no backup could not be looked at."));
         }
     }
 
@@ -404,7 +410,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             "LSB5005",
             LitestreamSeverity.Error,
             $"Replication did not end within {_plan!.Settings.ShutdownTimeout.TotalSeconds:0.#} s (Litestream:ShutdownTimeout) and is left as it is: a disk or a file system does not answer. " +
-            $"What was committed last{UnsentPolicy.AtLastLook(_status.Databases)} may be in the database only; the next start sends it, if the database is still there.");
+            $"What was committed last{UnsentPolicy.AtLastLook(_status.Databases)} may be in the database only; "
+            + "the next start sends it, if the database is still there.");
         UpdateStatus(status => status with { State = LitestreamState.Failed, LastError = _notStopped.ToString() });
         ReplicatorLog.Error(_logger, _notStopped);
     }

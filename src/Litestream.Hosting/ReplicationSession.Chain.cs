@@ -81,10 +81,12 @@ internal sealed partial class ReplicationSession
 
     private async Task TryCutAsync(DatabaseSupervisor database, bool isBeforeApp = false)
     {
-        if (await Task.Run(() => database.Chain.TryCut(isBeforeApp)).ConfigureAwait(false) && database.Chain.NeedsRestart)
+        var isCut = await Task.Run(() => database.Chain.TryCut(isBeforeApp)).ConfigureAwait(false);
+        if (isCut && database.Chain.NeedsRestart)
         {
             database.JudgeChain(time.GetUtcNow());
-            Report(new LitestreamDiagnostic("LSB5028", LitestreamSeverity.Error, $"{database.Chain.Explain()!["LSB5028: ".Length..]}."));
+            var message = $"{database.Chain.Explain()!["LSB5028: ".Length..]}.";
+            Report(new LitestreamDiagnostic("LSB5028", LitestreamSeverity.Error, message));
         }
     }
 
@@ -283,7 +285,8 @@ internal sealed partial class ReplicationSession
         if (_locks is null)
         {
             // Another process has them, or nobody can.
-            Failure ??= ReportNotRun(plan.Databases, $"litestream did not run here ({Failure?.Code ?? "LSB5003"})", Report);
+            var why = $"litestream did not run here ({Failure?.Code ?? "LSB5003"})";
+            Failure ??= ReportNotRun(plan.Databases, why, Report);
             return;
         }
 
@@ -304,7 +307,8 @@ internal sealed partial class ReplicationSession
 
     /// <summary>The same where no litestream ran at all.</summary>
     /// <returns>The first that was said; null when none was.</returns>
-    public static LitestreamDiagnostic? ReportNotRun(IEnumerable<EffectiveDatabase> databases, string why, Action<LitestreamDiagnostic> report)
+    public static LitestreamDiagnostic? ReportNotRun(
+        IEnumerable<EffectiveDatabase> databases, string why, Action<LitestreamDiagnostic> report)
     {
         var found = databases
             .Where(database => database.Replicas.Count > 0)

@@ -148,7 +148,8 @@ public sealed class ChainTests
             await app.SaysAsync("LSB5028: ");
 
             // What is committed is sent all the same.
-            await AppFolder.UntilAsync(() => Snapshots(folder).Count() == 2, () => $"a new generation had arrived\n{app.Output}");
+            await AppFolder.UntilAsync(
+                () => Snapshots(folder).Count() == 2, () => $"a new generation had arrived\n{app.Output}");
             await app.TellAsync("row meanwhile");
             await app.SaysAsync("wrote meanwhile");
             await folder.ArrivesAsync(app, "meanwhile");
@@ -181,7 +182,8 @@ public sealed class ChainTests
         }
         while (MarkOf(folder, litestream) == MarkState.Held);
 
-        await app.SaysAsync($"LSB5025: A full copy of '{folder.Database}' has to be sent: litestream lost its hold on the WAL.");
+        await app.SaysAsync(
+            $"LSB5025: A full copy of '{folder.Database}' has to be sent: litestream lost its hold on the WAL.");
         await app.StatusAsync("Degraded", "LSB5025");
         await app.SaysAsync("The full copy of ");
         Assert.NotEqual(litestream, Assert.Single(folder.Replicators()));
@@ -406,10 +408,14 @@ public sealed class ChainTests
         Execute(reader, "BEGIN; SELECT count(*) FROM orders");
         Execute(
             writer,
-            "BEGIN IMMEDIATE; ALTER TABLE _litestream_seq RENAME TO away; CREATE TABLE IF NOT EXISTS filler(x); "
-            + "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200) INSERT INTO filler SELECT randomblob(4000) FROM n; COMMIT");
+            "BEGIN IMMEDIATE; ALTER TABLE _litestream_seq RENAME TO away; "
+            + "CREATE TABLE IF NOT EXISTS filler(x); "
+            + "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200) "
+            + "INSERT INTO filler SELECT randomblob(4000) FROM n; COMMIT");
         var absent = 0;
-        await AppFolder.UntilAsync(() => (absent = MarkOf(folder, litestream) == MarkState.Absent ? absent + 1 : 0) >= 5, "litestream had lost its mark");
+        await AppFolder.UntilAsync(
+            () => (absent = MarkOf(folder, litestream) == MarkState.Absent ? absent + 1 : 0) >= 5,
+            "litestream had lost its mark");
         Execute(writer, "ALTER TABLE away RENAME TO _litestream_seq");
         Execute(reader, "COMMIT");
 

@@ -86,7 +86,8 @@ public sealed class DatabaseFaultTests
         await app.SaysAsync("LSB5012");
         await app.StopAsync();
 
-        Assert.Equal(1, app.Count($"LSB5021: What the app committed to '{folder.Database}' after the file was deleted is lost"));
+        Assert.Equal(
+            1, app.Count($"LSB5021: What the app committed to '{folder.Database}' after the file was deleted is lost"));
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+
 namespace Litestream.Hosting.Tests;
 
 /// <summary>What the app has open and nobody replicates, seen by a real app about itself.</summary>
@@ -33,7 +35,10 @@ public sealed class OpenDatabaseFaultTests
         Assert.Contains(problem, (await CommandRun.OfAsync(folder, ["doctor"])).FailedWith(1, "LSB3011").Output, StringComparison.Ordinal);
         await app.StopAsync();
         Assert.Equal(1, app.Count("LSB5027"));
-        Assert.All(lacking, name => Assert.Matches($"LSB5027: .*'{System.Text.RegularExpressions.Regex.Escape(Path.Combine(folder.Work, name))}' \\(\\d+ bytes\\)", app.Output));
+        Assert.All(
+            lacking,
+            name => Assert.Matches(
+                $"LSB5027: .*'{Regex.Escape(Path.Combine(folder.Work, name))}' \\(\\d+ bytes\\)", app.Output));
     }
 
     [Fact]

@@ -38,6 +38,29 @@ public sealed class RestoreAtStartTests
     }
 
     [Fact]
+    public async Task A_signal_while_the_gate_waits_says_what_of_another_database_was_never_sent()
+    {
+        using var folder = new AppFolder();
+        AppFolder.MakeDatabase(folder.Database);
+        var other = Path.Combine(folder.Work, "other.db");
+        await File.AppendAllTextAsync(
+            folder.Config,
+            $"\n  - path: other.db\n    replicas:\n      - type: file\n        path: {folder.Root}/other-replica\n",
+            TestContext.Current.CancellationToken);
+
+        // Somebody who has not said yet what he does with it.
+        using var held = DatabaseLock.TryAcquire(other, out _);
+        using var app = folder.Start();
+        await app.SaysAsync($"{other} does not exist, and another process is restoring it");
+        await AppFolder.SignalAsync("TERM", app.Id);
+
+        Assert.Equal(143, await app.EndedAsync());
+        Assert.Equal(1, app.Count("LSB5021"));
+        Assert.Matches(
+            $"LSB5021: Up to \\d+ bytes of .*'{folder.Database}' .*stopped before litestream ran", app.Output);
+    }
+
+    [Fact]
     public async Task Without_a_backup_the_app_starts_without_one()
     {
         using var folder = new AppFolder();

@@ -96,8 +96,10 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
             chain.Break("who replicated it before, or its litestream, was killed");
         else
             chain.BeginReader();
-        for (var deadline = time.GetUtcNow() + CutPatience; !chain.TryCut(isBeforeApp: true); await Task.Delay(CutPause, time, cancellationToken).ConfigureAwait(false))
+        var deadline = time.GetUtcNow() + CutPatience;
+        while (!chain.TryCut(isBeforeApp: true))
         {
+            await Task.Delay(CutPause, time, cancellationToken).ConfigureAwait(false);
             if (time.GetUtcNow() >= deadline)
                 throw new LitestreamException("LSB5026", $"{chain.Explain()!["LSB5026: ".Length..]}. Nothing was started. End that connection, or try again later.");
         }
@@ -212,7 +214,9 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     /// <returns>True when it has arrived just now, and can be relied on.</returns>
     public bool Mend(ReplicaPosition? replicated, bool isPending)
     {
-        if (BrokenBy is null || !IsCut || NeedsRestart || isPending || replicated is null || replicated.Generation == FormerGeneration)
+        if (BrokenBy is null || !IsCut || NeedsRestart || isPending)
+            return false;
+        if (replicated is null || replicated.Generation == FormerGeneration)
             return false;
         (BrokenBy, IsCut, Obstacle, FormerGeneration) = (null, false, null, null);
         return true;
@@ -313,8 +317,10 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     /// <summary>What the health says of it; null while the chain is whole.</summary>
     public string? Explain() => BrokenBy is null ? null
         : ForeignReplicator is { } other ? string.Create(CultureInfo.InvariantCulture, $"LSB5003: '{database.Path}' is already replicated by a litestream that this app did not start (process {other})")
-        : NeedsRestart ? $"LSB5028: '{database.Path}' needs a full copy, as {BrokenBy}, and this process must not begin it: the app has the file open with another SQLite library. "
-            + "What is committed is sent, but a restore may differ from the database until the app has been started again"
+        : NeedsRestart
+            ? $"LSB5028: '{database.Path}' needs a full copy, as {BrokenBy}, and it waits for the next start: "
+            + "another SQLite library than Microsoft.Data.Sqlite's may have the file open here. "
+            + "What is committed is sent, but a restore may differ until the app has been started again"
         : IsCut ? $"LSB5025: a full copy of '{database.Path}' is being sent, as {BrokenBy}"
         : Obstacle is null ? $"LSB5025: '{database.Path}' needs a full copy, as {BrokenBy}"
         : string.Create(CultureInfo.InvariantCulture, $"LSB5026: '{database.Path}' needs a full copy, as {BrokenBy}, and it cannot begin: {Obstacle}");

@@ -18,7 +18,9 @@ internal enum Exclusion
     /// <summary>It is gone, and may come back.</summary>
     Awaited,
 
-    /// <summary>Another litestream has written to its replica. Nothing of it is sent until somebody adopts that.</summary>
+    /// <summary>
+    /// Another litestream has written to its replica. Nothing of it is sent until somebody adopts that.
+    /// </summary>
     Traced,
 
     /// <summary>Another database is in its place, or the app sets a rollback journal. Only a new start changes

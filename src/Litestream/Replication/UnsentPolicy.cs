@@ -53,8 +53,8 @@ internal static class UnsentPolicy
         if (facts.FileSize is null)
         {
             return !facts.WasDeleted ? null : Error(
-                $"What the app committed to '{facts.Path}' after the file was deleted is lost: neither a file nor the replica has it. "
-                + "The next start restores the backup.");
+                $"What the app committed to '{facts.Path}' after the file was deleted is lost: "
+                + "neither a file nor the replica has it. The next start restores the backup.");
         }
 
         if (!facts.MayHaveTables || facts.IsAnothers)
@@ -64,28 +64,37 @@ internal static class UnsentPolicy
 
         var isMeasured = facts is { NotReplicated: null, Unsent: not null };
         var bytes = (isMeasured ? facts.Unsent : facts.WalBytes ?? facts.FileSize)!.Value;
+        var upTo = isMeasured ? "" : "Up to ";
         var what = facts is { NotReplicated: null, Unsent: 0 }
             ? string.Create(CultureInfo.InvariantCulture, $"The full copy ({facts.FileSize} bytes)")
-            : string.Create(CultureInfo.InvariantCulture, $"{(isMeasured ? "" : "Up to ")}{bytes} bytes of the last commits");
+            : string.Create(CultureInfo.InvariantCulture, $"{upTo}{bytes} bytes of the last commits");
         var why = facts.NotReplicated
             ?? facts.Error
-            ?? (facts.CopyNeededBy is { } reason ? $"it was needed as {reason}" : "litestream ended before it had sent them");
+            ?? (facts.CopyNeededBy is { } reason
+                ? $"it was needed as {reason}"
+                : "litestream ended before it had sent them");
+        var next = facts.IsRefused ? "no start sends it until that is corrected" : "the next start sends it";
         return Error(
             $"{what} of '{facts.Path}' did not arrive in the replica: {why.TrimEnd('.')}. "
-            + (facts.IsRefused
-                ? "Everything is in the database file, and no start sends it until that is corrected. Keep the file until then."
-                : "Everything is in the database file, and the next start sends it. Keep the file until then."));
+            + $"Everything is in the database file, and {next}. "
+            + "Keep the file until then.");
     }
 
     /// <summary>What is said at the stop of databases that the app had and that have no replica at all; null when there
     /// are none.</summary>
     /// <param name="databases">Each with its size.</param>
-    public static LitestreamDiagnostic? WithoutReplica(IReadOnlyList<(string Path, long Size)> databases) =>
-        databases.Count == 0 ? null : new LitestreamDiagnostic(
+    public static LitestreamDiagnostic? WithoutReplica(IReadOnlyList<(string Path, long Size)> databases)
+    {
+        if (databases.Count == 0)
+            return null;
+        var names = databases.Select(database =>
+            string.Create(CultureInfo.InvariantCulture, $"'{database.Path}' ({database.Size} bytes)"));
+        return new LitestreamDiagnostic(
             "LSB5027",
             LitestreamSeverity.Warning,
-            $"The app ended, and nothing of these databases has a backup: {string.Join(", ", databases.Select(database => string.Create(CultureInfo.InvariantCulture, $"'{database.Path}' ({database.Size} bytes)")))}. "
+            $"The app ended, and nothing of these databases has a backup: {string.Join(", ", names)}. "
             + "Keep the files. Add them to litestream.yml, or list them in Litestream:NotReplicated if that is meant.");
+    }
 
     /// <summary>How much had not arrived at the last look, in brackets; empty when that is not known.</summary>
     public static string AtLastLook(IEnumerable<LitestreamDatabaseStatus> databases) =>
