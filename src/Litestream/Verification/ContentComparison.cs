@@ -8,6 +8,9 @@ internal sealed record ContentOptions
 
     /// <summary>Whether the first difference ends the comparison.</summary>
     public bool StopAtFirst { get; init; }
+
+    /// <summary>Whether nobody else has the files open, so that their pages may be read as well.</summary>
+    public bool ArePrivate { get; init; }
 }
 
 /// <summary>What became of a row or of an object of the schema.</summary>

@@ -32,7 +32,18 @@ internal sealed class ContentCursor(
         _ => string.Create(CultureInfo.InvariantCulture, $"number {Rows}"),
     };
 
+    /// <summary>Whether the rowid can be read.</summary>
+    public bool HasRowId => hasRowIdFirst || table.RowIdColumn >= 0;
+
     public void Dispose() => statement.Dispose();
+
+    /// <summary>Goes to the row with a rowid; false when there is none. Of a cursor that reads one row.</summary>
+    public bool Find(long rowId)
+    {
+        raw.sqlite3_reset(statement);
+        raw.sqlite3_bind_int64(statement, 1, rowId);
+        return Step();
+    }
 
     public bool Step()
     {

@@ -65,6 +65,9 @@ internal sealed class ContentSource : IDisposable
         IsUtf8 = Setting("encoding") == "UTF-8";
     }
 
+    /// <summary>The path of its file.</summary>
+    public string Path => raw.sqlite3_db_filename(_connection.Handle!, "main").utf8_to_string();
+
     /// <summary>Whether text is stored as UTF-8; else as UTF-16.</summary>
     public bool IsUtf8 { get; }
 
@@ -95,6 +98,18 @@ internal sealed class ContentSource : IDisposable
             objects.Add(new SchemaObject(type, name, table, row.IsDBNull(3) ? null : row.GetString(3), isStored));
         });
         return objects;
+    }
+
+    /// <summary>The definition of a table, and its first page; null when it has no page of its own.</summary>
+    public (string Sql, long RootPage)? Definition(string name)
+    {
+        (string, long)? definition = null;
+        Rows("SELECT name, sql, rootpage FROM main.sqlite_master WHERE type = 'table' AND rootpage > 1", row =>
+        {
+            if (row.GetString(0) == name && !row.IsDBNull(1))
+                definition = (row.GetString(1), row.GetInt64(2));
+        });
+        return definition;
     }
 
     /// <summary>How a table is read.</summary>
@@ -146,7 +161,15 @@ internal sealed class ContentSource : IDisposable
     /// </summary>
     /// <param name="table">How it is read.</param>
     /// <param name="isOtherUtf8">Whether the other database stores text as UTF-8.</param>
-    public ContentCursor Read(ContentTable table, bool isOtherUtf8)
+    public ContentCursor Read(ContentTable table, bool isOtherUtf8) =>
+        Read(table, isOtherUtf8, From(table) + (table.RowId is null ? "" : $" ORDER BY x.{table.RowId}"));
+
+    /// <summary>Reads the row whose rowid is asked for.</summary>
+    /// <inheritdoc cref="Read(ContentTable, bool)" />
+    public ContentCursor ReadOne(ContentTable table, bool isOtherUtf8) =>
+        Read(table, isOtherUtf8, $"FROM main.{LiveDatabase.Quote(table.Name)} AS x WHERE x.{table.RowId} = ?1");
+
+    private ContentCursor Read(ContentTable table, bool isOtherUtf8, string from)
     {
         // What is read as text is converted to UTF-8, and what is not valid is replaced: only a blob comes as it is.
         var asStored = !(IsUtf8 && isOtherUtf8) && (table.Columns.Count * 2) + 1 <= MostColumns;
@@ -156,8 +179,7 @@ internal sealed class ContentSource : IDisposable
         var hasRowIdFirst = table.RowId is not null && table.RowIdColumn < 0 && values.Count < MostColumns;
         if (hasRowIdFirst)
             values.Insert(0, $"x.{table.RowId}");
-        var order = table.RowId is null ? "" : $"ORDER BY x.{table.RowId}";
-        var sql = $"SELECT {string.Join(", ", values)} {From(table)} {order}";
+        var sql = $"SELECT {string.Join(", ", values)} {from}";
         var result = raw.sqlite3_prepare_v2(_connection.Handle!, sql, out var statement);
         if (result != raw.SQLITE_OK)
             SqliteException.ThrowExceptionForRC(result, _connection.Handle!);

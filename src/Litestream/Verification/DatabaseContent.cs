@@ -1,4 +1,5 @@
 using Litestream.Databases;
+using Litestream.Locking;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Verification;
@@ -13,7 +14,7 @@ namespace Litestream.Verification;
 /// values (virtual generated columns, indexes), the freelist. Virtual tables
 /// are compared by the tables that they keep their data in; no module, function or collation of the app is ever called.
 /// </remarks>
-internal static class DatabaseContent
+internal static partial class DatabaseContent
 {
     private const string OwnPrefix = "_litestream_";
 
@@ -41,9 +42,10 @@ internal static class DatabaseContent
         CancellationToken cancellationToken = default) => Task.Run(
         () =>
         {
+            var arePrivate = CanReadPages(expected) && CanReadPages(actual);
             using var one = Open(expected);
             using var other = Open(actual);
-            return Compare(one, other, new() { Limit = limit }, cancellationToken);
+            return Compare(one, other, new() { Limit = limit, ArePrivate = arePrivate }, cancellationToken);
         },
         cancellationToken);
 
@@ -70,7 +72,8 @@ internal static class DatabaseContent
             cancellationToken.ThrowIfCancellationRequested();
             using var one = new ContentSource(expected);
             using var other = new ContentSource(actual);
-            return new Run(one, other, options ?? new(), cancellationToken).All();
+            using var run = new Run(one, other, options ?? new(), cancellationToken);
+            return run.All();
         }
         catch (SqliteException) when (cancellationToken.IsCancellationRequested)
         {
@@ -123,6 +126,12 @@ internal static class DatabaseContent
     /// <summary>Whether a table is of the executable or of this library.</summary>
     public static bool IsOwn(string table) => table.StartsWith(OwnPrefix, StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>Whether a handle of its own does no harm: no connection of this process has the file open.</summary>
+    private static bool CanReadPages(string path) =>
+        File.Exists(path)
+        && !File.Exists(DatabasePath.Real(path) + "-wal")
+        && OpenDatabases.IsOpenHere(path) == false;
+
     private static SqliteConnection Open(string path)
     {
         path = Path.GetFullPath(path);
@@ -151,11 +160,11 @@ internal static class DatabaseContent
         }
     }
 
-    private sealed class Run(
+    private sealed partial class Run(
         ContentSource expected,
         ContentSource actual,
         ContentOptions options,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken) : IDisposable
     {
         private readonly List<ContentDifference> _differences = [];
         private readonly SortedDictionary<string, long> _expectedRows = new(StringComparer.Ordinal);
@@ -173,8 +182,7 @@ internal static class DatabaseContent
             var (here, there) = (expected.Objects(), actual.Objects());
             CompareSchema(here, there);
             var (before, after) = (Tables(here), Tables(there));
-            var all = before.Union(after, StringComparer.OrdinalIgnoreCase);
-            foreach (var name in all.Order(StringComparer.OrdinalIgnoreCase))
+            foreach (var name in before.Union(after).Order(StringComparer.OrdinalIgnoreCase))
             {
                 if (IsOver)
                     break;
@@ -185,8 +193,9 @@ internal static class DatabaseContent
             return new ContentComparison(_count, _differences, _expectedRows, _actualRows, _skipped);
         }
 
+        /// <summary>To SQLite only ASCII letters have another case: "Ä" and "ä" are two tables.</summary>
         private static HashSet<string> Tables(IReadOnlyList<SchemaObject> schema) =>
-            schema.Where(one => one.IsStored).Select(one => one.Name).ToHashSet(StringComparer.OrdinalIgnoreCase);
+            schema.Where(one => one.IsStored).Select(one => one.Name).ToHashSet();
 
         private void Compare(string setting, string here, string there)
         {
@@ -196,7 +205,7 @@ internal static class DatabaseContent
 
         private void CompareSchema(IReadOnlyList<SchemaObject> here, IReadOnlyList<SchemaObject> there)
         {
-            static (string, string) Id(SchemaObject one) => (one.Type, one.Name.ToUpperInvariant());
+            static (string, string) Id(SchemaObject one) => (one.Type, one.Name);
             var (before, after) = (here.DistinctBy(Id).ToDictionary(Id), there.DistinctBy(Id).ToDictionary(Id));
             foreach (var id in before.Keys.Union(after.Keys).Order())
             {
@@ -228,6 +237,8 @@ internal static class DatabaseContent
                     return;
                 }
 
+                if (CompareRecords(one))
+                    return;
                 using var left = expected.Read(one, actual.IsUtf8);
                 using var right = actual.Read(other, expected.IsUtf8);
                 CompareRows(one, left, right);

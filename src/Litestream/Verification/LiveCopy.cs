@@ -82,7 +82,7 @@ internal sealed class LiveCopy : IDisposable
         using var one = Open();
         using var other = ScratchCopy.Open(restored);
         return DatabaseContent.CompareImages(one, Path, other, restored, cancellationToken)
-            ?? DatabaseContent.Compare(one, other, options, cancellationToken);
+            ?? DatabaseContent.Compare(one, other, options with { ArePrivate = true }, cancellationToken);
     }
 
     /// <summary>

@@ -544,7 +544,7 @@ internal sealed class VerificationRun(
 
     private static Check CompareMeanwhile(string restored, LiveCopy later, Check check, Sentinel sentinel, CancellationToken cancellationToken)
     {
-        var all = new ContentOptions { Limit = ContentWindow.MostDifferences };
+        var all = new ContentOptions { Limit = ContentWindow.MostDifferences, ArePrivate = true };
         using var before = sentinel.Copy!.Open();
         using var after = later.Open();
         using var between = ScratchCopy.Open(restored);
