@@ -11,6 +11,12 @@ public static class DatabaseDiff
     private const int LongestText = 40;
     private const int LongestBlob = 16;
 
+    private const string SignFunction = "litestream_bits";
+    private const string Sequences = "sqlite_sequence";
+
+    /// <summary>The numbers that an app keeps in the header of its database.</summary>
+    private static readonly string[] Settings = ["user_version", "application_id"];
+
     /// <summary>The names of the number of a row; a column of such a name hides it.</summary>
     private static readonly string[] RowIds = ["rowid", "_rowid_", "oid"];
 
@@ -18,7 +24,7 @@ public static class DatabaseDiff
     /// Compares two databases through the SQLite library of the app, both read-only, each in one read transaction: neither is changed, and the live one may be in use. While it
     /// runs, the live database's WAL cannot begin anew, so it grows if much is written.
     /// Rows are told apart by the primary key, else by the rowid (a VACUUM since the copy was made gives other ones); values are compared exactly, whatever their collation. Generated columns are left out, and so are the tables of
-    /// SQLite, of the executable and of this library. Virtual tables are compared by the tables that they keep their
+    /// SQLite but that of the AUTOINCREMENT numbers, of the executable and of this library. Virtual tables are compared by the tables that they keep their
     /// data in.
     /// </summary>
     /// <param name="live">The live database.</param>
@@ -52,6 +58,9 @@ public static class DatabaseDiff
             // Without a WAL nothing but the file counts, and nothing is left beside it so.
             LiveDatabase.Execute(connection, $"ATTACH {Literal(LiveDatabase.Uri(copy, File.Exists(copy + "-wal") ? "mode=ro" : "immutable=1"))} AS copy");
             LiveDatabase.Execute(connection, "BEGIN");
+
+            // SQLite itself does not tell 0.0 from -0.0.
+            connection.CreateFunction(SignFunction, (double number) => BitConverter.DoubleToInt64Bits(number), isDeterministic: true);
             using var interrupt = cancellationToken.Register(() => SQLitePCL.raw.sqlite3_interrupt(connection.Handle!));
             return new Comparison(connection, examples, cancellationToken).Run(live, copy);
         }
@@ -89,16 +98,16 @@ public static class DatabaseDiff
         {
             var skipped = new List<SkippedTable>();
             var (before, after) = (Objects("main"), Objects("copy"));
-            var names = before.Concat(after).Where(one => one.Type == "table").Select(one => one.Name).Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.OrdinalIgnoreCase).ToList();
-            var isVirtual = before.Concat(after).Where(one => one.Sql.StartsWith("CREATE VIRTUAL", StringComparison.OrdinalIgnoreCase)).Select(one => one.Name).ToHashSet(StringComparer.OrdinalIgnoreCase);
-            var schema = new List<SchemaDifference>();
+            var names = before.Concat(after).Where(one => one.Type == "table").Select(one => one.Name).Distinct(SqliteNameComparer.Instance).Order(StringComparer.OrdinalIgnoreCase).ToList();
+            var isVirtual = before.Concat(after).Where(one => one.Sql.StartsWith("CREATE VIRTUAL", StringComparison.OrdinalIgnoreCase)).Select(one => one.Name).ToHashSet(SqliteNameComparer.Instance);
+            var schema = Settings.Select(Setting).OfType<SchemaDifference>().ToList();
             var tables = new List<TableDifference>();
             foreach (var name in names)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 if (isVirtual.Contains(name))
                 {
-                    skipped.Add(new SkippedTable(name, "a virtual table; the tables that it keeps its data in were compared"));
+                    skipped.Add(new SkippedTable(name, "a virtual table; the tables that it keeps its data in were compared") { IsVirtual = true });
                     continue;
                 }
 
@@ -132,6 +141,14 @@ public static class DatabaseDiff
             };
         }
 
+        private SchemaDifference? Setting(string name)
+        {
+            var (here, there) = (Value("main"), Value("copy"));
+            return here == there ? null : new SchemaDifference("setting", name, DifferenceKind.Changed, $"{there} instead of {here}");
+
+            string Value(string database) => Convert.ToString(LiveDatabase.Scalar(connection, $"PRAGMA {database}.{name}"), CultureInfo.InvariantCulture) ?? "";
+        }
+
         private TableDifference Compare(string name, Table? here, Table? there)
         {
             if (here is null || there is null)
@@ -140,7 +157,7 @@ public static class DatabaseDiff
                 return new TableDifference(name) { Added = here is null ? count : 0, Missing = here is null ? 0 : count };
             }
 
-            var columns = here.Columns.Select(column => column.Name).Intersect(there.Columns.Select(column => column.Name), StringComparer.OrdinalIgnoreCase).ToList();
+            var columns = here.Columns.Select(column => column.Name).Intersect(there.Columns.Select(column => column.Name), SqliteNameComparer.Instance).ToList();
             var note = columns.Count < here.Columns.Count || columns.Count < there.Columns.Count ? "only the columns that both have were compared" : "";
             if (columns.Count == 0)
                 return new TableDifference(name) { Added = Count("copy", name), Missing = Count("main", name), Note = "no column is in both" };
@@ -164,7 +181,7 @@ public static class DatabaseDiff
         /// <summary>What tells the rows apart in both; null when nothing does for sure.</summary>
         private IReadOnlyList<string>? KeyOf(string name, Table here, Table there)
         {
-            if (here.Key.Select(column => column.Name).SequenceEqual(there.Key.Select(column => column.Name), StringComparer.OrdinalIgnoreCase) && here.Key.Count > 0)
+            if (here.Key.Select(column => column.Name).SequenceEqual(there.Key.Select(column => column.Name), SqliteNameComparer.Instance) && here.Key.Count > 0)
             {
                 if (here.HasIntegerKey && there.HasIntegerKey)
                     return [Quote(here.Key[0].Name)];
@@ -174,7 +191,8 @@ public static class DatabaseDiff
                 return here.Sql == there.Sql && !Any("main", name, anyNull) && !Any("copy", name, anyNull) ? [.. here.Key.Select(column => Quote(column.Name))] : null;
             }
 
-            return here.Key.Count > 0 || there.Key.Count > 0
+            // A VACUUM gives its rows other numbers.
+            return here.Key.Count > 0 || there.Key.Count > 0 || name == Sequences
                 ? null
                 : RowIds.FirstOrDefault(alias => !here.Columns.Concat(there.Columns).Any(column => column.Name.Equals(alias, StringComparison.OrdinalIgnoreCase))) is { } rowid ? [rowid] : null;
         }
@@ -210,7 +228,7 @@ public static class DatabaseDiff
             var numbered = columns.Select((column, i) => (Column: Quote(column), Name: string.Create(CultureInfo.InvariantCulture, $"c{i}"))).ToList();
             string Side(string database, int sign) => $"SELECT {string.Join(", ", numbered.Select(one => $"{one.Column} COLLATE BINARY AS {one.Name}"))}, {sign} AS sign FROM {database}.{table} NOT INDEXED";
             var rows = $"FROM (SELECT {string.Join(", ", numbered.Select(one => one.Name))}, sum(sign) AS excess FROM ({Side("main", 1)} UNION ALL {Side("copy", -1)}) " +
-                $"GROUP BY {string.Join(", ", numbered.Select(one => $"typeof({one.Name}), {one.Name} COLLATE BINARY"))} HAVING sum(sign) <> 0)";
+                $"GROUP BY {string.Join(", ", numbered.Select(one => $"{TypeOf(one.Name)}, {one.Name} COLLATE BINARY"))} HAVING sum(sign) <> 0)";
             long added = 0, missing = 0;
             Query($"SELECT total(max(-excess, 0)), total(max(excess, 0)) {rows}", row => (added, missing) = ((long)row.GetDouble(0), (long)row.GetDouble(1)));
             return new TableDifference(name)
@@ -256,7 +274,11 @@ public static class DatabaseDiff
 
         /// <summary>To SQLite 1 and 1.0 are the same, and so may be 'a' and 'A'.</summary>
         private static string Values(string alias, IReadOnlyList<string> columns) =>
-            string.Join(", ", columns.Select(column => $"{alias}.{Quote(column)} COLLATE BINARY, typeof({alias}.{Quote(column)})"));
+            string.Join(", ", columns.Select(column => $"{alias}.{Quote(column)} COLLATE BINARY, {TypeOf($"{alias}.{Quote(column)}")}"));
+
+        /// <summary>The type, and of a real zero its sign too.</summary>
+        private static string TypeOf(string value) =>
+            $"CASE WHEN {value} COLLATE BINARY = 0 AND typeof({value}) = 'real' THEN {SignFunction}({value}) ELSE typeof({value}) END";
 
         private long Count(string database, string name) => Convert.ToInt64(LiveDatabase.Scalar(connection, $"SELECT count(*) FROM {database}.{Quote(name)} NOT INDEXED"), CultureInfo.InvariantCulture);
 
@@ -266,7 +288,7 @@ public static class DatabaseDiff
         {
             var objects = new List<(string, string, string)>();
             Query(
-                $"SELECT type, name, coalesce(sql, '') FROM {database}.sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND tbl_name NOT LIKE '\\_litestream\\_%' ESCAPE '\\'",
+                $"SELECT type, name, coalesce(sql, '') FROM {database}.sqlite_master WHERE sql IS NOT NULL AND (name NOT LIKE 'sqlite\\_%' ESCAPE '\\' OR name = '{Sequences}') AND tbl_name NOT LIKE '\\_litestream\\_%' ESCAPE '\\'",
                 row => objects.Add((row.GetString(0), row.GetString(1), row.GetString(2))));
             return objects;
         }
@@ -286,7 +308,7 @@ public static class DatabaseDiff
 
         private static (string Type, string Name, string Sql)? Find(List<(string Type, string Name, string Sql)> objects, (string Type, string Name, string) wanted)
         {
-            var found = objects.FindIndex(one => one.Type == wanted.Type && one.Name.Equals(wanted.Name, StringComparison.OrdinalIgnoreCase));
+            var found = objects.FindIndex(one => one.Type == wanted.Type && SqliteNameComparer.Instance.Equals(one.Name, wanted.Name));
             return found < 0 ? null : objects[found];
         }
 
@@ -298,7 +320,7 @@ public static class DatabaseDiff
                 .ToList();
             return changes.Count == 0 ? "its definition" : string.Join(", ", changes);
 
-            static bool Has(Table table, Column column) => table.Columns.Any(one => one.Name.Equals(column.Name, StringComparison.OrdinalIgnoreCase));
+            static bool Has(Table table, Column column) => table.Columns.Any(one => SqliteNameComparer.Instance.Equals(one.Name, column.Name));
         }
 
         private void Query(string sql, Action<SqliteDataReader> onRow)

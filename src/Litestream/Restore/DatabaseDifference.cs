@@ -33,13 +33,24 @@ public sealed record DatabaseDifference(string Live, string Copy)
     /// <summary>The tables that were not compared, and why.</summary>
     public IReadOnlyList<SkippedTable> Skipped { get; init; } = [];
 
-    /// <summary>Whether nothing differs in what was compared.</summary>
-    public bool IsSame => Schema.Count == 0 && Tables.All(table => table.IsSame);
+    /// <summary>Whether everything was compared and nothing differs. A virtual table is compared by the tables that it keeps its data in.</summary>
+    public bool IsSame => HasNoDifference && Unknown.Count == 0;
+
+    private bool HasNoDifference => Schema.Count == 0 && Tables.All(table => table.IsSame);
+
+    private List<string> Unknown => [.. Skipped.Where(table => !table.IsVirtual).Select(table => table.Name)];
 
     /// <summary>In a few words.</summary>
-    internal string Summary => IsSame
-        ? "none"
-        : string.Create(CultureInfo.InvariantCulture, $"rows: {Tables.Sum(table => table.Added)} added, {Tables.Sum(table => table.Missing)} missing, {Tables.Sum(table => table.Changed)} changed; schema: {Schema.Count} changed");
+    internal string Summary
+    {
+        get
+        {
+            var differences = HasNoDifference
+                ? "none"
+                : string.Create(CultureInfo.InvariantCulture, $"rows: {Tables.Sum(table => table.Added)} added, {Tables.Sum(table => table.Missing)} missing, {Tables.Sum(table => table.Changed)} changed; schema: {Schema.Count} changed");
+            return Unknown.Count == 0 ? differences : $"{differences}; not compared: {string.Join(", ", Unknown)}";
+        }
+    }
 
     /// <summary>For people: a table of what differs, with examples, a line for each change of the schema and for what was not compared.</summary>
     public override string ToString()
@@ -150,17 +161,21 @@ public sealed record DatabaseDifference(string Live, string Copy)
     };
 }
 
-/// <summary>A table, index, view or trigger that is not the same in both files.</summary>
-/// <param name="Type"><c>table</c>, <c>index</c>, <c>view</c> or <c>trigger</c>.</param>
+/// <summary>A table, index, view, trigger or number of the header that is not the same in both files.</summary>
+/// <param name="Type"><c>table</c>, <c>index</c>, <c>view</c>, <c>trigger</c>; or <c>setting</c>: <c>user_version</c>, <c>application_id</c>.</param>
 /// <param name="Name">Its name.</param>
 /// <param name="Kind">What became of it.</param>
-/// <param name="Detail">Of a changed table the columns that differ; else empty.</param>
+/// <param name="Detail">Of a changed table the columns that differ, of a setting the values; else empty.</param>
 public sealed record SchemaDifference(string Type, string Name, DifferenceKind Kind, string Detail);
 
 /// <summary>A table that was not compared.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Reason">Why.</param>
-public sealed record SkippedTable(string Name, string Reason);
+public sealed record SkippedTable(string Name, string Reason)
+{
+    /// <summary>Whether the tables that it keeps its data in were compared instead.</summary>
+    internal bool IsVirtual { get; init; }
+}
 
 /// <summary>The rows of one table that are not the same in both files.</summary>
 /// <param name="Name">The name of the table.</param>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Litestream.Databases;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -37,7 +38,7 @@ internal sealed record ContentTable(
 {
     /// <summary>Whether rows of the one can be compared with rows of the other.</summary>
     public bool HasSameColumns(ContentTable other) =>
-        Columns.SequenceEqual(other.Columns, StringComparer.OrdinalIgnoreCase)
+        Columns.SequenceEqual(other.Columns, SqliteNameComparer.Instance)
         && RowId == other.RowId
         && RowIdColumn == other.RowIdColumn
         && Key.SequenceEqual(other.Key);
