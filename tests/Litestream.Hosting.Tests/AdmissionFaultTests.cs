@@ -40,7 +40,8 @@ public sealed class AdmissionFaultTests
         await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
         await AppFolder.UntilAsync(() => CommandRun.OfAsync(folder, ["status"]).GetAwaiter().GetResult().ExitCode == 0, () => $"status was 0\n{app.Output}");
         await app.StopAsync();
-        Assert.Equal(["one"], await folder.RestoredRowsAsync());
+        Assert.Equal(["one"], folder.DatabaseRows());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]

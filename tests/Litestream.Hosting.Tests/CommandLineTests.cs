@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Litestream.Testing;
 
 namespace Litestream.Hosting.Tests;
 
@@ -20,7 +21,8 @@ public sealed class CommandLineTests
         await app.TellAsync("stop");
 
         Assert.Equal(0, await app.EndedAsync());
-        Assert.Equal(["first", "last"], await folder.RestoredRowsAsync());
+        Assert.Equal(["first", "last"], folder.DatabaseRows());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -91,7 +93,8 @@ public sealed class CommandLineTests
 
         await app.TellAsync("stop");
         Assert.Equal(0, await app.EndedAsync());
-        Assert.Equal(["first", "second", "last"], await folder.RestoredRowsAsync());
+        Assert.Equal(["first", "second", "last"], folder.DatabaseRows());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -193,7 +196,8 @@ public sealed class CommandLineTests
         await app.SaysAsync("wrote 300 rows");
         await AppFolder.SignalAsync("TERM", replicate.Id);
         Assert.Equal(0, await replicate.EndedAsync());
-        Assert.Equal(301, (await folder.RestoredRowsAsync())!.Count);
+        Assert.Equal(301, folder.DatabaseRows().Count);
+        await folder.AssertRestoredAsync();
         Assert.Empty(folder.Replicators());
         Assert.DoesNotContain("\nbuilt", replicate.Output, StringComparison.Ordinal);
         await app.TellAsync("stop");
@@ -216,14 +220,15 @@ public sealed class CommandLineTests
         await replicate.SaysAsync("Started ");
         await AppFolder.SignalAsync("INT", replicate.Id);
         Assert.Equal(0, await replicate.EndedAsync());
-        Assert.Equal(["first", "last"], await folder.RestoredRowsAsync());
+        Assert.Equal(["first", "last"], folder.DatabaseRows());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
     public async Task Replicate_refuses_a_missing_database_that_has_a_backup_and_another_database_in_its_place()
     {
         using var folder = await CommandRun.BackedUpAsync();
-        var rows = folder.DatabaseRows();
+        var saved = RestoredContent.Save(folder.Database);
         folder.DeleteDatabase();
 
         var missing = (await CommandRun.OfAsync(folder, ["replicate", "--json"])).FailedWith(1, "LSB5012");
@@ -240,7 +245,7 @@ public sealed class CommandLineTests
         }
 
         (await CommandRun.OfAsync(folder, ["replicate"])).FailedWith(1, "LSB5009");
-        Assert.Equal(rows, await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync(saved);
         Assert.Empty(folder.Replicators());
     }
 

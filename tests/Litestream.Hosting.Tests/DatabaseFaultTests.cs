@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Litestream.Testing;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Hosting.Tests;
@@ -12,9 +13,11 @@ public sealed class DatabaseFaultTests
     public async Task A_database_that_is_deleted_under_the_app_leaves_the_backup_alone_and_comes_back_with_the_next_start()
     {
         using var folder = new AppFolder();
+        string saved;
         using (var app = folder.Start())
         {
             await folder.SettledAsync(app);
+            saved = RestoredContent.Save(folder.Database, folder.Root);
             foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
             {
                 File.Delete(file);
@@ -27,11 +30,11 @@ public sealed class DatabaseFaultTests
             await app.SaysAsync("LSB5009");
             await app.StatusAsync("Failed");
             Assert.Empty(folder.Replicators());
-            Assert.Equal(["first"], await folder.RestoredRowsAsync());
+            await folder.AssertRestoredAsync(saved);
             Assert.Equal(0, await app.StopAsync());
         }
 
-        Assert.Equal(["first"], await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync(saved);
         foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
         {
             File.Delete(file);
@@ -50,6 +53,7 @@ public sealed class DatabaseFaultTests
         using var folder = new AppFolder();
         using var app = folder.Start();
         await folder.SettledAsync(app);
+        var saved = RestoredContent.Save(folder.Database, folder.Root);
         var other = folder.OtherDatabase();
 
         if (byRename)
@@ -69,7 +73,7 @@ public sealed class DatabaseFaultTests
         await app.SaysAsync("LSB5009");
         await app.StatusAsync("Failed");
         Assert.Empty(folder.Replicators());
-        Assert.Equal(["first"], await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync(saved);
     }
 
     [Fact]
@@ -96,15 +100,16 @@ public sealed class DatabaseFaultTests
         using var folder = new AppFolder();
         using var app = folder.Start();
         await folder.SettledAsync(app);
+        var saved = RestoredContent.Save(folder.Database, folder.Root);
         File.Move(folder.OtherDatabase(), folder.Database, overwrite: true);
 
         await AppFolder.SignalAsync("TERM", app.Id);
         await app.EndedAsync();
 
-        Assert.Equal(["first"], await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync(saved);
         using var next = folder.Start();
         await next.SaysAsync("LSB5009");
-        Assert.Equal(["first"], await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync(saved);
     }
 
     [Fact]
@@ -153,7 +158,7 @@ public sealed class DatabaseFaultTests
         await app.SaysAsync("goes on with the history of its replica");
         await folder.SettledAsync(app);
         Assert.Equal(0, await app.StopAsync());
-        Assert.Equal(["other"], await folder.RestoredRowsAsync(second));
+        await RestoredContent.AssertSameAsync(second, await folder.RestoreAsync(second));
         await folder.AssertRestoredAsync();
         Assert.Equal(0, app.Count("LSB5004"));
     }
@@ -171,7 +176,7 @@ public sealed class DatabaseFaultTests
         }
 
         // As an app leaves it that ran a moment only.
-        var rows = folder.DatabaseRows();
+        var saved = RestoredContent.Save(folder.Database, folder.Root);
         SqliteConnection.ClearAllPools();
         var history = Path.Combine(folder.Work, ".orders.db-litestream", "history.json");
         var remembered = JsonNode.Parse(await File.ReadAllTextAsync(history, Cancel))!.AsObject();
@@ -187,7 +192,7 @@ public sealed class DatabaseFaultTests
             Assert.Equal(0, app.Count("initialized db"));
         }
 
-        Assert.Equal(rows, await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync(saved);
     }
 
     [Theory]
@@ -223,7 +228,7 @@ public sealed class DatabaseFaultTests
             file = other.Database;
         }
 
-        var backup = await folder.RestoredRowsAsync();
+        var saved = RestoredContent.Save(folder.Database, folder.Root);
         File.Copy(file, folder.Database, overwrite: true);
         if (withoutLog)
         {
@@ -240,7 +245,7 @@ public sealed class DatabaseFaultTests
             Assert.Equal(0, await app.StopAsync());
         }
 
-        Assert.Equal(backup, await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync(saved);
 
         // Asked to, it goes on with it.
         folder.Environment["Litestream__AdoptReplica"] = "true";
@@ -275,7 +280,8 @@ public sealed class DatabaseFaultTests
         await app.StatusAsync("Failed");
         await app.StopAsync();
 
-        Assert.Equal(["first", "last"], await folder.RestoredRowsAsync());
+        Assert.Equal(["first", "last"], folder.DatabaseRows());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -328,6 +334,7 @@ public sealed class DatabaseFaultTests
     public async Task What_is_no_database_any_more_is_not_sent_and_a_start_without_it_restores_it(string what)
     {
         using var folder = new AppFolder();
+        string saved;
         using (var app = folder.Start())
         {
             await folder.SettledAsync(app);
@@ -335,13 +342,14 @@ public sealed class DatabaseFaultTests
             await app.SaysAsync("loaded 5 MB");
             await folder.SettledAsync(app);
             await folder.InFileAsync(app);
+            saved = RestoredContent.Save(folder.Database, folder.Root);
 
             await SpoilAsync(folder, what);
 
             await app.SaysAsync(what == "overwritten" ? "LSB5009" : "LSB5012");
             await AppFolder.UntilAsync(() => folder.Replicators().Count == 0, "nothing was sent any more");
             await app.StopAsync();
-            Assert.Equal(["first"], await folder.RestoredRowsAsync());
+            await folder.AssertRestoredAsync(saved);
         }
 
         // Its WAL is left to the app, which may or may not have made something of it.
@@ -360,7 +368,7 @@ public sealed class DatabaseFaultTests
             Assert.Empty(folder.Replicators());
         }
 
-        Assert.Equal(["first"], await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync(saved);
         foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
         {
             File.Delete(file);

@@ -1,3 +1,4 @@
+using Litestream.Testing;
 using Microsoft.Extensions.Configuration;
 
 namespace Litestream.Hosting.Tests;
@@ -56,6 +57,8 @@ public sealed class FreeSpaceFaultTests
             Assert.Equal(0, await app.EndedAsync());
         }
 
+        var saved = RestoredContent.Save(folder.Database);
+
         // By default 5 % of such a disk.
         var filler = Path.Combine(folder.Work, "filler");
         SmallDisk.Fill(filler, leave: 1024 * 1024);
@@ -77,7 +80,7 @@ public sealed class FreeSpaceFaultTests
         await next.SaysAsync("LSB5009");
         await next.StatusAsync("Failed");
         Assert.Equal(0, next.Count("initialized db"));
-        Assert.Equal(["first", "last"], await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync(saved);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.Versioning;
 using Litestream.Locking;
+using Litestream.Testing;
 
 namespace Litestream.Hosting.Tests;
 
@@ -41,9 +42,8 @@ public sealed class HostEnvironmentTests
 
             Assert.Empty(folder.Replicators());
             expected.AddRange([row, "last"]);
-            var restored = await folder.RestoredRowsAsync();
-            Assert.Equal(folder.DatabaseRows(), restored);
-            Assert.Equal(expected, restored!.Where(text => text != "first"));
+            await folder.AssertRestoredAsync();
+            Assert.Equal(expected, folder.DatabaseRows().Where(text => text != "first"));
             folder.DeleteDatabase();
         }
     }
@@ -180,8 +180,7 @@ public sealed class HostEnvironmentTests
         Assert.Empty(folder.Replicators());
         Assert.Equal("last", folder.DatabaseRows()[^1]);
         Assert.Contains("only", folder.DatabaseRows());
-        var restored = await folder.RestoredRowsAsync();
-        Assert.True(folder.DatabaseRows().SequenceEqual(restored ?? []), $"restored: {string.Join(", ", restored ?? [])}\n{app.Output}");
+        await RestoredContent.AssertSameAsync(folder.Database, await folder.RestoreAsync(folder.Database), () => app.Output);
     }
 
     [Fact]

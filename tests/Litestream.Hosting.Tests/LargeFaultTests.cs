@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using Microsoft.Data.Sqlite;
+using Litestream.Testing;
 
 namespace Litestream.Hosting.Tests;
 
@@ -53,7 +53,7 @@ public sealed class LargeFaultTests
             Assert.Empty(folder.Replicators());
         }
 
-        await AssertRestoredAsync(folder, folder.Database);
+        await folder.AssertRestoredAsync();
 
         // The same for the restore at start.
         var lost = folder.Database + ".lost";
@@ -74,7 +74,7 @@ public sealed class LargeFaultTests
         using var last = folder.Start("--build-only");
         Assert.Equal(0, await last.EndedAsync());
         Say($"the restore at start took {watch.Elapsed.TotalSeconds:0.0} s");
-        await AssertSameAsync(folder.Database, lost);
+        await RestoredContent.AssertSameAsync(lost, folder.Database);
     }
 
     [Fact]
@@ -113,29 +113,11 @@ public sealed class LargeFaultTests
         {
             var database = Path.Combine(folder.Work, name + ".db");
             Assert.Equal(["one", "two"], AppFolder.Rows(database));
-            Assert.Equal(["one", "two"], await folder.RestoredRowsAsync(database));
+            await RestoredContent.AssertSameAsync(database, await folder.RestoreAsync(database));
         }
     }
 
     private static void Say(FormattableString text) => TestContext.Current.TestOutputHelper?.WriteLine(FormattableString.Invariant(text));
-
-    private static async Task AssertRestoredAsync(AppFolder folder, string original)
-    {
-        var restored = await folder.RestoreAsync(folder.Database);
-        await AssertSameAsync(restored!, original);
-        File.Delete(restored!);
-    }
-
-    private static async Task AssertSameAsync(string restored, string original)
-    {
-        Assert.Equal(AppFolder.Rows(original), AppFolder.Rows(restored));
-        await using var connection = new SqliteConnection($"Data Source={restored};Pooling=False");
-        await connection.OpenAsync(TestContext.Current.CancellationToken);
-        await using var command = connection.CreateCommand();
-        command.CommandText = "ATTACH $original AS original; SELECT count(*) FROM big JOIN original.big AS b ON big.rowid = b.rowid WHERE big.bytes = b.bytes";
-        command.Parameters.AddWithValue("$original", original);
-        Assert.Equal((long)Megabytes, await command.ExecuteScalarAsync(TestContext.Current.CancellationToken));
-    }
 
     /// <summary>Ticks of the processor (a hundredth of a second) and memory in pages of 4 KB.</summary>
     private static (long Ticks, long Pages) Usage(int processId)

@@ -211,7 +211,8 @@ public sealed class ProcessFaultTests
         using var next = folder.Start();
         await folder.SettledAsync(next);
         await next.StopAsync();
-        Assert.Equal(["first", "meanwhile", "last", "first", "last"], await folder.RestoredRowsAsync());
+        Assert.Equal(["first", "meanwhile", "last", "first", "last"], folder.DatabaseRows());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]

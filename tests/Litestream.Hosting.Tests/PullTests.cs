@@ -52,7 +52,7 @@ public sealed class PullTests
         }
 
         Assert.Equal(before, Contents(production.Replica));
-        Assert.Equal(["first", "last"], await production.RestoredRowsAsync());
+        await production.AssertRestoredAsync();
         Assert.Contains("of the laptop", laptop.DatabaseRows());
     }
 
@@ -69,7 +69,8 @@ public sealed class PullTests
         await app.TellAsync("stop");
         await app.EndedAsync();
 
-        Assert.Equal(["first", "last", "first", "last"], await production.RestoredRowsAsync());
+        Assert.Equal(["first", "last", "first", "last"], production.DatabaseRows());
+        await production.AssertRestoredAsync();
     }
 
     [Fact]
@@ -86,7 +87,8 @@ public sealed class PullTests
         await app.TellAsync("stop");
         await app.EndedAsync();
 
-        Assert.Equal(["first", "last", "first", "last"], await laptop.RestoredRowsAsync());
+        Assert.Equal(["first", "last", "first", "last"], laptop.DatabaseRows());
+        await laptop.AssertRestoredAsync();
     }
 
     /// <summary>An app that has run and stopped, its database known by its number.</summary>

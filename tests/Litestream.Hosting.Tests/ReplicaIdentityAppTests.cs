@@ -1,3 +1,5 @@
+using Litestream.Testing;
+
 namespace Litestream.Hosting.Tests;
 
 /// <summary>A litestream.yml of the user's own whose replica is <c>url: ${REPLICA_URL}</c>, with a real app.</summary>
@@ -25,12 +27,12 @@ public sealed class ReplicaIdentityAppTests
             Assert.Equal(0, await app.StopAsync());
         }
 
-        Assert.Equal(folder.DatabaseRows(), await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
 
         // Another database in its place: what the folder holds is of the first one.
+        var kept = RestoredContent.Save(folder.Database);
         folder.DeleteDatabase();
         AppFolder.MakeDatabase(folder.Database);
-        var kept = await folder.RestoredRowsAsync();
         using (var app = folder.Start())
         {
             await app.SaysAsync("LSB5009");
@@ -38,7 +40,7 @@ public sealed class ReplicaIdentityAppTests
             Assert.Equal(0, await app.StopAsync());
         }
 
-        Assert.Equal(kept, await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync(kept);
     }
 
     [Theory]

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Litestream.Locking;
+using Litestream.Testing;
 
 namespace Litestream.Hosting.Tests;
 
@@ -34,7 +35,7 @@ public sealed class RestoreAtStartTests
         folder.DeleteDatabase();
 
         Assert.Equal([.. rows, "first", "last"], await RunOnceAsync(folder));
-        Assert.Equal([.. rows, "first", "last"], await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -180,25 +181,27 @@ public sealed class RestoreAtStartTests
     public async Task A_database_opened_before_the_host_is_built_does_not_replace_its_own_backup()
     {
         using var folder = new AppFolder();
-        var rows = await RunOnceAsync(folder);
+        await RunOnceAsync(folder);
+        var saved = RestoredContent.Save(folder.Database);
         folder.DeleteDatabase();
         using var app = folder.Start("--open-before-build");
 
         await StoppedAsync(app, "LSB5006");
-        Assert.Equal(rows, await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync(saved);
     }
 
     [Fact]
     public async Task A_zero_byte_file_does_not_replace_the_backup()
     {
         using var folder = new AppFolder();
-        var rows = await RunOnceAsync(folder);
+        await RunOnceAsync(folder);
+        var saved = RestoredContent.Save(folder.Database);
         folder.DeleteDatabase();
         await File.WriteAllBytesAsync(folder.Database, [], TestContext.Current.CancellationToken);
         using var app = folder.Start();
 
         await StoppedAsync(app, "LSB5006");
-        Assert.Equal(rows, await folder.RestoredRowsAsync());
+        await folder.AssertRestoredAsync(saved);
     }
 
     [Fact]

@@ -22,10 +22,12 @@ internal static class RestoredContent
             comparison.IsSame, $"'{restored}' is not what '{database}' holds: {comparison.Describe()}\n{log?.Invoke()}");
     }
 
-    /// <summary>Keeps the content of a database that the test is about to remove, in a file of another name in its folder.</summary>
-    public static string Save(string database)
+    /// <summary>Keeps the content of a database that the test is about to remove, in a file of another name.</summary>
+    /// <param name="database">The database.</param>
+    /// <param name="folder">Where to; null: beside it.</param>
+    public static string Save(string database, string? folder = null)
     {
-        var path = Path.Combine(Path.GetDirectoryName(database)!, $"saved-{Guid.NewGuid():n}.db");
+        var path = Path.Combine(folder ?? Path.GetDirectoryName(database)!, $"saved-{Guid.NewGuid():n}.db");
         using var source = Open(database, SqliteOpenMode.ReadWrite);
         using var target = Open(path, SqliteOpenMode.ReadWriteCreate);
         source.BackupDatabase(target);

@@ -42,6 +42,12 @@ internal sealed record ContentDifference(
     ContentDifferenceKind Kind,
     string Detail)
 {
+    /// <summary>
+    /// Tells the row from all others of the table in other comparisons too, which <see cref="Key"/>, for people, does
+    /// not; null when nothing does.
+    /// </summary>
+    public string? Id { get; init; } = Key;
+
     /// <inheritdoc />
     public override string ToString() => Kind switch
     {
@@ -124,15 +130,28 @@ internal sealed record ContentWindow(ContentComparison Wrong, long Unknown)
         ContentComparison meanwhile,
         ContentComparison toAfter)
     {
-        static (string, string) Id(ContentDifference one) => (one.Table, one.Key);
+        static (string, string?) Id(ContentDifference one) => (one.Table, one.Id);
         var written = meanwhile.Differences.Select(Id).ToHashSet();
         var notAsNow = toAfter.Differences.Select(Id).ToHashSet();
 
         // When there are too many to remember, those beyond are not known.
         var isComplete = meanwhile.Count == meanwhile.Differences.Count;
-        var wrong = isComplete ? toBefore.Differences.Where(one => !written.Contains(Id(one))).ToList() : [];
-        var unknown = toBefore.Count - toBefore.Differences.Count
-            + toBefore.Differences.Select(Id).Where(notAsNow.Contains).Count(id => !isComplete || written.Contains(id));
+        var isNowComplete = toAfter.Count == toAfter.Differences.Count;
+        var wrong = new List<ContentDifference>();
+        var unknown = toBefore.Count - toBefore.Differences.Count;
+        foreach (var difference in toBefore.Differences)
+        {
+            var id = Id(difference);
+
+            // A row that is in neither may have come and gone again meanwhile, as those of a queue do.
+            var mayHaveBeenWritten = !isComplete || written.Contains(id)
+                || difference.Kind == ContentDifferenceKind.Added;
+            if (!mayHaveBeenWritten)
+                wrong.Add(difference);
+            else if (!isNowComplete || notAsNow.Contains(id) || (difference.Id is null && written.Contains(id)))
+                unknown++;
+        }
+
         var first = wrong.Take(new ContentOptions().Limit).ToList();
         var left = toBefore with { Count = wrong.Count, Differences = first, ExpectedRows = toBefore.ActualRows };
         return new ContentWindow(left, unknown);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -30,6 +31,14 @@ internal sealed class ContentCursor(
             string.Join(" ", table.Key.Select(part => $"{table.Columns[part.Column]}={Text(Index(part.Column))}")),
         _ when hasRowIdFirst => $"{table.RowId}={Text(0)}",
         _ => string.Create(CultureInfo.InvariantCulture, $"number {Rows}"),
+    };
+
+    /// <summary>What tells this row from all others, in other comparisons too; null when nothing does.</summary>
+    public string? Id => table switch
+    {
+        { RowIdColumn: >= 0 } or { KeyIndex: null } => HasRowId ? Key : null,
+        _ when table.Key.Any(part => part.Collation is not ("BINARY" or "NOCASE" or "RTRIM")) => null,
+        _ => string.Join(" ", table.Key.Select(part => Exact(Index(part.Column)))),
     };
 
     /// <summary>Whether the rowid can be read.</summary>
@@ -185,6 +194,16 @@ internal sealed class ContentCursor(
         raw.SQLITE_TEXT => 2,
         _ => asStored && raw.sqlite3_column_int64(statement, index + 1) != 0 ? 2 : 3,
     };
+
+    /// <summary>A value of a key, as long as it is.</summary>
+    private string Exact(int index)
+    {
+        if (Rank(index) < 2)
+            return Text(index);
+        var bytes = raw.sqlite3_column_blob(statement, index);
+        var exact = bytes.Length > 32 ? SHA256.HashData(bytes) : bytes;
+        return $"{Rank(index)}:{bytes.Length}:{Convert.ToHexString(exact)}";
+    }
 
     private string Text(int index)
     {

@@ -288,7 +288,7 @@ internal static partial class DatabaseContent
         {
             _count++;
             if (_differences.Count < options.Limit)
-                _differences.Add(new ContentDifference(table.Name, row.Key, column, kind, ""));
+                _differences.Add(new ContentDifference(table.Name, row.Key, column, kind, "") { Id = row.Id });
         }
     }
 }

@@ -184,6 +184,22 @@ public static class DatabaseDrill
     {
         if (live.Copy is not { } before)
             return live.Why;
+        try
+        {
+            return await CompareContentAsync(copy, before, shadow, restored, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (ScratchError.IsOfTheMachine(e))
+        {
+            return $"The content could not be compared: {ScratchError.Explain(e)}.";
+        }
+        catch (SqliteException e)
+        {
+            throw new LitestreamException("LSB4003", $"What was restored cannot be read: {e.Message}", innerException: e);
+        }
+    }
+
+    private static async Task<string> CompareContentAsync(ScratchCopy copy, LiveCopy before, ShadowWal shadow, RestoreSource restored, CancellationToken cancellationToken)
+    {
         var comparison = await CompareAsync(copy.Path, stopAtFirst: true).ConfigureAwait(false);
         if (comparison.Count > 0)
         {

@@ -430,12 +430,13 @@ internal sealed class VerificationRun(
                 return check with { Message = $"Replica {replica.Name} of {database.Path} is damaged: {e.Diagnostic.Message}" };
             }
 
-            check = await Task.Run(() => Look(copy, check with { Bytes = copy.Bytes }, sentinel, arrival?.ExactTarget is not null, cancellationToken), cancellationToken).ConfigureAwait(false);
+            check = check with { Bytes = copy.Bytes };
+            check = await Task.Run(() => Read(check, () => Look(copy, check, sentinel, arrival?.ExactTarget is not null, cancellationToken)), cancellationToken).ConfigureAwait(false);
             if (check.ContentDiffers)
             {
                 // The restored copy may be newer than the copy of the live database.
                 check = arrival?.ExactTarget is { } exactTarget && await copy.RestoreUpToAsync(exactTarget, replica.Name, cancellationToken).ConfigureAwait(false) is { } cut
-                    ? await Task.Run(() => Judge(check, sentinel.Copy!.CompareWith(cut, new(), cancellationToken)), cancellationToken).ConfigureAwait(false)
+                    ? await Task.Run(() => Read(check, () => Judge(check, sentinel.Copy!.CompareWith(cut, new(), cancellationToken))), cancellationToken).ConfigureAwait(false)
                     : await CompareMeanwhileAsync(copy, check, sentinel, cancellationToken).ConfigureAwait(false);
             }
 
@@ -484,35 +485,45 @@ internal sealed class VerificationRun(
 
     private Check Look(ScratchCopy copy, Check check, Sentinel sentinel, bool canBeCut, CancellationToken cancellationToken)
     {
+        using var connection = ScratchCopy.Open(copy.Path);
+        if (ScratchCopy.Damage(connection, options.Level == VerificationLevel.Full, out var note, cancellationToken) is { } damage)
+            return check with { Message = $"What replica {check.Replica} of {database.Path} gives back is damaged: {damage}." };
+
+        if (sentinel.Row is { } row)
+        {
+            var found = LiveDatabase.ReadRow(connection, row.Table);
+            if (found?.Includes(row) != true)
+                return check with { Message = $"What replica {check.Replica} of {database.Path} gives back is an older state: the commit that has arrived is not in it ({(found is null ? "no verification is" : $"the newest verification in it is of {found.Written}")})." };
+        }
+
+        var good = check with { Outcome = VerificationOutcome.Verified, Code = null, HasSentinel = true, Message = $"{database.Path} came back from replica {check.Replica} with its last commit.{note}" };
+        if (options.Level != VerificationLevel.Full)
+            return good with { Message = $"{good.Message} Level {options.Level}: rows were neither counted nor compared; Full compares the content." };
+        if (sentinel.Copy is not { } live)
+            return good with { Outcome = VerificationOutcome.Inconclusive, Code = "LSB4106", Message = $"{good.Message} Its content could not be compared: {sentinel.WhyNoCopy}." };
+
+        // Where pages differ and the copy can be cut at just the commit, its rows are compared then, and not
+        // before.
+        good = good with { GoodMessage = good.Message };
+        if (canBeCut)
+            return live.ComparePages(copy.Path, cancellationToken) is { } same ? Judge(good, same) : good with { ContentDiffers = true };
+        return Judge(good, live.CompareWith(copy.Path, new() { StopAtFirst = true }, cancellationToken));
+    }
+
+    /// <summary>Looks at what was restored. An error of this machine says nothing about the backup.</summary>
+    private Check Read(Check check, Func<Check> look)
+    {
         try
         {
-            using var connection = ScratchCopy.Open(copy.Path);
-            if (ScratchCopy.Damage(connection, options.Level == VerificationLevel.Full, out var note, cancellationToken) is { } damage)
-                return check with { Message = $"What replica {check.Replica} of {database.Path} gives back is damaged: {damage}." };
-
-            if (sentinel.Row is { } row)
-            {
-                var found = LiveDatabase.ReadRow(connection, row.Table);
-                if (found?.Includes(row) != true)
-                    return check with { Message = $"What replica {check.Replica} of {database.Path} gives back is an older state: the commit that has arrived is not in it ({(found is null ? "no verification is" : $"the newest verification in it is of {found.Written}")})." };
-            }
-
-            var good = check with { Outcome = VerificationOutcome.Verified, Code = null, HasSentinel = true, Message = $"{database.Path} came back from replica {check.Replica} with its last commit.{note}" };
-            if (options.Level != VerificationLevel.Full)
-                return good with { Message = $"{good.Message} Level {options.Level}: rows were neither counted nor compared; Full compares the content." };
-            if (sentinel.Copy is not { } live)
-                return good with { Outcome = VerificationOutcome.Inconclusive, Code = "LSB4106", Message = $"{good.Message} Its content could not be compared: {sentinel.WhyNoCopy}." };
-
-            // Where pages differ and the copy can be cut at just the commit, its rows are compared then, and not
-            // before.
-            good = good with { GoodMessage = good.Message };
-            if (canBeCut)
-                return live.ComparePages(copy.Path, cancellationToken) is { } same ? Judge(good, same) : good with { ContentDiffers = true };
-            return Judge(good, live.CompareWith(copy.Path, new() { StopAtFirst = true }, cancellationToken));
+            return look();
+        }
+        catch (Exception e) when (ScratchError.IsOfTheMachine(e))
+        {
+            return check with { Outcome = VerificationOutcome.Inconclusive, Code = "LSB4106", ContentDiffers = false, Message = $"What replica {check.Replica} of {database.Path} gives back could not be compared here: {ScratchError.Explain(e)}." };
         }
         catch (SqliteException e)
         {
-            return check with { Message = $"What replica {check.Replica} of {database.Path} gives back cannot be read: {e.Message}" };
+            return check with { Outcome = VerificationOutcome.Failed, Code = "LSB4103", Message = $"What replica {check.Replica} of {database.Path} gives back cannot be read: {e.Message}" };
         }
     }
 
@@ -539,7 +550,7 @@ internal sealed class VerificationRun(
         if (later is null)
             return check with { Outcome = VerificationOutcome.Inconclusive, Code = "LSB4106", ContentDiffers = false, Message = $"{check.GoodMessage} Its content could not be compared: {why.TrimEnd('.')}." };
         using (later)
-            return await Task.Run(() => CompareMeanwhile(copy.Path, later, check, sentinel, cancellationToken), cancellationToken).ConfigureAwait(false);
+            return await Task.Run(() => Read(check, () => CompareMeanwhile(copy.Path, later, check, sentinel, cancellationToken)), cancellationToken).ConfigureAwait(false);
     }
 
     private static Check CompareMeanwhile(string restored, LiveCopy later, Check check, Sentinel sentinel, CancellationToken cancellationToken)
