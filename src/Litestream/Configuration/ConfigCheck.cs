@@ -231,6 +231,13 @@ internal sealed partial class ConfigCheck
         if (!CheckType(node, parsed.Scheme))
             return;
 
+        // In a file URL nothing is an option, and nothing is dropped.
+        if (parsed.Scheme == "file" && url.IndexOfAny(['?', '#']) >= 0)
+        {
+            Fail("LSB1039", node, "In a file URL Litestream takes a `?` or a `#`, with what follows it, for a part of the folder's name. Write the folder as `path:`, and options as keys beside it.");
+            return;
+        }
+
         var end = url.IndexOfAny(['?', '#']);
         var query = end >= 0 && url[end] == '?' ? url[(end + 1)..].Split('#')[0] : "";
         if (url.Contains('#', StringComparison.Ordinal))

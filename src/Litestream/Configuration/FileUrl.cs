@@ -20,7 +20,7 @@ internal static class FileUrl
 
         var rest = url[Scheme.Length..];
         var end = rest.IndexOfAny(['?', '#']);
-        var tail = end < 0 ? "" : rest[end..];
+        var tail = end < 0 ? "" : Tail(rest[end..]);
         if (end >= 0)
             rest = rest[..end];
 
@@ -40,11 +40,26 @@ internal static class FileUrl
         return Existing(Clean((authority.Length > 0 ? "//" + authority : "") + path + tail));
     }
 
+    /// <summary>The query stays as it is; a fragment is escaped, and one that is empty goes.</summary>
+    private static string Tail(string text)
+    {
+        var hash = text.IndexOf('#', StringComparison.Ordinal);
+        if (hash < 0)
+            return text;
+
+        var fragment = text[(hash + 1)..];
+        return text[..hash] + (fragment.Length == 0 ? "" : "#" + (Escaped(fragment, "!()*", "?") ?? fragment));
+    }
+
     /// <summary>Without a folder it would be the working directory of whoever starts the executable.</summary>
     private static string? Existing(string cleaned) => cleaned is "." or "/" ? null : cleaned;
 
-    /// <summary>Go's <c>URL.EscapedPath</c>; null where it refuses the path.</summary>
-    private static string? Escaped(string path)
+    /// <summary>Go's <c>URL.EscapedPath</c>, or with other characters <c>URL.EscapedFragment</c>; null where it refuses
+    /// the text.</summary>
+    /// <param name="path">The text.</param>
+    /// <param name="allowed">What may stand there as it is, when nothing else has to be escaped.</param>
+    /// <param name="kept">What is never escaped.</param>
+    private static string? Escaped(string path, string allowed = "!'()*[]", string kept = "")
     {
         var bytes = new List<byte>();
         for (var i = 0; i < path.Length; i++)
@@ -66,13 +81,13 @@ internal static class FileUrl
             }
         }
 
-        if (path.All(c => IsPlain(c) || "!'()*[]%".Contains(c, StringComparison.Ordinal)))
+        if (path.All(c => IsPlain(c) || c == '%' || allowed.Contains(c, StringComparison.Ordinal) || kept.Contains(c, StringComparison.Ordinal)))
             return path;
 
         var text = new StringBuilder();
         foreach (var one in bytes)
         {
-            if (one < 0x80 && IsPlain((char)one))
+            if (one < 0x80 && (IsPlain((char)one) || kept.Contains((char)one, StringComparison.Ordinal)))
                 text.Append((char)one);
             else
                 text.Append(CultureInfo.InvariantCulture, $"%{one:X2}");

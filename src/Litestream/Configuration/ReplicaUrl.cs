@@ -127,7 +127,14 @@ internal static partial class ReplicaUrl
         if (!scheme.Success)
         {
             // s3:/bucket would be a folder of that name, on this disk.
-            if (CutScheme().Match(text) is { Success: true } cut)
+            var cut = CutScheme().Match(text);
+            if (cut.Value.Equals("file:", StringComparison.OrdinalIgnoreCase))
+            {
+                var (folder, options) = SplitQuery(text[cut.Length..]);
+                return File(new Parts("", "", null, Decode(folder), key, ReadQuery(options.TrimStart('?'), isFromVariable, error), error));
+            }
+
+            if (cut.Success)
                 throw error("LSB1013", $"The replica URL begins with `{cut.Value}` without `//`. Write {cut.Value}//..., or ./{cut.Value}... for a folder of that name.");
             return Folder(text, key);
         }

@@ -14,6 +14,7 @@ internal sealed partial class YamlReader
     private readonly List<(int First, int Last, int Column)> _tabsAllowed = [];
     private readonly string _raw;
     private readonly string[] _lines;
+    private int _end = int.MaxValue;
     private int _indent = -1;
     private int _nodes;
     private int _flow;
@@ -37,22 +38,48 @@ internal sealed partial class YamlReader
     public static YamlMap Read(string file, string raw, bool expandVariables = true, ICollection<LitestreamDiagnostic>? duplicates = null)
     {
         ConfigText.Check(file, raw);
-        var reader = new YamlReader(file, raw, expandVariables, duplicates);
+        for (var rewritten = 0; ; rewritten++)
+        {
+            var found = duplicates is null ? null : new List<LitestreamDiagnostic>();
+            try
+            {
+                var root = new YamlReader(file, raw, expandVariables, found).Read();
+                found?.ForEach(duplicates!.Add);
+                return root;
+            }
+            catch (LitestreamException e)
+            {
+                if (rewritten < YamlRewrite.AtMost && e.InnerException is { } stopped && YamlRewrite.Of(raw, stopped) is { } text)
+                {
+                    raw = text;
+                    continue;
+                }
+
+                found?.ForEach(duplicates!.Add);
+                throw;
+            }
+        }
+    }
+
+    private YamlMap Read()
+    {
         try
         {
-            var root = reader.ReadDocument();
+            var root = ReadDocument();
 
             // The executable's parser takes no tab for indentation where this one does.
-            return reader.IndentingTab() is { } error ? throw error : root;
+            return IndentingTab() is { } error ? throw error : root;
         }
         catch (YamlException e)
         {
-            throw reader.IndentingTab() ?? new LitestreamException("LSB1010", $"This is not valid YAML. {Sentence(VariableText.Unmark(e.Message))}", file, (int)e.Start.Line, (int)e.Start.Column, e);
+            var message = $"This is not valid YAML. {Sentence(VariableText.Unmark(e.Message))}";
+            throw new LitestreamException((IndentingTab() ?? Error(message, e.Start)).Diagnostic, e);
         }
         catch (Exception e) when (e is not LitestreamException)
         {
             // The parser ends with an exception of another kind at some texts, an unclosed `[` for example.
-            throw reader.IndentingTab() ?? reader.Error("This is not valid YAML. Perhaps a `[`, a `{` or a quotation mark before or in this line is not closed.", reader._parser.Current?.Start ?? Mark.Empty);
+            var message = "This is not valid YAML. Perhaps a `[`, a `{` or a quotation mark before or in this line is not closed.";
+            throw new LitestreamException((IndentingTab() ?? Error(message, _parser.Current?.Start ?? Mark.Empty)).Diagnostic, e);
         }
     }
 
@@ -66,7 +93,7 @@ internal sealed partial class YamlReader
                 columns[i - 1] = Math.Max(columns[i - 1] ?? column, column);
         }
 
-        for (var i = 0; i < _lines.Length; i++)
+        for (var i = 0; i < Math.Min(_lines.Length, _end); i++)
         {
             var allowed = columns[i];
             var tab = allowed is null ? TabAfterDashes().Match(_lines[i]).Length - 1 : _lines[i].AsSpan(0, Indentation(_lines[i])).IndexOf('\t');
@@ -91,7 +118,7 @@ internal sealed partial class YamlReader
     /// <summary>In the lines after the first one of a text, tabs are part of it from some column on.</summary>
     private void AllowTabs(Scalar scalar)
     {
-        var (first, last) = ((int)scalar.Start.Line + 1, (int)scalar.End.Line);
+        var (first, last) = (FirstLine(scalar) + 1, (int)scalar.End.Line);
         if (scalar is { Style: ScalarStyle.Plain, Value.Length: 0 })
             return;
 
@@ -123,6 +150,13 @@ internal sealed partial class YamlReader
         }
     }
 
+    /// <summary>The line that a text begins in, behind its tag and its anchor.</summary>
+    private int FirstLine(Scalar scalar)
+    {
+        var before = scalar.Anchor.IsEmpty && scalar.Tag.IsEmpty ? "" : Properties().Match(_raw, Math.Min((int)scalar.Start.Index, _raw.Length)).Value;
+        return (int)scalar.Start.Line + ConfigText.Lines(before).Length - 1;
+    }
+
     private YamlMap ReadDocument()
     {
         _parser.Consume<StreamStart>();
@@ -131,7 +165,9 @@ internal sealed partial class YamlReader
         CheckDirectives(begin);
 
         var root = ReadNode(0);
-        _parser.Consume<DocumentEnd>();
+        var end = _parser.Consume<DocumentEnd>();
+        if (!end.IsImplicit)
+            _end = (int)end.Start.Line;
         if (_parser.TryConsume<DocumentStart>(out var second))
             throw Error("There is a second document (`---`), which Litestream would not read.", second.Start);
 
@@ -357,7 +393,10 @@ internal sealed partial class YamlReader
         return text.Length == 0 ? text : string.Create(CultureInfo.InvariantCulture, $"{char.ToUpperInvariant(text[0])}{text[1..].TrimEnd('.')}.");
     }
 
-    [GeneratedRegex("^[ -]*\t")]
+    [GeneratedRegex(@"\G(?:[&!][^\s,\[\]{}]*\s+)+")]
+    private static partial Regex Properties();
+
+    [GeneratedRegex("^(?!---[ \t])[ -]*\t")]
     private static partial Regex TabAfterDashes();
 
     [GeneratedRegex(@"(?<!\\)(\\\\)*\\/")]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 using Litestream.Configuration;
@@ -50,8 +51,25 @@ public sealed partial class ConfigAgainstExecutableTests
     public void Generated_files_are_judged_as_the_executable_judges_them() => Compare(1_000_000, CasesEachTime);
 
     [Fact]
+    public void Files_in_every_style_are_read_as_the_executable_reads_them() => Compare(4_000_000, CasesEachTime, InEveryStyle);
+
+    [Fact]
     [Trait("Category", "Long")]
     public void Many_generated_files_are_judged_as_the_executable_judges_them() => Compare(2_000_000, CasesAtLength);
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public void Many_files_in_every_style_are_read_as_the_executable_reads_them() => Compare(5_000_000, CasesAtLength, InEveryStyle);
+
+    /// <summary>By hand: <c>LITESTREAM_TEST_SEED</c> and <c>LITESTREAM_TEST_CASES</c> say which files.</summary>
+    [Fact]
+    public void Files_of_a_chosen_seed_are_judged_as_the_executable_judges_them()
+    {
+        var seed = RandomSeed("LITESTREAM_TEST_SEED") ?? 6_000_000;
+        var cases = RandomSeed("LITESTREAM_TEST_CASES") ?? 10;
+        Compare(seed, cases);
+        Compare(seed, cases, InEveryStyle);
+    }
 
     [Theory]
     [InlineData("addr: 9090", "", "LSB1040")]
@@ -85,13 +103,19 @@ public sealed partial class ConfigAgainstExecutableTests
 
     private static IReadOnlyList<LitestreamDiagnostic> Check(string file) => LitestreamConfigFile.Check(file, ReleaseLine.V03, ConfigGrammar.Variables.GetValueOrDefault);
 
-    private static void Compare(int firstSeed, int count)
+    private static int? RandomSeed(string name) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : null;
+
+    private static byte[] InEveryStyle(int seed) => new ConfigForms(seed).Next();
+
+    private static void Compare(int firstSeed, int count, Func<int, byte[]>? write = null)
     {
+        write ??= seed => new ConfigGrammar(seed).Next();
         using var folder = new TemporaryFolder();
         var disagreements = new List<string>();
         Parallel.For(firstSeed, firstSeed + count, new ParallelOptions { MaxDegreeOfParallelism = 2 }, seed =>
         {
-            var bytes = new ConfigGrammar(seed).Next();
+            var bytes = write(seed);
             var file = Path.Combine(folder.Path, $"{seed}.yml");
             File.WriteAllBytes(file, bytes);
             var text = Encoding.UTF8.GetString(bytes);
@@ -116,7 +140,28 @@ public sealed partial class ConfigAgainstExecutableTests
         if (verdict.IsRefused)
             return error is null && !text.Contains("NONE", StringComparison.Ordinal) ? "only litestream refuses it" : null;
 
-        return error is null || TakenAndIgnored.Contains(error.Code) || IsIgnored(error) ? null : "only the check refuses it";
+        if (error is null)
+            return Misread(file, verdict);
+        return TakenAndIgnored.Contains(error.Code) || IsIgnored(error) || HasBytes(error, text) ? null : "only the check refuses it";
+    }
+
+    /// <summary>The paths and the names that the executable lists are those that were read here.</summary>
+    private static string? Misread(string file, ExecutableVerdict verdict)
+    {
+        var config = LitestreamConfigFile.Load(file);
+        string? Lookup(string name) => ConfigGrammar.Variables.GetValueOrDefault(name);
+        var read = new StringBuilder("path replicas ");
+        foreach (var entry in config.Entries)
+        {
+            var path = ScalarText.Of((YamlScalar)entry.Node["path"]!, Lookup);
+            if (path.StartsWith('~') || path.AsSpan().ContainsAny("|'"))
+                return null;
+            var names = entry.Replicas.Select(replica => ReplicaIdentity.AtRun(replica, Lookup, folder => folder).Name);
+            read.Append($"{Path.GetFullPath(path, Path.GetDirectoryName(file)!)} {string.Join(',', names)} ");
+        }
+
+        string Plain(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        return Plain(read.ToString()) == Plain(verdict.Output) ? null : $"what is read differs: {Plain(read.ToString())}";
     }
 
     /// <summary>The same for codes that are also those of what the executable refuses.</summary>
@@ -128,6 +173,10 @@ public sealed partial class ConfigAgainstExecutableTests
             || error.Message.Contains("of type abs", StringComparison.Ordinal),
         _ => false,
     };
+
+    /// <summary>A text of bytes that are no UTF-8 is none that can be replicated from here.</summary>
+    private static bool HasBytes(LitestreamDiagnostic error, string text) =>
+        error.Message.Contains("what its tag", StringComparison.Ordinal) && text.Contains("!!binary", StringComparison.Ordinal);
 
     private static string Good(string replica = "path: /replica") => $"dbs:\n  - path: /data/app.db\n    replicas:\n      - {replica}\n";
 
@@ -167,6 +216,23 @@ public sealed partial class ConfigAgainstExecutableTests
         Add("flow style over lines", "dbs: [\n  {path: /data/app.db,\n   replicas: [{path: /replica}]}\n  ]\n", "");
         Add("? in flow style", "dbs: [{path: a?b, replicas: [{path: /replica}]}]\n", "LSB1010");
         Add("an escaped slash", Good("path: \"\\/replica\""), "LSB1010");
+        Add("a lone - in flow style", "dbs: [{path: /data/app.db, replicas: [{path: /r, name: -}]}]\n", "");
+        Add("a - and a space in flow style", "dbs: [{path: - , replicas: [{path: /r}]}]\n", "LSB1010");
+        Add("an anchor in flow style", "dbs: [{path: /data/app.db, monitor-interval: &t 1s, replicas: [{path: /r, sync-interval: *t}]}]\n", "");
+        Add("flow style at the margin", "dbs: [{\n# c\npath: /data/app.db,\nreplicas: [{path: /r}]\n}]\n", "");
+        Add("a comment at a bracket", "dbs: [{path: /data/app.db, replicas: [{path: /r}]#c\n}#c\n]#c\n", "");
+        Add("a comment at a quotation mark", Good("path: \"/replica\"#c"), "");
+        Add("a comment at the sign of a block", Good("path: >-#c\n          /replica"), "");
+        Add("an empty first line of a block", Good("path: >-\n          \n          /replica"), "");
+        foreach (var end in (string[])["\n", "\\\n", " \n ", "\\\n\t", "\\\r\n", "\r", "\u00c2\u0085", "\\\n# c"])
+            Add("a text over two lines", Good($"path: \"/a{end}b\""), "");
+        Add("--- in a text over two lines", Good("path: \"/a\\\n--- b\""), "LSB1010");
+        Add("an escaped '", Good("path: \"/it\\'s\""), "");
+        Add("a tab after ---", "---\t# c\n" + Good(), "");
+        Add("a tab after ...", Good() + "...\n\t\n", "");
+        Add("a relative file URL", Good("url: file:relative"), "");
+        Add("a file URL with one slash", Good("url: file:/folder"), "");
+        Add("a file URL with a query", Good("url: file:///folder?a=b"), "(LSB1039)");
         Add("? key", "? addr\n: \":9090\"\n" + Good(), "");
         Add("an alias as key", "x: &k addr\n*k : \":9090\"\n" + Good(), "");
         Add("a merge key", "x: &m {retention: 1h}\n" + Good("path: /replica\n        <<: *m"), "");
