@@ -33,10 +33,10 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
             {
                 if (executables.TryGetProperty(rid, out var entry))
                 {
-                    return new ExecutablePackage(
-                        Path.Combine(Path.GetDirectoryName(manifestFile)!, entry.GetProperty("file").GetString()!),
-                        entry.GetProperty("sha256").GetString()!,
-                        rid);
+                    var (file, hash) = (entry.GetProperty("file").GetString(), entry.GetProperty("sha256").GetString());
+                    return file is { Length: > 0 } && !file.Contains('\0', StringComparison.Ordinal) && hash is { Length: 64 } && hash.All(char.IsAsciiHexDigitLower)
+                        ? new ExecutablePackage(Path.Combine(Path.GetDirectoryName(manifestFile)!, file), hash, rid)
+                        : throw new InvalidOperationException($"'{rid}' has no file, or no SHA-256.");
                 }
             }
 
@@ -108,15 +108,22 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
         var found = new List<string> { runtimeIdentifier };
         if (!System.IO.File.Exists(graphFile))
             return found;
-        using var graph = JsonDocument.Parse(System.IO.File.ReadAllBytes(graphFile));
-        var runtimes = graph.RootElement.GetProperty("runtimes");
-        for (var i = 0; i < found.Count; i++)
+        try
         {
-            if (!runtimes.TryGetProperty(found[i], out var runtime) || !runtime.TryGetProperty("#import", out var imports))
-                continue;
-            found.AddRange(imports.EnumerateArray().Select(import => import.GetString()!).Where(rid => !found.Contains(rid)));
-        }
+            using var graph = JsonDocument.Parse(System.IO.File.ReadAllBytes(graphFile));
+            var runtimes = graph.RootElement.GetProperty("runtimes");
+            for (var i = 0; i < found.Count; i++)
+            {
+                if (!runtimes.TryGetProperty(found[i], out var runtime) || !runtime.TryGetProperty("#import", out var imports))
+                    continue;
+                found.AddRange(imports.EnumerateArray().Select(import => import.GetString() ?? "").Where(rid => !found.Contains(rid)));
+            }
 
-        return found;
+            return found;
+        }
+        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            throw new LitestreamException("LSB2003", $"{graphFile} is damaged: {exception.Message} It belongs to the .NET SDK, or RuntimeIdentifierGraphPath names it: repair that.", innerException: exception);
+        }
     }
 }

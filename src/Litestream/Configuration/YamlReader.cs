@@ -38,6 +38,10 @@ internal sealed partial class YamlReader
     public static YamlMap Read(string file, string raw, bool expandVariables = true, ICollection<LitestreamDiagnostic>? duplicates = null)
     {
         ConfigText.Check(file, raw);
+
+        // Our parser would never come to an end.
+        if (EndAtBegin().Match(raw) is { Success: true } end)
+            throw new LitestreamException("LSB1010", "The file begins with the end of a document (`...`), and Litestream would not start. Remove that line.", file, ConfigText.Place(raw, end.Groups[1].Index).Line, 1);
         for (var rewritten = 0; ; rewritten++)
         {
             var found = duplicates is null ? null : new List<LitestreamDiagnostic>();
@@ -336,6 +340,8 @@ internal sealed partial class YamlReader
     /// <summary>What YAML 1.2 takes in a text, and 1.1 does not.</summary>
     private void CheckText(Scalar scalar)
     {
+        if (scalar.Style == ScalarStyle.Plain && _flow > 0 && scalar.Value.StartsWith(':'))
+            throw Error("Between `{` and `}`, or `[` and `]`, Litestream's parser takes a `:` before a text for the beginning of a value. Put the text into quotes.", scalar.Start);
         if (scalar.Style == ScalarStyle.Plain && _flow > 0 && scalar.Value.Contains('?', StringComparison.Ordinal))
             throw Error("Between `{` and `}`, or `[` and `]`, Litestream's parser takes `?` for the end of a text. Put the text into quotes.", scalar.Start);
 
@@ -395,6 +401,9 @@ internal sealed partial class YamlReader
 
     [GeneratedRegex(@"\G(?:[&!][^\s,\[\]{}]*\s+)+")]
     private static partial Regex Properties();
+
+    [GeneratedRegex(@"\A(?:[ \t]*(?:#.*)?[\n\r\u0085\u2028\u2029])*(\.\.\.)(?:\s|\z)")]
+    private static partial Regex EndAtBegin();
 
     [GeneratedRegex("^(?!---[ \t])[ -]*\t")]
     private static partial Regex TabAfterDashes();

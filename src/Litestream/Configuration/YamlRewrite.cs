@@ -106,7 +106,7 @@ internal static class YamlRewrite
         while (begin > 0 && raw.AsSpan(0, begin).TrimEnd(' ') is { Length: > 0 } above && IsLineEnd(above[^1])
             && raw.AsSpan(0, above.Length - 1).TrimEnd(' ') is { Length: > 0 } blank && IsLineEnd(blank[^1]))
             begin = blank.Length;
-        var header = raw[..begin].TrimEnd('\n', '\r', ' ');
+        var header = raw[..begin].TrimEnd('\n', '\r', '\u0085', '\u2028', '\u2029', ' ');
         header = header[(header.LastIndexOfAny(['\n', '\r', '\u0085', '\u2028', '\u2029']) + 1)..];
 
         // A block that says how far it is indented has these spaces as its text.

@@ -73,6 +73,10 @@ internal sealed class VerificationRun(
         if (!release.StartsWith("0.3.", StringComparison.Ordinal))
             return await PollByRestoringAsync(release, replicas, round, cancellationToken).ConfigureAwait(false);
 
+        // Litestream makes its own folder beside a database as soon as it begins, in a container of its own too.
+        if (!options.StartReplicator && _shadow.Generation() is null && ReplicatorSigns.Of(database.Path).AreNone)
+            return await NobodyAsync("Litestream has never replicated it from here.", replicas[0], cancellationToken).ConfigureAwait(false);
+
         for (var attempt = 1; ; attempt++)
         {
             var timeout = options.Timeout ?? (round * (Writes ? 3 : 2)) + Slack + (Writes ? TimeSpan.Zero : _settings.CheckpointInterval);
@@ -80,7 +84,9 @@ internal sealed class VerificationRun(
             using var arrival = new Arrival(sentinel, replicas.ConvertAll(r => new Pending(new ReplicaWatch(r, _settings.MetricsAddress, database, _client, _shadow))));
             await WaitAsync(arrival, round, timeout, cancellationToken).ConfigureAwait(false);
             if (arrival.Missing is { } missing)
-                return await ExplainAsync(arrival, missing, timeout, cancellationToken).ConfigureAwait(false);
+                return arrival.IsGivenUp
+                    ? (await NobodyAsync("Its last commit was not picked up.", missing.Settings, cancellationToken).ConfigureAwait(false)) with { Committed = arrival.Target }
+                    : await ExplainAsync(arrival, missing, timeout, cancellationToken).ConfigureAwait(false);
 
             var arrived = Result(VerificationOutcome.Verified, null, "") with
             {
@@ -151,6 +157,7 @@ internal sealed class VerificationRun(
         var start = _time.GetTimestamp();
         var nudgeAt = round * 1.5;
         var nothingToNotice = (_settings.MonitorInterval * 2) + Slack;
+        var mayBeNobody = true;
         while (true)
         {
             Locate(arrival);
@@ -173,6 +180,15 @@ internal sealed class VerificationRun(
             var elapsed = _time.GetElapsedTime(start);
             if (elapsed >= timeout || (arrival.Mark is null && !Writes && options.Timeout is null && elapsed >= nothingToNotice))
                 return;
+
+            // Who is not seen here and replicates all the same has noticed the commit by now.
+            if (!options.StartReplicator && options.Timeout is null && elapsed >= nothingToNotice && mayBeNobody)
+            {
+                mayBeNobody = false;
+                arrival.IsGivenUp = !IsNoticed(arrival) && ReplicatorSigns.Of(database.Path).AreNone;
+                if (arrival.IsGivenUp)
+                    return;
+            }
 
             // 0.3 can overlook that there is something to send until the next commit: make one. It also shows whether anybody looks at the database at all.
             if (Writes && elapsed >= nudgeAt)
@@ -319,6 +335,23 @@ internal sealed class VerificationRun(
             return null;
         }
     }
+
+    /// <summary>What is said at once where nobody replicates. Only a folder is asked whose history it holds: a storage
+    /// may take long to answer.</summary>
+    private async Task<VerificationResult> NobodyAsync(string why, ReplicaSettings replica, CancellationToken cancellationToken)
+    {
+        var other = replica.Folder is null ? "" : await OtherHistoryAsync(replica, cancellationToken).ConfigureAwait(false);
+        return Result(
+            VerificationOutcome.NotReplicating,
+            "LSB4101",
+            $"'{database.Path}' is not being replicated: no app and no litestream is at work on it here. {why}{other} "
+            + "Start the app, or let the verification start a litestream (LitestreamStartReplicator=true, --start-replicator).") with
+        {
+            Replica = replica.Name,
+        };
+    }
+
+    private bool IsNoticed(Arrival arrival) => arrival.Target is { } target && _shadow.Newest(target.Generation)?.Reaches(target) == true;
 
     private bool IsSeen(WalMark mark) => _shadow.Generation() is { } generation && _shadow.Find(generation, mark) is { } place && _shadow.Newest(generation)?.Reaches(place) == true;
 
@@ -690,6 +723,9 @@ internal sealed class VerificationRun(
         public (WalMark? Mark, long At)? Nudge { get; set; }
 
         public TimeSpan? Time { get; set; }
+
+        /// <summary>Whether nobody is there who could still send it.</summary>
+        public bool IsGivenUp { get; set; }
 
         public LitestreamException? StorageError { get; set; }
 

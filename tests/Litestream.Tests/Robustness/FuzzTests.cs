@@ -1,10 +1,12 @@
 using System.Text;
+using System.Text.Json;
 using CsCheck;
 using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Databases;
 using Litestream.Locking;
 using Litestream.Replication;
+using Litestream.Restore;
 using Litestream.Tests.Databases;
 using Litestream.Verbs;
 using Litestream.Verification;
@@ -79,6 +81,19 @@ public sealed class FuzzTests
         "[]", """{"targets":[]}""", """{"targets":{"net10.0":{"A/1":5}}}""", """{"targets":{"net10.0":{}},"projectFileDependencyGroups":{"net10.0":[null]}}""",
     ];
 
+    private static readonly string[] Locks =
+    [
+        "1: POSIX  ADVISORY  READ 1234 fe:01:5678 128 128\n2: FLOCK  ADVISORY  WRITE 99 00:2f:1 0 EOF", "1: -> POSIX  ADVISORY  WRITE 1234 fe:01:5678 123 EOF", "", "7: OFDLCK ADVISORY READ -1 fe:01:5678 120 127", "fe:01:5678", "1: POSIX ADVISORY READ 99999999999 :::5678 9223372036854775808 1",
+    ];
+
+    /// <summary>What a restore writes before it moves files; FOLDER is where it may.</summary>
+    private static readonly string[] SwapRecords =
+    [
+        """{"output":"FOLDER/app.db","folder":"FOLDER/app.db.replaced-1","moves":[{"from":"FOLDER/app.db","to":"FOLDER/app.db.replaced-1/app.db"},{"from":"FOLDER/app.db-wal","to":"FOLDER/app.db.replaced-1/app.db-wal"}]}""",
+        """{"output":"FOLDER/app.db","folder":null,"moves":[]}""", """{"output":null,"folder":null,"moves":[{"from":null,"to":null}]}""", """{"output":"","folder":"","moves":[{"from":"","to":""}]}""", "[]", "null", "5", "", """{"output":5,"folder":[],"moves":{}}""",
+        """{"output":"FOLDER/a\u0000","folder":"FOLDER/a\u0000","moves":[{"from":"FOLDER/\u0000","to":"FOLDER/\u0000"}]}""", """{"output":"FOLDER/app.db","moves":[{"from":"FOLDER/app.db"}]}""",
+    ];
+
     /// <summary>What is tried: a name, and whether at length.</summary>
     public static TheoryData<string> Pieces => [.. All.Keys];
 
@@ -97,6 +112,8 @@ public sealed class FuzzTests
         ["metrics"] = cases => Fuzz.Run(Metrics, cases, text => ReplicatorMetrics.Parse(text).Uploaded("/data/app.db", "file")),
         ["lock records"] = cases => Fuzz.Run(Records, cases, text => _ = LockRecord.Parse(Encoding.UTF8.GetBytes(text)).LivingReplicators.Count()),
         ["files beside a database"] = cases => WithFolder(folder => Fuzz.Run(Records, cases, text => ReadFiles(folder, text))),
+        ["the list of locks"] = cases => Fuzz.Run(Locks, cases, text => { _ = ReplicationMark.Parse(text.Split('\n'), 5678).ToString() + FileIdentity.Parse(text) + FileIdentity.Parse(text.Split(' ')[^1]); }),
+        ["records of a restore"] = cases => WithFolder(folder => Fuzz.Run(SwapRecords, cases, text => TakeBack(folder, text))),
         ["listing tables"] = cases => Fuzz.Run(Tables, cases, ReadTables),
         ["options"] = cases => Fuzz.Run(Words, cases, ReadOptions),
         ["properties of the verbs"] = cases => WithFolder(folder => Fuzz.Run(Gen.Select(Gen.Int[0, 9], Fuzz.Damaged(Words).Array[6, 6]), cases / 3, verb => GiveVerb(folder, verb.Item1, verb.Item2), verb => $"{verb.Item1}: {string.Join(" | ", verb.Item2)}")),
@@ -225,6 +242,46 @@ public sealed class FuzzTests
         folder.Write("app.db-wal", text);
         WalFile.LastCommit(path + "-wal");
     }
+
+    /// <summary>A record that names a place outside the folder is not tried: it would be obeyed.</summary>
+    private static void TakeBack(TemporaryFolder folder, string text)
+    {
+        text = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text.Replace("FOLDER", folder.Path, StringComparison.Ordinal)));
+        if (!StaysIn(folder.Path, text))
+            return;
+        var work = Path.Combine(folder.Path, "work");
+        Directory.CreateDirectory(Path.Combine(folder.Path, "app.db.replaced-1"));
+        folder.Write("app.db.replaced-1/app.db", "x");
+        folder.Write("work/moves.json", text);
+        using var held = HeldFolder.TryOpen(work)!;
+        Try(() => FileSwap.Recover(held, _ => { }));
+    }
+
+    private static bool StaysIn(string folder, string record)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(record);
+            return Texts(json.RootElement).All(text => text.Length == 0 || text.Contains('\0', StringComparison.Ordinal) || Path.GetFullPath(text).StartsWith(folder + "/", StringComparison.Ordinal));
+        }
+        catch (JsonException)
+        {
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            // A surrogate alone: nobody reads it as a text.
+            return true;
+        }
+    }
+
+    private static IEnumerable<string> Texts(JsonElement json) => json.ValueKind switch
+    {
+        JsonValueKind.String => [json.GetString()!],
+        JsonValueKind.Array => json.EnumerateArray().SelectMany(Texts),
+        JsonValueKind.Object => json.EnumerateObject().SelectMany(property => Texts(property.Value)),
+        _ => [],
+    };
 
     private static void ReadTables(string text)
     {
