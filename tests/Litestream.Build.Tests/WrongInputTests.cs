@@ -90,6 +90,16 @@ public sealed class WrongInputTests(Packages packages)
     }
 
     [Fact]
+    public async Task A_trimmed_app_that_does_not_compile_against_the_package_is_refused_with_a_code()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        app.Edit("Worker.csproj", text => text.Replace("Include=\"Litestream.Build\"", "Include=\"Litestream.Build\" ExcludeAssets=\"compile\"", StringComparison.Ordinal));
+
+        var refused = (await app.DotnetAsync("build", "-p:PublishTrimmed=true")).FailedWith("LSB1055");
+        Assert.DoesNotContain("error CS", refused.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_same_database_twice_is_refused()
     {
         using var app = new Workspace(packages).WithAsset("Worker");

@@ -49,7 +49,7 @@ internal sealed record VerifyVerb : Verb
 
         if (scope.Limit is { } limit)
             results = [.. results.Select(result => result with { Message = $"{result.Message} {limit}" })];
-        host.PrintTable(["database", "outcome", "message"], [.. results.Select(result => (string[])[result.Database.ConfiguredPath, result.Outcome.ToString(), result.Message])]);
+        host.PrintTable(["database", "outcome", "message"], [.. results.Select(result => (string[])[result.Database.ConfiguredPath, result.Outcome.ToString(), Cell(result)])]);
         foreach (var result in results)
         {
             host.Add(
@@ -75,4 +75,8 @@ internal sealed record VerifyVerb : Verb
         foreach (var result in results.Where(result => result.Outcome != VerificationOutcome.Verified))
             host.Report(new(result.Code ?? "LSB4103", LitestreamSeverity.Error, result.Message));
     }
+
+    /// <summary>What is wrong stands in the error that follows, once.</summary>
+    private static string Cell(VerificationResult result) =>
+        result.Outcome == VerificationOutcome.Verified ? result.Message : result.Code ?? "LSB4103";
 }

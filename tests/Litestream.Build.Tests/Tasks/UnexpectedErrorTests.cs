@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Reflection;
 using Litestream.Build.Tasks;
 using Litestream.Tests.Robustness;
 using Microsoft.Build.Framework;
