@@ -65,7 +65,8 @@ internal sealed class VerificationRun(
             throw LiveDatabase.Missing(database.Path);
         if (Restores)
             LiveDatabase.RequireLibrary(database.Path);
-        if (LiveDatabase.LookAt(database.Path, asksMode: false).Tables == AppTables.None)
+        var tables = LiveDatabase.LookAt(database.Path, asksMode: false).Tables;
+        if (tables == AppTables.None)
             return Result(VerificationOutcome.NotReplicating, "LSB5017", $"{database.Path} has no table of the app's own, so it is not replicated, and nothing is written to it. Let the app make its tables first.");
 
         var round = _settings.Round(replicas);
@@ -74,7 +75,7 @@ internal sealed class VerificationRun(
             return await PollByRestoringAsync(release, replicas, round, cancellationToken).ConfigureAwait(false);
 
         // Litestream makes its own folder beside a database as soon as it begins, in a container of its own too.
-        if (!options.StartReplicator && _shadow.Generation() is null && ReplicatorSigns.Of(database.Path).AreNone)
+        if (!options.StartReplicator && tables == AppTables.Some && _shadow.Generation() is null && ReplicatorSigns.Of(database.Path).AreNone)
             return await NobodyAsync("Litestream has never replicated it from here.", replicas[0], cancellationToken).ConfigureAwait(false);
 
         for (var attempt = 1; ; attempt++)

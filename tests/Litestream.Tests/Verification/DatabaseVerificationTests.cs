@@ -351,6 +351,19 @@ public sealed class DatabaseVerificationTests
     }
 
     [Fact]
+    public async Task Where_nobody_has_ever_replicated_that_is_said_at_once()
+    {
+        using var folder = new ReplicatedFolder();
+
+        var result = await Verify(folder);
+
+        Assert.Equal((VerificationOutcome.NotReplicating, "LSB4101"), (result.Outcome, result.Code));
+        Assert.Contains("LitestreamStartReplicator=true", result.Message, StringComparison.Ordinal);
+        Assert.InRange(result.Duration, TimeSpan.Zero, TimeSpan.FromSeconds(5));
+        Assert.Empty(folder.FilesBesideTheDatabases());
+    }
+
+    [Fact]
     public async Task A_file_that_is_no_SQLite_database_has_a_code_of_its_own()
     {
         using var folder = new ReplicatedFolder();
