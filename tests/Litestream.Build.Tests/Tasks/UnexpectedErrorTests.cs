@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Text;
 using Litestream.Build.Tasks;
 using Litestream.Tests.Robustness;
 using Microsoft.Build.Framework;
@@ -56,8 +57,8 @@ public sealed class UnexpectedErrorTests
             var (manifest, graph) = (Path.Combine(folder, "litestream.manifest.json"), Path.Combine(folder, "graph.json"));
             void Find(string manifestText, string graphText)
             {
-                File.WriteAllText(manifest, manifestText);
-                File.WriteAllText(graph, graphText);
+                File.WriteAllBytes(manifest, Encoding.UTF8.GetBytes(manifestText));
+                File.WriteAllBytes(graph, Encoding.UTF8.GetBytes(graphText));
                 if (ExecutablePackage.Find(manifest, "linux-musl-x64", graph) is { } package)
                     package.StageTo(Path.Combine(folder, package.Sha256[..16], "litestream"));
             }
