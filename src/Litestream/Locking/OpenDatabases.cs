@@ -56,6 +56,12 @@ internal static class OpenDatabases
     public static IEnumerable<int> Replicators(string databasePath) =>
         (Find(databasePath, out _) ?? []).Select(user => user.Id).Where(IsReplicator);
 
+    /// <summary>Processes that run <c>litestream replicate</c>, for whatever database.</summary>
+    public static IEnumerable<int> Replicators() =>
+        Directory.EnumerateDirectories("/proc").Select(Path.GetFileName)
+            .Select(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : 0)
+            .Where(id => id > 0 && IsReplicator(id));
+
     /// <summary>Whether this process has the database itself open; null where that cannot be known. On Windows nobody's lock depends on it, so there it is false.</summary>
     public static bool? IsOpenHere(string databasePath)
     {

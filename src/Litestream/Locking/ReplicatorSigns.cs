@@ -3,9 +3,11 @@ namespace Litestream.Locking;
 /// <summary>What is seen on this machine of those that may replicate a database.</summary>
 /// <param name="IsTold">Whether the system tells which processes have it open.</param>
 /// <param name="Replicators">How many processes run <c>litestream replicate</c> and have it open.</param>
+/// <param name="Others">How many others run it, for whatever database: one that was just started opens its own only at
+/// its first tick.</param>
 /// <param name="Record">What stands in its lock file.</param>
 /// <param name="AppLives">Whether the app of the record still runs: then its litestream may be about to start.</param>
-internal sealed record ReplicatorSigns(bool IsTold, int Replicators, LockRecord Record, bool AppLives)
+internal sealed record ReplicatorSigns(bool IsTold, int Replicators, int Others, LockRecord Record, bool AppLives)
 {
     /// <summary>
     /// Whether nobody here replicates it. A litestream in a container of its own is not seen, so what is known of the
@@ -13,11 +15,16 @@ internal sealed record ReplicatorSigns(bool IsTold, int Replicators, LockRecord 
     /// </summary>
     public bool AreNone => IsTold && Replicators == 0 && !AppLives && !Record.LivingReplicators.Any();
 
+    /// <summary>Whether nobody here is about to begin either.</summary>
+    public bool AreNoneToCome => AreNone && Others == 0;
+
     /// <summary>Looks.</summary>
     public static ReplicatorSigns Of(string databasePath)
     {
         var record = DatabaseLock.Peek(databasePath);
-        var replicators = OpenDatabases.Find(databasePath, out _)?.Count(user => OpenDatabases.IsReplicator(user.Id));
-        return new(replicators is not null, replicators ?? 0, record, record.App?.IsRunning() == true);
+        var users = OpenDatabases.Find(databasePath, out _)?.Select(user => user.Id).ToList();
+        var replicators = users?.Count(OpenDatabases.IsReplicator) ?? 0;
+        var others = users is null ? 0 : OpenDatabases.Replicators().Count() - replicators;
+        return new(users is not null, replicators, others, record, record.App?.IsRunning() == true);
     }
 }

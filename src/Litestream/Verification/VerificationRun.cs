@@ -75,7 +75,7 @@ internal sealed class VerificationRun(
             return await PollByRestoringAsync(release, replicas, round, cancellationToken).ConfigureAwait(false);
 
         // Litestream makes its own folder beside a database as soon as it begins, in a container of its own too.
-        if (!options.StartReplicator && tables == AppTables.Some && _shadow.Generation() is null && ReplicatorSigns.Of(database.Path).AreNone)
+        if (!options.StartReplicator && tables == AppTables.Some && _shadow.Generation() is null && ReplicatorSigns.Of(database.Path).AreNoneToCome)
             return await NobodyAsync("Litestream has never replicated it from here.", replicas[0], cancellationToken).ConfigureAwait(false);
 
         for (var attempt = 1; ; attempt++)
