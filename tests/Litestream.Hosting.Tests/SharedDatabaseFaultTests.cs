@@ -58,7 +58,7 @@ public sealed class SharedDatabaseFaultTests
         await one.EndedAsync();
         await AppFolder.UntilAsync(() => folder.Replicators() is [var id] && id != first, () => $"the second app replicated\n{two.Output}");
         var (ofOne, ofTwo) = (Of("one"), Of("two"));
-        await AppFolder.UntilAsync(() => Of("two") > ofTwo + 50, "it stormed on");
+        await AppFolder.UntilAsync(() => Of("two") > ofTwo + 50, () => $"it stormed on\n{one.Output}\n----\n{two.Output}");
         Assert.Equal(0, await two.StopAsync());
 
         Assert.Equal(ofOne, Of("one"));
