@@ -19,7 +19,7 @@
 
 using System.Diagnostics;
 using System.Globalization;
-using Litestream.Verification;
+using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
 
 var megabytes = Option("--megabytes", 500);

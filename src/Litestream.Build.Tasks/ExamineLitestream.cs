@@ -1,3 +1,4 @@
+using Litestream.Diagnostics;
 using Litestream.Verbs;
 using Microsoft.Build.Framework;
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using Litestream.Diagnostics;
 
 namespace Litestream.Build.Tasks;
 

@@ -1,4 +1,5 @@
-using Litestream.Names;
+using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Microsoft.Build.Framework;
 using MSBuildTask = Microsoft.Build.Utilities.Task;
 

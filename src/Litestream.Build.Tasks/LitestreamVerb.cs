@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
-using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Databases;
-using Litestream.Names;
+using Litestream.Diagnostics;
+using Litestream.Execution;
 using Litestream.Verbs;
 using Microsoft.Build.Framework;
 using Microsoft.Build.Utilities;

@@ -1,4 +1,4 @@
-using Litestream.Commands;
+using Litestream.Diagnostics;
 using Litestream.Replication;
 using Litestream.Verbs;
 using Microsoft.Build.Framework;

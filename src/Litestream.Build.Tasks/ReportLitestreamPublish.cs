@@ -1,6 +1,7 @@
 using Litestream.Configuration;
-using Litestream.Databases;
 using Litestream.Deployment;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;

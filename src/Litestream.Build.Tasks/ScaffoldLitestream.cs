@@ -1,8 +1,8 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Deployment;
+using Litestream.Diagnostics;
 using Microsoft.Build.Framework;
 using Task = System.Threading.Tasks.Task;
 

@@ -1,4 +1,5 @@
-using Litestream.Commands;
+using Litestream.Diagnostics;
+using Litestream.Execution;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;

@@ -1,5 +1,5 @@
 using System.Collections;
-using Litestream.Names;
+using Litestream.Configuration;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;

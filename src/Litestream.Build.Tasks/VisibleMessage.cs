@@ -1,3 +1,4 @@
+using Litestream.Diagnostics;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;

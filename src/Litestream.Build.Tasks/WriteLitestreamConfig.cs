@@ -1,7 +1,8 @@
 using System.Text;
 using Litestream.Configuration;
 using Litestream.Databases;
-using Litestream.Names;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;

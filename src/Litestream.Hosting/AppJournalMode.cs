@@ -1,4 +1,5 @@
-using Litestream.Databases;
+using Litestream.FileSystem;
+using Litestream.Sqlite;
 
 namespace Litestream.Hosting;
 

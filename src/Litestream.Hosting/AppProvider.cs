@@ -1,4 +1,4 @@
-using Litestream.Databases;
+using Litestream.FileSystem;
 
 namespace Litestream.Hosting;
 

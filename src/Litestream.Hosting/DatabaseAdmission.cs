@@ -1,6 +1,6 @@
-using Litestream.Locking;
+using Litestream.FileSystem;
 using Litestream.Replication;
-using Litestream.Verification;
+using Litestream.Sqlite;
 
 namespace Litestream.Hosting;
 

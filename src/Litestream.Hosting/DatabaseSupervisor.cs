@@ -1,8 +1,10 @@
 using System.Globalization;
 using Litestream.Configuration;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+using Litestream.Releases.V03;
 using Litestream.Replication;
-using Litestream.Verification;
+using Litestream.Sqlite;
 
 namespace Litestream.Hosting;
 

@@ -1,6 +1,7 @@
 using Litestream.Configuration;
 using Litestream.Databases;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 using Microsoft.Extensions.Configuration;
 
 namespace Litestream.Hosting;

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Litestream.Diagnostics;
 using Litestream.Replication;
 using Microsoft.Extensions.Logging;
 

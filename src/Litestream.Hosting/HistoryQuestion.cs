@@ -1,6 +1,7 @@
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 using Litestream.Replication;
-using Litestream.Verification;
+using Litestream.Sqlite;
 
 namespace Litestream.Hosting;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Reflection;
+using Litestream.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 

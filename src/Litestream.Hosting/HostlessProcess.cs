@@ -1,4 +1,5 @@
 using System.Collections;
+using Litestream.Diagnostics;
 using Litestream.Hosting.CommandLine;
 
 namespace Litestream.Hosting;

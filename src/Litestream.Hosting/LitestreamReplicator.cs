@@ -1,12 +1,11 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Litestream.Commands;
 using Litestream.Configuration;
-using Litestream.Doctor;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
 using Litestream.Hosting.CommandLine;
-using Litestream.Locking;
-using Litestream.Names;
 using Litestream.Replication;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;

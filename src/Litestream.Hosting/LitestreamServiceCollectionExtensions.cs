@@ -14,7 +14,7 @@ public static class LitestreamServiceCollectionExtensions
     /// Replicates the app's SQLite databases for as long as the host runs: restores a missing one while the host is built, starts <c>litestream</c>
     /// before the app's own services, and stops it after the app's last write. Settings come from the configuration section <c>Litestream</c>;
     /// off in the Development environment unless <c>Litestream:Enabled</c> says otherwise. Calling it twice is the same as once. An app that gets
-    /// the zero-code start from the build needs no call; with the call, a failed restore is a <see cref="Litestream.LitestreamException"/> out of
+    /// the zero-code start from the build needs no call; with the call, a failed restore is a <see cref="Litestream.Diagnostics.LitestreamException"/> out of
     /// <c>Build()</c> instead of one log line and exit code 1. Adds <see cref="LitestreamReplicator"/> and <see cref="Litestream.LitestreamClient"/> as singletons; the client also works
     /// where nothing is replicated.
     /// </summary>

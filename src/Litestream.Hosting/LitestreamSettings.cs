@@ -1,5 +1,6 @@
 using System.Globalization;
-using Litestream.Names;
+using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Litestream.Verification;
 using Microsoft.Extensions.Configuration;
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
-using Litestream.Databases;
-using Litestream.Locking;
+using Litestream.FileSystem;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Hosting;
@@ -49,7 +48,7 @@ internal sealed class LockErrorWatch : IDisposable
         {
             // Our own connections wait briefly and try again: that says nothing about the app.
             if (!IsLockError(e.Exception) || (_seenAt is { } at && Stopwatch.GetElapsedTime(at) < ShortestPause)
-                || new StackTrace(fNeedFileInfo: false).ToString().Contains("Litestream.Verification.", StringComparison.Ordinal))
+                || new StackTrace(fNeedFileInfo: false).ToString().Contains("Litestream.Sqlite.", StringComparison.Ordinal))
             {
                 return;
             }

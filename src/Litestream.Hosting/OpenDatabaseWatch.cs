@@ -1,5 +1,6 @@
-using Litestream.Databases;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+using Litestream.Replication;
 using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting;

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
-using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Databases;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
 using Litestream.Replication;
 using Microsoft.Extensions.Configuration;
 

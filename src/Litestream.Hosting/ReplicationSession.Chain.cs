@@ -1,7 +1,9 @@
 using Litestream.Configuration;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+using Litestream.Releases.V03;
 using Litestream.Replication;
-using Litestream.Verification;
+using Litestream.Sqlite;
 
 namespace Litestream.Hosting;
 

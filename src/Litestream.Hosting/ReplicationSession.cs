@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
-using Litestream.Commands;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
+using Litestream.Releases.V03;
 using Litestream.Replication;
 using Litestream.Restore;
-using Litestream.Verification;
+using Litestream.Sqlite;
 using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting;

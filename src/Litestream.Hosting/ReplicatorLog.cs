@@ -1,5 +1,6 @@
 using System.Collections;
-using Litestream.Commands;
+using Litestream.Diagnostics;
+using Litestream.Execution;
 using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting;

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.Replication;
 using Litestream.Verification;
 using Microsoft.Extensions.Logging;
 

@@ -1,5 +1,5 @@
 using Litestream.Configuration;
-using Litestream.Locking;
+using Litestream.FileSystem;
 using Litestream.Replication;
 
 namespace Litestream.Hosting;

@@ -1,7 +1,12 @@
-using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Databases;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
+using Litestream.Releases.V03;
+using Litestream.Replication;
 using Litestream.Restore;
+using Litestream.Sqlite;
 using Litestream.Verification;
 
 namespace Litestream;

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Litestream;
-using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
+using Litestream.Execution;
 using Litestream.Restore;
 using Microsoft.Data.Sqlite;
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
 using System.Text;
-using Litestream.Locking;
+using Litestream.FileSystem;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Hosting.Tests;

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+using Litestream.Releases.V03;
 using Litestream.Replication;
 using Litestream.Verification;
 using Microsoft.Data.Sqlite;

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using Litestream.Replication;
-using Litestream.Verification;
+using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Hosting.Tests;

@@ -1,3 +1,5 @@
+using Litestream.Diagnostics;
+using Litestream.Replication;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;

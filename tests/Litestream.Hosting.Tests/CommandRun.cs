@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Litestream.Locking;
+using Litestream.FileSystem;
 
 namespace Litestream.Hosting.Tests;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Litestream.Verification;
 using Microsoft.Extensions.Configuration;
 

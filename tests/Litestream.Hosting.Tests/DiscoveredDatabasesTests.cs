@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Litestream.Configuration;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+using Litestream.Replication;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

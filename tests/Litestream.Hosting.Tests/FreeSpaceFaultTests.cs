@@ -1,3 +1,4 @@
+using Litestream.Diagnostics;
 using Litestream.Testing;
 using Microsoft.Extensions.Configuration;
 

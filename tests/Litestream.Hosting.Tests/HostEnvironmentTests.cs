@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.Versioning;
-using Litestream.Locking;
+using Litestream.FileSystem;
 using Litestream.Testing;
 
 namespace Litestream.Hosting.Tests;

@@ -1,4 +1,5 @@
 using System.Runtime.Versioning;
+using Litestream.Diagnostics;
 
 namespace Litestream.Hosting.Tests;
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Litestream.Restore;
+using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Hosting.Tests;
@@ -97,7 +98,7 @@ public sealed class PullTests
         var folder = new AppFolder();
         using var app = folder.Start();
         await app.StatusAsync("Replicating");
-        await AppFolder.UntilAsync(() => Verification.LiveDatabase.ReadIdentity(folder.Database) is not null, "the database had its number");
+        await AppFolder.UntilAsync(() => LiveDatabase.ReadIdentity(folder.Database) is not null, "the database had its number");
         await app.TellAsync("stop");
         await app.EndedAsync();
         SqliteConnection.ClearAllPools();

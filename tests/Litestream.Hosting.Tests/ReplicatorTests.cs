@@ -1,5 +1,6 @@
 using System.Diagnostics;
-using Litestream.Locking;
+using Litestream.FileSystem;
+using Litestream.Replication;
 
 namespace Litestream.Hosting.Tests;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using Litestream.Locking;
+using Litestream.FileSystem;
 using Litestream.Testing;
 
 namespace Litestream.Hosting.Tests;

@@ -1,4 +1,4 @@
-using Litestream.Verification;
+using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Testing;

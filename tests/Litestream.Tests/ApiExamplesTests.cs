@@ -1,5 +1,5 @@
-using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Litestream.Restore;
 using Litestream.Tests.Databases;
 using Litestream.Verification;

@@ -1,5 +1,5 @@
-using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Execution;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests;

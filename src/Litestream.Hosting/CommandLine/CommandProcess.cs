@@ -1,4 +1,5 @@
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 
 namespace Litestream.Hosting.CommandLine;
 

@@ -1,9 +1,11 @@
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Litestream.Commands;
 using Litestream.Configuration;
-using Litestream.Restore;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
+using Litestream.Sqlite;
 using Litestream.Verbs;
 
 namespace Litestream.Hosting.CommandLine;

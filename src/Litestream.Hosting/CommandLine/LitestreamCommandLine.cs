@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
+using Litestream.Diagnostics;
 using Litestream.Verbs;
 
 namespace Litestream.Hosting.CommandLine;

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Litestream.Diagnostics;
 
 namespace Litestream.Configuration;
 

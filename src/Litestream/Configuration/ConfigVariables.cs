@@ -1,3 +1,5 @@
+using Litestream.Diagnostics;
+
 namespace Litestream.Configuration;
 
 /// <summary>Where the value of a variable comes from.</summary>

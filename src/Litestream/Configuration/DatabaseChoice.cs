@@ -1,4 +1,5 @@
-using Litestream.Databases;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 
 namespace Litestream.Configuration;
 

@@ -1,6 +1,9 @@
 using System.Text.RegularExpressions;
-using Litestream.Commands;
 using Litestream.Databases;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
+using Litestream.Sqlite;
 
 namespace Litestream.Configuration;
 

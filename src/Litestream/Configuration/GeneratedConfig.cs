@@ -1,3 +1,5 @@
+using Litestream.Diagnostics;
+
 namespace Litestream.Configuration;
 
 /// <summary>What all databases of a generated litestream.yml have in common.</summary>

@@ -1,3 +1,6 @@
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+
 namespace Litestream.Configuration;
 
 /// <summary>A litestream.yml as it lies on disk, generated or the user's own.</summary>

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 
 namespace Litestream.Configuration;
 

@@ -1,3 +1,4 @@
+using Litestream.Diagnostics;
 
 namespace Litestream.Configuration;
 

@@ -1,3 +1,5 @@
+using Litestream.Diagnostics;
+
 namespace Litestream.Configuration;
 
 /// <summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Litestream.Diagnostics;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 

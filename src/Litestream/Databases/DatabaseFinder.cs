@@ -1,3 +1,7 @@
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+using Litestream.Sqlite;
+
 namespace Litestream.Databases;
 
 /// <summary>Finds an app's SQLite database files in its settings files.</summary>

@@ -1,3 +1,5 @@
+using Litestream.Diagnostics;
+
 namespace Litestream.Databases;
 
 /// <summary>What to search for SQLite databases, and what is known about the app.</summary>

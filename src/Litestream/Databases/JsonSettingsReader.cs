@@ -2,6 +2,8 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 
 namespace Litestream.Databases;
 

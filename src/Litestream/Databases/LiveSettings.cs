@@ -1,3 +1,5 @@
+using Litestream.Diagnostics;
+
 namespace Litestream.Databases;
 
 /// <summary>An app's settings as its host would read them: appsettings.json, appsettings.{Environment}.json, environment variables.</summary>

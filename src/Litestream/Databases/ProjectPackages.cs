@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Litestream.FileSystem;
 
 namespace Litestream.Databases;
 

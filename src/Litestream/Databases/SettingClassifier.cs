@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Litestream.Sqlite;
 
 namespace Litestream.Databases;
 

@@ -1,3 +1,6 @@
+using Litestream.Diagnostics;
+using Litestream.Sqlite;
+
 namespace Litestream.Databases;
 
 /// <summary>What LitestreamConnectionStrings says: settings to take, and, with <c>!</c>, to leave out.</summary>

@@ -1,3 +1,5 @@
+using Litestream.Sqlite;
+
 namespace Litestream.Databases;
 
 /// <summary>Reads the value of a setting that is known to name a SQLite database.</summary>

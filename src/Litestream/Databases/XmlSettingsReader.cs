@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Xml;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 
 namespace Litestream.Databases;
 

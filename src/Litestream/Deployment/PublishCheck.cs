@@ -1,3 +1,5 @@
+using Litestream.Diagnostics;
+
 namespace Litestream.Deployment;
 
 /// <summary>What a publish was to be.</summary>

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 
 namespace Litestream.Deployment;
 

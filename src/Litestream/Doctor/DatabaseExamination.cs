@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Litestream.Commands;
 using Litestream.Configuration;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
 using Litestream.Replication;
 
 namespace Litestream.Doctor;

@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
 
 namespace Litestream.Doctor;
 

@@ -1,4 +1,5 @@
-using Litestream.Verification;
+using Litestream.Diagnostics;
+using Litestream.Sqlite;
 
 namespace Litestream.Replication;
 

@@ -1,7 +1,9 @@
 using System.Globalization;
-using Litestream.Commands;
 using Litestream.Configuration;
-using Litestream.Locking;
+using Litestream.Execution;
+using Litestream.FileSystem;
+using Litestream.Releases.V03;
+using Litestream.Sqlite;
 using Litestream.Verification;
 
 namespace Litestream.Replication;

@@ -1,7 +1,9 @@
 using System.Globalization;
 using Litestream.Configuration;
-using Litestream.Databases;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+using Litestream.Releases.V03;
+using Litestream.Sqlite;
 using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 

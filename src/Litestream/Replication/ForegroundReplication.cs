@@ -1,9 +1,11 @@
 using System.Globalization;
-using Litestream.Commands;
 using Litestream.Configuration;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
+using Litestream.Releases.V03;
 using Litestream.Restore;
-using Litestream.Verification;
+using Litestream.Sqlite;
 
 namespace Litestream.Replication;
 

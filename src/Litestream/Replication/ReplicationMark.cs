@@ -1,6 +1,5 @@
 using System.Globalization;
-using Litestream.Databases;
-using Litestream.Locking;
+using Litestream.FileSystem;
 
 namespace Litestream.Replication;
 

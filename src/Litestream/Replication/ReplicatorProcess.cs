@@ -2,9 +2,10 @@ using System.ComponentModel;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using CliWrap;
-using Litestream.Commands;
 using Litestream.Configuration;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
 
 namespace Litestream.Replication;
 

@@ -1,6 +1,8 @@
-using Litestream.Commands;
 using Litestream.Configuration;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
+using Litestream.Releases.V03;
 
 namespace Litestream.Replication;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Litestream.Configuration;
-using Litestream.Locking;
+using Litestream.FileSystem;
 
 namespace Litestream.Replication;
 

@@ -1,6 +1,7 @@
 using Litestream.Configuration;
-using Litestream.Locking;
-using Litestream.Verification;
+using Litestream.FileSystem;
+using Litestream.Releases.V03;
+using Litestream.Sqlite;
 
 namespace Litestream.Replication;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Litestream.Diagnostics;
 
 namespace Litestream.Replication;
 

@@ -1,10 +1,10 @@
 using System.Diagnostics;
-using Litestream.Commands;
 using Litestream.Configuration;
-using Litestream.Databases;
-using Litestream.Locking;
-using Litestream.Replication;
-using Litestream.Verification;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
+using Litestream.Releases.V03;
+using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
 using Microsoft.Win32.SafeHandles;
 

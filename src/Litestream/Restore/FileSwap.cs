@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
-using Litestream.Commands;
-using Litestream.Databases;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
 
 namespace Litestream.Restore;
 

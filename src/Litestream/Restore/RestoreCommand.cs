@@ -1,5 +1,6 @@
 using System.Globalization;
-using Litestream.Commands;
+using Litestream.Diagnostics;
+using Litestream.Execution;
 
 namespace Litestream.Restore;
 

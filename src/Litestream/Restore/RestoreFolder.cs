@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Litestream.Commands;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
 using Microsoft.Win32.SafeHandles;
 
 namespace Litestream.Restore;

@@ -1,5 +1,6 @@
 using Litestream.Configuration;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 
 namespace Litestream.Restore;
 

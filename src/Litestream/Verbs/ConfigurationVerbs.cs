@@ -1,4 +1,5 @@
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 
 namespace Litestream.Verbs;
 

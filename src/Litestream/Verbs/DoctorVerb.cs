@@ -1,5 +1,5 @@
 using System.Globalization;
-using Litestream.Commands;
+using Litestream.Diagnostics;
 using Litestream.Doctor;
 
 namespace Litestream.Verbs;

@@ -1,4 +1,4 @@
-using Litestream.Commands;
+using Litestream.Diagnostics;
 using Litestream.Verification;
 
 namespace Litestream.Verbs;

@@ -1,5 +1,5 @@
-using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 
 namespace Litestream.Verbs;
 

@@ -1,5 +1,6 @@
-using Litestream.Commands;
+using Litestream.Diagnostics;
 using Litestream.Restore;
+using Litestream.Sqlite;
 
 namespace Litestream.Verbs;
 

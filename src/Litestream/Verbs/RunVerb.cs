@@ -1,6 +1,8 @@
 using System.Text;
-using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.Releases.V03;
 
 namespace Litestream.Verbs;
 

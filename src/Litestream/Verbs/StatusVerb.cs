@@ -1,6 +1,7 @@
 using System.Globalization;
-using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 using Litestream.Replication;
 
 namespace Litestream.Verbs;

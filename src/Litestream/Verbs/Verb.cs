@@ -1,3 +1,5 @@
+using Litestream.Diagnostics;
+
 namespace Litestream.Verbs;
 
 /// <summary>One operation as it is given on a command line. Its options are the text that was typed; null or empty where none was.</summary>

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
-using Litestream.Commands;
 using Litestream.Configuration;
-using Litestream.Names;
+using Litestream.Diagnostics;
+using Litestream.Execution;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Verbs;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Litestream.Restore;
+using Litestream.Sqlite;
 
 namespace Litestream.Verbs;
 

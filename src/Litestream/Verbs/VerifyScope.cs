@@ -1,3 +1,4 @@
+using Litestream.Diagnostics;
 using Litestream.Verification;
 
 namespace Litestream.Verbs;

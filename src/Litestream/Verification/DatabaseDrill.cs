@@ -1,7 +1,10 @@
 using System.Globalization;
-using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.Releases.V03;
 using Litestream.Restore;
+using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Verification;

@@ -1,5 +1,7 @@
-using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.Replication;
 
 namespace Litestream.Verification;
 

@@ -1,4 +1,5 @@
 using Litestream.Build.Tasks;
+using Litestream.Diagnostics;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tests.Tasks;

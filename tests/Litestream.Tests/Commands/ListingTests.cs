@@ -1,5 +1,7 @@
 using System.Globalization;
-using Litestream.Commands;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.Releases.V03;
 
 namespace Litestream.Tests.Commands;
 
@@ -100,7 +102,7 @@ public sealed class ListingTests
     [InlineData("-250µs", -0.00025)]
     [InlineData("2562047h47m16s", 9223372036)]
     public void Durations_of_the_executable_are_read(string text, double seconds) =>
-        Assert.Equal(seconds, Litestream.Configuration.GoDuration.Parse(text).TotalSeconds, 7);
+        Assert.Equal(seconds, GoDuration.Parse(text).TotalSeconds, 7);
 
     private static DateTimeOffset Time(string clock) => DateTimeOffset.Parse($"2026-11-24T{clock}Z", CultureInfo.InvariantCulture);
 

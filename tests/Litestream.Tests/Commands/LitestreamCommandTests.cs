@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
-using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
+using Litestream.Execution;
 using Litestream.Testing;
 using Litestream.Tests.Databases;
 

@@ -1,4 +1,5 @@
-using Litestream.Commands;
+using Litestream.Diagnostics;
+using Litestream.Execution;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Commands;

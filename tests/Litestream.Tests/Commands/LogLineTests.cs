@@ -1,4 +1,4 @@
-using Litestream.Commands;
+using Litestream.Execution;
 
 namespace Litestream.Tests.Commands;
 

@@ -1,4 +1,4 @@
-using Litestream.Commands;
+using Litestream.Diagnostics;
 
 namespace Litestream.Tests.Commands;
 

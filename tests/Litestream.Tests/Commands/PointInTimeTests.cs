@@ -1,5 +1,5 @@
 using System.Globalization;
-using Litestream.Commands;
+using Litestream.Diagnostics;
 
 namespace Litestream.Tests.Commands;
 

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Configuration;

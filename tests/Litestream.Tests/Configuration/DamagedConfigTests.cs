@@ -1,4 +1,5 @@
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Configuration;

@@ -1,7 +1,8 @@
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Litestream.Doctor;
+using Litestream.FileSystem;
 using Litestream.Tests.Databases;
-using Litestream.Verification;
 
 namespace Litestream.Tests.Configuration;
 

@@ -1,4 +1,5 @@
 using Litestream.Databases;
+using Litestream.Diagnostics;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Databases;

@@ -1,4 +1,5 @@
 using Litestream.Databases;
+using Litestream.Diagnostics;
 
 namespace Litestream.Tests.Databases;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Litestream.Databases;
+using Litestream.Diagnostics;
 using Microsoft.Extensions.Configuration;
 
 namespace Litestream.Tests.Databases;

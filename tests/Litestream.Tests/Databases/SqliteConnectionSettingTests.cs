@@ -1,4 +1,7 @@
 using Litestream.Databases;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Databases;

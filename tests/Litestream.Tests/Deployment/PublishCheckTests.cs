@@ -1,4 +1,5 @@
 using Litestream.Deployment;
+using Litestream.Diagnostics;
 
 namespace Litestream.Tests.Deployment;
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using Litestream.Configuration;
 using Litestream.Deployment;
+using Litestream.Diagnostics;
 using Litestream.Tests.Databases;
 using YamlDotNet.Serialization;
 

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
-using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Doctor;
+using Litestream.Execution;
 using Litestream.Replication;
 using Litestream.Tests.Databases;
 using Microsoft.Data.Sqlite;

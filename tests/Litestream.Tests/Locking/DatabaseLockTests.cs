@@ -2,7 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Litestream.Configuration;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 using Litestream.Replication;
 using Litestream.Tests.Databases;
 using Litestream.Tests.Restore;
@@ -191,7 +192,7 @@ public sealed partial class DatabaseLockTests
         if (kind == "link")
             File.CreateSymbolicLink(path, prey);
         else if (kind == "second name")
-            Assert.True(Litestream.Restore.AtomicPlacement.TryLink(prey, path));
+            Assert.True(AtomicPlacement.TryLink(prey, path));
         else
             File.Move(prey, prey = path);
 

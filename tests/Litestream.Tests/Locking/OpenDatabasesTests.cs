@@ -1,5 +1,5 @@
-using Litestream.Databases;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 using Litestream.Tests.Databases;
 using Microsoft.Data.Sqlite;
 

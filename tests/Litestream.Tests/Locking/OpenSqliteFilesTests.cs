@@ -1,5 +1,4 @@
-using Litestream.Databases;
-using Litestream.Locking;
+using Litestream.FileSystem;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Locking;

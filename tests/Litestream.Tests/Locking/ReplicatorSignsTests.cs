@@ -1,4 +1,4 @@
-using Litestream.Locking;
+using Litestream.FileSystem;
 using Litestream.Tests.Verification;
 
 namespace Litestream.Tests.Locking;

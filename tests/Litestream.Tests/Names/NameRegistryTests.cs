@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Litestream.Configuration;
-using Litestream.Names;
 
 namespace Litestream.Tests.Names;
 

@@ -1,6 +1,6 @@
-using Litestream.Commands;
+using Litestream.Configuration;
 using Litestream.Databases;
-using Litestream.Names;
+using Litestream.Diagnostics;
 using Litestream.Verification;
 
 namespace Litestream.Tests.Names;

@@ -1,7 +1,6 @@
 using System.Text;
-using Litestream.Databases;
 using Litestream.Replication;
-using Litestream.Verification;
+using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Replication;

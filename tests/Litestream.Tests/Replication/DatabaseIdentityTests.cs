@@ -1,7 +1,7 @@
-using Litestream.Locking;
-using Litestream.Replication;
+using Litestream.FileSystem;
+using Litestream.Releases.V03;
+using Litestream.Sqlite;
 using Litestream.Tests.Databases;
-using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Replication;

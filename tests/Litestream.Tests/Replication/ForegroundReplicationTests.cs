@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Litestream.Configuration;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 using Litestream.Replication;
 using Litestream.Tests.Databases;
 using Litestream.Tests.Restore;

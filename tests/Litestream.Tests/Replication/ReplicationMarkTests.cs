@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Litestream.Replication;
-using Litestream.Verification;
+using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Replication;

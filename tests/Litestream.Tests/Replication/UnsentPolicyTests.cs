@@ -1,3 +1,4 @@
+using Litestream.Diagnostics;
 using Litestream.Replication;
 
 namespace Litestream.Tests.Replication;

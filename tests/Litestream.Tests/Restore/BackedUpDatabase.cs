@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using System.Reflection;
-using Litestream.Commands;
 using Litestream.Configuration;
-using Litestream.Databases;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
 using Litestream.Restore;
 using Litestream.Tests.Databases;
 using Microsoft.Data.Sqlite;

@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Litestream.Restore;
+using Litestream.Diagnostics;
+using Litestream.Sqlite;
 using Litestream.Tests.Databases;
 using Litestream.Tests.Verification;
-using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Restore;

@@ -1,4 +1,6 @@
 using Litestream.Configuration;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 using Litestream.Restore;
 using Litestream.Testing;
 using Litestream.Tests.Databases;
@@ -245,13 +247,13 @@ public sealed class DatabaseRestoreTests : IDisposable
         var source = _folder.Write("source", "restored");
         var target = _folder.Write("target", "the app's");
 
-        Assert.False(Litestream.Restore.AtomicPlacement.TryPlace(source, target, () => Assert.Fail("There are links.")));
+        Assert.False(AtomicPlacement.TryPlace(source, target, () => Assert.Fail("There are links.")));
         if (OperatingSystem.IsLinux())
-            Assert.False(Litestream.Restore.AtomicPlacement.TryRename(source, target));
-        Assert.False(Litestream.Restore.AtomicPlacement.TryPlaceOverPlaceholder(source, target));
+            Assert.False(AtomicPlacement.TryRename(source, target));
+        Assert.False(AtomicPlacement.TryPlaceOverPlaceholder(source, target));
         Assert.Equal("the app's", File.ReadAllText(target));
         File.Delete(target);
-        Assert.True(Litestream.Restore.AtomicPlacement.TryPlaceOverPlaceholder(source, target));
+        Assert.True(AtomicPlacement.TryPlaceOverPlaceholder(source, target));
         Assert.Equal("restored", File.ReadAllText(target));
         Assert.False(File.Exists(source));
     }

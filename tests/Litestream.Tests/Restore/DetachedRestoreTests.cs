@@ -1,6 +1,8 @@
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 using Litestream.Replication;
 using Litestream.Restore;
+using Litestream.Sqlite;
 using Litestream.Verification;
 
 namespace Litestream.Tests.Restore;

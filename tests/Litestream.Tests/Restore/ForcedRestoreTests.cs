@@ -1,5 +1,6 @@
 using System.Diagnostics;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 using Litestream.Restore;
 
 namespace Litestream.Tests.Restore;

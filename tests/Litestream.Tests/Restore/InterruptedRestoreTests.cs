@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Litestream.Diagnostics;
 using Litestream.Restore;
 
 namespace Litestream.Tests.Restore;

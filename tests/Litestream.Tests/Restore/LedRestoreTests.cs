@@ -1,6 +1,7 @@
-using Litestream.Commands;
-using Litestream.Locking;
-using Litestream.Replication;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
+using Litestream.Releases.V03;
 using Litestream.Restore;
 
 namespace Litestream.Tests.Restore;

@@ -1,4 +1,5 @@
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Litestream.Restore;
 using Litestream.Tests.Databases;
 using Microsoft.Data.Sqlite;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Robustness;

@@ -1,4 +1,5 @@
 using CsCheck;
+using Litestream.Diagnostics;
 
 namespace Litestream.Tests.Robustness;
 

@@ -1,12 +1,15 @@
 using System.Text;
 using System.Text.Json;
 using CsCheck;
-using Litestream.Commands;
 using Litestream.Configuration;
 using Litestream.Databases;
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
+using Litestream.Releases.V03;
 using Litestream.Replication;
 using Litestream.Restore;
+using Litestream.Sqlite;
 using Litestream.Tests.Databases;
 using Litestream.Verbs;
 using Litestream.Verification;

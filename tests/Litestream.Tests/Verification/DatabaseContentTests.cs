@@ -1,6 +1,6 @@
 using System.Globalization;
+using Litestream.Sqlite;
 using Litestream.Tests.Databases;
-using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Verification;

@@ -1,5 +1,7 @@
 using System.Globalization;
-using Litestream.Commands;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.Restore;
 using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 

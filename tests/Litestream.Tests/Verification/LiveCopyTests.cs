@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Litestream.Sqlite;
 using Litestream.Tests.Databases;
 using Litestream.Verification;
 using Microsoft.Data.Sqlite;

@@ -1,6 +1,5 @@
-using Litestream.Restore;
+using Litestream.Sqlite;
 using Litestream.Tests.Databases;
-using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Verification;

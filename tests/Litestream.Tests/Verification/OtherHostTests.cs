@@ -1,4 +1,4 @@
-using Litestream.Commands;
+using Litestream.Execution;
 using Litestream.Verification;
 
 namespace Litestream.Tests.Verification;

@@ -1,4 +1,7 @@
-using Litestream.Replication;
+using Litestream.Configuration;
+using Litestream.Releases.V03;
+using Litestream.Restore;
+using Litestream.Sqlite;
 using Litestream.Verification;
 
 namespace Litestream.Tests.Verification;

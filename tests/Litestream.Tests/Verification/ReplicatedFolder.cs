@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using Litestream.Commands;
 using Litestream.Configuration;
+using Litestream.Execution;
+using Litestream.Releases.V03;
 using Litestream.Tests.Databases;
-using Litestream.Verification;
 
 namespace Litestream.Tests.Verification;
 

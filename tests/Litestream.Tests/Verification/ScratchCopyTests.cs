@@ -1,5 +1,6 @@
+using Litestream.FileSystem;
+using Litestream.Restore;
 using Litestream.Tests.Restore;
-using Litestream.Verification;
 
 namespace Litestream.Tests.Verification;
 

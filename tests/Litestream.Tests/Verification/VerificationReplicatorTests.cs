@@ -1,4 +1,5 @@
-using Litestream.Locking;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
 using Litestream.Testing;
 using Litestream.Verification;
 

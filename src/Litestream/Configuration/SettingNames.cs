@@ -1,0 +1,81 @@
+using Litestream.Diagnostics;
+
+namespace Litestream.Configuration;
+
+/// <summary>One setting of the section <c>Litestream</c>.</summary>
+/// <param name="Name">Its name below the section, with <c>:</c> between segments.</param>
+/// <param name="Words">The words that it takes; empty where it takes anything else.</param>
+internal sealed record SettingName(string Name, params IReadOnlyList<string> Words)
+{
+    /// <summary>Whether it is a list, whose entries are numbered below it.</summary>
+    public bool IsList { get; init; }
+}
+
+/// <summary>
+/// Every setting of the section <c>Litestream</c>: what is not here is read by nobody. The JSON schema and the docs
+/// have the same ones.
+/// </summary>
+internal static class SettingNames
+{
+    /// <summary>The section, as an app's configuration has it.</summary>
+    public const string Section = "Litestream";
+
+    /// <summary>All settings.</summary>
+    public static readonly IReadOnlyList<SettingName> All =
+    [
+        new("Enabled"),
+        new("ConfigPath"),
+        new("ExecutablePath"),
+        new("RestoreOnStart", "IfMissing", "Required", "Never"),
+        new("ShutdownTimeout"),
+        new("ReplicateDiscovered"),
+        new("StallTimeout"),
+        new("FreeSpaceFloor"),
+        new("OnFailure", "KeepRunning", "StopApp"),
+        new("AdoptReplica"),
+        new("NotReplicated") { IsList = true },
+        new("HeartbeatUrl"),
+        new("Verification:Interval"),
+        new("Verification:Timeout"),
+        new("Verification:Level", "Position", "Quick", "Full"),
+        new("ReplicaUrl"),
+        new("ReplicaBucket"),
+        new("ReplicaRegion"),
+        new("ReplicaEndpoint"),
+        new("AccessKeyId"),
+        new("SecretAccessKey"),
+    ];
+
+    /// <summary>
+    /// Whether something reads the setting; case does not matter, as nowhere in .NET's configuration.
+    /// </summary>
+    /// <param name="name">Below the section.</param>
+    public static bool IsKnown(string name) => All.Any(known =>
+        name.Equals(known.Name, StringComparison.OrdinalIgnoreCase)
+        || (known.IsList && name.StartsWith(known.Name + ":", StringComparison.OrdinalIgnoreCase)));
+
+    /// <summary>The setting that somebody who wrote this name probably meant, or null.</summary>
+    /// <param name="name">Below the section.</param>
+    public static string? Nearest(string name)
+    {
+        // Another separator, or none: Verification_Interval, VerificationInterval.
+        if (All.FirstOrDefault(known => Plain(known.Name) == Plain(name)) is { } same)
+            return same.Name;
+
+        // Segment by segment, so that a long section does not make its settings alike.
+        var segments = name.Split(':');
+        var candidates = All.Select(known => known.Name.Split(':'))
+            .Where(known => known.Length == segments.Length)
+            .ToList();
+        for (var i = 0; i < segments.Length; i++)
+        {
+            if (NearestName.Of(segments[i], candidates.Select(known => known[i]).Distinct()) is not { } nearest)
+                return null;
+            candidates.RemoveAll(known => known[i] != nearest);
+        }
+
+        return string.Join(':', candidates[0]);
+    }
+
+    private static string Plain(string name) => string.Concat(name.Where(char.IsLetterOrDigit)).ToUpperInvariant();
+}

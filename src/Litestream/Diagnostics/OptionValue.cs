@@ -1,0 +1,85 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Litestream.Configuration;
+
+namespace Litestream.Diagnostics;
+
+/// <summary>
+/// Options as people type them. Nothing typed is null; what is not understood is LSB3008, which names the option. The same forms hold wherever a command is
+/// given: for an MSBuild target and for the published app.
+/// </summary>
+internal static partial class OptionValue
+{
+    /// <summary><c>true</c> or <c>false</c>, in any case.</summary>
+    public static bool? Flag(string option, string? text) => Trim(text) switch
+    {
+        null => null,
+        var value when bool.TryParse(value, out var flag) => flag,
+        var value => throw Wrong(option, value, "true or false"),
+    };
+
+    /// <summary>A number alone is seconds; else a duration with units, as in litestream.yml, or hours, minutes and seconds with colons. More than nothing, at most 24 days (what a timer can wait).</summary>
+    public static TimeSpan? Duration(string option, string? text)
+    {
+        const string Forms = "seconds (90), a duration with units (90s, 1m30s, 1h) or hh:mm:ss (00:01:30), more than 0 and at most 24 days";
+        if (Trim(text) is not { } value)
+            return null;
+
+        try
+        {
+            TimeSpan? limit = decimal.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) ? TimeSpan.FromTicks(decimal.ToInt64(seconds * TimeSpan.TicksPerSecond))
+                : GoDuration.IsPositive(value) ? GoDuration.Parse(value)
+                : value.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out var span) ? span
+                : null;
+            return limit > TimeSpan.Zero && limit <= TimeSpan.FromDays(24) ? limit : throw Wrong(option, value, Forms);
+        }
+        catch (OverflowException)
+        {
+            throw Wrong(option, value, Forms);
+        }
+    }
+
+    /// <summary>A count from 1 on.</summary>
+    public static int? Count(string option, string? text) => Trim(text) switch
+    {
+        null => null,
+        var value when int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0 => count,
+        var value => throw Wrong(option, value, "a whole number from 1 on"),
+    };
+
+    /// <summary>An index of a snapshot or a WAL segment: decimal as the tables have it, or hexadecimal after <c>0x</c>, as in the names of the replica's files.</summary>
+    public static long? Index(string option, string? text) => Trim(text) switch
+    {
+        null => null,
+        var value when uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index <= int.MaxValue => index,
+        var value when value.StartsWith("0x", StringComparison.OrdinalIgnoreCase)
+            && uint.TryParse(value[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var index) && index <= int.MaxValue => index,
+        var value => throw Wrong(option, value, "an index as LitestreamSnapshots and LitestreamWal print it (12), or hexadecimal as in the names of files (0x0c)"),
+    };
+
+    /// <summary>A generation: 16 hexadecimal digits.</summary>
+    public static string? Generation(string option, string? text) => Trim(text) switch
+    {
+        null => null,
+        var value when GenerationForm().IsMatch(value) => value,
+        var value => throw Wrong(option, value, "16 hexadecimal digits, as LitestreamGenerations prints them"),
+    };
+
+    /// <summary>One of a list of words, in any case.</summary>
+    public static T? Word<T>(string option, string? text)
+        where T : struct, Enum => Trim(text) switch
+        {
+            null => null,
+            var value when Enum.GetNames<T>().Contains(value, StringComparer.OrdinalIgnoreCase) => Enum.Parse<T>(value, ignoreCase: true),
+            var value => throw Wrong(option, value, UnknownNames.Choice(Enum.GetNames<T>()), UnknownNames.DidYouMean(value, Enum.GetNames<T>())),
+        };
+
+    /// <summary>The text without white space around it, null when nothing is left.</summary>
+    public static string? Trim(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
+
+    private static LitestreamException Wrong(string option, string value, string forms, string meant = "") =>
+        new("LSB3008", $"{option} is '{value}'; it has to be {forms}.{meant} Nothing was started.");
+
+    [GeneratedRegex("^[0-9a-f]{16}$", RegexOptions.CultureInvariant)]
+    private static partial Regex GenerationForm();
+}

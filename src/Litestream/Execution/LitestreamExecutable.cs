@@ -1,0 +1,148 @@
+using System.Globalization;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+
+namespace Litestream.Execution;
+
+/// <summary>Where to look for the executable, in this order.</summary>
+public sealed record ExecutableSearch
+{
+    /// <summary>The file itself (<c>Litestream:ExecutablePath</c>); relative to <see cref="BaseDirectory"/>.</summary>
+    public string? ExecutablePath { get; init; }
+
+    /// <summary>A folder with the user's own executable (<c>LITESTREAM_INSTALL_DIR</c>); relative to <see cref="BaseDirectory"/>.</summary>
+    public string? InstallDirectory { get; init; }
+
+    /// <summary>The folder of the app, where publishing puts it.</summary>
+    public required string ApplicationDirectory { get; init; }
+
+    /// <summary>What relative paths are relative to.</summary>
+    public required string BaseDirectory { get; init; }
+}
+
+/// <summary>An executable that is there and can be run.</summary>
+/// <param name="Path">Its absolute path.</param>
+public sealed record LitestreamExecutable(string Path)
+{
+    private const UnixFileMode AnyExecute = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+
+    private static string FileName => OperatingSystem.IsWindows() ? "litestream.exe" : "litestream";
+
+    /// <summary>Finds it. An execute bit lost on the way is set again; where that is not allowed, a private copy (mode 0700) is used.</summary>
+    /// <exception cref="LitestreamException">LSB2003, LSB2004, LSB2008.</exception>
+    public static LitestreamExecutable Find(ExecutableSearch search)
+    {
+        ArgumentNullException.ThrowIfNull(search);
+        var baseDirectory = System.IO.Path.GetFullPath(search.BaseDirectory);
+        string path;
+        if (!string.IsNullOrWhiteSpace(search.ExecutablePath))
+        {
+            path = System.IO.Path.GetFullPath(search.ExecutablePath, baseDirectory);
+            if (!File.Exists(path))
+                throw new LitestreamException("LSB2003", $"There is no Litestream executable at {path}, which Litestream:ExecutablePath names.");
+        }
+        else if (!string.IsNullOrWhiteSpace(search.InstallDirectory))
+        {
+            path = System.IO.Path.Combine(System.IO.Path.GetFullPath(search.InstallDirectory, baseDirectory), FileName);
+            if (!File.Exists(path))
+                throw new LitestreamException("LSB2004", $"There is no Litestream executable at {path}. LITESTREAM_INSTALL_DIR must name the folder that holds `{FileName}`.");
+        }
+        else
+        {
+            path = System.IO.Path.Combine(System.IO.Path.GetFullPath(search.ApplicationDirectory), FileName);
+            if (!File.Exists(path))
+                throw new LitestreamException("LSB2003", $"The Litestream executable is missing: {path}. Publish the app for the system it runs on, or set LITESTREAM_INSTALL_DIR to a folder that has one.");
+        }
+
+        return new LitestreamExecutable(OperatingSystem.IsWindows() ? path : MakeExecutable(path));
+    }
+
+    /// <summary>Its version without the leading <c>v</c>, such as <c>0.3.13</c>.</summary>
+    /// <exception cref="LitestreamException">LSB2008: it cannot be run; LSB3001: it failed.</exception>
+    public async Task<string> GetVersionAsync(CancellationToken cancellationToken)
+    {
+        var result = await new LitestreamCommand(this, new Dictionary<string, string>()).RunAsync(["version"], cancellationToken).ConfigureAwait(false);
+        var version = result.StandardOutput.Trim();
+        if (result.ExitCode != 0 || version.Length == 0 || version.Contains('\n', StringComparison.Ordinal))
+            throw new LitestreamException("LSB3001", $"`{Path} version` ended with exit code {result.ExitCode}: {(result.StandardError + result.StandardOutput).Trim()}");
+        return version.StartsWith('v') ? version[1..] : version;
+    }
+
+    private static string MakeExecutable(string path)
+    {
+        if (OperatingSystem.IsWindows())
+            return path;
+
+        try
+        {
+            var mode = File.GetUnixFileMode(path);
+            if ((mode & AnyExecute) != 0)
+                return path;
+            try
+            {
+                // Whoever may read it may run it.
+                var execute = mode & (UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+                File.SetUnixFileMode(path, mode | (UnixFileMode)((int)execute >> 2));
+                return path;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return PrivateCopy(path);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LitestreamException("LSB2008", $"The Litestream executable {path} has no execute permission, and it can be neither set nor copied: {e.Message} Run `chmod 755` on it.", innerException: e);
+        }
+    }
+
+    /// <summary>
+    /// One copy for each file, in the user's own cache; where there is none, in a fresh private folder. Told by size and time and compared byte by byte: without OpenSSL in the image, .NET's cryptography
+    /// ends the whole app.
+    /// </summary>
+    private static string PrivateCopy(string path)
+    {
+        const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        var file = new FileInfo(path);
+        string folder;
+        try
+        {
+            var cache = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create);
+            folder = cache.Length > 0
+                ? System.IO.Path.Combine(cache, "Litestream.Build", string.Create(CultureInfo.InvariantCulture, $"{file.Length:x}-{file.LastWriteTimeUtc.Ticks:x}"))
+                : Directory.CreateTempSubdirectory("litestream-").FullName;
+            if (!OperatingSystem.IsWindows())
+                Directory.CreateDirectory(folder, Private);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            folder = Directory.CreateTempSubdirectory("litestream-").FullName;
+        }
+
+        var copy = System.IO.Path.Combine(folder, FileName);
+        if (File.Exists(copy) && HaveSameContent(path, copy))
+            return copy;
+
+        var temporary = $"{copy}.{Guid.NewGuid():n}";
+        PlainFile.Copy(path, temporary);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(temporary, Private);
+        File.Move(temporary, copy, overwrite: true);
+        return copy;
+    }
+
+    private static bool HaveSameContent(string one, string other)
+    {
+        using var left = PlainFile.OpenRead(one);
+        using var right = PlainFile.OpenRead(other);
+        var (leftPart, rightPart) = (new byte[64 * 1024], new byte[64 * 1024]);
+        while (true)
+        {
+            var read = left.ReadAtLeast(leftPart, leftPart.Length, throwOnEndOfStream: false);
+            if (read != right.ReadAtLeast(rightPart, rightPart.Length, throwOnEndOfStream: false) || !leftPart.AsSpan(0, read).SequenceEqual(rightPart.AsSpan(0, read)))
+                return false;
+            if (read < leftPart.Length)
+                return true;
+        }
+    }
+}

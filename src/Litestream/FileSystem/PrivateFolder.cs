@@ -1,0 +1,34 @@
+using Litestream.Diagnostics;
+
+namespace Litestream.FileSystem;
+
+/// <summary>
+/// The folder for the files of one run, such as the configuration that litestream gets. It lies beside the database: a replicated one needs a folder that the app may write
+/// anyway, others may write into the system's temporary folder too, and a read-only root file system has none.
+/// </summary>
+internal sealed class PrivateFolder : IDisposable
+{
+    private readonly LockedFolder _folder;
+
+    private PrivateFolder(LockedFolder folder) => _folder = folder;
+
+    public string Path => _folder.Path;
+
+    /// <exception cref="LitestreamException">LSB0003: it cannot be made.</exception>
+    public static PrivateFolder Create(string databasePath)
+    {
+        var parent = System.IO.Path.GetDirectoryName(databasePath)!;
+        var name = $".{System.IO.Path.GetFileName(databasePath)}.litestream-run";
+        LockedFolder.RemoveLeftovers(parent, name);
+        try
+        {
+            return new PrivateFolder(LockedFolder.Create(parent, name));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LitestreamException("LSB0003", $"A folder for the configuration of litestream cannot be made in {parent}: {e.Message}", innerException: e);
+        }
+    }
+
+    public void Dispose() => _folder.Dispose();
+}

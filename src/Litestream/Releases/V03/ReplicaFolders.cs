@@ -1,0 +1,199 @@
+using Litestream.Configuration;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+using Litestream.Verification;
+
+namespace Litestream.Releases.V03;
+
+/// <summary>What a look into the folders of a database's replicas found.</summary>
+internal sealed record FolderLook
+{
+    /// <summary>The generation that was looked for.</summary>
+    public string? Generation { get; init; }
+
+    /// <summary>Why one cannot be written to: litestream neither goes on then nor says so. Null when nothing is in the way.</summary>
+    public string? Obstacle { get; init; }
+
+    /// <summary>Whether one has no snapshot of the generation: it gives nothing back, whatever is sent to it.</summary>
+    public bool IsWiped { get; init; }
+
+    /// <summary>How far the segments in each have come; only where that was asked for.</summary>
+    public IReadOnlyDictionary<string, ReplicaPosition?> Positions { get; init; } = new Dictionary<string, ReplicaPosition?>();
+}
+
+/// <summary>
+/// The folders that a database is replicated to. Nobody else looks into them while the app runs: on a network file system whose server is gone a call does not return for as long as
+/// that lasts, and cannot be interrupted. So each look is on a thread of its own, one at a time, and waited for only so long.
+/// </summary>
+internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSettings settings, TimeProvider time)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RemovalPatience = TimeSpan.FromSeconds(10);
+
+    /// <summary>With less room a replica in a folder cannot be written to.</summary>
+    private const long NoRoom = 1024 * 1024;
+
+    private readonly List<(string Folder, FileReplicaProgress Progress)> _folders =
+        [.. settings.Replicas.Select(replica => replica.Folder).OfType<string>().Select(folder => (folder, new FileReplicaProgress(folder)))];
+
+    private Task<FolderLook>? _look;
+    private DateTimeOffset _lookAt;
+    private bool? _isOnOwnDisk;
+    private volatile string _folder = "";
+
+    /// <summary>What the last look found that has ended.</summary>
+    public FolderLook Found { get; private set; } = new();
+
+    /// <summary>Since when a folder has not answered; null when all do.</summary>
+    public DateTimeOffset? SilentSince { get; private set; }
+
+    /// <summary>When they last answered again after one had not.</summary>
+    public DateTimeOffset AnsweredAt { get; private set; }
+
+    /// <summary>The folder that does not answer.</summary>
+    public string Silent => _folder;
+
+    /// <summary>Whether one is on the disk of the database; false before the first look.</summary>
+    public bool IsOnOwnDisk => _isOnOwnDisk == true;
+
+    /// <summary>Looks into them, unless one has still not answered to the look before.</summary>
+    /// <param name="generation">The current one; null before there is one.</param>
+    /// <param name="forObstacle">Whether something waits to be sent.</param>
+    /// <param name="forPositions">Whether litestream itself does not say how far it has come.</param>
+    public Task LookAsync(string? generation, bool forObstacle, bool forPositions) => RunAsync(
+        () => new FolderLook
+        {
+            Generation = generation,
+            Obstacle = forObstacle ? Each(Obstacle).FirstOrDefault(found => found is not null) : null,
+            IsWiped = generation is not null && Each(folder => !File.Exists(folder) && !HasSnapshot(Path.Combine(folder, "generations", generation))).Any(isWiped => isWiped),
+            Positions = forPositions && generation is not null ? _folders.ToDictionary(one => one.Folder, one => Position(one.Folder, one.Progress, generation)) : new Dictionary<string, ReplicaPosition?>(),
+        },
+        Patience);
+
+    /// <summary>Removes what was sent to a folder after its snapshots were gone: nothing can be restored from it, and a restore would prefer it to what else is there.</summary>
+    public Task RemoveRemainsAsync(string generation)
+    {
+        var found = Found;
+        return RunAsync(
+            () =>
+            {
+                foreach (var path in Each(folder => Path.Combine(folder, "generations", generation)))
+                    RemoveRemains(path);
+                return found;
+            },
+            RemovalPatience);
+    }
+
+    /// <summary>What the disk has that a path is on; null where that is not told.</summary>
+    public static (long Free, long Total)? Space(string path)
+    {
+        try
+        {
+            var disk = new DriveInfo(ExistingPart(path));
+            return (disk.AvailableFreeSpace, disk.TotalSize);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    private async Task RunAsync(Func<FolderLook> look, TimeSpan patience)
+    {
+        if (_folders.Count == 0)
+            return;
+        if (_look is null)
+        {
+            _lookAt = time.GetUtcNow();
+
+            // Not on one of the app's pooled threads, which it may need all.
+            _look = Task.Factory.StartNew(
+                () =>
+                {
+                    _isOnOwnDisk ??= Each(folder => Mounts.AreTheSame(database.Path, folder)).Any(isSame => isSame);
+                    return look();
+                },
+                CancellationToken.None,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default);
+            await ((Task)_look).WaitAsync(patience, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        if (!_look.IsCompleted)
+        {
+            SilentSince = _lookAt;
+            return;
+        }
+
+        Found = await _look.ConfigureAwait(false);
+        _look = null;
+        if (SilentSince is not null)
+            (SilentSince, AnsweredAt) = (null, time.GetUtcNow());
+    }
+
+    private IEnumerable<T> Each<T>(Func<string, T> look) => _folders.Select(one =>
+    {
+        _folder = one.Folder;
+        return look(one.Folder);
+    });
+
+    private string? Obstacle(string folder)
+    {
+        if (File.Exists(folder))
+            return $"there is a file in the place of the replica of '{database.Path}': '{folder}'";
+        var existing = ExistingPart(folder);
+        if (!OperatingSystem.IsWindows() && !UnixCalls.IsWritable(existing))
+            return $"the replica of '{database.Path}' cannot be written to: '{existing}' is read-only";
+        return Space(existing) is var (free, _) && free < NoRoom ? $"the disk of the replica of '{database.Path}' is full" : null;
+    }
+
+    private ReplicaPosition? Position(string folder, FileReplicaProgress progress, string generation)
+    {
+        _folder = folder;
+        try
+        {
+            return progress.Read(generation)?.Position;
+        }
+        catch (LitestreamException)
+        {
+            return null;
+        }
+    }
+
+    private static void RemoveRemains(string generation)
+    {
+        try
+        {
+            if (Directory.Exists(generation) && !HasSnapshot(generation))
+                Directory.Delete(generation, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It stays, and a restore has to name the generation.
+        }
+    }
+
+    private static bool HasSnapshot(string generation)
+    {
+        try
+        {
+            return Directory.EnumerateFiles(Path.Combine(generation, "snapshots"), "*.snapshot.lz4").Any();
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return false;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // That it cannot be read is another matter.
+            return true;
+        }
+    }
+
+    private static string ExistingPart(string folder)
+    {
+        while (!Directory.Exists(folder) && Path.GetDirectoryName(folder) is { } parent)
+            folder = parent;
+        return folder;
+    }
+}

@@ -1,0 +1,85 @@
+using System.Text.Json;
+using Litestream.Configuration;
+using Litestream.FileSystem;
+
+namespace Litestream.Replication;
+
+/// <summary>A running process that has a database.</summary>
+/// <param name="ProcessId">Its id.</param>
+/// <param name="Executable">Its program; empty where the system does not tell.</param>
+/// <param name="StartedAt">When it was started; null where the system does not tell.</param>
+public sealed record RunningApp(int ProcessId, string Executable, DateTimeOffset? StartedAt);
+
+/// <summary>
+/// What the app that runs on this machine tells about the replication of one database: seen by another process, from what the app leaves beside the database. Asks no storage, opens no
+/// database, starts nothing. What a killed app has left is recognized (process id and start) and never believed. An app in another container, and for anybody but root one of another user, is not seen.
+/// </summary>
+/// <param name="Database">The database.</param>
+public sealed record RunningStatus(EffectiveDatabase Database)
+{
+    /// <summary>The app that replicates the database, or would (off, failed); else another process that holds its lock, such as a restore. Null: none runs.</summary>
+    public RunningApp? App { get; init; }
+
+    /// <summary>What that app says; null when none runs, or when it is a process that says nothing (a restore, <c>LitestreamReplicate</c>). At most a second old, but for the lag, which goes on growing meanwhile.</summary>
+    public LitestreamStatus? Status { get; init; }
+
+    /// <summary>The database's own part of <see cref="Status"/>; null where the app has not got to it.</summary>
+    public LitestreamDatabaseStatus? DatabaseStatus => Status is { Databases: [var database, ..] } ? database : null;
+
+    /// <summary>When <see cref="Status"/> was written, which is done when it changes; null without one.</summary>
+    public DateTimeOffset? WrittenAt { get; init; }
+
+    /// <summary>The litestream that replicates the database, as the lock's record names it: also one that outlived its app. Null when none runs.</summary>
+    public int? ReplicatorProcessId { get; init; }
+
+    /// <summary>Looks at one database.</summary>
+    public static RunningStatus Of(EffectiveDatabase database)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        var record = DatabaseLock.Peek(database.Path);
+        var holder = record.App?.IsRunning() == true ? record.App : null;
+        var file = StatusFile.Read(database) is { IsOfRunningApp: true } found && (holder is null || holder == found.App) ? found : null;
+        return new RunningStatus(database)
+        {
+            App = file is not null ? new RunningApp(file.App.ProcessId, file.App.Executable, file.AppStartedAt)
+                : holder is not null ? new RunningApp(holder.ProcessId, holder.Executable, StatusFile.StartOf(holder.ProcessId))
+                : null,
+            Status = file?.Status,
+            WrittenAt = file?.WrittenAt,
+            ReplicatorProcessId = record.LivingReplicators.FirstOrDefault()?.ProcessId,
+        };
+    }
+
+    /// <summary>Looks at all databases of a configuration, in their order.</summary>
+    public static IReadOnlyList<RunningStatus> Find(EffectiveConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return [.. config.Databases.Select(Of)];
+    }
+
+    /// <summary>Writes it as a JSON object; docs/api.md has its shape.</summary>
+    public void WriteTo(Utf8JsonWriter json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        json.WriteStartObject();
+        json.WriteString("path", Database.Path);
+        json.WriteBoolean("running", App is not null);
+        if (App is not null)
+        {
+            json.WriteStartObject("app");
+            json.WriteNumber("processId", App.ProcessId);
+            json.WriteString("executable", App.Executable);
+            if (App.StartedAt is { } started)
+                json.WriteString("startedAt", started);
+            json.WriteEndObject();
+        }
+
+        if (ReplicatorProcessId is { } replicator && Status is null)
+            json.WriteNumber("replicatorProcessId", replicator);
+        if (WrittenAt is { } written)
+            json.WriteString("writtenAt", written);
+        if (Status is not null)
+            StatusJson.Write(json, Status);
+        json.WriteEndObject();
+    }
+}

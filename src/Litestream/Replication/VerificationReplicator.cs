@@ -1,0 +1,123 @@
+using Litestream.Configuration;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
+using Litestream.Releases.V03;
+using Litestream.Restore;
+using Litestream.Sqlite;
+using Litestream.Verification;
+
+namespace Litestream.Replication;
+
+/// <summary>A litestream for one database, for the time of its verification: under the database's lock, with a metrics address of its own, drained at the end.</summary>
+internal sealed class VerificationReplicator
+{
+    private readonly LitestreamExecutable _executable;
+    private readonly EffectiveConfig _config;
+    private readonly EffectiveDatabase _database;
+    private string? _lastError;
+
+    private VerificationReplicator(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database) =>
+        (_executable, _config, _database) = (executable, config, database);
+
+    /// <summary>Verifies while it replicates; just verifies where somebody replicates already, or where there is nothing to replicate.</summary>
+    public static async Task<VerificationResult> RunAsync(
+        LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, VerificationOptions options, Func<Task<VerificationResult>> verify, CancellationToken cancellationToken)
+    {
+        if (!database.Replicas.Any(replica => options.Replica is null || options.Replica == replica.Name) || !File.Exists(database.Path)
+            || LiveDatabase.LookAt(database.Path, asksMode: false).Tables == AppTables.None)
+            return await verify().ConfigureAwait(false);
+        try
+        {
+            // A litestream that was started by hand, or outlived its app, has no lock.
+            if (OpenDatabases.Replicators(database.Path).Any())
+                return await verify().ConfigureAwait(false);
+            using var locks = DatabaseLocks.TryAcquire([database.Path], out _, out _);
+            if (locks is not null)
+                DatabaseRestore.Recover(database.Path, onLine: null);
+            return locks is null
+                ? await verify().ConfigureAwait(false)
+                : await new VerificationReplicator(executable, config, database).RunAsync(locks, verify, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LitestreamException e)
+        {
+            return new VerificationResult(database, VerificationOutcome.Inconclusive, e.Diagnostic.Message, e.Diagnostic.Code);
+        }
+        catch (IOException e)
+        {
+            return new VerificationResult(database, VerificationOutcome.Inconclusive, $"Which litestream replicates {database.Path} cannot be written down, so none was left running: {e.Message}", "LSB0003");
+        }
+    }
+
+    private async Task<VerificationResult> RunAsync(DatabaseLocks locks, Func<Task<VerificationResult>> verify, CancellationToken cancellationToken)
+    {
+        if (await ForeignHistoryAsync(cancellationToken).ConfigureAwait(false) is { } foreign)
+            return new VerificationResult(_database, VerificationOutcome.NotReplicating, foreign, "LSB4101");
+
+        var isUnclean = locks.Found.Any(found => found.Record.IsUnclean);
+        locks.Broken = new HashSet<string> { _database.Path };
+        using var chain = await DatabaseChain.EnterAsync(_database, isUnclean, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+        using var folder = PrivateFolder.Create(_database.Path);
+        var run = new ReplicatorRun(
+            _executable,
+            [_database],
+            (address, interval) => _config.With(_database, address, interval),
+            null,
+            locks,
+            folder,
+            new ReplicatorEvents { Line = Keep, Started = (_, _) => { }, AddressNotUsed = _ => { }, Ended = () => { } },
+            TimeProvider.System);
+        try
+        {
+            VerificationResult result;
+            LitestreamDiagnostic? unsent;
+            chain.Begin();
+            _ = ForegroundReplication.EndReadersAsync(run.Start(), run, [_database], [chain], TimeProvider.System);
+            try
+            {
+                result = await verify().ConfigureAwait(false);
+            }
+            finally
+            {
+                unsent = await run.DrainAsync(VerificationOptions.ReplicatorStopTimeout, () => { }).ConfigureAwait(false);
+                if (unsent is null)
+                    locks.Broken = new HashSet<string>();
+            }
+
+            return Volatile.Read(ref _lastError) is { } error && result.Outcome != VerificationOutcome.Verified
+                ? result with { Message = $"{result.Message} The litestream that was started for this said: {error}" }
+                : unsent is null ? result : result with { Message = $"{result.Message} At its end: {_config.Secrets.Mask(unsent.Message)}" };
+        }
+        finally
+        {
+            await run.EndAsync().ConfigureAwait(false);
+            DatabaseHistory.NoteGeneration(_database.MetaPath);
+        }
+    }
+
+    private void Keep(LogLine line)
+    {
+        if (line.Level == "ERROR")
+            Volatile.Write(ref _lastError, line.Explanation);
+    }
+
+    /// <summary>
+    /// A replica has one history. To replicate over another one than this database's (a laptop's copy, a template) would start a generation that a restore then prefers.
+    /// </summary>
+    private async Task<string?> ForeignHistoryAsync(CancellationToken cancellationToken)
+    {
+        var own = new ShadowWal(_database.MetaPath).Generation();
+        var client = new LitestreamClient(_executable, _config);
+        foreach (var replica in _database.Replicas)
+        {
+            var generations = await client.GenerationsAsync(_database.Path, replica.Name, cancellationToken).ConfigureAwait(false);
+            if (generations.Count > 0 && !generations.Any(g => g.Name == own && g.End >= generations.Max(other => other.End)))
+            {
+                return $"Nobody replicates {_database.Path}, and no litestream was started for it: the newest changes in replica {replica.Name} are of another history ({string.Join(", ", generations.OrderByDescending(g => g.End).Take(3).Select(g => g.Name))}) than this database's ({own ?? "none"}). "
+                    + "A verification never writes over that. Start the app where the database belongs, or restore the replica here first.";
+            }
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,184 @@
+using System.Globalization;
+using Litestream.Configuration;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
+using Litestream.Sqlite;
+using Litestream.Verification;
+using Microsoft.Data.Sqlite;
+
+namespace Litestream.Restore;
+
+/// <summary>A database restored into a private folder for temporary files, to be looked at and thrown away. What a killed process leaves there, the next one removes.</summary>
+internal sealed class ScratchCopy : IDisposable
+{
+    private const int Corrupt = 11;
+    private const int NotADatabase = 26;
+    private const string Name = ".litestream-scratch";
+
+    private readonly LockedFolder _folder;
+    private readonly LitestreamExecutable _executable;
+    private readonly EffectiveConfig _config;
+    private readonly EffectiveDatabase _database;
+    private readonly TimeSpan _patience;
+
+    /// <param name="executable">What restores.</param>
+    /// <param name="config">The effective configuration.</param>
+    /// <param name="database">One of its databases.</param>
+    /// <param name="patience">How long a restore may go on without a sign of life.</param>
+    public ScratchCopy(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, TimeSpan patience)
+    {
+        _folder = CreateFolder();
+        (_executable, _config, _database, _patience) = (executable, config, database, patience);
+    }
+
+    /// <summary>A private folder for temporary files. What killed processes left there goes.</summary>
+    /// <exception cref="LitestreamException">LSB0003: it cannot be made.</exception>
+    public static LockedFolder CreateFolder()
+    {
+        // Others write there too: nothing that lies in it is followed.
+        var temp = System.IO.Path.GetTempPath();
+        LockedFolder.RemoveLeftovers(temp, Name);
+        try
+        {
+            return LockedFolder.Create(temp, Name);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LitestreamException("LSB0003", $"Nothing can be written into {temp}: {e.Message}", innerException: e);
+        }
+    }
+
+    public string Path => System.IO.Path.Combine(_folder.Path, "restored.db");
+
+    public long Bytes => new FileInfo(Path).Length;
+
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>Restores, over what was restored before; null when there is no backup.</summary>
+    /// <param name="arguments">Which state: <c>-replica</c>, <c>-timestamp</c> and so on.</param>
+    /// <param name="cancellationToken">Ends the executable.</param>
+    /// <returns>What it took, with empty names where the executable does not say.</returns>
+    /// <exception cref="LitestreamException">LSB3001, LSB4003, LSB4005; LSB4005 with an <see cref="OperationCanceledException"/> in it: given up, as there was no sign of life.</exception>
+    public async Task<RestoreSource?> RestoreAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        foreach (var file in Directory.GetFiles(_folder.Path, "restored.db*"))
+            File.Delete(file);
+        var (exitCode, errors, said, source) = await RunAsync(Path, arguments, cancellationToken).ConfigureAwait(false);
+        if (exitCode == 0 && File.Exists(Path))
+            return source ?? new RestoreSource("", "", 0, 0, null);
+        if (said.Contains("no matching backup", StringComparison.Ordinal) || said.Contains("no snapshots available", StringComparison.Ordinal))
+            return null;
+        var message = errors.Count > 0 ? string.Join("; ", errors.Distinct()) : said.Trim();
+        throw new LitestreamException(RestoreCommand.Classify(message), $"`litestream restore` ended with exit code {exitCode}: {(message.Length == 0 ? "it said nothing" : message)}");
+    }
+
+    /// <summary>
+    /// The database as it was at just this place, which restores of release line 0.3 cannot give (they know whole WALs and times): all WALs before are applied by
+    /// the executable, the last one is only fetched, cut and applied here. Null when that did not work.
+    /// </summary>
+    public async Task<string?> RestoreUpToAsync(ReplicaPosition position, string replica, CancellationToken cancellationToken)
+    {
+        var output = System.IO.Path.Combine(_folder.Path, "cut.db");
+        var restored = output + ".tmp";
+        var wal = System.IO.Path.Combine(_folder.Path, "fetched-wal");
+        var index = position.Index.ToString("x8", CultureInfo.InvariantCulture);
+
+        // The executable fetches each WAL into a file of this name, then applies it in the place of `-wal`. SQLite follows no link there: it stops with the WAL fetched and all others applied.
+        File.CreateSymbolicLink($"{restored}-{index}-wal", wal);
+        await RunAsync(output, ["-replica", replica, "-generation", position.Generation, "-index", index], cancellationToken).ConfigureAwait(false);
+        if (!File.Exists(restored) || new FileInfo(wal) is not { Exists: true } fetched || fetched.Length < position.Offset || new FileInfo(restored + "-wal").LinkTarget is null)
+            return null;
+
+        File.Delete(restored + "-wal");
+        File.Delete(restored + "-shm");
+        using (var file = PlainFile.OpenHandle(wal, FileMode.Open, FileAccess.ReadWrite))
+            RandomAccess.SetLength(file, position.Offset);
+        File.Move(wal, restored + "-wal");
+        return restored;
+    }
+
+    /// <summary>Opens a restored file. It is nobody else's.</summary>
+    public static SqliteConnection Open(string path)
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
+        connection.Open();
+        return connection;
+    }
+
+    /// <summary>What is wrong with the file; null when it is sound.</summary>
+    /// <param name="connection">A connection to it.</param>
+    /// <param name="full"><c>integrity_check</c> rather than <c>quick_check</c>.</param>
+    /// <param name="note">A sentence, with a space before it, about tables that cannot be checked here, for the lack of a collation, function or module that only the app has; else empty.</param>
+    /// <param name="cancellationToken">Interrupts the check.</param>
+    /// <exception cref="SqliteException">It cannot be read at all.</exception>
+    public static string? Damage(SqliteConnection connection, bool full, out string note, CancellationToken cancellationToken)
+    {
+        var check = full ? "PRAGMA integrity_check" : "PRAGMA quick_check";
+        note = "";
+        using var interrupt = cancellationToken.Register(() => SQLitePCL.raw.sqlite3_interrupt(connection.Handle!));
+        try
+        {
+            try
+            {
+                return Answer($"{check}(1)");
+            }
+            catch (SqliteException e) when (LiveDatabase.LacksWhatTheAppHas(e))
+            {
+                // One such table stops the check of all: they are checked one by one.
+            }
+
+            var left = new List<string>();
+            foreach (var table in LiveDatabase.Tables(connection, "type = 'table'"))
+            {
+                try
+                {
+                    if (Answer($"{check}({LiveDatabase.Quote(table)})") is { } damage)
+                        return damage;
+                }
+                catch (SqliteException e) when (LiveDatabase.LacksWhatTheAppHas(e))
+                {
+                    left.Add($"{table} ({e.Message.TrimEnd('.')})");
+                }
+            }
+
+            note = left.Count == 0 ? "" : $" The integrity of these tables could not be checked without the app: {string.Join(", ", left)}.";
+            return null;
+        }
+        catch (SqliteException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is Corrupt or NotADatabase)
+        {
+            return e.Message;
+        }
+
+        string? Answer(string sql)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var answer = LiveDatabase.Scalar(connection, sql) as string;
+            return string.Equals(answer, "ok", StringComparison.Ordinal) ? null : answer ?? "no answer";
+        }
+    }
+
+    /// <exception cref="LitestreamException">LSB4005: there was no sign of life for as long as the patience lasts.</exception>
+    private async Task<(int ExitCode, List<string> Errors, string Said, RestoreSource? Source)> RunAsync(string output, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        var errors = new List<string>();
+        var said = new List<string>();
+        RestoreSource? source = null;
+        var command = new LitestreamCommand(_executable, _config.Variables) { Secrets = _config.Secrets, Patience = _patience, WritesTo = _folder.Path };
+        var result = await command.RunAsync(
+            ["restore", "-config", _config.WriteTalkative(_folder.Path), .. arguments, "-o", output, _database.Path],
+            cancellationToken,
+            line =>
+            {
+                said.Add(line.Text);
+                if (line.Level == "ERROR")
+                    errors.Add(line.Explanation);
+                source = RestoreCommand.Source(line, source);
+            }).ConfigureAwait(false);
+        return (result.ExitCode, errors, string.Join('\n', said), source);
+    }
+}

@@ -1,0 +1,256 @@
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+using Litestream.Restore;
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+
+namespace Litestream.Sqlite;
+
+/// <summary>
+/// How long a reader of ours may stand in a live database. While it stands, the WAL cannot begin anew; once the WAL is
+/// as long as release line 0.3 lets it become, litestream waits for readers
+/// with the write lock in its hand, and the app waits for litestream.
+/// </summary>
+/// <param name="Longest">After this time it ends in any case.</param>
+/// <param name="WalPages">When the WAL has come to this length while it stands, it ends too.</param>
+internal sealed record ReaderLimit(TimeSpan Longest, long WalPages)
+{
+    /// <summary>As long as this it stands in any case: one that ends at once gets nothing done.</summary>
+    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>The limit for a database.</summary>
+    /// <param name="maxCheckpointPages">The length of the WAL at which litestream waits for readers.</param>
+    public static ReaderLimit Of(int maxCheckpointPages) => new(TimeSpan.FromSeconds(4), maxCheckpointPages * 3L / 4);
+
+    /// <summary>Whether the reader has to end.</summary>
+    /// <param name="elapsed">Since it began.</param>
+    /// <param name="pagesThen">The length of the WAL when it began.</param>
+    /// <param name="pagesNow">The length of the WAL now.</param>
+    public bool IsReached(TimeSpan elapsed, long pagesThen, long pagesNow) =>
+        elapsed >= Longest || (elapsed >= Shortest && pagesNow > pagesThen && pagesNow >= WalPages);
+}
+
+/// <summary>
+/// A copy of a live database, page by page, in a private folder, to be compared with what is restored later. SQLite's
+/// backup makes it, in read transactions of limited length; when nothing
+/// is committed between two of them it goes on where it was, else from the beginning.
+/// </summary>
+internal sealed class LiveCopy : IDisposable
+{
+    /// <summary>Why a database has no copy to which litestream has not come yet.</summary>
+    public const string NotInWalMode = "it is not in WAL mode, in which alone a reader does not hold up a writer";
+
+    private const int PagesPerStep = 256;
+    private const int MostBeginnings = 5;
+    private const int BusyTimeout = 200;
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
+
+    private readonly LockedFolder _folder;
+
+    private LiveCopy(LockedFolder folder) => _folder = folder;
+
+    /// <summary>Its file.</summary>
+    public string Path => System.IO.Path.Combine(_folder.Path, "live.db");
+
+    /// <summary>The last commit that is in it; null when there was no WAL.</summary>
+    public WalMark? Mark { get; private set; }
+
+    /// <summary>How long the longest read transaction was.</summary>
+    public TimeSpan LongestReader { get; private set; }
+
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>Opens the copy.</summary>
+    public SqliteConnection Open()
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = LiveDatabase.Uri(Path, "immutable=1"),
+            Mode = SqliteOpenMode.ReadOnly,
+            Pooling = false,
+        }.ToString());
+        connection.Open();
+        return connection;
+    }
+
+    /// <summary>Compares the content with that of a restored file, which nobody else uses.</summary>
+    /// <param name="restored">Its path.</param>
+    /// <param name="options">How.</param>
+    /// <param name="cancellationToken">Interrupts it.</param>
+    /// <exception cref="SqliteException">One of them cannot be read.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public ContentComparison CompareWith(string restored, ContentOptions options, CancellationToken cancellationToken)
+    {
+        using var one = Open();
+        using var other = ScratchCopy.Open(restored);
+        return DatabaseContent.CompareImages(one, Path, other, restored, cancellationToken)
+            ?? DatabaseContent.Compare(one, other, options with { ArePrivate = true }, cancellationToken);
+    }
+
+    /// <summary>
+    /// The same by pages alone, which is quick: null where they differ, which says nothing about the rows.
+    /// </summary>
+    /// <inheritdoc cref="CompareWith(string, ContentOptions, CancellationToken)" />
+    public ContentComparison? ComparePages(string restored, CancellationToken cancellationToken)
+    {
+        using var one = Open();
+        using var other = ScratchCopy.Open(restored);
+        return DatabaseContent.CompareImages(one, Path, other, restored, cancellationToken);
+    }
+
+    /// <summary>Makes one.</summary>
+    /// <param name="database">The database file.</param>
+    /// <param name="limit">How long a read transaction may be.</param>
+    /// <param name="patience">How long to wait for writers.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>The copy; or null, and why there is none, as the rest of a sentence.</returns>
+    /// <exception cref="SqliteException">The database cannot be read, or was locked for too long.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; nothing is left behind.</exception>
+    public static async Task<(LiveCopy? Copy, string Why)> TakeAsync(
+        string database,
+        ReaderLimit limit,
+        TimeSpan patience,
+        TimeProvider time,
+        CancellationToken cancellationToken)
+    {
+        LiveCopy? copy = null;
+        try
+        {
+            copy = new LiveCopy(ScratchCopy.CreateFolder());
+            var why = await copy.FillAsync(database, limit, patience, time, cancellationToken).ConfigureAwait(false);
+            if (why is null)
+                return (copy, "");
+            copy.Dispose();
+            return (null, why);
+        }
+        catch (LitestreamException e)
+        {
+            copy?.Dispose();
+            return (null, e.Diagnostic.Message);
+        }
+        catch
+        {
+            copy?.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<string?> FillAsync(
+        string database,
+        ReaderLimit limit,
+        TimeSpan patience,
+        TimeProvider time,
+        CancellationToken cancellationToken)
+    {
+        using var source = LiveDatabase.Open(database);
+        if (LiveDatabase.Scalar(source, "PRAGMA journal_mode") is not "wal")
+            return NotInWalMode;
+        using var target = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = Path, Pooling = false }.ToString());
+        target.Open();
+        LiveDatabase.Execute(
+            target, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE");
+        raw.sqlite3_busy_timeout(source.Handle!, BusyTimeout);
+
+        using var backup = raw.sqlite3_backup_init(target.Handle!, "main", source.Handle!, "main");
+        var wal = WalFile.PathOf(database);
+        var pageSize = LiveDatabase.Scalar(source, "PRAGMA page_size") as long? ?? 4096;
+        for (var beginnings = 0; ;)
+        {
+            // A WAL may be long, and the write lock is held while its end is looked for: what is there already is read
+            // before.
+            var known = WalFile.LastCommit(wal);
+            WalMark? mark = null;
+            using (var guard = LiveDatabase.Open(database))
+            {
+                // While a connection holds the write lock no commit is half done: the snapshot that another one takes
+                // then is the last commit in the file.
+                void Lock() => LiveDatabase.Execute(guard, "BEGIN IMMEDIATE");
+                await LiveDatabase.PatientlyAsync(Lock, patience, time, cancellationToken).ConfigureAwait(false);
+                try
+                {
+                    LiveDatabase.Execute(source, "BEGIN");
+                    LiveDatabase.Scalar(source, "SELECT count(*) FROM sqlite_master");
+                    mark = EndFor(database, WalFile.LastCommit(wal, known), pageSize);
+                }
+                finally
+                {
+                    LiveDatabase.Execute(guard, "ROLLBACK");
+                }
+            }
+
+            var start = time.GetTimestamp();
+            if (beginnings == 0 || mark != Mark)
+                beginnings++;
+            Mark = mark;
+            int result;
+            try
+            {
+                result = Steps(backup, limit, wal, pageSize, start, time, cancellationToken);
+            }
+            finally
+            {
+                LiveDatabase.Execute(source, "ROLLBACK");
+                var elapsed = time.GetElapsedTime(start);
+                LongestReader = elapsed > LongestReader ? elapsed : LongestReader;
+            }
+
+            if (result == raw.SQLITE_DONE)
+                return null;
+            if (result == raw.SQLITE_FULL || (result & 0xff) == raw.SQLITE_IOERR)
+            {
+                var error = raw.sqlite3_errstr(result).utf8_to_string();
+                return $"a copy of it could not be written to {System.IO.Path.GetTempPath()} ({error})";
+            }
+
+            if (result is not (raw.SQLITE_OK or raw.SQLITE_BUSY or raw.SQLITE_LOCKED))
+                SqliteException.ThrowExceptionForRC(result, target.Handle!);
+            if (beginnings >= MostBeginnings)
+            {
+                return "it is written to all the time and so large that a copy takes longer than a reader may stand in "
+                    + "it without holding up the app";
+            }
+
+            await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// A writer that was killed may have left a commit in the file that SQLite does not see: the copy does not hold it.
+    /// (No
+    /// frame at all: the WAL begins anew with the next commit, and the file is still that of before.)
+    /// </summary>
+    private static WalMark? EndFor(string database, WalMark? mark, long pageSize)
+    {
+        if (mark is null || LiveDatabase.WalFrames(database) is not (> 0 and var frames))
+            return mark;
+        var end = WalFile.EndOf(frames, pageSize);
+        return end < mark.End ? mark with { End = end } : mark;
+    }
+
+    private int Steps(
+        sqlite3_backup backup,
+        ReaderLimit limit,
+        string wal,
+        long pageSize,
+        long start,
+        TimeProvider time,
+        CancellationToken cancellationToken)
+    {
+        var end = Mark;
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var result = raw.sqlite3_backup_step(backup, PagesPerStep);
+            if (result != raw.SQLITE_OK)
+                return result;
+            end = WalFile.LastCommit(wal, end);
+            if (limit.IsReached(time.GetElapsedTime(start), Pages(Mark), Pages(end)))
+                return raw.SQLITE_OK;
+        }
+
+        long Pages(WalMark? mark) => (mark?.End ?? 0) / pageSize;
+    }
+}

@@ -1,0 +1,103 @@
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+using Microsoft.Data.Sqlite;
+
+namespace Litestream.Sqlite;
+
+/// <summary>Whether a database has a table of the app's own.</summary>
+internal enum AppTables
+{
+    /// <summary>It has none: nothing that could be lost.</summary>
+    None,
+
+    /// <summary>It has at least one.</summary>
+    Some,
+
+    /// <summary>It is locked, or being written to. The next look may tell.</summary>
+    NotNow,
+
+    /// <summary>
+    /// This process must not or cannot read it: no SQLite library, two of them, or an encrypted file.
+    /// </summary>
+    Unreadable,
+}
+
+/// <summary>What a database holds, as far as its hand-over to the executable depends on it.</summary>
+/// <param name="Tables">Whether it has a table of the app's own.</param>
+/// <param name="IsWal">Whether its journal mode is WAL; null when that was not asked or cannot be told now.</param>
+internal sealed record TablesLook(AppTables Tables, bool? IsWal);
+
+/// <summary>
+/// A look at what is in a database before the executable gets it. Read-only: no file is made, no table, no journal mode
+/// is changed, no lock is held for longer than the look.
+/// </summary>
+internal static partial class LiveDatabase
+{
+    private const string AppTable =
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_litestream\\_%' ESCAPE '\\' LIMIT 1";
+
+    /// <summary>Looks at a database that is there.</summary>
+    /// <param name="database">The file.</param>
+    /// <param name="asksMode">Whether the journal mode is asked for too.</param>
+    public static TablesLook LookAt(string database, bool asksMode)
+    {
+        try
+        {
+            if (FileStamp.Of(database) is not { Size: > 0 })
+                return new TablesLook(AppTables.None, null);
+            RequireLibrary(database);
+
+            // In the file itself without a lock and without a -shm, which a usual connection to a WAL database would
+            // leave behind.
+            using (var file = OpenToRead(Uri(database, "immutable=1")))
+            {
+                if (!asksMode && Scalar(file, AppTable) is not null)
+                    return new TablesLook(AppTables.Some, null);
+            }
+
+            if (!asksMode && FileStamp.Of(WalFile.PathOf(database)) is not { Size: > 0 })
+                return new TablesLook(AppTables.None, null);
+
+            using var connection = OpenToRead(database);
+            var tables = Scalar(connection, AppTable) is null ? AppTables.None : AppTables.Some;
+            return new TablesLook(tables, asksMode ? Scalar(connection, "PRAGMA journal_mode") is "wal" : null);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == NotADatabase)
+        {
+            return new TablesLook(AppTables.Unreadable, null);
+        }
+        catch (SqliteException)
+        {
+            return new TablesLook(AppTables.NotNow, null);
+        }
+        catch (Exception e) when (e is LitestreamException or InvalidOperationException)
+        {
+            return new TablesLook(AppTables.Unreadable, null);
+        }
+    }
+
+    /// <summary>Whether a write could be begun at this moment; it is not made.</summary>
+    public static bool IsWritable(string database) => Try(database, connection =>
+    {
+        Execute(connection, "BEGIN IMMEDIATE");
+        Execute(connection, "ROLLBACK");
+        return 1;
+    }) is not null;
+
+    private static SqliteConnection OpenToRead(string source)
+    {
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = source, Mode = SqliteOpenMode.ReadOnly, Pooling = false, DefaultTimeout = 1 }.ToString());
+        try
+        {
+            connection.Open();
+            SQLitePCL.raw.sqlite3_db_config(connection.Handle!, NoCheckpointOnClose, 1, out _);
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+}

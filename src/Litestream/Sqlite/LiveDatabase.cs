@@ -1,0 +1,255 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+using Microsoft.Data.Sqlite;
+
+namespace Litestream.Sqlite;
+
+/// <summary>What a verification put into a database, and what stood in it then.</summary>
+/// <param name="Row">The verification's row; null when nothing was written.</param>
+/// <param name="Mark">Where the state stands in the WAL; null when there is no WAL (yet).</param>
+/// <param name="IsExact">Whether <paramref name="Mark"/> is just that state's place, or one at or after it.</param>
+/// <param name="Time">When it was written.</param>
+internal sealed record Sentinel(SentinelRow? Row, WalMark? Mark, bool IsExact, DateTimeOffset Time) : IDisposable
+{
+    /// <summary>The database as it was at <see cref="Mark"/>; null when its content is not compared, or could not be
+    /// copied.</summary>
+    public LiveCopy? Copy { get; init; }
+
+    /// <summary>Why there is no <see cref="Copy"/> though one was asked for; else null.</summary>
+    public string? WhyNoCopy { get; init; }
+
+    public void Dispose() => Copy?.Dispose();
+}
+
+/// <summary>The one row of the verification's table. Several verifications may run at once, each over the row of the other.</summary>
+/// <param name="Token">Whose it is.</param>
+/// <param name="Number">Counts the writes.</param>
+/// <param name="Written">When, in a form that sorts.</param>
+/// <param name="Table">Where it stands.</param>
+internal sealed record SentinelRow(string Token, long Number, string Written, string Table)
+{
+    /// <summary>Whether a copy with this row has the commit that wrote the other one. (A higher number alone could come from another history of the database.)</summary>
+    public bool Includes(SentinelRow other) => Token == other.Token || (Number > other.Number && string.CompareOrdinal(Written, other.Written) > 0);
+}
+
+/// <summary>
+/// The only place that opens the app's database: through the SQLite library of the app, never a file that is not there, without a pool, without ever
+/// starting a checkpoint (a second process that does so is what breaks SQLite before 3.51.3, and what a closing last connection would do).
+/// </summary>
+internal static partial class LiveDatabase
+{
+    private const string Table = "_litestream_verification";
+
+    /// <summary>Where <see cref="Table"/> is another tool's: litestream-ruby has one of that name.</summary>
+    private const string OtherTable = "_litestream_verification_net";
+
+    private const string Columns = "id,token,number,written";
+
+    private const int Error = 1;
+    private const int Busy = 5;
+    private const int Locked = 6;
+    private const int NotADatabase = 26;
+    private const int NoCheckpointOnClose = 1006;
+
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Writes the row (when there is a token) and notes where that stands.</summary>
+    /// <param name="database">The database file.</param>
+    /// <param name="token">The row's token; null writes nothing.</param>
+    /// <param name="limit">How long a reader may stand in it to copy its content; null copies nothing.</param>
+    /// <param name="patience">How long to wait for writers.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends the copying too.</param>
+    /// <exception cref="LitestreamException">LSB4104, LSB4105.</exception>
+    public static Task<Sentinel> MarkAsync(string database, string? token, ReaderLimit? limit, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken) =>
+        Task.Run(() => UseAsync(database, async connection =>
+        {
+            SentinelRow? row = null;
+            if (token is not null)
+                await PatientlyAsync(() => row = Write(connection, token, time), patience, time, cancellationToken).ConfigureAwait(false);
+            var written = time.GetUtcNow();
+            if (limit is not null)
+            {
+                var (copy, why) = await LiveCopy.TakeAsync(database, limit, patience, time, cancellationToken).ConfigureAwait(false);
+                if (copy is not null)
+                    return new Sentinel(row, copy.Mark, copy.Mark is not null, written) { Copy = copy };
+                return new Sentinel(row, WalFile.LastCommit(WalFile.PathOf(database)), false, written) { WhyNoCopy = why };
+            }
+
+            return new Sentinel(row, WalFile.LastCommit(WalFile.PathOf(database)), false, written);
+        }), cancellationToken);
+
+    /// <summary>The verification's row; null when there is none.</summary>
+    /// <param name="connection">A connection to the database.</param>
+    /// <param name="table">The table that it was written to.</param>
+    public static SentinelRow? ReadRow(SqliteConnection connection, string table)
+    {
+        if (ColumnsOf(connection, table) != Columns)
+            return null;
+        using var command = connection.CreateCommand();
+        command.CommandText = $"SELECT token, number, written FROM {table} WHERE id = 1";
+        using var reader = command.ExecuteReader();
+        return reader.Read() ? new SentinelRow(reader.GetString(0), reader.GetInt64(1), reader.GetString(2), table) : null;
+    }
+
+    /// <summary>The names in the schema that fit a condition.</summary>
+    public static List<string> Tables(SqliteConnection connection, string condition) => Strings(connection, $"SELECT name FROM sqlite_master WHERE {condition}", 0);
+
+    public static string Quote(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    /// <summary>Whether a statement failed for the lack of a collation, a function or a module: what is damaged, locked or interrupted has codes of its own.</summary>
+    public static bool LacksWhatTheAppHas(SqliteException e) => e.SqliteErrorCode == Error;
+
+    public static object? Scalar(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar();
+    }
+
+    /// <summary>There must be a SQLite library for Microsoft.Data.Sqlite, and no other one in this process that may have the database open: closing a connection of the one would drop the locks of the other.</summary>
+    /// <exception cref="LitestreamException">LSB4104.</exception>
+    public static void RequireLibrary(string database)
+    {
+        try
+        {
+            // It is the first connection of a process that sets the library up, and there may have been none yet.
+            RuntimeHelpers.RunClassConstructor(typeof(SqliteConnection).TypeHandle);
+            _ = SQLitePCL.raw.sqlite3_libversion_number();
+        }
+#pragma warning disable CA1031 // It throws a bare Exception when there is none.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            throw new LitestreamException("LSB4104", "The app brings no SQLite library for Microsoft.Data.Sqlite (such as SQLitePCLRaw.bundle_e_sqlite3), so only the level Position can be verified inside it.", innerException: e);
+        }
+
+        if (!OperatingSystem.IsLinux())
+            return;
+        try
+        {
+            // What is open is looked at last, and few lines are matched: an app with many databases has many files and mappings.
+            var libraries = PlainFile.ReadLines("/proc/self/maps").Where(line => line.Contains("sql", StringComparison.OrdinalIgnoreCase)).Select(line => NativeLibrary().Match(line)).Where(m => m.Success).Select(m => m.Value).Distinct().ToList();
+            if (libraries.Count > 1 && OpenDatabases.IsOpenHere(database) == true)
+                throw new LitestreamException("LSB4104", $"This process has more than one SQLite library loaded ({string.Join(", ", libraries)}) and {database} open. Opening it with another library than the app's would drop the app's locks and lose data: verify at the level Position, or from another process.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Not told here.
+        }
+    }
+
+    public static LitestreamException Missing(string database) =>
+        new("LSB4105", $"There is no database {database}{(Directory.Exists(database) ? ": it is a folder" : "")}. Check its path; a verification never creates one.");
+
+    private static async Task<Sentinel> UseAsync(string database, Func<SqliteConnection, Task<Sentinel>> use)
+    {
+        if (!File.Exists(database))
+            throw Missing(database);
+        try
+        {
+            using var connection = Open(database);
+            return await use(connection).ConfigureAwait(false);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == NotADatabase)
+        {
+            throw new LitestreamException("LSB4105", $"{database} is no SQLite database that can be read here: it is encrypted, or something else. Litestream cannot replicate it either.", innerException: e);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is Busy or Locked)
+        {
+            throw new LitestreamException("LSB4105", $"{database} was locked by another process all the time: {e.Message} Look for a transaction that is never ended, or give the verification more time.", innerException: e);
+        }
+        catch (SqliteException e)
+        {
+            throw new LitestreamException("LSB4105", $"The verification's row cannot be written to {database}: {e.Message} Where nothing may be written, verify without it (LitestreamVerifyWrite=false; in code VerificationOptions.Write).", innerException: e);
+        }
+    }
+
+    public static SqliteConnection Open(string database)
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = database, Mode = SqliteOpenMode.ReadWrite, Pooling = false, DefaultTimeout = 1 }.ToString());
+        try
+        {
+            connection.Open();
+            SQLitePCL.raw.sqlite3_db_config(connection.Handle!, NoCheckpointOnClose, 1, out _);
+            Execute(connection, "PRAGMA busy_timeout = 200; PRAGMA wal_autocheckpoint = 0");
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    private static SentinelRow? Write(SqliteConnection connection, string token, TimeProvider time)
+    {
+        Execute(connection, "BEGIN IMMEDIATE");
+        try
+        {
+            var table = ColumnsOf(connection, Table) is "" or Columns ? Table : OtherTable;
+            Execute(connection, $"CREATE TABLE IF NOT EXISTS {table} (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL, number INTEGER NOT NULL, written TEXT NOT NULL)");
+            using (var command = connection.CreateCommand())
+            {
+                command.CommandText = $"INSERT INTO {table} (id, token, number, written) VALUES (1, $token, 1, $written) ON CONFLICT (id) DO UPDATE SET token = excluded.token, number = number + 1, written = excluded.written";
+                command.Parameters.AddWithValue("$token", token);
+                command.Parameters.AddWithValue("$written", time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture));
+                command.ExecuteNonQuery();
+            }
+
+            var row = ReadRow(connection, table);
+            Execute(connection, "COMMIT");
+            return row;
+        }
+        catch
+        {
+            if (SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle!) == 0)
+                Execute(connection, "ROLLBACK");
+            throw;
+        }
+    }
+
+    /// <summary>The columns of a table, with commas between them; empty when there is no such table.</summary>
+    private static string ColumnsOf(SqliteConnection connection, string table) => string.Join(',', Strings(connection, $"PRAGMA table_info({table})", 1));
+
+    private static List<string> Strings(SqliteConnection connection, string sql, int column)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        using var reader = command.ExecuteReader();
+        var strings = new List<string>();
+        while (reader.Read())
+            strings.Add(reader.GetString(column));
+        return strings;
+    }
+
+    public static async Task PatientlyAsync(Action action, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
+    {
+        for (var start = time.GetTimestamp(); ;)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            try
+            {
+                action();
+                return;
+            }
+            catch (SqliteException e) when (e.SqliteErrorCode is Busy or Locked && time.GetElapsedTime(start) < patience)
+            {
+                await Task.Delay(RetryPause, time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    public static void Execute(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    [GeneratedRegex(@"[^/]*(?:sqlite|sqlcipher)[^/]*\.so(?:\.[\d.]+)?$|SQLite\.Interop\.dll$", RegexOptions.IgnoreCase)]
+    private static partial Regex NativeLibrary();
+}
