@@ -177,7 +177,7 @@ internal sealed record LitestreamSettings
     private static LitestreamException WrongWord(IConfigurationSection section, string key)
     {
         var words = SettingNames.All.Single(setting => setting.Name == key).Words;
-        return Wrong(section, key, UnknownNames.Choice(words), UnknownNames.DidYouMean(section[key]!, words));
+        return Wrong(section, key, NearestName.Choice(words), NearestName.DidYouMean(section[key]!, words));
     }
 
     private static LitestreamException Wrong(IConfigurationSection section, string key, string expected, string meant = "") =>

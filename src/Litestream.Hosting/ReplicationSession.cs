@@ -877,7 +877,7 @@ internal sealed partial class ReplicationSession(
         }
 
         // It says more than the file wants, so that it is known what it is at.
-        if (LogLine.Shows(plan.Config.LogLevel, line.Level))
+        if (LogLevels.Shows(plan.Config.LogLevel, line.Level))
         {
             ReplicatorLog.Line(logger, line);
         }

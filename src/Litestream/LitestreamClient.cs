@@ -89,12 +89,12 @@ public sealed class LitestreamClient
 
     /// <summary>The executable's version, such as <c>0.3.13</c>.</summary>
     /// <exception cref="LitestreamException">LSB2008: it cannot be started; LSB3001: it failed; LSB3005: it took too long.</exception>
-    public Task<string> VersionAsync(CancellationToken cancellationToken = default) => LimitAsync("version", Executable.GetVersionAsync, cancellationToken);
+    public Task<string> VersionAsync(CancellationToken cancellationToken = default) => Catalog.VersionAsync(cancellationToken);
 
     /// <summary>The databases in the configuration, as the executable lists them, in the order of the file.</summary>
     /// <exception cref="LitestreamException">LSB2008, LSB3001, LSB3005.</exception>
-    public async Task<IReadOnlyList<DatabaseEntry>> DatabasesAsync(CancellationToken cancellationToken = default) =>
-        Listing.Databases(await RunAsync("databases", [], cancellationToken).ConfigureAwait(false), Config.Databases);
+    public Task<IReadOnlyList<DatabaseEntry>> DatabasesAsync(CancellationToken cancellationToken = default) =>
+        Catalog.DatabasesAsync(cancellationToken);
 
     /// <summary>What the app that runs on this machine tells about the replication of its databases. Starts nothing and asks no storage.</summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for all.</param>
@@ -107,27 +107,13 @@ public sealed class LitestreamClient
     /// <param name="cancellationToken">Ends the executable.</param>
     /// <returns>None also where the replica does not exist: the executable does not tell the two apart.</returns>
     /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; LSB3008: no such replica; LSB3001: the executable failed or met an error; LSB3005: it took too long; LSB2008: it cannot be started.</exception>
-    public async Task<IReadOnlyList<Generation>> GenerationsAsync(string? database = null, string? replica = null, CancellationToken cancellationToken = default)
-    {
-        var chosen = Config.Choose(database);
-        if (File.Exists(chosen.Path))
-            return Listing.Generations(await RunAsync("generations", Arguments(chosen, replica), cancellationToken).ConfigureAwait(false));
-
-        // 0.3 wants the file's time for the lag, and refuses without the file: just when generations are wanted most.
-        var snapshots = SnapshotsAsync(chosen.Path, replica, cancellationToken);
-        var segments = WalSegmentsAsync(chosen.Path, replica, cancellationToken: cancellationToken);
-        await Task.WhenAll(snapshots, segments).ConfigureAwait(false);
-        return [.. (await snapshots.ConfigureAwait(false)).Select(s => (s.Replica, s.Generation, s.Created))
-            .Concat((await segments.ConfigureAwait(false)).Select(s => (s.Replica, s.Generation, s.Created)))
-            .GroupBy(file => (file.Replica, file.Generation))
-            .Select(files => new Generation(files.Key.Replica, files.Key.Generation, null, files.Min(file => file.Created), files.Max(file => file.Created)))
-            .OrderBy(generation => chosen.Replicas.ToList().FindIndex(r => r.Name == generation.Replica)).ThenBy(generation => generation.Name, StringComparer.Ordinal)];
-    }
+    public Task<IReadOnlyList<Generation>> GenerationsAsync(string? database = null, string? replica = null, CancellationToken cancellationToken = default) =>
+        Catalog.GenerationsAsync(Config.Choose(database), replica, cancellationToken);
 
     /// <summary>The snapshots in the replicas of a database, which need not exist.</summary>
     /// <inheritdoc cref="GenerationsAsync" />
-    public async Task<IReadOnlyList<Snapshot>> SnapshotsAsync(string? database = null, string? replica = null, CancellationToken cancellationToken = default) =>
-        Listing.Snapshots(await RunAsync("snapshots", Arguments(Config.Choose(database), replica), cancellationToken).ConfigureAwait(false));
+    public Task<IReadOnlyList<Snapshot>> SnapshotsAsync(string? database = null, string? replica = null, CancellationToken cancellationToken = default) =>
+        Catalog.SnapshotsAsync(Config.Choose(database), replica, cancellationToken);
 
     /// <summary>The WAL segments in the replicas of a database, which need not exist.</summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
@@ -135,11 +121,8 @@ public sealed class LitestreamClient
     /// <param name="generation">16 hexadecimal digits; null for all. None are listed for one that is not there.</param>
     /// <param name="cancellationToken">Ends the executable.</param>
     /// <inheritdoc cref="GenerationsAsync" />
-    public async Task<IReadOnlyList<WalSegment>> WalSegmentsAsync(string? database = null, string? replica = null, string? generation = null, CancellationToken cancellationToken = default)
-    {
-        IReadOnlyList<string> only = generation is null ? [] : ["-generation", generation];
-        return Listing.WalSegments(await RunAsync("wal", [.. only, .. Arguments(Config.Choose(database), replica)], cancellationToken).ConfigureAwait(false));
-    }
+    public Task<IReadOnlyList<WalSegment>> WalSegmentsAsync(string? database = null, string? replica = null, string? generation = null, CancellationToken cancellationToken = default) =>
+        Catalog.WalSegmentsAsync(Config.Choose(database), replica, generation, cancellationToken);
 
     /// <summary>Restores a database: without an output or <see cref="RestoreOptions.InPlace"/> to a new, dated file beside it.</summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
@@ -185,12 +168,12 @@ public sealed class LitestreamClient
     /// <returns>How it ended: a backup that is not sound is an outcome, no exception.</returns>
     /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database.</exception>
     public Task<VerificationResult> VerifyAsync(string? database = null, VerificationOptions? options = null, CancellationToken cancellationToken = default) =>
-        DatabaseVerification.RunAsync(Executable, Config, Config.Choose(database), options, cancellationToken);
+        DatabaseVerification.RunAsync(Executable, Config, Config.Choose(database), options, cancellationToken, VerificationReplicator.RunAsync);
 
     /// <summary>Verifies all databases side by side; one that fails does not stop the others. Results in the order of the configuration.</summary>
     /// <inheritdoc cref="VerifyAsync" />
     public Task<IReadOnlyList<VerificationResult>> VerifyAllAsync(VerificationOptions? options = null, CancellationToken cancellationToken = default) =>
-        DatabaseVerification.RunAllAsync(Executable, Config, options, cancellationToken);
+        DatabaseVerification.RunAllAsync(Executable, Config, Config.Databases, options, cancellationToken, VerificationReplicator.RunAsync);
 
     /// <summary>The fire drill: restores the backup of a database to a scratch file, asks it a query, tells what would have been lost and how long recovery took, and removes the file.</summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
@@ -200,41 +183,5 @@ public sealed class LitestreamClient
     public Task<DrillResult> DrillAsync(string? database = null, DrillOptions? options = null, CancellationToken cancellationToken = default) =>
         DatabaseDrill.RunAsync(Executable, Config, Config.Choose(database), options, cancellationToken);
 
-    private static List<string> Arguments(EffectiveDatabase database, string? replica)
-    {
-        if (replica is null)
-            return [database.Path];
-        if (database.Replicas.Any(r => r.Name == replica))
-            return ["-replica", replica, database.Path];
-        throw NoSuchReplica(database, replica);
-    }
-
-    internal static LitestreamException NoSuchReplica(EffectiveDatabase database, string replica)
-    {
-        var names = database.Replicas.Select(r => r.Name).ToList();
-        return new LitestreamException("LSB3008", $"{database.Path} has no replica '{replica}'.{(NearestName.Of(replica, names) is { } nearest ? $" Did you mean '{nearest}'?" : "")} It has: {(names.Count == 0 ? "none" : string.Join(", ", names.Select(n => $"'{n}'")))}.");
-    }
-
-    private Task<CommandResult> RunAsync(string command, IReadOnlyList<string> arguments, CancellationToken cancellationToken) => LimitAsync(
-        command,
-        limited => Config.WithFileAsync(file => new LitestreamCommand(Executable, Config.Variables) { Secrets = Config.Secrets }.RunAsync([command, "-config", file, .. arguments], limited)),
-        cancellationToken);
-
-    private async Task<T> LimitAsync<T>(string command, Func<CancellationToken, Task<T>> run, CancellationToken cancellationToken)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Timeout);
-        try
-        {
-            return await run(limit.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            throw new OperationCanceledException(cancellationToken);
-        }
-        catch (OperationCanceledException e)
-        {
-            throw new LitestreamException("LSB3005", $"`litestream {command}` was ended because it took longer than {Timeout.TotalSeconds:0.###} s. The storage may not answer, or it holds very many files.", innerException: e);
-        }
-    }
+    private BackupCatalog Catalog => new(Executable, Config) { Timeout = Timeout };
 }

@@ -1,7 +1,6 @@
 using System.Text.RegularExpressions;
 using Litestream.Databases;
 using Litestream.Diagnostics;
-using Litestream.Execution;
 using Litestream.FileSystem;
 using Litestream.Sqlite;
 
@@ -186,7 +185,7 @@ public sealed partial class EffectiveConfig
     private static (string Text, string Talkative) Texts(YamlMap root, string header, string level)
     {
         var text = YamlWriter.Write(root, header);
-        if (LogLine.Shows(level, "INFO"))
+        if (LogLevels.Shows(level, "INFO"))
             return (text, text);
         ((YamlMap)root["logging"]!)["level"] = new YamlScalar("info");
         return (text, YamlWriter.Write(root, header));

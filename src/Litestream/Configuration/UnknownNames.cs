@@ -99,7 +99,7 @@ internal static class UnknownNames
                 "LSB1019",
                 LitestreamSeverity.Warning,
                 $"The setting {setting.Key} has the value '{value}', with which the app does not start; "
-                    + $"it must be {Choice(known.Words)}.{DidYouMean(value, known.Words)}",
+                    + $"it must be {NearestName.Choice(known.Words)}.{NearestName.DidYouMean(value, known.Words)}",
                 setting.File,
                 setting.Line,
                 setting.Column);
@@ -204,14 +204,6 @@ internal static class UnknownNames
                     $"{verb} does not take {name}: it has no effect on this target.");
         }
     }
-
-    /// <summary>A question for the end of a message, or nothing.</summary>
-    public static string DidYouMean(string wrong, IEnumerable<string> known) =>
-        NearestName.Of(wrong, known) is { } nearest ? $" Did you mean '{nearest}'?" : "";
-
-    /// <summary>Words as a message lists them.</summary>
-    public static string Choice(IReadOnlyList<string> words) =>
-        words.Count == 1 ? words[0] : $"{string.Join(", ", words.SkipLast(1))} or {words[^1]}";
 
     private static LitestreamDiagnostic Misspelling(string message) =>
         new(Misspelt, LitestreamSeverity.Warning, message);

@@ -30,6 +30,14 @@ internal static class NearestName
         return nearest;
     }
 
+    /// <summary>A question for the end of a message, or nothing.</summary>
+    public static string DidYouMean(string wrong, IEnumerable<string> known) =>
+        Of(wrong, known) is { } nearest ? $" Did you mean '{nearest}'?" : "";
+
+    /// <summary>Words as a message lists them.</summary>
+    public static string Choice(IReadOnlyList<string> words) =>
+        words.Count == 1 ? words[0] : $"{string.Join(", ", words.SkipLast(1))} or {words[^1]}";
+
     private static string Simplify(string name) => name.Replace("-", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal).ToLowerInvariant();
 
     private static int Distance(string left, string right)

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Litestream.Configuration;
 
 namespace Litestream.Diagnostics;
 
@@ -71,7 +70,7 @@ internal static partial class OptionValue
         {
             null => null,
             var value when Enum.GetNames<T>().Contains(value, StringComparer.OrdinalIgnoreCase) => Enum.Parse<T>(value, ignoreCase: true),
-            var value => throw Wrong(option, value, UnknownNames.Choice(Enum.GetNames<T>()), UnknownNames.DidYouMean(value, Enum.GetNames<T>())),
+            var value => throw Wrong(option, value, NearestName.Choice(Enum.GetNames<T>()), NearestName.DidYouMean(value, Enum.GetNames<T>())),
         };
 
     /// <summary>The text without white space around it, null when nothing is left.</summary>

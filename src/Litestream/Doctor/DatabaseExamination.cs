@@ -4,6 +4,7 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
+using Litestream.Releases.V03;
 using Litestream.Replication;
 
 namespace Litestream.Doctor;
@@ -244,12 +245,12 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
 
     private async Task ExamineBackupAsync(LitestreamExecutable found, CancellationToken cancellationToken)
     {
-        var client = new LitestreamClient(found, config) { Timeout = options.ReplicaTimeout };
+        var client = new BackupCatalog(found, config) { Timeout = options.ReplicaTimeout };
         foreach (var replica in database.Replicas.Where(replica => replica.IsKnown))
         {
             try
             {
-                var generations = await client.GenerationsAsync(database.Path, replica.Name, cancellationToken).ConfigureAwait(false);
+                var generations = await client.GenerationsAsync(database, replica.Name, cancellationToken).ConfigureAwait(false);
                 Judge(replica, generations.Max(g => g.End));
             }
             catch (LitestreamException e)

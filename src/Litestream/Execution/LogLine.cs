@@ -32,9 +32,6 @@ public sealed partial record LogLine(string Level, string Message, IReadOnlyDict
     /// time.</summary>
     private const int LongestPlain = 10_000;
 
-    /// <summary>Whether a log of that level has lines of this one. What is no level counts as <c>INFO</c>, as it does for the executable; a line without one is always shown.</summary>
-    internal static bool Shows(string level, string lineLevel) => lineLevel.Length == 0 || Rank(lineLevel) >= Rank(level);
-
     /// <summary>Message and fields, for people.</summary>
     internal string Display => OneLine(Fields.Count == 0
         ? Message
@@ -42,15 +39,6 @@ public sealed partial record LogLine(string Level, string Message, IReadOnlyDict
 
     /// <summary>The message with what went wrong.</summary>
     internal string Explanation => OneLine(Fields.TryGetValue("error", out var error) || Fields.TryGetValue("err", out error) ? (Message is "failed to run" or "" ? error : $"{Message}: {error}") : Message);
-
-    private static int Rank(string level) => level.ToUpperInvariant() switch
-    {
-        "TRACE" => 0,
-        "DEBUG" => 1,
-        "WARN" or "WARNING" => 3,
-        "ERROR" => 4,
-        _ => 2,
-    };
 
     /// <summary>The errors of storage libraries have several lines, and a status, a diagnostic and a line of a log have one.</summary>
     private static string OneLine(string text) => LineBreaks().Replace(text, " ");

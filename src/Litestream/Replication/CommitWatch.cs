@@ -4,7 +4,6 @@ using Litestream.Execution;
 using Litestream.FileSystem;
 using Litestream.Releases.V03;
 using Litestream.Sqlite;
-using Litestream.Verification;
 
 namespace Litestream.Replication;
 

@@ -4,7 +4,6 @@ using Litestream.Diagnostics;
 using Litestream.FileSystem;
 using Litestream.Releases.V03;
 using Litestream.Sqlite;
-using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Replication;

@@ -119,7 +119,7 @@ public static class ForegroundReplication
 
         void SayWhatIsWanted(LogLine line)
         {
-            if (LogLine.Shows(effective.LogLevel, line.Level))
+            if (LogLevels.Shows(effective.LogLevel, line.Level))
                 Say(line);
         }
     }

@@ -129,7 +129,7 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         }
 
         if (isListed)
-            found.UnionWith((await OneOfAsync(Listings, () => new LitestreamClient(executable, config).SnapshotsAsync(database.Path, cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false)).Select(snapshot => snapshot.Generation));
+            found.UnionWith((await OneOfAsync(Listings, () => new BackupCatalog(executable, config).SnapshotsAsync(database, replica: null, cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false)).Select(snapshot => snapshot.Generation));
         return found;
     }
 

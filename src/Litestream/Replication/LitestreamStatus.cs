@@ -1,3 +1,4 @@
+using Litestream.Releases.V03;
 using Litestream.Verification;
 
 namespace Litestream.Replication;

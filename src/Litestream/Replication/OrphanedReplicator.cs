@@ -11,9 +11,6 @@ internal static class OrphanedReplicator
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>Whether it is exactly that process and still replicates.</summary>
-    public static bool Lives(ProcessIdentity replicator) => replicator.IsRunning() && IsReplicating(replicator);
-
     /// <summary>
     /// Kills the processes that the record names, those that are exactly those and still replicate. They are not asked
     /// to finish: what they would send may be a commit that the killed app
@@ -46,18 +43,6 @@ internal static class OrphanedReplicator
         while (orphan.IsRunning())
         {
             await Task.Delay(PollInterval, cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    private static bool IsReplicating(ProcessIdentity process)
-    {
-        try
-        {
-            return PlainFile.ReadAllText($"/proc/{process.ProcessId}/cmdline").Split('\0') is [_, "replicate", ..];
-        }
-        catch (IOException)
-        {
-            return false;
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Litestream.Configuration;
+using Litestream.Releases.V03;
 using Litestream.Verification;
 
 namespace Litestream.Replication;

@@ -107,10 +107,10 @@ internal sealed class VerificationReplicator
     private async Task<string?> ForeignHistoryAsync(CancellationToken cancellationToken)
     {
         var own = new ShadowWal(_database.MetaPath).Generation();
-        var client = new LitestreamClient(_executable, _config);
+        var client = new BackupCatalog(_executable, _config);
         foreach (var replica in _database.Replicas)
         {
-            var generations = await client.GenerationsAsync(_database.Path, replica.Name, cancellationToken).ConfigureAwait(false);
+            var generations = await client.GenerationsAsync(_database, replica.Name, cancellationToken).ConfigureAwait(false);
             if (generations.Count > 0 && !generations.Any(g => g.Name == own && g.End >= generations.Max(other => other.End)))
             {
                 return $"Nobody replicates {_database.Path}, and no litestream was started for it: the newest changes in replica {replica.Name} are of another history ({string.Join(", ", generations.OrderByDescending(g => g.End).Take(3).Select(g => g.Name))}) than this database's ({own ?? "none"}). "

@@ -21,9 +21,9 @@ internal static class BackupSelection
         var generation = fitting.Where(g => request.Timestamp is not { } time || g.End!.Value.AddSeconds(1) >= time).MaxBy(g => g.End) ?? fitting.MaxBy(g => g.End) ?? throw NothingFits(request, generations);
 
         var path = request.Database.Path;
-        var snapshots = await client.SnapshotsAsync(path, generation.Replica, cancellationToken).ConfigureAwait(false);
+        var snapshots = await client.SnapshotsAsync(request.Database, generation.Replica, cancellationToken).ConfigureAwait(false);
         var snapshot = snapshots.Where(s => s.Generation == generation.Name && !(s.Index > request.Index) && !(s.Created > request.Timestamp)).MaxBy(s => s.Index) ?? throw NothingFits(request, generations);
-        var segments = (await client.WalSegmentsAsync(path, generation.Replica, generation.Name, cancellationToken).ConfigureAwait(false))
+        var segments = (await client.WalSegmentsAsync(request.Database, generation.Replica, generation.Name, cancellationToken).ConfigureAwait(false))
             .Where(s => s.Index >= snapshot.Index && !(s.Index > request.Index) && !(s.Created > request.Timestamp))
             .ToList();
         var last = segments.MaxBy(s => (s.Index, s.Offset));
@@ -45,11 +45,11 @@ internal static class BackupSelection
         return generations.Where(g => Matches(g, request) && request.Timestamp is { } time && g.Start!.Value.AddSeconds(1) <= time).MaxBy(g => g.End) ?? throw NothingFits(request, generations);
     }
 
-    private static LitestreamClient Client(LitestreamExecutable executable, RestoreRequest request) =>
-        request.Timeout is { } timeout ? new LitestreamClient(executable, request.Config) { Timeout = timeout } : new LitestreamClient(executable, request.Config);
+    private static BackupCatalog Client(LitestreamExecutable executable, RestoreRequest request) =>
+        request.Timeout is { } timeout ? new BackupCatalog(executable, request.Config) { Timeout = timeout } : new BackupCatalog(executable, request.Config);
 
-    private static async Task<IReadOnlyList<Generation>> ListAsync(LitestreamClient client, RestoreRequest request, CancellationToken cancellationToken) =>
-        [.. (await client.GenerationsAsync(request.Database.Path, request.Replica, cancellationToken).ConfigureAwait(false)).Where(g => g is { Start: not null, End: not null })];
+    private static async Task<IReadOnlyList<Generation>> ListAsync(BackupCatalog client, RestoreRequest request, CancellationToken cancellationToken) =>
+        [.. (await client.GenerationsAsync(request.Database, request.Replica, cancellationToken).ConfigureAwait(false)).Where(g => g is { Start: not null, End: not null })];
 
     private static bool Matches(Generation generation, RestoreRequest request) => request.Generation is null || generation.Name == request.Generation;
 

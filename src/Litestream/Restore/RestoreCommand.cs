@@ -1,6 +1,7 @@
 using System.Globalization;
 using Litestream.Diagnostics;
 using Litestream.Execution;
+using Litestream.Releases.V03;
 
 namespace Litestream.Restore;
 
@@ -13,7 +14,7 @@ internal sealed class RestoreCommand(LitestreamExecutable executable, RestoreReq
     public static void CheckOptions(RestoreRequest request)
     {
         if (request.Replica is { } replica && request.Database.Replicas.All(r => r.Name != replica))
-            throw LitestreamClient.NoSuchReplica(request.Database, replica);
+            throw BackupCatalog.NoSuchReplica(request.Database, replica);
         if (request.Timestamp is not null && request.Index is not null)
             throw Wrong("A restore goes to a moment or to a WAL index, not to both.");
         if (request.Index is < 0 or > uint.MaxValue)

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Litestream.Databases;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Litestream.Databases;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
 using Microsoft.Data.Sqlite;

@@ -1,6 +1,5 @@
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
-using Litestream.Restore;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -83,7 +82,7 @@ internal sealed class LiveCopy : IDisposable
     public ContentComparison CompareWith(string restored, ContentOptions options, CancellationToken cancellationToken)
     {
         using var one = Open();
-        using var other = ScratchCopy.Open(restored);
+        using var other = ScratchDatabase.Open(restored);
         return DatabaseContent.CompareImages(one, Path, other, restored, cancellationToken)
             ?? DatabaseContent.Compare(one, other, options with { ArePrivate = true }, cancellationToken);
     }
@@ -95,7 +94,7 @@ internal sealed class LiveCopy : IDisposable
     public ContentComparison? ComparePages(string restored, CancellationToken cancellationToken)
     {
         using var one = Open();
-        using var other = ScratchCopy.Open(restored);
+        using var other = ScratchDatabase.Open(restored);
         return DatabaseContent.CompareImages(one, Path, other, restored, cancellationToken);
     }
 
@@ -118,7 +117,7 @@ internal sealed class LiveCopy : IDisposable
         LiveCopy? copy = null;
         try
         {
-            copy = new LiveCopy(ScratchCopy.CreateFolder());
+            copy = new LiveCopy(ScratchDatabase.CreateFolder());
             var why = await copy.FillAsync(database, limit, patience, time, cancellationToken).ConfigureAwait(false);
             if (why is null)
                 return (copy, "");

@@ -34,14 +34,14 @@ internal sealed record DrillVerb : Verb
             host.Print($"As of {PointInTime.Describe(moment, TimeProvider.System)}");
         var config = host.LoadConfig();
         var databases = config.ChooseMany(OptionValue.Trim(Database));
-        var client = host.CreateClient(config);
+        var executable = host.PrepareExecutable();
         var rows = new List<string[]>();
         var notes = new List<string>();
         foreach (var database in databases)
         {
             try
             {
-                var result = await client.DrillAsync(database.Path, options, cancellationToken).ConfigureAwait(false);
+                var result = await DatabaseDrill.RunAsync(executable, config, database, options, cancellationToken).ConfigureAwait(false);
                 var answer = string.Join(", ", result.Answer.Select(column => $"{column.Key}={column.Value ?? "NULL"}"));
                 rows.Add([
                     database.ConfiguredPath,

@@ -1,5 +1,6 @@
 using Litestream.Configuration;
 using Litestream.Diagnostics;
+using Litestream.Releases.V03;
 
 namespace Litestream.Verbs;
 
@@ -33,7 +34,7 @@ internal abstract record ListingVerb : Verb
 
         var config = host.LoadConfig();
         var databases = config.ChooseMany(OptionValue.Trim(Database));
-        var client = host.CreateClient(config, timeout);
+        var client = host.CreateCatalog(config, timeout);
         var rows = new List<IReadOnlyList<string>>();
         foreach (var database in databases)
         {
@@ -62,10 +63,10 @@ internal abstract record ListingVerb : Verb
     }
 
     /// <summary>The rows of one database, each as cells and as an item.</summary>
-    protected abstract Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(LitestreamClient client, EffectiveDatabase database, string? replica, CancellationToken cancellationToken);
+    protected abstract Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(BackupCatalog client, EffectiveDatabase database, string? replica, CancellationToken cancellationToken);
 
     /// <summary>The executable is only asked for its version when a command failed: then it may be that its release line does not have it.</summary>
-    private async Task<LitestreamException> OtherLineAsync(LitestreamClient client, EffectiveDatabase database, LitestreamException exception, CancellationToken cancellationToken)
+    private async Task<LitestreamException> OtherLineAsync(BackupCatalog client, EffectiveDatabase database, LitestreamException exception, CancellationToken cancellationToken)
     {
         if (exception.Diagnostic.Code != "LSB3001")
             return exception;
@@ -83,8 +84,8 @@ internal sealed record GenerationsVerb : ListingVerb
 
     protected override IReadOnlyList<string> Columns => ["replica", "generation", "lag", "start", "end"];
 
-    protected override async Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(LitestreamClient client, EffectiveDatabase database, string? replica, CancellationToken cancellationToken) =>
-        (await client.GenerationsAsync(database.Path, replica, cancellationToken).ConfigureAwait(false)).Select(generation => (
+    protected override async Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(BackupCatalog client, EffectiveDatabase database, string? replica, CancellationToken cancellationToken) =>
+        (await client.GenerationsAsync(database, replica, cancellationToken).ConfigureAwait(false)).Select(generation => (
             (IReadOnlyList<object?>)[generation.Replica, generation.Name, generation.Lag is { } lag ? $"{VerbItem.Text(lag)}s" : "", generation.Start, generation.End],
             new VerbItem(generation.Name, [("Replica", generation.Replica), ("Lag", generation.Lag), ("Start", generation.Start), ("End", generation.End)])));
 }
@@ -96,8 +97,8 @@ internal sealed record SnapshotsVerb : ListingVerb
 
     protected override IReadOnlyList<string> Columns => ["replica", "generation", "index", "size", "created"];
 
-    protected override async Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(LitestreamClient client, EffectiveDatabase database, string? replica, CancellationToken cancellationToken) =>
-        (await client.SnapshotsAsync(database.Path, replica, cancellationToken).ConfigureAwait(false)).Select(snapshot => (
+    protected override async Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(BackupCatalog client, EffectiveDatabase database, string? replica, CancellationToken cancellationToken) =>
+        (await client.SnapshotsAsync(database, replica, cancellationToken).ConfigureAwait(false)).Select(snapshot => (
             (IReadOnlyList<object?>)[snapshot.Replica, snapshot.Generation, snapshot.Index, snapshot.Size, snapshot.Created],
             new VerbItem(
                 $"{snapshot.Generation}/{snapshot.Index:x8}",
@@ -116,8 +117,8 @@ internal sealed record WalVerb : ListingVerb
 
     protected override void CheckOptions() => _ = OptionValue.Generation("LitestreamGeneration", Generation);
 
-    protected override async Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(LitestreamClient client, EffectiveDatabase database, string? replica, CancellationToken cancellationToken) =>
-        (await client.WalSegmentsAsync(database.Path, replica, OptionValue.Generation("LitestreamGeneration", Generation), cancellationToken).ConfigureAwait(false)).Select(segment => (
+    protected override async Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(BackupCatalog client, EffectiveDatabase database, string? replica, CancellationToken cancellationToken) =>
+        (await client.WalSegmentsAsync(database, replica, OptionValue.Generation("LitestreamGeneration", Generation), cancellationToken).ConfigureAwait(false)).Select(segment => (
             (IReadOnlyList<object?>)[segment.Replica, segment.Generation, segment.Index, segment.Offset, segment.Size, segment.Created],
             new VerbItem(
                 $"{segment.Generation}/{segment.Index:x8}_{segment.Offset:x8}",
@@ -138,7 +139,7 @@ internal sealed record LtxVerb : Verb
         var timeout = OptionValue.Duration("LitestreamTimeout", Timeout);
         var config = host.LoadConfig();
         var path = (OptionValue.Trim(Database) is { } name and not "*" ? config.Choose(name) : config.ChooseMany("*")[0]).ConfiguredPath;
-        var version = await host.CreateClient(config, timeout).VersionAsync(cancellationToken).ConfigureAwait(false);
+        var version = await host.CreateCatalog(config, timeout).VersionAsync(cancellationToken).ConfigureAwait(false);
         throw new LitestreamException(
             "LSB3009",
             version.StartsWith("0.3.", StringComparison.Ordinal)

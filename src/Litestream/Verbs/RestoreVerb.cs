@@ -93,18 +93,18 @@ internal sealed record RestoreVerb : Verb
         var databases = config.ChooseMany(OptionValue.Trim(Database));
         if (diff && databases.FirstOrDefault(database => !File.Exists(database.Path)) is { } lost)
             throw new LitestreamException("LSB3008", $"There is nothing to compare a copy with: {lost.Path} does not exist. Restore it without LitestreamDiff. Nothing was started.");
-        var client = host.CreateClient(config);
+        var executable = host.PrepareExecutable();
         if (transaction is not null)
         {
-            var version = await client.VersionAsync(cancellationToken).ConfigureAwait(false);
+            var version = await executable.GetVersionAsync(cancellationToken).ConfigureAwait(false);
             if (version.StartsWith("0.3.", StringComparison.Ordinal))
                 throw new LitestreamException("LSB3009", $"LitestreamTxId is for release line 0.5; this is litestream {version}, where LitestreamTimestamp, or LitestreamGeneration with LitestreamIndex, says how far to go.");
             options = options with { Arguments = ["-txid", transaction, .. options.Arguments] };
         }
 
         var results = all
-            ? await DatabaseRestore.RunAllAsync(client.Executable, config, databases, options, host.Detail, cancellationToken).ConfigureAwait(false)
-            : [await DatabaseRestore.RunAsync(client.Executable, options.For(config, databases[0]), host.Detail, cancellationToken).ConfigureAwait(false)];
+            ? await DatabaseRestore.RunAllAsync(executable, config, databases, options, host.Detail, cancellationToken).ConfigureAwait(false)
+            : [await DatabaseRestore.RunAsync(executable, options.For(config, databases[0]), host.Detail, cancellationToken).ConfigureAwait(false)];
         foreach (var result in results)
         {
             Show(host, result);

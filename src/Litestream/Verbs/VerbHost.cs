@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
+using Litestream.Releases.V03;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Verbs;
@@ -81,15 +82,21 @@ internal abstract class VerbHost
         return config;
     }
 
-    /// <summary>The operations, with this executable and configuration.</summary>
+    /// <summary>What is in the replicas, with this executable and configuration.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="timeout">The time limit of each listing; null for the default.</param>
-    public LitestreamClient CreateClient(EffectiveConfig config, TimeSpan? timeout = null)
+    public BackupCatalog CreateCatalog(EffectiveConfig config, TimeSpan? timeout = null)
+    {
+        var executable = PrepareExecutable();
+        return timeout is { } limit ? new BackupCatalog(executable, config) { Timeout = limit } : new BackupCatalog(executable, config);
+    }
+
+    /// <summary>The executable, and SQLite ready for use.</summary>
+    public LitestreamExecutable PrepareExecutable()
     {
         // Nobody has opened a connection in this process yet, and what comes may ask for SQLite before it opens one.
         RuntimeHelpers.RunClassConstructor(typeof(SqliteConnection).TypeHandle);
-        var executable = FindExecutable();
-        return timeout is { } limit ? new LitestreamClient(executable, config) { Timeout = limit } : new LitestreamClient(executable, config);
+        return FindExecutable();
     }
 
     /// <summary>Prints rows under a header, columns two spaces apart.</summary>

@@ -1,4 +1,5 @@
 using Litestream.Diagnostics;
+using Litestream.Replication;
 using Litestream.Verification;
 
 namespace Litestream.Verbs;
@@ -40,11 +41,11 @@ internal sealed record VerifyVerb : Verb
         if (scope.Notice is { } notice)
             host.Report(notice);
         options = options with { Level = scope.Level, Write = scope.Write };
-        var client = host.CreateClient(config);
+        var executable = host.PrepareExecutable();
         IReadOnlyList<VerificationResult> results = [];
         async Task VerifyAsync() => results = choice == "*"
-            ? await client.VerifyAllAsync(options, cancellationToken).ConfigureAwait(false)
-            : [await client.VerifyAsync(choice, options, cancellationToken).ConfigureAwait(false)];
+            ? await DatabaseVerification.RunAllAsync(executable, config, config.Databases, options, cancellationToken, VerificationReplicator.RunAsync).ConfigureAwait(false)
+            : [await DatabaseVerification.RunAsync(executable, config, config.Choose(choice), options, cancellationToken, VerificationReplicator.RunAsync).ConfigureAwait(false)];
         await (options.StartReplicator ? host.UntilEndOfProcessAsync(VerificationOptions.ReplicatorStopTimeout, VerifyAsync) : VerifyAsync()).ConfigureAwait(false);
 
         if (scope.Limit is { } limit)

@@ -78,7 +78,7 @@ public static class DatabaseDrill
         ArgumentNullException.ThrowIfNull(database);
         options ??= new();
         if (options.Replica is { } name && !database.Replicas.Any(r => r.Name == name))
-            throw LitestreamClient.NoSuchReplica(database, name);
+            throw BackupCatalog.NoSuchReplica(database, name);
         LiveDatabase.RequireLibrary(database.Path);
 
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -100,7 +100,7 @@ public static class DatabaseDrill
 
     private static async Task<DrillResult> RunAsync(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, DrillOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
-        var client = new LitestreamClient(executable, config);
+        var client = new BackupCatalog(executable, config);
         var shadow = new ShadowWal(database.MetaPath);
         var before = shadow.Generation();
         using var live = options.Timestamp is null ? await CopyLiveAsync(config, database, time, cancellationToken).ConfigureAwait(false) : new(null, "A moment of the past was asked for: the content was not compared with that of now.");
@@ -224,15 +224,15 @@ public static class DatabaseDrill
 
     /// <summary>Why what was restored cannot be compared with the database here, whose generation is another one; null when it can.</summary>
     /// <exception cref="LitestreamException">LSB4103: the database here has a backup of its own, and another one was taken.</exception>
-    private static async Task<string?> OtherHistoryAsync(LitestreamClient client, EffectiveDatabase database, DrillOptions options, RestoreSource restored, string own, CancellationToken cancellationToken)
+    private static async Task<string?> OtherHistoryAsync(BackupCatalog client, EffectiveDatabase database, DrillOptions options, RestoreSource restored, string own, CancellationToken cancellationToken)
     {
         var what = $"What was restored is generation {restored.Generation}{(restored.Replica.Length > 0 ? $" of replica {restored.Replica}" : "")}, and {own} is that of {database.Path}";
         DateTimeOffset? begun;
         bool isLater;
         try
         {
-            var generations = await client.GenerationsAsync(database.Path, restored.Replica.Length > 0 ? restored.Replica : options.Replica, cancellationToken).ConfigureAwait(false);
-            begun = (await client.SnapshotsAsync(database.Path, options.Replica, cancellationToken).ConfigureAwait(false)).Where(s => s.Generation == own).Select(s => (DateTimeOffset?)s.Created).Min();
+            var generations = await client.GenerationsAsync(database, restored.Replica.Length > 0 ? restored.Replica : options.Replica, cancellationToken).ConfigureAwait(false);
+            begun = (await client.SnapshotsAsync(database, options.Replica, cancellationToken).ConfigureAwait(false)).Where(s => s.Generation == own).Select(s => (DateTimeOffset?)s.Created).Min();
             isLater = generations.Any(g => g.Name == restored.Generation && g.End > begun);
         }
         catch (LitestreamException e)
@@ -252,8 +252,8 @@ public static class DatabaseDrill
     {
         try
         {
-            using var connection = ScratchCopy.Open(path);
-            if (ScratchCopy.Damage(connection, full: true, out var note, cancellationToken) is { } damage)
+            using var connection = ScratchDatabase.Open(path);
+            if (ScratchDatabase.Damage(connection, full: true, out var note, cancellationToken) is { } damage)
                 throw new LitestreamException("LSB4003", $"The backup of {database.Path} does not give a sound database: {damage}.");
             note = note.TrimStart();
             if (query is null)
@@ -284,13 +284,13 @@ public static class DatabaseDrill
     };
 
     /// <summary>From the newest thing in the replica to the last commit here, when that is not in the replica.</summary>
-    private static async Task<(TimeSpan? RecoveryPoint, string Note, DateTimeOffset? BackupTime, IReadOnlyList<string> Complete)> RecoveryPointAsync(LitestreamClient client, EffectiveConfig config, EffectiveDatabase database, DrillOptions options, ShadowWal shadow, CancellationToken cancellationToken)
+    private static async Task<(TimeSpan? RecoveryPoint, string Note, DateTimeOffset? BackupTime, IReadOnlyList<string> Complete)> RecoveryPointAsync(BackupCatalog client, EffectiveConfig config, EffectiveDatabase database, DrillOptions options, ShadowWal shadow, CancellationToken cancellationToken)
     {
         DateTimeOffset? backup;
         try
         {
-            var snapshots = await client.SnapshotsAsync(database.Path, options.Replica, cancellationToken).ConfigureAwait(false);
-            var segments = await client.WalSegmentsAsync(database.Path, options.Replica, null, cancellationToken).ConfigureAwait(false);
+            var snapshots = await client.SnapshotsAsync(database, options.Replica, cancellationToken).ConfigureAwait(false);
+            var segments = await client.WalSegmentsAsync(database, options.Replica, null, cancellationToken).ConfigureAwait(false);
             backup = snapshots.Select(s => s.Created).Concat(segments.Select(s => s.Created)).Where(created => options.Timestamp is null || created <= options.Timestamp).Select(created => (DateTimeOffset?)created).Max();
         }
         catch (LitestreamException e)
@@ -312,7 +312,7 @@ public static class DatabaseDrill
     }
 
     /// <summary>The replicas that hold the last commit here.</summary>
-    private static async Task<List<string>> CompleteAsync(LitestreamClient client, EffectiveConfig config, EffectiveDatabase database, string? replica, string wal, ShadowWal shadow, CancellationToken cancellationToken)
+    private static async Task<List<string>> CompleteAsync(BackupCatalog client, EffectiveConfig config, EffectiveDatabase database, string? replica, string wal, ShadowWal shadow, CancellationToken cancellationToken)
     {
         if (shadow.Generation() is not { } generation || WalFile.LastCommit(wal) is not { } mark || shadow.Find(generation, mark) is not { } last)
             return [];

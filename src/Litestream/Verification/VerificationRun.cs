@@ -33,7 +33,7 @@ internal sealed class VerificationRun(
 
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly TimeSpan _storageTimeout = StorageTimeout(options);
-    private readonly LitestreamClient _client = new(executable, config) { Timeout = StorageTimeout(options) };
+    private readonly BackupCatalog _client = new(executable, config) { Timeout = StorageTimeout(options) };
     private readonly ShadowWal _shadow = new(database.MetaPath);
     private readonly ReplicationSettings _settings = ReplicationSettings.Of(config, database);
 
@@ -45,7 +45,7 @@ internal sealed class VerificationRun(
     {
         var start = _time.GetTimestamp();
         if (options.Replica is { } name && !database.Replicas.Any(r => r.Name == name))
-            throw LitestreamClient.NoSuchReplica(database, name);
+            throw BackupCatalog.NoSuchReplica(database, name);
 
         VerificationResult result;
         try
@@ -365,7 +365,7 @@ internal sealed class VerificationRun(
     {
         try
         {
-            var generations = (await _client.GenerationsAsync(database.Path, replica.Name, cancellationToken).ConfigureAwait(false)).Select(g => g.Name).ToList();
+            var generations = (await _client.GenerationsAsync(database, replica.Name, cancellationToken).ConfigureAwait(false)).Select(g => g.Name).ToList();
             var own = _shadow.Generation();
             if (own is not null && generations.Contains(own))
                 return await NewestOfOthersAsync(replica, own, cancellationToken).ConfigureAwait(false) is { } newest ? " " + await TakenAsync(replica, newest, own, cancellationToken).ConfigureAwait(false) : "";
@@ -391,7 +391,7 @@ internal sealed class VerificationRun(
             IReadOnlyList<Generation> generations;
             try
             {
-                generations = await _client.GenerationsAsync(database.Path, replica.Name, cancellationToken).ConfigureAwait(false);
+                generations = await _client.GenerationsAsync(database, replica.Name, cancellationToken).ConfigureAwait(false);
             }
             catch (LitestreamException e)
             {
@@ -416,7 +416,7 @@ internal sealed class VerificationRun(
         var isOlder = false;
         try
         {
-            var generations = await _client.GenerationsAsync(database.Path, replica.Name, cancellationToken).ConfigureAwait(false);
+            var generations = await _client.GenerationsAsync(database, replica.Name, cancellationToken).ConfigureAwait(false);
             isOlder = generations.FirstOrDefault(g => g.Name == own) is not { } mine || generations.FirstOrDefault(g => g.Name == taken)?.End <= mine.Start;
         }
         catch (LitestreamException)
@@ -434,7 +434,7 @@ internal sealed class VerificationRun(
     {
         try
         {
-            await _client.SnapshotsAsync(database.Path, replica.Name, cancellationToken).ConfigureAwait(false);
+            await _client.SnapshotsAsync(database, replica.Name, cancellationToken).ConfigureAwait(false);
             return null;
         }
         catch (LitestreamException e)
@@ -523,8 +523,8 @@ internal sealed class VerificationRun(
 
     private Check Look(ScratchCopy copy, Check check, Sentinel sentinel, bool canBeCut, CancellationToken cancellationToken)
     {
-        using var connection = ScratchCopy.Open(copy.Path);
-        if (ScratchCopy.Damage(connection, options.Level == VerificationLevel.Full, out var note, cancellationToken) is { } damage)
+        using var connection = ScratchDatabase.Open(copy.Path);
+        if (ScratchDatabase.Damage(connection, options.Level == VerificationLevel.Full, out var note, cancellationToken) is { } damage)
             return check with { Message = $"What replica {check.Replica} of {database.Path} gives back is damaged: {damage}." };
 
         if (sentinel.Row is { } row)
@@ -596,7 +596,7 @@ internal sealed class VerificationRun(
         var all = new ContentOptions { Limit = ContentWindow.MostDifferences, ArePrivate = true };
         using var before = sentinel.Copy!.Open();
         using var after = later.Open();
-        using var between = ScratchCopy.Open(restored);
+        using var between = ScratchDatabase.Open(restored);
         var window = ContentWindow.Judge(
             DatabaseContent.Compare(before, between, all, cancellationToken),
             DatabaseContent.Compare(before, after, all, cancellationToken),

@@ -1,3 +1,4 @@
+using Litestream.Diagnostics;
 using Litestream.Execution;
 
 namespace Litestream.Tests.Commands;
@@ -67,5 +68,5 @@ public sealed class LogLineTests
     [InlineData("", "DEBUG", false)]
     [InlineData("debug", "DEBUG", true)]
     [InlineData("error", "", true)]
-    public void A_level_lets_through_what_is_at_least_as_grave(string level, string ofLine, bool expected) => Assert.Equal(expected, LogLine.Shows(level, ofLine));
+    public void A_level_lets_through_what_is_at_least_as_grave(string level, string ofLine, bool expected) => Assert.Equal(expected, LogLevels.Shows(level, ofLine));
 }

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Litestream.Diagnostics;
 using Litestream.Execution;
-using Litestream.Restore;
+using Litestream.Sqlite;
 using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 
@@ -24,7 +24,7 @@ public sealed class DatabaseVerificationTests
         using var folder = await ReplicatedFolder.StartedAsync(20);
         Directory.Delete(folder.ReplicaOf(7), recursive: true);
 
-        var results = await DatabaseVerification.RunAllAsync(LitestreamTool.Executable, folder.Config, new(), Cancel);
+        var results = await DatabaseVerification.RunAllAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases, new(), Cancel);
 
         Assert.Equal(folder.Config.Databases, results.Select(r => r.Database));
         Assert.Equal(VerificationOutcome.Failed, results[7].Outcome);
@@ -332,9 +332,9 @@ public sealed class DatabaseVerificationTests
         LitestreamTool.Sql(folder.Database, "INSERT INTO zero VALUES (1)");
         LitestreamTool.Sql(folder.Database, $"PRAGMA writable_schema = ON; INSERT INTO sqlite_master VALUES ('index', 'zero_x', 'zero', {root}, 'CREATE INDEX zero_x ON zero(x)')");
 
-        using var connection = ScratchCopy.Open(folder.Database);
+        using var connection = ScratchDatabase.Open(folder.Database);
 
-        Assert.Contains("index zero_x", ScratchCopy.Damage(connection, full: true, out _, Cancel), StringComparison.Ordinal);
+        Assert.Contains("index zero_x", ScratchDatabase.Damage(connection, full: true, out _, Cancel), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -19,7 +19,7 @@ public sealed class PositionTests
         var shadow = new ShadowWal(database.MetaPath);
         var files = new FileReplicaProgress(folder.Replica);
         using var metrics = new MetricsProgress(address, database.Path, "file", shadow);
-        var list = new ListedProgress(new LitestreamClient(LitestreamTool.Executable, folder.Config), database.Path, "file", TimeSpan.Zero);
+        var list = new ListedProgress(new BackupCatalog(LitestreamTool.Executable, folder.Config), database, "file", TimeSpan.Zero);
         using var ofAnother = new MetricsProgress(address, database.Path + "2", "file", shadow);
         using var ofAnotherReplica = new MetricsProgress(address, database.Path, "file2", shadow);
         Assert.Null(await ofAnother.ReadAsync(shadow.Generation()!, Cancel));
@@ -112,8 +112,8 @@ public sealed class PositionTests
             using var copy = new ScratchCopy(LitestreamTool.Executable, folder.Config, database, TimeSpan.FromMinutes(1));
             var cut = await copy.RestoreUpToAsync(place, "file", Cancel);
             Assert.True(cut is not null, place.ToString());
-            using var connection = ScratchCopy.Open(cut);
-            Assert.Null(ScratchCopy.Damage(connection, full: true, out _, Cancel));
+            using var connection = ScratchDatabase.Open(cut);
+            Assert.Null(ScratchDatabase.Damage(connection, full: true, out _, Cancel));
             using var expected = live.Open();
             var comparison = DatabaseContent.Compare(expected, connection, null, Cancel);
             Assert.True(comparison.IsSame, $"{place}: {comparison}");

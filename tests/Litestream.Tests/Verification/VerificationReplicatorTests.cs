@@ -1,3 +1,4 @@
+using Litestream.Replication;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
 using Litestream.Testing;
@@ -45,7 +46,7 @@ public sealed class VerificationReplicatorTests
     {
         using var folder = new ReplicatedFolder(3);
 
-        var results = await DatabaseVerification.RunAllAsync(LitestreamTool.Executable, folder.Config, Asked, TestContext.Current.CancellationToken);
+        var results = await DatabaseVerification.RunAllAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases, Asked, TestContext.Current.CancellationToken, VerificationReplicator.RunAsync);
 
         Assert.All(results, result => Assert.True(result.Outcome == VerificationOutcome.Verified, result.ToString()));
         await AssertNothingRunsAsync(folder);
@@ -136,7 +137,7 @@ public sealed class VerificationReplicatorTests
     {
         using var folder = new ReplicatedFolder(sync: "1h");
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        var running = DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], Asked, stop.Token);
+        var running = DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], Asked, stop.Token, VerificationReplicator.RunAsync);
         await LitestreamTool.WaitUntilAsync(() => DatabaseLock.Peek(folder.Database).Replicator is not null || running.IsCompleted);
         await stop.CancelAsync();
 
@@ -155,5 +156,5 @@ public sealed class VerificationReplicatorTests
     }
 
     private static Task<VerificationResult> Verify(ReplicatedFolder folder, VerificationOptions options) =>
-        DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], options, TestContext.Current.CancellationToken);
+        DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], options, TestContext.Current.CancellationToken, VerificationReplicator.RunAsync);
 }

@@ -1,7 +1,6 @@
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
-using Litestream.Verification;
 
 namespace Litestream.Releases.V03;
 

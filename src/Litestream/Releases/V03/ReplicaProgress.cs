@@ -1,7 +1,6 @@
 using System.Globalization;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
-using Litestream.Verification;
 
 namespace Litestream.Releases.V03;
 
@@ -92,7 +91,7 @@ internal sealed class MetricsProgress(string address, string database, string re
 }
 
 /// <summary>The list of a replica's segments, by the executable. It says where the last one begins, not what is in it.</summary>
-internal sealed class ListedProgress(LitestreamClient client, string database, string replica, TimeSpan pause) : IReplicaProgress
+internal sealed class ListedProgress(BackupCatalog client, EffectiveDatabase database, string replica, TimeSpan pause) : IReplicaProgress
 {
     public TimeSpan Pause => pause;
 
@@ -118,10 +117,10 @@ internal sealed class ReplicaWatch : IDisposable
     private readonly List<IReplicaProgress> _sources = [];
     private readonly ListedProgress _list;
 
-    public ReplicaWatch(ReplicaSettings settings, string? metricsAddress, EffectiveDatabase database, LitestreamClient client, ShadowWal shadow)
+    public ReplicaWatch(ReplicaSettings settings, string? metricsAddress, EffectiveDatabase database, BackupCatalog client, ShadowWal shadow)
     {
         Settings = settings;
-        _list = new ListedProgress(client, database.Path, settings.Name, ListPause);
+        _list = new ListedProgress(client, database, settings.Name, ListPause);
         if (settings.Folder is { } folder)
             _sources.Add(new FileReplicaProgress(folder));
         if (metricsAddress is not null)

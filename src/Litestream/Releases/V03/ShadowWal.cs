@@ -1,7 +1,6 @@
 using System.Globalization;
 using Litestream.FileSystem;
 using Litestream.Sqlite;
-using Litestream.Verification;
 
 namespace Litestream.Releases.V03;
 
