@@ -1,3 +1,4 @@
+using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Replication;
 using Litestream.Verbs;
@@ -33,7 +34,7 @@ public sealed class ReplicateLitestreamDatabases : LitestreamVerb
             Exec = OptionValue.Trim(Exec),
             Arguments = RunVerb.Split(Arguments),
         };
-        if ((OptionValue.Duration("LitestreamTimeout", Timeout) ?? OptionValue.Duration("Litestream:ShutdownTimeout", config.GetSetting("Litestream:ShutdownTimeout"))) is { } limit)
+        if ((OptionValue.Duration("LitestreamTimeout", Timeout) ?? SettingValue.Duration(config.GetSetting, "ShutdownTimeout")) is { } limit)
             options = options with { StopTimeout = limit };
 
         var databases = LoadConfig().Databases;

@@ -99,7 +99,9 @@ public sealed partial class ScaffoldLitestream : LitestreamVerb
             Variables = ConfigVariables.Read(options),
             InstallDirectory = OptionValue.Trim(InstallDirectory)?.TrimEnd('/'),
         };
-        return OptionValue.Duration("Litestream:ShutdownTimeout", options.GetSetting("Litestream:ShutdownTimeout")) is { } limit ? facts with { ShutdownTimeout = limit } : facts;
+        return SettingValue.Duration(options.GetSetting, "ShutdownTimeout") is { } limit
+            ? facts with { ShutdownTimeout = limit }
+            : facts;
     }
 
     /// <summary>The path as the app has it: what lies in the project's folder is relative on the server too.</summary>

@@ -27,13 +27,13 @@ public sealed class WriteLitestreamConfig : LitestreamTask
     /// <summary>Where all databases go; empty for the folder beside each of them.</summary>
     public string ReplicaUrl { get; set; } = "";
 
-    /// <summary>A Go duration.</summary>
+    /// <summary>A duration with units, or hh:mm:ss.</summary>
     public string SyncInterval { get; set; } = "";
 
-    /// <summary>A Go duration.</summary>
+    /// <summary>A duration with units, or hh:mm:ss.</summary>
     public string SnapshotInterval { get; set; } = "";
 
-    /// <summary>A Go duration.</summary>
+    /// <summary>A duration with units, or hh:mm:ss.</summary>
     public string Retention { get; set; } = "";
 
     /// <summary>project.assets.json: which packages the app has is evidence for what a connection string means.</summary>
@@ -90,7 +90,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
             try
             {
                 var settings = JsonSettingsReader.Read(file).Where(setting => setting.Setting is not null).Select(setting => setting.Setting!).ToList();
-                foreach (var diagnostic in UnknownNames.OfSettings(settings).Concat(UnknownNames.OfWords(settings)))
+                foreach (var diagnostic in UnknownNames.OfSettings(settings).Concat(UnknownNames.OfValues(settings)))
                     Report(diagnostic);
             }
             catch (LitestreamException)

@@ -60,7 +60,7 @@ internal sealed class HostlessProcess
             .ToDictionary(StringComparer.OrdinalIgnoreCase);
         var isDevelopment = EnvironmentVariables
             .Any(name => "Development".Equals(values.GetValueOrDefault(name), StringComparison.OrdinalIgnoreCase));
-        var isEnabled = bool.TryParse(values.GetValueOrDefault("Litestream__Enabled"), out var on) ? on : !isDevelopment;
+        var isEnabled = FlagText.Parse(values.GetValueOrDefault("Litestream__Enabled")) ?? !isDevelopment;
         return isEnabled
             ? new(
                 "LSB5024",

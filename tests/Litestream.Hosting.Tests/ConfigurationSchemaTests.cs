@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Verification;
+using Litestream.Testing;
 using Microsoft.Extensions.Configuration;
 
 namespace Litestream.Hosting.Tests;
@@ -44,11 +45,6 @@ public sealed class ConfigurationSchemaTests
     }
 
     [Theory]
-    [InlineData("ShutdownTimeout", "00:01:30", true)]
-    [InlineData("ShutdownTimeout", "1.5m", true)]
-    [InlineData("ShutdownTimeout", "500ms", true)]
-    [InlineData("ShutdownTimeout", "30", false)]
-    [InlineData("ShutdownTimeout", "soon", false)]
     [InlineData("FreeSpaceFloor", "5%", true)]
     [InlineData("FreeSpaceFloor", "1.5 gb", true)]
     [InlineData("FreeSpaceFloor", "0", true)]
@@ -62,6 +58,49 @@ public sealed class ConfigurationSchemaTests
         else
             Assert.Equal("LSB1019", Assert.Throws<LitestreamException>(() => Read(setting)).Diagnostic.Code);
     }
+
+    [Fact]
+    public void Its_patterns_let_through_every_form_of_a_duration()
+    {
+        var durations = Settings().Where(setting => Kind(setting.Name) == SettingKind.Duration).ToList();
+        var forms = ValueForms.Durations.Concat(ValueForms.Numbers).Where(form => form.Value is not null);
+
+        Assert.Equal(4, durations.Count);
+        Assert.All(durations, setting => Assert.All(forms, form =>
+            Assert.Matches(setting.Schema.GetProperty("pattern").GetString()!, form.Key)));
+        Assert.DoesNotMatch(durations[0].Schema.GetProperty("pattern").GetString()!, "soon");
+    }
+
+    [Fact]
+    public void The_app_understands_every_form_of_a_duration_and_of_a_flag()
+    {
+        foreach (var (text, seconds) in ValueForms.Durations.Concat(ValueForms.Numbers))
+        {
+            Check(text, seconds, "ShutdownTimeout", settings => settings.ShutdownTimeout.TotalSeconds);
+            Check(text, seconds, "StallTimeout", settings => settings.StallTimeout.TotalSeconds);
+            Check(text, seconds, "Verification:Interval", settings => settings.VerificationInterval!.Value.TotalSeconds);
+            Check(text, seconds, "Verification:Timeout", settings => settings.VerificationTimeout!.Value.TotalSeconds);
+        }
+
+        foreach (var (text, flag) in ValueForms.Flags)
+        {
+            Check(text, flag, "Enabled", settings => settings.Enabled);
+            Check(text, flag, "AdoptReplica", settings => settings.AdoptReplica);
+            Check(text, flag, "ReplicateDiscovered", settings => settings.ReplicateDiscovered!.Value);
+        }
+
+        static void Check<T>(string text, T? expected, string name, Func<LitestreamSettings, T> value)
+            where T : struct
+        {
+            var setting = KeyValuePair.Create(name, text);
+            if (expected is { } good)
+                Assert.Equal(good, value(Read(setting)));
+            else
+                Assert.Equal("LSB1019", Assert.Throws<LitestreamException>(() => Read(setting)).Diagnostic.Code);
+        }
+    }
+
+    private static SettingKind? Kind(string name) => SettingNames.All.SingleOrDefault(setting => setting.Name == name)?.Kind;
 
     [Fact]
     public void All_of_them_are_in_the_documentation()

@@ -370,7 +370,7 @@ public sealed class ReplicatorTests
     }
 
     [Theory]
-    [InlineData("ShutdownTimeout", "30")]
+    [InlineData("ShutdownTimeout", "30 seconds")]
     [InlineData("ShutdownTimeout", "-1s")]
     [InlineData("ShutdownTimeout", "2000h")]
     [InlineData("Enabled", "maybe")]

@@ -122,7 +122,7 @@ internal static class LitestreamCommandLine
         if (verb is null && result.UnmatchedTokens is [var wrong, ..] && !wrong.StartsWith('-'))
         {
             var names = root.Subcommands.Select(command => command.Name).ToList();
-            throw Wrong($"Unknown command '{wrong}'.{Meant(wrong, names)} Commands: {string.Join(", ", names)}.");
+            throw Wrong($"Unknown command '{wrong}'.{NearestName.DidYouMean(wrong, names)} Commands: {string.Join(", ", names)}.");
         }
 
         // A word too many in the place of a name is no name.
@@ -131,7 +131,7 @@ internal static class LitestreamCommandLine
         {
             var name = unknown.Split('=')[0];
             var options = root.Options.Where(option => option.Recursive).Concat(verb?.Options ?? []).Select(option => option.Name).Distinct().ToList();
-            throw Wrong($"{(verb is null ? "litestream" : $"litestream {verb.Name}")} has no option '{name}'.{Meant(name, options)}{(verb?.Name == "run" ? " What litestream itself is to get comes after '--'." : "")} --help lists them.");
+            throw Wrong($"{(verb is null ? "litestream" : $"litestream {verb.Name}")} has no option '{name}'.{NearestName.DidYouMean(name, options)}{(verb?.Name == "run" ? " What litestream itself is to get comes after '--'." : "")} --help lists them.");
         }
 
         if (verb is null)
@@ -160,8 +160,6 @@ internal static class LitestreamCommandLine
             throw new LitestreamException(problem);
         }
     }
-
-    private static string Meant(string wrong, IEnumerable<string> known) => NearestName.Of(wrong, known) is { } nearest ? $" Did you mean '{nearest}'?" : "";
 
     private static LitestreamException Wrong(string message) => new("LSB3014", message);
 

@@ -8,13 +8,13 @@ public sealed record GeneratedConfigOptions
     /// <summary>Where the databases go: <c>s3://bucket/prefix</c>, <c>abs://account@container/prefix</c>, <c>gs://bucket/prefix</c>, <c>sftp://user@host/folder</c> or a folder. Null: the folder <c>litestream-replicas</c> beside each database.</summary>
     public string? ReplicaUrl { get; init; }
 
-    /// <summary>How often changes are sent, as a Go duration; null for upstream's 1 s.</summary>
+    /// <summary>How often changes are sent, <c>1s</c>, <c>1m30s</c> or <c>00:01:30</c>; null for upstream's 1 s.</summary>
     public string? SyncInterval { get; init; }
 
-    /// <summary>How often a new snapshot is made, as a Go duration; null: only when retention asks for one.</summary>
+    /// <summary>How often a new snapshot is made, a duration as well; null: only when retention asks for one.</summary>
     public string? SnapshotInterval { get; init; }
 
-    /// <summary>How long snapshots and their changes are kept, as a Go duration; null for upstream's 24 h.</summary>
+    /// <summary>How long snapshots and their changes are kept, a duration as well; null for upstream's 24 h.</summary>
     public string? Retention { get; init; }
 
     /// <summary>Settings that look like a SQLite file and are left out on purpose: the running app leaves them out too.</summary>
@@ -122,9 +122,8 @@ public sealed record GeneratedConfig(string Text)
     {
         if (NullIfEmpty(value) is not { } text)
             return;
-        if (!GoDuration.IsPositive(text))
-            throw error("LSB1021", $"{property} is `{text}`, which is not a duration that Litestream understands. Write a number and a unit: 500ms, 1s, 30m, 24h (there is no unit for days).");
-        replica[key] = new YamlScalar(text);
+        replica[key] = new YamlScalar(DurationText.Replica(text)
+            ?? throw error("LSB1021", $"{property} is '{text}'; it has to be {DurationText.ReplicaForms}."));
     }
 
     private static string? NullIfEmpty(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();

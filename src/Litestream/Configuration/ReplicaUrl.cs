@@ -385,11 +385,11 @@ internal static partial class ReplicaUrl
 
         public YamlScalar Value(string name, string otherwise) => new(Query.GetValueOrDefault(name, otherwise));
 
-        public string? Flag(string name) => !Query.TryGetValue(name, out var value) ? null : value.ToLowerInvariant() switch
+        public string? Flag(string name) => !Query.TryGetValue(name, out var value) ? null : FlagText.Parse(value) switch
         {
-            "true" or "1" => "true",
-            "false" or "0" => "false",
-            _ => throw Error("LSB1013", $"`{name}` in the replica URL is true or false."),
+            true => "true",
+            false => "false",
+            null => throw Error("LSB1013", $"'{name}' in the replica URL has to be {FlagText.Forms}."),
         };
     }
 

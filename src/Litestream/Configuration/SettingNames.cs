@@ -2,13 +2,40 @@ using Litestream.Diagnostics;
 
 namespace Litestream.Configuration;
 
+/// <summary>What a setting takes.</summary>
+internal enum SettingKind
+{
+    /// <summary>A text of a form of its own, or one of its words.</summary>
+    Text,
+
+    /// <summary>What <see cref="FlagText"/> reads.</summary>
+    Flag,
+
+    /// <summary>What <see cref="DurationText.Wait"/> reads.</summary>
+    Duration,
+}
+
 /// <summary>One setting of the section <c>Litestream</c>.</summary>
 /// <param name="Name">Its name below the section, with <c>:</c> between segments.</param>
 /// <param name="Words">The words that it takes; empty where it takes anything else.</param>
 internal sealed record SettingName(string Name, params IReadOnlyList<string> Words)
 {
+    /// <summary>What it takes.</summary>
+    public SettingKind Kind { get; init; }
+
     /// <summary>Whether it is a list, whose entries are numbered below it.</summary>
     public bool IsList { get; init; }
+
+    /// <summary>What a value has to be that the setting does not take; null for one that it takes, or that only the
+    /// running app understands.</summary>
+    public string? Refusal(string value) => Kind switch
+    {
+        SettingKind.Flag => FlagText.Parse(value) is null ? $"{FlagText.Forms}." : null,
+        SettingKind.Duration => DurationText.Wait(value) is null ? $"{DurationText.WaitForms}." : null,
+        _ when Words.Count > 0 && !Words.Contains(value.Trim(), StringComparer.OrdinalIgnoreCase) =>
+            $"{NearestName.Choice(Words)}.{NearestName.DidYouMean(value.Trim(), Words)}",
+        _ => null,
+    };
 }
 
 /// <summary>
@@ -23,20 +50,20 @@ internal static class SettingNames
     /// <summary>All settings.</summary>
     public static readonly IReadOnlyList<SettingName> All =
     [
-        new("Enabled"),
+        new("Enabled") { Kind = SettingKind.Flag },
         new("ConfigPath"),
         new("ExecutablePath"),
         new("RestoreOnStart", "IfMissing", "Required", "Never"),
-        new("ShutdownTimeout"),
-        new("ReplicateDiscovered"),
-        new("StallTimeout"),
+        new("ShutdownTimeout") { Kind = SettingKind.Duration },
+        new("ReplicateDiscovered") { Kind = SettingKind.Flag },
+        new("StallTimeout") { Kind = SettingKind.Duration },
         new("FreeSpaceFloor"),
         new("OnFailure", "KeepRunning", "StopApp"),
-        new("AdoptReplica"),
+        new("AdoptReplica") { Kind = SettingKind.Flag },
         new("NotReplicated") { IsList = true },
         new("HeartbeatUrl"),
-        new("Verification:Interval"),
-        new("Verification:Timeout"),
+        new("Verification:Interval") { Kind = SettingKind.Duration },
+        new("Verification:Timeout") { Kind = SettingKind.Duration },
         new("Verification:Level", "Position", "Quick", "Full"),
         new("ReplicaUrl"),
         new("ReplicaBucket"),

@@ -80,29 +80,24 @@ internal static class UnknownNames
             new(Unknown, LitestreamSeverity.Warning, message, setting.File, setting.Line, setting.Column);
     }
 
-    /// <summary>
-    /// LSB1019 for each setting whose value is none of the words that it takes: the app would not start with it.
-    /// </summary>
+    /// <summary>LSB1019 for each setting with a value that it does not take: the app would not start with
+    /// it.</summary>
     /// <param name="settings">Settings with a value.</param>
-    public static IEnumerable<LitestreamDiagnostic> OfWords(IEnumerable<Setting> settings)
+    public static IEnumerable<LitestreamDiagnostic> OfValues(IEnumerable<Setting> settings)
     {
         foreach (var setting in settings)
         {
-            if (setting.Value.Trim() is not { Length: > 0 } value
-                || SettingNames.All.FirstOrDefault(one => Is(one, setting)) is not { Words.Count: > 0 } known
-                || known.Words.Contains(value, StringComparer.OrdinalIgnoreCase))
+            if (setting.Value.Trim() is { Length: > 0 } value
+                && SettingNames.All.FirstOrDefault(one => Is(one, setting))?.Refusal(value) is { } refusal)
             {
-                continue;
+                yield return new(
+                    "LSB1019",
+                    LitestreamSeverity.Warning,
+                    $"The setting {setting.Key} has the value '{value}', with which the app does not start; it must be {refusal}",
+                    setting.File,
+                    setting.Line,
+                    setting.Column);
             }
-
-            yield return new(
-                "LSB1019",
-                LitestreamSeverity.Warning,
-                $"The setting {setting.Key} has the value '{value}', with which the app does not start; "
-                    + $"it must be {NearestName.Choice(known.Words)}.{NearestName.DidYouMean(value, known.Words)}",
-                setting.File,
-                setting.Line,
-                setting.Column);
         }
 
         static bool Is(SettingName known, Setting setting) =>

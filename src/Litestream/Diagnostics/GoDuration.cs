@@ -6,10 +6,13 @@ namespace Litestream.Diagnostics;
 /// <summary>Durations in the form that the executable reads. It takes a bare number as nanoseconds and panics on zero, so neither is let through.</summary>
 internal static partial class GoDuration
 {
-    public static bool IsPositive(string text) => Form().IsMatch(text) && Seconds(text) > 0;
+    public static bool IsPositive(string text) => Nanoseconds(text) > 0;
 
-    /// <summary>The seconds of any duration that the executable can read, null when it cannot or when there is no unit. <c>0</c> needs none.</summary>
-    public static double? Seconds(string text)
+    /// <summary>The seconds of any duration that the executable can read, null when it cannot or when there is no
+    /// unit. <c>0</c> needs none.</summary>
+    public static double? Seconds(string text) => (double?)Nanoseconds(text) / 1e9;
+
+    private static decimal? Nanoseconds(string text)
     {
         if (text is "0" or "+0" or "-0")
             return 0;
@@ -46,7 +49,7 @@ internal static partial class GoDuration
                 return null;
         }
 
-        return (double)(negative ? -nanoseconds : nanoseconds) / 1e9;
+        return negative ? -nanoseconds : nanoseconds;
     }
 
     /// <summary>Whether it is written as a duration, however long it is.</summary>
@@ -58,40 +61,13 @@ internal static partial class GoDuration
         ? string.Create(CultureInfo.InvariantCulture, $"{duration.Ticks / TimeSpan.TicksPerMillisecond}ms")
         : string.Create(CultureInfo.InvariantCulture, $"{duration.Ticks / TimeSpan.TicksPerMicrosecond}us");
 
-    /// <summary>A duration as the executable prints it, <c>-1m3.5s</c> for example; what is shorter than 100 ns is lost.</summary>
-    /// <exception cref="FormatException">It is something else.</exception>
-    /// <exception cref="OverflowException">It is too long for a <see cref="TimeSpan"/>.</exception>
-    public static TimeSpan Parse(string text)
-    {
-        var magnitude = text.StartsWith('-') ? text[1..] : text;
-        if (magnitude == "0")
-            return TimeSpan.Zero;
-        if (!Form().IsMatch(magnitude))
-            throw new FormatException($"'{text}' is no duration.");
-
-        var ticks = 0m;
-        foreach (Match part in Part().Matches(magnitude))
-        {
-            ticks += decimal.Parse(part.Groups["number"].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture) * part.Groups["unit"].Value switch
-            {
-                "ns" => 0.01m,
-                "us" or "µs" => TimeSpan.TicksPerMicrosecond,
-                "ms" => TimeSpan.TicksPerMillisecond,
-                "s" => TimeSpan.TicksPerSecond,
-                "m" => TimeSpan.TicksPerMinute,
-                _ => TimeSpan.TicksPerHour,
-            };
-        }
-
-        return TimeSpan.FromTicks(decimal.ToInt64(text.StartsWith('-') ? -ticks : ticks));
-    }
-
-    [GeneratedRegex(@"^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+\z")]
-    private static partial Regex Form();
+    /// <summary>A duration as the executable reads and prints it, <c>-1m3.5s</c> for example; what is shorter than
+    /// 100 ns is lost.</summary>
+    /// <exception cref="FormatException">It is something else, or longer than the executable can count.</exception>
+    public static TimeSpan Parse(string text) => Nanoseconds(text) is { } nanoseconds
+        ? TimeSpan.FromTicks(decimal.ToInt64(nanoseconds / TimeSpan.NanosecondsPerTick))
+        : throw new FormatException($"'{text}' is not a duration.");
 
     [GeneratedRegex(@"^[-+]?((?<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)(?<unit>ns|us|µs|μs|ms|s|m|h))+\z")]
     private static partial Regex Syntax();
-
-    [GeneratedRegex(@"(?<number>[0-9.]+)(?<unit>ns|us|µs|ms|s|m|h)")]
-    private static partial Regex Part();
 }

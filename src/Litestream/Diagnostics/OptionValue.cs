@@ -9,34 +9,15 @@ namespace Litestream.Diagnostics;
 /// </summary>
 internal static partial class OptionValue
 {
-    /// <summary><c>true</c> or <c>false</c>, in any case.</summary>
-    public static bool? Flag(string option, string? text) => Trim(text) switch
-    {
-        null => null,
-        var value when bool.TryParse(value, out var flag) => flag,
-        var value => throw Wrong(option, value, "true or false"),
-    };
+    /// <summary>A flag, as <see cref="FlagText"/> reads it.</summary>
+    public static bool? Flag(string option, string? text) => Trim(text) is { } value
+        ? FlagText.Parse(value) ?? throw Wrong(option, value, FlagText.Forms)
+        : null;
 
-    /// <summary>A number alone is seconds; else a duration with units, as in litestream.yml, or hours, minutes and seconds with colons. More than nothing, at most 24 days (what a timer can wait).</summary>
-    public static TimeSpan? Duration(string option, string? text)
-    {
-        const string Forms = "seconds (90), a duration with units (90s, 1m30s, 1h) or hh:mm:ss (00:01:30), more than 0 and at most 24 days";
-        if (Trim(text) is not { } value)
-            return null;
-
-        try
-        {
-            TimeSpan? limit = decimal.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) ? TimeSpan.FromTicks(decimal.ToInt64(seconds * TimeSpan.TicksPerSecond))
-                : GoDuration.IsPositive(value) ? GoDuration.Parse(value)
-                : value.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out var span) ? span
-                : null;
-            return limit > TimeSpan.Zero && limit <= TimeSpan.FromDays(24) ? limit : throw Wrong(option, value, Forms);
-        }
-        catch (OverflowException)
-        {
-            throw Wrong(option, value, Forms);
-        }
-    }
+    /// <summary>How long something may take, as <see cref="DurationText"/> reads it.</summary>
+    public static TimeSpan? Duration(string option, string? text) => Trim(text) is { } value
+        ? DurationText.Wait(value) ?? throw Wrong(option, value, DurationText.WaitForms)
+        : null;
 
     /// <summary>A count from 1 on.</summary>
     public static int? Count(string option, string? text) => Trim(text) switch

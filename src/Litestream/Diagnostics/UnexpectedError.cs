@@ -35,7 +35,7 @@ internal static partial class UnexpectedError
         text = OneLine(Mask(text));
         if (text.Length > LongestMessage)
             text = text[..LongestMessage] + "...";
-        var trace = (variable ?? Environment.GetEnvironmentVariable)(TraceVariable) is "1" or "true"
+        var trace = FlagText.Parse((variable ?? Environment.GetEnvironmentVariable)(TraceVariable)) is true
             ? $" {OneLine(Mask(exception.ToString()))}"
             : $" {TraceVariable}=1 adds the stack trace.";
         return new LitestreamDiagnostic(Code, LitestreamSeverity.Error, string.Create(CultureInfo.InvariantCulture, $"Unexpected error, please report it: {text.TrimEnd('.')}. {consequence}{trace}"));

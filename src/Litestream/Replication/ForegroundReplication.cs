@@ -59,6 +59,7 @@ public static class ForegroundReplication
         ArgumentNullException.ThrowIfNull(onLine);
         ArgumentNullException.ThrowIfNull(onDiagnostic);
 
+        var adopt = SettingValue.Flag(config.GetSetting, "AdoptReplica") ?? false;
         var effective = EffectiveConfig.Create(config);
         if (effective.Databases.Count == 0)
             throw new LitestreamException("LSB3004", $"{config.ConfigPath} has no database to replicate here.");
@@ -79,7 +80,6 @@ public static class ForegroundReplication
         if (options.Exec is not null)
             onDiagnostic(WarnAboutExec());
 
-        var adopt = string.Equals(config.GetSetting("Litestream:AdoptReplica")?.Trim(), "true", StringComparison.OrdinalIgnoreCase);
         await RefuseForeignAsync(executable, effective, adopt, cancellationToken).ConfigureAwait(false);
 
         var chains = new List<DatabaseChain>();

@@ -5,37 +5,6 @@ namespace Litestream.Tests.Commands;
 public sealed class OptionValueTests
 {
     [Theory]
-    [InlineData("90", 90d)]
-    [InlineData(" 1.5 ", 1.5)]
-    [InlineData("90s", 90d)]
-    [InlineData("1m30s", 90d)]
-    [InlineData("1.5h", 5400d)]
-    [InlineData("250ms", 0.25)]
-    [InlineData("00:01:30", 90d)]
-    [InlineData("24d", null)]
-    [InlineData("0", null)]
-    [InlineData("0s", null)]
-    [InlineData("00:00:00", null)]
-    [InlineData("-5", null)]
-    [InlineData("1e3", null)]
-    [InlineData("NaN", null)]
-    [InlineData("Infinity", null)]
-    [InlineData("99999999", null)]
-    [InlineData("10 minutes", null)]
-    [InlineData("s", null)]
-    [InlineData("25:61", null)]
-    public void A_time_limit_is_seconds_a_duration_with_units_or_a_time_with_colons(string text, double? seconds) =>
-        Check(() => OptionValue.Duration("LitestreamTimeout", text)?.TotalSeconds, seconds, "LitestreamTimeout", text);
-
-    [Theory]
-    [InlineData("true", true)]
-    [InlineData("False", false)]
-    [InlineData("maybe", null)]
-    [InlineData("1", null)]
-    [InlineData("yes", null)]
-    public void A_flag_is_true_or_false(string text, bool? flag) => Check(() => OptionValue.Flag("LitestreamForce", text), flag, "LitestreamForce", text);
-
-    [Theory]
     [InlineData("0", 0L)]
     [InlineData("12", 12L)]
     [InlineData("0x0c", 12L)]

@@ -203,18 +203,6 @@ public sealed class GeneratedConfigTests : IDisposable
     public void A_path_that_the_executable_cannot_handle_is_refused(string path) =>
         Assert.Equal("LSB1015", Assert.Throws<LitestreamException>(() => Create(path, null)).Diagnostic.Code);
 
-    [Theory]
-    [InlineData("1")]
-    [InlineData("0s")]
-    [InlineData("7d")]
-    [InlineData("-1s")]
-    public void A_duration_that_the_executable_would_misread_is_refused(string duration)
-    {
-        var error = Assert.Throws<LitestreamException>(() => GeneratedConfig.Create([new("app.db", null, null)], new GeneratedConfigOptions { SyncInterval = duration }));
-
-        Assert.Equal("LSB1021", error.Diagnostic.Code);
-    }
-
     [Fact]
     public void A_wrong_property_is_not_blamed_on_the_file_that_names_the_database()
     {
@@ -225,7 +213,7 @@ public sealed class GeneratedConfigTests : IDisposable
         Assert.Null(Refused(database, new() { ReplicaUrl = "ftp://host" }).File);
         var own = Refused(database with { SyncInterval = "7d" }, new() { SyncInterval = "1s" });
         Assert.Equal(("appsettings.json", 2), (own.File, own.Line));
-        Assert.StartsWith("SyncInterval of app.db is `7d`", own.Message, StringComparison.Ordinal);
+        Assert.StartsWith("SyncInterval of app.db is '7d'", own.Message, StringComparison.Ordinal);
     }
 
     [Fact]

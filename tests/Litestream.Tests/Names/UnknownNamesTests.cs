@@ -50,7 +50,7 @@ public sealed class UnknownNamesTests
     [Fact]
     public void A_word_that_a_setting_does_not_take_is_said_with_the_nearest_one()
     {
-        var diagnostic = Assert.Single(UnknownNames.OfWords([new Setting("Litestream:RestoreOnStart", "Requird"), new Setting("Litestream:OnFailure", "stopapp"), new Setting("Litestream:Enabled", "x")]));
+        var diagnostic = Assert.Single(UnknownNames.OfValues([new Setting("Litestream:RestoreOnStart", "Requird"), new Setting("Litestream:OnFailure", "stopapp"), new Setting("Litestream:ReplicaRegion", "x")]));
 
         Assert.Equal("LSB1019", diagnostic.Code);
         Assert.Contains("IfMissing, Required or Never. Did you mean 'Required'?", diagnostic.Message, StringComparison.Ordinal);

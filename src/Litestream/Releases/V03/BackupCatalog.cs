@@ -61,7 +61,7 @@ internal sealed class BackupCatalog(LitestreamExecutable executable, EffectiveCo
     internal static LitestreamException NoSuchReplica(EffectiveDatabase database, string replica)
     {
         var names = database.Replicas.Select(r => r.Name).ToList();
-        return new LitestreamException("LSB3008", $"{database.Path} has no replica '{replica}'.{(NearestName.Of(replica, names) is { } nearest ? $" Did you mean '{nearest}'?" : "")} It has: {(names.Count == 0 ? "none" : string.Join(", ", names.Select(n => $"'{n}'")))}.");
+        return new LitestreamException("LSB3008", $"{database.Path} has no replica '{replica}'.{NearestName.DidYouMean(replica, names)} It has: {(names.Count == 0 ? "none" : string.Join(", ", names.Select(n => $"'{n}'")))}.");
     }
 
     private Task<CommandResult> RunAsync(string command, IReadOnlyList<string> arguments, CancellationToken cancellationToken) => LimitAsync(
