@@ -86,7 +86,7 @@ public abstract class LitestreamVerb : LitestreamTask
         }
 
         var expand = OptionValue.Flag("LitestreamNoExpandEnv", _context.GetMetadata("NoExpandEnv")) is not true;
-        var environment = LitestreamCommand.InheritedVariables();
+        var environment = ProcessVariables.Read();
         var settings = LiveSettings.Read(ContentRoot, _context.GetMetadata("EnvironmentName"), environment);
         return new EffectiveConfigOptions
         {

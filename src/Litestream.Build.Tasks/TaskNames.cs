@@ -1,5 +1,5 @@
-using System.Collections;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
@@ -55,7 +55,7 @@ internal static class TaskNames
     /// <summary>What the build was given from outside its files.</summary>
     public static GivenProperties Given(IBuildEngine engine, IReadOnlyList<(string File, string Text)> files) => new(
         engine is IBuildEngine6 build ? [.. build.GetGlobalProperties().Keys] : [],
-        [.. Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(variable => (string)variable.Key)],
+        [.. ProcessVariables.Read().Keys],
         string.Join('\n', files.Select(file => file.Text)));
 
     /// <summary>True once for each project in a build: a publish looks at the names after the build has.</summary>

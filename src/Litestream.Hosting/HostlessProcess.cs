@@ -1,4 +1,3 @@
-using System.Collections;
 using Litestream.Diagnostics;
 using Litestream.Hosting.CommandLine;
 
@@ -79,9 +78,8 @@ internal sealed class HostlessProcess
 
         try
         {
-            var variables = Environment.GetEnvironmentVariables()
-                .Cast<DictionaryEntry>()
-                .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value));
+            var variables = ProcessVariables.Read()
+                .Select(variable => KeyValuePair.Create(variable.Key, (string?)variable.Value));
             var isCommand = CommandProcess.Arguments is not null;
             if (HostEvents.AutoStarts && Decide(_hasHost, isCommand, variables) is { } diagnostic)
             {

@@ -100,7 +100,7 @@ internal sealed class ReplicationPlan
             DataDirectory = AppDomain.CurrentDomain.GetData("DataDirectory") as string,
             DataDirectoryToken = AppProvider.DataDirectoryToken,
             GetSetting = key => values.GetOrAdd(key, name => configuration[name]),
-            Environment = LitestreamCommand.InheritedVariables(),
+            Environment = ProcessVariables.Read(),
             Settings = [.. configuration.AsEnumerable().Where(pair => pair.Value is not null && pair.Key.Contains(':', StringComparison.Ordinal)).Select(pair => new Setting(pair.Key, pair.Value!))],
         };
     }
@@ -109,7 +109,7 @@ internal sealed class ReplicationPlan
     public static ExecutableSearch CreateSearch(LitestreamSettings settings) => new()
     {
         ExecutablePath = settings.ExecutablePath,
-        InstallDirectory = LitestreamCommand.InheritedVariables().GetValueOrDefault("LITESTREAM_INSTALL_DIR"),
+        InstallDirectory = ProcessVariables.Read().GetValueOrDefault("LITESTREAM_INSTALL_DIR"),
         ApplicationDirectory = ApplicationFolder.FullName,
         BaseDirectory = Directory.GetCurrentDirectory(),
     };

@@ -110,7 +110,7 @@ internal sealed partial class ReplicationSession
         {
             var path = database.Database.Path;
             var others = (marks?[path].Processes ?? []).Where(id => id != own && id != Environment.ProcessId && !_bystanders.Contains(id)).ToList();
-            var replicators = others.FindAll(OpenDatabases.IsReplicator);
+            var replicators = others.FindAll(LitestreamProcess.IsReplicator);
             _bystanders.UnionWith(others.Except(replicators));
             if (!database.Chain.FindForeign(replicators))
             {

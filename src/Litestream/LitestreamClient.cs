@@ -61,7 +61,7 @@ public sealed class LitestreamClient
     {
         options ??= new LitestreamClientOptions();
         var folder = Path.GetFullPath(options.ApplicationDirectory);
-        var environment = options.Environment ?? LitestreamCommand.InheritedVariables();
+        var environment = options.Environment ?? ProcessVariables.Read();
         var settings = LiveSettings.Read(folder, options.EnvironmentName, environment);
         var configPath = Path.GetFullPath(options.ConfigPath ?? Setting("Litestream:ConfigPath") ?? "litestream.yml", folder);
         if (!File.Exists(configPath))

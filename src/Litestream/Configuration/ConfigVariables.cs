@@ -55,9 +55,6 @@ public static class ConfigVariables
         var list = new List<ConfigVariable>();
         var settings = EffectiveConfig.SettingVariables.ToDictionary(s => s.Variable, s => s.Setting, StringComparer.Ordinal);
 
-        string? Get(string name) => options.Environment.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
-        string? Lookup(string name) => Get(name) ?? (settings.TryGetValue(name, out var setting) && options.GetSetting(setting) is { Length: > 0 } value ? value : null);
-
         void Add(string name, bool required, string purpose) => AddAt(name, required, purpose, null);
 
         void AddAt(string name, bool required, string purpose, YamlNode? at)
@@ -65,8 +62,10 @@ public static class ConfigVariables
             if (list.Exists(v => v.Name == name) || name == VariableText.DollarVariable)
                 return;
             var setting = settings.GetValueOrDefault(name);
-            var source = Get(name) is not null ? VariableSource.Environment : Lookup(name) is not null ? VariableSource.Setting : VariableSource.None;
-            list.Add(new ConfigVariable(name, required, source, source == VariableSource.None ? "" : Shown.Contains(name) ? Lookup(name)! : "***", purpose) { Setting = setting, Line = at?.Line ?? 0, Column = at?.Column ?? 0 });
+            var source = !string.IsNullOrEmpty(options.Environment.GetValueOrDefault(name)) ? VariableSource.Environment
+                : options.Variable(name) is not null ? VariableSource.Setting
+                : VariableSource.None;
+            list.Add(new ConfigVariable(name, required, source, source == VariableSource.None ? "" : Shown.Contains(name) ? options.Variable(name)! : "***", purpose) { Setting = setting, Line = at?.Line ?? 0, Column = at?.Column ?? 0 });
         }
 
         void AddAll(YamlNode node, string key, string where)
@@ -89,7 +88,7 @@ public static class ConfigVariables
 
         LitestreamException Error(string code, string message, YamlNode at) => new(code, message, file.Path, at.Line, at.Column);
 
-        var url = file.IsGenerated ? RuntimeReplica.Url(file, options.GetSetting, Lookup) : null;
+        var url = file.IsGenerated ? RuntimeReplica.Url(file, options.GetSetting, options.Variable) : null;
         var replicas = new List<YamlMap>();
         foreach (var entry in file.Entries)
         {
@@ -103,8 +102,8 @@ public static class ConfigVariables
 
                 // What a URL names that is all variables, its value says.
                 replica = url is null
-                    ? file.IsGenerated ? RuntimeReplica.Live(entry with { Replicas = [replica] }, Lookup, Error).Replicas[0] : replica
-                    : RuntimeReplica.Replace(built, url, entry.Database.Path, Lookup);
+                    ? file.IsGenerated ? RuntimeReplica.Live(entry with { Replicas = [replica] }, options.Variable, Error).Replicas[0] : replica
+                    : RuntimeReplica.Replace(built, url, entry.Database.Path, options.Variable);
                 AddAll(replica, "", where);
                 replicas.Add(replica);
             }
@@ -121,8 +120,8 @@ public static class ConfigVariables
 
             // What a URL names that is all variables, its value says.
             var live = url is null
-                ? RuntimeReplica.ForAdded(file, [], "app.db", "app.db", Lookup)
-                : RuntimeReplica.Replace(added, url, "app.db", Lookup);
+                ? RuntimeReplica.ForAdded(file, [], "app.db", "app.db", options.Variable)
+                : RuntimeReplica.Replace(added, url, "app.db", options.Variable);
             AddAll(live, "", "of databases that are named at run time");
             replicas.Add(live);
         }
@@ -136,7 +135,7 @@ public static class ConfigVariables
                 databases.Items.Where(item => !file.Entries.Any(e => e.Node == item)).ToList().ForEach(item => AddAll(item, key, ""));
         }
 
-        AddOwn(file, [.. replicas.Select(replica => (ReplicaIdentity.AsFarAsKnown(replica, Lookup).Type ?? "", replica))], url, Add);
+        AddOwn(file, [.. replicas.Select(replica => (ReplicaIdentity.AsFarAsKnown(replica, options.Variable).Type ?? "", replica))], url, Add);
         return list;
     }
 

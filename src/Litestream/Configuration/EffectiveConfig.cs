@@ -56,6 +56,14 @@ public sealed record EffectiveConfigOptions
 
     /// <summary>The release line of the executable that will read the configuration; a file of the user's own is checked against it.</summary>
     public ReleaseLine ReleaseLine { get; init; } = ReleaseLine.V03;
+
+    /// <summary>The value that a variable has for the executable: that of the environment, else of the setting that is
+    /// handed over as this variable. Null when it has none, or an empty one.</summary>
+    internal string? Variable(string name) =>
+        Environment.GetValueOrDefault(name) is { Length: > 0 } value ? value
+        : EffectiveConfig.SettingVariables.FirstOrDefault(one => one.Variable == name).Setting is { } setting
+            && GetSetting(setting) is { Length: > 0 } live ? live
+        : null;
 }
 
 /// <summary>The configuration that the executable is really started with: absolute paths, live settings, no secrets.</summary>
@@ -142,7 +150,7 @@ public sealed partial class EffectiveConfig
     {
         ArgumentNullException.ThrowIfNull(o);
         var raw = o.ConfigText ?? LitestreamConfigFile.ReadText(o.ConfigPath);
-        IReadOnlyList<LitestreamDiagnostic> findings = LitestreamConfigFile.IsGeneratedText(raw) ? [] : ConfigCheck.Run(o.ConfigPath, raw, o.ReleaseLine, Variable(o), o.ExpandVariables);
+        IReadOnlyList<LitestreamDiagnostic> findings = LitestreamConfigFile.IsGeneratedText(raw) ? [] : ConfigCheck.Run(o.ConfigPath, raw, o.ReleaseLine, o.Variable, o.ExpandVariables);
         return findings.Any(f => f.Severity == LitestreamSeverity.Error)
             ? throw new LitestreamException(findings)
             : new Builder(o, LitestreamConfigFile.Parse(o.ConfigPath, raw, o.ExpandVariables), findings).Build();
@@ -198,12 +206,6 @@ public sealed partial class EffectiveConfig
         foreach (var replica in replicas)
             replica["sync-interval"] = new YamlScalar(GoDuration.Format(interval), YamlStyle.Plain);
     }
-
-    /// <summary>The values that variables have for the executable.</summary>
-    private static Func<string, string?> Variable(EffectiveConfigOptions o) => name =>
-        o.Environment.GetValueOrDefault(name) is { Length: > 0 } value ? value
-        : SettingVariables.FirstOrDefault(s => s.Variable == name).Setting is { } setting ? o.GetSetting(setting)
-        : null;
 
     internal string Resolve(string path) => DatabasePath.Resolve(path, _baseDirectory, _dataDirectory, _dataDirectoryToken);
 
@@ -369,7 +371,7 @@ public sealed partial class EffectiveConfig
         }
 
         private string? Lookup(string name) =>
-            _variables.GetValueOrDefault(name) ?? options.Environment.GetValueOrDefault(name) ?? (name == VariableText.DollarVariable ? "$" : null);
+            _variables.GetValueOrDefault(name) ?? options.Variable(name) ?? (name == VariableText.DollarVariable ? "$" : null);
 
         private string Expand(string marked) => VariableText.Expand(marked, Lookup);
 

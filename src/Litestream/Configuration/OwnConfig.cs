@@ -66,11 +66,7 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
                 + "Name one in the project first: <LitestreamDatabase Include=\"data/app.db\" />.");
         }
 
-        string? Lookup(string name) => options.Environment.GetValueOrDefault(name) is { Length: > 0 } value
-            ? value
-            : EffectiveConfig.SettingVariables.FirstOrDefault(s => s.Variable == name).Setting is { } setting ? options.GetSetting(setting) : null;
-
-        var url = RuntimeReplica.Url(file, options.GetSetting, Lookup);
+        var url = RuntimeReplica.Url(file, options.GetSetting, options.Variable);
         var text = new StringBuilder(Header.ReplaceLineEndings("\n"));
         var names = new List<string>();
         foreach (var entry in file.Entries)

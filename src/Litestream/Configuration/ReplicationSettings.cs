@@ -1,4 +1,3 @@
-using System.Collections;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
 
@@ -23,7 +22,7 @@ internal sealed record ReplicationSettings(TimeSpan MonitorInterval, TimeSpan Ch
 
     public static ReplicationSettings Of(EffectiveConfig config, EffectiveDatabase database)
     {
-        var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(v => (string)v.Key, v => (string?)v.Value ?? "");
+        var environment = ProcessVariables.Read();
         string? Lookup(string name) => config.Variables.GetValueOrDefault(name) ?? environment.GetValueOrDefault(name);
         string Expand(string marked) => VariableText.Expand(marked, Lookup);
         TimeSpan Interval(YamlMap map, string key, TimeSpan otherwise) => Expand(map.Text(key)) is var text && GoDuration.IsPositive(text) ? GoDuration.Parse(text) : otherwise;

@@ -1,4 +1,3 @@
-using System.Collections;
 using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
@@ -45,8 +44,7 @@ internal static partial class UnexpectedError
 
     private static string Mask(string text)
     {
-        var variables = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(v => KeyValuePair.Create((string)v.Key, v.Value as string ?? ""));
-        return Named().Replace(UrlPassword().Replace(new SecretMask(variables).Mask(text), "$1***"), "$1***");
+        return Named().Replace(UrlPassword().Replace(new SecretMask(ProcessVariables.Read()).Mask(text), "$1***"), "$1***");
     }
 
     [GeneratedRegex(@"\s*[\r\n]+\s*")]

@@ -1,9 +1,7 @@
-using System.Collections;
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.ExceptionServices;
-using System.Runtime.InteropServices;
 using System.Text;
 using CliWrap;
 using Litestream.Diagnostics;
@@ -20,9 +18,8 @@ public sealed record CommandResult(int ExitCode, string StandardOutput, string S
 /// <summary>Runs the executable with a list of arguments, never through a shell.</summary>
 /// <param name="executable">What to run.</param>
 /// <param name="variables">Environment variables on top of the inherited ones.</param>
-public sealed partial class LitestreamCommand(LitestreamExecutable executable, IReadOnlyDictionary<string, string> variables)
+public sealed class LitestreamCommand(LitestreamExecutable executable, IReadOnlyDictionary<string, string> variables)
 {
-    private const int SigTerm = 15;
     private const int KeptLines = 1000;
 
     /// <summary>Less is what a Go program says to itself: a byte in 20 s. An answer of a storage has headers.</summary>
@@ -59,7 +56,7 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
         ArgumentNullException.ThrowIfNull(arguments);
         cancellationToken.ThrowIfCancellationRequested();
 
-        var mask = new SecretMask(InheritedVariables().Concat(variables));
+        var mask = new SecretMask(ProcessVariables.Read().Concat(variables));
         string Mask(string text) => mask.Mask(Secrets?.Mask(text) ?? text);
 
         var gate = new object();
@@ -115,7 +112,7 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
             await using var asking = stop.Token.Register(() =>
             {
                 if (!OperatingSystem.IsWindows() && !running.Task.IsCompleted)
-                    _ = Kill(running.ProcessId, SigTerm);
+                    UnixCalls.Terminate(running.ProcessId);
                 kill.CancelAfter(StopTimeout);
             }).ConfigureAwait(false);
             if (Patience is { } patience && await IsSilentAsync(running.Task, running.ProcessId, () => Volatile.Read(ref count), patience).ConfigureAwait(false))
@@ -147,12 +144,6 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
 
         return new CommandResult(exitCode, Join(output), Join(error));
     }
-
-    /// <summary>The environment that a child inherits.</summary>
-    internal static IReadOnlyDictionary<string, string> InheritedVariables() => Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(
-        variable => (string)variable.Key,
-        variable => (string?)variable.Value ?? "",
-        OperatingSystem.IsWindows() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
 
     /// <summary>The bytes that a process has read and written by now, from and to files, pipes and the network; null where the system does not tell.</summary>
     internal static (long Read, long Written)? Bytes(int processId)
@@ -202,8 +193,4 @@ public sealed partial class LitestreamCommand(LitestreamExecutable executable, I
     }
 
     private static string Join(Queue<string> lines) => lines.Count == 0 ? "" : string.Join('\n', lines) + '\n';
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Kill(int process, int signal);
 }

@@ -1,17 +1,11 @@
-using System.Runtime.InteropServices;
-
 namespace Litestream.FileSystem;
 
 /// <summary>
 /// Moves a file to a name that must be free. <see cref="File.Move(string, string, bool)"/> without overwriting looks first and renames then on Unix,
 /// so a file that appears in between is lost; a hard link fails instead.
 /// </summary>
-internal static partial class AtomicPlacement
+internal static class AtomicPlacement
 {
-    private const int FileExists = 17;
-    private const int CurrentFolder = -100;
-    private const uint NotReplacing = 1;
-
     /// <summary>False when the name is taken; then nothing has been done.</summary>
     /// <param name="source">The file.</param>
     /// <param name="target">The name.</param>
@@ -31,42 +25,23 @@ internal static partial class AtomicPlacement
             }
         }
 
-        if (Link(source, target) == 0)
+        switch (UnixCalls.Link(source, target))
         {
-            File.Delete(source);
-            return true;
+            case true:
+                File.Delete(source);
+                return true;
+            case false:
+                return false;
         }
 
-        if (Marshal.GetLastPInvokeError() == FileExists)
-            return false;
-        if (TryRename(source, target) is { } renamed)
+        if (UnixCalls.RenameToFreeName(source, target) is { } renamed)
             return renamed;
         beforePlaceholder();
         return TryPlaceOverPlaceholder(source, target);
     }
 
     /// <summary>Gives a file a second name, where that can be told from a second file (Linux). False when there is none then.</summary>
-    public static bool TryLink(string source, string name) => OperatingSystem.IsLinux() && Link(source, name) == 0;
-
-    /// <summary>For file systems without hard links that can rename to a free name only (FAT on Linux, some network mounts). Null where they cannot.</summary>
-    internal static bool? TryRename(string source, string target)
-    {
-        if (!OperatingSystem.IsLinux())
-            return null;
-
-        try
-        {
-            if (Rename(CurrentFolder, source, CurrentFolder, target, NotReplacing) == 0)
-                return true;
-        }
-        catch (EntryPointNotFoundException)
-        {
-            // Of an older C library.
-            return null;
-        }
-
-        return Marshal.GetLastPInvokeError() == FileExists ? false : null;
-    }
+    public static bool TryLink(string source, string name) => OperatingSystem.IsLinux() && UnixCalls.Link(source, name) is true;
 
     /// <summary>For the others: the name is taken with an empty file of our own, which the rename then replaces.</summary>
     internal static bool TryPlaceOverPlaceholder(string source, string target)
@@ -83,12 +58,4 @@ internal static partial class AtomicPlacement
         File.Move(source, target, overwrite: true);
         return true;
     }
-
-    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Link(string source, string target);
-
-    [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Rename(int sourceFolder, string source, int targetFolder, string target, uint flags);
 }

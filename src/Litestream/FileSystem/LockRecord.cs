@@ -17,7 +17,7 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
     public bool IsPastGate { get; init; }
 
     /// <summary>All litestreams that it names and that still replicate. Whoever holds the lock and runs none of them has found orphans.</summary>
-    public IEnumerable<ProcessIdentity> LivingReplicators => (Replicator is null ? Orphans : Orphans.Prepend(Replicator)).Where(Lives);
+    public IEnumerable<ProcessIdentity> LivingReplicators => (Replicator is null ? Orphans : Orphans.Prepend(Replicator)).Where(LitestreamProcess.Lives);
 
     /// <summary>
     /// Whether the holder before us ended without saying that all was in order: it was killed, or its litestream was.
@@ -114,19 +114,4 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
         value.GetProperty("bootId").GetString() ?? "",
         value.GetProperty("pidNamespace").GetString() ?? "",
         value.GetProperty("executable").GetString() ?? "");
-
-    /// <summary>Whether it is exactly that process and still replicates.</summary>
-    public static bool Lives(ProcessIdentity replicator) => replicator.IsRunning() && IsReplicating(replicator);
-
-    private static bool IsReplicating(ProcessIdentity process)
-    {
-        try
-        {
-            return PlainFile.ReadAllText($"/proc/{process.ProcessId}/cmdline").Split('\0') is [_, "replicate", ..];
-        }
-        catch (IOException)
-        {
-            return false;
-        }
-    }
 }

@@ -53,13 +53,13 @@ internal static class OpenDatabases
 
     /// <summary>Processes that run <c>litestream replicate</c> and have the database open. None where the system does not tell.</summary>
     public static IEnumerable<int> Replicators(string databasePath) =>
-        (Find(databasePath, out _) ?? []).Select(user => user.Id).Where(IsReplicator);
+        (Find(databasePath, out _) ?? []).Select(user => user.Id).Where(LitestreamProcess.IsReplicator);
 
     /// <summary>Processes that run <c>litestream replicate</c>, for whatever database.</summary>
     public static IEnumerable<int> Replicators() =>
         Directory.EnumerateDirectories("/proc").Select(Path.GetFileName)
             .Select(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : 0)
-            .Where(id => id > 0 && IsReplicator(id));
+            .Where(id => id > 0 && LitestreamProcess.IsReplicator(id));
 
     /// <summary>Whether this process has the database itself open; null where that cannot be known. On Windows nobody's lock depends on it, so there it is false.</summary>
     public static bool? IsOpenHere(string databasePath)
@@ -134,21 +134,6 @@ internal static class OpenDatabases
             {
                 yield return new DatabaseUser(id, Name(id), file);
             }
-        }
-    }
-
-    /// <summary>Whether a process runs <c>litestream replicate</c>.</summary>
-    public static bool IsReplicator(int id)
-    {
-        try
-        {
-            return PlainFile.ReadAllText($"/proc/{id}/cmdline").Split('\0') is [var program, "replicate", ..]
-                && Path.GetFileName(program).StartsWith("litestream", StringComparison.Ordinal);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // It has ended.
-            return false;
         }
     }
 

@@ -23,7 +23,7 @@ internal sealed record ReplicatorSigns(bool IsTold, int Replicators, int Others,
     {
         var record = DatabaseLock.Peek(databasePath);
         var users = OpenDatabases.Find(databasePath, out _)?.Select(user => user.Id).ToList();
-        var replicators = users?.Count(OpenDatabases.IsReplicator) ?? 0;
+        var replicators = users?.Count(LitestreamProcess.IsReplicator) ?? 0;
         var others = users is null ? 0 : OpenDatabases.Replicators().Count() - replicators;
         return new(users is not null, replicators, others, record, record.App?.IsRunning() == true);
     }

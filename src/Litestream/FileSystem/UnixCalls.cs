@@ -49,6 +49,8 @@ internal static partial class UnixCalls
     private const int TheDescriptorItself = 0x1000;
     private const int CurrentFolder = -100;
     private const uint BasicStatus = 0x7ff;
+    private const int FileExists = 17;
+    private const uint NotReplacing = 1;
     private const int NoSpaceLeft = 28;
     private const int InputOutputError = 5;
 
@@ -97,6 +99,31 @@ internal static partial class UnixCalls
 
     /// <summary>Releases it at once: closing the file would leave it to a child that is being started just then and still has all files of its parent.</summary>
     public static void Unlock(SafeFileHandle file) => _ = Flock(file, Unlocked);
+
+    /// <summary>Gives a file a second name. False when the name is taken, null when the file system cannot.</summary>
+    public static bool? Link(string file, string name) => LinkFile(file, name) == 0 ? true : IsNameTaken();
+
+    /// <summary>
+    /// Renames to a free name: for file systems without hard links that can do that (FAT on Linux, some network mounts).
+    /// False when the name is taken, null when the system or the file system cannot.
+    /// </summary>
+    public static bool? RenameToFreeName(string file, string name)
+    {
+        if (!OperatingSystem.IsLinux())
+            return null;
+
+        try
+        {
+            return Rename(CurrentFolder, file, CurrentFolder, name, NotReplacing) == 0 ? true : IsNameTaken();
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // Of an older C library.
+            return null;
+        }
+    }
+
+    private static bool? IsNameTaken() => Marshal.GetLastPInvokeError() == FileExists ? false : null;
 
     /// <summary>Whether this user may write there; asks, and writes nothing. A read-only file system counts.</summary>
     public static bool IsWritable(string path) => Access(path, WriteAccess) == 0;
@@ -193,6 +220,14 @@ internal static partial class UnixCalls
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int Fsync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int LinkFile(string source, string target);
+
+    [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Rename(int sourceFolder, string source, int targetFolder, string target, uint flags);
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
