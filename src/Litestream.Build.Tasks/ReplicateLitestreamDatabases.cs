@@ -34,8 +34,11 @@ public sealed class ReplicateLitestreamDatabases : LitestreamVerb
             Exec = OptionValue.Trim(Exec),
             Arguments = RunVerb.Split(Arguments),
         };
-        if ((OptionValue.Duration("LitestreamTimeout", Timeout) ?? SettingValue.Duration(config.GetSetting, "ShutdownTimeout")) is { } limit)
+        if ((OptionValue.Duration("LitestreamTimeout", Timeout)
+            ?? SettingValue.Duration(config.GetSetting, "ShutdownTimeout")) is { } limit)
+        {
             options = options with { StopTimeout = limit };
+        }
 
         var databases = LoadConfig().Databases;
         if (VerifyScope.OfReplicate(ProjectFolder, databases.Select(database => database.Path)) is { } notice)

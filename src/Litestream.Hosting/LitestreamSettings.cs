@@ -78,7 +78,9 @@ internal sealed record LitestreamSettings
         {
             Enabled = SettingValue.Flag(Get, nameof(Enabled)) ?? !isDevelopment,
             ExecutablePath = SettingValue.Text(Get, nameof(ExecutablePath)),
-            ConfigPath = Path.GetFullPath(SettingValue.Text(Get, nameof(ConfigPath)) ?? "litestream.yml", applicationDirectory),
+            ConfigPath = Path.GetFullPath(
+                SettingValue.Text(Get, nameof(ConfigPath)) ?? "litestream.yml",
+                applicationDirectory),
             RestoreOnStart = SettingValue.Word<RestoreOnStart>(Get, nameof(RestoreOnStart)) ?? RestoreOnStart.IfMissing,
             ShutdownTimeout = SettingValue.Duration(Get, nameof(ShutdownTimeout)) ?? TimeSpan.FromSeconds(30),
             StallTimeout = SettingValue.Duration(Get, nameof(StallTimeout)) ?? TimeSpan.FromSeconds(20),
@@ -90,7 +92,8 @@ internal sealed record LitestreamSettings
             HeartbeatUrl = ReadUrl(Get),
             VerificationInterval = SettingValue.Duration(Get, "Verification:Interval"),
             VerificationTimeout = SettingValue.Duration(Get, "Verification:Timeout"),
-            VerificationLevel = SettingValue.Word<VerificationLevel>(Get, "Verification:Level") ?? VerificationLevel.Full,
+            VerificationLevel =
+                SettingValue.Word<VerificationLevel>(Get, "Verification:Level") ?? VerificationLevel.Full,
         };
     }
 
@@ -111,9 +114,14 @@ internal sealed record LitestreamSettings
     }
 
     /// <summary>It may hold a token, so its value is in no message.</summary>
-    private static Uri? ReadUrl(Func<string, string?> get) => SettingValue.Text(get, nameof(HeartbeatUrl)) is not { } text
-        ? null
-        : Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
+    private static Uri? ReadUrl(Func<string, string?> get)
+    {
+        if (SettingValue.Text(get, nameof(HeartbeatUrl)) is not { } text)
+            return null;
+        return Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
             ? url
-            : throw new LitestreamException("LSB1019", $"The setting {Section}:{nameof(HeartbeatUrl)} is no http or https URL.");
+            : throw new LitestreamException(
+                "LSB1019",
+                $"The setting {Section}:{nameof(HeartbeatUrl)} is no http or https URL.");
+    }
 }

@@ -78,7 +78,11 @@ public sealed class ConfigurationSchemaTests
         {
             Check(text, seconds, "ShutdownTimeout", settings => settings.ShutdownTimeout.TotalSeconds);
             Check(text, seconds, "StallTimeout", settings => settings.StallTimeout.TotalSeconds);
-            Check(text, seconds, "Verification:Interval", settings => settings.VerificationInterval!.Value.TotalSeconds);
+            Check(
+                text,
+                seconds,
+                "Verification:Interval",
+                settings => settings.VerificationInterval!.Value.TotalSeconds);
             Check(text, seconds, "Verification:Timeout", settings => settings.VerificationTimeout!.Value.TotalSeconds);
         }
 
@@ -100,7 +104,8 @@ public sealed class ConfigurationSchemaTests
         }
     }
 
-    private static SettingKind? Kind(string name) => SettingNames.All.SingleOrDefault(setting => setting.Name == name)?.Kind;
+    private static SettingKind? Kind(string name) =>
+        SettingNames.All.SingleOrDefault(setting => setting.Name == name)?.Kind;
 
     [Fact]
     public void All_of_them_are_in_the_documentation()

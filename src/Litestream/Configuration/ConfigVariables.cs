@@ -65,7 +65,13 @@ public static class ConfigVariables
             var source = !string.IsNullOrEmpty(options.Environment.GetValueOrDefault(name)) ? VariableSource.Environment
                 : options.Variable(name) is not null ? VariableSource.Setting
                 : VariableSource.None;
-            list.Add(new ConfigVariable(name, required, source, source == VariableSource.None ? "" : Shown.Contains(name) ? options.Variable(name)! : "***", purpose) { Setting = setting, Line = at?.Line ?? 0, Column = at?.Column ?? 0 });
+            var shown = source == VariableSource.None ? "" : Shown.Contains(name) ? options.Variable(name)! : "***";
+            list.Add(new ConfigVariable(name, required, source, shown, purpose)
+            {
+                Setting = setting,
+                Line = at?.Line ?? 0,
+                Column = at?.Column ?? 0,
+            });
         }
 
         void AddAll(YamlNode node, string key, string where)
@@ -102,7 +108,9 @@ public static class ConfigVariables
 
                 // What a URL names that is all variables, its value says.
                 replica = url is null
-                    ? file.IsGenerated ? RuntimeReplica.Live(entry with { Replicas = [replica] }, options.Variable, Error).Replicas[0] : replica
+                    ? file.IsGenerated
+                        ? RuntimeReplica.Live(entry with { Replicas = [replica] }, options.Variable, Error).Replicas[0]
+                        : replica
                     : RuntimeReplica.Replace(built, url, entry.Database.Path, options.Variable);
                 AddAll(replica, "", where);
                 replicas.Add(replica);
@@ -135,7 +143,9 @@ public static class ConfigVariables
                 databases.Items.Where(item => !file.Entries.Any(e => e.Node == item)).ToList().ForEach(item => AddAll(item, key, ""));
         }
 
-        AddOwn(file, [.. replicas.Select(replica => (ReplicaIdentity.AsFarAsKnown(replica, options.Variable).Type ?? "", replica))], url, Add);
+        var typed = replicas.Select(replica =>
+            (ReplicaIdentity.AsFarAsKnown(replica, options.Variable).Type ?? "", replica));
+        AddOwn(file, [.. typed], url, Add);
         return list;
     }
 

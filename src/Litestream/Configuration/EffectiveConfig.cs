@@ -150,7 +150,9 @@ public sealed partial class EffectiveConfig
     {
         ArgumentNullException.ThrowIfNull(o);
         var raw = o.ConfigText ?? LitestreamConfigFile.ReadText(o.ConfigPath);
-        IReadOnlyList<LitestreamDiagnostic> findings = LitestreamConfigFile.IsGeneratedText(raw) ? [] : ConfigCheck.Run(o.ConfigPath, raw, o.ReleaseLine, o.Variable, o.ExpandVariables);
+        IReadOnlyList<LitestreamDiagnostic> findings = LitestreamConfigFile.IsGeneratedText(raw)
+            ? []
+            : ConfigCheck.Run(o.ConfigPath, raw, o.ReleaseLine, o.Variable, o.ExpandVariables);
         return findings.Any(f => f.Severity == LitestreamSeverity.Error)
             ? throw new LitestreamException(findings)
             : new Builder(o, LitestreamConfigFile.Parse(o.ConfigPath, raw, o.ExpandVariables), findings).Build();
@@ -371,7 +373,9 @@ public sealed partial class EffectiveConfig
         }
 
         private string? Lookup(string name) =>
-            _variables.GetValueOrDefault(name) ?? options.Variable(name) ?? (name == VariableText.DollarVariable ? "$" : null);
+            _variables.GetValueOrDefault(name)
+            ?? options.Variable(name)
+            ?? (name == VariableText.DollarVariable ? "$" : null);
 
         private string Expand(string marked) => VariableText.Expand(marked, Lookup);
 

@@ -8,7 +8,8 @@ public sealed record GeneratedConfigOptions
     /// <summary>Where the databases go: <c>s3://bucket/prefix</c>, <c>abs://account@container/prefix</c>, <c>gs://bucket/prefix</c>, <c>sftp://user@host/folder</c> or a folder. Null: the folder <c>litestream-replicas</c> beside each database.</summary>
     public string? ReplicaUrl { get; init; }
 
-    /// <summary>How often changes are sent, <c>1s</c>, <c>1m30s</c> or <c>00:01:30</c>; null for upstream's 1 s.</summary>
+    /// <summary>How often changes are sent: <c>1s</c>, <c>1m30s</c>, <c>00:01:30</c>. Null for upstream's 1 s.
+    /// </summary>
     public string? SyncInterval { get; init; }
 
     /// <summary>How often a new snapshot is made, a duration as well; null: only when retention asks for one.</summary>

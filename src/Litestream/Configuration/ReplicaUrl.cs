@@ -385,12 +385,17 @@ internal static partial class ReplicaUrl
 
         public YamlScalar Value(string name, string otherwise) => new(Query.GetValueOrDefault(name, otherwise));
 
-        public string? Flag(string name) => !Query.TryGetValue(name, out var value) ? null : FlagText.Parse(value) switch
+        public string? Flag(string name)
         {
-            true => "true",
-            false => "false",
-            null => throw Error("LSB1013", $"'{name}' in the replica URL has to be {FlagText.Forms}."),
-        };
+            if (!Query.TryGetValue(name, out var value))
+                return null;
+            return FlagText.Parse(value) switch
+            {
+                true => "true",
+                false => "false",
+                null => throw Error("LSB1013", $"'{name}' in the replica URL has to be {FlagText.Forms}."),
+            };
+        }
     }
 
     [GeneratedRegex(@"^([A-Za-z][A-Za-z0-9+.-]*)://")]

@@ -13,7 +13,8 @@ public sealed record ReplicatedDatabase(string Path, string? Name, string? Key)
     /// <summary>Where this database goes; null for the common URL, or the folder beside the database when there is none.</summary>
     public string? ReplicaUrl { get; init; }
 
-    /// <summary>How often changes are sent, a duration (<c>1s</c>, <c>500ms</c>, <c>00:00:05</c>); null for the common one, or upstream's 1 s.</summary>
+    /// <summary>How often changes are sent, a duration (<c>1s</c>, <c>500ms</c>, <c>00:00:05</c>); null for the common
+    /// one, or upstream's 1 s.</summary>
     public string? SyncInterval { get; init; }
 
     /// <summary>The user's file that named the database, for messages.</summary>

@@ -93,7 +93,8 @@ internal static class UnknownNames
                 yield return new(
                     "LSB1019",
                     LitestreamSeverity.Warning,
-                    $"The setting {setting.Key} has the value '{value}', with which the app does not start; it must be {refusal}",
+                    $"The setting {setting.Key} has the value '{value}', with which the app does not start; "
+                        + $"it must be {refusal}",
                     setting.File,
                     setting.Line,
                     setting.Column);

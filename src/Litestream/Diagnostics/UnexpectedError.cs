@@ -44,7 +44,8 @@ internal static partial class UnexpectedError
 
     private static string Mask(string text)
     {
-        return Named().Replace(UrlPassword().Replace(new SecretMask(ProcessVariables.Read()).Mask(text), "$1***"), "$1***");
+        var masked = new SecretMask(ProcessVariables.Read()).Mask(text);
+        return Named().Replace(UrlPassword().Replace(masked, "$1***"), "$1***");
     }
 
     [GeneratedRegex(@"\s*[\r\n]+\s*")]

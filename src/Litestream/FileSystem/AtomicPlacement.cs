@@ -41,7 +41,8 @@ internal static class AtomicPlacement
     }
 
     /// <summary>Gives a file a second name, where that can be told from a second file (Linux). False when there is none then.</summary>
-    public static bool TryLink(string source, string name) => OperatingSystem.IsLinux() && UnixCalls.Link(source, name) is true;
+    public static bool TryLink(string source, string name) =>
+        OperatingSystem.IsLinux() && UnixCalls.Link(source, name) is true;
 
     /// <summary>For the others: the name is taken with an empty file of our own, which the rename then replaces.</summary>
     internal static bool TryPlaceOverPlaceholder(string source, string target)

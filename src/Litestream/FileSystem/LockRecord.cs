@@ -17,7 +17,8 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
     public bool IsPastGate { get; init; }
 
     /// <summary>All litestreams that it names and that still replicate. Whoever holds the lock and runs none of them has found orphans.</summary>
-    public IEnumerable<ProcessIdentity> LivingReplicators => (Replicator is null ? Orphans : Orphans.Prepend(Replicator)).Where(LitestreamProcess.Lives);
+    public IEnumerable<ProcessIdentity> LivingReplicators =>
+        (Replicator is null ? Orphans : Orphans.Prepend(Replicator)).Where(LitestreamProcess.Lives);
 
     /// <summary>
     /// Whether the holder before us ended without saying that all was in order: it was killed, or its litestream was.

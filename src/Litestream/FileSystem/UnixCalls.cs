@@ -104,8 +104,8 @@ internal static partial class UnixCalls
     public static bool? Link(string file, string name) => LinkFile(file, name) == 0 ? true : IsNameTaken();
 
     /// <summary>
-    /// Renames to a free name: for file systems without hard links that can do that (FAT on Linux, some network mounts).
-    /// False when the name is taken, null when the system or the file system cannot.
+    /// Renames to a free name: for file systems without hard links that can do that (FAT on Linux, some network
+    /// mounts). False when the name is taken, null when the system or the file system cannot.
     /// </summary>
     public static bool? RenameToFreeName(string file, string name)
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
@@ -271,24 +272,7 @@ internal sealed class FileSwap
         var path = Path.Combine(restoreFolder.Inside, RecordName);
         using (var file = PlainFile.CreateNew(path + ".new"))
         {
-            using (var json = new Utf8JsonWriter(file))
-            {
-                json.WriteStartObject();
-                json.WriteString("output", _output);
-                json.WriteString("folder", Folder);
-                json.WriteStartArray("moves");
-                foreach (var move in Moves)
-                {
-                    json.WriteStartObject();
-                    json.WriteString("from", move.From);
-                    json.WriteString("to", move.To);
-                    json.WriteEndObject();
-                }
-
-                json.WriteEndArray();
-                json.WriteEndObject();
-            }
-
+            JsonSerializer.Serialize(file, new SwapForm(_output, Folder, Moves), SwapJson.Default.SwapForm);
             file.Flush(flushToDisk: true);
         }
 
@@ -307,3 +291,12 @@ internal sealed class FileSwap
             [.. root.GetProperty("moves").EnumerateArray().Select(move => new MovedFile(move.GetProperty("from").GetString()!, move.GetProperty("to").GetString()!))]);
     }
 }
+
+/// <summary>The record of all steps as its JSON has it.</summary>
+internal sealed record SwapForm(string Output, string? Folder, IReadOnlyList<MovedFile> Moves);
+
+[JsonSerializable(typeof(SwapForm))]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    GenerationMode = JsonSourceGenerationMode.Metadata)]
+internal sealed partial class SwapJson : JsonSerializerContext;

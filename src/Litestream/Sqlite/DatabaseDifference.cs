@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Litestream.Sqlite;
 
@@ -82,59 +83,12 @@ public sealed record DatabaseDifference(string Live, string Copy)
     public void WriteTo(Utf8JsonWriter json)
     {
         ArgumentNullException.ThrowIfNull(json);
-        json.WriteStartObject();
-        json.WriteString("live", Live);
-        json.WriteString("copy", Copy);
-        json.WriteBoolean("same", IsSame);
-        json.WriteStartArray("tables");
-        foreach (var table in Tables)
-        {
-            json.WriteStartObject();
-            json.WriteString("name", table.Name);
-            json.WriteNumber("added", table.Added);
-            json.WriteNumber("missing", table.Missing);
-            json.WriteNumber("changed", table.Changed);
-            json.WriteString("key", table.Key);
-            WriteAll(json, "addedExamples", table.AddedExamples);
-            WriteAll(json, "missingExamples", table.MissingExamples);
-            WriteAll(json, "changedExamples", table.ChangedExamples);
-            WriteAll(json, "changedColumns", table.ChangedColumns);
-            json.WriteString("note", table.Note);
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-        json.WriteStartArray("schema");
-        foreach (var change in Schema)
-        {
-            json.WriteStartObject();
-            json.WriteString("type", change.Type);
-            json.WriteString("name", change.Name);
-            json.WriteString("kind", Word(change.Kind));
-            json.WriteString("detail", change.Detail);
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-        json.WriteStartArray("skipped");
-        foreach (var skipped in Skipped)
-        {
-            json.WriteStartObject();
-            json.WriteString("name", skipped.Name);
-            json.WriteString("reason", skipped.Reason);
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-        json.WriteEndObject();
-    }
-
-    private static void WriteAll(Utf8JsonWriter json, string name, IReadOnlyList<string> values)
-    {
-        json.WriteStartArray(name);
-        foreach (var value in values)
-            json.WriteStringValue(value);
-        json.WriteEndArray();
+        var schema = Schema.Select(change =>
+            new SchemaForm(change.Type, change.Name, Word(change.Kind), change.Detail));
+        JsonSerializer.Serialize(
+            json,
+            new DifferenceForm(Live, Copy, IsSame, Tables, [.. schema], Skipped),
+            DifferenceJson.Default.DifferenceForm);
     }
 
     private static string Examples(TableDifference table) => string.Join("; ", new[]
@@ -212,3 +166,22 @@ public sealed record TableDifference(string Name)
     /// <summary>Whether the rows are the same in both.</summary>
     public bool IsSame => Added == 0 && Missing == 0 && Changed == 0;
 }
+
+/// <summary>A difference as its JSON has it.</summary>
+internal sealed record DifferenceForm(
+    string Live,
+    string Copy,
+    bool Same,
+    IReadOnlyList<TableDifference> Tables,
+    IReadOnlyList<SchemaForm> Schema,
+    IReadOnlyList<SkippedTable> Skipped);
+
+/// <summary>A change of the schema as its JSON has it.</summary>
+internal sealed record SchemaForm(string Type, string Name, string Kind, string Detail);
+
+[JsonSerializable(typeof(DifferenceForm))]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    IgnoreReadOnlyProperties = true,
+    GenerationMode = JsonSourceGenerationMode.Metadata)]
+internal sealed partial class DifferenceJson : JsonSerializerContext;

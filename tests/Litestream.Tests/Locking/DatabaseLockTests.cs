@@ -222,7 +222,8 @@ public sealed partial class DatabaseLockTests
     /// <summary>The record of an app that was killed.</summary>
     private static async Task<ProcessIdentity> LeaveAsync(BackedUpDatabase database, Process orphan)
     {
-        await LitestreamTool.WaitUntilAsync(() => ProcessIdentity.Of(orphan.Id) is { } now && LitestreamProcess.Lives(now));
+        await LitestreamTool.WaitUntilAsync(() =>
+            ProcessIdentity.Of(orphan.Id) is { } now && LitestreamProcess.Lives(now));
         var identity = ProcessIdentity.Of(orphan.Id)!;
         using var held = DatabaseLock.TryAcquire(database.File, out _)!;
         held.Write(new LockRecord(new ProcessIdentity(4711, 1, "", "", "app"), identity));

@@ -33,7 +33,11 @@ public sealed class ValueFormsTests
     [Theory]
     [MemberData(nameof(Waits))]
     public void An_option_takes_a_duration_in_every_form(string text, double? seconds) => Check(
-        "LSB3008", text, seconds, () => OptionValue.Duration("LitestreamTimeout", text)!.Value.TotalSeconds, DurationText.WaitForms);
+        "LSB3008",
+        text,
+        seconds,
+        () => OptionValue.Duration("LitestreamTimeout", text)!.Value.TotalSeconds,
+        DurationText.WaitForms);
 
     [Theory]
     [MemberData(nameof(Waits))]
@@ -41,7 +45,12 @@ public sealed class ValueFormsTests
     {
         foreach (var name in Durations)
         {
-            Check("LSB1019", text, seconds, () => SettingValue.Duration(_ => text, name)!.Value.TotalSeconds, DurationText.WaitForms);
+            Check(
+                "LSB1019",
+                text,
+                seconds,
+                () => SettingValue.Duration(_ => text, name)!.Value.TotalSeconds,
+                DurationText.WaitForms);
             CheckBuild(name, text, seconds is not null, DurationText.WaitForms);
         }
     }
@@ -59,16 +68,21 @@ public sealed class ValueFormsTests
         ];
         foreach (var (options, database, key) in places)
         {
-            Check("LSB1021", text, seconds, () => Written(GeneratedConfig.Create([database], options), $"        {key}"), DurationText.ReplicaForms);
+            Is(() => Written(GeneratedConfig.Create([database], options), $"        {key}"));
 
             // Of an app whose databases are found when it runs.
             if (database.SyncInterval is null)
-                Check("LSB1021", text, seconds, () => Written(GeneratedConfig.Create([], options), $"# At run time: {key}"), DurationText.ReplicaForms);
+                Is(() => Written(GeneratedConfig.Create([], options), $"# At run time: {key}"));
         }
 
+        void Is(Func<double> read) => Check("LSB1021", text, seconds, read, DurationText.ReplicaForms);
+
         // The executable reads it as it is meant.
-        static double Written(GeneratedConfig config, string key) =>
-            GoDuration.Seconds(Regex.Match(config.Text, $"^{key}: \"?([^\"\n]+)", RegexOptions.Multiline).Groups[1].Value)!.Value;
+        static double Written(GeneratedConfig config, string key)
+        {
+            var line = Regex.Match(config.Text, $"^{key}: \"?([^\"\n]+)", RegexOptions.Multiline);
+            return GoDuration.Seconds(line.Groups[1].Value)!.Value;
+        }
     }
 
     [Theory]
@@ -91,7 +105,11 @@ public sealed class ValueFormsTests
         }
 
         var url = $"s3://bucket?skip-verify={Uri.EscapeDataString(text)}";
-        Check("LSB1013", null, flag, () => GeneratedConfig.Create([new("app.db", null, null)], new() { ReplicaUrl = url }).Text.Contains("skip-verify: true", StringComparison.Ordinal), FlagText.Forms);
+        Check("LSB1013", null, flag, () => SkipsVerify(url), FlagText.Forms);
+
+        static bool SkipsVerify(string url) =>
+            GeneratedConfig.Create([new("app.db", null, null)], new() { ReplicaUrl = url })
+                .Text.Contains("skip-verify: true", StringComparison.Ordinal);
     }
 
     [Fact]
@@ -102,8 +120,10 @@ public sealed class ValueFormsTests
         try
         {
             var root = RepositoryRoot();
-            var calls = properties.SelectMany(property => ValueForms.Flags.Keys.Append(" ").Select(text =>
-                $"""<MSBuild Projects="$(MSBuildProjectFullPath)" Targets="One" Properties="Of={property}:{Identify(text)};{property}={text.Replace(";", "%3B", StringComparison.Ordinal)}" ContinueOnError="true" />"""));
+            var values = properties.SelectMany(property => ValueForms.Flags.Keys.Append(" ").Select(text =>
+                $"Of={property}:{Identify(text)};{property}={text.Replace(";", "%3B", StringComparison.Ordinal)}"));
+            const string Call = """<MSBuild Projects="$(MSBuildProjectFullPath)" Targets="One" ContinueOnError="true" """;
+            var calls = values.Select(value => $"""{Call} Properties="{value}" />""");
             var project = Path.Combine(folder.FullName, "flags.proj");
             await File.WriteAllTextAsync(
                 project,
@@ -121,13 +141,17 @@ public sealed class ValueFormsTests
                     {string.Join("\n    ", calls)}
                   </Target>
                   <Target Name="One" DependsOnTargets="_LitestreamCheckHost">
-                    <Message Importance="high" Text="$(Of)=$(_LitestreamEnabled);$(_LitestreamAutoStart);$(_LitestreamRequireExecutable);$(_LitestreamActive)" />
+                    <PropertyGroup>
+                      <Is>$(_LitestreamEnabled);$(_LitestreamAutoStart);$(_LitestreamRequireExecutable)</Is>
+                    </PropertyGroup>
+                    <Message Importance="high" Text="$(Of)=$(Is);$(_LitestreamActive)" />
                   </Target>
                 </Project>
                 """,
                 TestContext.Current.CancellationToken);
 
-            using var build = Process.Start(new ProcessStartInfo("dotnet", ["msbuild", project, "-t:All", "-nologo", "-tl:off", "-v:m"])
+            string[] arguments = ["msbuild", project, "-t:All", "-nologo", "-tl:off", "-v:m"];
+            using var build = Process.Start(new ProcessStartInfo("dotnet", arguments)
             {
                 RedirectStandardOutput = true,
                 Environment = { ["MSBUILDDISABLENODEREUSE"] = "1" },
@@ -139,17 +163,22 @@ public sealed class ValueFormsTests
             {
                 foreach (var (text, flag) in ValueForms.Flags.Append(new(" ", true)))
                 {
-                    var line = output.Split('\n').Select(line => line.Trim()).FirstOrDefault(line => line.StartsWith($"{property}:{Identify(text)}=", StringComparison.Ordinal));
+                    var line = output.Split('\n').Select(line => line.Trim()).FirstOrDefault(line =>
+                        line.StartsWith($"{property}:{Identify(text)}=", StringComparison.Ordinal));
                     if (flag is null)
                     {
                         Assert.Null(line);
-                        Assert.Contains($"error LSB3008: {property} is '{text}'; it has to be {FlagText.Forms}.", output, StringComparison.Ordinal);
+                        Assert.Contains(
+                            $"error LSB3008: {property} is '{text}'; it has to be {FlagText.Forms}.",
+                            output,
+                            StringComparison.Ordinal);
                         continue;
                     }
 
-                    var values = line!.Split('=')[1].Split(';');
-                    Assert.Equal(Enumerable.Range(0, 3).Select(i => i == place && flag is false ? "false" : "true"), values[..3]);
-                    Assert.Equal(values[0], values[3]);
+                    var flags = line!.Split('=')[1].Split(';');
+                    var expected = Enumerable.Range(0, 3).Select(i => i == place && flag is false ? "false" : "true");
+                    Assert.Equal(expected, flags[..3]);
+                    Assert.Equal(flags[0], flags[3]);
                 }
             }
         }

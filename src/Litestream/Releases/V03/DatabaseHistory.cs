@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Litestream.FileSystem;
 
 namespace Litestream.Releases.V03;
@@ -31,21 +32,12 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
     {
         try
         {
-            using var json = JsonDocument.Parse(PlainFile.ReadAllBytes(Path.Combine(metaPath, FileName)));
-            var root = json.RootElement;
-            var file = root.TryGetProperty("size", out var size)
-                ? new FileStamp(
-                    root.TryGetProperty("inode", out var inode) ? new FileIdentity(root.GetProperty("major").GetUInt32(), root.GetProperty("minor").GetUInt32(), inode.GetUInt64()) : null,
-                    size.GetInt64(),
-                    root.GetProperty("modified").GetInt64())
-                : null;
-            return new DatabaseHistory(root.TryGetProperty("id", out var id) ? id.GetInt64() : null, root.TryGetProperty("inFile", out var inFile) && inFile.GetBoolean(), file)
-            {
-                WalBoot = root.TryGetProperty("walBoot", out var boot) ? boot.GetString() : null,
-                Generations = root.TryGetProperty("generations", out var generations) ? [.. generations.EnumerateArray().Select(generation => generation.GetString()).OfType<string>()] : [],
-            };
+            var form = JsonSerializer.Deserialize(
+                PlainFile.ReadAllBytes(Path.Combine(metaPath, FileName)),
+                HistoryJson.Default.HistoryForm);
+            return form?.ToHistory();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
             return null;
         }
@@ -67,38 +59,10 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
             var path = Path.Combine(folder?.Inside ?? metaPath, FileName);
             System.IO.File.Delete(path + ".new");
             using (var stream = PlainFile.CreateNew(path + ".new"))
-            using (var json = new Utf8JsonWriter(stream))
             {
                 if (owner is not null)
                     DatabaseOwner.TryChange(() => UnixCalls.ChangeOwner(stream.SafeFileHandle, owner));
-                json.WriteStartObject();
-                if (Id is { } id)
-                    json.WriteNumber("id", id);
-                json.WriteBoolean("inFile", IsInFile);
-                if (WalBoot is not null)
-                    json.WriteString("walBoot", WalBoot);
-                if (Generations.Count > 0)
-                {
-                    json.WriteStartArray("generations");
-                    foreach (var generation in Generations)
-                        json.WriteStringValue(generation);
-                    json.WriteEndArray();
-                }
-
-                if (File is not null)
-                {
-                    if (File.Identity is { } identity)
-                    {
-                        json.WriteNumber("major", identity.Major);
-                        json.WriteNumber("minor", identity.Minor);
-                        json.WriteNumber("inode", identity.Inode);
-                    }
-
-                    json.WriteNumber("size", File.Size);
-                    json.WriteNumber("modified", File.Modified);
-                }
-
-                json.WriteEndObject();
+                JsonSerializer.Serialize(stream, Form, HistoryJson.Default.HistoryForm);
             }
 
             System.IO.File.Move(path + ".new", path, overwrite: true);
@@ -109,6 +73,17 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
         {
         }
     }
+
+    private HistoryForm Form => new(
+        Id,
+        IsInFile,
+        WalBoot,
+        Generations.Count > 0 ? Generations : null,
+        File?.Identity?.Major,
+        File?.Identity?.Minor,
+        File?.Identity?.Inode,
+        File?.Size,
+        File?.Modified);
 
     /// <summary>A litestream of ours that no app runs may have begun a generation: it is remembered too.</summary>
     public static void NoteGeneration(string metaPath)
@@ -125,3 +100,41 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
         new DatabaseHistory(id, id is not null, FileStamp.Of(database)).Write(metaPath, owner is null || UnixCalls.IsOwn(owner) ? null : owner);
     }
 }
+
+/// <summary>What is remembered as its JSON has it: what is not known is left out.</summary>
+internal sealed record HistoryForm(
+    long? Id,
+    bool InFile,
+    string? WalBoot,
+    IReadOnlyList<string>? Generations,
+    uint? Major,
+    uint? Minor,
+    ulong? Inode,
+    long? Size,
+    long? Modified)
+{
+    /// <summary>Null when it is not complete.</summary>
+    public DatabaseHistory? ToHistory()
+    {
+        if ((Size is null) != (Modified is null)
+            || (Inode is null) != (Major is null)
+            || (Inode is null) != (Minor is null))
+        {
+            return null;
+        }
+
+        FileIdentity? identity = Inode is { } inode ? new FileIdentity(Major!.Value, Minor!.Value, inode) : null;
+        return new DatabaseHistory(Id, InFile, Size is { } size ? new FileStamp(identity, size, Modified!.Value) : null)
+        {
+            WalBoot = WalBoot,
+            Generations = Generations?.OfType<string>().ToArray() ?? [],
+        };
+    }
+}
+
+[JsonSerializable(typeof(HistoryForm))]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    GenerationMode = JsonSourceGenerationMode.Metadata)]
+internal sealed partial class HistoryJson : JsonSerializerContext;
