@@ -2,8 +2,8 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
-using Litestream.Verification;
 using Litestream.Testing;
+using Litestream.Verification;
 using Microsoft.Extensions.Configuration;
 
 namespace Litestream.Hosting.Tests;
