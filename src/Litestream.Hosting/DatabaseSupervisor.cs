@@ -225,6 +225,15 @@ internal sealed class DatabaseSupervisor
         return news;
     }
 
+    /// <summary>Litestream could not be started, so it is not healthy, whatever it was before.</summary>
+    /// <param name="health">How it does meanwhile.</param>
+    /// <param name="problem">What is wrong.</param>
+    public void FailStart(LitestreamHealth health, string problem)
+    {
+        if (Excluded is null || Health == LitestreamHealth.Healthy)
+            (Health, Problem) = (health > Health ? health : Health, problem);
+    }
+
     /// <summary>Leaves it out until that is answered.</summary>
     public void Ask(HistoryQuestion question)
     {

@@ -27,15 +27,21 @@ internal sealed class HistoryQuestion
     /// <param name="guard">Knows the answer.</param>
     /// <param name="path">The database.</param>
     /// <param name="wasThere">Whether another file lay in its place while the app ran.</param>
-    /// <param name="folder">A private folder for a copy of the backup.</param>
+    /// <param name="folder">Gives a private folder for a copy of the backup; fails where there is no room for
+    /// one.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends the executable, and the asking.</param>
-    public HistoryQuestion(HistoryGuard guard, string path, bool wasThere, string folder, TimeProvider time, CancellationToken cancellationToken)
+    public HistoryQuestion(
+        HistoryGuard guard,
+        string path,
+        bool wasThere,
+        Func<string> folder,
+        TimeProvider time,
+        CancellationToken cancellationToken)
     {
         (_guard, _path, _time, WasThere, Since) = (guard, path, time, wasThere, time.GetUtcNow());
 
-        // Not on one of the app's pooled threads: a look into a folder that hangs does not return.
-        Answer = Task.Factory.StartNew(() => AskAsync(folder, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+        Answer = AskAsync(folder, cancellationToken);
         Tried = Task.WhenAny(Answer, _tried.Task);
     }
 
@@ -68,14 +74,22 @@ internal sealed class HistoryQuestion
         }
     }
 
-    private async Task<HistoryVerdict> AskAsync(string folder, CancellationToken cancellationToken)
+    private async Task<HistoryVerdict> AskAsync(Func<string> folder, CancellationToken cancellationToken)
     {
         for (var pause = FirstPause; ;)
         {
             try
             {
-                _about = Look();
-                return await _guard.JudgeAsync(folder, cancellationToken).ConfigureAwait(false);
+                // Not on one of the app's pooled threads, at each try: a disk that hangs does not return.
+                return await Task.Factory.StartNew(
+                    () =>
+                    {
+                        _about = Look();
+                        return _guard.JudgeAsync(folder(), cancellationToken);
+                    },
+                    cancellationToken,
+                    TaskCreationOptions.LongRunning,
+                    TaskScheduler.Default).Unwrap().ConfigureAwait(false);
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {

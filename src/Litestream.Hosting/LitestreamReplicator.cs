@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -23,15 +24,16 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private const int RememberedRestarts = 10;
 
     private static readonly TimeSpan AnnouncementPatience = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan BackgroundPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LogPatience = TimeSpan.FromSeconds(1);
 
     /// <summary>Longer than a round of the session takes at most, beyond the timeout for litestream itself.</summary>
     private static readonly TimeSpan RoundPatience = TimeSpan.FromSeconds(15);
 
-    /// <summary>What the end of the session takes beyond the timeout for litestream itself, when nothing hangs.</summary>
-    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(4);
+    /// <summary>A reader begins at once. In a disk that hangs it does not, and the signal must not wait.</summary>
+    private static readonly TimeSpan SignalPatience = TimeSpan.FromSeconds(1);
+
+    private const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing;
 
     private readonly IConfiguration _configuration;
     private readonly IHostEnvironment _environment;
@@ -55,6 +57,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private bool _started;
     private ReplicationSession? _session;
     private Task? _run;
+    private Stopwatch? _stopWatch;
     private LitestreamDiagnostic? _notStopped;
     private Task _background = Task.CompletedTask;
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -299,35 +302,42 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
     private async Task StopAsync()
     {
-        // First, so that nothing of ours is committed while the last commits are sent. What does not end at once is not waited for.
-        await _endBackground.CancelAsync().ConfigureAwait(false);
-        Task background;
+        Task background, publishing;
+        Task? run;
+        Stopwatch watch;
         lock (_gate)
         {
+            // Whoever asks again does not wait again.
+            watch = _stopWatch ??= Stopwatch.StartNew();
             background = Task.WhenAll(_background, _watching);
         }
 
-        await Task.WhenAny(background, Task.Delay(BackgroundPatience)).ConfigureAwait(false);
+        Task WaitAsync(StopStep step, Task task) => task.WaitAsync(Left(step));
+        TimeSpan Left(StopStep step) => StopBudget.Left(step, ShutdownTimeout, watch.Elapsed);
 
-        Task? run;
-        Task publishing;
+        // First, so that nothing of ours is committed while the last commits are sent.
+        var cancelled = _endBackground.CancelAsync();
+        await WaitAsync(StopStep.Background, Task.WhenAll(cancelled, background)).ConfigureAwait(Quietly);
         lock (_gate)
         {
             run = _run;
             publishing = _publishing;
-            _stopping.Cancel();
+
+            // Not here: what goes on then may hang in a disk.
+            _ = _stopping.CancelAsync();
         }
 
         if (run is not null)
         {
-            await run.WaitAsync(_plan!.Settings.ShutdownTimeout + StopPatience, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await WaitAsync(StopStep.Session, run).ConfigureAwait(Quietly);
             if (!run.IsCompleted)
             {
                 GiveUp(run);
             }
             else
             {
-                await _session!.ReportUnsentAsync().ConfigureAwait(false);
+                var unsent = OnOwnThread(() => _session!.ReportUnsentAsync().GetAwaiter().GetResult());
+                await WaitAsync(StopStep.Unsent, unsent).ConfigureAwait(Quietly);
             }
 
             List<PosixSignalRegistration> signals;
@@ -342,13 +352,16 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
         AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
         AppDomain.CurrentDomain.UnhandledException -= OnUnhandledException;
-
-        // A file system that does not answer is no reason to keep the app from its end.
-        await Task.WhenAny(Task.Run(ReportEnd), Task.Delay(BackgroundPatience)).ConfigureAwait(false);
-        await _endPublishing.CancelAsync().ConfigureAwait(false);
-        await publishing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _logger.Flush(LogPatience);
+        await WaitAsync(StopStep.End, OnOwnThread(ReportEnd)).ConfigureAwait(Quietly);
+        cancelled = _endPublishing.CancelAsync();
+        await WaitAsync(StopStep.Status, Task.WhenAll(cancelled, publishing)).ConfigureAwait(Quietly);
+        _logger.Flush(Left(StopStep.Log));
     }
+
+    /// <summary>A file system that does not answer is no reason to keep the app from its end, nor to take one of its
+    /// pooled threads.</summary>
+    private static Task OnOwnThread(Action action) => Task.Factory.StartNew(
+        action, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>
     /// Says once which databases have no backup, or have it only in part, where no session of litestream does.
@@ -462,23 +475,29 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         foreach (var signal in new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT })
         {
             // Without a word about what the signal does: that is the host's.
-            _signals.Add(PosixSignalRegistration.Create(signal, _ => session.TryBeginReaders()));
+            _signals.Add(PosixSignalRegistration.Create(
+                signal, _ => OnOwnThread(session.TryBeginReaders).Wait(SignalPatience)));
         }
 
         lock (_gate)
         {
             _session = session;
             _run = Task.Run(() => session.RunAsync(_stopping.Token), CancellationToken.None);
-            _background = RunInBackground(plan, executable);
+            _stopWatch = null;
             _notRunning = null;
+
+            // Before anything else can fail: they end what has been started.
             AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
             AppDomain.CurrentDomain.UnhandledException -= OnUnhandledException;
             AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
             AppDomain.CurrentDomain.UnhandledException += OnUnhandledException;
+            _background = RunInBackground(plan, executable);
         }
 
         return session;
     }
+
+    private TimeSpan ShutdownTimeout => _plan?.Settings.ShutdownTimeout ?? TimeSpan.Zero;
 
     private LitestreamSettings ReadSettings() => LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), ApplicationFolder.FullName);
 
@@ -515,7 +534,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     {
         try
         {
-            Task.Run(StopAsync).Wait((_plan?.Settings.ShutdownTimeout ?? TimeSpan.Zero) + TimeSpan.FromSeconds(5));
+            Task.Run(StopAsync).Wait(ShutdownTimeout + StopBudget.Reserve);
         }
         catch (Exception)
         {

@@ -51,9 +51,12 @@ internal sealed partial class ReplicationSession(
     private DateTimeOffset? _suspectedAt;
     private CancellationToken _endOfQuestions;
     private DatabaseLocks? _locks;
+    private readonly object _folderGate = new();
     private PrivateFolder? _folder;
     private ReplicatorRun? _run;
     private bool _hasReplicated;
+    private bool _isJudged;
+    private (DateTimeOffset Since, Exception Error)? _failing;
 
     /// <summary>Ends when litestream runs, or it is known why not.</summary>
     public Task FirstAttempt => _firstAttempt.Task;
@@ -102,11 +105,6 @@ internal sealed partial class ReplicationSession(
         {
             try
             {
-                _locks ??= await AcquireLocksAsync(stopping).ConfigureAwait(false);
-
-                // From now on it is expected to look.
-                updateStatus(status => status with { LookedAt = time.GetUtcNow() });
-                await JudgeAsync(_databases.FindAll(database => database.Excluded is null), wereThere: false, QuestionPatience, stopping).ConfigureAwait(false);
                 await SuperviseAsync(stopping).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -306,16 +304,10 @@ internal sealed partial class ReplicationSession(
             return;
         }
 
-        var who = holder.App switch
-        {
-            { IsElsewhere: true } app => $"a process of another container or machine (there {app.ProcessId}, {app.Executable})",
-            { } app when app.IsRunning() => $"another process ({app.ProcessId}, {app.Executable})",
-            _ => "another process",
-        };
         var diagnostic = new LitestreamDiagnostic(
             "LSB5003",
             LitestreamSeverity.Error,
-            $"'{path}' is already replicated by {who}. " +
+            $"'{path}' is already replicated by {LockHolder.Describe(holder)}. " +
             "Two replicators would destroy the replica, so this app runs without one and takes over when the other ends.");
         updateStatus(status => status with { LastError = diagnostic.ToString() });
         ReplicatorLog.Error(logger, diagnostic);
@@ -327,6 +319,9 @@ internal sealed partial class ReplicationSession(
         foreach (var database in databases)
         {
             Ask(database, wereThere);
+
+            // From the question on it is excluded, so it need not be remembered here.
+            _toJudge.RemoveAll(changed => changed == database);
         }
 
         await DecideAsync(databases, patience, stopping).ConfigureAwait(false);
@@ -348,6 +343,8 @@ internal sealed partial class ReplicationSession(
             }
         }
 
+        // What is accepted is not healthy yet where a start has failed.
+        NoteFailedStart();
         updateStatus(status => status with { Databases = Describe(status) });
         FailIfNothingIsLeft();
     }
@@ -363,7 +360,8 @@ internal sealed partial class ReplicationSession(
         }
 
         var guard = new HistoryGuard(executable, plan.Config, database.Database) { KeptFree = plan.Settings.FreeSpaceFloor.Of };
-        database.Ask(new HistoryQuestion(guard, database.Database.Path, wasThere, Folder().Path, time, _endOfQuestions));
+        database.Ask(new HistoryQuestion(
+            guard, database.Database.Path, wasThere, () => Folder().Path, time, _endOfQuestions));
     }
 
     /// <summary>Takes the answer over, or says why there is none yet.</summary>
@@ -465,33 +463,22 @@ internal sealed partial class ReplicationSession(
         var pause = FirstPause;
         for (var hasRun = false; ;)
         {
-            stopping.ThrowIfCancellationRequested();
-            foreach (var database in _databases)
-            {
-                if (!await database.IdentifyAgainAsync().ConfigureAwait(false))
-                {
-                    _toJudge.Add(database);
-                }
-            }
-
-            await JudgeChangedAsync(stopping).ConfigureAwait(false);
-            HoldBack();
-            await PauseWithoutRoomAsync().ConfigureAwait(false);
-            FindForeign(ReplicationMark.Look(_databases.Select(database => database.Database.Path)), null);
-            await CutAsync(CutPatience, stopping).ConfigureAwait(false);
-            if (_databases.TrueForAll(database => database.IsOut))
-            {
-                // Nothing to run for; but what is gone may come back.
-                _firstAttempt.TrySetResult();
-                await WatchAsync(null, stopping).ConfigureAwait(false);
-                continue;
-            }
-
             string what, cause;
             try
             {
+                await PrepareAsync(stopping).ConfigureAwait(false);
+                if (_databases.TrueForAll(database => database.IsOut))
+                {
+                    // Nothing to run for; but what is gone may come back.
+                    _failing = null;
+                    _firstAttempt.TrySetResult();
+                    await WatchAsync(null, stopping).ConfigureAwait(false);
+                    continue;
+                }
+
                 var process = Start();
                 hasRun = true;
+                _failing = null;
                 _firstAttempt.TrySetResult();
                 var reason = await WatchAsync(process, stopping).ConfigureAwait(false);
                 if (reason is null && !process.WasToldToStop)
@@ -518,10 +505,14 @@ internal sealed partial class ReplicationSession(
                 what = reason is not null ? $"{reason.Text}: litestream was ended and is started again"
                     : $"litestream ended with exit code {await process.Exited.ConfigureAwait(false)}{(process.LastError is { } error ? $" ({error})" : "")}; it is started again";
             }
-            catch (Exception exception) when (exception is not (OperationCanceledException or LitestreamException { Diagnostic.Code: "LSB5014" }) && (hasRun || MayPass(exception)))
+            catch (Exception exception) when (
+                StartFailurePolicy.MayPass(new StartFailure(exception, _locks is not null, hasRun)))
             {
                 // It may have been started before that went wrong.
                 await EndRunAsync().ConfigureAwait(false);
+                _failing = (_failing?.Since ?? time.GetUtcNow(), exception);
+                NoteFailedStart();
+                updateStatus(status => status with { Databases = Describe(status) });
                 _firstAttempt.TrySetResult();
                 cause = "not_started";
                 what = $"litestream could not be started ({(exception as LitestreamException)?.Diagnostic.Message ?? exception.Message}); it is tried again";
@@ -545,10 +536,67 @@ internal sealed partial class ReplicationSession(
                     $"{what} in {pause.TotalSeconds:0} s."));
             }
 
-            await Task.Delay(pause * (0.9 + (Random.Shared.NextDouble() * 0.2)), time, stopping).ConfigureAwait(false);
+            await PauseAsync(pause * (0.9 + (Random.Shared.NextDouble() * 0.2)), stopping).ConfigureAwait(false);
             pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
             updateStatus(status => status with { Restarts = status.Restarts + 1 });
         }
+    }
+
+    /// <summary>What comes before each start: the locks and the lineage once, and what has changed since.</summary>
+    private async Task PrepareAsync(CancellationToken stopping)
+    {
+        stopping.ThrowIfCancellationRequested();
+        _locks ??= await AcquireLocksAsync(stopping).ConfigureAwait(false);
+        if (!_isJudged)
+        {
+            // From now on it is expected to look.
+            updateStatus(status => status with { LookedAt = time.GetUtcNow() });
+            var unjudged = _databases.FindAll(database => database.Excluded is null);
+            await JudgeAsync(unjudged, wereThere: false, QuestionPatience, stopping).ConfigureAwait(false);
+            _isJudged = true;
+        }
+
+        foreach (var database in _databases)
+        {
+            if (!await database.IdentifyAgainAsync().ConfigureAwait(false))
+            {
+                _toJudge.Add(database);
+            }
+        }
+
+        await JudgeChangedAsync(stopping).ConfigureAwait(false);
+        HoldBack();
+        await PauseWithoutRoomAsync().ConfigureAwait(false);
+        FindForeign(ReplicationMark.Look(_databases.Select(database => database.Database.Path)), null);
+        await CutAsync(CutPatience, stopping).ConfigureAwait(false);
+    }
+
+    /// <summary>Waits until the next start, and goes on looking where a start has failed: its commits wait.</summary>
+    private async Task PauseAsync(TimeSpan pause, CancellationToken stopping)
+    {
+        for (var left = pause; left > TimeSpan.Zero; left -= WatchInterval)
+        {
+            await Task.Delay(left < WatchInterval ? left : WatchInterval, time, stopping).ConfigureAwait(false);
+            if (_failing is not null)
+            {
+                await LookAsync(asks: false).ConfigureAwait(false);
+                NoteFailedStart();
+                updateStatus(status => status with { LookedAt = time.GetUtcNow(), Databases = Describe(status) });
+            }
+        }
+    }
+
+    /// <summary>While a start is tried again no database is healthy that should be replicated.</summary>
+    private void NoteFailedStart()
+    {
+        if (_failing is not var (since, error))
+        {
+            return;
+        }
+
+        var health = StartFailurePolicy.HealthOf(time.GetUtcNow() - since, plan.Settings.StallTimeout);
+        _databases.ForEach(database =>
+            database.FailStart(health, StartFailurePolicy.Explain(error, database.Database.Path)));
     }
 
     /// <summary>Looks once a second, until litestream ends or has to be ended.</summary>
@@ -771,11 +819,11 @@ internal sealed partial class ReplicationSession(
         var isHealthy = database.Health == LitestreamHealth.Healthy;
         if (wasUnhealthy == isHealthy && database.Excluded is null && database.Chain.BrokenBy is null)
         {
-            if (isHealthy)
+            if (isHealthy && database.IsSettled)
             {
                 ReplicatorLog.Arrived(logger, database.Database.Path);
             }
-            else
+            else if (!isHealthy)
             {
                 updateStatus(status => status with { LastError = database.Problem });
                 ReplicatorLog.Error(logger, new LitestreamDiagnostic(database.Problem![..7], LitestreamSeverity.Error, database.Problem["LSB5007: ".Length..]));
@@ -789,9 +837,7 @@ internal sealed partial class ReplicationSession(
     {
         if (_toJudge.Count > 0)
         {
-            // From the question on it is left out, so it need not be remembered here.
             var changed = _toJudge.Distinct().ToList();
-            _toJudge.Clear();
             await JudgeAsync(changed, wereThere: true, QuestionPatience, stopping).ConfigureAwait(false);
         }
 
@@ -820,14 +866,14 @@ internal sealed partial class ReplicationSession(
     private bool IsRefusal(ReplicatorProcess process) =>
         process.Exited is { IsCompletedSuccessfully: true, Result: 1 or 2 } && time.GetUtcNow() - process.StartedAt < TimeSpan.FromSeconds(5) && !process.WasToldToStop;
 
-    /// <summary>
-    /// Whether the first start may do better later: a disk can have room again. A wrong configuration stays wrong, and an executable that has never run does not begin to;
-    /// once it has run, it can again.
-    /// </summary>
-    private static bool MayPass(Exception exception) =>
-        exception is IOException or UnauthorizedAccessException or LitestreamException { Diagnostic.Code: "LSB0003" };
-
-    private PrivateFolder Folder() => _folder ??= PrivateFolder.Create(plan.Databases[0].Path);
+    /// <summary>Made when it is needed first, on any thread: without room for it only what needs it waits.</summary>
+    private PrivateFolder Folder()
+    {
+        lock (_folderGate)
+        {
+            return _folder ??= PrivateFolder.Create(plan.Databases[0].Path);
+        }
+    }
 
     private ReplicatorRun CreateRun() => new(
         executable,
@@ -900,7 +946,13 @@ internal sealed partial class ReplicationSession(
     private void Fail(LitestreamDiagnostic diagnostic)
     {
         (Failure, _failedBy) = (diagnostic, diagnostic.Code);
-        updateStatus(status => status with { State = LitestreamState.Failed, LastError = diagnostic.ToString() });
+        _databases.ForEach(database => database.FailStart(LitestreamHealth.Unhealthy, diagnostic.ToString()));
+        updateStatus(status => status with
+        {
+            State = LitestreamState.Failed,
+            LastError = diagnostic.ToString(),
+            Databases = Describe(status),
+        });
         ReplicatorLog.Critical(logger, diagnostic);
         onFailed();
     }

@@ -78,8 +78,18 @@ internal static partial class ReplicatorLog
     [LoggerMessage(EventId = 15, Level = LogLevel.Information, Message = "{Database} has no backup yet; the app starts without one.")]
     public static partial void NoBackupYet(ILogger logger, string database);
 
-    [LoggerMessage(EventId = 16, Level = LogLevel.Information, Message = "{Database} does not exist, and another process is restoring it; waiting for that.")]
-    public static partial void WaitingForRestore(ILogger logger, string database);
+    [LoggerMessage(
+        EventId = 16,
+        Level = LogLevel.Information,
+        Message = "'{Database}' is being restored by {Holder}; waiting for that.")]
+    public static partial void WaitingForRestore(ILogger logger, string database, string holder);
+
+    [LoggerMessage(
+        EventId = 25,
+        Level = LogLevel.Information,
+        Message = "'{Database}' is locked by {Holder}, which does not restore it; "
+            + "waiting at most {Seconds:0.#} s (Litestream:StallTimeout).")]
+    public static partial void WaitingForLock(ILogger logger, string database, string holder, double seconds);
 
     [LoggerMessage(EventId = 17, Level = LogLevel.Information, Message = "Started {Executable} as process {ProcessId}.")]
     public static partial void Started(ILogger logger, string executable, int processId);

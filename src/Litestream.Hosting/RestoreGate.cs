@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
@@ -22,35 +23,43 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Whoever takes the lock writes his record at once: after so long it is the holder's, though he cannot be seen.</summary>
-    private static readonly TimeSpan RecordPatience = TimeSpan.FromSeconds(5);
+    /// <summary>Elsewhere than on Linux the work of another process is not seen, so it gets more time.</summary>
+    private static readonly TimeSpan UnseenPatience = TimeSpan.FromMinutes(1);
 
-    /// <summary>Where the system does not tell whether the holder is past its own gate.</summary>
-    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
+    /// <summary>How long another process may hold a lock and restore nothing.</summary>
+    private TimeSpan Limit => OperatingSystem.IsLinux() || plan.Settings.StallTimeout > UnseenPatience
+        ? plan.Settings.StallTimeout
+        : UnseenPatience;
 
     /// <exception cref="LitestreamException">LSB5002, LSB5006 or what the restore says: the app must not start.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        foreach (var database in plan.Databases)
-        {
-            await FinishInterruptedAsync(database, cancellationToken).ConfigureAwait(false);
-        }
-
+        await EachAsync(plan.Databases, FinishInterruptedAsync, cancellationToken).ConfigureAwait(false);
         if (plan.Settings.RestoreOnStart == RestoreOnStart.Never)
         {
             return;
         }
 
-        foreach (var database in plan.Databases.Where(database => database.Replicas.Count > 0))
+        var replicated = plan.Databases.Where(database => database.Replicas.Count > 0).ToList();
+        await EachAsync(replicated, PrepareAsync, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Side by side: most of the time of a restore is spent waiting for its storage.</summary>
+    private static Task EachAsync(
+        IReadOnlyList<EffectiveDatabase> databases,
+        Func<EffectiveDatabase, CancellationToken, Task> action,
+        CancellationToken cancellationToken) =>
+        SideBySide.RunAsync(databases, Environment.ProcessorCount, action, cancellationToken);
+
+    private async Task PrepareAsync(EffectiveDatabase database, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(database.Path))
         {
-            if (!File.Exists(database.Path))
-            {
-                await RestoreAsync(database, cancellationToken).ConfigureAwait(false);
-            }
-            else if (HasNoTables(database.Path))
-            {
-                await RefuseEmptyOverFullAsync(database, cancellationToken).ConfigureAwait(false);
-            }
+            await RestoreAsync(database, cancellationToken).ConfigureAwait(false);
+        }
+        else if (HasNoTables(database.Path))
+        {
+            await RefuseEmptyOverFullAsync(database, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -141,43 +150,79 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
     }
 
     /// <summary>The lock, or null when another process has done what was to be done, or does not need to be waited for: it is past its own gate.</summary>
+    /// <exception cref="LitestreamException">LSB5002: another process holds it, and restores nothing.</exception>
     private async Task<DatabaseLock?> LockAsync(EffectiveDatabase database, Func<bool> isDone, CancellationToken cancellationToken)
     {
         var watch = Stopwatch.StartNew();
-        var (seen, seenAt) = (default(ProcessIdentity), TimeSpan.Zero);
-        for (var announced = false; ; announced = true)
+        var (seen, seenAt, workedAt) = (LockRecord.Empty, TimeSpan.Zero, TimeSpan.Zero);
+        bool? announced = null;
+        while (true)
         {
             if (DatabaseLock.TryAcquire(database.Path, out var holder) is { } held)
             {
                 return held;
             }
 
-            var replicating = holder.Replicator is null && !holder.IsPastGate ? null : holder.App;
-            if (replicating != seen)
+            var isRestoring = DatabaseRestore.IsAtWork(database.Path, holder.App);
+            if (!IsSame(holder, seen))
             {
-                (seen, seenAt) = (replicating, watch.Elapsed);
+                (seen, seenAt, workedAt) = (holder, watch.Elapsed, watch.Elapsed);
+            }
+            else if (isRestoring)
+            {
+                workedAt = watch.Elapsed;
             }
 
-            // A record of a process that has ended is of the holder before: this one has not written its own yet.
-            if (isDone() || replicating?.IsRunning() == true || (replicating?.IsElsewhere == true && watch.Elapsed - seenAt > RecordPatience))
+            var look = new RestoreWaitLook
             {
-                return null;
+                IsDone = isDone(),
+                IsPastGate = holder.Replicator is not null || holder.IsPastGate,
+                IsRunning = holder.App?.IsRunning() == true,
+                IsElsewhere = holder.App?.IsElsewhere == true,
+                IsRestoring = isRestoring,
+                SameRecordFor = watch.Elapsed - seenAt,
+                IdleFor = watch.Elapsed - workedAt,
+            };
+            switch (RestoreWait.Decide(look, Limit))
+            {
+                case RestoreWaitStep.GoOn:
+                    return null;
+                case RestoreWaitStep.GiveUp:
+                    throw GiveUp(database, holder);
             }
 
-            if (!OperatingSystem.IsLinux() && watch.Elapsed > LongestWait)
+            if (announced != isRestoring)
             {
-                throw new LitestreamException(
-                    "LSB5002", $"'{database.Path}' is not there or is being restored, and another process holds '{DatabaseLock.PathFor(database.Path)}' without an end. End that process, or start this one later.");
-            }
-
-            if (!announced)
-            {
-                ReplicatorLog.WaitingForRestore(logger, database.Path);
+                announced = isRestoring;
+                Announce(database, holder, isRestoring);
             }
 
             await Task.Delay(PollInterval, cancellationToken).ConfigureAwait(false);
         }
     }
+
+    private LitestreamException GiveUp(EffectiveDatabase database, LockRecord record)
+    {
+        var (holder, held) = (LockHolder.Describe(record), DatabaseLock.PathFor(database.Path));
+        var limit = string.Create(
+            CultureInfo.InvariantCulture, $"{Limit.TotalSeconds:0.#} s (Litestream:StallTimeout)");
+        return new LitestreamException(
+            "LSB5002",
+            $"'{database.Path}' cannot be restored: {holder} holds '{held}' and has restored nothing for {limit}. "
+            + "End that process, then start this one.");
+    }
+
+    private void Announce(EffectiveDatabase database, LockRecord record, bool isRestoring)
+    {
+        var holder = LockHolder.Describe(record);
+        if (isRestoring)
+            ReplicatorLog.WaitingForRestore(logger, database.Path, holder);
+        else
+            ReplicatorLog.WaitingForLock(logger, database.Path, holder, Limit.TotalSeconds);
+    }
+
+    private static bool IsSame(LockRecord one, LockRecord other) =>
+        (one.App, one.Replicator, one.IsPastGate) == (other.App, other.Replicator, other.IsPastGate);
 
     /// <summary>
     /// Another app is past its own gate, and its database is missing: it has not created it yet, or the file was deleted or moved while that app runs.
@@ -187,9 +232,12 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
     {
         if (await HasBackupWithTablesAsync(database, found, cancellationToken).ConfigureAwait(false) && !File.Exists(database.Path))
         {
+            var holder = LockHolder.Describe(DatabaseLock.Peek(database.Path));
             throw new LitestreamException(
                 "LSB5002",
-                $"'{database.Path}' does not exist, {Describe(database)} has a backup of it, and another process holds '{DatabaseLock.PathFor(database.Path)}': it still works on a file that was deleted or moved. End that process, then start this one: it restores the database.");
+                $"'{database.Path}' does not exist, {Describe(database)} has a backup of it, and {holder} holds "
+                + $"'{DatabaseLock.PathFor(database.Path)}', so it cannot be restored. "
+                + "End that process, which may still work on the deleted file, then start this one.");
         }
     }
 

@@ -1,5 +1,6 @@
 using Litestream.Diagnostics;
 using Litestream.Testing;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 
 namespace Litestream.Hosting.Tests;
@@ -107,6 +108,47 @@ public sealed class FreeSpaceFaultTests
         File.Delete(filler);
         await folder.SettledAsync(next);
         Assert.Equal(0, await next.StopAsync());
+        await folder.AssertRestoredAsync();
+    }
+
+    [Theory]
+    [InlineData("size=24m,nr_inodes=40", true)]
+    [InlineData("size=4m", false)]
+    public async Task A_start_on_a_full_disk_is_never_healthy_and_goes_on_when_there_is_room(
+        string limits, bool isForInodes)
+    {
+        using var folder = new AppFolder();
+        folder.Environment["Litestream__StallTimeout"] = "4s";
+        folder.Environment["Litestream__FreeSpaceFloor"] = "0";
+        using var disk = new SmallDisk(folder.Work, limits);
+        AppFolder.MakeDatabase(folder.Database);
+
+        // While it is open its WAL stays, so that the app can use it: nothing else can be made any more.
+        using var connection = new SqliteConnection($"Data Source={folder.Database};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "PRAGMA journal_mode = wal; UPDATE orders SET text = 'kept'";
+        command.ExecuteNonQuery();
+        var filler = Directory.CreateDirectory(Path.Combine(folder.Work, "filler")).FullName;
+        if (isForInodes)
+            SmallDisk.FillInodes(filler);
+        else
+            SmallDisk.Fill(Path.Combine(filler, "filler"));
+
+        folder.Environment["HOSTED_APP_Idle"] = isForInodes ? "false" : "true";
+        using var app = folder.Start();
+        await app.SaysAsync("LSB5004: litestream could not be started (");
+        await app.SaysAsync("started ");
+        await app.StatusAsync("Restarting", "Degraded", "LSB5004");
+        await app.StatusAsync("Restarting", "Unhealthy", "No space left on device");
+        Assert.DoesNotContain(
+            app.Output.Split('\n').Where(line => line.StartsWith("status ", StringComparison.Ordinal)),
+            line => line.Contains("Healthy", StringComparison.Ordinal));
+        Assert.Equal(0, app.Count("fail: Litestream[1]"));
+
+        Directory.Delete(filler, recursive: true);
+        await folder.SettledAsync(app);
+        Assert.Equal(0, await app.StopAsync());
         await folder.AssertRestoredAsync();
     }
 

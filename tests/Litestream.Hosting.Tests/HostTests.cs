@@ -265,6 +265,27 @@ public sealed class HostTests : IDisposable
     }
 
     [Fact]
+    public async Task A_stop_ends_in_its_time_though_the_disk_of_the_database_does_not_answer()
+    {
+        var token = TestContext.Current.CancellationToken;
+        var log = new RecordedLog();
+        using var disk = FrozenDisk.WithoutAnAnswerToWriters(Path.Combine(_folder, "disk"));
+        CreateDatabase("disk/a.db");
+        var host = Build(log, WriteConfig("disk/a.db"), ("Litestream:ShutdownTimeout", "1s"));
+        await host.StartAsync(token);
+        var replicator = host.Services.GetRequiredService<LitestreamReplicator>();
+        await AppFolder.UntilAsync(
+            () => replicator.Status.State == LitestreamState.Replicating, () => $"it replicated: {replicator.Status}");
+        await disk.FreezeAsync();
+
+        // Until somebody thaws it: the test does so only afterwards.
+        await host.StopAsync(token).WaitAsync(TimeSpan.FromSeconds(60), token);
+        await Task.Run(host.Dispose, token).WaitAsync(TimeSpan.FromSeconds(60), token);
+
+        Assert.Single(log.Lines, line => line.Text.Contains("LSB5005", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_label_with_every_kind_of_character_is_read_as_the_path_it_is() => Assert.Equal(
         3,
         ReplicatorMetrics.Parse("# TYPE litestream_sync_count counter\nlitestream_sync_count{db=\"/a \\\"b\\\"}\\\\n.db\"} 3\nlitestream_sync_error_count{db=\"/x\"} 0\n").Syncs("/a \"b\"}\\n.db"));

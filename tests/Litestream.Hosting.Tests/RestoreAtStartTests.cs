@@ -52,13 +52,102 @@ public sealed class RestoreAtStartTests
         // Somebody who has not said yet what he does with it.
         using var held = DatabaseLock.TryAcquire(other, out _);
         using var app = folder.Start();
-        await app.SaysAsync($"{other} does not exist, and another process is restoring it");
+        await app.SaysAsync($"'{other}' is locked by another process, which does not restore it");
         await AppFolder.SignalAsync("TERM", app.Id);
 
         Assert.Equal(143, await app.EndedAsync());
         Assert.Equal(1, app.Count("LSB5021"));
         Assert.Matches(
             $"LSB5021: Up to \\d+ bytes of .*'{folder.Database}' .*stopped before litestream ran", app.Output);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_process_that_holds_the_lock_and_restores_nothing_is_named_and_not_waited_for_without_limit(
+        bool hasRecord)
+    {
+        using var folder = new AppFolder();
+        await RunOnceAsync(folder);
+        folder.DeleteDatabase();
+        folder.Environment["Litestream__StallTimeout"] = "2s";
+        using var held = DatabaseLock.TryAcquire(folder.Database, out _)!;
+        var own = ProcessIdentity.Of(Environment.ProcessId)!;
+        if (hasRecord)
+            held.Write(new LockRecord(own, null));
+        using var app = folder.Start();
+
+        await StoppedAsync(app, "LSB5002");
+        var holder = hasRecord ? $"another process ({own.ProcessId}, {own.Executable})" : "another process";
+        Assert.Contains($"is locked by {holder}, which does not restore it", app.Output, StringComparison.Ordinal);
+        Assert.Contains($"cannot be restored: {holder} holds", app.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("is being restored", app.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_restore_that_is_at_work_is_waited_for()
+    {
+        using var folder = new AppFolder();
+        var rows = await RunOnceAsync(folder);
+        folder.DeleteDatabase();
+        folder.Environment["Litestream__StallTimeout"] = "1s";
+        using var held = DatabaseLock.TryAcquire(folder.Database, out _)!;
+        held.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
+        using var work = LockedFolder.Create(folder.Work, ".orders.db.litestream-restore");
+        using var app = folder.Start("--build-only");
+        await app.SaysAsync("is being restored by another process");
+        var until = DateTime.UtcNow.AddSeconds(2);
+        await AppFolder.UntilAsync(() => DateTime.UtcNow > until || app.HasExited, "twice the limit was over");
+        Assert.False(app.HasExited, app.Output);
+        work.Dispose();
+        held.Dispose();
+
+        Assert.Equal(0, await app.EndedAsync());
+        Assert.Equal(rows, folder.DatabaseRows());
+    }
+
+    [Fact]
+    public async Task An_app_that_replicates_nothing_and_holds_the_lock_is_named_to_the_next_one()
+    {
+        using var folder = new AppFolder();
+        await RunOnceAsync(folder);
+        folder.DeleteDatabase();
+        AppFolder.MakeDatabase(folder.Database);
+
+        // It would end with the error of SQLite when its file is gone.
+        folder.Environment["HOSTED_APP_Idle"] = "true";
+        using var first = folder.Start();
+        await first.SaysAsync("LSB5009");
+        await first.SaysAsync("started ");
+        foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
+            File.Delete(file);
+        using var app = folder.Start();
+
+        await StoppedAsync(app, "LSB5002");
+        Assert.Contains($"another process ({first.Id}, ", app.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Databases_are_restored_side_by_side()
+    {
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        using var folder = new AppFolder();
+        folder.WriteConfig(S3(silent.LocalEndpoint.ToString()!));
+        var second = File.ReadAllText(folder.Config).Split('\n', 2)[1];
+        await File.AppendAllTextAsync(
+            folder.Config,
+            "\n" + second.Replace("orders", "other", StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
+        using var app = folder.Start();
+
+        // Neither gets an answer.
+        await AppFolder.UntilAsync(() => folder.Replicators().Count == 2, () => $"both were looked for\n{app.Output}");
+        await AppFolder.SignalAsync("TERM", app.Id);
+        Assert.Equal(143, await app.EndedAsync());
+        Assert.Empty(folder.Replicators());
+        Assert.Equal(1, app.Count("orders.db does not exist; looking"));
+        Assert.Equal(1, app.Count("other.db does not exist; looking"));
     }
 
     [Fact]

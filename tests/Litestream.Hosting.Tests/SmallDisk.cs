@@ -7,11 +7,14 @@ internal sealed class SmallDisk : IDisposable
 {
     private readonly string _path;
 
+    /// <param name="path">Where it is mounted.</param>
+    /// <param name="size">Its size, or options of tmpfs such as <c>size=24m,nr_inodes=40</c>.</param>
     public SmallDisk(string path, string size)
     {
         _path = path;
         Directory.CreateDirectory(path);
-        Run("mount", "-t", "tmpfs", "-o", "size=" + size, "tmpfs", path);
+        var options = size.Contains('=', StringComparison.Ordinal) ? size : "size=" + size;
+        Run("mount", "-t", "tmpfs", "-o", options, "tmpfs", path);
     }
 
     public static void Fill(string file, long leave = 0)
@@ -28,6 +31,20 @@ internal sealed class SmallDisk : IDisposable
         catch (IOException)
         {
             // It is full.
+        }
+    }
+
+    /// <summary>Makes empty files in a folder until no more can be made.</summary>
+    public static void FillInodes(string folder)
+    {
+        try
+        {
+            for (var i = 0; ; i++)
+                File.Create(Path.Combine(folder, $"{i}")).Dispose();
+        }
+        catch (IOException)
+        {
+            // There are no more.
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Litestream.FileSystem;
 
 /// <summary>
@@ -64,6 +66,27 @@ internal sealed class LockedFolder : IDisposable
 
     /// <summary>Those of this kind that are there, whether their processes live or not.</summary>
     public static IReadOnlyList<string> All(string parent, string name) => StartingWith(parent, $"{name}-");
+
+    /// <summary>Whether the process that made it lives; null where that cannot be seen (another user's folder, anything
+    /// but Linux). Does not open its lock: whoever takes leftovers away at that moment would let it lie.</summary>
+    public static bool? IsInUse(string folder)
+    {
+        if (UnixCalls.Status(System.IO.Path.Combine(folder, LockName)) is not { } file)
+            return null;
+        try
+        {
+            // 1: FLOCK ADVISORY WRITE 1234 fe:01:5678 0 EOF
+            var ending = string.Create(CultureInfo.InvariantCulture, $":{file.Identity.Inode}");
+            return PlainFile.ReadLines("/proc/locks")
+                .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                .Any(fields => fields is [_, "FLOCK", _, _, _, var place, ..]
+                    && place.EndsWith(ending, StringComparison.Ordinal));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>Removes what killed processes of this user left. What a living one uses stays, and so does what is another user's: what stands in it may be anything.</summary>
     /// <param name="parent">The folder that they lie in.</param>

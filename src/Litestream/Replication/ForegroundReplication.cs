@@ -65,7 +65,7 @@ public static class ForegroundReplication
             throw new LitestreamException("LSB3004", $"{config.ConfigPath} has no database to replicate here.");
 
         using var locks = DatabaseLocks.TryAcquire(effective.Databases.Select(d => d.Path), out var held, out var holder) ?? throw Refuse(held, holder);
-        locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null, null));
+        locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null) { IsPastGate = true });
         var unclean = locks.Found.Where(found => found.Record.IsUnclean).Select(found => found.Path).ToList();
         foreach (var (_, found) in locks.Found)
             await OrphanedReplicator.KillAsync(found, onEnding: id => Say(LogLine.Parse(string.Create(CultureInfo.InvariantCulture, $"A litestream of an app that was killed still runs as process {id}; killing it. A full copy follows."))), cancellationToken).ConfigureAwait(false);

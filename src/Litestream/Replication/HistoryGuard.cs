@@ -112,25 +112,37 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
                 continue;
             }
 
-            try
-            {
-                found.UnionWith(new DirectoryInfo(Path.Combine(path, "generations")).EnumerateDirectories()
-                    .Where(generation => Directory.Exists(Path.Combine(generation.FullName, "snapshots")) && generation.EnumerateFiles("snapshots/*.snapshot.lz4").Any())
-                    .Select(generation => generation.Name));
-            }
-            catch (DirectoryNotFoundException) when (!File.Exists(path) && !File.Exists(Path.Combine(path, "generations")))
-            {
-                // Nothing has been sent there yet. (A file in the place of a folder says nothing.)
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                throw new LitestreamException("LSB4005", $"The replica {path} cannot be read: {e.Message}", innerException: e);
-            }
+            var there = FolderQueue.LookAsync(path, () => GenerationsIn(path), cancellationToken);
+            found.UnionWith(await there.ConfigureAwait(false));
         }
 
         if (isListed)
             found.UnionWith((await OneOfAsync(Listings, () => new BackupCatalog(executable, config).SnapshotsAsync(database, replica: null, cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false)).Select(snapshot => snapshot.Generation));
         return found;
+    }
+
+    private static List<string> GenerationsIn(string path)
+    {
+        try
+        {
+            return
+            [
+                .. new DirectoryInfo(Path.Combine(path, "generations")).EnumerateDirectories()
+                    .Where(generation => Directory.Exists(Path.Combine(generation.FullName, "snapshots"))
+                        && generation.EnumerateFiles("snapshots/*.snapshot.lz4").Any())
+                    .Select(generation => generation.Name),
+            ];
+        }
+        catch (DirectoryNotFoundException) when (!File.Exists(path) && !File.Exists(Path.Combine(path, "generations")))
+        {
+            // Nothing has been sent there yet. (A file in the place of a folder says nothing.)
+            return [];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LitestreamException(
+                "LSB4005", $"The replica {path} cannot be read: {e.Message}", innerException: e);
+        }
     }
 
     private Task<long?> IdentityOfBackupAsync(string folder, CancellationToken cancellationToken) => OneOfAsync(Copies, () => CopyIdentityAsync(folder, cancellationToken), cancellationToken);

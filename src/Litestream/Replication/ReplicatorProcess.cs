@@ -13,6 +13,7 @@ namespace Litestream.Replication;
 internal sealed partial class ReplicatorProcess : IDisposable
 {
     private const int Killed = 137;
+    private const int Unknown = -1;
 
     /// <summary>What it says when Ctrl+\ reaches it: it has no handler for that, ends at once and prints where it was.</summary>
     private const string QuitLine = "SIGQUIT: quit";
@@ -121,6 +122,11 @@ internal sealed partial class ReplicatorProcess : IDisposable
         catch (OperationCanceledException)
         {
             return Killed;
+        }
+        catch (Exception)
+        {
+            // It has ended, but its pipes could not be read to the end, or its exit code is not to be had.
+            return Unknown;
         }
     }
 

@@ -85,7 +85,8 @@ internal sealed class ReplicatorRun(
     /// <summary>Starts it; the one before has ended.</summary>
     /// <param name="arguments">More arguments of <c>replicate</c>.</param>
     /// <exception cref="LitestreamException">LSB2008: it cannot be executed. LSB0003: its configuration cannot be written. LSB1xxx: the configuration is wrong by now.</exception>
-    /// <exception cref="IOException">It runs, but who it is cannot be written down: <see cref="EndAsync"/> ends it.</exception>
+    /// <exception cref="IOException">Who it is cannot be written down, so it is killed; <see cref="EndAsync"/> waits
+    /// for its end.</exception>
     public ReplicatorProcess Start(params IReadOnlyList<string> arguments) => Start(null, arguments);
 
     /// <summary>
@@ -190,10 +191,20 @@ internal sealed class ReplicatorRun(
         var config = createConfig(own is null ? address : null, monitorInterval);
         var process = ReplicatorProcess.Start(executable, config.WriteTalkative(folder.Path), config, arguments, events.Line, time.GetUtcNow());
         _process = process;
-        _metrics = address is null ? null : new ReplicatorMetrics(address);
-        locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), ProcessIdentity.Of(process.ProcessId), address));
-        events.Started(process, monitorInterval is not null);
-        return process;
+        try
+        {
+            _metrics = address is null ? null : new ReplicatorMetrics(address);
+            locks.Write(new LockRecord(
+                ProcessIdentity.Of(Environment.ProcessId), ProcessIdentity.Of(process.ProcessId), address));
+            events.Started(process, monitorInterval is not null);
+            return process;
+        }
+        catch
+        {
+            // Nobody would know of it.
+            process.Kill();
+            throw;
+        }
     }
 
     private async Task WaitForFirstSyncAsync(ReplicatorProcess process, DateTimeOffset deadline)

@@ -112,6 +112,12 @@ public static class DatabaseRestore
     /// <summary>Whether a restore to this database's path is under way, or was killed and left something.</summary>
     internal static bool IsPending(string databasePath) => RestoreFolder.AnyFor(FollowLink(databasePath));
 
+    /// <summary>Whether a living process restores to this database's path.</summary>
+    /// <param name="databasePath">The database.</param>
+    /// <param name="holder">Who holds its lock, as far as the record tells.</param>
+    internal static bool IsAtWork(string databasePath, ProcessIdentity? holder) =>
+        RestoreFolder.IsAtWork(FollowLink(databasePath), holder);
+
     /// <summary>Finishes or takes back what a killed restore to this database's path had begun. The caller holds the database's lock.</summary>
     /// <exception cref="LitestreamException">LSB4008: it can be neither finished nor taken back.</exception>
     internal static void Recover(string databasePath, Action<LogLine>? onLine)

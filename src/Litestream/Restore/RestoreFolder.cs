@@ -44,6 +44,14 @@ internal sealed class RestoreFolder : IDisposable
     /// <summary>Whether a restore to this place is under way, or was killed.</summary>
     public static bool AnyFor(string output) => LockedFolder.All(Parent(output), Name(output)).Count > 0;
 
+    /// <summary>Whether a living process restores to this place.</summary>
+    /// <param name="output">The place.</param>
+    /// <param name="holder">Who holds the lock of the place: what cannot be seen of a folder is taken for the work of
+    /// that process, if it may live.</param>
+    public static bool IsAtWork(string output, ProcessIdentity? holder) =>
+        LockedFolder.All(Parent(output), Name(output)).Any(folder =>
+            holder?.IsElsewhere == true || (LockedFolder.IsInUse(folder) ?? holder?.IsRunning() == true));
+
     /// <summary>Whether a restore to this place was killed while it moved files.</summary>
     public static bool AnyInterrupted(string output) => LockedFolder.All(Parent(output), Name(output)).Any(FileSwap.IsRecorded);
 

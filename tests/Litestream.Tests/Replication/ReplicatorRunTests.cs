@@ -61,4 +61,46 @@ public sealed class ReplicatorRunTests
             await run.EndAsync();
         }
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_error_after_the_start_leaves_no_litestream_running(bool isOfDisk)
+    {
+        using var database = await BackedUpDatabase.CreateAsync();
+        using var locks = DatabaseLocks.TryAcquire([database.File], out _, out _)!;
+        using var folder = PrivateFolder.Create(database.File);
+        var started = 0;
+        var run = new ReplicatorRun(
+            LitestreamTool.Executable,
+            database.Config.Databases,
+            (address, _) => database.Config,
+            ownMetricsAddress: null,
+            locks,
+            folder,
+            new ReplicatorEvents
+            {
+                Line = _ => { },
+                Started = (process, _) =>
+                {
+                    started = process.ProcessId;
+                    throw isOfDisk ? new IOException("No space left on device") : new InvalidOperationException();
+                },
+                AddressNotUsed = _ => { },
+                Ended = () => { },
+            },
+            TimeProvider.System);
+        try
+        {
+            Assert.ThrowsAny<Exception>(() => run.Start());
+
+            // Without a word from the caller.
+            await LitestreamTool.WaitUntilAsync(() => ProcessIdentity.Of(started) is null);
+            Assert.NotEqual(0, started);
+        }
+        finally
+        {
+            await run.EndAsync();
+        }
+    }
 }
