@@ -63,7 +63,7 @@ internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            Fail($"no answer within {Timeout.TotalSeconds:0} s");
+            Fail($"no answer within {NumberText.Seconds(Timeout)} s");
         }
         catch (HttpRequestException exception)
         {

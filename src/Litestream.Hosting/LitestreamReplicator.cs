@@ -421,7 +421,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         _notStopped = new LitestreamDiagnostic(
             "LSB5005",
             LitestreamSeverity.Error,
-            $"Replication did not end within {_plan!.Settings.ShutdownTimeout.TotalSeconds:0.#} s (Litestream:ShutdownTimeout) and is left as it is: a disk or a file system does not answer. " +
+            $"Replication did not end within {NumberText.Seconds(_plan!.Settings.ShutdownTimeout)} s "
+            + "(Litestream:ShutdownTimeout) and is left as it is: a disk or a file system does not answer. " +
             $"What was committed last{UnsentPolicy.AtLastLook(_status.Databases)} may be in the database only; "
             + "the next start sends it, if the database is still there.");
         UpdateStatus(status => status with { State = LitestreamState.Failed, LastError = _notStopped.ToString() });

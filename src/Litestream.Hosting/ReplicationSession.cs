@@ -503,7 +503,7 @@ internal sealed partial class ReplicationSession(
 
                 cause = reason is not null ? "stuck" : "ended";
                 what = reason is not null ? $"{reason.Text}: litestream was ended and is started again"
-                    : $"litestream ended with exit code {await process.Exited.ConfigureAwait(false)}{(process.LastError is { } error ? $" ({error})" : "")}; it is started again";
+                    : $"litestream ended with exit code {NumberText.Of(await process.Exited.ConfigureAwait(false))}{(process.LastError is { } error ? $" ({error})" : "")}; it is started again";
             }
             catch (Exception exception) when (
                 StartFailurePolicy.MayPass(new StartFailure(exception, _locks is not null, hasRun)))
@@ -533,7 +533,7 @@ internal sealed partial class ReplicationSession(
                 Report(new LitestreamDiagnostic(
                     "LSB5004",
                     LitestreamSeverity.Error,
-                    $"{what} in {pause.TotalSeconds:0} s."));
+                    $"{what} in {NumberText.Seconds(pause)} s."));
             }
 
             await PauseAsync(pause * (0.9 + (Random.Shared.NextDouble() * 0.2)), stopping).ConfigureAwait(false);

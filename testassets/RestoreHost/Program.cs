@@ -8,6 +8,7 @@ using Litestream.Restore;
 using Microsoft.Data.Sqlite;
 
 // open <database> <text>: opens it, inserts a row and keeps it open until standard input ends.
+// find <executable>: makes it executable for this user, and says which one is run and its version.
 // restore <yml> <executable> <lines> <microseconds>: restores the first database by force and kills itself (SIGKILL) so long after so many lines; -1 lines: not at all.
 // The same with a last argument: after so many lines the system calls behave as on file systems that know less. "no-links": no hard links. "no-free-names": also no renames to a free name only.
 // "killed": also, it is killed (SIGSYS) when it has taken a name with an empty file; so it is with "no-links", where there is no need for that.
@@ -22,6 +23,22 @@ if (args[0] == "open")
     Console.WriteLine("open");
     Console.In.ReadToEnd();
     return 0;
+}
+
+if (args[0] == "find")
+{
+    try
+    {
+        var search = new ExecutableSearch { ExecutablePath = args[1], ApplicationDirectory = "/", BaseDirectory = "/" };
+        var found = LitestreamExecutable.Find(search);
+        Console.WriteLine($"{found.Path} {await found.GetVersionAsync(CancellationToken.None)}");
+        return 0;
+    }
+    catch (LitestreamException e)
+    {
+        Console.WriteLine(e.Message);
+        return 1;
+    }
 }
 
 var config = EffectiveConfig.Create(new EffectiveConfigOptions

@@ -211,35 +211,20 @@ public sealed partial class EffectiveConfig
 
     internal string Resolve(string path) => DatabasePath.Resolve(path, _baseDirectory, _dataDirectory, _dataDirectoryToken);
 
-    /// <summary>Calls with the path of a file that holds <see cref="Text"/>, which no other user can read and which is gone afterwards.</summary>
-    /// <exception cref="LitestreamException">LSB0003: it cannot be written.</exception>
-    internal async Task<T> WithFileAsync<T>(Func<string, Task<T>> use)
-    {
-        DirectoryInfo folder;
-        try
-        {
-            folder = Directory.CreateTempSubdirectory("litestream-");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new LitestreamException("LSB0003", $"The effective Litestream configuration cannot be written into the folder for temporary files, {Path.GetTempPath()}: {e.Message}", innerException: e);
-        }
+    /// <summary>Calls with the path of a file that holds <see cref="Text"/>, which no other user can read and which is
+    /// gone afterwards. It lies in the folder for temporary files, else beside a database, else in the app's folder.
+    /// </summary>
+    /// <exception cref="LitestreamException">LSB0003: it can be written nowhere.</exception>
+    internal Task<T> WithFileAsync<T>(Func<string, Task<T>> use) => WithFileAsync(Path.GetTempPath(), use);
 
-        try
-        {
-            return await use(Write(folder.FullName)).ConfigureAwait(false);
-        }
-        finally
-        {
-            try
-            {
-                folder.Delete(recursive: true);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                // What is left holds no secret, and what was asked for is done.
-            }
-        }
+    /// <param name="temp">The folder for temporary files.</param>
+    /// <param name="use">What is called.</param>
+    /// <inheritdoc cref="WithFileAsync{T}(Func{string, Task{T}})" />
+    internal async Task<T> WithFileAsync<T>(string temp, Func<string, Task<T>> use)
+    {
+        using var folder = ConfigFolder.Create(
+            temp, [.. Databases.Select(database => database.Path)], _baseDirectory, path => Write(path), out var file);
+        return await use(file).ConfigureAwait(false);
     }
 
     /// <summary>Writes <c>litestream.yml</c>, mode 0600, into the directory, which is created with mode 0700 when it is missing.</summary>

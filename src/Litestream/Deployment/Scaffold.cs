@@ -78,19 +78,15 @@ public static class Scaffold
 
         try
         {
-            Directory.CreateDirectory(folder);
-            foreach (var (file, path) in files.Zip(paths))
-            {
-                using var stream = PlainFile.Open(path, new FileStreamOptions { Mode = force ? FileMode.Create : FileMode.CreateNew, Access = FileAccess.Write });
-                using var writer = new StreamWriter(stream);
-                writer.Write(file.Text);
-            }
-
+            FileSet.Write(folder, [.. files.Select(file => (file.Name, file.Text))], force);
             return paths;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LitestreamException("LSB0003", $"What was made for {folder} cannot be written: {e.Message}", innerException: e);
+            throw new LitestreamException(
+                "LSB0003",
+                $"What was made for '{folder}' cannot be written: {e.Message} Nothing has changed there.",
+                innerException: e);
         }
     }
 

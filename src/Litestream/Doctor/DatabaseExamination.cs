@@ -6,10 +6,12 @@ using Litestream.Execution;
 using Litestream.FileSystem;
 using Litestream.Releases.V03;
 using Litestream.Replication;
+using Litestream.Sqlite;
 
 namespace Litestream.Doctor;
 
-/// <summary>Everything about one database. Its file is opened at most for its header, and never where this process has it open: see <see cref="ExamineHeader"/>.</summary>
+/// <summary>Everything about one database. Its file is opened by SQLite only, which alone can do it where this
+/// process has it open.</summary>
 internal sealed partial class DatabaseExamination(DoctorOptions options, LitestreamExecutable? executable, EffectiveConfig config, EffectiveDatabase database, List<Finding> findings)
 {
     private const long Megabyte = 1024 * 1024;
@@ -110,76 +112,80 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
         return true;
     }
 
-    /// <summary>
-    /// Closing a descriptor of the file drops all locks that this process holds on it, SQLite's included: where this process has it open, or that cannot be known,
-    /// the header stays unread. A connection would be no better: a read-only one leaves <c>-shm</c> and <c>-wal</c> behind.
-    /// </summary>
     private void ExamineHeader()
     {
         var size = $"{database.Path}, {Size(_file.Length)}";
-        if (OpenDatabases.IsOpenHere(database.Path) != false)
+        switch (LiveDatabase.ReadFormat(database.Path, out var why))
         {
-            Add(FindingLevel.Ok, $"{size}. This process has it open, so its header is left alone.");
-            return;
-        }
-
-        Span<byte> header = stackalloc byte[20];
-        try
-        {
-#pragma warning disable RS0030 // This process does not have it open.
-            using var stream = new FileStream(database.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-#pragma warning restore RS0030
-            if (stream.ReadAtLeast(header, header.Length, throwOnEndOfStream: false) < header.Length || !header.StartsWith("SQLite format 3\0"u8))
-            {
-                Add(FindingLevel.Error, $"{size}, is not a SQLite database, or an encrypted one: Litestream cannot replicate it.", "Correct the path. For an encrypted database use another kind of backup.", "LSB1007");
+            case DatabaseFormat.Unread:
+                Add(FindingLevel.Ok, $"{size}. Its header is left alone: {why}");
                 return;
-            }
+            case DatabaseFormat.NoDatabase:
+                Add(
+                    FindingLevel.Error,
+                    $"{size}, is not a SQLite database, or an encrypted one: Litestream cannot replicate it.",
+                    "Correct the path. For an encrypted database use another kind of backup.",
+                    "LSB1007");
+                return;
+            case DatabaseFormat.NotReadable:
+                Add(
+                    FindingLevel.Error,
+                    $"{database.Path} cannot be read: {why}",
+                    "Check its owner and mode.",
+                    "LSB0003");
+                return;
+            case DatabaseFormat.Wal:
+                Add(FindingLevel.Ok, $"{size}, journal mode WAL.");
+                break;
+            default:
+                Add(
+                    FindingLevel.Note,
+                    $"{size}, journal mode with a rollback journal.",
+                    "Nothing: Litestream switches it to WAL when it first replicates it.");
+                break;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Add(FindingLevel.Error, $"{database.Path} cannot be read: {e.Message}", "Check its owner and mode.", "LSB0003");
-            return;
-        }
-
-        // Bytes 18 and 19: the versions to write and to read with; 2 is WAL.
-        if (header[18] == 2)
-            Add(FindingLevel.Ok, $"{size}, journal mode WAL.");
-        else
-            Add(FindingLevel.Note, $"{size}, journal mode with a rollback journal.", "Nothing: Litestream switches it to WAL when it first replicates it.");
 
         if (Wal is { Exists: true } wal && wal.Length > Math.Max(100 * Megabyte, _file.Length))
-            Add(FindingLevel.Warning, $"Its -wal has {Size(wal.Length)}, more than the database: it is not checkpointed.", "Look for a reader that never ends, and whether a replicator runs.");
+        {
+            Add(
+                FindingLevel.Warning,
+                $"Its -wal has {Size(wal.Length)}, more than the database: it is not checkpointed.",
+                "Look for a reader that never ends, and whether a replicator runs.");
+        }
     }
 
     private void ExamineLeftovers()
     {
-        if (!Directory.Exists(_folder))
-            return;
-
-        var name = Path.GetFileName(database.Path);
-        List<string> entries;
         try
         {
-            entries = [.. Directory.EnumerateFileSystemEntries(_folder).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal)];
+            var places = RestoreLeftovers.Places(database.Path, database.MetaPath);
+            var aside = RestoreLeftovers.Find(places);
+            if (aside.Count > 0)
+            {
+                Add(
+                    FindingLevel.Note,
+                    $"A restore moved aside what was there before: {string.Join(", ", aside)}.",
+                    "Delete it when nothing is missing in the restored database.");
+            }
+
+            var working = RestoreLeftovers.Working(places);
+            if (working.Count > 0)
+            {
+                Add(
+                    FindingLevel.Note,
+                    $"A restore is at work or was killed: {string.Join(", ", working.Select(path => $"'{path}'"))}.",
+                    "The next restore removes what a killed one left.");
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Add(FindingLevel.Warning, $"The folder {_folder} cannot be listed: {e.Message}", "Check its owner and mode.", "LSB0003");
-            return;
+            Add(
+                FindingLevel.Warning,
+                $"The folder '{_folder}' cannot be listed: {e.Message}",
+                "Check its owner and mode.",
+                "LSB0003");
         }
-
-        var meta = Path.GetFileName(database.MetaPath);
-        var aside = entries.Where(e => IsAside(e, name) || IsAside(e, meta)).ToList();
-        if (aside.Count > 0)
-            Add(FindingLevel.Note, $"A restore moved aside what was there before: {string.Join(", ", aside)} in {_folder}.", "Delete it when nothing is missing in the restored database.");
-
-        var restores = entries.Where(e => e.StartsWith($".{name}.litestream-restore-", StringComparison.Ordinal)).ToList();
-        if (restores.Count > 0)
-            Add(FindingLevel.Note, $"A restore is at work or was killed: {string.Join(", ", restores)} in {_folder}.", "The next restore removes what a killed one left.");
     }
-
-    /// <summary>What a restore has moved aside has a time in its name.</summary>
-    private static bool IsAside(string entry, string name) => entry.StartsWith(name, StringComparison.Ordinal) && entry.Contains(".lost-", StringComparison.Ordinal);
 
     private void ExamineReplicators()
     {
@@ -280,13 +286,7 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
             Add(FindingLevel.Ok, $"{text}.");
     }
 
-    private static string Size(long bytes) => bytes switch
-    {
-        < 1024 => string.Create(CultureInfo.InvariantCulture, $"{bytes} B"),
-        < Megabyte => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1024d:0.#} KiB"),
-        < 1024 * Megabyte => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)Megabyte:0.#} MiB"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1024d * Megabyte):0.#} GiB"),
-    };
+    private static string Size(long bytes) => ByteSize.Text(bytes);
 
     private static string Age(TimeSpan age) => age switch
     {

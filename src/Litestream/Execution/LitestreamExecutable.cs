@@ -24,8 +24,6 @@ public sealed record ExecutableSearch
 /// <param name="Path">Its absolute path.</param>
 public sealed record LitestreamExecutable(string Path)
 {
-    private const UnixFileMode AnyExecute = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
-
     private static string FileName => OperatingSystem.IsWindows() ? "litestream.exe" : "litestream";
 
     /// <summary>Finds it. An execute bit lost on the way is set again; where that is not allowed, a private copy (mode 0700) is used.</summary>
@@ -64,7 +62,13 @@ public sealed record LitestreamExecutable(string Path)
         var result = await new LitestreamCommand(this, new Dictionary<string, string>()).RunAsync(["version"], cancellationToken).ConfigureAwait(false);
         var version = result.StandardOutput.Trim();
         if (result.ExitCode != 0 || version.Length == 0 || version.Contains('\n', StringComparison.Ordinal))
-            throw new LitestreamException("LSB3001", $"`{Path} version` ended with exit code {result.ExitCode}: {(result.StandardError + result.StandardOutput).Trim()}");
+        {
+            throw new LitestreamException(
+                "LSB3001",
+                $"`{Path} version` ended with exit code {NumberText.Of(result.ExitCode)}: "
+                + (result.StandardError + result.StandardOutput).Trim());
+        }
+
         return version.StartsWith('v') ? version[1..] : version;
     }
 
@@ -75,25 +79,51 @@ public sealed record LitestreamExecutable(string Path)
 
         try
         {
-            var mode = File.GetUnixFileMode(path);
-            if ((mode & AnyExecute) != 0)
-                return path;
-            try
-            {
-                // Whoever may read it may run it.
-                var execute = mode & (UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
-                File.SetUnixFileMode(path, mode | (UnixFileMode)((int)execute >> 2));
-                return path;
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                return PrivateCopy(path);
-            }
+            return MakeExecutable(path, UnixCalls.IsExecutable, Allow, PrivateCopy);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LitestreamException("LSB2008", $"The Litestream executable {path} has no execute permission, and it can be neither set nor copied: {e.Message} Run `chmod 755` on it.", innerException: e);
+            throw new LitestreamException(
+                "LSB2008",
+                $"The Litestream executable '{path}' may not be run by this user, and it can neither be made "
+                + $"executable nor be copied: {e.Message} Run `chmod 755` on it.",
+                innerException: e);
         }
+    }
+
+    /// <summary>What is run: the file itself, where need be with more permissions, else a copy.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="isExecutable">Whether this user may run a file. Its mode alone does not tell: the bits may be
+    /// another user's.</param>
+    /// <param name="allow">Sets what is missing in its mode.</param>
+    /// <param name="copy">Makes the copy, and gives its path.</param>
+    internal static string MakeExecutable(
+        string path, Func<string, bool> isExecutable, Action<string> allow, Func<string, string> copy)
+    {
+        if (isExecutable(path))
+            return path;
+        try
+        {
+            allow(path);
+            if (isExecutable(path))
+                return path;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It is another user's, or on a file system that keeps its modes.
+        }
+
+        return copy(path);
+    }
+
+    /// <summary>Whoever may read it may run it.</summary>
+    private static void Allow(string path)
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        var mode = File.GetUnixFileMode(path);
+        var read = mode & (UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+        File.SetUnixFileMode(path, mode | (UnixFileMode)((int)read >> 2));
     }
 
     /// <summary>
@@ -102,33 +132,44 @@ public sealed record LitestreamExecutable(string Path)
     /// </summary>
     private static string PrivateCopy(string path)
     {
-        const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-        var file = new FileInfo(path);
-        string folder;
         try
         {
-            var cache = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create);
-            folder = cache.Length > 0
-                ? System.IO.Path.Combine(cache, "Litestream.Build", string.Create(CultureInfo.InvariantCulture, $"{file.Length:x}-{file.LastWriteTimeUtc.Ticks:x}"))
-                : Directory.CreateTempSubdirectory("litestream-").FullName;
-            if (!OperatingSystem.IsWindows())
-                Directory.CreateDirectory(folder, Private);
+            var cache = Environment.GetFolderPath(
+                Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create);
+            var file = new FileInfo(path);
+            var name = string.Create(
+                CultureInfo.InvariantCulture, $"{file.Length:x}-{file.LastWriteTimeUtc.Ticks:x}");
+            if (cache.Length > 0 && CopyInto(System.IO.Path.Combine(cache, "Litestream.Build", name), path) is { } copy)
+                return copy;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            folder = Directory.CreateTempSubdirectory("litestream-").FullName;
+            // It is another user's, or there is no home.
         }
 
-        var copy = System.IO.Path.Combine(folder, FileName);
-        if (File.Exists(copy) && HaveSameContent(path, copy))
-            return copy;
+        var fresh = Directory.CreateTempSubdirectory("litestream-").FullName;
+        return CopyInto(fresh, path) ?? throw new IOException($"Nothing in '{fresh}' can be run either.");
+    }
 
-        var temporary = $"{copy}.{Guid.NewGuid():n}";
-        PlainFile.Copy(path, temporary);
-        if (!OperatingSystem.IsWindows())
-            File.SetUnixFileMode(temporary, Private);
-        File.Move(temporary, copy, overwrite: true);
-        return copy;
+    /// <summary>Null where nothing that lies in the folder can be run.</summary>
+    private static string? CopyInto(string folder, string path)
+    {
+        const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        if (OperatingSystem.IsWindows())
+            Directory.CreateDirectory(folder);
+        else
+            Directory.CreateDirectory(folder, Private);
+        var copy = System.IO.Path.Combine(folder, FileName);
+        if (!File.Exists(copy) || !HaveSameContent(path, copy))
+        {
+            var temporary = $"{copy}.{Guid.NewGuid():n}";
+            PlainFile.Copy(path, temporary);
+            if (!OperatingSystem.IsWindows())
+                File.SetUnixFileMode(temporary, Private);
+            File.Move(temporary, copy, overwrite: true);
+        }
+
+        return OperatingSystem.IsWindows() || UnixCalls.IsExecutable(copy) ? copy : null;
     }
 
     private static bool HaveSameContent(string one, string other)

@@ -11,6 +11,9 @@ namespace Litestream.FileSystem;
 /// </summary>
 internal sealed class DatabaseLock : IDisposable
 {
+    /// <summary>What is longer was not written by this library, and is no record.</summary>
+    private const int LongestRecord = 1 << 20;
+
     private readonly SafeFileHandle _file;
 
     private DatabaseLock(SafeFileHandle file, string databasePath, LockRecord found)
@@ -155,10 +158,13 @@ internal sealed class DatabaseLock : IDisposable
         return file;
     }
 
+    /// <summary>Reads all of it: the names of executables may be long, and orphans many.</summary>
     private static LockRecord ReadRecord(SafeFileHandle file)
     {
-        var buffer = new byte[4096];
-        var length = RandomAccess.Read(file, buffer, 0);
+        var buffer = new byte[Math.Clamp(RandomAccess.GetLength(file), 0, LongestRecord)];
+        var length = 0;
+        while (length < buffer.Length && RandomAccess.Read(file, buffer.AsSpan(length), length) is var read and > 0)
+            length += read;
         return length == 0 ? LockRecord.Empty : LockRecord.Parse(buffer.AsMemory(0, length));
     }
 }

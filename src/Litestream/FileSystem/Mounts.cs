@@ -32,6 +32,20 @@ internal static class Mounts
         }
     }
 
+    /// <summary>How many bytes this user may still write to the disk that an existing folder is on; null when it cannot
+    /// be told.</summary>
+    public static long? Free(string folder)
+    {
+        try
+        {
+            return new DriveInfo(folder).AvailableFreeSpace;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The name of the file system when it is one that reaches over a network, null otherwise.</summary>
     public static string? NetworkFormat(DriveInfo drive)
     {

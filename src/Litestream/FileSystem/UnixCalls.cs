@@ -128,6 +128,9 @@ internal static partial class UnixCalls
     /// <summary>Whether this user may write there; asks, and writes nothing. A read-only file system counts.</summary>
     public static bool IsWritable(string path) => Access(path, WriteAccess) == 0;
 
+    /// <summary>Whether this user may run that file. A file system without programs (<c>noexec</c>) counts.</summary>
+    public static bool IsExecutable(string path) => Access(path, EnterAccess) == 0;
+
     /// <summary>Whether this user may ask for a name in that folder.</summary>
     public static bool CanBeEntered(string folder) => Access(folder, EnterAccess) == 0;
 

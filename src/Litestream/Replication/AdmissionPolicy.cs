@@ -112,7 +112,9 @@ internal static class AdmissionPolicy
             return (LitestreamHealth.Degraded, new LitestreamDiagnostic(
                 "LSB5019",
                 LitestreamSeverity.Warning,
-                $"'{path}' is not replicated at the moment: a statement of the app ended in 'database is locked'. It is watched for {SuspicionWatch.TotalSeconds:0} s whether the app sets a rollback journal."));
+                $"'{path}' is not replicated at the moment: a statement of the app ended in "
+                + $"'database is locked'. It is watched for {NumberText.Seconds(SuspicionWatch)} s "
+                + "whether the app sets a rollback journal."));
         }
 
         var what = admission switch
@@ -121,7 +123,9 @@ internal static class AdmissionPolicy
                 + "If the app keeps its data in another file, correct the path in litestream.yml or in <LitestreamDatabase Include=\"...\" />. If it makes the file later, it is replicated from then on.",
             Admission.NoTable => $"'{path}' has no table of the app's own, so nothing is replicated. "
                 + "If the app keeps its data in another file, correct the path in litestream.yml or in <LitestreamDatabase Include=\"...\" />. If it makes its tables later, it is replicated from then on.",
-            _ when isWatched => $"'{path}' is not replicated yet: it is watched for {JournalWatch.TotalSeconds:0} s whether the app sets a rollback journal.",
+            _ when isWatched => $"'{path}' is not replicated yet: "
+                + $"it is watched for {NumberText.Seconds(JournalWatch)} s "
+                + "whether the app sets a rollback journal.",
             _ => $"'{path}' could not be read yet, so nothing is replicated: another connection has it locked. End the transaction or the exclusive lock on it.",
         };
         return (waited >= limit ? LitestreamHealth.Degraded : LitestreamHealth.Healthy, new LitestreamDiagnostic("LSB5017", LitestreamSeverity.Warning, what));

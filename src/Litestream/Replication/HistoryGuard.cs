@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
@@ -31,10 +32,13 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
     private const double Mega = 1024 * 1024;
 
     /// <summary>As each is a process, and most of the time is spent waiting for the same network.</summary>
-    private static readonly SemaphoreSlim Listings = new(4);
+    private const int AtOnce = 4;
 
-    /// <summary>One at a time, each of which has looked whether it has room.</summary>
-    private static readonly SemaphoreSlim Copies = new(1);
+    /// <summary>By storage: one that does not answer holds up its own databases only.</summary>
+    private static readonly ConcurrentDictionary<string, SemaphoreSlim> Storages = new(StringComparer.Ordinal);
+
+    /// <summary>As many at a time as have room.</summary>
+    private static readonly RoomLedger Copies = new();
 
     /// <summary>How many bytes a copy of the backup leaves free on a disk of so many bytes.</summary>
     public Func<long, long> KeptFree { get; init; } = _ => 0;
@@ -117,7 +121,13 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         }
 
         if (isListed)
-            found.UnionWith((await OneOfAsync(Listings, () => new BackupCatalog(executable, config).SnapshotsAsync(database, replica: null, cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false)).Select(snapshot => snapshot.Generation));
+        {
+            var snapshots = await AtStorageAsync(
+                () => new BackupCatalog(executable, config).SnapshotsAsync(database, replica: null, cancellationToken),
+                cancellationToken).ConfigureAwait(false);
+            found.UnionWith(snapshots.Select(snapshot => snapshot.Generation));
+        }
+
         return found;
     }
 
@@ -145,10 +155,10 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         }
     }
 
-    private Task<long?> IdentityOfBackupAsync(string folder, CancellationToken cancellationToken) => OneOfAsync(Copies, () => CopyIdentityAsync(folder, cancellationToken), cancellationToken);
-
-    private static async Task<T> OneOfAsync<T>(SemaphoreSlim places, Func<Task<T>> ask, CancellationToken cancellationToken)
+    private async Task<T> AtStorageAsync<T>(Func<Task<T>> ask, CancellationToken cancellationToken)
     {
+        var storage = StorageOf(database.Replicas.Select(replica => replica.Location));
+        var places = Storages.GetOrAdd(storage, _ => new SemaphoreSlim(AtOnce));
         await places.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
@@ -160,14 +170,33 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         }
     }
 
-    private async Task<long?> CopyIdentityAsync(string folder, CancellationToken cancellationToken)
+    /// <summary>What answers, or does not, for all that lies there. Pure.</summary>
+    internal static string StorageOf(IEnumerable<string> locations) => string.Join(
+        ' ',
+        locations
+            .Select(place => Uri.TryCreate(place, UriKind.Absolute, out var url) && url.Authority.Length > 0
+                ? $"{url.Scheme}://{url.Authority}"
+                : place)
+            .Distinct(StringComparer.Ordinal)
+            .Order(StringComparer.Ordinal));
+
+    private async Task<long?> IdentityOfBackupAsync(string folder, CancellationToken cancellationToken)
     {
-        var copy = Path.Combine(folder, "history.db");
+        // Those of several databases may be made at the same time, in the same folder.
+        var copy = Path.Combine(folder, $"history-{Guid.NewGuid():n}.db");
         var request = new RestoreRequest(config, database) { Output = copy, IfReplicaExists = true };
-        if (await BackupSelection.FindAsync(executable, request, cancellationToken).ConfigureAwait(false) is not { } backup)
+        var backup = await AtStorageAsync(
+            () => BackupSelection.FindAsync(executable, request, cancellationToken), cancellationToken)
+            .ConfigureAwait(false);
+        if (backup is null)
             return null;
-        RequireRoom(folder, Math.Max(backup.Bytes, FileStamp.Of(database.Path)?.Size ?? 0));
-        var result = await DatabaseRestore.RunAsync(executable, request, onLine: null, cancellationToken).ConfigureAwait(false);
+        var needed = Math.Max(backup.Value.Bytes, FileStamp.Of(database.Path)?.Size ?? 0);
+        var disk = Mounts.Of(folder)?.Name ?? folder;
+        using var room = await Copies.TakeAsync(disk, needed, () => Space(folder), cancellationToken)
+            .ConfigureAwait(false) ?? throw NoRoom(folder, needed);
+        var result = await AtStorageAsync(
+            () => DatabaseRestore.RunAsync(executable, request, onLine: null, cancellationToken), cancellationToken)
+            .ConfigureAwait(false);
         if (result.Outcome != RestoreOutcome.Restored)
             return null;
         try
@@ -180,10 +209,18 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         }
     }
 
-    private void RequireRoom(string folder, long needed)
+    private (long Free, long Kept)? Space(string folder) =>
+        ReplicaFolders.Space(folder) is var (free, total) ? (free, KeptFree(total)) : null;
+
+    private LitestreamException NoRoom(string folder, long needed)
     {
-        if (ReplicaFolders.Space(folder) is not var (free, total) || free - needed >= KeptFree(total))
-            return;
-        throw new LitestreamException("LSB4009", string.Create(CultureInfo.InvariantCulture, $"Only the backup itself tells, and for a copy of it ({needed / Mega:0.#} MB) the disk of {folder}, with {free / Mega:0.#} MB free, has no room{(KeptFree(total) > 0 ? $": {KeptFree(total) / Mega:0.#} MB stay free for the app (Litestream:FreeSpaceFloor)" : "")}. Make room."));
+        var (free, kept) = Space(folder) ?? (0, 0);
+        var stays = kept > 0 ? $": {Megabytes(kept)} MB stay free for the app (Litestream:FreeSpaceFloor)" : "";
+        return new(
+            "LSB4009",
+            $"Only the backup itself tells, and for a copy of it ({Megabytes(needed)} MB) the disk of {folder}, "
+            + $"with {Megabytes(free)} MB free, has no room{stays}. Make room.");
+
+        static string Megabytes(long bytes) => (bytes / Mega).ToString("0.#", CultureInfo.InvariantCulture);
     }
 }

@@ -136,7 +136,8 @@ internal sealed class ReplicatorRun(
                 return new LitestreamDiagnostic(
                     "LSB5005",
                     LitestreamSeverity.Error,
-                    $"litestream did not end within {timeout.TotalSeconds:0.#} s (Litestream:ShutdownTimeout) and was killed. What was committed last may be in the database only; " +
+                    $"litestream did not end within {NumberText.Seconds(timeout)} s (Litestream:ShutdownTimeout) "
+                    + "and was killed. What was committed last may be in the database only; " +
                     "the next start sends it, if the database is still there.");
             }
 
@@ -150,7 +151,9 @@ internal sealed class ReplicatorRun(
             // last look when a command that it ran (-exec) failed. Whether anything is really missing, one more run tells.
             if (failed is not null)
                 return failed;
-            failed = LastCommits($"litestream ended with exit code {exitCode}{(process.LastError is { } error ? $" ({error})" : "")} when it was stopped");
+            var why = process.LastError is { } error ? $" ({error})" : "";
+            failed = LastCommits(
+                $"litestream ended with exit code {NumberText.Of(exitCode)}{why} when it was stopped");
         }
 
         return failed ?? LastCommits($"litestream was ended by others {Attempts} times while it sent the last commits");

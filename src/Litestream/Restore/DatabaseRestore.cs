@@ -13,9 +13,6 @@ namespace Litestream.Restore;
 /// <summary>The restore that never destroys anything.</summary>
 public static class DatabaseRestore
 {
-    private const int SqliteCorrupt = 11;
-    private const int SqliteNotADatabase = 26;
-
     /// <summary>More would wait for the same disk and the same network.</summary>
     private const int AtOnce = 4;
 
@@ -61,7 +58,11 @@ public static class DatabaseRestore
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested && limit.IsCancellationRequested)
         {
-            throw new LitestreamException("LSB3005", $"The restore of {request.Database.Path} was ended because it took longer than {request.Timeout!.Value.TotalSeconds:0.###} s. Nothing was put in place.", innerException: e);
+            throw new LitestreamException(
+                "LSB3005",
+                $"The restore of {request.Database.Path} was ended because it took longer than "
+                + $"{NumberText.Seconds(request.Timeout!.Value)} s. Nothing was put in place.",
+                innerException: e);
         }
         catch (Exception e) when (IsDiskFull(e))
         {
@@ -162,7 +163,7 @@ public static class DatabaseRestore
         if (source is null)
             return NoBackup(request, target);
 
-        Check(folder.Restored, request, onLine);
+        RestoredFile.Check(folder.Restored, request, onLine, cancellationToken);
         if (request.Detach)
             Detach(folder.Restored, request);
 
@@ -381,36 +382,6 @@ public static class DatabaseRestore
         _ => false,
     };
 
-    /// <summary>Only the library that the app itself uses may look: see the provider of SQLitePCL. The connection closes the file for good (no pool) and changes nothing.</summary>
-    private static void Check(string restored, RestoreRequest request, Action<LogLine>? onLine)
-    {
-        void Skip(string why) => FileSwap.Say(onLine, "WARN", $"quick_check of the restored {request.Database.Path} was skipped: {why}");
-
-        try
-        {
-            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = restored, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
-            connection.Open();
-            using var command = connection.CreateCommand();
-            command.CommandText = "PRAGMA quick_check(1)";
-            var answer = command.ExecuteScalar() as string;
-            if (!string.Equals(answer, "ok", StringComparison.Ordinal))
-                throw Damaged(request, answer ?? "no answer", null);
-        }
-        catch (SqliteException e) when (e.SqliteErrorCode is SqliteCorrupt or SqliteNotADatabase)
-        {
-            throw Damaged(request, e.Message, e);
-        }
-        catch (SqliteException e)
-        {
-            // A collation or a module that only the app has: no proof of damage.
-            Skip(e.Message);
-        }
-        catch (Exception e) when (e is not LitestreamException && !HasProvider())
-        {
-            Skip("the app brings no SQLite library for Microsoft.Data.Sqlite.");
-        }
-    }
-
     /// <summary>Without the executable's tables it has no number, and what has none does not go on with any history.</summary>
     private static void Detach(string restored, RestoreRequest request)
     {
@@ -423,23 +394,6 @@ public static class DatabaseRestore
             throw new LitestreamException("LSB4003", $"The restored copy of {request.Database.Path} cannot be made a database of its own: {e.Message} Nothing was put in place.", innerException: e);
         }
     }
-
-    private static bool HasProvider()
-    {
-        try
-        {
-            return SQLitePCL.raw.sqlite3_libversion_number() > 0;
-        }
-#pragma warning disable CA1031 // It throws a bare Exception when there is none.
-        catch (Exception)
-#pragma warning restore CA1031
-        {
-            return false;
-        }
-    }
-
-    private static LitestreamException Damaged(RestoreRequest request, string answer, Exception? e) =>
-        new("LSB4003", $"The backup of {request.Database.Path} in {RestoreCommand.Places(request)} does not give a sound database: {answer}. Nothing was put in place.", innerException: e);
 
     /// <summary>Where a restore goes.</summary>
     /// <param name="Named">The path that was asked for.</param>

@@ -18,9 +18,9 @@ internal sealed class RestoreCommand(LitestreamExecutable executable, RestoreReq
         if (request.Timestamp is not null && request.Index is not null)
             throw Wrong("A restore goes to a moment or to a WAL index, not to both.");
         if (request.Index is < 0 or > uint.MaxValue)
-            throw Wrong($"The WAL index {request.Index} is not between 0 and {uint.MaxValue}.");
+            throw Wrong($"The WAL index {NumberText.Of(request.Index.Value)} is not between 0 and {uint.MaxValue}.");
         if (request.Parallelism is < 1)
-            throw Wrong($"The parallelism {request.Parallelism} is less than 1.");
+            throw Wrong($"The parallelism {NumberText.Of(request.Parallelism.Value)} is less than 1.");
         if (request.Timeout is { } timeout && timeout <= TimeSpan.Zero)
             throw Wrong($"The timeout {timeout} is not positive.");
         if (request.Arguments.FirstOrDefault(IsOwnFlag) is { } flag)
@@ -94,7 +94,9 @@ internal sealed class RestoreCommand(LitestreamExecutable executable, RestoreReq
             : (result.StandardError + result.StandardOutput).Trim();
         throw new LitestreamException(
             Classify(message),
-            $"{request.Database.Path} could not be restored from {Places(request)}: `litestream restore` ended with exit code {result.ExitCode}: {(message.Length == 0 ? "it said nothing" : message)}");
+            $"{request.Database.Path} could not be restored from {Places(request)}: "
+            + $"`litestream restore` ended with exit code {NumberText.Of(result.ExitCode)}: "
+            + (message.Length == 0 ? "it said nothing" : message));
     }
 
     public static string Places(RestoreRequest request) =>

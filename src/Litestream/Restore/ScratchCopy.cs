@@ -27,6 +27,12 @@ internal sealed class ScratchCopy : IDisposable
         (_executable, _config, _database, _patience) = (executable, config, database, patience);
     }
 
+    /// <summary>What is free where a folder is; null when it cannot be told.</summary>
+    internal Func<string, long?> Free { get; init; } = Mounts.Free;
+
+    /// <summary>How many bytes a restored copy has at least, where there is no database here that tells.</summary>
+    public long LeastBytes { get; set; }
+
     public string Path => System.IO.Path.Combine(_folder.Path, "restored.db");
 
     public long Bytes => new FileInfo(Path).Length;
@@ -37,26 +43,37 @@ internal sealed class ScratchCopy : IDisposable
     /// <param name="arguments">Which state: <c>-replica</c>, <c>-timestamp</c> and so on.</param>
     /// <param name="cancellationToken">Ends the executable.</param>
     /// <returns>What it took, with empty names where the executable does not say.</returns>
-    /// <exception cref="LitestreamException">LSB3001, LSB4003, LSB4005; LSB4005 with an <see cref="OperationCanceledException"/> in it: given up, as there was no sign of life.</exception>
+    /// <exception cref="LitestreamException">LSB0003: there is no room for it; LSB3001, LSB4003, LSB4005;
+    /// LSB4005 with an <see cref="OperationCanceledException"/> in it: given up, as there was no sign of
+    /// life.</exception>
     public async Task<RestoreSource?> RestoreAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
         foreach (var file in Directory.GetFiles(_folder.Path, "restored.db*"))
             File.Delete(file);
+        RequireRoom();
         var (exitCode, errors, said, source) = await RunAsync(Path, arguments, cancellationToken).ConfigureAwait(false);
         if (exitCode == 0 && File.Exists(Path))
             return source ?? new RestoreSource("", "", 0, 0, null);
         if (said.Contains("no matching backup", StringComparison.Ordinal) || said.Contains("no snapshots available", StringComparison.Ordinal))
             return null;
         var message = errors.Count > 0 ? string.Join("; ", errors.Distinct()) : said.Trim();
-        throw new LitestreamException(RestoreCommand.Classify(message), $"`litestream restore` ended with exit code {exitCode}: {(message.Length == 0 ? "it said nothing" : message)}");
+        var code = RestoreCommand.Classify(message);
+        if (code == "LSB4009")
+            throw ScratchRoom.NoRoom(_folder.Path, "is full", new IOException(message));
+        throw new LitestreamException(
+            code,
+            $"`litestream restore` ended with exit code {NumberText.Of(exitCode)}: "
+            + (message.Length == 0 ? "it said nothing" : message));
     }
 
     /// <summary>
     /// The database as it was at just this place, which restores of release line 0.3 cannot give (they know whole WALs and times): all WALs before are applied by
     /// the executable, the last one is only fetched, cut and applied here. Null when that did not work.
     /// </summary>
+    /// <exception cref="LitestreamException">LSB0003: there is no room for it.</exception>
     public async Task<string?> RestoreUpToAsync(ReplicaPosition position, string replica, CancellationToken cancellationToken)
     {
+        RequireRoom();
         var output = System.IO.Path.Combine(_folder.Path, "cut.db");
         var restored = output + ".tmp";
         var wal = System.IO.Path.Combine(_folder.Path, "fetched-wal");
@@ -75,6 +92,10 @@ internal sealed class ScratchCopy : IDisposable
         File.Move(wal, restored + "-wal");
         return restored;
     }
+
+    /// <summary>A full folder for temporary files would stop others too: it is asked before.</summary>
+    private void RequireRoom() => ScratchRoom.Require(
+        _folder.Path, Free(_folder.Path), Math.Max(ScratchRoom.Needed(_database.Path), LeastBytes));
 
     /// <exception cref="LitestreamException">LSB4005: there was no sign of life for as long as the patience lasts.</exception>
     private async Task<(int ExitCode, List<string> Errors, string Said, RestoreSource? Source)> RunAsync(string output, IReadOnlyList<string> arguments, CancellationToken cancellationToken)

@@ -42,10 +42,10 @@ internal static partial class DatabaseContent
         CancellationToken cancellationToken = default) => Task.Run(
         () =>
         {
-            var arePrivate = CanReadPages(expected) && CanReadPages(actual);
+            // Through SQLite only: this process may open one of them at any moment.
             using var one = Open(expected);
             using var other = Open(actual);
-            return Compare(one, other, new() { Limit = limit, ArePrivate = arePrivate }, cancellationToken);
+            return Compare(one, other, new() { Limit = limit }, cancellationToken);
         },
         cancellationToken);
 
@@ -62,11 +62,8 @@ internal static partial class DatabaseContent
         ContentOptions? options,
         CancellationToken cancellationToken)
     {
-        using var interrupt = cancellationToken.Register(() =>
-        {
-            SQLitePCL.raw.sqlite3_interrupt(expected.Handle!);
-            SQLitePCL.raw.sqlite3_interrupt(actual.Handle!);
-        });
+        using var interrupt = new Interruption(expected, cancellationToken);
+        using var otherInterrupt = new Interruption(actual, cancellationToken);
         try
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -94,7 +91,7 @@ internal static partial class DatabaseContent
         string otherPath,
         CancellationToken cancellationToken)
     {
-        using var interrupt = cancellationToken.Register(() => SQLitePCL.raw.sqlite3_interrupt(one.Handle!));
+        using var interrupt = new Interruption(one, cancellationToken);
         try
         {
             // What differs in the first page is not compared there.
@@ -125,12 +122,6 @@ internal static partial class DatabaseContent
 
     /// <summary>Whether a table is of the executable or of this library.</summary>
     public static bool IsOwn(string table) => table.StartsWith(OwnPrefix, StringComparison.OrdinalIgnoreCase);
-
-    /// <summary>Whether a handle of its own does no harm: no connection of this process has the file open.</summary>
-    private static bool CanReadPages(string path) =>
-        File.Exists(path)
-        && !File.Exists(DatabasePath.Real(path) + "-wal")
-        && OpenDatabases.IsOpenHere(path) == false;
 
     private static SqliteConnection Open(string path)
     {

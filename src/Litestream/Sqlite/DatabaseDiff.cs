@@ -226,7 +226,9 @@ public static class DatabaseDiff
         {
             var table = Quote(name);
             var numbered = columns.Select((column, i) => (Column: Quote(column), Name: string.Create(CultureInfo.InvariantCulture, $"c{i}"))).ToList();
-            string Side(string database, int sign) => $"SELECT {string.Join(", ", numbered.Select(one => $"{one.Column} COLLATE BINARY AS {one.Name}"))}, {sign} AS sign FROM {database}.{table} NOT INDEXED";
+            var selected = string.Join(", ", numbered.Select(one => $"{one.Column} COLLATE BINARY AS {one.Name}"));
+            string Side(string database, int sign) =>
+                $"SELECT {selected}, {NumberText.Of(sign)} AS sign FROM {database}.{table} NOT INDEXED";
             var rows = $"FROM (SELECT {string.Join(", ", numbered.Select(one => one.Name))}, sum(sign) AS excess FROM ({Side("main", 1)} UNION ALL {Side("copy", -1)}) " +
                 $"GROUP BY {string.Join(", ", numbered.Select(one => $"{TypeOf(one.Name)}, {one.Name} COLLATE BINARY"))} HAVING sum(sign) <> 0)";
             long added = 0, missing = 0;

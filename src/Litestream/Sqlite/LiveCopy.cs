@@ -146,6 +146,8 @@ internal sealed class LiveCopy : IDisposable
         using var source = LiveDatabase.Open(database);
         if (LiveDatabase.Scalar(source, "PRAGMA journal_mode") is not "wal")
             return NotInWalMode;
+        if (ScratchRoom.Missing(Mounts.Free(_folder.Path), new FileInfo(database).Length) is { } missing)
+            return $"the folder for temporary files, {System.IO.Path.GetTempPath()}, {missing}";
         using var target = new SqliteConnection(
             new SqliteConnectionStringBuilder { DataSource = Path, Pooling = false }.ToString());
         target.Open();

@@ -114,31 +114,74 @@ internal static partial class LiveDatabase
     /// <exception cref="LitestreamException">LSB4104.</exception>
     public static void RequireLibrary(string database)
     {
+        if (!HasLibrary(out var missing))
+        {
+            throw new LitestreamException(
+                "LSB4104",
+                "The app brings no SQLite library for Microsoft.Data.Sqlite (such as SQLitePCLRaw.bundle_e_sqlite3), "
+                + "so only the level Position can be verified inside it.",
+                innerException: missing);
+        }
+
+        try
+        {
+            // What is open is looked at last: an app with many databases has many files.
+            if (Libraries() is { Count: > 1 } libraries && OpenDatabases.IsOpenHere(database) == true)
+            {
+                throw new LitestreamException(
+                    "LSB4104",
+                    $"This process has more than one SQLite library loaded ({string.Join(", ", libraries)}) and "
+                    + $"{database} open. Opening it with another library than the app's would drop the app's locks "
+                    + "and lose data: verify at the level Position, or from another process.");
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Not told here.
+        }
+    }
+
+    /// <summary>Whether there is a SQLite library for Microsoft.Data.Sqlite.</summary>
+    public static bool HasLibrary(out Exception? error)
+    {
+        error = null;
         try
         {
             // It is the first connection of a process that sets the library up, and there may have been none yet.
             RuntimeHelpers.RunClassConstructor(typeof(SqliteConnection).TypeHandle);
-            _ = SQLitePCL.raw.sqlite3_libversion_number();
+            return SQLitePCL.raw.sqlite3_libversion_number() > 0;
         }
 #pragma warning disable CA1031 // It throws a bare Exception when there is none.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            throw new LitestreamException("LSB4104", "The app brings no SQLite library for Microsoft.Data.Sqlite (such as SQLitePCLRaw.bundle_e_sqlite3), so only the level Position can be verified inside it.", innerException: e);
+            error = e;
+            return false;
         }
+    }
 
+    /// <summary>The SQLite libraries that this process has loaded; null where the system does not tell (anything but
+    /// Linux).</summary>
+    private static List<string>? Libraries()
+    {
         if (!OperatingSystem.IsLinux())
-            return;
+            return null;
         try
         {
-            // What is open is looked at last, and few lines are matched: an app with many databases has many files and mappings.
-            var libraries = PlainFile.ReadLines("/proc/self/maps").Where(line => line.Contains("sql", StringComparison.OrdinalIgnoreCase)).Select(line => NativeLibrary().Match(line)).Where(m => m.Success).Select(m => m.Value).Distinct().ToList();
-            if (libraries.Count > 1 && OpenDatabases.IsOpenHere(database) == true)
-                throw new LitestreamException("LSB4104", $"This process has more than one SQLite library loaded ({string.Join(", ", libraries)}) and {database} open. Opening it with another library than the app's would drop the app's locks and lose data: verify at the level Position, or from another process.");
+            // Few lines are matched: an app with many databases has many mappings.
+            return
+            [
+                .. PlainFile.ReadLines("/proc/self/maps")
+                    .Where(line => line.Contains("sql", StringComparison.OrdinalIgnoreCase))
+                    .Select(line => NativeLibrary().Match(line))
+                    .Where(match => match.Success)
+                    .Select(match => match.Value)
+                    .Distinct(),
+            ];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Not told here.
+            return null;
         }
     }
 

@@ -46,7 +46,7 @@ internal static class ScratchDatabase
     {
         var check = full ? "PRAGMA integrity_check" : "PRAGMA quick_check";
         note = "";
-        using var interrupt = cancellationToken.Register(() => SQLitePCL.raw.sqlite3_interrupt(connection.Handle!));
+        using var interrupt = new Interruption(connection, cancellationToken);
         try
         {
             try

@@ -90,7 +90,11 @@ public static class DatabaseDrill
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new LitestreamException("LSB3005", $"The drill of {database.Path} was ended because it took longer than {options.Timeout!.Value.TotalSeconds:0.###} s.", innerException: e);
+            throw new LitestreamException(
+                "LSB3005",
+                $"The drill of {database.Path} was ended because it took longer than "
+                + $"{NumberText.Seconds(options.Timeout!.Value)} s.",
+                innerException: e);
         }
         catch (OperationCanceledException)
         {
@@ -107,6 +111,12 @@ public static class DatabaseDrill
         var (recoveryPoint, note, backup, complete) = await RecoveryPointAsync(client, config, database, options, shadow, cancellationToken).ConfigureAwait(false);
 
         using var copy = new ScratchCopy(executable, config, database, client.Timeout);
+        if (!File.Exists(database.Path))
+        {
+            copy.LeastBytes = await BytesAsync(executable, config, database, options, cancellationToken)
+                .ConfigureAwait(false);
+        }
+
         var start = time.GetTimestamp();
         List<string> arguments = [];
         if (options.Replica is not null)
@@ -162,6 +172,32 @@ public static class DatabaseDrill
         };
     }
 
+    /// <summary>How many (compressed) bytes a restore of a lost database fetches; zero where the replica does not tell.
+    /// </summary>
+    private static async Task<long> BytesAsync(
+        LitestreamExecutable executable,
+        EffectiveConfig config,
+        EffectiveDatabase database,
+        DrillOptions options,
+        CancellationToken cancellationToken)
+    {
+        try
+        {
+            var request = new RestoreRequest(config, database)
+            {
+                Timestamp = options.Timestamp,
+                Replica = options.Replica,
+            };
+            var found = await BackupSelection.FindAsync(executable, request, cancellationToken).ConfigureAwait(false);
+            return found?.Bytes ?? 0;
+        }
+        catch (LitestreamException)
+        {
+            // The restore says it.
+            return 0;
+        }
+    }
+
     /// <summary>Copies the database as it is before the restore, where it has a WAL: without one it is not in use, and
     /// nothing is left beside it so.</summary>
     private static async Task<LiveContent> CopyLiveAsync(EffectiveConfig config, EffectiveDatabase database, TimeProvider time, CancellationToken cancellationToken)
@@ -190,6 +226,10 @@ public static class DatabaseDrill
         try
         {
             return await CompareContentAsync(copy, before, shadow, restored, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LitestreamException e) when (e.Diagnostic.Code == "LSB0003")
+        {
+            return $"The content could not be compared. {e.Diagnostic.Message}";
         }
         catch (Exception e) when (ScratchError.IsOfTheMachine(e))
         {

@@ -514,7 +514,10 @@ internal sealed class VerificationRun(
                     return taken;
                 await Task.Delay(LongestPause, _time, cancellationToken).ConfigureAwait(false);
             }
-            catch (LitestreamException e) when (attempt < Attempts && e.InnerException is not OperationCanceledException)
+            catch (LitestreamException e) when (
+                attempt < Attempts
+                && e.Diagnostic.Code != "LSB0003"
+                && e.InnerException is not OperationCanceledException)
             {
                 // Once more.
             }

@@ -1,6 +1,7 @@
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.Tests.Databases;
+using Litestream.Tests.Restore;
 
 namespace Litestream.Tests.Commands;
 
@@ -41,6 +42,47 @@ public sealed class LitestreamExecutableTests : IDisposable
         if (!OperatingSystem.IsWindows())
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute, File.GetUnixFileMode(path));
         Assert.Equal("0.3.13", await new LitestreamExecutable(path).GetVersionAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Theory]
+    [InlineData("nobody's", true, false, false, "litestream")] // It runs as it is.
+    [InlineData("own", false, true, false, "litestream")] // Its mode can be set.
+    [InlineData("own, on noexec", false, true, true, "copy")] // That does not help.
+    [InlineData("another user's", false, false, false, "copy")] // It cannot be set.
+    public void What_this_user_may_not_run_is_run_from_a_copy(
+        string whose, bool runs, bool canBeSet, bool isUseless, string expected)
+    {
+        Assert.NotEmpty(whose);
+        var isSet = runs;
+        var found = LitestreamExecutable.MakeExecutable(
+            "litestream",
+            _ => isSet,
+            _ => isSet = canBeSet ? !isUseless : throw new UnauthorizedAccessException(),
+            _ => "copy");
+
+        Assert.Equal(expected, found);
+    }
+
+    [Theory]
+    [InlineData("744")] // As NuGet extracts it.
+    [InlineData("654")]
+    public async Task Another_users_executable_is_run_from_a_private_copy(string mode)
+    {
+        Assert.SkipUnless(
+            OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Only root starts processes of other users.");
+        var path = Put("app/litestream");
+        BackedUpDatabase.Give(_folder.Path, BackedUpDatabase.OtherUser, BackedUpDatabase.OtherUser);
+        BackedUpDatabase.Give(path, 0, 0);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(path, (UnixFileMode)Convert.ToInt32(mode, 8));
+
+        using var host = BackedUpDatabase.StartHostAsOther("find", path);
+        var said = await host.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await host.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.EndsWith(" 0.3.13\n", said, StringComparison.Ordinal);
+        Assert.False(said.StartsWith(path, StringComparison.Ordinal), said);
+        File.Delete(said.Split(' ')[0]);
     }
 
     private string Find(string? path, string? folder) =>

@@ -166,6 +166,55 @@ public sealed class ScaffoldTests : IDisposable
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_file_that_cannot_be_put_in_its_place_leaves_all_as_they_were(bool isReplaced)
+    {
+        var files = Scaffold.Create(ScaffoldKind.Dockerfile, Shop, _folder.Path);
+        Directory.CreateDirectory(Path.Combine(_folder.Path, files[^1].Name));
+        if (isReplaced)
+            _folder.Write(files[0].Name, "mine");
+
+        var error = Assert.Throws<LitestreamException>(() => Scaffold.Write(files, _folder.Path, force: true));
+
+        Assert.Equal("LSB0003", error.Diagnostic.Code);
+        Assert.Equal(isReplaced ? [files[0].Name] : [], Directory.GetFiles(_folder.Path).Select(Path.GetFileName));
+        if (isReplaced)
+            Assert.Equal("mine", File.ReadAllText(Path.Combine(_folder.Path, files[0].Name)));
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_written_leaves_no_other_and_no_folder()
+    {
+        var folder = Path.Combine(_folder.Path, "new", "deep");
+
+        var error = Assert.Throws<LitestreamException>(
+            () => Scaffold.Write([new("one", "1"), new("none/two", "2")], folder, force: false));
+
+        Assert.Equal("LSB0003", error.Diagnostic.Code);
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
+    }
+
+    [Fact]
+    public void What_is_replaced_keeps_its_mode_and_a_link_what_it_leads_to()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Modes and links of Unix.");
+        var real = _folder.Write("shared/Procfile", "mine");
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(real, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        var link = Path.Combine(_folder.Path, "Procfile");
+        File.CreateSymbolicLink(link, "shared/Procfile");
+
+        Scaffold.Write([new("Procfile", "new")], _folder.Path, force: true);
+
+        Assert.Equal("shared/Procfile", new FileInfo(link).LinkTarget);
+        Assert.Equal("new", File.ReadAllText(real));
+        if (!OperatingSystem.IsWindows())
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(real));
+        Assert.Equal(["Procfile"], Directory.GetFiles(Path.Combine(_folder.Path, "shared")).Select(Path.GetFileName));
+    }
+
+    [Theory]
     [InlineData("Shop", "shop")]
     [InlineData("My.Shop_2", "my-shop-2")]
     [InlineData("42", "app-42")]

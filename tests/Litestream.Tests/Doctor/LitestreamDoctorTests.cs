@@ -1,8 +1,11 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using Litestream.Configuration;
 using Litestream.Doctor;
 using Litestream.Execution;
+using Litestream.FileSystem;
 using Litestream.Replication;
+using Litestream.Sqlite;
 using Litestream.Tests.Databases;
 using Microsoft.Data.Sqlite;
 
@@ -61,20 +64,94 @@ public sealed class LitestreamDoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_database_that_this_process_has_open_is_left_alone()
+    public async Task A_database_that_this_process_has_open_is_looked_into_and_keeps_its_locks()
     {
         CreateDatabase();
         using var connection = new SqliteConnection($"Data Source={Database};Pooling=false");
         connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "BEGIN IMMEDIATE; INSERT INTO rows VALUES ('second')";
+        command.ExecuteNonQuery();
+        var locks = Locks();
 
         var findings = await ExamineAsync(Yml());
 
-        Assert.Contains(findings, f => f.Message.Contains("header is left alone", StringComparison.Ordinal));
+        Assert.Contains(findings, f => f.Level == FindingLevel.Ok && f.Message.Contains("journal mode WAL", StringComparison.Ordinal));
         Assert.DoesNotContain(findings, f => f.Level == FindingLevel.Error);
+        Assert.Equal(locks, Locks());
+        if (OperatingSystem.IsLinux())
+            Assert.NotEmpty(locks);
+    }
+
+    [Theory]
+    [InlineData("PRAGMA journal_mode=wal; CREATE TABLE rows(text)", false, nameof(DatabaseFormat.Wal))]
+    [InlineData("PRAGMA journal_mode=wal; CREATE TABLE rows(text)", true, nameof(DatabaseFormat.Wal))]
+    [InlineData("CREATE TABLE rows(text)", false, nameof(DatabaseFormat.Rollback))]
+    [InlineData("CREATE TABLE rows(text)", true, nameof(DatabaseFormat.Rollback))]
+    public void The_format_is_read_without_a_trace(string sql, bool isOpen, string expected)
+    {
+        LitestreamTool.Sql(Database, sql);
+        using var connection = new SqliteConnection($"Data Source={Database};Pooling=false");
+        if (isOpen)
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = "BEGIN IMMEDIATE; INSERT INTO rows VALUES ('uncommitted')";
+            command.ExecuteNonQuery();
+        }
+
+        var (files, locks) = (Directory.GetFiles(_folder.Path).Order(StringComparer.Ordinal).ToList(), Locks());
+
+        Assert.Equal(expected, LiveDatabase.ReadFormat(Database, out _).ToString());
+
+        Assert.Equal(files, Directory.GetFiles(_folder.Path).Order(StringComparer.Ordinal));
+        Assert.Equal(locks, Locks());
+        Assert.Equal(isOpen && OperatingSystem.IsLinux(), locks.Count > 0);
     }
 
     [Fact]
-    public async Task A_database_in_a_linked_folder_that_this_process_has_open_is_left_alone_and_its_replicator_is_found()
+    public void What_is_no_database_or_not_there_has_no_format()
+    {
+        _folder.Write("app.db", new string('x', 5000));
+        Assert.Equal(DatabaseFormat.NoDatabase, LiveDatabase.ReadFormat(Database, out _));
+        File.Delete(Database);
+        Assert.Equal(DatabaseFormat.NotReadable, LiveDatabase.ReadFormat(Database, out _));
+        Assert.False(File.Exists(Database));
+    }
+
+    [Fact]
+    public async Task What_a_forced_restore_replaced_is_told_with_its_size_and_what_to_do()
+    {
+        CreateDatabase();
+        _folder.Write("app.db.replaced-20260101T000000Z/app.db", new string('x', 3 * 1024));
+        _folder.Write("app.db.replaced-20260101T000000Z/app.db-wal", new string('x', 1024));
+        _folder.Write("app.db.replaced-20260102T000000Z-2/app.db", new string('x', 10));
+        _folder.Write("another.db.replaced-20260101T000000Z/another.db", "x");
+
+        var finding = Assert.Single(
+            await ExamineAsync(Yml()), f => f.Message.Contains(".replaced-", StringComparison.Ordinal));
+
+        Assert.Contains("app.db.replaced-20260101T000000Z' (4 KiB)", finding.Message, StringComparison.Ordinal);
+        Assert.Contains("app.db.replaced-20260102T000000Z-2' (10 B)", finding.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("another", finding.Message, StringComparison.Ordinal);
+        Assert.Contains("Delete", finding.Action, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_a_restore_replaced_beside_the_file_that_a_link_leads_to_is_told()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Links need a privilege there.");
+        LitestreamTool.Sql(_folder.Write("volume/real.db", ""), "CREATE TABLE rows(text)");
+        _folder.Write("volume/real.db.replaced-20260101T000000Z/real.db", "x");
+        File.CreateSymbolicLink(Database, Path.Combine(_folder.Path, "volume", "real.db"));
+
+        Assert.Contains(
+            await ExamineAsync(Yml()),
+            f => f.Message.Contains("real.db.replaced-20260101T000000Z", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_replicator_of_a_database_in_a_linked_folder_that_this_process_has_open_is_found()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Open files are seen on Linux.");
         Directory.CreateDirectory(Path.Combine(_folder.Path, "releases", "7"));
@@ -94,7 +171,7 @@ public sealed class LitestreamDoctorTests : IDisposable
             _folder.Path,
             () => LitestreamTool.HasBackup(Path.Combine(_folder.Path, "replica"), 1) && (findings = ExamineAsync(yml).GetAwaiter().GetResult()).Count > 0);
 
-        Assert.Contains(findings, f => f.Message.Contains("header is left alone", StringComparison.Ordinal));
+        Assert.Contains(findings, f => f.Message.Contains("journal mode WAL", StringComparison.Ordinal));
         Assert.Contains(findings, f => f is { Level: FindingLevel.Warning, Code: "LSB5003" });
     }
 
@@ -201,6 +278,17 @@ public sealed class LitestreamDoctorTests : IDisposable
     [InlineData("(development build)", FindingLevel.Note)]
     public void What_is_known_against_a_release_depends_on_the_release(string version, FindingLevel? worst) =>
         Assert.Equal(worst, KnownProblems.Of(version).Select(f => (FindingLevel?)f.Level).Max());
+
+    /// <summary>The locks that this process holds on the database file itself.</summary>
+    private List<string> Locks() => !OperatingSystem.IsLinux() ? [] :
+    [
+        .. File.ReadAllLines("/proc/locks").Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Where(fields => fields is [_, "POSIX", _, _, var process, var place, ..]
+                && process == Environment.ProcessId.ToString(CultureInfo.InvariantCulture)
+                && FileIdentity.Parse(place) == UnixCalls.Status(Database)?.Identity)
+            .Select(fields => string.Join(' ', fields[1..]))
+            .Order(StringComparer.Ordinal),
+    ];
 
     private string Yml() => _folder.Write("litestream.yml", "dbs:\n  - path: app.db\n    monitor-interval: 20ms\n    replicas:\n      - path: replica\n        sync-interval: 20ms\n");
 

@@ -42,6 +42,30 @@ public sealed partial class DatabaseLockTests
         Assert.Equal(LockRecord.Empty, DatabaseLock.Peek(database.File));
     }
 
+    [Theory]
+    [InlineData(40)]
+    [InlineData(2000)]
+    public void A_record_of_any_length_is_read_whole(int orphans)
+    {
+        using var folder = new TemporaryFolder();
+        var database = Path.Combine(folder.Path, "app.db");
+        var record = new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null)
+        {
+            Orphans =
+            [
+                .. Enumerable.Range(1, orphans).Select(
+                    id => new ProcessIdentity(id, id, "boot", "pid:[1]", $"/{new string('x', 100)}/litestream")),
+            ],
+        };
+        using (var held = DatabaseLock.TryAcquire(database, out _)!)
+            held.Write(record);
+
+        Assert.Equal(record.Orphans, DatabaseLock.Peek(database).Orphans);
+        using var next = DatabaseLock.TryAcquire(database, out _)!;
+        Assert.Equal(record.Orphans, next.Found.Orphans);
+        Assert.False(next.Found.IsTorn);
+    }
+
     [Fact]
     public async Task A_replication_that_is_cancelled_while_it_waits_for_the_orphan_leaves_it_known()
     {

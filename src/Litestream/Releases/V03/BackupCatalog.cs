@@ -83,7 +83,11 @@ internal sealed class BackupCatalog(LitestreamExecutable executable, EffectiveCo
         }
         catch (OperationCanceledException e)
         {
-            throw new LitestreamException("LSB3005", $"`litestream {command}` was ended because it took longer than {Timeout.TotalSeconds:0.###} s. The storage may not answer, or it holds very many files.", innerException: e);
+            throw new LitestreamException(
+                "LSB3005",
+                $"`litestream {command}` was ended because it took longer than {NumberText.Seconds(Timeout)} s. "
+                + "The storage may not answer, or it holds very many files.",
+                innerException: e);
         }
     }
 }

@@ -52,7 +52,11 @@ internal static class CommandTable
             return;
 
         var said = errors.Count > 0 ? string.Join("; ", errors) : Shorten(result.StandardError + result.StandardOutput);
-        throw new LitestreamException("LSB3001", $"`litestream {command}` {(result.ExitCode == 0 ? "met an error (its exit code is 0 all the same)" : $"ended with exit code {result.ExitCode}")}: {(said.Length == 0 ? "it said nothing" : said)}");
+        var how = result.ExitCode == 0
+            ? "met an error (its exit code is 0 all the same)"
+            : $"ended with exit code {NumberText.Of(result.ExitCode)}";
+        throw new LitestreamException(
+            "LSB3001", $"`litestream {command}` {how}: {(said.Length == 0 ? "it said nothing" : said)}");
     }
 
     private static string[] Cut(string line, List<int> starts)

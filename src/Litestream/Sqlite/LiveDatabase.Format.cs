@@ -1,0 +1,118 @@
+using Microsoft.Data.Sqlite;
+
+namespace Litestream.Sqlite;
+
+/// <summary>What the header of a database file says.</summary>
+internal enum DatabaseFormat
+{
+    /// <summary>It was not looked at.</summary>
+    Unread,
+
+    /// <summary>It cannot be opened.</summary>
+    NotReadable,
+
+    /// <summary>No SQLite database, or an encrypted one.</summary>
+    NoDatabase,
+
+    /// <summary>A database with a rollback journal.</summary>
+    Rollback,
+
+    /// <summary>A database in WAL mode.</summary>
+    Wal,
+}
+
+/// <summary>
+/// The header of a file that this process may have open, or may open at any moment: to look first and to open it then
+/// would leave a gap. SQLite itself knows what else it has open in this process, and keeps its locks.
+/// </summary>
+internal static partial class LiveDatabase
+{
+    private const int Permission = 3;
+    private const int CannotOpen = 14;
+
+    /// <summary>Reads it through SQLite, without a lock, and without a file that was not there.</summary>
+    /// <param name="database">The database file.</param>
+    /// <param name="why">Why it is not known, as a sentence; else empty.</param>
+    public static DatabaseFormat ReadFormat(string database, out string why)
+    {
+        if (WhyNotToOpen() is { } reason)
+        {
+            why = reason;
+            return DatabaseFormat.Unread;
+        }
+
+        try
+        {
+            why = "";
+
+            // As one that nobody changes: the first page alone, whatever lies beside it.
+            using (var still = OpenToLook(database, "immutable=1"))
+                Scalar(still, "PRAGMA schema_version");
+
+            // Without locks SQLite has no WAL mode, and says so.
+            using var connection = OpenToLook(database, "nolock=1");
+            try
+            {
+                Scalar(connection, "PRAGMA schema_version");
+                return DatabaseFormat.Rollback;
+            }
+            catch (SqliteException e) when (e.SqliteErrorCode == CannotOpen)
+            {
+                return DatabaseFormat.Wal;
+            }
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == NotADatabase)
+        {
+            why = e.Message;
+            return DatabaseFormat.NoDatabase;
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is CannotOpen or Permission)
+        {
+            why = e.Message;
+            return DatabaseFormat.NotReadable;
+        }
+        catch (SqliteException e)
+        {
+            // It is written to just now, or is damaged: other checks tell that.
+            why = e.Message;
+            return DatabaseFormat.Unread;
+        }
+    }
+
+    private static SqliteConnection OpenToLook(string database, string parameters)
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = Uri(database, parameters),
+            Mode = SqliteOpenMode.ReadOnly,
+            Pooling = false,
+        }.ToString());
+        try
+        {
+            connection.Open();
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Why no database may be opened in this process, whichever it is; else null.</summary>
+    private static string? WhyNotToOpen()
+    {
+        if (!HasLibrary(out _))
+            return "this process brings no SQLite library for Microsoft.Data.Sqlite.";
+        if (OperatingSystem.IsWindows())
+            return null;
+        return Libraries() switch
+        {
+            null => "whether this process has a second SQLite library cannot be seen on this system.",
+            { Count: > 1 } libraries =>
+                $"this process has more than one SQLite library ({string.Join(", ", libraries)}), "
+                + "and one would drop the locks of the other.",
+            _ => null,
+        };
+    }
+}

@@ -1,0 +1,44 @@
+using Litestream.Restore;
+using Litestream.Tests.Verification;
+
+namespace Litestream.Tests.Restore;
+
+public sealed class RestoredFileTests
+{
+    [Fact]
+    public async Task The_check_of_a_large_file_can_be_cancelled()
+    {
+        using var folder = new ReplicatedFolder();
+        var restored = Path.Combine(folder.Root, "restored.db");
+
+        // Few rows that take as long to check as a file of many gigabytes.
+        LitestreamTool.Sql(
+            restored,
+            "CREATE TABLE slow(x); "
+            + "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 5000) "
+            + "INSERT INTO slow SELECT x FROM n; "
+            + "PRAGMA writable_schema = ON; "
+            + "UPDATE sqlite_master SET sql = 'CREATE TABLE slow(x, y AS (hex(zeroblob(20000000 + x))) NOT NULL)'");
+        using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
+        var request = new RestoreRequest(folder.Config, folder.Config.Databases[0]);
+
+        var check = Task.Run(
+            () => RestoredFile.Check(restored, request, line => Assert.Fail(line.Message), stop.Token),
+            CancellationToken.None);
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => check.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public void A_sound_file_passes_and_what_was_cancelled_before_does_not()
+    {
+        using var folder = new ReplicatedFolder();
+        var request = new RestoreRequest(folder.Config, folder.Config.Databases[0]);
+
+        var cancel = TestContext.Current.CancellationToken;
+        RestoredFile.Check(folder.Database, request, line => Assert.Fail(line.Message), cancel);
+        Assert.ThrowsAny<OperationCanceledException>(
+            () => RestoredFile.Check(folder.Database, request, onLine: null, new CancellationToken(canceled: true)));
+    }
+}
