@@ -109,7 +109,7 @@ public sealed class HostEnvironmentTests
         await app.SaysAsync("started ");
         await EndAsync(app, "TERM", app.Id);
 
-        Assert.Equal(1, app.Count("LSB2008"));
+        Assert.Equal(1, app.Count("LSB2008: "));
         Assert.Contains("chmod 755", app.Output, StringComparison.Ordinal);
         Assert.Equal("last", folder.DatabaseRows()[^1]);
         Assert.Null(await folder.RestoredRowsAsync());
