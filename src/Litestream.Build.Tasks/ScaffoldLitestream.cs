@@ -61,7 +61,7 @@ public sealed partial class ScaffoldLitestream : LitestreamVerb
             throw new LitestreamException("LSB3008", $"LitestreamScaffoldKind is not set; it has to be one of {string.Join(", ", Enum.GetNames<ScaffoldKind>())}, or several with %3B between them. Nothing was written.");
         var force = OptionValue.Flag("LitestreamForce", Force) ?? false;
         var project = Path.GetDirectoryName(ProjectFile)!;
-        var folder = Path.GetFullPath(OptionValue.Trim(Output) ?? ".", project);
+        var folder = OptionValue.Path("LitestreamOutput", Output, project) ?? project;
         var app = ReadFacts(project);
         var files = kinds.SelectMany(kind => Scaffold.Create(kind, app, folder).Select(file => (Kind: kind, File: file))).ToList();
         var paths = Scaffold.Write([.. files.Select(file => file.File)], folder, force);

@@ -153,7 +153,8 @@ public sealed class HostEnvironmentTests
         Assert.Contains("only", folder.DatabaseRows());
         if (lostPermission)
         {
-            Assert.Equal(1, app.Count("LSB2008"));
+            Assert.Equal(1, app.Count("LSB2008: "));
+            Assert.Equal(1, app.Count("LSB5021: "));
             Assert.Null(await folder.RestoredRowsAsync());
         }
         else

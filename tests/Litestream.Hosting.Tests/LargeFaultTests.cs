@@ -36,7 +36,7 @@ public sealed class LargeFaultTests
             await app.EndedAsync();
             Say($"the stop amid it took {watch.Elapsed.TotalSeconds:0.0} s");
             Assert.DoesNotContain("snapshot written", app.Output, StringComparison.Ordinal);
-            Assert.Equal(1, app.Count("LSB5005"));
+            Assert.Equal(1, app.Count("LSB5005: "));
             Assert.Empty(folder.Replicators());
         }
 

@@ -247,14 +247,18 @@ public sealed class ReplicatorTests
     public async Task The_litestream_of_an_app_that_was_killed_is_ended_before_the_next_one_starts()
     {
         using var folder = new AppFolder();
+        int orphan;
         using (var killed = folder.Start())
         {
             await killed.SaysAsync("wal segment written");
+
+            // One that runs dies as soon as it writes to the log that the app has left.
+            orphan = Assert.Single(folder.Replicators());
+            await AppFolder.SignalAsync("STOP", orphan);
             await AppFolder.SignalAsync("KILL", killed.Id);
             await killed.EndedAsync();
         }
 
-        var orphan = Assert.Single(folder.Replicators());
         using var app = folder.Start();
         await app.SaysAsync("started ");
 

@@ -101,8 +101,8 @@ internal sealed partial class ConfigCheck
         List<YamlMap> replicas = [.. (several as YamlList)?.Items.OfType<YamlMap>() ?? [], .. single is YamlMap one ? new[] { one } : []];
         if ((single is null && several is null && !IsMeant(database, ConfigPlace.Database, "replicas")) || several is YamlList { Items.Count: 0 })
             Fail("LSB1043", several ?? database, "This database has no replica, so it would not be backed up. Add `replicas:` with one entry, or remove the database.");
-        if (_line == ReleaseLine.V05 && several is YamlList { Items.Count: > 1 })
-            Fail("LSB1042", replicas[1], "Litestream 0.5 takes one replica for each database and does not start with more. Keep one of them.");
+        if (_line == ReleaseLine.V05 && several is YamlList { Items: [_, var second, ..] })
+            Fail("LSB1042", second, "Litestream 0.5 takes one replica for each database and does not start with more. Keep one of them.");
 
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var replica in replicas)

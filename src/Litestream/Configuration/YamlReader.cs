@@ -400,7 +400,7 @@ internal sealed partial class YamlReader
         return text.Length == 0 ? text : string.Create(CultureInfo.InvariantCulture, $"{char.ToUpperInvariant(text[0])}{text[1..].TrimEnd('.')}.");
     }
 
-    [GeneratedRegex(@"\G(?:[&!][^\s,\[\]{}]*\s+)+")]
+    [GeneratedRegex(@"\G(?:[&!][^\s,\[\]{}]*(?>\s+(?:#[^\n\r\u0085\u2028\u2029]*)?)+)+")]
     private static partial Regex Properties();
 
     [GeneratedRegex(@"\A(?:[ \t]*(?:#.*)?[\n\r\u0085\u2028\u2029])*(\.\.\.)(?:\s|\z)")]

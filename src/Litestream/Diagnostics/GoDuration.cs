@@ -37,7 +37,7 @@ internal static partial class GoDuration
             var number = numbers[i].Value;
             var point = number.IndexOf('.', StringComparison.Ordinal);
             var whole = (point < 0 ? number : number[..point]).TrimStart('0');
-            if (whole.Length > 19)
+            if (whole.Length > 19 || Whole(whole) > 9223372036854775808m / unit)
                 return null;
 
             // Digits beyond these are less than a nanosecond.

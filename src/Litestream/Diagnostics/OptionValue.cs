@@ -19,6 +19,15 @@ internal static partial class OptionValue
         ? DurationText.Wait(value) ?? throw Wrong(option, value, DurationText.WaitForms)
         : null;
 
+    /// <summary>A path, from a directory on where it is relative.</summary>
+    public static string? Path(string option, string? text, string directory) => Trim(text) switch
+    {
+        null => null,
+        var value when value.Contains('\0', StringComparison.Ordinal) =>
+            throw Wrong(option, value.Replace('\0', ' '), "a path without a null character"),
+        var value => System.IO.Path.GetFullPath(value, directory),
+    };
+
     /// <summary>A count from 1 on.</summary>
     public static int? Count(string option, string? text) => Trim(text) switch
     {

@@ -57,13 +57,13 @@ internal sealed record RestoreVerb : Verb
 
     public override async Task RunAsync(VerbHost host, CancellationToken cancellationToken)
     {
-        var output = OptionValue.Trim(Output);
+        var output = OptionValue.Path("LitestreamOutput", Output, host.Directory);
         var transaction = OptionValue.Trim(TxId);
         var diff = OptionValue.Flag("LitestreamDiff", Diff) ?? false;
         var options = new RestoreOptions
         {
             InPlace = output is null && !diff,
-            Output = output is null ? null : Path.GetFullPath(output, host.Directory),
+            Output = output,
             Timestamp = OptionValue.Trim(Timestamp) is { } time ? PointInTime.Parse(time, TimeProvider.System) : null,
             Replica = OptionValue.Trim(Replica),
             Generation = OptionValue.Generation("LitestreamGeneration", Generation),

@@ -162,7 +162,7 @@ internal sealed class VerificationRun(
         var start = _time.GetTimestamp();
         var nudgeAt = round * 1.5;
         var nothingToNotice = (_settings.MonitorInterval * 2) + Slack;
-        var mayBeNobody = true;
+        var nobodyAt = nothingToNotice;
         while (true)
         {
             Locate(arrival);
@@ -187,9 +187,9 @@ internal sealed class VerificationRun(
                 return;
 
             // Who is not seen here and replicates all the same has noticed the commit by now.
-            if (!options.StartReplicator && options.Timeout is null && elapsed >= nothingToNotice && mayBeNobody)
+            if (!options.StartReplicator && options.Timeout is null && elapsed >= nobodyAt)
             {
-                mayBeNobody = false;
+                nobodyAt = elapsed + round;
                 arrival.IsGivenUp = !IsNoticed(arrival) && ReplicatorSigns.Of(database.Path).AreNone;
                 if (arrival.IsGivenUp)
                     return;
@@ -295,7 +295,8 @@ internal sealed class VerificationRun(
             return result with
             {
                 Message = $"'{database.Path}' is not being replicated, or its replicator is stuck: its last commit was not picked up {within}."
-                    + $"{why}{other} Start the app (or `litestream replicate`), or look at its log.",
+                    + $"{why}{other} Start the app, let the verification start a litestream (LitestreamStartReplicator=true, "
+                    + "--start-replicator), or look at the log of the one that runs.",
             };
         }
 
