@@ -242,7 +242,7 @@ public sealed class RestoreAtStartTests
         using var app = folder.Start("--explicit");
 
         Assert.Equal(134, await app.EndedAsync());
-        Assert.Contains("Litestream.LitestreamException: LSB4005", app.Output, StringComparison.Ordinal);
+        Assert.Contains("Litestream.Diagnostics.LitestreamException: LSB4005", app.Output, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -1,6 +1,6 @@
-using Litestream.Replication;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
+using Litestream.Replication;
 using Litestream.Testing;
 using Litestream.Verification;
 
