@@ -28,7 +28,12 @@ if (OperatingSystem.IsWindows())
     return 1;
 }
 
-var demo = new Demo(Repository(), Directory.CreateTempSubdirectory("litestream-demo-").FullName, args.Contains("--verbose"), cancellation.Token);
+var demo = new Demo(
+    Repository(),
+    Directory.CreateTempSubdirectory("litestream-demo-").FullName,
+    args.Contains("--verbose"),
+    cancellation.Token
+);
 try
 {
     await demo.RunAsync();
@@ -61,7 +66,9 @@ void Cancel(PosixSignalContext signal)
 static string Repository()
 {
     var folder = (string)AppContext.GetData("EntryPointFileDirectoryPath")!;
-    return File.Exists(Path.Combine(folder, "Litestream.Build.sln")) ? folder : throw new InvalidOperationException("demo.cs lies in the root of the repository.");
+    return File.Exists(Path.Combine(folder, "Litestream.Build.sln"))
+        ? folder
+        : throw new InvalidOperationException("demo.cs lies in the root of the repository.");
 }
 
 internal sealed class DemoException(string message) : Exception(message);
@@ -84,69 +91,146 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
     {
         var clock = Stopwatch.StartNew();
         var version = $"0.1.0-demo.{DateTime.UtcNow.Ticks.ToString(CultureInfo.InvariantCulture)}";
-        Console.WriteLine($"Everything happens in {folder}, which is deleted at the end. Packages are restored into a folder of its own there;");
-        Console.WriteLine("RestoreAdditionalProjectSources makes the ones that are packed now findable, as if they were published.");
+        Console.WriteLine(
+            $"Everything happens in {folder}, which is deleted at the end. Packages are restored into a folder of its own there;"
+        );
+        Console.WriteLine(
+            "RestoreAdditionalProjectSources makes the ones that are packed now findable, as if they were published."
+        );
 
-        await StepAsync("Pack this repository", async () =>
-        {
-            var output = await DotnetAsync(repository, "pack", "Litestream.Build.sln", "-c", "Release", $"-p:Version={version}", $"-p:PackageOutputPath={_packages}");
-            Show(output.Where(line => line.Contains("LSB", StringComparison.Ordinal)).Select(line => line[line.IndexOf("LSB", StringComparison.Ordinal)..].Split("; they are left out")[0]).Distinct());
-            Show(Directory.GetFiles(_packages).Select(Path.GetFileName).Order(StringComparer.Ordinal)!);
-        });
+        await StepAsync(
+            "Pack this repository",
+            async () =>
+            {
+                var output = await DotnetAsync(
+                    repository,
+                    "pack",
+                    "Litestream.Build.sln",
+                    "-c",
+                    "Release",
+                    $"-p:Version={version}",
+                    $"-p:PackageOutputPath={_packages}"
+                );
+                Show(
+                    output
+                        .Where(line => line.Contains("LSB", StringComparison.Ordinal))
+                        .Select(line =>
+                            line[line.IndexOf("LSB", StringComparison.Ordinal)..].Split("; they are left out")[0]
+                        )
+                        .Distinct()
+                );
+                Show(Directory.GetFiles(_packages).Select(Path.GetFileName).Order(StringComparer.Ordinal)!);
+            }
+        );
 
-        await StepAsync("Make an app from the SDK's own template", () => DotnetAsync(folder, "new", "mvc", "-au", "Individual", "-o", "Shop"));
+        await StepAsync(
+            "Make an app from the SDK's own template",
+            () => DotnetAsync(folder, "new", "mvc", "-au", "Individual", "-o", "Shop")
+        );
 
-        await StepAsync("Add the package, and nothing else", () => DotnetAsync(_app, "add", "package", "Litestream.Build", "--version", version));
+        await StepAsync(
+            "Add the package, and nothing else",
+            () => DotnetAsync(_app, "add", "package", "Litestream.Build", "--version", version)
+        );
 
-        await StepAsync("Publish", async () =>
-        {
-            var output = await DotnetAsync(_app, "publish", "-tl:off");
-            // Only what is about Litestream, without the paths of the temporary folder, which has its name too.
-            Show(output.Select(line => line.Split($" [{folder}")[0].Replace($"{folder}{Path.DirectorySeparatorChar}", "", StringComparison.Ordinal).Trim())
-                .Where(line => line.Contains("LSB", StringComparison.Ordinal) || line.Contains("litestream", StringComparison.OrdinalIgnoreCase))
-                .Distinct());
-            Expect(File.Exists(Path.Combine(_published, "litestream")), "there is no executable in the publish folder");
-            Expect(File.Exists(Path.Combine(_published, "litestream.yml")), "there is no litestream.yml in the publish folder");
-        });
+        await StepAsync(
+            "Publish",
+            async () =>
+            {
+                var output = await DotnetAsync(_app, "publish", "-tl:off");
+                // Only what is about Litestream, without the paths of the temporary folder, which has its name too.
+                Show(
+                    output
+                        .Select(line =>
+                            line.Split($" [{folder}")[0]
+                                .Replace($"{folder}{Path.DirectorySeparatorChar}", "", StringComparison.Ordinal)
+                                .Trim()
+                        )
+                        .Where(line =>
+                            line.Contains("LSB", StringComparison.Ordinal)
+                            || line.Contains("litestream", StringComparison.OrdinalIgnoreCase)
+                        )
+                        .Distinct()
+                );
+                Expect(
+                    File.Exists(Path.Combine(_published, "litestream")),
+                    "there is no executable in the publish folder"
+                );
+                Expect(
+                    File.Exists(Path.Combine(_published, "litestream.yml")),
+                    "there is no litestream.yml in the publish folder"
+                );
+            }
+        );
 
-        await StepAsync($"Run it, register {Users} users through its own pages, end it by SIGTERM", async () =>
-        {
-            await using var app = await RunningApp.StartAsync(_published, Path.Combine(folder, "home"), verbose, cancellationToken);
-            using var browser = Browser(app);
-            for (var user = 1; user <= Users; user++)
-                await RegisterAsync(browser, Email(user), confirm: user == 1);
-            await app.StopAsync();
-            Show(app.LitestreamLines);
-        });
+        await StepAsync(
+            $"Run it, register {Users} users through its own pages, end it by SIGTERM",
+            async () =>
+            {
+                await using var app = await RunningApp.StartAsync(
+                    _published,
+                    Path.Combine(folder, "home"),
+                    verbose,
+                    cancellationToken
+                );
+                using var browser = Browser(app);
+                for (var user = 1; user <= Users; user++)
+                    await RegisterAsync(browser, Email(user), confirm: user == 1);
+                await app.StopAsync();
+                Show(app.LitestreamLines);
+            }
+        );
 
-        await StepAsync("Keep a copy to compare with, then lose the database", () =>
-        {
-            Directory.CreateDirectory(_truth);
-            foreach (var file in DatabaseFiles())
-                File.Copy(file, Path.Combine(_truth, Path.GetFileName(file)));
-            Lose();
-            return Task.CompletedTask;
-        });
+        await StepAsync(
+            "Keep a copy to compare with, then lose the database",
+            () =>
+            {
+                Directory.CreateDirectory(_truth);
+                foreach (var file in DatabaseFiles())
+                    File.Copy(file, Path.Combine(_truth, Path.GetFileName(file)));
+                Lose();
+                return Task.CompletedTask;
+            }
+        );
 
-        await StepAsync("Restore it into the publish folder", async () =>
-        {
-            var output = await DotnetAsync(_app, "msbuild", "-t:LitestreamRestore", "-p:LitestreamDatabase=app.db", $"-p:LitestreamContentRoot={Path.GetRelativePath(_app, _published)}");
-            Show(output.Select(line => line.Trim()).Where(line => line.Length > 0));
-            Compare();
-        });
+        await StepAsync(
+            "Restore it into the publish folder",
+            async () =>
+            {
+                var output = await DotnetAsync(
+                    _app,
+                    "msbuild",
+                    "-t:LitestreamRestore",
+                    "-p:LitestreamDatabase=app.db",
+                    $"-p:LitestreamContentRoot={Path.GetRelativePath(_app, _published)}"
+                );
+                Show(output.Select(line => line.Trim()).Where(line => line.Length > 0));
+                Compare();
+            }
+        );
 
-        await StepAsync("Lose it again, and just start the app: it restores before it serves", async () =>
-        {
-            Lose();
-            await using var app = await RunningApp.StartAsync(_published, Path.Combine(folder, "home"), verbose, cancellationToken);
-            using var browser = Browser(app);
-            await LogInAsync(browser, Email(1));
-            await app.StopAsync();
-            Show(app.LitestreamLines);
-            Compare();
-        });
+        await StepAsync(
+            "Lose it again, and just start the app: it restores before it serves",
+            async () =>
+            {
+                Lose();
+                await using var app = await RunningApp.StartAsync(
+                    _published,
+                    Path.Combine(folder, "home"),
+                    verbose,
+                    cancellationToken
+                );
+                using var browser = Browser(app);
+                await LogInAsync(browser, Email(1));
+                await app.StopAsync();
+                Show(app.LitestreamLines);
+                Compare();
+            }
+        );
 
-        Console.WriteLine($"\nThe data survived, twice ({clock.Elapsed.TotalSeconds:0} s). What this leaves behind: bin/, obj/ and runtimes/ of this repository, git-ignored, and the archives that were fetched, in the user's cache.");
+        Console.WriteLine(
+            $"\nThe data survived, twice ({clock.Elapsed.TotalSeconds:0} s). What this leaves behind: bin/, obj/ and runtimes/ of this repository, git-ignored, and the archives that were fetched, in the user's cache."
+        );
     }
 
     private static string Email(int user) => $"user{user}@example.com";
@@ -188,7 +272,10 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
         limit.CancelAfter(TimeSpan.FromMinutes(10));
         using var process = Process.Start(start)!;
         var lines = new List<string>();
-        var reading = Task.WhenAll(Commands.ReadAsync(process.StandardOutput, Add), Commands.ReadAsync(process.StandardError, Add));
+        var reading = Task.WhenAll(
+            Commands.ReadAsync(process.StandardOutput, Add),
+            Commands.ReadAsync(process.StandardError, Add)
+        );
         try
         {
             await process.WaitForExitAsync(limit.Token);
@@ -215,34 +302,56 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
         }
     }
 
-    private IEnumerable<string> DatabaseFiles() => Directory.EnumerateFiles(_published, "app.db*").Where(file => Path.GetFileName(file) is "app.db" or "app.db-wal" or "app.db-shm");
+    private IEnumerable<string> DatabaseFiles() =>
+        Directory
+            .EnumerateFiles(_published, "app.db*")
+            .Where(file => Path.GetFileName(file) is "app.db" or "app.db-wal" or "app.db-shm");
 
     private void Lose()
     {
         var files = DatabaseFiles().ToList();
         Expect(files.Count > 0, "there is no database to lose");
-        Console.WriteLine($"   {Path.GetFileName(_app)}$ rm {string.Join(' ', files.Select(file => Path.GetRelativePath(_app, file)))}");
+        Console.WriteLine(
+            $"   {Path.GetFileName(_app)}$ rm {string.Join(' ', files.Select(file => Path.GetRelativePath(_app, file)))}"
+        );
         files.ForEach(File.Delete);
     }
 
     private void Compare()
     {
         // The app's own SQLite reads both files.
-        Sqlite.Use(Directory.EnumerateFiles(_published, OperatingSystem.IsMacOS() ? "libe_sqlite3.dylib" : "libe_sqlite3.so", SearchOption.AllDirectories)
-            .OrderByDescending(file => file.Contains($"{Path.DirectorySeparatorChar}{RuntimeInformation.RuntimeIdentifier}{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
-            .First());
+        Sqlite.Use(
+            Directory
+                .EnumerateFiles(
+                    _published,
+                    OperatingSystem.IsMacOS() ? "libe_sqlite3.dylib" : "libe_sqlite3.so",
+                    SearchOption.AllDirectories
+                )
+                .OrderByDescending(file =>
+                    file.Contains(
+                        $"{Path.DirectorySeparatorChar}{RuntimeInformation.RuntimeIdentifier}{Path.DirectorySeparatorChar}",
+                        StringComparison.Ordinal
+                    )
+                )
+                .First()
+        );
         var truth = Content(Path.Combine(_truth, "app.db"));
         var restored = Content(Path.Combine(_published, "app.db"));
 
         foreach (var table in truth.Keys.Union(restored.Keys).Order(StringComparer.Ordinal))
         {
             Expect(
-                truth.TryGetValue(table, out var expected) && restored.TryGetValue(table, out var actual) && expected.SequenceEqual(actual),
-                $"{table} differs: {truth.GetValueOrDefault(table)?.Count} rows before, {restored.GetValueOrDefault(table)?.Count} after");
+                truth.TryGetValue(table, out var expected)
+                    && restored.TryGetValue(table, out var actual)
+                    && expected.SequenceEqual(actual),
+                $"{table} differs: {truth.GetValueOrDefault(table)?.Count} rows before, {restored.GetValueOrDefault(table)?.Count} after"
+            );
         }
 
         Expect(truth["AspNetUsers"].Count == Users, $"{truth["AspNetUsers"].Count} users instead of {Users}");
-        Console.WriteLine($"   equal: {truth["schema"].Count} schema objects, {truth.Count - 1} tables, {truth.Where(table => table.Key != "schema").Sum(table => table.Value.Count)} rows, {truth["AspNetUsers"].Count} of them users");
+        Console.WriteLine(
+            $"   equal: {truth["schema"].Count} schema objects, {truth.Count - 1} tables, {truth.Where(table => table.Key != "schema").Sum(table => table.Value.Count)} rows, {truth["AspNetUsers"].Count} of them users"
+        );
     }
 
     /// <summary>The schema and every row of every table, but Litestream's own tables, in an order that does not depend on how they are stored.</summary>
@@ -255,11 +364,17 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
         const string NotLitestreams = @"tbl_name NOT LIKE '\_litestream\_%' ESCAPE '\'";
         var content = new Dictionary<string, IReadOnlyList<string>>
         {
-            ["schema"] = database.Query($"SELECT type || ' ' || name || ' ' || tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema WHERE {NotLitestreams} ORDER BY 1"),
+            ["schema"] = database.Query(
+                $"SELECT type || ' ' || name || ' ' || tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema WHERE {NotLitestreams} ORDER BY 1"
+            ),
         };
-        foreach (var table in database.Query($"SELECT name FROM sqlite_schema WHERE type = 'table' AND {NotLitestreams}"))
+        foreach (
+            var table in database.Query($"SELECT name FROM sqlite_schema WHERE type = 'table' AND {NotLitestreams}")
+        )
         {
-            var columns = database.Query($"SELECT name FROM pragma_table_xinfo('{table.Replace("'", "''", StringComparison.Ordinal)}')");
+            var columns = database.Query(
+                $"SELECT name FROM pragma_table_xinfo('{table.Replace("'", "''", StringComparison.Ordinal)}')"
+            );
             var row = string.Join(" || ', ' || ", columns.Select(column => $"quote({Quoted(column)})"));
             content[table] = database.Query($"SELECT {row} FROM {Quoted(table)} ORDER BY 1");
         }
@@ -269,11 +384,25 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
 
     private static string Quoted(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
-    private static HttpClient Browser(RunningApp app) => new(new SocketsHttpHandler { UseProxy = false, CookieContainer = new CookieContainer() }) { BaseAddress = app.Address, Timeout = TimeSpan.FromSeconds(60) };
+    private static HttpClient Browser(RunningApp app) =>
+        new(new SocketsHttpHandler { UseProxy = false, CookieContainer = new CookieContainer() })
+        {
+            BaseAddress = app.Address,
+            Timeout = TimeSpan.FromSeconds(60),
+        };
 
     private async Task RegisterAsync(HttpClient browser, string email, bool confirm)
     {
-        var page = await SubmitAsync(browser, "Identity/Account/Register", new() { ["Input.Email"] = email, ["Input.Password"] = Password, ["Input.ConfirmPassword"] = Password });
+        var page = await SubmitAsync(
+            browser,
+            "Identity/Account/Register",
+            new()
+            {
+                ["Input.Email"] = email,
+                ["Input.Password"] = Password,
+                ["Input.ConfirmPassword"] = Password,
+            }
+        );
         var link = ConfirmLink().Match(page);
         Expect(link.Success, $"{email} could not be registered");
         if (confirm)
@@ -282,8 +411,20 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
 
     private async Task LogInAsync(HttpClient browser, string email)
     {
-        var page = await SubmitAsync(browser, "Identity/Account/Login", new() { ["Input.Email"] = email, ["Input.Password"] = Password, ["Input.RememberMe"] = "false" });
-        Expect(page.Contains($"Hello {email}!", StringComparison.Ordinal), $"{email} cannot log in to the restored app");
+        var page = await SubmitAsync(
+            browser,
+            "Identity/Account/Login",
+            new()
+            {
+                ["Input.Email"] = email,
+                ["Input.Password"] = Password,
+                ["Input.RememberMe"] = "false",
+            }
+        );
+        Expect(
+            page.Contains($"Hello {email}!", StringComparison.Ordinal),
+            $"{email} cannot log in to the restored app"
+        );
         Console.WriteLine($"   {email} logs in");
     }
 
@@ -319,8 +460,11 @@ internal static class Commands
         };
         foreach (var name in start.Environment.Keys.ToList())
         {
-            if (name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase) || (name.StartsWith("LITESTREAM", StringComparison.OrdinalIgnoreCase) && name != "LITESTREAM_CACHE_DIR")
-                || name is "ASPNETCORE_ENVIRONMENT" or "DOTNET_ENVIRONMENT" or "ASPNETCORE_URLS" or "DOTNET_HOST_PATH")
+            if (
+                name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase)
+                || (name.StartsWith("LITESTREAM", StringComparison.OrdinalIgnoreCase) && name != "LITESTREAM_CACHE_DIR")
+                || name is "ASPNETCORE_ENVIRONMENT" or "DOTNET_ENVIRONMENT" or "ASPNETCORE_URLS" or "DOTNET_HOST_PATH"
+            )
             {
                 start.Environment.Remove(name);
             }
@@ -353,7 +497,10 @@ internal sealed partial class RunningApp : IAsyncDisposable
     {
         _process = process;
         _verbose = verbose;
-        _reading = Task.WhenAll(Commands.ReadAsync(process.StandardOutput, Add), Commands.ReadAsync(process.StandardError, Add));
+        _reading = Task.WhenAll(
+            Commands.ReadAsync(process.StandardOutput, Add),
+            Commands.ReadAsync(process.StandardError, Add)
+        );
     }
 
     public Uri Address => _address.Task.Result;
@@ -365,15 +512,31 @@ internal sealed partial class RunningApp : IAsyncDisposable
         {
             lock (_lines)
             {
-                return [.. _lines.Zip(_lines.Skip(1))
-                    .Where(pair => pair.First.Contains(": Litestream", StringComparison.Ordinal))
-                    .Select(pair => pair.Second.Replace($"{_process.StartInfo.WorkingDirectory}{Path.DirectorySeparatorChar}", "", StringComparison.Ordinal).Trim())
-                    .Where(line => !line.Contains(" db=", StringComparison.Ordinal))];
+                return
+                [
+                    .. _lines
+                        .Zip(_lines.Skip(1))
+                        .Where(pair => pair.First.Contains(": Litestream", StringComparison.Ordinal))
+                        .Select(pair =>
+                            pair.Second.Replace(
+                                    $"{_process.StartInfo.WorkingDirectory}{Path.DirectorySeparatorChar}",
+                                    "",
+                                    StringComparison.Ordinal
+                                )
+                                .Trim()
+                        )
+                        .Where(line => !line.Contains(" db=", StringComparison.Ordinal)),
+                ];
             }
         }
     }
 
-    public static async Task<RunningApp> StartAsync(string published, string home, bool verbose, CancellationToken cancellationToken)
+    public static async Task<RunningApp> StartAsync(
+        string published,
+        string home,
+        bool verbose,
+        CancellationToken cancellationToken
+    )
     {
         string[] command = ["Shop.dll", "--urls", "http://127.0.0.1:0"];
         Console.WriteLine($"   {Path.GetFileName(published)}$ dotnet {string.Join(' ', command)}");
@@ -383,7 +546,8 @@ internal sealed partial class RunningApp : IAsyncDisposable
         var app = new RunningApp(Process.Start(start)!, verbose);
         try
         {
-            await Task.WhenAny(app._address.Task, app._process.WaitForExitAsync(cancellationToken)).WaitAsync(Patience, cancellationToken);
+            await Task.WhenAny(app._address.Task, app._process.WaitForExitAsync(cancellationToken))
+                .WaitAsync(Patience, cancellationToken);
             if (app._address.Task.IsCompleted)
                 return app;
             throw new DemoException($"the app ended with exit code {app._process.ExitCode} before it listened");
@@ -484,7 +648,10 @@ internal sealed partial class Sqlite : IDisposable
         if (s_library == 0)
         {
             s_library = NativeLibrary.Load(library);
-            NativeLibrary.SetDllImportResolver(typeof(Sqlite).Assembly, (name, _, _) => name == "e_sqlite3" ? s_library : 0);
+            NativeLibrary.SetDllImportResolver(
+                typeof(Sqlite).Assembly,
+                (name, _, _) => name == "e_sqlite3" ? s_library : 0
+            );
         }
     }
 
@@ -500,7 +667,9 @@ internal sealed partial class Sqlite : IDisposable
         }
 
         _ = FinalizeStatement(statement);
-        return result == Done ? rows : throw new DemoException($"{sql}: {Marshal.PtrToStringUTF8(ErrorMessage(_database))}");
+        return result == Done
+            ? rows
+            : throw new DemoException($"{sql}: {Marshal.PtrToStringUTF8(ErrorMessage(_database))}");
     }
 
     public void Dispose() => _ = Close(_database);

@@ -5,8 +5,10 @@
 
 // `dotnet run benchmarks/app.cs`: what the package costs an app.
 //
-// Packs this repository, publishes testassets/Worker with and without the package, and starts the two by turns, so that whatever else the machine does meets both. Prints what is added
-// to the publish, how long the start takes (median, and the ratio), and memory and processor time while nothing is written. Linux only (/proc).
+// Packs this repository, publishes testassets/Worker with and without the package, and starts the two by turns, so that
+// whatever else the machine does meets both. Prints what is added
+// to the publish, how long the start takes (median, and the ratio), and memory and processor time while nothing is
+// written. Linux only (/proc).
 //
 //   --runs N        starts of each, 10 unless told
 //   --databases N   databases of the app, 1 unless told
@@ -26,14 +28,34 @@ try
 {
     // A version and a package folder of its own: what is in the user's is left alone.
     const string Version = "0.0.0-benchmark";
-    Dotnet(repository, "pack", "Litestream.Build.sln", "-c", "Release", "-v", "q", $"-p:Version={Version}", $"-p:PackageOutputPath={folder}/feed/");
+    Dotnet(
+        repository,
+        "pack",
+        "Litestream.Build.sln",
+        "-c",
+        "Release",
+        "-v",
+        "q",
+        $"-p:Version={Version}",
+        $"-p:PackageOutputPath={folder}/feed/"
+    );
     var without = Publish("without", "");
-    var with = Publish("with", $"<ItemGroup><PackageReference Include=\"Litestream.Build\" Version=\"{Version}\" /></ItemGroup>");
+    var with = Publish(
+        "with",
+        $"<ItemGroup><PackageReference Include=\"Litestream.Build\" Version=\"{Version}\" /></ItemGroup>"
+    );
 
-    var added = Files(with).Keys.Except(Files(without).Keys, StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
+    var added = Files(with)
+        .Keys.Except(Files(without).Keys, StringComparer.Ordinal)
+        .Order(StringComparer.Ordinal)
+        .ToList();
     foreach (var file in added)
-        Console.WriteLine(Text($"{Files(with)[file] / 1024.0,10:0.0} KB  {file}"));
-    Console.WriteLine(Text($"{(Files(with).Values.Sum() - Files(without).Values.Sum()) / 1024.0,10:0.0} KB  in all, {added.Count} files, to {Files(without).Values.Sum() / 1024.0:0} KB in {Files(without).Count} files"));
+        Console.WriteLine(Text($"{Files(with)[file] / 1024.0, 10:0.0} KB  {file}"));
+    Console.WriteLine(
+        Text(
+            $"{(Files(with).Values.Sum() - Files(without).Values.Sum()) / 1024.0, 10:0.0} KB  in all, {added.Count} files, to {Files(without).Values.Sum() / 1024.0:0} KB in {Files(without).Count} files"
+        )
+    );
 
     CreateDatabases(without);
     CreateDatabases(with);
@@ -51,7 +73,11 @@ try
         }
     }
 
-    Console.WriteLine(Text($"start without {Median(times[without]):0} ms, with {Median(times[with]):0} ms, ratio {Median(times[with]) / Median(times[without]):0.00} (medians of {runs})"));
+    Console.WriteLine(
+        Text(
+            $"start without {Median(times[without]):0} ms, with {Median(times[with]):0} ms, ratio {Median(times[with]) / Median(times[without]):0.00} (medians of {runs})"
+        )
+    );
     foreach (var app in times.Keys)
     {
         using var running = Start(app, out _);
@@ -62,7 +88,11 @@ try
         var before = family.ToDictionary(id => id, Ticks);
         Wait(TimeSpan.FromSeconds(idle));
         foreach (var id in family)
-            Console.WriteLine(Text($"idle {Path.GetFileName(app),-8} {(id == running.Id ? "app" : "litestream"),-10} {ResidentKb(id) / 1024.0,6:0} MB resident, {(Ticks(id) - before[id]) / (double)idle,5:0.00} % of a processor, {databases} databases"));
+            Console.WriteLine(
+                Text(
+                    $"idle {Path.GetFileName(app), -8} {(id == running.Id ? "app" : "litestream"), -10} {ResidentKb(id) / 1024.0, 6:0} MB resident, {(Ticks(id) - before[id]) / (double)idle, 5:0.00} % of a processor, {databases} databases"
+                )
+            );
         Stop(running);
     }
 }
@@ -71,22 +101,44 @@ finally
     Directory.Delete(folder, recursive: true);
 }
 
-int Option(string name, int otherwise) => Array.IndexOf(args, name) is var index and >= 0 ? int.Parse(args[index + 1], CultureInfo.InvariantCulture) : otherwise;
+int Option(string name, int otherwise) =>
+    Array.IndexOf(args, name) is var index and >= 0
+        ? int.Parse(args[index + 1], CultureInfo.InvariantCulture)
+        : otherwise;
 
 string Publish(string name, string reference)
 {
     var app = Directory.CreateDirectory(Path.Combine(folder, "source", name)).FullName;
     foreach (var file in Directory.GetFiles(Path.Combine(repository, "testassets", "Worker")))
         File.Copy(file, Path.Combine(app, Path.GetFileName(file)));
-    File.WriteAllText(Path.Combine(app, "appsettings.json"), JsonSerializer.Serialize(new
-    {
-        ConnectionStrings = Enumerable.Range(0, databases).ToDictionary(DatabaseName, i => $"Data Source=data/{DatabaseName(i)}.db"),
-        Logging = new { LogLevel = new { Default = "Information" } },
-    }));
+    File.WriteAllText(
+        Path.Combine(app, "appsettings.json"),
+        JsonSerializer.Serialize(
+            new
+            {
+                ConnectionStrings = Enumerable
+                    .Range(0, databases)
+                    .ToDictionary(DatabaseName, i => $"Data Source=data/{DatabaseName(i)}.db"),
+                Logging = new { LogLevel = new { Default = "Information" } },
+            }
+        )
+    );
     var project = Path.Combine(app, "Worker.csproj");
-    File.WriteAllText(project, File.ReadAllText(project).Replace("</Project>", reference + "</Project>", StringComparison.Ordinal));
+    File.WriteAllText(
+        project,
+        File.ReadAllText(project).Replace("</Project>", reference + "</Project>", StringComparison.Ordinal)
+    );
     var output = Path.Combine(folder, name);
-    Dotnet(app, "publish", "-v", "q", "-o", output, $"-p:RestoreAdditionalProjectSources={folder}/feed", $"-p:RestorePackagesPath={folder}/packages");
+    Dotnet(
+        app,
+        "publish",
+        "-v",
+        "q",
+        "-o",
+        output,
+        $"-p:RestoreAdditionalProjectSources={folder}/feed",
+        $"-p:RestorePackagesPath={folder}/packages"
+    );
     return output;
 }
 
@@ -98,22 +150,34 @@ void CreateDatabases(string app)
     Directory.CreateDirectory(Path.Combine(app, "data"));
     for (var i = 0; i < databases; i++)
     {
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(app, "data", DatabaseName(i) + ".db")};Pooling=False");
+        using var connection = new SqliteConnection(
+            $"Data Source={Path.Combine(app, "data", DatabaseName(i) + ".db")};Pooling=False"
+        );
         connection.Open();
         using var command = connection.CreateCommand();
-        command.CommandText = "PRAGMA journal_mode=WAL; CREATE TABLE rows(id INTEGER PRIMARY KEY, text TEXT NOT NULL); INSERT INTO rows(text) VALUES ('first')";
+        command.CommandText =
+            "PRAGMA journal_mode=WAL; CREATE TABLE rows(id INTEGER PRIMARY KEY, text TEXT NOT NULL); INSERT INTO rows(text) VALUES ('first')";
         command.ExecuteNonQuery();
     }
 }
 
-static Dictionary<string, long> Files(string app) => Directory.GetFiles(app, "*", SearchOption.AllDirectories)
-    .Where(file => !Path.GetRelativePath(app, file).StartsWith("data", StringComparison.Ordinal))
-    .ToDictionary(file => Path.GetRelativePath(app, file), file => new FileInfo(file).Length);
+static Dictionary<string, long> Files(string app) =>
+    Directory
+        .GetFiles(app, "*", SearchOption.AllDirectories)
+        .Where(file => !Path.GetRelativePath(app, file).StartsWith("data", StringComparison.Ordinal))
+        .ToDictionary(file => Path.GetRelativePath(app, file), file => new FileInfo(file).Length);
 
 static Process Start(string app, out TimeSpan started)
 {
     var watch = Stopwatch.StartNew();
-    var process = Process.Start(new ProcessStartInfo("dotnet", ["Worker.dll"]) { WorkingDirectory = app, RedirectStandardOutput = true, RedirectStandardInput = true })!;
+    var process = Process.Start(
+        new ProcessStartInfo("dotnet", ["Worker.dll"])
+        {
+            WorkingDirectory = app,
+            RedirectStandardOutput = true,
+            RedirectStandardInput = true,
+        }
+    )!;
     while (process.StandardOutput.ReadLine() is { } line)
     {
         if (!line.Contains("Application started", StringComparison.Ordinal))
@@ -134,7 +198,14 @@ static void Stop(Process process)
 
 static void Wait(TimeSpan time) => new ManualResetEventSlim().Wait(time);
 
-static List<int> Family(int id) => [id, .. Process.GetProcesses().Where(one => Stat(one.Id) is [_, var parent, ..] && parent == id.ToString(CultureInfo.InvariantCulture)).Select(one => one.Id)];
+static List<int> Family(int id) =>
+    [
+        id,
+        .. Process
+            .GetProcesses()
+            .Where(one => Stat(one.Id) is [_, var parent, ..] && parent == id.ToString(CultureInfo.InvariantCulture))
+            .Select(one => one.Id),
+    ];
 
 // What follows the name in brackets: state, parent, ...
 static string[]? Stat(int id)
@@ -151,10 +222,18 @@ static string[]? Stat(int id)
 }
 
 // In hundredths of a second on every Linux.
-static long Ticks(int id) => Stat(id) is { } stat ? long.Parse(stat[11], CultureInfo.InvariantCulture) + long.Parse(stat[12], CultureInfo.InvariantCulture) : 0;
+static long Ticks(int id) =>
+    Stat(id) is { } stat
+        ? long.Parse(stat[11], CultureInfo.InvariantCulture) + long.Parse(stat[12], CultureInfo.InvariantCulture)
+        : 0;
 
-static long ResidentKb(int id) => long.Parse(
-    File.ReadLines(Text($"/proc/{id}/status")).First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+static long ResidentKb(int id) =>
+    long.Parse(
+        File.ReadLines(Text($"/proc/{id}/status"))
+            .First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        CultureInfo.InvariantCulture
+    );
 
 static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
@@ -165,7 +244,13 @@ static void Dotnet(string folder, params string[] arguments)
     var start = new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = folder, RedirectStandardOutput = true };
 
     // Each run on its own: no node that an earlier one left, and nothing of the `dotnet run` around this.
-    foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase) || name == "DOTNET_HOST_PATH").ToList())
+    foreach (
+        var name in start
+            .Environment.Keys.Where(name =>
+                name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase) || name == "DOTNET_HOST_PATH"
+            )
+            .ToList()
+    )
         start.Environment.Remove(name);
     start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
     start.Environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";

@@ -34,12 +34,14 @@ try
             + "note TEXT, paid INTEGER); CREATE INDEX orders_customer ON orders(customer)",
         "INSERT INTO orders SELECT i, i % 50000, '2026-11-28T19:00:' || (i % 60), i * 1.25, 'delivered', "
             + "hex(randomblob(20)), i % 2 FROM n",
-        megabytes * 8_500L);
+        megabytes * 8_500L
+    );
     var wide = Make(
         "wide",
         "CREATE TABLE documents(id INTEGER PRIMARY KEY, name TEXT, body BLOB)",
         "INSERT INTO documents SELECT i, 'document ' || i, randomblob(3000) FROM n",
-        megabytes * 256L);
+        megabytes * 256L
+    );
     foreach (var database in new[] { narrow, wide })
     {
         var other = database + ".copy";
@@ -48,53 +50,75 @@ try
         File.Copy(database, changed);
         using (var app = Open(changed))
         {
-            Execute(app, database == narrow
-                ? "UPDATE orders SET paid = 7 WHERE id % 1000 = 0"
-                : "UPDATE documents SET name = '' WHERE id % 1000 = 0");
+            Execute(
+                app,
+                database == narrow
+                    ? "UPDATE orders SET paid = 7 WHERE id % 1000 = 0"
+                    : "UPDATE documents SET name = '' WHERE id % 1000 = 0"
+            );
         }
 
-        List<double> checks = [], records = [], changes = [], comparisons = [], copies = [], verifications = [];
+        List<double> checks = [],
+            records = [],
+            changes = [],
+            comparisons = [],
+            copies = [],
+            verifications = [];
         for (var run = 0; run < runs; run++)
         {
-            checks.Add(Time(() =>
-            {
-                Check(database);
-                Check(other);
-            }));
-            records.Add(Time(() => Require(true, DatabaseContent.CompareAsync(database, other).GetAwaiter().GetResult())));
-            changes.Add(Time(() => Require(false, DatabaseContent.CompareAsync(database, changed).GetAwaiter().GetResult())));
-            comparisons.Add(Time(() =>
-            {
-                using var one = Open(database);
-                using var two = Open(other);
-                Require(true, DatabaseContent.Compare(one, two, null, default));
-            }));
+            checks.Add(
+                Time(() =>
+                {
+                    Check(database);
+                    Check(other);
+                })
+            );
+            records.Add(
+                Time(() => Require(true, DatabaseContent.CompareAsync(database, other).GetAwaiter().GetResult()))
+            );
+            changes.Add(
+                Time(() => Require(false, DatabaseContent.CompareAsync(database, changed).GetAwaiter().GetResult()))
+            );
+            comparisons.Add(
+                Time(() =>
+                {
+                    using var one = Open(database);
+                    using var two = Open(other);
+                    Require(true, DatabaseContent.Compare(one, two, null, default));
+                })
+            );
             using (var app = Open(database))
             {
                 Execute(app, "PRAGMA journal_mode = wal");
-                copies.Add(Time(() =>
-                {
-                    var limit = new ReaderLimit(TimeSpan.FromMinutes(10), long.MaxValue);
-                    var patience = TimeSpan.FromMinutes(1);
-                    var (copy, why) = LiveCopy.TakeAsync(database, limit, patience, TimeProvider.System, default)
-                        .GetAwaiter().GetResult();
-                    using (copy ?? throw new InvalidOperationException(why))
+                copies.Add(
+                    Time(() =>
                     {
-                        // What a verification does with a backup that is right.
-                        verifications.Add(Time(() =>
+                        var limit = new ReaderLimit(TimeSpan.FromMinutes(10), long.MaxValue);
+                        var patience = TimeSpan.FromMinutes(1);
+                        var (copy, why) = LiveCopy
+                            .TakeAsync(database, limit, patience, TimeProvider.System, default)
+                            .GetAwaiter()
+                            .GetResult();
+                        using (copy ?? throw new InvalidOperationException(why))
                         {
-                            if (!copy.CompareWith(other, new(), default).IsSame)
-                                throw new InvalidOperationException("They are not the same.");
-                        }));
-                    }
-                }));
+                            // What a verification does with a backup that is right.
+                            verifications.Add(
+                                Time(() =>
+                                {
+                                    if (!copy.CompareWith(other, new(), default).IsSame)
+                                        throw new InvalidOperationException("They are not the same.");
+                                })
+                            );
+                        }
+                    })
+                );
                 copies[^1] -= verifications[^1];
             }
         }
 
         var size = new FileInfo(database).Length / 1e9;
         Console.WriteLine(Text($"{Path.GetFileName(database)}, {size:0.00} GB"));
-        Console.WriteLine(Text($"  quick_check of both      {Median(checks),6:0.0} s"));
+        Console.WriteLine(Text($"  quick_check of both      {Median(checks), 6:0.0} s"));
         Print("comparison by pages", verifications);
         Print("comparison by records", records);
         Print("the same, 0.1% differ", changes);
@@ -104,7 +128,9 @@ try
         void Print(string what, List<double> times)
         {
             var time = Median(times);
-            Console.WriteLine(Text($"  {what,-22} {time,8:0.0} s, {time / size:0.0} s per GB, ratio {time / Median(checks):0.00}"));
+            Console.WriteLine(
+                Text($"  {what, -22} {time, 8:0.0} s, {time / size:0.0} s per GB, ratio {time / Median(checks):0.00}")
+            );
         }
     }
 }
@@ -113,9 +139,10 @@ finally
     Directory.Delete(folder, recursive: true);
 }
 
-int Option(string name, int otherwise) => Array.IndexOf(args, name) is var index and >= 0
-    ? int.Parse(args[index + 1], CultureInfo.InvariantCulture)
-    : otherwise;
+int Option(string name, int otherwise) =>
+    Array.IndexOf(args, name) is var index and >= 0
+        ? int.Parse(args[index + 1], CultureInfo.InvariantCulture)
+        : otherwise;
 
 string Make(string name, string schema, string insert, long rows)
 {

@@ -6,15 +6,28 @@ namespace Litestream.Acquire;
 internal sealed record AcquiredExecutable(string RuntimeIdentifier, string Path, string Sha256, long Size);
 
 /// <summary>
-/// Puts the executables of one release below a folder as <c>version/rid/litestream</c>. What was fetched is kept in a per-user cache under its hash, and hashed again
-/// whenever it is used. Files appear by renaming only, so that any number of these may run at once and none needs to wait for another.
+/// Puts the executables of one release below a folder as <c>version/rid/litestream</c>. What was fetched is kept in a
+/// per-user cache under its hash, and hashed again
+/// whenever it is used. Files appear by renaming only, so that any number of these may run at once and none needs to
+/// wait for another.
 /// </summary>
-internal sealed class Acquisition(LockFile lockFile, string outputFolder, string cacheFolder, Downloader downloader, Action<string> say)
+internal sealed class Acquisition(
+    LockFile lockFile,
+    string outputFolder,
+    string cacheFolder,
+    Downloader downloader,
+    Action<string> say
+)
 {
     /// <summary>Gets one executable.</summary>
-    /// <exception cref="SourceUnavailableException">No source could give it; the message says what was tried.</exception>
+    /// <exception cref="SourceUnavailableException">No source could give it; the message says what was
+    /// tried.</exception>
     /// <exception cref="AcquisitionException">A source gave something with a wrong hash (LSB2006).</exception>
-    public async Task<AcquiredExecutable> GetAsync(string version, LockedExecutable executable, CancellationToken cancellationToken)
+    public async Task<AcquiredExecutable> GetAsync(
+        string version,
+        LockedExecutable executable,
+        CancellationToken cancellationToken
+    )
     {
         var target = Path.Combine(outputFolder, version, executable.RuntimeIdentifier, executable.FileName);
         if (File.Exists(target))
@@ -64,12 +77,17 @@ internal sealed class Acquisition(LockFile lockFile, string outputFolder, string
     private static string? ExpectedExecutable(ExecutableSource source) =>
         source.ExecutableSha256 ?? (source.File is null || IsArchive(source.FileName) ? null : source.Sha256);
 
-    private static bool IsArchive(string name) => name.EndsWith(".zip", StringComparison.OrdinalIgnoreCase)
-        || name.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase);
+    private static bool IsArchive(string name) =>
+        name.EndsWith(".zip", StringComparison.OrdinalIgnoreCase)
+        || name.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase)
+        || name.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase);
 
     private string InCache(ExecutableSource source) => Path.Combine(cacheFolder, $"{source.Sha256}-{source.FileName}");
 
-    /// <summary>The file of a source that lies beside the lock file or in the cache, if its hash is right. A cached file that was changed is deleted.</summary>
+    /// <summary>
+    /// The file of a source that lies beside the lock file or in the cache, if its hash is right. A cached file that
+    /// was changed is deleted.
+    /// </summary>
     private string? FindLocally(ExecutableSource source)
     {
         if (source.Sha256 is null)
@@ -81,7 +99,9 @@ internal sealed class Acquisition(LockFile lockFile, string outputFolder, string
             if (!File.Exists(file))
                 return null;
             var hash = Hash(file);
-            return IsSame(hash, source.Sha256) ? file : throw WrongHash($"{source.File} beside the lock file", source.Sha256, hash, "It is not used.");
+            return IsSame(hash, source.Sha256)
+                ? file
+                : throw WrongHash($"{source.File} beside the lock file", source.Sha256, hash, "It is not used.");
         }
 
         var cached = InCache(source);
@@ -111,7 +131,12 @@ internal sealed class Acquisition(LockFile lockFile, string outputFolder, string
         return cached;
     }
 
-    private static AcquiredExecutable Place(LockedExecutable executable, ExecutableSource source, string archive, string target)
+    private static AcquiredExecutable Place(
+        LockedExecutable executable,
+        ExecutableSource source,
+        string archive,
+        string target
+    )
     {
         var folder = Path.GetDirectoryName(target)!;
         Directory.CreateDirectory(folder);
@@ -123,11 +148,17 @@ internal sealed class Acquisition(LockFile lockFile, string outputFolder, string
         }
         catch (InvalidDataException e)
         {
-            throw new AcquisitionException("LSB2006", $"{source.Name} has the hash that the lock file says but cannot be unpacked: {e.Message}");
+            throw new AcquisitionException(
+                "LSB2006",
+                $"{source.Name} has the hash that the lock file says but cannot be unpacked: {e.Message}"
+            );
         }
 
         if (!found)
-            throw new AcquisitionException("LSB2006", $"{source.Name} has the hash that the lock file says but no file '{executable.FileName}' in it.");
+            throw new AcquisitionException(
+                "LSB2006",
+                $"{source.Name} has the hash that the lock file says but no file '{executable.FileName}' in it."
+            );
 
         var hash = Hash(temporary.Path);
         if (source.ExecutableSha256 is { } expected && !IsSame(hash, expected))
@@ -151,16 +182,22 @@ internal sealed class Acquisition(LockFile lockFile, string outputFolder, string
 
     private static void SetMode(string path)
     {
-        const UnixFileMode ReadAndExecute = UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+        const UnixFileMode ReadAndExecute =
+            UnixFileMode.UserRead
+            | UnixFileMode.UserExecute
+            | UnixFileMode.GroupRead
+            | UnixFileMode.GroupExecute
+            | UnixFileMode.OtherRead
+            | UnixFileMode.OtherExecute;
         if (!OperatingSystem.IsWindows() && File.GetUnixFileMode(path) != (ReadAndExecute | UnixFileMode.UserWrite))
             File.SetUnixFileMode(path, ReadAndExecute | UnixFileMode.UserWrite);
     }
 
-    private static AcquisitionException WrongHash(string what, string expected, string actual, string consequence) => new(
-        "LSB2006",
-        $"{what} has a wrong hash. {consequence} The lock file says {expected}, it is {actual}.");
+    private static AcquisitionException WrongHash(string what, string expected, string actual, string consequence) =>
+        new("LSB2006", $"{what} has a wrong hash. {consequence} The lock file says {expected}, it is {actual}.");
 
-    private static bool IsSame(string hash, string? expected) => string.Equals(hash, expected, StringComparison.OrdinalIgnoreCase);
+    private static bool IsSame(string hash, string? expected) =>
+        string.Equals(hash, expected, StringComparison.OrdinalIgnoreCase);
 
     private static string Hash(string path)
     {
@@ -174,7 +211,10 @@ internal sealed class Acquisition(LockFile lockFile, string outputFolder, string
         return $"sha512-{Convert.ToBase64String(SHA512.HashData(file))}";
     }
 
-    /// <summary>A name that nobody else uses, in the folder where the file will be renamed; gone afterwards, and so are those that a killed process left.</summary>
+    /// <summary>
+    /// A name that nobody else uses, in the folder where the file will be renamed; gone afterwards, and so are those
+    /// that a killed process left.
+    /// </summary>
     private sealed class TemporaryFile : IDisposable
     {
         private const string Prefix = ".acquiring-";

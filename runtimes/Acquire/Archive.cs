@@ -6,7 +6,10 @@ namespace Litestream.Acquire;
 /// <summary>Takes the one executable out of what was fetched.</summary>
 internal static class Archive
 {
-    /// <summary>Copies the entry called <paramref name="executable"/>, in whatever folder of the archive it lies, to <paramref name="destination"/>.</summary>
+    /// <summary>
+    /// Copies the entry called <paramref name="executable"/>, in whatever folder of the archive it lies, to
+    /// <paramref name="destination"/>.
+    /// </summary>
     /// <param name="path">The archive, or the executable itself.</param>
     /// <param name="name">What the archive is called where it comes from: the ending says what it is.</param>
     /// <param name="executable">The file name that is looked for.</param>
@@ -25,13 +28,19 @@ internal static class Archive
             return true;
         }
 
-        if (name.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase))
+        if (
+            name.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase)
+            || name.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase)
+        )
         {
             using var unzipped = new GZipStream(file, CompressionMode.Decompress);
             using var tar = new TarReader(unzipped);
             while (tar.GetNextEntry() is { } entry)
             {
-                if (entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile) || Path.GetFileName(entry.Name) != executable)
+                if (
+                    entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile)
+                    || Path.GetFileName(entry.Name) != executable
+                )
                     continue;
                 Copy(entry.DataStream ?? Stream.Null, destination);
                 return true;

@@ -3,7 +3,9 @@ using System.Diagnostics;
 
 namespace Litestream.Acquire;
 
-/// <summary>Fetches a source into a file. Everything is bounded in time; a host that cannot be reached is asked once.</summary>
+/// <summary>
+/// Fetches a source into a file. Everything is bounded in time; a host that cannot be reached is asked once.
+/// </summary>
 internal sealed class Downloader : IDisposable
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
@@ -11,12 +13,16 @@ internal sealed class Downloader : IDisposable
     private static readonly TimeSpan DownloadTimeout = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan NpmTimeout = TimeSpan.FromMinutes(3);
 
-    private readonly HttpClient _http = new(new SocketsHttpHandler { ConnectTimeout = ConnectTimeout }) { Timeout = Timeout.InfiniteTimeSpan };
+    private readonly HttpClient _http = new(new SocketsHttpHandler { ConnectTimeout = ConnectTimeout })
+    {
+        Timeout = Timeout.InfiniteTimeSpan,
+    };
     private readonly Dictionary<string, string> _unreachable = [];
 
-    public Task FetchAsync(ExecutableSource source, string destination, CancellationToken cancellationToken) => source.Npm is { } package
-        ? FetchFromNpmAsync(package, destination, cancellationToken)
-        : DownloadAsync(new Uri(source.Url!), destination, cancellationToken);
+    public Task FetchAsync(ExecutableSource source, string destination, CancellationToken cancellationToken) =>
+        source.Npm is { } package
+            ? FetchFromNpmAsync(package, destination, cancellationToken)
+            : DownloadAsync(new Uri(source.Url!), destination, cancellationToken);
 
     public void Dispose() => _http.Dispose();
 
@@ -33,15 +39,24 @@ internal sealed class Downloader : IDisposable
         {
             using var response = await _http.GetAsync(url, HttpCompletionOption.ResponseHeadersRead, stall.Token);
             if (!response.IsSuccessStatusCode)
-                throw new SourceUnavailableException($"{url.Authority} answers {(int)response.StatusCode} {response.ReasonPhrase}");
+                throw new SourceUnavailableException(
+                    $"{url.Authority} answers {(int)response.StatusCode} {response.ReasonPhrase}"
+                );
 
             await using var body = await response.Content.ReadAsStreamAsync(stall.Token);
             await using var file = File.Create(destination);
             var buffer = new byte[1 << 17];
-            for (int read; (read = await ReadAsync(body, buffer, url, stall.Token)) > 0; stall.CancelAfter(StallTimeout))
+            for (
+                int read;
+                (read = await ReadAsync(body, buffer, url, stall.Token)) > 0;
+                stall.CancelAfter(StallTimeout)
+            )
                 await file.WriteAsync(buffer.AsMemory(0, read), limit.Token);
         }
-        catch (HttpRequestException e) when (e.StatusCode is null && e.HttpRequestError is HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError)
+        catch (HttpRequestException e)
+            when (e.StatusCode is null
+                && e.HttpRequestError is HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError
+            )
         {
             throw Unreachable(url, e.InnerException?.Message ?? e.Message);
         }
@@ -55,7 +70,10 @@ internal sealed class Downloader : IDisposable
         }
     }
 
-    /// <summary>A connection that is reset is an <see cref="IOException"/> like a full disk: only what the reading side throws is the host's.</summary>
+    /// <summary>
+    /// A connection that is reset is an <see cref="IOException"/> like a full disk: only what the reading side throws
+    /// is the host's.
+    /// </summary>
     private static async Task<int> ReadAsync(Stream body, byte[] buffer, Uri url, CancellationToken cancellationToken)
     {
         try
@@ -68,7 +86,8 @@ internal sealed class Downloader : IDisposable
         }
     }
 
-    private static SourceUnavailableException BrokeOff(Uri url, Exception e) => new($"the download from {url.Authority} broke off: {e.Message}");
+    private static SourceUnavailableException BrokeOff(Uri url, Exception e) =>
+        new($"the download from {url.Authority} broke off: {e.Message}");
 
     private SourceUnavailableException Unreachable(Uri url, string reason) =>
         new(_unreachable[url.Authority] = $"{url.Authority} cannot be reached ({reason})");
@@ -85,7 +104,17 @@ internal sealed class Downloader : IDisposable
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
             };
-            foreach (var argument in new[] { "pack", package, "--pack-destination", folder, "--ignore-scripts", "--loglevel=error" })
+            foreach (
+                var argument in new[]
+                {
+                    "pack",
+                    package,
+                    "--pack-destination",
+                    folder,
+                    "--ignore-scripts",
+                    "--loglevel=error",
+                }
+            )
                 start.ArgumentList.Add(argument);
 
             using var npm = Process.Start(start)!;
@@ -120,5 +149,8 @@ internal sealed class Downloader : IDisposable
         }
     }
 
-    private static string FirstLine(string text) => text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) is [var first, ..] ? first : "no message";
+    private static string FirstLine(string text) =>
+        text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) is [var first, ..]
+            ? first
+            : "no message";
 }

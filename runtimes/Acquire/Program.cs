@@ -17,7 +17,11 @@ const string Usage = """
     What was fetched is kept in LITESTREAM_CACHE_DIR (default: Litestream.Build/cache in the user's local application data).
     """;
 
-string? version = null, lockPath = null, output = null, manifest = null, list = null;
+string? version = null,
+    lockPath = null,
+    output = null,
+    manifest = null,
+    list = null;
 var rids = new List<string>();
 var requireAll = false;
 for (var i = 0; i < args.Length; i++)
@@ -26,13 +30,27 @@ for (var i = 0; i < args.Length; i++)
 
     switch (args[i])
     {
-        case "--version": version = Value(); break;
-        case "--rid": rids.Add(Value()); break;
-        case "--lock-file": lockPath = Value(); break;
-        case "--output": output = Value(); break;
-        case "--manifest": manifest = Value(); break;
-        case "--list": list = Value(); break;
-        case "--require-all": requireAll = true; break;
+        case "--version":
+            version = Value();
+            break;
+        case "--rid":
+            rids.Add(Value());
+            break;
+        case "--lock-file":
+            lockPath = Value();
+            break;
+        case "--output":
+            output = Value();
+            break;
+        case "--manifest":
+            manifest = Value();
+            break;
+        case "--list":
+            list = Value();
+            break;
+        case "--require-all":
+            requireAll = true;
+            break;
         case "--help" or "-h":
             Console.WriteLine(Usage);
             return 0;
@@ -75,15 +93,31 @@ async Task RunAsync(CancellationToken cancellationToken)
     var lockFile = LockFile.Read(lockPath);
     version ??= lockFile.DefaultVersion;
     if (!lockFile.Versions.TryGetValue(version, out var executables))
-        throw new AcquisitionException("LSB2005", $"The lock file has no version '{version}'. It has {string.Join(", ", lockFile.Versions.Keys)}.");
+        throw new AcquisitionException(
+            "LSB2005",
+            $"The lock file has no version '{version}'. It has {string.Join(", ", lockFile.Versions.Keys)}."
+        );
     if (rids.Find(rid => executables.All(executable => executable.RuntimeIdentifier != rid)) is { } unknown)
-        throw new AcquisitionException("LSB2005", $"The lock file has no executable of litestream {version} for '{unknown}'. It has {string.Join(", ", executables.Select(executable => executable.RuntimeIdentifier))}.");
+        throw new AcquisitionException(
+            "LSB2005",
+            $"The lock file has no executable of litestream {version} for '{unknown}'. It has {string.Join(", ", executables.Select(executable => executable.RuntimeIdentifier))}."
+        );
 
     using var downloader = new Downloader();
-    var acquisition = new Acquisition(lockFile, Path.GetFullPath(output ?? Path.GetDirectoryName(lockPath)!), CacheFolder(), downloader, message => Console.WriteLine($"  {message}"));
+    var acquisition = new Acquisition(
+        lockFile,
+        Path.GetFullPath(output ?? Path.GetDirectoryName(lockPath)!),
+        CacheFolder(),
+        downloader,
+        message => Console.WriteLine($"  {message}")
+    );
     var acquired = new List<AcquiredExecutable>();
     var leftOut = new List<(string Rid, string Reason)>();
-    foreach (var executable in executables.Where(executable => rids.Count == 0 || rids.Contains(executable.RuntimeIdentifier)))
+    foreach (
+        var executable in executables.Where(executable =>
+            rids.Count == 0 || rids.Contains(executable.RuntimeIdentifier)
+        )
+    )
     {
         try
         {
@@ -98,18 +132,33 @@ async Task RunAsync(CancellationToken cancellationToken)
     var missing = string.Join(", ", leftOut.Select(left => left.Rid));
     var tried = string.Join("; ", leftOut.Select(left => $"{left.Rid}: {left.Reason}"));
     if (acquired.Count == 0)
-        throw new AcquisitionException("LSB2005", $"No executable of litestream {version} can be obtained. Tried: {tried}");
+        throw new AcquisitionException(
+            "LSB2005",
+            $"No executable of litestream {version} can be obtained. Tried: {tried}"
+        );
     if (leftOut.Count > 0 && requireAll)
-        throw new AcquisitionException("LSB2007", $"Executables of litestream {version} cannot be obtained for {missing}, and all are required. Tried: {tried}");
+        throw new AcquisitionException(
+            "LSB2007",
+            $"Executables of litestream {version} cannot be obtained for {missing}, and all are required. Tried: {tried}"
+        );
     if (leftOut.Count > 0)
-        Report("warning", "LSB2007", $"Executables of litestream {version} cannot be obtained for {missing}; they are left out. Tried: {tried}");
+        Report(
+            "warning",
+            "LSB2007",
+            $"Executables of litestream {version} cannot be obtained for {missing}; they are left out. Tried: {tried}"
+        );
 
     foreach (var executable in acquired)
         Console.WriteLine($"  {version} {executable.RuntimeIdentifier}: {executable.Path}");
     if (manifest is not null)
         Write(manifest, Manifest(version, acquired));
     if (list is not null)
-        Write(list, string.Concat(acquired.Select(executable => $"{executable.Path}\n").Concat(leftOut.Select(left => $"!{left.Rid}\n"))));
+        Write(
+            list,
+            string.Concat(
+                acquired.Select(executable => $"{executable.Path}\n").Concat(leftOut.Select(left => $"!{left.Rid}\n"))
+            )
+        );
 }
 
 static string Manifest(string version, IReadOnlyList<AcquiredExecutable> acquired)
@@ -170,6 +219,9 @@ static string CacheFolder()
 {
     if (Environment.GetEnvironmentVariable("LITESTREAM_CACHE_DIR") is { Length: > 0 } set)
         return Path.GetFullPath(set);
-    var local = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+    var local = Environment.GetFolderPath(
+        Environment.SpecialFolder.LocalApplicationData,
+        Environment.SpecialFolderOption.DoNotVerify
+    );
     return Path.Combine(local.Length > 0 ? local : Path.GetTempPath(), "Litestream.Build", "cache");
 }

@@ -22,7 +22,8 @@ public static class AssemblyMerger
         string assembly,
         IEnumerable<string> moved,
         IEnumerable<string> folders,
-        IReadOnlyDictionary<string, Version>? floors = null)
+        IReadOnlyDictionary<string, Version>? floors = null
+    )
     {
         var context = ModuleDef.CreateModuleContext();
         foreach (var folder in folders)
@@ -36,7 +37,8 @@ public static class AssemblyMerger
             {
                 PdbFileOrData = File.Exists(symbols) ? File.ReadAllBytes(symbols) : null,
                 TryToLoadPdbFromDisk = false,
-            });
+            }
+        );
         var sources = new List<ModuleDefMD>();
         try
         {
@@ -81,7 +83,9 @@ public static class AssemblyMerger
         }
 
         using var written = ModuleDefMD.Load(File.ReadAllBytes(assembly));
-        var left = written.GetAssemblyRefs().Select(reference => reference.Name.String)
+        var left = written
+            .GetAssemblyRefs()
+            .Select(reference => reference.Name.String)
             .Intersect(moved.Select(file => Path.GetFileNameWithoutExtension(file)), StringComparer.Ordinal)
             .ToList();
         if (left.Count > 0)
@@ -112,7 +116,8 @@ public static class AssemblyMerger
     private static void Move(ModuleDefMD source, ModuleDefMD target)
     {
         // One version of each referenced assembly: the target's.
-        var versions = target.GetAssemblyRefs()
+        var versions = target
+            .GetAssemblyRefs()
             .GroupBy(reference => reference.Name.String)
             .ToDictionary(group => group.Key, group => group.Max(reference => reference.Version)!);
         foreach (var reference in source.GetAssemblyRefs())
@@ -143,8 +148,13 @@ public static class AssemblyMerger
         {
             if (target.Resources.Any(other => other.Name == resource.Name))
                 throw new InternalizeException($"the resource '{resource.Name}' comes twice.");
-            target.Resources.Add(new EmbeddedResource(
-                resource.Name, resource.CreateReader().ToArray(), ManifestResourceAttributes.Private));
+            target.Resources.Add(
+                new EmbeddedResource(
+                    resource.Name,
+                    resource.CreateReader().ToArray(),
+                    ManifestResourceAttributes.Private
+                )
+            );
         }
     }
 

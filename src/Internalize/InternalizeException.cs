@@ -4,20 +4,14 @@ namespace Litestream.Internalize;
 public sealed class InternalizeException : Exception
 {
     /// <summary>Without a reason.</summary>
-    public InternalizeException()
-    {
-    }
+    public InternalizeException() { }
 
     /// <param name="message">What cannot be moved.</param>
     public InternalizeException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 
     /// <param name="message">What cannot be moved.</param>
     /// <param name="innerException">Why.</param>
     public InternalizeException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
+        : base(message, innerException) { }
 }

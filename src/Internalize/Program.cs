@@ -24,7 +24,9 @@ foreach (var argument in args)
 
 if (assembly is null || moved.Count == 0)
 {
-    Console.Error.WriteLine("Usage: Litestream.Internalize ASSEMBLY --move FILE... --search FOLDER... --floor NAME=VERSION...");
+    Console.Error.WriteLine(
+        "Usage: Litestream.Internalize ASSEMBLY --move FILE... --search FOLDER... --floor NAME=VERSION..."
+    );
     return 2;
 }
 
@@ -34,7 +36,8 @@ try
         assembly,
         moved,
         folders,
-        floors.Select(floor => floor.Split('=')).ToDictionary(floor => floor[0], floor => Version.Parse(floor[1])));
+        floors.Select(floor => floor.Split('=')).ToDictionary(floor => floor[0], floor => Version.Parse(floor[1]))
+    );
     return 0;
 }
 catch (InternalizeException e)

@@ -21,7 +21,11 @@ internal static class PublicSurface
     private static IEnumerable<(string Member, IEnumerable<TypeSig?> Types)> Parts(TypeDef type)
     {
         IEnumerable<ITypeDefOrRef?> bases =
-            [type.BaseType, .. type.Interfaces.Select(one => one.Interface), .. Constraints(type)];
+        [
+            type.BaseType,
+            .. type.Interfaces.Select(one => one.Interface),
+            .. Constraints(type),
+        ];
         yield return (type.FullName, bases.Select(one => one?.ToTypeSig()));
         foreach (var field in type.Fields.Where(field => field.IsPublic || field.IsFamily || field.IsFamilyOrAssembly))
             yield return (field.FullName, [field.FieldType]);
@@ -29,16 +33,18 @@ internal static class PublicSurface
         {
             yield return (
                 method.FullName,
-                [method.ReturnType, .. method.MethodSig.Params, .. Constraints(method).Select(one => one.ToTypeSig())]);
+                [method.ReturnType, .. method.MethodSig.Params, .. Constraints(method).Select(one => one.ToTypeSig())]
+            );
         }
     }
 
     private static IEnumerable<ITypeDefOrRef> Constraints(ITypeOrMethodDef owner) =>
         owner.GenericParameters.SelectMany(one => one.GenericParamConstraints).Select(one => one.Constraint);
 
-    internal static bool IsVisible(TypeDef type) => type.DeclaringType is { } outer
-        ? IsVisible(outer) && (type.IsNestedPublic || type.IsNestedFamily || type.IsNestedFamilyOrAssembly)
-        : type.IsPublic;
+    internal static bool IsVisible(TypeDef type) =>
+        type.DeclaringType is { } outer
+            ? IsVisible(outer) && (type.IsNestedPublic || type.IsNestedFamily || type.IsNestedFamilyOrAssembly)
+            : type.IsPublic;
 
     private static IEnumerable<TypeDef> Mentioned(TypeSig? signature)
     {

@@ -70,7 +70,9 @@ internal sealed class ReferenceRetargeter(IReadOnlySet<string> assemblies, IRead
             {
                 var one = method.Overrides[i];
                 method.Overrides[i] = new MethodOverride(
-                    (IMethodDefOrRef)Method(one.MethodBody), (IMethodDefOrRef)Method(one.MethodDeclaration));
+                    (IMethodDefOrRef)Method(one.MethodBody),
+                    (IMethodDefOrRef)Method(one.MethodDeclaration)
+                );
             }
         }
 
@@ -170,21 +172,26 @@ internal sealed class ReferenceRetargeter(IReadOnlySet<string> assemblies, IRead
             throw new InternalizeException($"'{owner}' has declarative security, which cannot be moved.");
     }
 
-    private CAArgument Argument(CAArgument argument) => new(Sig(argument.Type), argument.Value switch
-    {
-        TypeSig type => Sig(type),
-        CAArgument boxed => Argument(boxed),
-        IList<CAArgument> list => list.Select(Argument).ToList(),
-        var value => value,
-    });
+    private CAArgument Argument(CAArgument argument) =>
+        new(
+            Sig(argument.Type),
+            argument.Value switch
+            {
+                TypeSig type => Sig(type),
+                CAArgument boxed => Argument(boxed),
+                IList<CAArgument> list => list.Select(Argument).ToList(),
+                var value => value,
+            }
+        );
 
-    private ITypeDefOrRef Type(ITypeDefOrRef type) => type switch
-    {
-        TypeRef reference => Type(reference),
-        TypeSpec { TypeSig: { } signature } when Sig(signature) is var changed && !ReferenceEquals(changed, signature)
-            => new TypeSpecUser(changed),
-        _ => type,
-    };
+    private ITypeDefOrRef Type(ITypeDefOrRef type) =>
+        type switch
+        {
+            TypeRef reference => Type(reference),
+            TypeSpec { TypeSig: { } signature }
+                when Sig(signature) is var changed && !ReferenceEquals(changed, signature) => new TypeSpecUser(changed),
+            _ => type,
+        };
 
     private ITypeDefOrRef Type(TypeRef reference)
     {
@@ -195,14 +202,16 @@ internal sealed class ReferenceRetargeter(IReadOnlySet<string> assemblies, IRead
             : throw new InternalizeException($"the type '{reference.FullName}' is not in '{assembly.Name}'.");
     }
 
-    private IMethod Method(IMethod method) => method switch
-    {
-        MemberRef member => (IMethod)Member(member),
-        MethodSpec specification => new MethodSpecUser(
-            (IMethodDefOrRef)Method(specification.Method),
-            new GenericInstMethodSig(specification.GenericInstMethodSig.GenericArguments.Select(Sig).ToList())),
-        _ => method,
-    };
+    private IMethod Method(IMethod method) =>
+        method switch
+        {
+            MemberRef member => (IMethod)Member(member),
+            MethodSpec specification => new MethodSpecUser(
+                (IMethodDefOrRef)Method(specification.Method),
+                new GenericInstMethodSig(specification.GenericInstMethodSig.GenericArguments.Select(Sig).ToList())
+            ),
+            _ => method,
+        };
 
     private IMemberRef Member(MemberRef member)
     {
@@ -254,7 +263,9 @@ internal sealed class ReferenceRetargeter(IReadOnlySet<string> assemblies, IRead
                 return new ValueTypeSig(type);
             case GenericInstSig generic:
                 return new GenericInstSig(
-                    (ClassOrValueTypeSig)Sig(generic.GenericType), generic.GenericArguments.Select(Sig).ToList());
+                    (ClassOrValueTypeSig)Sig(generic.GenericType),
+                    generic.GenericArguments.Select(Sig).ToList()
+                );
             case FnPtrSig { MethodSig: { } pointed }:
                 return new FnPtrSig(Changed(pointed));
         }
@@ -264,8 +275,10 @@ internal sealed class ReferenceRetargeter(IReadOnlySet<string> assemblies, IRead
         var changed = Sig(next);
         return signature switch
         {
-            ModifierSig modified when !ReferenceEquals(Type(modified.Modifier), modified.Modifier)
-                => Modified(modified, changed),
+            ModifierSig modified when !ReferenceEquals(Type(modified.Modifier), modified.Modifier) => Modified(
+                modified,
+                changed
+            ),
             _ when ReferenceEquals(changed, next) => signature,
             SZArraySig => new SZArraySig(changed),
             ArraySig array => new ArraySig(changed, array.Rank, array.Sizes, array.LowerBounds),
@@ -277,7 +290,8 @@ internal sealed class ReferenceRetargeter(IReadOnlySet<string> assemblies, IRead
         };
     }
 
-    private TypeSig Modified(ModifierSig signature, TypeSig next) => signature is CModReqdSig
-        ? new CModReqdSig(Type(signature.Modifier), next)
-        : new CModOptSig(Type(signature.Modifier), next);
+    private TypeSig Modified(ModifierSig signature, TypeSig next) =>
+        signature is CModReqdSig
+            ? new CModReqdSig(Type(signature.Modifier), next)
+            : new CModOptSig(Type(signature.Modifier), next);
 }

@@ -3,11 +3,15 @@ using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>LitestreamDrill: the fire drill. Touches no database: it restores to a scratch file and removes it.</summary>
+/// <summary>
+/// LitestreamDrill: the fire drill. Touches no database: it restores to a scratch file and removes it.
+/// </summary>
 [MSBuildMultiThreadableTask]
 public sealed class DrillLitestreamDatabase : LitestreamVerb
 {
-    /// <summary>Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.</summary>
+    /// <summary>
+    /// Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.
+    /// </summary>
     public string Database { get; set; } = "";
 
     /// <summary>The name of a replica; empty for the executable's own choice.</summary>
@@ -22,12 +26,13 @@ public sealed class DrillLitestreamDatabase : LitestreamVerb
     /// <summary>How long it may take; empty for no limit.</summary>
     public string Timeout { get; set; } = "";
 
-    private protected override Verb Create() => new DrillVerb
-    {
-        Database = Database,
-        Replica = Replica,
-        Timestamp = Timestamp,
-        Query = Query,
-        Timeout = Timeout,
-    };
+    private protected override Verb Create() =>
+        new DrillVerb
+        {
+            Database = Database,
+            Replica = Replica,
+            Timestamp = Timestamp,
+            Query = Query,
+            Timeout = Timeout,
+        };
 }

@@ -14,12 +14,13 @@ public sealed class ExamineLitestream : LitestreamVerb
     /// <summary>How long one replica may take to answer; empty for 30 s.</summary>
     public string Timeout { get; set; } = "";
 
-    private protected override Verb Create() => new DoctorVerb
-    {
-        SdkVersion = SdkVersion,
-        ExpectedSha256 = Expected(),
-        Timeout = Timeout,
-    };
+    private protected override Verb Create() =>
+        new DoctorVerb
+        {
+            SdkVersion = SdkVersion,
+            ExpectedSha256 = Expected(),
+            Timeout = Timeout,
+        };
 
     private string? Expected()
     {

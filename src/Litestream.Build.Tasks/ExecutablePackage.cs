@@ -11,18 +11,26 @@ namespace Litestream.Build.Tasks;
 internal sealed record ExecutablePackage(string File, string Sha256, string RuntimeIdentifier)
 {
     private const UnixFileMode Executable =
-        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
-        | UnixFileMode.GroupRead | UnixFileMode.GroupExecute
-        | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+        UnixFileMode.UserRead
+        | UnixFileMode.UserWrite
+        | UnixFileMode.UserExecute
+        | UnixFileMode.GroupRead
+        | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherRead
+        | UnixFileMode.OtherExecute;
 
-    /// <summary>The executable that runs on <paramref name="runtimeIdentifier"/>, or null when the package has none.</summary>
+    /// <summary>
+    /// The executable that runs on <paramref name="runtimeIdentifier"/>, or null when the package has none.
+    /// </summary>
     public static ExecutablePackage? Find(string manifestFile, string runtimeIdentifier, string runtimeIdentifierGraph)
     {
         if (!System.IO.File.Exists(manifestFile))
         {
             throw new LitestreamException(
                 "LSB2003",
-                "The package Litestream.Executable is not there, or has no manifest. Litestream.Build depends on it: restore the project again, and do not exclude its build assets.");
+                "The package Litestream.Executable is not there, or has no manifest. Litestream.Build depends on "
+                    + "it: restore the project again, and do not exclude its build assets."
+            );
         }
 
         var rids = Compatible(runtimeIdentifier, runtimeIdentifierGraph);
@@ -35,7 +43,11 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
                 if (executables.TryGetProperty(rid, out var entry))
                 {
                     var (file, hash) = (entry.GetProperty("file").GetString(), entry.GetProperty("sha256").GetString());
-                    return file is { Length: > 0 } && !file.Contains('\0', StringComparison.Ordinal) && hash is { Length: 64 } && hash.All(char.IsAsciiHexDigitLower)
+                    return
+                        file is { Length: > 0 }
+                        && !file.Contains('\0', StringComparison.Ordinal)
+                        && hash is { Length: 64 }
+                        && hash.All(char.IsAsciiHexDigitLower)
                         ? new ExecutablePackage(Path.Combine(Path.GetDirectoryName(manifestFile)!, file), hash, rid)
                         : throw new InvalidOperationException($"'{rid}' has no file, or no SHA-256.");
                 }
@@ -43,13 +55,22 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
 
             return null;
         }
-        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception exception)
+            when (exception is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new LitestreamException("LSB2003", $"{manifestFile} is damaged: {exception.Message} Delete that package folder from the NuGet cache and restore again.", innerException: exception);
+            throw new LitestreamException(
+                "LSB2003",
+                $"{manifestFile} is damaged: {exception.Message} Delete that package folder from the NuGet cache "
+                    + $"and restore again.",
+                innerException: exception
+            );
         }
     }
 
-    /// <summary>Copies the verified executable with mode 0755 and a fresh time stamp; never leaves a part of it. A copy that is there and whole is kept.</summary>
+    /// <summary>
+    /// Copies the verified executable with mode 0755 and a fresh time stamp; never leaves a part of it. A copy that is
+    /// there and whole is kept.
+    /// </summary>
     public void StageTo(string destination)
     {
         if (System.IO.File.Exists(destination) && Hash(System.IO.File.ReadAllBytes(destination)) == Sha256)
@@ -59,14 +80,19 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
         }
 
         if (!System.IO.File.Exists(File))
-            throw new LitestreamException("LSB2003", $"{File} is missing. Delete that package folder from the NuGet cache and restore again.");
+            throw new LitestreamException(
+                "LSB2003",
+                $"{File} is missing. Delete that package folder from the NuGet cache and restore again."
+            );
 
         var content = System.IO.File.ReadAllBytes(File);
         if (Hash(content) != Sha256)
         {
             throw new LitestreamException(
                 "LSB2002",
-                $"{File} is not the executable that its package was made with (its SHA-256 differs from the manifest). It is not used. Delete that package folder from the NuGet cache and restore again.");
+                $"{File} is not the executable that its package was made with (its SHA-256 differs from the "
+                    + $"manifest). It is not used. Delete that package folder from the NuGet cache and restore again."
+            );
         }
 
         Place(content, destination);
@@ -75,7 +101,10 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
     /// <summary>Writes an executable: temporary name, mode, rename. One with this content is kept.</summary>
     public static void Place(byte[] content, string destination)
     {
-        if (System.IO.File.Exists(destination) && System.IO.File.ReadAllBytes(destination).AsSpan().SequenceEqual(content))
+        if (
+            System.IO.File.Exists(destination)
+            && System.IO.File.ReadAllBytes(destination).AsSpan().SequenceEqual(content)
+        )
         {
             MakeExecutable(destination);
             return;
@@ -103,7 +132,10 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
             System.IO.File.SetUnixFileMode(file, Executable);
     }
 
-    /// <summary>The RID and what it falls back to, nearest first: linux-musl-x64 runs the static linux-x64 build, ubuntu.22.04-x64 is a linux-x64.</summary>
+    /// <summary>
+    /// The RID and what it falls back to, nearest first: linux-musl-x64 runs the static linux-x64 build,
+    /// ubuntu.22.04-x64 is a linux-x64.
+    /// </summary>
     private static List<string> Compatible(string runtimeIdentifier, string graphFile)
     {
         var found = new List<string> { runtimeIdentifier };
@@ -115,16 +147,30 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
             var runtimes = graph.RootElement.GetProperty("runtimes");
             for (var i = 0; i < found.Count; i++)
             {
-                if (!runtimes.TryGetProperty(found[i], out var runtime) || !runtime.TryGetProperty("#import", out var imports))
+                if (
+                    !runtimes.TryGetProperty(found[i], out var runtime)
+                    || !runtime.TryGetProperty("#import", out var imports)
+                )
                     continue;
-                found.AddRange(imports.EnumerateArray().Select(import => import.GetString() ?? "").Where(rid => !found.Contains(rid)));
+                found.AddRange(
+                    imports
+                        .EnumerateArray()
+                        .Select(import => import.GetString() ?? "")
+                        .Where(rid => !found.Contains(rid))
+                );
             }
 
             return found;
         }
-        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception exception)
+            when (exception is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new LitestreamException("LSB2003", $"{graphFile} is damaged: {exception.Message} It belongs to the .NET SDK, or RuntimeIdentifierGraphPath names it: repair that.", innerException: exception);
+            throw new LitestreamException(
+                "LSB2003",
+                $"{graphFile} is damaged: {exception.Message} It belongs to the .NET SDK, or "
+                    + $"RuntimeIdentifierGraphPath names it: repair that.",
+                innerException: exception
+            );
         }
     }
 }

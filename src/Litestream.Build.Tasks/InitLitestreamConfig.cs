@@ -4,7 +4,9 @@ using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>LitestreamInit: a litestream.yml of the user's own to begin with, and what goes with it. Starts no process.</summary>
+/// <summary>
+/// LitestreamInit: a litestream.yml of the user's own to begin with, and what goes with it. Starts no process.
+/// </summary>
 [MSBuildMultiThreadableTask]
 public sealed class InitLitestreamConfig : LitestreamVerb
 {

@@ -3,11 +3,15 @@ using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>LitestreamGenerations: the generations in the replicas, with the time they cover and how far they are behind.</summary>
+/// <summary>
+/// LitestreamGenerations: the generations in the replicas, with the time they cover and how far they are behind.
+/// </summary>
 [MSBuildMultiThreadableTask]
 public sealed class ListLitestreamGenerations : LitestreamVerb
 {
-    /// <summary>Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.</summary>
+    /// <summary>
+    /// Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.
+    /// </summary>
     public string Database { get; set; } = "";
 
     /// <summary>The name of a replica; empty for all.</summary>
@@ -19,11 +23,12 @@ public sealed class ListLitestreamGenerations : LitestreamVerb
     /// <summary>Not for these: whatever the executable's command takes has a property.</summary>
     public string Arguments { get; set; } = "";
 
-    private protected override Verb Create() => new GenerationsVerb
-    {
-        Database = Database,
-        Replica = Replica,
-        Timeout = Timeout,
-        Arguments = Arguments,
-    };
+    private protected override Verb Create() =>
+        new GenerationsVerb
+        {
+            Database = Database,
+            Replica = Replica,
+            Timeout = Timeout,
+            Arguments = Arguments,
+        };
 }

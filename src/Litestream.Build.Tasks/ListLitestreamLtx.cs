@@ -13,9 +13,5 @@ public sealed class ListLitestreamLtx : LitestreamVerb
     /// <summary>The time limit; empty for the default.</summary>
     public string Timeout { get; set; } = "";
 
-    private protected override Verb Create() => new LtxVerb
-    {
-        Database = Database,
-        Timeout = Timeout,
-    };
+    private protected override Verb Create() => new LtxVerb { Database = Database, Timeout = Timeout };
 }

@@ -7,7 +7,9 @@ namespace Litestream.Build.Tasks;
 [MSBuildMultiThreadableTask]
 public sealed class ListLitestreamSnapshots : LitestreamVerb
 {
-    /// <summary>Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.</summary>
+    /// <summary>
+    /// Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.
+    /// </summary>
     public string Database { get; set; } = "";
 
     /// <summary>The name of a replica; empty for all.</summary>
@@ -19,11 +21,12 @@ public sealed class ListLitestreamSnapshots : LitestreamVerb
     /// <summary>Not for these: whatever the executable's command takes has a property.</summary>
     public string Arguments { get; set; } = "";
 
-    private protected override Verb Create() => new SnapshotsVerb
-    {
-        Database = Database,
-        Replica = Replica,
-        Timeout = Timeout,
-        Arguments = Arguments,
-    };
+    private protected override Verb Create() =>
+        new SnapshotsVerb
+        {
+            Database = Database,
+            Replica = Replica,
+            Timeout = Timeout,
+            Arguments = Arguments,
+        };
 }

@@ -3,11 +3,16 @@ using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>LitestreamWal: the WAL segments in the replicas. Sizes are those of the compressed files, offsets those in the WAL itself.</summary>
+/// <summary>
+/// LitestreamWal: the WAL segments in the replicas. Sizes are those of the compressed files, offsets those in the WAL
+/// itself.
+/// </summary>
 [MSBuildMultiThreadableTask]
 public sealed class ListLitestreamWal : LitestreamVerb
 {
-    /// <summary>Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.</summary>
+    /// <summary>
+    /// Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.
+    /// </summary>
     public string Database { get; set; } = "";
 
     /// <summary>The name of a replica; empty for all.</summary>
@@ -22,12 +27,13 @@ public sealed class ListLitestreamWal : LitestreamVerb
     /// <summary>Not for these: whatever the executable's command takes has a property.</summary>
     public string Arguments { get; set; } = "";
 
-    private protected override Verb Create() => new WalVerb
-    {
-        Database = Database,
-        Replica = Replica,
-        Generation = Generation,
-        Timeout = Timeout,
-        Arguments = Arguments,
-    };
+    private protected override Verb Create() =>
+        new WalVerb
+        {
+            Database = Database,
+            Replica = Replica,
+            Generation = Generation,
+            Timeout = Timeout,
+            Arguments = Arguments,
+        };
 }

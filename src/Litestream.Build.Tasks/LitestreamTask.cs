@@ -5,7 +5,10 @@ using MSBuildTask = Microsoft.Build.Utilities.Task;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>What every task has in common: one way to report, one way to be cancelled, and no stack trace for a foreseeable mistake.</summary>
+/// <summary>
+/// What every task has in common: one way to report, one way to be cancelled, and no stack trace for a foreseeable
+/// mistake.
+/// </summary>
 public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
 {
     private readonly CancellationTokenSource _cancellation = new();
@@ -31,11 +34,23 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
         }
         catch (OperationCanceledException) when (_cancellation.IsCancellationRequested)
         {
-            Report(new("LSB0004", LitestreamSeverity.Error, "Cancelled before it was done. What had been started has ended; run it again."));
+            Report(
+                new(
+                    "LSB0004",
+                    LitestreamSeverity.Error,
+                    "Cancelled before it was done. What had been started has ended; run it again."
+                )
+            );
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            Report(new("LSB0003", LitestreamSeverity.Error, $"{exception.Message} Check the permissions and the free space of that folder."));
+            Report(
+                new(
+                    "LSB0003",
+                    LitestreamSeverity.Error,
+                    $"{exception.Message} Check the permissions and the free space of that folder."
+                )
+            );
         }
         catch (Exception exception)
         {
@@ -69,10 +84,32 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
         switch (diagnostic.Severity)
         {
             case LitestreamSeverity.Error:
-                Log.LogError(null, diagnostic.Code, null, help, file, diagnostic.Line, diagnostic.Column, 0, 0, diagnostic.Message);
+                Log.LogError(
+                    null,
+                    diagnostic.Code,
+                    null,
+                    help,
+                    file,
+                    diagnostic.Line,
+                    diagnostic.Column,
+                    0,
+                    0,
+                    diagnostic.Message
+                );
                 break;
             case LitestreamSeverity.Warning:
-                Log.LogWarning(null, diagnostic.Code, null, help, file, diagnostic.Line, diagnostic.Column, 0, 0, diagnostic.Message);
+                Log.LogWarning(
+                    null,
+                    diagnostic.Code,
+                    null,
+                    help,
+                    file,
+                    diagnostic.Line,
+                    diagnostic.Column,
+                    0,
+                    0,
+                    diagnostic.Message
+                );
                 break;
             default:
                 BuildEngine.LogMessageEvent(VisibleMessage.Of(diagnostic, ProjectFile));
@@ -88,19 +125,27 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
         if (!TaskNames.IsFirstLook(BuildEngine, ProjectFile))
             return;
         var files = TaskNames.Read(projectFiles);
-        foreach (var diagnostic in UnknownNames.OfProject(files).Concat(UnknownNames.OfBuild(TaskNames.Given(BuildEngine, files))))
+        foreach (
+            var diagnostic in UnknownNames
+                .OfProject(files)
+                .Concat(UnknownNames.OfBuild(TaskNames.Given(BuildEngine, files)))
+        )
             Report(diagnostic);
     }
 
     /// <summary>Prints a line that a person should see, whatever logger is at work.</summary>
     protected void Print(string line) => BuildEngine.LogMessageEvent(VisibleMessage.Of(line, ProjectFile));
 
-    /// <summary>A <c>TaskItem</c> takes its values in MSBuild's escaped form: a percent sign in a path would not survive otherwise.</summary>
-    protected static string EscapeForItem(string value) => value
-        .Replace("%", "%25", StringComparison.Ordinal)
-        .Replace(";", "%3B", StringComparison.Ordinal)
-        .Replace("*", "%2A", StringComparison.Ordinal)
-        .Replace("?", "%3F", StringComparison.Ordinal)
-        .Replace("@", "%40", StringComparison.Ordinal)
-        .Replace("$", "%24", StringComparison.Ordinal);
+    /// <summary>
+    /// A <c>TaskItem</c> takes its values in MSBuild's escaped form: a percent sign in a path would not survive
+    /// otherwise.
+    /// </summary>
+    protected static string EscapeForItem(string value) =>
+        value
+            .Replace("%", "%25", StringComparison.Ordinal)
+            .Replace(";", "%3B", StringComparison.Ordinal)
+            .Replace("*", "%2A", StringComparison.Ordinal)
+            .Replace("?", "%3F", StringComparison.Ordinal)
+            .Replace("@", "%40", StringComparison.Ordinal)
+            .Replace("$", "%24", StringComparison.Ordinal);
 }

@@ -15,7 +15,10 @@ public abstract class LitestreamVerb : LitestreamTask
 {
     private ITaskItem _context = new TaskItem();
 
-    /// <summary>One item, made by _LitestreamPrepareVerb: the project, with ConfigFile, ContentRoot, EnvironmentName and where executables are.</summary>
+    /// <summary>
+    /// One item, made by _LitestreamPrepareVerb: the project, with ConfigFile, ContentRoot, EnvironmentName and where
+    /// executables are.
+    /// </summary>
     [Required]
     public ITaskItem[] Verb
     {
@@ -38,7 +41,9 @@ public abstract class LitestreamVerb : LitestreamTask
     /// <summary>The same, where LitestreamContentRoot names none; else null.</summary>
     protected string? ProjectFolder => _context.GetMetadata("NamedContentRoot").Length == 0 ? ContentRoot : null;
 
-    /// <summary>What the target does; a task that does its work itself overrides <see cref="LitestreamTask.RunAsync"/> instead.</summary>
+    /// <summary>
+    /// What the target does; a task that does its work itself overrides <see cref="LitestreamTask.RunAsync"/> instead.
+    /// </summary>
     private protected virtual Verb Create() => throw new NotSupportedException();
 
     /// <inheritdoc />
@@ -60,7 +65,9 @@ public abstract class LitestreamVerb : LitestreamTask
     private protected override bool CanBegin()
     {
         var files = TaskNames.Read(_context.GetMetadata("ProjectFiles").Split(';'));
-        foreach (var diagnostic in UnknownNames.OfVerb(TaskNames.VerbOf(this)!, TaskNames.Given(BuildEngine, files), files))
+        foreach (
+            var diagnostic in UnknownNames.OfVerb(TaskNames.VerbOf(this)!, TaskNames.Given(BuildEngine, files), files)
+        )
             Report(diagnostic);
         return !Log.HasLoggedErrors;
     }
@@ -79,10 +86,16 @@ public abstract class LitestreamVerb : LitestreamTask
             throw new LitestreamException(
                 "LSB3004",
                 _context.GetMetadata("NamedConfigFile") is { Length: > 0 } named
-                    ? $"LitestreamConfigFile names '{named}', and there is no file {file}. Correct the path (it is relative to the project), or leave the property out."
+                        ? $"LitestreamConfigFile names '{named}', and there is no file {file}. Correct the path (it "
+                            + $"is relative to the project), or leave the property out."
                     : Directory.Exists(ContentRoot)
-                    ? $"No database is configured: there is no litestream.yml for {ContentRoot}. Add a connection string or a <LitestreamDatabase Include=\"...\" /> item to the project; a publish folder gets its file from dotnet publish."
-                    : $"The content root {ContentRoot} does not exist. LitestreamContentRoot names the folder of the app, a publish folder for example.");
+                        ? $"No database is configured: there is no litestream.yml for {ContentRoot}. Add a "
+                            + $"connection string or a <LitestreamDatabase Include=\"...\" /> item to the "
+                            + $"project; a publish folder "
+                            + $"gets its file from dotnet publish."
+                    : $"The content root {ContentRoot} does not exist. LitestreamContentRoot names the folder of "
+                        + $"the app, a publish folder for example."
+            );
         }
 
         var expand = OptionValue.Flag("LitestreamNoExpandEnv", _context.GetMetadata("NoExpandEnv")) is not true;
@@ -99,7 +112,10 @@ public abstract class LitestreamVerb : LitestreamTask
         };
     }
 
-    /// <summary>The executable of this machine: the user's own, else the package's, staged into obj/ because the package's own copy may not be executable for us.</summary>
+    /// <summary>
+    /// The executable of this machine: the user's own, else the package's, staged into obj/ because the package's own
+    /// copy may not be executable for us.
+    /// </summary>
     protected LitestreamExecutable FindExecutable()
     {
         var installDirectory = _context.GetMetadata("InstallDirectory");
@@ -111,29 +127,41 @@ public abstract class LitestreamVerb : LitestreamTask
             package.StageTo(staged);
         }
 
-        return LitestreamExecutable.Find(new ExecutableSearch
-        {
-            InstallDirectory = installDirectory.Length == 0 ? null : installDirectory,
-            ApplicationDirectory = stageDirectory,
-            BaseDirectory = Path.GetDirectoryName(ProjectFile)!,
-        });
+        return LitestreamExecutable.Find(
+            new ExecutableSearch
+            {
+                InstallDirectory = installDirectory.Length == 0 ? null : installDirectory,
+                ApplicationDirectory = stageDirectory,
+                BaseDirectory = Path.GetDirectoryName(ProjectFile)!,
+            }
+        );
     }
 
-    /// <summary>What the referenced package has for this machine; null where the user has an executable of their own.</summary>
+    /// <summary>
+    /// What the referenced package has for this machine; null where the user has an executable of their own.
+    /// </summary>
     private protected ExecutablePackage? FindPackagedExecutable()
     {
         if (_context.GetMetadata("InstallDirectory").Length > 0)
             return null;
         var rid = _context.GetMetadata("RuntimeIdentifier");
-        return ExecutablePackage.Find(Path.Combine(_context.GetMetadata("ToolsDirectory"), "litestream.manifest.json"), rid, _context.GetMetadata("RuntimeIdentifierGraph"))
+        return ExecutablePackage.Find(
+                Path.Combine(_context.GetMetadata("ToolsDirectory"), "litestream.manifest.json"),
+                rid,
+                _context.GetMetadata("RuntimeIdentifierGraph")
+            )
             ?? throw new LitestreamException(
                 "LSB2001",
-                $"There is no litestream executable for this machine ('{rid}') in the referenced Litestream.Executable. Point LitestreamInstallDir at a folder with one of your own.");
+                $"There is no litestream executable for this machine ('{rid}') in the referenced "
+                    + $"Litestream.Executable. Point LitestreamInstallDir at a folder with one of your own."
+            );
     }
 
     /// <summary>
-    /// Runs what has a replicator of its own. MSBuild hands Ctrl+C over as a cancellation. SIGTERM makes the dotnet command exit at once, which would leave litestream behind: the end of
-    /// the process waits until it has sent what is missing. Elsewhere than under that command nobody else takes the signal.
+    /// Runs what has a replicator of its own. MSBuild hands Ctrl+C over as a cancellation. SIGTERM makes the dotnet
+    /// command exit at once, which would leave litestream behind: the end of
+    /// the process waits until it has sent what is missing. Elsewhere than under that command nobody else takes the
+    /// signal.
     /// </summary>
     /// <param name="stopTimeout">How long it may take to end once it is cancelled.</param>
     /// <param name="run">Ends when the task is cancelled.</param>
@@ -146,11 +174,14 @@ public abstract class LitestreamVerb : LitestreamTask
             ended.Task.Wait(stopTimeout + TimeSpan.FromSeconds(5), CancellationToken.None);
         }
 
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
-        {
-            context.Cancel = true;
-            Cancel();
-        });
+        using var terminate = PosixSignalRegistration.Create(
+            PosixSignal.SIGTERM,
+            context =>
+            {
+                context.Cancel = true;
+                Cancel();
+            }
+        );
         AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
         try
         {
@@ -163,7 +194,10 @@ public abstract class LitestreamVerb : LitestreamTask
         }
     }
 
-    /// <summary>An item of the result. Numbers are invariant, times ISO 8601 in UTC, durations seconds; what is not known is empty.</summary>
+    /// <summary>
+    /// An item of the result. Numbers are invariant, times ISO 8601 in UTC, durations seconds; what is not known is
+    /// empty.
+    /// </summary>
     protected static ITaskItem Item(string identity, params ReadOnlySpan<(string Name, object? Value)> metadata)
     {
         var item = new TaskItem(EscapeForItem(identity));
@@ -176,7 +210,8 @@ public abstract class LitestreamVerb : LitestreamTask
     protected static string Text(object? value) => VerbItem.Text(value);
 
     /// <summary>Prints rows under a header, columns two spaces apart.</summary>
-    protected void PrintTable(IReadOnlyList<string> header, IReadOnlyList<IReadOnlyList<string>> rows) => new Host(this).PrintTable(header, rows);
+    protected void PrintTable(IReadOnlyList<string> header, IReadOnlyList<IReadOnlyList<string>> rows) =>
+        new Host(this).PrintTable(header, rows);
 
     /// <summary>MSBuild as the place where a verb is given.</summary>
     private sealed class Host(LitestreamVerb task) : VerbHost
@@ -203,7 +238,8 @@ public abstract class LitestreamVerb : LitestreamTask
                 task.Log.LogMessage(MessageImportance.Normal, "{0}", line.Message);
         }
 
-        public override Task UntilEndOfProcessAsync(TimeSpan stopTimeout, Func<Task> run) => task.UntilEndOfProcessAsync(stopTimeout, run);
+        public override Task UntilEndOfProcessAsync(TimeSpan stopTimeout, Func<Task> run) =>
+            task.UntilEndOfProcessAsync(stopTimeout, run);
 
         protected override void Show(LitestreamDiagnostic diagnostic) => task.Report(diagnostic);
     }

@@ -20,22 +20,35 @@ public sealed class ReplicateLitestreamDatabases : LitestreamVerb
     /// <summary>More arguments of <c>litestream replicate</c>.</summary>
     public string Arguments { get; set; } = "";
 
-    /// <summary>How long the last commits may take when it is stopped; empty: <c>Litestream:ShutdownTimeout</c> of the app, else 30 s.</summary>
+    /// <summary>
+    /// How long the last commits may take when it is stopped; empty: <c>Litestream:ShutdownTimeout</c> of the app, else
+    /// 30 s.
+    /// </summary>
     public string Timeout { get; set; } = "";
 
     /// <inheritdoc />
     protected override async Task RunAsync(CancellationToken cancellationToken)
     {
         if (OptionValue.Trim(Database) is { } one and not "*")
-            throw new LitestreamException("LSB3008", $"LitestreamDatabase is '{one}', but LitestreamReplicate replicates every database of the configuration. Leave the property out, or name a yml with this one only in LitestreamConfigFile.");
+            throw new LitestreamException(
+                "LSB3008",
+                $"LitestreamDatabase is '{one}', but LitestreamReplicate replicates every database of the "
+                    + $"configuration. Leave the property out, or name a yml with this one only in "
+                    + $"LitestreamConfigFile."
+            );
         var config = ConfigOptions();
         var options = new ForegroundReplicationOptions
         {
             Exec = OptionValue.Trim(Exec),
             Arguments = RunVerb.Split(Arguments),
         };
-        if ((OptionValue.Duration("LitestreamTimeout", Timeout)
-            ?? SettingValue.Duration(config.GetSetting, "ShutdownTimeout")) is { } limit)
+        if (
+            (
+                OptionValue.Duration("LitestreamTimeout", Timeout)
+                ?? SettingValue.Duration(config.GetSetting, "ShutdownTimeout")
+            ) is
+            { } limit
+        )
         {
             options = options with { StopTimeout = limit };
         }
@@ -47,12 +60,18 @@ public sealed class ReplicateLitestreamDatabases : LitestreamVerb
             Print(target);
         Print("Ctrl+C stops it and sends what was committed last.");
 
-        await UntilEndOfProcessAsync(options.StopTimeout, () => ForegroundReplication.RunAsync(
-            FindExecutable(),
-            config,
-            options,
-            line => Print(line.Level.Length == 0 ? line.Message : $"{line.Level,-5} {line.Display}"),
-            Report,
-            cancellationToken)).ConfigureAwait(false);
+        await UntilEndOfProcessAsync(
+                options.StopTimeout,
+                () =>
+                    ForegroundReplication.RunAsync(
+                        FindExecutable(),
+                        config,
+                        options,
+                        line => Print(line.Level.Length == 0 ? line.Message : $"{line.Level,-5} {line.Display}"),
+                        Report,
+                        cancellationToken
+                    )
+            )
+            .ConfigureAwait(false);
     }
 }

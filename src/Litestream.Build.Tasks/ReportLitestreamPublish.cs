@@ -6,7 +6,9 @@ using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>After a publish: which database goes where, which executable is shipped, and what is not safe about it.</summary>
+/// <summary>
+/// After a publish: which database goes where, which executable is shipped, and what is not safe about it.
+/// </summary>
 [MSBuildMultiThreadableTask]
 public sealed class ReportLitestreamPublish : LitestreamTask
 {
@@ -79,11 +81,17 @@ public sealed class ReportLitestreamPublish : LitestreamTask
         }
 
         if (File.Exists(Executable))
-            Print(OwnExecutable.Length > 0 ? $"Litestream: executable {OwnExecutable}" : $"Litestream: executable {ExecutableVersion} for {RuntimeIdentifier}");
+            Print(
+                OwnExecutable.Length > 0
+                    ? $"Litestream: executable {OwnExecutable}"
+                    : $"Litestream: executable {ExecutableVersion} for {RuntimeIdentifier}"
+            );
         if (config.Databases.Count == 0)
         {
-            Print("Litestream: no database is named here; "
-                + "those that the app's configuration names where it runs are replicated");
+            Print(
+                "Litestream: no database is named here; "
+                    + "those that the app's configuration names where it runs are replicated"
+            );
         }
 
         if (AutoStart.Length == 0)
@@ -93,10 +101,16 @@ public sealed class ReportLitestreamPublish : LitestreamTask
 
         if (local.Count > 0)
         {
-            Report(new(
-                "LSB1101",
-                LitestreamSeverity.Warning,
-                $"A replica in a folder is no backup when the disk is lost: {string.Join(", ", local)}. Name a storage off this machine: <LitestreamReplicaUrl>s3://bucket/prefix</LitestreamReplicaUrl>, or Litestream__ReplicaUrl where the app runs."));
+            Report(
+                new(
+                    "LSB1101",
+                    LitestreamSeverity.Warning,
+                    $"A replica in a folder is no backup when the disk is lost: {string.Join(", ", local)}. Name a "
+                        + $"storage off this machine: "
+                        + $"<LitestreamReplicaUrl>s3://bucket/prefix</LitestreamReplicaUrl>, or "
+                        + $"Litestream__ReplicaUrl where the app runs."
+                )
+            );
         }
 
         WarnOfPublishedDatabases(config);
@@ -108,13 +122,16 @@ public sealed class ReportLitestreamPublish : LitestreamTask
     /// <summary>Looks at what is in the publish folder now, whatever the properties of the build say.</summary>
     private PublishCheck CheckOutput()
     {
-        var output = PublishedOutput.Read(PublishRoot, new PublishKind(AssemblyName, ExecutableName)
-        {
-            IsSingleFile = SingleFile,
-            IsTrimmed = Trimmed,
-            IsNative = Aot,
-            CompiledAssembly = Path.GetFullPath(CompiledAssembly, Path.GetDirectoryName(ProjectFile)!),
-        });
+        var output = PublishedOutput.Read(
+            PublishRoot,
+            new PublishKind(AssemblyName, ExecutableName)
+            {
+                IsSingleFile = SingleFile,
+                IsTrimmed = Trimmed,
+                IsNative = Aot,
+                CompiledAssembly = Path.GetFullPath(CompiledAssembly, Path.GetDirectoryName(ProjectFile)!),
+            }
+        );
         var check = PublishCheck.Run(output, new PublishExpectation(AutoStart.Length > 0, RequireExecutable));
         foreach (var finding in check.Findings)
             Report(finding);
@@ -127,7 +144,10 @@ public sealed class ReportLitestreamPublish : LitestreamTask
         return check;
     }
 
-    /// <summary>A database file that travels with the app replaces the real one at the next deployment, and its backup's history with it.</summary>
+    /// <summary>
+    /// A database file that travels with the app replaces the real one at the next deployment, and its backup's history
+    /// with it.
+    /// </summary>
     private void WarnOfPublishedDatabases(LitestreamConfigFile config)
     {
         var root = PublishRoot;
@@ -139,10 +159,16 @@ public sealed class ReportLitestreamPublish : LitestreamTask
             if (!published.TryGetValue(DatabasePath.Resolve(database.Path, root), out var file))
                 continue;
             file = file.Replace('\\', '/');
-            Report(new(
-                "LSB1102",
-                LitestreamSeverity.Warning,
-                $"The database {file} is among the published files: the next deployment would put it over the real one, and over its backup. Leave it out: <ItemGroup><None Update=\"{file}\" CopyToPublishDirectory=\"Never\" /></ItemGroup> (Content instead of None if it is a Content item)."));
+            Report(
+                new(
+                    "LSB1102",
+                    LitestreamSeverity.Warning,
+                    $"The database {file} is among the published files: the next deployment would put it over the "
+                        + $"real one, and over its backup. Leave it out: <ItemGroup><None Update=\"{file}\" "
+                        + $"CopyToPublishDirectory=\"Never\" /></ItemGroup> (Content instead of None if it is "
+                        + $"a Content item)."
+                )
+            );
         }
     }
 }

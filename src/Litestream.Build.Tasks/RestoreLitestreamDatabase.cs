@@ -3,11 +3,16 @@ using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>LitestreamRestore and LitestreamPull: one database from its replica, or all; an existing file is replaced only when that is asked for, and then kept aside.</summary>
+/// <summary>
+/// LitestreamRestore and LitestreamPull: one database from its replica, or all; an existing file is replaced only when
+/// that is asked for, and then kept aside.
+/// </summary>
 [MSBuildMultiThreadableTask]
 public sealed class RestoreLitestreamDatabase : LitestreamVerb
 {
-    /// <summary>Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.</summary>
+    /// <summary>
+    /// Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.
+    /// </summary>
     public string Database { get; set; } = "";
 
     /// <summary>The file to restore to, relative to the content root; empty for the database's own place.</summary>
@@ -55,23 +60,24 @@ public sealed class RestoreLitestreamDatabase : LitestreamVerb
     /// <summary>More arguments for the executable's <c>restore</c>.</summary>
     public string Arguments { get; set; } = "";
 
-    private protected override Verb Create() => new RestoreVerb
-    {
-        Database = Database,
-        Output = Output,
-        Timestamp = Timestamp,
-        Replica = Replica,
-        Generation = Generation,
-        Index = Index,
-        TxId = TxId,
-        Parallelism = Parallelism,
-        IfDbNotExists = IfDbNotExists,
-        IfReplicaExists = IfReplicaExists,
-        Force = Force,
-        Detach = Detach,
-        Diff = Diff,
-        DryRun = DryRun,
-        Timeout = Timeout,
-        Arguments = RunVerb.Split(Arguments),
-    };
+    private protected override Verb Create() =>
+        new RestoreVerb
+        {
+            Database = Database,
+            Output = Output,
+            Timestamp = Timestamp,
+            Replica = Replica,
+            Generation = Generation,
+            Index = Index,
+            TxId = TxId,
+            Parallelism = Parallelism,
+            IfDbNotExists = IfDbNotExists,
+            IfReplicaExists = IfReplicaExists,
+            Force = Force,
+            Detach = Detach,
+            Diff = Diff,
+            DryRun = DryRun,
+            Timeout = Timeout,
+            Arguments = RunVerb.Split(Arguments),
+        };
 }

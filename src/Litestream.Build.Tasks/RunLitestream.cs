@@ -10,8 +10,5 @@ public sealed class RunLitestream : LitestreamVerb
     /// <summary>The command line after <c>litestream</c>; quotes (single or double) keep spaces together.</summary>
     public string Arguments { get; set; } = "";
 
-    private protected override Verb Create() => new RunVerb
-    {
-        Arguments = RunVerb.Split(Arguments),
-    };
+    private protected override Verb Create() => new RunVerb { Arguments = RunVerb.Split(Arguments) };
 }

@@ -8,7 +8,9 @@ using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>LitestreamScaffold: the files that run the app on a server, from the project's own facts. Starts no process.</summary>
+/// <summary>
+/// LitestreamScaffold: the files that run the app on a server, from the project's own facts. Starts no process.
+/// </summary>
 [MSBuildMultiThreadableTask]
 public sealed partial class ScaffoldLitestream : LitestreamVerb
 {
@@ -56,19 +58,39 @@ public sealed partial class ScaffoldLitestream : LitestreamVerb
     /// <inheritdoc />
     protected override Task RunAsync(CancellationToken cancellationToken)
     {
-        var kinds = Kind.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(kind => OptionValue.Word<ScaffoldKind>("LitestreamScaffoldKind", kind)!.Value).Distinct().ToList();
+        var kinds = Kind.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Select(kind => OptionValue.Word<ScaffoldKind>("LitestreamScaffoldKind", kind)!.Value)
+            .Distinct()
+            .ToList();
         if (kinds.Count == 0)
-            throw new LitestreamException("LSB3008", $"LitestreamScaffoldKind is not set; it has to be one of {string.Join(", ", Enum.GetNames<ScaffoldKind>())}, or several with %3B between them. Nothing was written.");
+            throw new LitestreamException(
+                "LSB3008",
+                $"LitestreamScaffoldKind is not set; it has to be one "
+                    + $"of {string.Join(", ", Enum.GetNames<ScaffoldKind>())}, or several with %3B between "
+                    + $"them. Nothing "
+                    + $"was written."
+            );
         var force = OptionValue.Flag("LitestreamForce", Force) ?? false;
         var project = Path.GetDirectoryName(ProjectFile)!;
         var folder = OptionValue.Path("LitestreamOutput", Output, project) ?? project;
         var app = ReadFacts(project);
-        var files = kinds.SelectMany(kind => Scaffold.Create(kind, app, folder).Select(file => (Kind: kind, File: file))).ToList();
+        var files = kinds
+            .SelectMany(kind => Scaffold.Create(kind, app, folder).Select(file => (Kind: kind, File: file)))
+            .ToList();
         var paths = Scaffold.Write([.. files.Select(file => file.File)], folder, force);
         foreach (var path in paths)
             Print($"Written: {path}");
-        Print($"An app that is stopped gets {Scaffold.StopSeconds(app)} s to send its last commits. The comments in each file say how to go on.");
-        Result = [.. paths.Zip(files, (path, file) => Item(path, ("Kind", file.Kind), ("StopSeconds", Scaffold.StopSeconds(app))))];
+        Print(
+            $"An app that is stopped gets {Scaffold.StopSeconds(app)} s to send its last commits. The comments in "
+                + $"each file say how to go on."
+        );
+        Result =
+        [
+            .. paths.Zip(
+                files,
+                (path, file) => Item(path, ("Kind", file.Kind), ("StopSeconds", Scaffold.StopSeconds(app)))
+            ),
+        ];
         return Task.CompletedTask;
     }
 
@@ -78,7 +100,10 @@ public sealed partial class ScaffoldLitestream : LitestreamVerb
 
         // The variables are set on the server, not here.
         var databases = LoadConfig(allowUnknown: true).Databases;
-        var urls = options.GetSetting("Urls") ?? options.GetSetting("Kestrel:Endpoints:Http:Url") ?? options.GetSetting("Kestrel:Endpoints:Https:Url");
+        var urls =
+            options.GetSetting("Urls")
+            ?? options.GetSetting("Kestrel:Endpoints:Http:Url")
+            ?? options.GetSetting("Kestrel:Endpoints:Https:Url");
         var context = Context(project);
         var facts = new AppFacts
         {
@@ -95,25 +120,50 @@ public sealed partial class ScaffoldLitestream : LitestreamVerb
             HasOwnUrls = options.GetSetting("Urls") is not null,
             Port = Ports(urls).Concat(LaunchPorts(project)).Cast<int?>().FirstOrDefault(),
             Databases = [.. databases.Select(database => InApp(database.Path))],
-            ReplicaFolders = [.. databases.SelectMany(database => database.Replicas).Select(replica => replica.Folder).OfType<string>().Select(InApp)],
+            ReplicaFolders =
+            [
+                .. databases
+                    .SelectMany(database => database.Replicas)
+                    .Select(replica => replica.Folder)
+                    .OfType<string>()
+                    .Select(InApp),
+            ],
             Variables = ConfigVariables.Read(options),
             InstallDirectory = OptionValue.Trim(InstallDirectory)?.TrimEnd('/'),
         };
         return SettingValue.Duration(options.GetSetting, "ShutdownTimeout") is { } limit
-            ? facts with { ShutdownTimeout = limit }
+            ? facts with
+            {
+                ShutdownTimeout = limit,
+            }
             : facts;
     }
 
     /// <summary>The path as the app has it: what lies in the project's folder is relative on the server too.</summary>
-    private string InApp(string path) => Slashes(Path.GetRelativePath(ContentRoot, path) is var relative && !relative.StartsWith("..", StringComparison.Ordinal) && !Path.IsPathRooted(relative) ? relative : path);
+    private string InApp(string path) =>
+        Slashes(
+            Path.GetRelativePath(ContentRoot, path) is var relative
+            && !relative.StartsWith("..", StringComparison.Ordinal)
+            && !Path.IsPathRooted(relative)
+                ? relative
+                : path
+        );
 
-    /// <summary>The folder that all files of the build have in common; the project's own where that would be the root of the disk.</summary>
+    /// <summary>
+    /// The folder that all files of the build have in common; the project's own where that would be the root of the
+    /// disk.
+    /// </summary>
     private string Context(string project)
     {
         var context = project;
         foreach (var file in SharedFiles.Select(item => Path.GetFullPath(item.ItemSpec, project)).Where(File.Exists))
         {
-            while (!file.StartsWith(context.TrimEnd(Path.DirectorySeparatorChar) + Path.DirectorySeparatorChar, StringComparison.Ordinal) && Path.GetDirectoryName(context) is { } parent)
+            while (
+                !file.StartsWith(
+                    context.TrimEnd(Path.DirectorySeparatorChar) + Path.DirectorySeparatorChar,
+                    StringComparison.Ordinal
+                ) && Path.GetDirectoryName(context) is { } parent
+            )
                 context = parent;
         }
 
@@ -127,9 +177,19 @@ public sealed partial class ScaffoldLitestream : LitestreamVerb
             return [];
         try
         {
-            using var json = JsonDocument.Parse(File.ReadAllText(file), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+            using var json = JsonDocument.Parse(
+                File.ReadAllText(file),
+                new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true }
+            );
             return json.RootElement.TryGetProperty("profiles", out var profiles)
-                ? [.. profiles.EnumerateObject().SelectMany(profile => profile.Value.TryGetProperty("applicationUrl", out var urls) ? Ports(urls.GetString()) : [])]
+                ?
+                [
+                    .. profiles
+                        .EnumerateObject()
+                        .SelectMany(profile =>
+                            profile.Value.TryGetProperty("applicationUrl", out var urls) ? Ports(urls.GetString()) : []
+                        ),
+                ]
                 : [];
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -140,15 +200,20 @@ public sealed partial class ScaffoldLitestream : LitestreamVerb
     }
 
     /// <summary>The ports in a list of URLs, those of http first: https is for whoever stands before the app.</summary>
-    private static IEnumerable<int> Ports(string? urls) => (urls ?? "").Split(';')
-        .OrderBy(url => url.TrimStart().StartsWith("https", StringComparison.OrdinalIgnoreCase))
-        .Select(url => PortForm().Match(url))
-        .Where(match => match.Success)
-        .Select(match => int.Parse(match.Groups[1].ValueSpan, System.Globalization.CultureInfo.InvariantCulture))
-        .Where(port => port is > 0 and < 65536);
+    private static IEnumerable<int> Ports(string? urls) =>
+        (urls ?? "")
+            .Split(';')
+            .OrderBy(url => url.TrimStart().StartsWith("https", StringComparison.OrdinalIgnoreCase))
+            .Select(url => PortForm().Match(url))
+            .Where(match => match.Success)
+            .Select(match => int.Parse(match.Groups[1].ValueSpan, System.Globalization.CultureInfo.InvariantCulture))
+            .Where(port => port is > 0 and < 65536);
 
     private static string Slashes(string path) => path.Replace('\\', '/');
 
-    [GeneratedRegex("^\\s*https?://[^/]*:([0-9]{1,5})(/|\\s*$)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        "^\\s*https?://[^/]*:([0-9]{1,5})(/|\\s*$)",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant
+    )]
     private static partial Regex PortForm();
 }

@@ -3,7 +3,9 @@ using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>LitestreamEnv: the environment variables that the configuration needs, and which of them are set. Starts no process.</summary>
+/// <summary>
+/// LitestreamEnv: the environment variables that the configuration needs, and which of them are set. Starts no process.
+/// </summary>
 [MSBuildMultiThreadableTask]
 public sealed class ShowLitestreamEnvironment : LitestreamVerb
 {

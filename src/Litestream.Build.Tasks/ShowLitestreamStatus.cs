@@ -3,7 +3,10 @@ using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>LitestreamStatus: what can be seen on this machine, and what the running app tells. Starts no process, opens no database, asks no replica.</summary>
+/// <summary>
+/// LitestreamStatus: what can be seen on this machine, and what the running app tells. Starts no process, opens no
+/// database, asks no replica.
+/// </summary>
 [MSBuildMultiThreadableTask]
 public sealed class ShowLitestreamStatus : LitestreamVerb
 {

@@ -45,15 +45,21 @@ public sealed class StageLitestreamExecutable : LitestreamTask
         {
             var own = Path.Combine(
                 Path.GetFullPath(InstallDirectory, Path.GetDirectoryName(ProjectFile)!),
-                Path.GetFileName(Destination));
+                Path.GetFileName(Destination)
+            );
             if (!File.Exists(own))
             {
                 throw new LitestreamException(
                     "LSB2004",
-                    $"LitestreamInstallDir is '{InstallDirectory}', and there is no {own}. Put the executable for {RuntimeIdentifier} there, or unset LitestreamInstallDir (and LITESTREAM_INSTALL_DIR).");
+                    $"LitestreamInstallDir is '{InstallDirectory}', and there is no {own}. Put the executable "
+                        + $"for {RuntimeIdentifier} there, or unset LitestreamInstallDir (and LITESTREAM_INSTALL_DIR)."
+                );
             }
 
-            ExecutablePackage.Place(await File.ReadAllBytesAsync(own, cancellationToken).ConfigureAwait(false), Destination);
+            ExecutablePackage.Place(
+                await File.ReadAllBytesAsync(own, cancellationToken).ConfigureAwait(false),
+                Destination
+            );
             if (RuntimeIdentifier == HostRuntimeIdentifier)
                 await CheckVersionAsync(own, cancellationToken).ConfigureAwait(false);
             await File.WriteAllTextAsync(KeyFile, Key, cancellationToken).ConfigureAwait(false);
@@ -65,26 +71,46 @@ public sealed class StageLitestreamExecutable : LitestreamTask
         {
             File.Delete(Destination);
             await File.WriteAllTextAsync(KeyFile, Key + ".none", cancellationToken).ConfigureAwait(false);
-            Report(new("LSB2001", LitestreamSeverity.Message, $"There is no litestream executable for '{RuntimeIdentifier}' in the referenced Litestream.Executable; the output will not replicate."));
+            Report(
+                new(
+                    "LSB2001",
+                    LitestreamSeverity.Message,
+                    $"There is no litestream executable for '{RuntimeIdentifier}' in the referenced "
+                        + $"Litestream.Executable; the output will not replicate."
+                )
+            );
             return;
         }
 
         executable.StageTo(Destination);
         await File.WriteAllTextAsync(KeyFile, Key, cancellationToken).ConfigureAwait(false);
-        Log.LogMessage(MessageImportance.Normal, "litestream: {0} ({1}) -> {2}", executable.RuntimeIdentifier, RuntimeIdentifier, Destination);
+        Log.LogMessage(
+            MessageImportance.Normal,
+            "litestream: {0} ({1}) -> {2}",
+            executable.RuntimeIdentifier,
+            RuntimeIdentifier,
+            Destination
+        );
     }
 
-    /// <summary>The yml is written for release line 0.3. Another line reads parts of it silently, so what the executable says of itself counts.</summary>
+    /// <summary>
+    /// The yml is written for release line 0.3. Another line reads parts of it silently, so what the executable says of
+    /// itself counts.
+    /// </summary>
     private async Task CheckVersionAsync(string own, CancellationToken cancellationToken)
     {
         try
         {
-            var version = await new LitestreamExecutable(Destination).GetVersionAsync(cancellationToken).ConfigureAwait(false);
+            var version = await new LitestreamExecutable(Destination)
+                .GetVersionAsync(cancellationToken)
+                .ConfigureAwait(false);
             if (version.StartsWith("0.3.", StringComparison.Ordinal))
                 return;
             throw new LitestreamException(
                 "LSB2004",
-                $"{own} is litestream {version}; this release of Litestream.Build works with 0.3.x. Put an executable of that line there, or unset LitestreamInstallDir (and LITESTREAM_INSTALL_DIR).");
+                $"{own} is litestream {version}; this release of Litestream.Build works with 0.3.x. Put an "
+                    + $"executable of that line there, or unset LitestreamInstallDir (and LITESTREAM_INSTALL_DIR)."
+            );
         }
         catch (LitestreamException)
         {

@@ -8,28 +8,29 @@ namespace Litestream.Build.Tasks;
 internal static class TaskNames
 {
     /// <summary>The target that a task is the work of; null for a task of the build.</summary>
-    public static string? VerbOf(LitestreamTask task) => task switch
-    {
-        ListLitestreamDatabases => "LitestreamDatabases",
-        ShowLitestreamConfig => "LitestreamConfig",
-        ShowLitestreamVersion => "LitestreamVersion",
-        ShowLitestreamEnvironment => "LitestreamEnv",
-        InitLitestreamConfig => "LitestreamInit",
-        ShowLitestreamStatus => "LitestreamStatus",
-        ListLitestreamGenerations => "LitestreamGenerations",
-        ListLitestreamSnapshots => "LitestreamSnapshots",
-        ListLitestreamWal => "LitestreamWal",
-        ListLitestreamLtx => "LitestreamLtx",
-        RestoreLitestreamDatabase { Detach: true } => "LitestreamPull",
-        RestoreLitestreamDatabase => "LitestreamRestore",
-        VerifyLitestreamDatabase => "LitestreamVerify",
-        DrillLitestreamDatabase => "LitestreamDrill",
-        RunLitestream => "LitestreamRun",
-        ExamineLitestream => "LitestreamDoctor",
-        ScaffoldLitestream => "LitestreamScaffold",
-        ReplicateLitestreamDatabases => "LitestreamReplicate",
-        _ => null,
-    };
+    public static string? VerbOf(LitestreamTask task) =>
+        task switch
+        {
+            ListLitestreamDatabases => "LitestreamDatabases",
+            ShowLitestreamConfig => "LitestreamConfig",
+            ShowLitestreamVersion => "LitestreamVersion",
+            ShowLitestreamEnvironment => "LitestreamEnv",
+            InitLitestreamConfig => "LitestreamInit",
+            ShowLitestreamStatus => "LitestreamStatus",
+            ListLitestreamGenerations => "LitestreamGenerations",
+            ListLitestreamSnapshots => "LitestreamSnapshots",
+            ListLitestreamWal => "LitestreamWal",
+            ListLitestreamLtx => "LitestreamLtx",
+            RestoreLitestreamDatabase { Detach: true } => "LitestreamPull",
+            RestoreLitestreamDatabase => "LitestreamRestore",
+            VerifyLitestreamDatabase => "LitestreamVerify",
+            DrillLitestreamDatabase => "LitestreamDrill",
+            RunLitestream => "LitestreamRun",
+            ExamineLitestream => "LitestreamDoctor",
+            ScaffoldLitestream => "LitestreamScaffold",
+            ReplicateLitestreamDatabases => "LitestreamReplicate",
+            _ => null,
+        };
 
     /// <summary>
     /// The project's files with their text; what cannot be read is left to MSBuild, which has read it.
@@ -44,19 +45,19 @@ internal static class TaskNames
                 if (File.Exists(file))
                     texts.Add((file, File.ReadAllText(file)));
             }
-            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-            {
-            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException) { }
         }
 
         return texts;
     }
 
     /// <summary>What the build was given from outside its files.</summary>
-    public static GivenProperties Given(IBuildEngine engine, IReadOnlyList<(string File, string Text)> files) => new(
-        engine is IBuildEngine6 build ? [.. build.GetGlobalProperties().Keys] : [],
-        [.. ProcessVariables.Read().Keys],
-        string.Join('\n', files.Select(file => file.Text)));
+    public static GivenProperties Given(IBuildEngine engine, IReadOnlyList<(string File, string Text)> files) =>
+        new(
+            engine is IBuildEngine6 build ? [.. build.GetGlobalProperties().Keys] : [],
+            [.. ProcessVariables.Read().Keys],
+            string.Join('\n', files.Select(file => file.Text))
+        );
 
     /// <summary>True once for each project in a build: a publish looks at the names after the build has.</summary>
     public static bool IsFirstLook(IBuildEngine engine, string project)

@@ -27,19 +27,21 @@ internal static class VisibleMessage
     /// <summary>A finding that is neither a warning nor an error, at its place.</summary>
     /// <param name="diagnostic">The finding.</param>
     /// <param name="projectFile">The project at work: the place of what has none of its own.</param>
-    public static ExtendedBuildMessageEventArgs Of(LitestreamDiagnostic diagnostic, string projectFile) => new(
-        ShownAtOnce,
-        subcategory: null,
-        diagnostic.Code,
-        diagnostic.File ?? projectFile,
-        diagnostic.Line,
-        diagnostic.Column,
-        endLineNumber: 0,
-        endColumnNumber: 0,
-        Guard(diagnostic.Message, projectFile),
-        helpKeyword: null,
-        senderName: null,
-        MessageImportance.High);
+    public static ExtendedBuildMessageEventArgs Of(LitestreamDiagnostic diagnostic, string projectFile) =>
+        new(
+            ShownAtOnce,
+            subcategory: null,
+            diagnostic.Code,
+            diagnostic.File ?? projectFile,
+            diagnostic.Line,
+            diagnostic.Column,
+            endLineNumber: 0,
+            endColumnNumber: 0,
+            Guard(diagnostic.Message, projectFile),
+            helpKeyword: null,
+            senderName: null,
+            MessageImportance.High
+        );
 
     /// <summary>
     /// The terminal logger swallows a line that begins with the project's name and has an arrow in it: a space in front
@@ -48,7 +50,8 @@ internal static class VisibleMessage
     public static string Guard(string line, string projectFile)
     {
         var name = Path.GetFileNameWithoutExtension(projectFile);
-        var isTaken = name.Length > 0
+        var isTaken =
+            name.Length > 0
             && line.StartsWith(name, StringComparison.Ordinal)
             && line.Contains(OutputArrow, StringComparison.Ordinal);
         return isTaken ? " " + line : line;

@@ -7,7 +7,10 @@ using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>Connection strings and <c>LitestreamDatabase</c> items -> obj/.../litestream.yml, or the project's own file copied as it is.</summary>
+/// <summary>
+/// Connection strings and <c>LitestreamDatabase</c> items -> obj/.../litestream.yml, or the project's own file copied
+/// as it is.
+/// </summary>
 [MSBuildMultiThreadableTask]
 public sealed class WriteLitestreamConfig : LitestreamTask
 {
@@ -36,7 +39,9 @@ public sealed class WriteLitestreamConfig : LitestreamTask
     /// <summary>A duration with units, or hh:mm:ss.</summary>
     public string Retention { get; set; } = "";
 
-    /// <summary>project.assets.json: which packages the app has is evidence for what a connection string means.</summary>
+    /// <summary>
+    /// project.assets.json: which packages the app has is evidence for what a connection string means.
+    /// </summary>
     public string AssetsFile { get; set; } = "";
 
     /// <summary>The target framework that is built.</summary>
@@ -85,11 +90,19 @@ public sealed class WriteLitestreamConfig : LitestreamTask
     /// that are made elsewhere than in the project's files.</summary>
     private void ReportUnknownSettings()
     {
-        foreach (var file in SettingsFiles.Select(file => file.GetMetadata("FullPath")).Where(file => file.EndsWith(".json", StringComparison.OrdinalIgnoreCase)))
+        foreach (
+            var file in SettingsFiles
+                .Select(file => file.GetMetadata("FullPath"))
+                .Where(file => file.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
+        )
         {
             try
             {
-                var settings = JsonSettingsReader.Read(file).Where(setting => setting.Setting is not null).Select(setting => setting.Setting!).ToList();
+                var settings = JsonSettingsReader
+                    .Read(file)
+                    .Where(setting => setting.Setting is not null)
+                    .Select(setting => setting.Setting!)
+                    .ToList();
                 foreach (var diagnostic in UnknownNames.OfSettings(settings).Concat(UnknownNames.OfValues(settings)))
                     Report(diagnostic);
             }
@@ -116,42 +129,63 @@ public sealed class WriteLitestreamConfig : LitestreamTask
     private byte[]? Generate()
     {
         var packages = File.Exists(AssetsFile) ? ProjectPackages.Read(AssetsFile, TargetFramework) : [];
-        var result = DatabaseFinder.Find(new DatabaseSearch
-        {
-            SettingsFiles = [.. SettingsFiles.Select(file => file.GetMetadata("FullPath"))],
-            Packages = packages,
-            ConnectionStrings = ConnectionStrings.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
-            WindowsTarget = TargetRuntimeIdentifier.Length == 0
-                ? OperatingSystem.IsWindows()
-                : TargetRuntimeIdentifier.StartsWith("win", StringComparison.OrdinalIgnoreCase),
-        });
+        var result = DatabaseFinder.Find(
+            new DatabaseSearch
+            {
+                SettingsFiles = [.. SettingsFiles.Select(file => file.GetMetadata("FullPath"))],
+                Packages = packages,
+                ConnectionStrings = ConnectionStrings.Split(
+                    ';',
+                    StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries
+                ),
+                WindowsTarget =
+                    TargetRuntimeIdentifier.Length == 0
+                        ? OperatingSystem.IsWindows()
+                        : TargetRuntimeIdentifier.StartsWith("win", StringComparison.OrdinalIgnoreCase),
+            }
+        );
         foreach (var diagnostic in result.Diagnostics)
             Report(diagnostic);
 
         var databases = Merge(result.Databases);
-        var without = databases.Count > 0
+        var without =
+            databases.Count > 0
+                ? null
+                : WithoutDatabase.Decide(
+                    References.Length > 0,
+                    PackageReferenceOrigin.IsOwn(ProjectFile, References),
+                    packages,
+                    NullIfEmpty(ReplicaUrl)
+                );
+        var config = without is { Acts: false }
             ? null
-            : WithoutDatabase.Decide(
-                References.Length > 0,
-                PackageReferenceOrigin.IsOwn(ProjectFile, References),
-                packages,
-                NullIfEmpty(ReplicaUrl));
-        var config = without is { Acts: false } ? null : GeneratedConfig.Create(databases, new GeneratedConfigOptions
-        {
-            ReplicaUrl = NullIfEmpty(ReplicaUrl),
-            SyncInterval = NullIfEmpty(SyncInterval),
-            SnapshotInterval = NullIfEmpty(SnapshotInterval),
-            Retention = NullIfEmpty(Retention),
-            LeftOut = result.LeftOut,
-        });
+            : GeneratedConfig.Create(
+                databases,
+                new GeneratedConfigOptions
+                {
+                    ReplicaUrl = NullIfEmpty(ReplicaUrl),
+                    SyncInterval = NullIfEmpty(SyncInterval),
+                    SnapshotInterval = NullIfEmpty(SnapshotInterval),
+                    Retention = NullIfEmpty(Retention),
+                    LeftOut = result.LeftOut,
+                }
+            );
         if (without?.Finding is { } finding && !Log.HasLoggedErrors)
             Report(finding);
         foreach (var database in databases)
-            Log.LogMessage(MessageImportance.Normal, "litestream.yml: {0} ({1})", database.Path, database.Key ?? "LitestreamDatabase item");
+            Log.LogMessage(
+                MessageImportance.Normal,
+                "litestream.yml: {0} ({1})",
+                database.Path,
+                database.Key ?? "LitestreamDatabase item"
+            );
         return config is null ? null : Encoding.UTF8.GetBytes(config.Text);
     }
 
-    /// <summary>An item that names a database which a setting names too says something about that database; it is not a second one.</summary>
+    /// <summary>
+    /// An item that names a database which a setting names too says something about that database; it is not a second
+    /// one.
+    /// </summary>
     private List<ReplicatedDatabase> Merge(IReadOnlyList<FoundDatabase> found)
     {
         var items = Databases
@@ -169,14 +203,16 @@ public sealed class WriteLitestreamConfig : LitestreamTask
             var item = items.Find(item => SameFile(item.Path, database.Path));
             if (item is not null)
                 items.Remove(item);
-            databases.Add(new ReplicatedDatabase(database.Path, database.Name, database.Key)
-            {
-                ReplicaUrl = item?.ReplicaUrl,
-                SyncInterval = item?.SyncInterval,
-                File = database.File,
-                Line = database.Line,
-                Column = database.Column,
-            });
+            databases.Add(
+                new ReplicatedDatabase(database.Path, database.Name, database.Key)
+                {
+                    ReplicaUrl = item?.ReplicaUrl,
+                    SyncInterval = item?.SyncInterval,
+                    File = database.File,
+                    Line = database.Line,
+                    Column = database.Column,
+                }
+            );
         }
 
         databases.AddRange(items);

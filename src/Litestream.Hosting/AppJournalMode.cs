@@ -18,9 +18,12 @@ internal static class AppJournalMode
     /// </summary>
     private static bool Look()
     {
-        var files = ((AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
+        var files = ((AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string) ?? "")
+            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
             .Where(file => file.StartsWith(AppContext.BaseDirectory, StringComparison.Ordinal))
-            .Where(file => !Others.Any(other => Path.GetFileName(file).StartsWith(other, StringComparison.OrdinalIgnoreCase)));
+            .Where(file =>
+                !Others.Any(other => Path.GetFileName(file).StartsWith(other, StringComparison.OrdinalIgnoreCase))
+            );
         return files.Any(MaySetRollbackIn);
     }
 

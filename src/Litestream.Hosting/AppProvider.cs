@@ -15,11 +15,14 @@ internal static class AppProvider
 
     /// <summary>What becomes of the token in an app with these assemblies. Pure.</summary>
     public static DataDirectoryToken TokenOf(IEnumerable<string> assemblies) =>
-        assemblies.Any(assembly => Replacing.Contains(assembly, StringComparer.OrdinalIgnoreCase)) ? DataDirectoryToken.Replaced : DataDirectoryToken.Combined;
+        assemblies.Any(assembly => Replacing.Contains(assembly, StringComparer.OrdinalIgnoreCase))
+            ? DataDirectoryToken.Replaced
+            : DataDirectoryToken.Combined;
 
     /// <summary>All that the app was published with; where they are in one file, those that are loaded.</summary>
     private static IEnumerable<string> Assemblies() =>
-        ((AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
+        ((AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string) ?? "")
+            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
             .Select(file => Path.GetFileNameWithoutExtension(file))
             .Concat(AppDomain.CurrentDomain.GetAssemblies().Select(assembly => assembly.GetName().Name ?? ""));
 }

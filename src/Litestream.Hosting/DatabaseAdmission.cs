@@ -23,7 +23,11 @@ internal sealed class DatabaseAdmission
     public DatabaseAdmission(string path, JournalEvidence evidence, FileStamp? replicated)
     {
         (_path, Evidence) = (path, evidence);
-        if (evidence != JournalEvidence.Keyword && replicated?.Identity is { } identity && FileStamp.Of(path)?.Identity == identity)
+        if (
+            evidence != JournalEvidence.Keyword
+            && replicated?.Identity is { } identity
+            && FileStamp.Of(path)?.Identity == identity
+        )
             Evidence = JournalEvidence.LeftWal;
         MayBeSet = evidence == JournalEvidence.Possible;
     }
@@ -60,7 +64,10 @@ internal sealed class DatabaseAdmission
 
         if (_isAdmitted)
             return Admission.Admit;
-        var content = LiveDatabase.LookAt(_path, asksMode: Evidence is JournalEvidence.Possible or JournalEvidence.LeftWal);
+        var content = LiveDatabase.LookAt(
+            _path,
+            asksMode: Evidence is JournalEvidence.Possible or JournalEvidence.LeftWal
+        );
 
         // Still in WAL mode, so nobody has left it; whether the app is about to, its code tells.
         if (Evidence == JournalEvidence.LeftWal && content.IsWal == true)
@@ -68,7 +75,9 @@ internal sealed class DatabaseAdmission
         if (content.Tables == AppTables.Some)
             _watchedSince ??= now;
         var watched = now - _watchedSince ?? TimeSpan.Zero;
-        var admission = AdmissionPolicy.Decide(new AdmissionFacts(file.Size, content, Evidence, _wasWal, watched, isLast, IsSuspect));
+        var admission = AdmissionPolicy.Decide(
+            new AdmissionFacts(file.Size, content, Evidence, _wasWal, watched, isLast, IsSuspect)
+        );
         _wasWal |= content.IsWal == true;
         if (admission == Admission.Admit)
         {

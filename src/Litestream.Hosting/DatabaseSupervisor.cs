@@ -76,7 +76,12 @@ internal sealed class DatabaseSupervisor
     private bool _wasBlocked;
 
     public DatabaseSupervisor(
-        EffectiveConfig config, EffectiveDatabase database, LitestreamSettings settings, TimeProvider time, JournalEvidence evidence = JournalEvidence.None)
+        EffectiveConfig config,
+        EffectiveDatabase database,
+        LitestreamSettings settings,
+        TimeProvider time,
+        JournalEvidence evidence = JournalEvidence.None
+    )
     {
         Watch = new CommitWatch(database, ReplicationSettings.Of(config, database));
         Chain = new DatabaseChain(database, time);
@@ -86,7 +91,8 @@ internal sealed class DatabaseSupervisor
         _stall = Longer(settings.StallTimeout, Watch.Round * 3);
         _history = DatabaseHistory.Read(database.MetaPath);
 
-        // Our number is in litestream's table, so litestream has had it, and it is still that database and not another one in its place.
+        // Our number is in litestream's table, so litestream has had it, and it is still that database and not another
+        // one in its place.
         var isKnown = _history?.Id is { } id && LiveDatabase.ReadIdentityInFile(database.Path).Id == id;
         _admission = new DatabaseAdmission(database.Path, evidence, isKnown ? _history!.File : null);
     }
@@ -107,7 +113,9 @@ internal sealed class DatabaseSupervisor
     /// <summary>Whether it is not replicated for want of room.</summary>
     public bool IsPaused { get; private set; }
 
-    /// <summary>Whether litestream does not have it yet, as it has no file, no table or perhaps a rollback journal.</summary>
+    /// <summary>
+    /// Whether litestream does not have it yet, as it has no file, no table or perhaps a rollback journal.
+    /// </summary>
     public bool IsHeld { get; private set; }
 
     /// <summary>Whether something speaks for an app that sets a rollback journal.</summary>
@@ -119,10 +127,15 @@ internal sealed class DatabaseSupervisor
     /// <summary>Whether a lock error of the app may mean a rollback journal.</summary>
     public bool MayBeSuspected => _admission.MayBeSuspected;
 
-    /// <summary>When a statement of the app last ended in "database is locked" though a write could be begun; null when none has.</summary>
+    /// <summary>
+    /// When a statement of the app last ended in "database is locked" though a write could be begun; null when none
+    /// has.
+    /// </summary>
     public DateTimeOffset? LockErrorAt { get; set; }
 
-    /// <summary>Whether its replicas, but no file, are there: what appears in its place is not replicated unseen.</summary>
+    /// <summary>
+    /// Whether its replicas, but no file, are there: what appears in its place is not replicated unseen.
+    /// </summary>
     public bool IsAwaited { get; private set; }
 
     /// <summary>Whether its file was deleted while the app ran, and no other one has come in its place.</summary>
@@ -132,18 +145,23 @@ internal sealed class DatabaseSupervisor
     public bool IsTraced { get; private set; }
 
     /// <summary>What the state of the replicator depends on.</summary>
-    public DatabaseStanding Standing => new(
-        Excluded is null ? Exclusion.None
-            : Question is not null ? Exclusion.Question
-            : IsHeld ? Exclusion.Held
-            : IsPaused ? Exclusion.Paused
-            : IsAwaited ? Exclusion.Awaited
-            : IsTraced ? Exclusion.Traced
-            : Exclusion.Refused,
-        Health,
-        IsSettled);
+    public DatabaseStanding Standing =>
+        new(
+            Excluded is null ? Exclusion.None
+                : Question is not null ? Exclusion.Question
+                : IsHeld ? Exclusion.Held
+                : IsPaused ? Exclusion.Paused
+                : IsAwaited ? Exclusion.Awaited
+                : IsTraced ? Exclusion.Traced
+                : Exclusion.Refused,
+            Health,
+            IsSettled
+        );
 
-    /// <summary>What is asked whether it goes on with the history of its replicas; null when that is known. Until then nothing of it is sent.</summary>
+    /// <summary>
+    /// What is asked whether it goes on with the history of its replicas; null when that is known. Until then nothing
+    /// of it is sent.
+    /// </summary>
     public HistoryQuestion? Question { get; private set; }
 
     public LitestreamHealth Health { get; private set; }
@@ -157,7 +175,8 @@ internal sealed class DatabaseSupervisor
     public bool HasToBeginAnew { get; private set; }
 
     /// <summary>Whether it is in its replicas. One that was never seen is not: nothing is known of it.</summary>
-    public bool IsSettled => !IsHeld && (Excluded is not null || (Watch.LastSync is not null && Chain.BrokenBy is null));
+    public bool IsSettled =>
+        !IsHeld && (Excluded is not null || (Watch.LastSync is not null && Chain.BrokenBy is null));
 
     /// <summary>Leaves it out from the next start of litestream on.</summary>
     public void Exclude(LitestreamDiagnostic why, bool isAwaited, bool wasDeleted = false)
@@ -168,8 +187,12 @@ internal sealed class DatabaseSupervisor
         (Health, Problem) = (LitestreamHealth.Unhealthy, why.ToString());
     }
 
-    /// <summary>Whether its own disk, where its replica is too, has so little room that replicating it could take the last from the app.</summary>
-    public bool IsShortOfRoom() => _folders.IsOnOwnDisk && ReplicaFolders.Space(Database.Path) is var (free, total) && free < _floor.Of(total);
+    /// <summary>
+    /// Whether its own disk, where its replica is too, has so little room that replicating it could take the last from
+    /// the app.
+    /// </summary>
+    public bool IsShortOfRoom() =>
+        _folders.IsOnOwnDisk && ReplicaFolders.Space(Database.Path) is var (free, total) && free < _floor.Of(total);
 
     /// <summary>Leaves it out until there is room again.</summary>
     public LitestreamDiagnostic Pause()
@@ -178,12 +201,17 @@ internal sealed class DatabaseSupervisor
         Excluded = new LitestreamDiagnostic(
             "LSB5016",
             LitestreamSeverity.Error,
-            $"'{Database.Path}' is not replicated at the moment: its replica is on its own disk, which has {Megabytes(free)} left, and the app needs the last {Megabytes(_floor.Of(total))} itself (Litestream:FreeSpaceFloor). Make room, or set Litestream:ReplicaUrl to storage elsewhere.");
+            $"'{Database.Path}' is not replicated at the moment: its replica is on its own disk, which "
+                + $"has {Megabytes(free)} left, and the app needs the last {Megabytes(_floor.Of(total))} itself "
+                + $"(Litestream:FreeSpaceFloor). Make room, or set Litestream:ReplicaUrl to storage elsewhere."
+        );
         (IsPaused, Health, Problem) = (true, LitestreamHealth.Degraded, Excluded.ToString());
         return Excluded;
     }
 
-    /// <summary>Keeps it from litestream until litestream may have it. Called before each start of litestream.</summary>
+    /// <summary>
+    /// Keeps it from litestream until litestream may have it. Called before each start of litestream.
+    /// </summary>
     /// <param name="now">The time.</param>
     /// <param name="isLast">Whether the app has written its last, so that nothing can be waited for.</param>
     /// <returns>False when it never may: <see cref="Refuse"/>.</returns>
@@ -248,7 +276,10 @@ internal sealed class DatabaseSupervisor
     {
         var before = Problem;
         Excluded = Explain(Question!.Trouble);
-        (Health, Problem) = (now - Question.Since >= _stall ? LitestreamHealth.Unhealthy : LitestreamHealth.Degraded, Excluded.ToString());
+        (Health, Problem) = (
+            now - Question.Since >= _stall ? LitestreamHealth.Unhealthy : LitestreamHealth.Degraded,
+            Excluded.ToString()
+        );
         return Problem != before;
     }
 
@@ -256,7 +287,8 @@ internal sealed class DatabaseSupervisor
     public bool IsReplaced => _file is { } before && FileStamp.Of(Database.Path) is { } file && IsOther(before, file);
 
     /// <summary>It goes on with the history of its replicas. Called while no litestream runs.</summary>
-    /// <param name="asNewFile">Whether it came in the place of another file: litestream must not take the WAL that it knows for this one's.</param>
+    /// <param name="asNewFile">Whether it came in the place of another file: litestream must not take the WAL that it
+    /// knows for this one's.</param>
     public void Accept(bool asNewFile)
     {
         (Excluded, Question, IsAwaited, IsPaused, IsHeld, IsTraced) = (null, null, false, false, false, false);
@@ -270,20 +302,25 @@ internal sealed class DatabaseSupervisor
 
         // From now on the file changes. And what was adopted has a number of its own, or gets one.
         var (readable, id) = LiveDatabase.ReadIdentityInFile(Database.Path);
-        var isKnown = !readable || id == known.Id || (id is null && LiveDatabase.ReadIdentity(Database.Path) == known.Id);
+        var isKnown =
+            !readable || id == known.Id || (id is null && LiveDatabase.ReadIdentity(Database.Path) == known.Id);
         if (!isKnown)
             BeginAnew();
         Remember((isKnown ? known : new DatabaseHistory(null, false, null)).InUse(_file));
     }
 
-    /// <summary>Has litestream begin a new generation, as it does itself when it has lost its place. Called while none runs.</summary>
+    /// <summary>
+    /// Has litestream begin a new generation, as it does itself when it has lost its place. Called while none runs.
+    /// </summary>
     public void BeginAnew()
     {
         HasToBeginAnew = false;
         new ShadowWal(Database.MetaPath).ForgetGeneration();
     }
 
-    /// <summary>A database that needs a full copy is not healthy before that has arrived, whatever arrives meanwhile.</summary>
+    /// <summary>
+    /// A database that needs a full copy is not healthy before that has arrived, whatever arrives meanwhile.
+    /// </summary>
     public void JudgeChain(DateTimeOffset now)
     {
         if (Excluded is not null || Chain.Explain() is not { } problem)
@@ -296,12 +333,16 @@ internal sealed class DatabaseSupervisor
         }
 
         if (Health == LitestreamHealth.Healthy)
-            Health = Chain.IsBlocked && now - Chain.BrokenSince >= _stall ? LitestreamHealth.Unhealthy : LitestreamHealth.Degraded;
+            Health =
+                Chain.IsBlocked && now - Chain.BrokenSince >= _stall
+                    ? LitestreamHealth.Unhealthy
+                    : LitestreamHealth.Degraded;
         Problem = problem;
     }
 
     /// <summary>Removes what was sent after the snapshots were gone. Called while no litestream runs.</summary>
-    public Task RemoveRemainsAsync() => Watch.Replicated?.Generation is { } generation ? _folders.RemoveRemainsAsync(generation) : Task.CompletedTask;
+    public Task RemoveRemainsAsync() =>
+        Watch.Replicated?.Generation is { } generation ? _folders.RemoveRemainsAsync(generation) : Task.CompletedTask;
 
     public void Begin(DateTimeOffset now)
     {
@@ -316,7 +357,9 @@ internal sealed class DatabaseSupervisor
     public Task LookAsync(DateTimeOffset now, bool asks)
     {
         Watch.Look(now);
-        return Excluded is not null ? Task.CompletedTask : _folders.LookAsync(Watch.Generation, Watch.IsPending, asks && Watch.LacksPosition);
+        return Excluded is not null
+            ? Task.CompletedTask
+            : _folders.LookAsync(Watch.Generation, Watch.IsPending, asks && Watch.LacksPosition);
     }
 
     /// <summary>Looks for the last time, when no litestream runs any more.</summary>
@@ -335,34 +378,51 @@ internal sealed class DatabaseSupervisor
     public LitestreamDiagnostic? Unsent(string? failure)
     {
         var file = FileStamp.Of(Database.Path);
-        return UnsentPolicy.Decide(new UnsentFacts(Database.Path)
-        {
-            FileSize = file?.Size,
-            WalBytes = WalFile.LastCommit(WalFile.PathOf(Database.Path))?.End,
-            MayHaveTables = !IsHeld || LiveDatabase.LookAt(Database.Path, asksMode: false).Tables != AppTables.None,
-            WasDeleted = WasDeleted,
-            NotReplicated = Excluded is null ? null
-                : Question?.Trouble is { } trouble ? $"{trouble.Message.TrimEnd('.')} ({trouble.Code})"
-                : $"it is not replicated ({Excluded.Code})",
-            IsRefused = Standing.Exclusion is Exclusion.Traced or Exclusion.Refused,
-            Unsent = _unsent,
-            CopyNeededBy = Chain.BrokenBy,
-            Error = Watch.Error?.Message ?? (failure is null ? null : $"litestream did not send them ({failure})"),
-        });
+        return UnsentPolicy.Decide(
+            new UnsentFacts(Database.Path)
+            {
+                FileSize = file?.Size,
+                WalBytes = WalFile.LastCommit(WalFile.PathOf(Database.Path))?.End,
+                MayHaveTables = !IsHeld || LiveDatabase.LookAt(Database.Path, asksMode: false).Tables != AppTables.None,
+                WasDeleted = WasDeleted,
+                NotReplicated =
+                    Excluded is null ? null
+                    : Question?.Trouble is { } trouble ? $"{trouble.Message.TrimEnd('.')} ({trouble.Code})"
+                    : $"it is not replicated ({Excluded.Code})",
+                IsRefused = Standing.Exclusion is Exclusion.Traced or Exclusion.Refused,
+                Unsent = _unsent,
+                CopyNeededBy = Chain.BrokenBy,
+                Error = Watch.Error?.Message ?? (failure is null ? null : $"litestream did not send them ({failure})"),
+            }
+        );
     }
 
-    /// <summary>Takes over what is remembered by now: another app may have replicated the database since this one was started.</summary>
+    /// <summary>
+    /// Takes over what is remembered by now: another app may have replicated the database since this one was started.
+    /// </summary>
     public void ReadHistory() => _history = DatabaseHistory.Read(Database.MetaPath);
 
     /// <summary>Puts back the WAL that the last stop kept, where the file is just as that left it.</summary>
-    public void PutWalBack() => Chain.PutWalBack(_history is { WalBoot: { } boot, File: { } left } && boot == BootId() && FileStamp.Of(Database.Path) == left);
+    public void PutWalBack() =>
+        Chain.PutWalBack(
+            _history is { WalBoot: { } boot, File: { } left } && boot == BootId() && FileStamp.Of(Database.Path) == left
+        );
 
     private static string BootId() => ProcessIdentity.Of(Environment.ProcessId)?.BootId ?? "";
 
-    /// <summary>Whether the generation beside the database is another one than our litestream wrote last: one that we do not know of has been at work.</summary>
-    public bool HasTraces => _history is { Generations.Count: > 0 } && Watch.Generation is { } found && !_history.Generations.Contains(found);
+    /// <summary>
+    /// Whether the generation beside the database is another one than our litestream wrote last: one that we do not
+    /// know of has been at work.
+    /// </summary>
+    public bool HasTraces =>
+        _history is { Generations.Count: > 0 }
+        && Watch.Generation is { } found
+        && !_history.Generations.Contains(found);
 
-    /// <summary>Whether our litestream has written that generation, or goes on with one that was there at its start. Its own word for it may come a moment later than the generation.</summary>
+    /// <summary>
+    /// Whether our litestream has written that generation, or goes on with one that was there at its start. Its own
+    /// word for it may come a moment later than the generation.
+    /// </summary>
     public bool IsOwnGeneration(string generation)
     {
         _foundGeneration ??= generation;
@@ -415,10 +475,14 @@ internal sealed class DatabaseSupervisor
         var lag = Watch.Lag(now);
         var error = ErrorAt(now);
         var silence = now - _folders.SilentSince;
-        var obstacle = silence >= _limit ? $"the folder of the replica '{_folders.Silent}' does not answer, so '{Database.Path}' cannot be replicated there"
+        var obstacle =
+            silence >= _limit
+                ? $"the folder of the replica '{_folders.Silent}' does not answer, so '{Database.Path}' cannot be "
+                    + $"replicated there"
             : Watch.IsPending ? _folders.Found.Obstacle
             : null;
-        Health = lag >= _stall || now - _errorSince >= _stall || silence >= _stall ? LitestreamHealth.Unhealthy
+        Health =
+            lag >= _stall || now - _errorSince >= _stall || silence >= _stall ? LitestreamHealth.Unhealthy
             : lag >= _limit || now - _errorSince >= _limit || obstacle is not null ? LitestreamHealth.Degraded
             : LitestreamHealth.Healthy;
         Problem = Health == LitestreamHealth.Healthy ? null : Explain(lag, error, obstacle);
@@ -426,13 +490,18 @@ internal sealed class DatabaseSupervisor
         if (Health == LitestreamHealth.Healthy && now - LockErrorAt < LockErrorMemory)
         {
             Health = LitestreamHealth.Degraded;
-            Problem = $"LSB5019: statements of the app end in 'database is locked' while litestream has '{Database.Path}'. Look whether one of them sets another journal mode than WAL";
+            Problem =
+                $"LSB5019: statements of the app end in 'database is locked' while litestream has "
+                + $"'{Database.Path}'. Look whether one of them sets another journal mode than WAL";
         }
 
         if (IsWiped(now))
         {
             HasToBeginAnew = true;
-            (Health, Problem) = (LitestreamHealth.Degraded, "LSB5007: " + (Reason = $"the replica of '{Database.Path}' has lost its snapshots"));
+            (Health, Problem) = (
+                LitestreamHealth.Degraded,
+                "LSB5007: " + (Reason = $"the replica of '{Database.Path}' has lost its snapshots")
+            );
             return SupervisorAction.Restart;
         }
 
@@ -444,11 +513,20 @@ internal sealed class DatabaseSupervisor
 
         if (IsStuck(now, uploadedAt, error, obstacle is not null))
         {
-            Reason = $"nothing of '{Database.Path}' has arrived for {Seconds(now - Watch.ProgressAt)}{(error is { } said ? $" ({said})" : "")}";
+            Reason =
+                $"nothing of '{Database.Path}' has arrived "
+                + $"for {Seconds(now - Watch.ProgressAt)}{(error is { } said ? $" ({said})" : "")}";
             return SupervisorAction.Restart;
         }
 
-        if (lag < Longer(ShortestNudge, Watch.Round * 1.5) || now < _nudgeAt || obstacle is not null || _folders.SilentSince is not null || Watch.SnapshotSince is not null || !(Watch.IsNoticed || error is not null))
+        if (
+            lag < Longer(ShortestNudge, Watch.Round * 1.5)
+            || now < _nudgeAt
+            || obstacle is not null
+            || _folders.SilentSince is not null
+            || Watch.SnapshotSince is not null
+            || !(Watch.IsNoticed || error is not null)
+        )
             return SupervisorAction.None;
         if (Watch.Error is { } last && last.At >= (_unansweredNudge ?? last.At))
             _unansweredNudge = now;
@@ -457,8 +535,13 @@ internal sealed class DatabaseSupervisor
         return SupervisorAction.Nudge;
     }
 
-    /// <summary>Gives the database its number once it is replicated, and sees from time to time that it still has it.</summary>
-    /// <returns>False when it has another one, or none: another database was put in the place of this one, or it was overwritten.</returns>
+    /// <summary>
+    /// Gives the database its number once it is replicated, and sees from time to time that it still has it.
+    /// </summary>
+    /// <returns>
+    /// False when it has another one, or none: another database was put in the place of this one, or it was
+    /// overwritten.
+    /// </returns>
     public async Task<bool> IdentifyAsync(DateTimeOffset now)
     {
         if (Excluded is not null || Watch.LastSync is null || Watch.File is not { } file || now < _identifyAt)
@@ -482,7 +565,9 @@ internal sealed class DatabaseSupervisor
         return found == known || !_history.IsInFile;
     }
 
-    /// <summary>The same at once: before a litestream is started again, which may begin with a snapshot of whatever is there.</summary>
+    /// <summary>
+    /// The same at once: before a litestream is started again, which may begin with a snapshot of whatever is there.
+    /// </summary>
     public Task<bool> IdentifyAgainAsync()
     {
         _identified = null;
@@ -490,12 +575,19 @@ internal sealed class DatabaseSupervisor
     }
 
     /// <summary>
-    /// Remembers how the file was left, once nobody writes to it any more. Only of one that was accepted and still is that one: the next start takes what is remembered for a proof.
+    /// Remembers how the file was left, once nobody writes to it any more. Only of one that was accepted and still is
+    /// that one: the next start takes what is remembered for a proof.
     /// </summary>
     /// <param name="savedWal">The last commit in a copy of the WAL that was kept; null when none was.</param>
     public void Leave(WalMark? savedWal)
     {
-        if (!_isAccepted || _file is not { } before || FileStamp.Of(Database.Path) is not { } file || IsOther(before, file) || !Directory.Exists(Database.MetaPath))
+        if (
+            !_isAccepted
+            || _file is not { } before
+            || FileStamp.Of(Database.Path) is not { } file
+            || IsOther(before, file)
+            || !Directory.Exists(Database.MetaPath)
+        )
             return;
         var history = _history ?? new DatabaseHistory(null, false, null);
         var isInFile = history.Id is { } id && LiveDatabase.ReadIdentityInFile(Database.Path).Id == id;
@@ -503,24 +595,33 @@ internal sealed class DatabaseSupervisor
             return;
         if (Watch.Generation is { } generation && (generation == _foundGeneration || Watch.HasBegun(generation)))
             history = history.With(generation);
-        Remember(history with { IsInFile = isInFile, File = file, WalBoot = savedWal is not null && Chain.IsSavedWal(savedWal) ? BootId() : null });
+        Remember(
+            history with
+            {
+                IsInFile = isInFile,
+                File = file,
+                WalBoot = savedWal is not null && Chain.IsSavedWal(savedWal) ? BootId() : null,
+            }
+        );
     }
 
-    public LitestreamDatabaseStatus Describe(LitestreamDatabaseStatus? before, DateTimeOffset now) => (before ?? new LitestreamDatabaseStatus(Database.Path)) with
-    {
-        Health = Health,
-        Problem = Problem,
-        Committed = Watch.Committed,
-        Replicated = Watch.Replicated,
-        Lag = Watch.Lag(now),
-        LagBytes = Watch.LagBytes(),
-        LastSync = Watch.LastSync,
-        LeftOut = Excluded?.Code,
-    };
+    public LitestreamDatabaseStatus Describe(LitestreamDatabaseStatus? before, DateTimeOffset now) =>
+        (before ?? new LitestreamDatabaseStatus(Database.Path)) with
+        {
+            Health = Health,
+            Problem = Problem,
+            Committed = Watch.Committed,
+            Replicated = Watch.Replicated,
+            Lag = Watch.Lag(now),
+            LagBytes = Watch.LagBytes(),
+            LastSync = Watch.LastSync,
+            LeftOut = Excluded?.Code,
+        };
 
     private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
-    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0} s");
+    private static string Seconds(TimeSpan time) =>
+        string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0} s");
 
     private void Remember(DatabaseHistory history)
     {
@@ -539,7 +640,14 @@ internal sealed class DatabaseSupervisor
         }
 
         IsHeld = true;
-        var (health, why) = AdmissionPolicy.Explain(admission, Database.Path, now - (_heldSince ??= now), _stall, _admission.IsWatched, _admission.IsSuspect);
+        var (health, why) = AdmissionPolicy.Explain(
+            admission,
+            Database.Path,
+            now - (_heldSince ??= now),
+            _stall,
+            _admission.IsWatched,
+            _admission.IsSuspect
+        );
         if (health != LitestreamHealth.Healthy && Problem != why.ToString())
             _news = why;
         (Excluded, Health, Problem) = (why, health, health == LitestreamHealth.Healthy ? null : why.ToString());
@@ -556,7 +664,8 @@ internal sealed class DatabaseSupervisor
         return IsOther(before, file);
     }
 
-    private static bool IsOther(FileStamp before, FileStamp file) => !before.IsSameFile(file) || (file.Size == 0 && before.Size > 0);
+    private static bool IsOther(FileStamp before, FileStamp file) =>
+        !before.IsSameFile(file) || (file.Size == 0 && before.Size > 0);
 
     private string? ErrorAt(DateTimeOffset now)
     {
@@ -595,9 +704,17 @@ internal sealed class DatabaseSupervisor
         if (waits < _stall)
             return false;
 
-        // It lives and says what is wrong: a nudge has it try again, and a new start costs a new snapshot. It is stuck when it says nothing to a nudge either.
-        if (error is not null && Watch.Error is { } last
-            && (_unansweredNudge > last.At ? now - _unansweredNudge < _stall : now - last.At < LongestNudgePause + _stall))
+        // It lives and says what is wrong: a nudge has it try again, and a new start costs a new snapshot. It is stuck
+        // when it says nothing to a nudge either.
+        if (
+            error is not null
+            && Watch.Error is { } last
+            && (
+                _unansweredNudge > last.At
+                    ? now - _unansweredNudge < _stall
+                    : now - last.At < LongestNudgePause + _stall
+            )
+        )
         {
             return false;
         }
@@ -608,26 +725,45 @@ internal sealed class DatabaseSupervisor
     }
 
     /// <summary>With some to spare, and room for what litestream begins with then: a snapshot.</summary>
-    private bool HasRoomAgain() => ReplicaFolders.Space(Database.Path) is var (free, total) && free >= (_floor.Of(total) * 1.25) + (Watch.File?.Size ?? 0);
+    private bool HasRoomAgain() =>
+        ReplicaFolders.Space(Database.Path) is var (free, total)
+        && free >= (_floor.Of(total) * 1.25) + (Watch.File?.Size ?? 0);
 
-    private static string Megabytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1024.0 * 1024):0.#} MB");
+    private static string Megabytes(long bytes) =>
+        string.Create(CultureInfo.InvariantCulture, $"{bytes / (1024.0 * 1024):0.#} MB");
 
     /// <summary>A replica in a folder without a snapshot gives nothing back, whatever is sent to it.</summary>
     private bool IsWiped(DateTimeOffset now)
     {
-        if (Watch.LastSync is null || Watch.Replicated?.Generation is not { } generation || Watch.SnapshotSince is not null || now - Watch.BegunAt < _limit)
+        if (
+            Watch.LastSync is null
+            || Watch.Replicated?.Generation is not { } generation
+            || Watch.SnapshotSince is not null
+            || now - Watch.BegunAt < _limit
+        )
             return false;
         var found = _folders.Found;
         _wiped = found.IsWiped && found.Generation == generation && _folders.SilentSince is null ? _wiped + 1 : 0;
         return _wiped >= 2;
     }
 
-    private LitestreamDiagnostic Explain(LitestreamDiagnostic? trouble) => new(
-        trouble?.Code ?? "LSB4005",
-        LitestreamSeverity.Error,
-        $"Whether '{Database.Path}' goes on with the history of its replica cannot be told yet, so nothing is sent: {trouble?.Message ?? "the replica has not answered yet"}");
+    private LitestreamDiagnostic Explain(LitestreamDiagnostic? trouble) =>
+        new(
+            trouble?.Code ?? "LSB4005",
+            LitestreamSeverity.Error,
+            $"Whether '{Database.Path}' goes on with the history of its replica cannot be told yet, so nothing is "
+                + $"sent: {trouble?.Message ?? "the replica has not answered yet"}"
+        );
 
-    private string Explain(TimeSpan lag, string? error, string? obstacle) => "LSB5007: " + (obstacle ?? (lag >= _limit
-        ? $"what was committed to '{Database.Path}' {Seconds(lag)} ago has not arrived{(error is null ? "" : $": {error}")}"
-        : $"litestream cannot replicate '{Database.Path}': {error}"));
+    private string Explain(TimeSpan lag, string? error, string? obstacle) =>
+        "LSB5007: "
+        + (
+            obstacle
+            ?? (
+                lag >= _limit
+                    ? $"what was committed to '{Database.Path}' {Seconds(lag)} ago has not "
+                        + $"arrived{(error is null ? "" : $": {error}")}"
+                    : $"litestream cannot replicate '{Database.Path}': {error}"
+            )
+        );
 }

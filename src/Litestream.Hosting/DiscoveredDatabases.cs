@@ -7,17 +7,17 @@ using Microsoft.Extensions.Configuration;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// SQLite files that the live configuration names and litestream.yml does not: what the build could not see, because an environment variable, user secrets
-/// or the command line say so. The build's own rules tell them from everything else. Looks at names only: no database file is opened, nothing is written.
+/// SQLite files that the live configuration names and litestream.yml does not: what the build could not see, because an
+/// environment variable, user secrets
+/// or the command line say so. The build's own rules tell them from everything else. Looks at names only: no database
+/// file is opened, nothing is written.
 /// </summary>
 internal sealed class DiscoveredDatabases
 {
     private readonly List<EffectiveDatabase> _databases = [];
     private readonly List<LitestreamDiagnostic> _diagnostics = [];
 
-    private DiscoveredDatabases()
-    {
-    }
+    private DiscoveredDatabases() { }
 
     /// <summary>Those that nobody replicates, without replicas.</summary>
     public IReadOnlyList<EffectiveDatabase> Databases => _databases;
@@ -29,20 +29,40 @@ internal sealed class DiscoveredDatabases
     /// <param name="configuration">The live configuration.</param>
     /// <param name="file">The litestream.yml.</param>
     /// <param name="config">What is made of it without them.</param>
-    public static DiscoveredDatabases Find(IConfiguration configuration, LitestreamConfigFile file, EffectiveConfig config)
+    public static DiscoveredDatabases Find(
+        IConfiguration configuration,
+        LitestreamConfigFile file,
+        EffectiveConfig config
+    )
     {
         // What the file has is judged already, and so is what it leaves out.
-        var judged = file.Databases.Select(database => database.Key).Concat(file.LeftOut).ToHashSet(StringComparer.OrdinalIgnoreCase);
-        var settings = configuration.AsEnumerable()
+        var judged = file
+            .Databases.Select(database => database.Key)
+            .Concat(file.LeftOut)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var settings = configuration
+            .AsEnumerable()
             .Where(pair => pair.Value is not null && !IsOurs(pair.Key) && !judged.Contains(pair.Key))
             .Select(pair => new Setting(pair.Key, pair.Value!))
             .OrderBy(setting => setting.Key, StringComparer.Ordinal)
             .ToList();
-        var found = DatabaseFinder.Find(settings, new DatabaseSearch { SettingsFiles = [], Packages = Packages(), WindowsTarget = OperatingSystem.IsWindows() });
+        var found = DatabaseFinder.Find(
+            settings,
+            new DatabaseSearch
+            {
+                SettingsFiles = [],
+                Packages = Packages(),
+                WindowsTarget = OperatingSystem.IsWindows(),
+            }
+        );
 
         var result = new DiscoveredDatabases();
         result._diagnostics.AddRange(found.Diagnostics.Where(diagnostic => diagnostic.Code == "LSB1007"));
-        foreach (var database in found.Databases.Where(database => !IsAmbient(database.Key!, configuration) && !IsUnresolved(database.Path)))
+        foreach (
+            var database in found.Databases.Where(database =>
+                !IsAmbient(database.Key!, configuration) && !IsUnresolved(database.Path)
+            )
+        )
         {
             result.Add(database, config);
         }
@@ -81,10 +101,20 @@ internal sealed class DiscoveredDatabases
             _databases.Add(new EffectiveDatabase(found.Path, path, found.Name, found.Key, []));
         }
 
-        void Tell(string why) => _diagnostics.Add(new LitestreamDiagnostic("LSB5010", LitestreamSeverity.Message, $"'{path}' ({found.Key}) is not in litestream.yml; {why}"));
+        void Tell(string why) =>
+            _diagnostics.Add(
+                new LitestreamDiagnostic(
+                    "LSB5010",
+                    LitestreamSeverity.Message,
+                    $"'{path}' ({found.Key}) is not in litestream.yml; {why}"
+                )
+            );
     }
 
-    /// <summary>One database without a lock file would keep all others from being replicated. A folder that is not there yet can be made in one that is writable.</summary>
+    /// <summary>
+    /// One database without a lock file would keep all others from being replicated. A folder that is not there yet can
+    /// be made in one that is writable.
+    /// </summary>
     private static bool IsInWritableFolder(string path)
     {
         var folder = Path.GetDirectoryName(path);
@@ -97,7 +127,8 @@ internal sealed class DiscoveredDatabases
     }
 
     /// <summary>
-    /// Whether a process replicates it that has none of ours: not this app before a deployment, which would end and leave it to us. The locks are taken all or none:
+    /// Whether a process replicates it that has none of ours: not this app before a deployment, which would end and
+    /// leave it to us. The locks are taken all or none:
     /// waiting for that one would leave our own without replication.
     /// </summary>
     private static bool IsOfAnotherApp(string path, EffectiveConfig config) =>
@@ -122,9 +153,13 @@ internal sealed class DiscoveredDatabases
     }
 
     private static bool IsOurs(string key) =>
-        key.StartsWith(LitestreamSettings.Section + ":", StringComparison.OrdinalIgnoreCase) || key.StartsWith("LITESTREAM_", StringComparison.OrdinalIgnoreCase);
+        key.StartsWith(LitestreamSettings.Section + ":", StringComparison.OrdinalIgnoreCase)
+        || key.StartsWith("LITESTREAM_", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>A plain path under a key without a section may be any variable of the machine (<c>HISTORY_DB</c>), unless its name says SQLite.</summary>
+    /// <summary>
+    /// A plain path under a key without a section may be any variable of the machine (<c>HISTORY_DB</c>), unless its
+    /// name says SQLite.
+    /// </summary>
     private static bool IsAmbient(string key, IConfiguration configuration) =>
         !key.Contains(':', StringComparison.Ordinal)
         && !key.Contains("sqlite", StringComparison.OrdinalIgnoreCase)
@@ -132,14 +167,18 @@ internal sealed class DiscoveredDatabases
 
     /// <summary>Without a data directory only the app knows what it puts in the place of the token.</summary>
     private static bool IsUnresolved(string path) =>
-        path.StartsWith("|DataDirectory|", StringComparison.OrdinalIgnoreCase) && AppDomain.CurrentDomain.GetData("DataDirectory") is not string { Length: > 0 };
+        path.StartsWith("|DataDirectory|", StringComparison.OrdinalIgnoreCase)
+        && AppDomain.CurrentDomain.GetData("DataDirectory") is not string { Length: > 0 };
 
-    /// <summary>The app's assemblies, in the place of its packages; without those that this package brings. None where they are in one file or compiled ahead of time.</summary>
+    /// <summary>
+    /// The app's assemblies, in the place of its packages; without those that this package brings. None where they are
+    /// in one file or compiled ahead of time.
+    /// </summary>
     private static string[] Packages() =>
-    [
-        .. ((AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string) ?? "")
-            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
-            .Select(file => Path.GetFileNameWithoutExtension(file))
-            .Where(name => name is not ("Microsoft.Data.Sqlite" or "SQLitePCLRaw.core")),
-    ];
+        [
+            .. ((AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string) ?? "")
+                .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
+                .Select(file => Path.GetFileNameWithoutExtension(file))
+                .Where(name => name is not ("Microsoft.Data.Sqlite" or "SQLitePCLRaw.core")),
+        ];
 }

@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace Litestream.Hosting;
 
-/// <summary>How much room a replica on the database's own disk leaves to the app: some bytes or a share of the disk, whichever is less.</summary>
+/// <summary>
+/// How much room a replica on the database's own disk leaves to the app: some bytes or a share of the disk, whichever
+/// is less.
+/// </summary>
 /// <param name="Bytes">Bytes.</param>
 /// <param name="Share">Of the whole disk, 0 to 1.</param>
 internal readonly record struct FreeSpaceFloor(long Bytes, double Share)
@@ -28,7 +31,15 @@ internal readonly record struct FreeSpaceFloor(long Bytes, double Share)
         ];
         foreach (var (unit, of) in units)
         {
-            if (text.EndsWith(unit, StringComparison.OrdinalIgnoreCase) && double.TryParse(text.AsSpan(0, text.Length - unit.Length), NumberStyles.AllowDecimalPoint | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var number))
+            if (
+                text.EndsWith(unit, StringComparison.OrdinalIgnoreCase)
+                && double.TryParse(
+                    text.AsSpan(0, text.Length - unit.Length),
+                    NumberStyles.AllowDecimalPoint | NumberStyles.AllowTrailingWhite,
+                    CultureInfo.InvariantCulture,
+                    out var number
+                )
+            )
                 return number is >= 0 and < 1e6 && of(number) is { Share: <= 1 } floor ? floor : null;
         }
 

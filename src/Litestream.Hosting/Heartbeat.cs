@@ -7,7 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// Calls a URL for as long as everything arrives, so that somebody outside notices when it no longer does: also when the app, its log or the machine is gone.
+/// Calls a URL for as long as everything arrives, so that somebody outside notices when it no longer does: also when
+/// the app, its log or the machine is gone.
 /// </summary>
 internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func<LitestreamStatus> status)
 {
@@ -24,17 +25,31 @@ internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func
         try
         {
             // Without a propagator there is no activity either: the path may be a token and must not get into traces.
-            using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ActivityHeadersPropagator = null }) { Timeout = Timeout };
+            using var client = new HttpClient(
+                new SocketsHttpHandler
+                {
+                    AllowAutoRedirect = false,
+                    UseCookies = false,
+                    ActivityHeadersPropagator = null,
+                }
+            )
+            {
+                Timeout = Timeout,
+            };
             client.DefaultRequestHeaders.UserAgent.ParseAdd("Litestream.Hosting");
             for (long? last = null; ;)
             {
-                if (OverallHealth.Of(status(), time.GetUtcNow()).IsHealthy && (last is null || time.GetElapsedTime(last.Value) >= Interval))
+                if (
+                    OverallHealth.Of(status(), time.GetUtcNow()).IsHealthy
+                    && (last is null || time.GetElapsedTime(last.Value) >= Interval)
+                )
                 {
                     last = time.GetTimestamp();
                     await BeatAsync(client, cancellationToken).ConfigureAwait(false);
                 }
 
-                await Task.Delay(Interval < LookInterval ? Interval : LookInterval, time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(Interval < LookInterval ? Interval : LookInterval, time, cancellationToken)
+                    .ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -51,7 +66,9 @@ internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func
     {
         try
         {
-            using var answer = await client.GetAsync(url, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+            using var answer = await client
+                .GetAsync(url, HttpCompletionOption.ResponseHeadersRead, cancellationToken)
+                .ConfigureAwait(false);
             if (answer.IsSuccessStatusCode)
             {
                 _isFailing = false;
@@ -68,7 +85,11 @@ internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func
         catch (HttpRequestException exception)
         {
             // Not the whole message: it may quote what it is about.
-            Fail(exception.InnerException is SocketException socket ? socket.Message : exception.HttpRequestError.ToString());
+            Fail(
+                exception.InnerException is SocketException socket
+                    ? socket.Message
+                    : exception.HttpRequestError.ToString()
+            );
         }
     }
 
@@ -77,10 +98,15 @@ internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func
         if (!_isFailing)
         {
             _isFailing = true;
-            ReplicatorLog.Warning(logger, new LitestreamDiagnostic(
-                "LSB5011",
-                LitestreamSeverity.Warning,
-                $"The heartbeat URL at {url.Scheme}://{url.Host} cannot be called: {why}. Replication is not affected. It is tried again every minute; this is said once until it works again."));
+            ReplicatorLog.Warning(
+                logger,
+                new LitestreamDiagnostic(
+                    "LSB5011",
+                    LitestreamSeverity.Warning,
+                    $"The heartbeat URL at {url.Scheme}://{url.Host} cannot be called: {why}. Replication is not "
+                        + $"affected. It is tried again every minute; this is said once until it works again."
+                )
+            );
         }
     }
 }

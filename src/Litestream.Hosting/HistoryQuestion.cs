@@ -6,7 +6,8 @@ using Litestream.Sqlite;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// Asks whether a database goes on with the history in its replicas, until that is answered. Nobody waits for it for long: storage that is not there, or the folder of a replica that
+/// Asks whether a database goes on with the history in its replicas, until that is answered. Nobody waits for it for
+/// long: storage that is not there, or the folder of a replica that
 /// hangs, concerns the databases in it only.
 /// </summary>
 internal sealed class HistoryQuestion
@@ -14,7 +15,9 @@ internal sealed class HistoryQuestion
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
-    /// <summary>A backup that cannot be used, or has no room here, will not be soon, and each try may download the whole of it.</summary>
+    /// <summary>
+    /// A backup that cannot be used, or has no room here, will not be soon, and each try may download the whole of it.
+    /// </summary>
     private static readonly TimeSpan LongestPauseForUseless = TimeSpan.FromMinutes(5);
 
     private readonly TaskCompletionSource _tried = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -37,7 +40,8 @@ internal sealed class HistoryQuestion
         bool wasThere,
         Func<string> folder,
         TimeProvider time,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         (_guard, _path, _time, WasThere, Since) = (guard, path, time, wasThere, time.GetUtcNow());
 
@@ -81,19 +85,25 @@ internal sealed class HistoryQuestion
             try
             {
                 // Not on one of the app's pooled threads, at each try: a disk that hangs does not return.
-                return await Task.Factory.StartNew(
-                    () =>
-                    {
-                        _about = Look();
-                        return _guard.JudgeAsync(folder(), cancellationToken);
-                    },
-                    cancellationToken,
-                    TaskCreationOptions.LongRunning,
-                    TaskScheduler.Default).Unwrap().ConfigureAwait(false);
+                return await Task
+                    .Factory.StartNew(
+                        () =>
+                        {
+                            _about = Look();
+                            return _guard.JudgeAsync(folder(), cancellationToken);
+                        },
+                        cancellationToken,
+                        TaskCreationOptions.LongRunning,
+                        TaskScheduler.Default
+                    )
+                    .Unwrap()
+                    .ConfigureAwait(false);
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
-                _trouble = (e as LitestreamException)?.Diagnostic ?? new LitestreamDiagnostic("LSB4005", LitestreamSeverity.Error, e.Message);
+                _trouble =
+                    (e as LitestreamException)?.Diagnostic
+                    ?? new LitestreamDiagnostic("LSB4005", LitestreamSeverity.Error, e.Message);
                 _tried.TrySetResult();
             }
 
@@ -103,5 +113,6 @@ internal sealed class HistoryQuestion
         }
     }
 
-    private (FileStamp? File, (bool Readable, long? Id) Number) Look() => (FileStamp.Of(_path), LiveDatabase.ReadIdentityInFile(_path));
+    private (FileStamp? File, (bool Readable, long? Id) Number) Look() =>
+        (FileStamp.Of(_path), LiveDatabase.ReadIdentityInFile(_path));
 }

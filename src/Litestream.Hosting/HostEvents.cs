@@ -7,8 +7,10 @@ using Microsoft.Extensions.Hosting;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// Listens to the two events that every generic host raises inside <c>Build()</c>: HostBuilding, where services can still be added, and HostBuilt,
-/// before any code of the app can open its database. Process-wide by nature: the one static state here, and it holds nothing of any host.
+/// Listens to the two events that every generic host raises inside <c>Build()</c>: HostBuilding, where services can
+/// still be added, and HostBuilt,
+/// before any code of the app can open its database. Process-wide by nature: the one static state here, and it holds
+/// nothing of any host.
 /// </summary>
 internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>
 {
@@ -37,7 +39,8 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
     }
 
     /// <summary>
-    /// True when the code of a stamped app runs under another entry assembly: <c>dotnet ef</c> and document generators use the app's runtimeconfig.
+    /// True when the code of a stamped app runs under another entry assembly: <c>dotnet ef</c> and document generators
+    /// use the app's runtimeconfig.
     /// Nothing may be restored or replicated there, not even for an app that calls <c>AddLitestream()</c> itself.
     /// </summary>
     public static bool IsForeignProcess =>
@@ -45,7 +48,9 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
 
     /// <summary>Whether the build has arranged for every host of this app to replicate, and this is the app.</summary>
     public static bool AutoStarts =>
-        Instance._autoStart && (Instance._appAssembly ?? AppContext.GetData(EntryAssemblyKey) as string) is { Length: > 0 } app && IsEntryAssembly(app);
+        Instance._autoStart
+        && (Instance._appAssembly ?? AppContext.GetData(EntryAssemblyKey) as string) is { Length: > 0 } app
+        && IsEntryAssembly(app);
 
     /// <summary>A host was built, with or without these events.</summary>
     public static void HostIsBuilt() => Instance._hostless.HostIsBuilt();
@@ -65,7 +70,9 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
             switch (value.Key)
             {
                 case "HostBuilding" when value.Value is IHostBuilder builder && AutoStarts:
-                    builder.ConfigureServices((_, services) => LitestreamServiceCollectionExtensions.Add(services, zeroCode: true));
+                    builder.ConfigureServices(
+                        (_, services) => LitestreamServiceCollectionExtensions.Add(services, zeroCode: true)
+                    );
                     break;
                 case "HostBuilt" when value.Value is IHost host:
                     HostIsBuilt();
@@ -94,21 +101,13 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
         }
     }
 
-    void IObserver<DiagnosticListener>.OnCompleted()
-    {
-    }
+    void IObserver<DiagnosticListener>.OnCompleted() { }
 
-    void IObserver<DiagnosticListener>.OnError(Exception error)
-    {
-    }
+    void IObserver<DiagnosticListener>.OnError(Exception error) { }
 
-    void IObserver<KeyValuePair<string, object?>>.OnCompleted()
-    {
-    }
+    void IObserver<KeyValuePair<string, object?>>.OnCompleted() { }
 
-    void IObserver<KeyValuePair<string, object?>>.OnError(Exception error)
-    {
-    }
+    void IObserver<KeyValuePair<string, object?>>.OnError(Exception error) { }
 
     public static bool IsEntryAssembly(string name) =>
         string.Equals(Assembly.GetEntryAssembly()?.GetName().Name, name, StringComparison.OrdinalIgnoreCase);

@@ -37,7 +37,8 @@ internal sealed class HostlessProcess
     public static LitestreamDiagnostic? Decide(
         bool hasHost,
         bool isCommand,
-        IEnumerable<KeyValuePair<string, string?>> variables)
+        IEnumerable<KeyValuePair<string, string?>> variables
+    )
     {
         if (hasHost)
         {
@@ -50,22 +51,25 @@ internal sealed class HostlessProcess
                 "LSB5024",
                 LitestreamSeverity.Error,
                 "The first argument is 'litestream', but the app built no host, so its own code ran and the command "
-                + "did "
-                + "not. Build a host in every run of the app (Host.CreateApplicationBuilder).");
+                    + "did "
+                    + "not. Build a host in every run of the app (Host.CreateApplicationBuilder)."
+            );
         }
 
         var values = variables
             .DistinctBy(variable => variable.Key, StringComparer.OrdinalIgnoreCase)
             .ToDictionary(StringComparer.OrdinalIgnoreCase);
-        var isDevelopment = EnvironmentVariables
-            .Any(name => "Development".Equals(values.GetValueOrDefault(name), StringComparison.OrdinalIgnoreCase));
+        var isDevelopment = EnvironmentVariables.Any(name =>
+            "Development".Equals(values.GetValueOrDefault(name), StringComparison.OrdinalIgnoreCase)
+        );
         var isEnabled = FlagText.Parse(values.GetValueOrDefault("Litestream__Enabled")) ?? !isDevelopment;
         return isEnabled
             ? new(
                 "LSB5024",
                 LitestreamSeverity.Warning,
                 "Nothing was replicated: this process ended without having built a host, and Litestream starts when a "
-                + "host is built. Litestream__Enabled=false silences this.")
+                    + "host is built. Litestream__Enabled=false silences this."
+            )
             : null;
     }
 
@@ -78,7 +82,8 @@ internal sealed class HostlessProcess
 
         try
         {
-            var variables = ProcessVariables.Read()
+            var variables = ProcessVariables
+                .Read()
                 .Select(variable => KeyValuePair.Create(variable.Key, (string?)variable.Value));
             var isCommand = CommandProcess.Arguments is not null;
             if (HostEvents.AutoStarts && Decide(_hasHost, isCommand, variables) is { } diagnostic)

@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Litestream.Hosting;
 
-/// <summary>The activity source <c>Litestream</c>: what takes time and is over some time. Holds nothing of any host.</summary>
+/// <summary>
+/// The activity source <c>Litestream</c>: what takes time and is over some time. Holds nothing of any host.
+/// </summary>
 internal static class LitestreamActivities
 {
     private static readonly ActivitySource Source = new("Litestream");

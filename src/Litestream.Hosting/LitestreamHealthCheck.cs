@@ -8,18 +8,35 @@ namespace Microsoft.Extensions.DependencyInjection
     public static class LitestreamHealthChecksBuilderExtensions
     {
         /// <summary>
-        /// A check that says whether what is committed arrives: from the replicator's status, so it costs nothing and touches neither a database nor a storage. Its data has one entry for each
+        /// A check that says whether what is committed arrives: from the replicator's status, so it costs nothing and
+        /// touches neither a database nor a storage. Its data has one entry for each
         /// database. Needs <c>AddLitestream()</c> or the zero-code start; without either it is healthy and says so.
         /// </summary>
         /// <param name="builder">The health checks.</param>
         /// <param name="name">Its name.</param>
-        /// <param name="failureStatus">What is reported where nothing is replicated. Default: <see cref="HealthStatus.Unhealthy"/>.</param>
+        /// <param name="failureStatus">What is reported where nothing is replicated. Default:
+        /// <see cref="HealthStatus.Unhealthy"/>.</param>
         /// <param name="tags">Its tags.</param>
         /// <returns><paramref name="builder"/>.</returns>
-        public static IHealthChecksBuilder AddLitestream(this IHealthChecksBuilder builder, string name = "litestream", HealthStatus? failureStatus = null, IEnumerable<string>? tags = null)
+        public static IHealthChecksBuilder AddLitestream(
+            this IHealthChecksBuilder builder,
+            string name = "litestream",
+            HealthStatus? failureStatus = null,
+            IEnumerable<string>? tags = null
+        )
         {
             ArgumentNullException.ThrowIfNull(builder);
-            return builder.Add(new HealthCheckRegistration(name, services => new LitestreamHealthCheck(services.GetService<LitestreamReplicator>(), services.GetService<TimeProvider>() ?? TimeProvider.System), failureStatus, tags));
+            return builder.Add(
+                new HealthCheckRegistration(
+                    name,
+                    services => new LitestreamHealthCheck(
+                        services.GetService<LitestreamReplicator>(),
+                        services.GetService<TimeProvider>() ?? TimeProvider.System
+                    ),
+                    failureStatus,
+                    tags
+                )
+            );
         }
     }
 }
@@ -29,8 +46,15 @@ namespace Litestream.Hosting
     /// <summary>Translates the replicator's status.</summary>
     internal sealed class LitestreamHealthCheck(LitestreamReplicator? replicator, TimeProvider time) : IHealthCheck
     {
-        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            Task.FromResult(replicator is null ? HealthCheckResult.Healthy("Litestream is not part of this app.") : Judge(replicator.Status, context.Registration.FailureStatus, time.GetUtcNow()));
+        public Task<HealthCheckResult> CheckHealthAsync(
+            HealthCheckContext context,
+            CancellationToken cancellationToken = default
+        ) =>
+            Task.FromResult(
+                replicator is null
+                    ? HealthCheckResult.Healthy("Litestream is not part of this app.")
+                    : Judge(replicator.Status, context.Registration.FailureStatus, time.GetUtcNow())
+            );
 
         /// <summary>The worst of what the status says.</summary>
         public static HealthCheckResult Judge(LitestreamStatus status, HealthStatus failure, DateTimeOffset now)
@@ -46,16 +70,21 @@ namespace Litestream.Hosting
             return new HealthCheckResult(health, description, data: Data(status));
         }
 
-        private static string Describe(LitestreamState state) => state switch
-        {
-            LitestreamState.Disabled => "Litestream is off: nothing is replicated.",
-            LitestreamState.Replicating => "What is committed arrives.",
-            _ => $"Litestream: {state}.",
-        };
+        private static string Describe(LitestreamState state) =>
+            state switch
+            {
+                LitestreamState.Disabled => "Litestream is off: nothing is replicated.",
+                LitestreamState.Replicating => "What is committed arrives.",
+                _ => $"Litestream: {state}.",
+            };
 
         private static Dictionary<string, object> Data(LitestreamStatus status)
         {
-            var data = new Dictionary<string, object>(StringComparer.Ordinal) { ["state"] = status.State.ToString(), ["restarts"] = status.Restarts };
+            var data = new Dictionary<string, object>(StringComparer.Ordinal)
+            {
+                ["state"] = status.State.ToString(),
+                ["restarts"] = status.Restarts,
+            };
             foreach (var database in status.Databases)
             {
                 data[database.Path] = new Dictionary<string, object?>(StringComparer.Ordinal)

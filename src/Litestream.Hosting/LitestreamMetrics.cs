@@ -25,14 +25,59 @@ internal sealed class LitestreamMetrics : IDisposable
     {
         _isOwn = factory is null;
         _meter = factory?.Create(new MeterOptions(Name)) ?? new Meter(Name);
-        _meter.CreateObservableGauge("litestream.state", () => ByState(status().State), null, "1 for the state of the replicator, 0 for the others.");
-        _meter.CreateObservableGauge("litestream.health", () => ByDatabase<int>(status(), database => (int)database.Health), null, "0 healthy, 1 degraded, 2 unhealthy.");
-        _meter.CreateObservableGauge("litestream.lag", () => ByDatabase<double>(status(), database => database.Lag.TotalSeconds), "s", "How long ago the oldest commit was seen that has not arrived.");
-        _meter.CreateObservableGauge("litestream.lag.bytes", () => ByDatabase(status(), database => database.LagBytes), "By", "The bytes of WAL that have not arrived.");
-        _meter.CreateObservableGauge("litestream.last_sync.age", () => ByDatabase(status(), database => (time.GetUtcNow() - database.LastSync)?.TotalSeconds), "s", "How long ago everything had arrived.");
-        _meter.CreateObservableGauge("litestream.not_replicated", () => status().NotReplicated.Count + status().OpenNotReplicated.Count, null, "How many SQLite databases the app names or has open that are not replicated.");
-        _meter.CreateObservableCounter("litestream.restarts", () => _restarts.Select(one => new Measurement<long>(one.Value, Tag("reason", one.Key))), null, "How often litestream had to be started again.");
-        _meter.CreateObservableCounter("litestream.verifications", () => _verifications.Select(one => new Measurement<long>(one.Value, Tag("db", one.Key.Database), Tag("outcome", one.Key.Outcome.ToString()))), null, "How often a scheduled verification ended, and how.");
+        _meter.CreateObservableGauge(
+            "litestream.state",
+            () => ByState(status().State),
+            null,
+            "1 for the state of the replicator, 0 for the others."
+        );
+        _meter.CreateObservableGauge(
+            "litestream.health",
+            () => ByDatabase<int>(status(), database => (int)database.Health),
+            null,
+            "0 healthy, 1 degraded, 2 unhealthy."
+        );
+        _meter.CreateObservableGauge(
+            "litestream.lag",
+            () => ByDatabase<double>(status(), database => database.Lag.TotalSeconds),
+            "s",
+            "How long ago the oldest commit was seen that has not arrived."
+        );
+        _meter.CreateObservableGauge(
+            "litestream.lag.bytes",
+            () => ByDatabase(status(), database => database.LagBytes),
+            "By",
+            "The bytes of WAL that have not arrived."
+        );
+        _meter.CreateObservableGauge(
+            "litestream.last_sync.age",
+            () => ByDatabase(status(), database => (time.GetUtcNow() - database.LastSync)?.TotalSeconds),
+            "s",
+            "How long ago everything had arrived."
+        );
+        _meter.CreateObservableGauge(
+            "litestream.not_replicated",
+            () => status().NotReplicated.Count + status().OpenNotReplicated.Count,
+            null,
+            "How many SQLite databases the app names or has open that are not replicated."
+        );
+        _meter.CreateObservableCounter(
+            "litestream.restarts",
+            () => _restarts.Select(one => new Measurement<long>(one.Value, Tag("reason", one.Key))),
+            null,
+            "How often litestream had to be started again."
+        );
+        _meter.CreateObservableCounter(
+            "litestream.verifications",
+            () =>
+                _verifications.Select(one => new Measurement<long>(
+                    one.Value,
+                    Tag("db", one.Key.Database),
+                    Tag("outcome", one.Key.Outcome.ToString())
+                )),
+            null,
+            "How often a scheduled verification ended, and how."
+        );
     }
 
     /// <summary>Counts what a change of the status tells.</summary>
@@ -45,14 +90,20 @@ internal sealed class LitestreamMetrics : IDisposable
 
         foreach (var database in after.Databases)
         {
-            if (database.Verification is { } verification && !before.Databases.Any(one => ReferenceEquals(one.Verification, verification)))
+            if (
+                database.Verification is { } verification
+                && !before.Databases.Any(one => ReferenceEquals(one.Verification, verification))
+            )
             {
                 _verifications.AddOrUpdate((database.Path, verification.Outcome), 1, static (_, count) => count + 1);
             }
         }
     }
 
-    /// <summary>Takes over what litestream last said about itself. What counts goes on counting when litestream is started again.</summary>
+    /// <summary>
+    /// Takes over what litestream last said about itself. What counts goes on counting when litestream is started
+    /// again.
+    /// </summary>
     public void Hear(MetricsAnswer answer)
     {
         var before = _upstream;
@@ -87,7 +138,10 @@ internal sealed class LitestreamMetrics : IDisposable
     private static IEnumerable<Measurement<int>> ByState(LitestreamState current) =>
         States.Select(state => new Measurement<int>(state == current ? 1 : 0, Tag("state", state.ToString())));
 
-    private static IEnumerable<Measurement<T>> ByDatabase<T>(LitestreamStatus status, Func<LitestreamDatabaseStatus, T?> value)
+    private static IEnumerable<Measurement<T>> ByDatabase<T>(
+        LitestreamStatus status,
+        Func<LitestreamDatabaseStatus, T?> value
+    )
         where T : struct
     {
         foreach (var database in status.Databases)
@@ -104,7 +158,9 @@ internal sealed class LitestreamMetrics : IDisposable
     private void Publish(UpstreamSeries first)
     {
         IEnumerable<Measurement<double>> Observe() =>
-            _upstream.Values.Where(series => series.Name == first.Name).Select(series => new Measurement<double>(series.Total, series.Tags));
+            _upstream
+                .Values.Where(series => series.Name == first.Name)
+                .Select(series => new Measurement<double>(series.Total, series.Tags));
         try
         {
             if (first.IsCounter)
@@ -141,7 +197,13 @@ internal sealed class LitestreamMetrics : IDisposable
         {
             var brace = series.IndexOf('{', StringComparison.Ordinal);
             var tags = new List<KeyValuePair<string, object?>>();
-            for (var at = brace + 1; brace >= 0 && at < series.Length && series.IndexOf("=\"", at, StringComparison.Ordinal) is >= 0 and var equals;)
+            for (
+                var at = brace + 1;
+                brace >= 0
+                    && at < series.Length
+                    && series.IndexOf("=\"", at, StringComparison.Ordinal) is >= 0 and var equals;
+
+            )
             {
                 var value = new StringBuilder();
                 var end = equals + 2;
@@ -167,6 +229,12 @@ internal sealed class LitestreamMetrics : IDisposable
             return new UpstreamSeries(brace < 0 ? series : series[..brace], tags);
         }
 
-        public UpstreamSeries With(double value, bool isCounter) => this with { IsCounter = isCounter, Value = value, Before = isCounter && value < Value ? Total : Before };
+        public UpstreamSeries With(double value, bool isCounter) =>
+            this with
+            {
+                IsCounter = isCounter,
+                Value = value,
+                Before = isCounter && value < Value ? Total : Before,
+            };
     }
 }

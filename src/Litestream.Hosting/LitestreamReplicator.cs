@@ -16,7 +16,8 @@ using Microsoft.Extensions.Logging;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// Runs litestream as a child of the app for as long as the host runs: restores what is missing when the host is built, starts before the app's services,
+/// Runs litestream as a child of the app for as long as the host runs: restores what is missing when the host is built,
+/// starts before the app's services,
 /// stops after their last write. One per host; get it from the host's services.
 /// </summary>
 public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDisposable, IDisposable
@@ -80,12 +81,14 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     }
 
     /// <summary>What it does at the moment.</summary>
-    public LitestreamStatus Status => Doubt(_status, _time.GetUtcNow() - ((_plan?.Settings.StallTimeout ?? TimeSpan.Zero) + RoundPatience));
+    public LitestreamStatus Status =>
+        Doubt(_status, _time.GetUtcNow() - ((_plan?.Settings.StallTimeout ?? TimeSpan.Zero) + RoundPatience));
 
     internal static LitestreamReplicator Create(IServiceProvider services, bool zeroCode) => new(services, zeroCode);
 
     /// <summary>A client for the configuration that is replicated, or would be.</summary>
-    /// <exception cref="LitestreamException">LSB3004: there is no litestream.yml; LSB1xxx: it or a setting is wrong; LSB2003, LSB2004, LSB2008: there is no executable that can be run.</exception>
+    /// <exception cref="LitestreamException">LSB3004: there is no litestream.yml; LSB1xxx: it or a setting is wrong;
+    /// LSB2003, LSB2004, LSB2008: there is no executable that can be run.</exception>
     internal LitestreamClient CreateClient()
     {
         var plan = CreatePlan();
@@ -105,7 +108,11 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         plan = ReplicationPlan.Create(settings, _configuration);
         return plan.Databases.Count > 0 || File.Exists(settings.ConfigPath)
             ? plan
-            : throw new LitestreamException("LSB3004", $"There is no '{settings.ConfigPath}'. The build writes it where it finds a database; Litestream:ConfigPath names another.");
+            : throw new LitestreamException(
+                "LSB3004",
+                $"There is no '{settings.ConfigPath}'. The build writes it where it finds a database; "
+                    + $"Litestream:ConfigPath names another."
+            );
     }
 
     /// <summary>What the configuration is made from, also where it is missing or wrong.</summary>
@@ -114,7 +121,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
     /// <summary>The app's executable, whatever its configuration is like.</summary>
     /// <exception cref="LitestreamException">LSB2003, LSB2004, LSB2008.</exception>
-    internal LitestreamExecutable FindExecutable() => LitestreamExecutable.Find(ReplicationPlan.CreateSearch(ReadSettings()));
+    internal LitestreamExecutable FindExecutable() =>
+        LitestreamExecutable.Find(ReplicationPlan.CreateSearch(ReadSettings()));
 
     /// <summary>Runs one of Litestream's commands in the place of the app. Signals end it.</summary>
     internal async Task<int> RunCommandAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
@@ -122,23 +130,32 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         CommandProcess.DivertOutput();
         using var signals = new SignalWatch();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, signals.Token);
-        return await LitestreamCommandLine.RunAsync(this, arguments, CommandProcess.Output, () => signals.ExitCode, stop.Token).ConfigureAwait(false);
+        return await LitestreamCommandLine
+            .RunAsync(this, arguments, CommandProcess.Output, () => signals.ExitCode, stop.Token)
+            .ConfigureAwait(false);
     }
 
     /// <summary>Replicates without the app until it is cancelled, then sends what was committed last.</summary>
-    /// <exception cref="LitestreamException">LSB3004: there is no database; LSB5009, LSB5012: it is not the one whose history is in its replica, or it is missing; LSB5005, LSB5014 and others: it failed for good, or not everything was sent.</exception>
+    /// <exception cref="LitestreamException">LSB3004: there is no database; LSB5009, LSB5012: it is not the one whose
+    /// history is in its replica, or it is missing; LSB5005, LSB5014 and others: it failed for good, or not everything
+    /// was sent.</exception>
     internal async Task ReplicateAsync(ReplicationPlan plan, CancellationToken cancellationToken)
     {
         if (plan.Databases.Count == 0)
         {
-            throw new LitestreamException("LSB3004", $"'{plan.Settings.ConfigPath}' has no database to replicate here.");
+            throw new LitestreamException(
+                "LSB3004",
+                $"'{plan.Settings.ConfigPath}' has no database to replicate here."
+            );
         }
 
         (_plan, _executable) = (plan, plan.FindExecutable());
         try
         {
             // Nothing restores it here: that is somebody else's turn, before this.
-            await ForegroundReplication.RefuseForeignAsync(_executable, plan.Config, plan.Settings.AdoptReplica, cancellationToken).ConfigureAwait(false);
+            await ForegroundReplication
+                .RefuseForeignAsync(_executable, plan.Config, plan.Settings.AdoptReplica, cancellationToken)
+                .ConfigureAwait(false);
         }
         catch (LitestreamException exception) when (exception.Diagnostic.Code is not ("LSB5009" or "LSB5012"))
         {
@@ -159,7 +176,10 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
     }
 
-    /// <summary>Runs inside <c>Build()</c>. A zero-code failure ends the process with one log line and an exit code: there is no code of the app that could catch it.</summary>
+    /// <summary>
+    /// Runs inside <c>Build()</c>. A zero-code failure ends the process with one log line and an exit code: there is no
+    /// code of the app that could catch it.
+    /// </summary>
     internal void OnHostBuilt(IHost host)
     {
         if (CommandProcess.Arguments is { } arguments && !HostEvents.IsForeignProcess)
@@ -210,14 +230,19 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken) => StartAsync(cancellationToken);
 
     // The web host from before the generic one knows no StartingAsync.
-    Task IHostedService.StartAsync(CancellationToken cancellationToken) => _started ? Task.CompletedTask : StartAsync(cancellationToken);
+    Task IHostedService.StartAsync(CancellationToken cancellationToken) =>
+        _started ? Task.CompletedTask : StartAsync(cancellationToken);
 
     private async Task StartAsync(CancellationToken cancellationToken)
     {
         HostEvents.HostIsBuilt();
         if (CommandProcess.Arguments is not null && !HostEvents.IsForeignProcess)
         {
-            throw new LitestreamException("LSB3016", "The first argument is 'litestream', but the app does not run Litestream's commands. Add this after Build(): if (await app.RunLitestreamCommandAsync(args) is { } exitCode) return exitCode;");
+            throw new LitestreamException(
+                "LSB3016",
+                "The first argument is 'litestream', but the app does not run Litestream's commands. Add this after "
+                    + "Build(): if (await app.RunLitestreamCommandAsync(args) is { } exitCode) return exitCode;"
+            );
         }
 
         _started = true;
@@ -237,7 +262,9 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
     }
 
-    /// <summary>Nothing of ours that was not foreseen ends the app: it goes on without replication, and says so.</summary>
+    /// <summary>
+    /// Nothing of ours that was not foreseen ends the app: it goes on without replication, and says so.
+    /// </summary>
     private void FailUnexpectedly(Exception exception)
     {
         var diagnostic = UnexpectedError.Diagnostic(exception, "Nothing is replicated.");
@@ -256,7 +283,9 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         lock (_gate)
         {
             _publishing = Task.Run(() => publisher.RunAsync(_endPublishing.Token), CancellationToken.None);
-            _watching = _openDatabases is { } watch ? Task.Run(() => watch.RunAsync(_endBackground.Token), CancellationToken.None) : Task.CompletedTask;
+            _watching = _openDatabases is { } watch
+                ? Task.Run(() => watch.RunAsync(_endBackground.Token), CancellationToken.None)
+                : Task.CompletedTask;
         }
 
         if (_plan is null)
@@ -281,7 +310,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
     Task IHostedService.StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    // The host's own shutdown budget may be used up by the app by now; this one is separate (Litestream:ShutdownTimeout).
+    // The host's own shutdown budget may be used up by the app by now; this one is separate
+    // (Litestream:ShutdownTimeout).
     Task IHostedLifecycleService.StoppedAsync(CancellationToken cancellationToken) => StopAsync();
 
     /// <summary>Sends what is missing and ends litestream, if the host has not done so.</summary>
@@ -302,7 +332,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
     private async Task StopAsync()
     {
-        Task background, publishing;
+        Task background,
+            publishing;
         Task? run;
         Stopwatch watch;
         lock (_gate)
@@ -360,8 +391,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
     /// <summary>A file system that does not answer is no reason to keep the app from its end, nor to take one of its
     /// pooled threads.</summary>
-    private static Task OnOwnThread(Action action) => Task.Factory.StartNew(
-        action, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    private static Task OnOwnThread(Action action) =>
+        Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>
     /// Says once which databases have no backup, or have it only in part, where no session of litestream does.
@@ -385,7 +416,10 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             if (notRunning is not null)
             {
                 ReplicationSession.ReportNotRun(
-                    notRunning.Databases, _whyNotRunning, unsent => ReplicatorLog.Error(_logger, unsent));
+                    notRunning.Databases,
+                    _whyNotRunning,
+                    unsent => ReplicatorLog.Error(_logger, unsent)
+                );
             }
 
             _openDatabases?.Look();
@@ -399,7 +433,9 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         catch (Exception exception)
         {
             ReplicatorLog.Error(
-                _logger, UnexpectedError.Diagnostic(exception, "What has no backup could not be looked at."));
+                _logger,
+                UnexpectedError.Diagnostic(exception, "What has no backup could not be looked at.")
+            );
         }
     }
 
@@ -422,9 +458,10 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             "LSB5005",
             LitestreamSeverity.Error,
             $"Replication did not end within {NumberText.Seconds(_plan!.Settings.ShutdownTimeout)} s "
-            + "(Litestream:ShutdownTimeout) and is left as it is: a disk or a file system does not answer. " +
-            $"What was committed last{UnsentPolicy.AtLastLook(_status.Databases)} may be in the database only; "
-            + "the next start sends it, if the database is still there.");
+                + "(Litestream:ShutdownTimeout) and is left as it is: a disk or a file system does not answer. "
+                + $"What was committed last{UnsentPolicy.AtLastLook(_status.Databases)} may be in the database only; "
+                + "the next start sends it, if the database is still there."
+        );
         UpdateStatus(status => status with { State = LitestreamState.Failed, LastError = _notStopped.ToString() });
         ReplicatorLog.Error(_logger, _notStopped);
     }
@@ -432,23 +469,43 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     /// <summary>Whatever keeps the session from its looks, what it saw last is no longer true.</summary>
     private static LitestreamStatus Doubt(LitestreamStatus status, DateTimeOffset limit)
     {
-        if (status.State is not (LitestreamState.Starting or LitestreamState.Replicating or LitestreamState.Stalled) || status.LookedAt is not { } lookedAt || lookedAt > limit
-            || status.Databases.All(database => database.Health == LitestreamHealth.Unhealthy))
+        if (
+            status.State is not (LitestreamState.Starting or LitestreamState.Replicating or LitestreamState.Stalled)
+            || status.LookedAt is not { } lookedAt
+            || lookedAt > limit
+            || status.Databases.All(database => database.Health == LitestreamHealth.Unhealthy)
+        )
         {
             return status;
         }
 
-        var problem = string.Create(CultureInfo.InvariantCulture, $"LSB5007: since {lookedAt:HH:mm:ss} (UTC) it has not been seen whether what is committed arrives: what looks hangs in a file system, or in ending litestream");
+        var problem = string.Create(
+            CultureInfo.InvariantCulture,
+            $"LSB5007: since {lookedAt:HH:mm:ss} (UTC) it has not been seen whether what is committed arrives: what "
+                + $"looks hangs in a file system, or in ending litestream"
+        );
         return status with
         {
             State = LitestreamState.Stalled,
             Since = status.State == LitestreamState.Stalled ? status.Since : lookedAt,
             LastError = problem,
-            Databases = [.. status.Databases.Select(database => database with { Health = LitestreamHealth.Unhealthy, Problem = database.Problem ?? problem })],
+            Databases =
+            [
+                .. status.Databases.Select(database =>
+                    database with
+                    {
+                        Health = LitestreamHealth.Unhealthy,
+                        Problem = database.Problem ?? problem,
+                    }
+                ),
+            ],
         };
     }
 
-    /// <summary>The databases whose status others may want to know: also where nothing is replicated, if it can be told which they are.</summary>
+    /// <summary>
+    /// The databases whose status others may want to know: also where nothing is replicated, if it can be told which
+    /// they are.
+    /// </summary>
     private IReadOnlyList<EffectiveDatabase> PublishedDatabases()
     {
         if (HostEvents.IsForeignProcess)
@@ -458,7 +515,13 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
         try
         {
-            return (_plan ?? ReplicationPlan.Create(LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), ApplicationFolder.FullName), _configuration)).Databases;
+            return (
+                _plan
+                ?? ReplicationPlan.Create(
+                    LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), ApplicationFolder.FullName),
+                    _configuration
+                )
+            ).Databases;
         }
         catch (Exception)
         {
@@ -466,18 +529,44 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
     }
 
-    private async Task<ReplicationSession> BeginAsync(ReplicationPlan plan, LitestreamExecutable executable, CancellationToken applicationStopping, CancellationToken cancellationToken)
+    private async Task<ReplicationSession> BeginAsync(
+        ReplicationPlan plan,
+        LitestreamExecutable executable,
+        CancellationToken applicationStopping,
+        CancellationToken cancellationToken
+    )
     {
         // A replica in a folder that does not answer is no reason to keep the app from its work.
-        Task.Factory.StartNew(() => AnnounceSafely(plan), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Wait((int)AnnouncementPatience.TotalMilliseconds, CancellationToken.None);
-        UpdateStatus(status => status with { Databases = [.. plan.Databases.Select(database => new LitestreamDatabaseStatus(database.Path))] });
-        var session = new ReplicationSession(plan, executable, _logger, _time, UpdateStatus, _metrics.Hear, OnFailed, applicationStopping);
+        Task.Factory.StartNew(
+                () => AnnounceSafely(plan),
+                CancellationToken.None,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default
+            )
+            .Wait((int)AnnouncementPatience.TotalMilliseconds, CancellationToken.None);
+        UpdateStatus(status =>
+            status with
+            {
+                Databases = [.. plan.Databases.Select(database => new LitestreamDatabaseStatus(database.Path))],
+            }
+        );
+        var session = new ReplicationSession(
+            plan,
+            executable,
+            _logger,
+            _time,
+            UpdateStatus,
+            _metrics.Hear,
+            OnFailed,
+            applicationStopping
+        );
         await session.EnterAsync(cancellationToken).ConfigureAwait(false);
         foreach (var signal in new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT })
         {
             // Without a word about what the signal does: that is the host's.
-            _signals.Add(PosixSignalRegistration.Create(
-                signal, _ => OnOwnThread(session.TryBeginReaders).Wait(SignalPatience)));
+            _signals.Add(
+                PosixSignalRegistration.Create(signal, _ => OnOwnThread(session.TryBeginReaders).Wait(SignalPatience))
+            );
         }
 
         lock (_gate)
@@ -500,7 +589,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
     private TimeSpan ShutdownTimeout => _plan?.Settings.ShutdownTimeout ?? TimeSpan.Zero;
 
-    private LitestreamSettings ReadSettings() => LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), ApplicationFolder.FullName);
+    private LitestreamSettings ReadSettings() =>
+        LitestreamSettings.Read(_configuration, _environment.IsDevelopment(), ApplicationFolder.FullName);
 
     private Task RunInBackground(ReplicationPlan plan, LitestreamExecutable executable)
     {
@@ -513,7 +603,15 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
         if (plan.Settings.VerificationInterval is { } interval)
         {
-            var verification = new ScheduledVerification(plan, executable, interval, _logger, _time, () => Status, UpdateStatus);
+            var verification = new ScheduledVerification(
+                plan,
+                executable,
+                interval,
+                _logger,
+                _time,
+                () => Status,
+                UpdateStatus
+            );
             tasks.Add(Task.Run(() => verification.RunAsync(_endBackground.Token), CancellationToken.None));
         }
 
@@ -558,7 +656,9 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
 
         var settings = ReadSettings();
-        foreach (var diagnostic in UnknownNames.Of(ReplicationPlan.CreateOptions(settings, _configuration), isBuild: false))
+        foreach (
+            var diagnostic in UnknownNames.Of(ReplicationPlan.CreateOptions(settings, _configuration), isBuild: false)
+        )
         {
             ReplicatorLog.Diagnostic(_logger, diagnostic);
         }
@@ -586,9 +686,17 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             plan.Config.Diagnostics.ToList().ForEach(diagnostic => ReplicatorLog.Diagnostic(_logger, diagnostic));
             if (plan.NotReplicated.Count == 0)
             {
-                ReplicatorLog.Warning(_logger, new LitestreamDiagnostic("LSB3004", LitestreamSeverity.Warning, File.Exists(settings.ConfigPath)
-                    ? $"'{settings.ConfigPath}' has no database to replicate here."
-                    : $"There is no '{settings.ConfigPath}', so nothing is replicated. The build writes it where it finds a database; Litestream:ConfigPath names another."));
+                ReplicatorLog.Warning(
+                    _logger,
+                    new LitestreamDiagnostic(
+                        "LSB3004",
+                        LitestreamSeverity.Warning,
+                        File.Exists(settings.ConfigPath)
+                            ? $"'{settings.ConfigPath}' has no database to replicate here."
+                            : $"There is no '{settings.ConfigPath}', so nothing is replicated. The build writes it "
+                                + $"where it finds a database; Litestream:ConfigPath names another."
+                    )
+                );
             }
 
             UpdateStatus(status => status with { State = LitestreamState.Disabled });
@@ -610,7 +718,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            // With a database missing the app would start empty over a full replica; with all of them there it loses nothing by starting.
+            // With a database missing the app would start empty over a full replica; with all of them there it loses
+            // nothing by starting.
             var unexpected = UnexpectedError.Diagnostic(exception, "The restore at start was not done.");
             if (plan.Databases.Any(database => !File.Exists(database.Path)))
             {
@@ -629,9 +738,14 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         catch (LitestreamException exception)
         {
             // The app's data is safe where it is; that nothing is replicated must be seen, but is no reason to be down.
-            var diagnostic = exception.Diagnostic.Code == "LSB2008"
-                ? exception.Diagnostic
-                : new LitestreamDiagnostic("LSB5001", LitestreamSeverity.Error, $"Nothing is replicated: {exception.Diagnostic.Message}");
+            var diagnostic =
+                exception.Diagnostic.Code == "LSB2008"
+                    ? exception.Diagnostic
+                    : new LitestreamDiagnostic(
+                        "LSB5001",
+                        LitestreamSeverity.Error,
+                        $"Nothing is replicated: {exception.Diagnostic.Message}"
+                    );
             UpdateStatus(status => status with { State = LitestreamState.Failed, LastError = diagnostic.ToString() });
             ReplicatorLog.Critical(_logger, diagnostic);
             _whyNotRunning = $"litestream never ran ({diagnostic.Code})";
@@ -640,7 +754,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         _plan = plan;
         if (_executable is not null)
         {
-            // Before the app can write: what it does between Build() and Run() is under litestream's mark, or a reader of ours.
+            // Before the app can write: what it does between Build() and Run() is under litestream's mark, or a reader
+            // of ours.
             await BeginAsync(plan, _executable, _lifetime.ApplicationStopping, cancellationToken).ConfigureAwait(false);
         }
     }
@@ -657,7 +772,12 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             return;
         }
 
-        UpdateStatus(status => status with { NotReplicated = [.. plan.NotReplicated.Select(database => database.Path)] });
+        UpdateStatus(status =>
+            status with
+            {
+                NotReplicated = [.. plan.NotReplicated.Select(database => database.Path)],
+            }
+        );
         ReplicatorLog.Warning(_logger, plan.NotReplicatedWarning);
     }
 
@@ -670,7 +790,13 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
         catch (Exception exception)
         {
-            ReplicatorLog.Error(_logger, UnexpectedError.Diagnostic(exception, "What is replicated could not be listed in full; it is replicated all the same."));
+            ReplicatorLog.Error(
+                _logger,
+                UnexpectedError.Diagnostic(
+                    exception,
+                    "What is replicated could not be listed in full; it is replicated all the same."
+                )
+            );
         }
     }
 
@@ -697,30 +823,51 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
                 if (replica.Folder is { } folder && Mounts.AreTheSame(database.Path, folder))
                 {
-                    ReplicatorLog.Warning(_logger, new LitestreamDiagnostic(
-                        "LSB1101",
-                        LitestreamSeverity.Warning,
-                        $"The replica of '{database.Path}' is a folder on the same disk ('{replica.Location}'): it helps against a lost file, not against a lost disk. Set Litestream:ReplicaUrl to storage elsewhere."));
+                    ReplicatorLog.Warning(
+                        _logger,
+                        new LitestreamDiagnostic(
+                            "LSB1101",
+                            LitestreamSeverity.Warning,
+                            $"The replica of '{database.Path}' is a folder on the same disk ('{replica.Location}'): "
+                                + $"it helps against a lost file, not against a lost disk. Set "
+                                + $"Litestream:ReplicaUrl to storage elsewhere."
+                        )
+                    );
                 }
             }
 
             if (Mounts.Of(database.Path) is { } drive && Mounts.NetworkFormat(drive) is { } format)
             {
-                ReplicatorLog.Warning(_logger, new LitestreamDiagnostic(
-                    "LSB5013",
-                    LitestreamSeverity.Warning,
-                    $"'{database.Path}' is on a network file system ({format}), where SQLite's locks, its WAL mode and the lock against a second replicator do not work reliably. Keep the database on a local disk, and let the replica go over the network."));
+                ReplicatorLog.Warning(
+                    _logger,
+                    new LitestreamDiagnostic(
+                        "LSB5013",
+                        LitestreamSeverity.Warning,
+                        $"'{database.Path}' is on a network file system ({format}), where SQLite's locks, its WAL "
+                            + $"mode and the lock against a second replicator do not work reliably. Keep the "
+                            + $"database on a local "
+                            + $"disk, and let the replica go over the network."
+                    )
+                );
             }
 
             var inContentRoot = Path.GetFullPath(database.ConfiguredPath, _environment.ContentRootPath);
-            var isRelative = !Path.IsPathRooted(database.ConfiguredPath) && Path.GetFullPath(database.ConfiguredPath) == database.Path;
+            var isRelative =
+                !Path.IsPathRooted(database.ConfiguredPath)
+                && Path.GetFullPath(database.ConfiguredPath) == database.Path;
             if (isRelative && inContentRoot != database.Path && File.Exists(inContentRoot))
             {
-                ReplicatorLog.Warning(_logger, new LitestreamDiagnostic(
-                    "LSB5008",
-                    LitestreamSeverity.Warning,
-                    $"'{database.ConfiguredPath}' is '{database.Path}' to SQLite, which goes by the working directory, but there is also '{inContentRoot}' in the content root. " +
-                    "The first one is replicated. Use an absolute path, or start the app from its content root."));
+                ReplicatorLog.Warning(
+                    _logger,
+                    new LitestreamDiagnostic(
+                        "LSB5008",
+                        LitestreamSeverity.Warning,
+                        $"'{database.ConfiguredPath}' is '{database.Path}' to SQLite, which goes by the working "
+                            + $"directory, but there is also '{inContentRoot}' in the content root. "
+                            + "The first one is replicated. Use an absolute path, or start the app from its "
+                            + "content root."
+                    )
+                );
             }
         }
     }
@@ -750,7 +897,10 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
             if (after.Restarts != before.Restarts)
             {
-                after = after with { RestartTimes = [.. before.RestartTimes.TakeLast(RememberedRestarts - 1), _time.GetUtcNow()] };
+                after = after with
+                {
+                    RestartTimes = [.. before.RestartTimes.TakeLast(RememberedRestarts - 1), _time.GetUtcNow()],
+                };
             }
 
             _status = after;

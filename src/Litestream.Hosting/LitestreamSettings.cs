@@ -28,7 +28,9 @@ internal enum OnFailure
     StopApp,
 }
 
-/// <summary>The configuration section <c>Litestream</c>, read by hand: reflection binding does not survive trimming.</summary>
+/// <summary>
+/// The configuration section <c>Litestream</c>, read by hand: reflection binding does not survive trimming.
+/// </summary>
 internal sealed record LitestreamSettings
 {
     public const string Section = "Litestream";
@@ -46,7 +48,9 @@ internal sealed record LitestreamSettings
     /// <summary>After so long without progress litestream is started again.</summary>
     public TimeSpan StallTimeout { get; init; }
 
-    /// <summary>With less room on its disk, a database with a replica in a folder on the same disk is not replicated.</summary>
+    /// <summary>
+    /// With less room on its disk, a database with a replica in a folder on the same disk is not replicated.
+    /// </summary>
     public FreeSpaceFloor FreeSpaceFloor { get; init; }
 
     public OnFailure OnFailure { get; init; }
@@ -68,8 +72,12 @@ internal sealed record LitestreamSettings
 
     public VerificationLevel VerificationLevel { get; init; }
 
-    /// <summary>Reads the section. A relative <c>ConfigPath</c> is relative to <paramref name="applicationDirectory"/>, where the build puts the file.</summary>
-    /// <exception cref="LitestreamException">LSB1019: a value that is not understood; the message names the key.</exception>
+    /// <summary>
+    /// Reads the section. A relative <c>ConfigPath</c> is relative to <paramref name="applicationDirectory"/>, where
+    /// the build puts the file.
+    /// </summary>
+    /// <exception cref="LitestreamException">LSB1019: a value that is not understood; the message names the
+    /// key.</exception>
     public static LitestreamSettings Read(IConfiguration configuration, bool isDevelopment, string applicationDirectory)
     {
         var section = configuration.GetSection(Section);
@@ -80,7 +88,8 @@ internal sealed record LitestreamSettings
             ExecutablePath = SettingValue.Text(Get, nameof(ExecutablePath)),
             ConfigPath = Path.GetFullPath(
                 SettingValue.Text(Get, nameof(ConfigPath)) ?? "litestream.yml",
-                applicationDirectory),
+                applicationDirectory
+            ),
             RestoreOnStart = SettingValue.Word<RestoreOnStart>(Get, nameof(RestoreOnStart)) ?? RestoreOnStart.IfMissing,
             ShutdownTimeout = SettingValue.Duration(Get, nameof(ShutdownTimeout)) ?? TimeSpan.FromSeconds(30),
             StallTimeout = SettingValue.Duration(Get, nameof(StallTimeout)) ?? TimeSpan.FromSeconds(20),
@@ -100,7 +109,12 @@ internal sealed record LitestreamSettings
     /// <summary>A list (<c>NotReplicated:0</c>), or one text with <c>;</c> in it.</summary>
     private static string? ReadList(IConfigurationSection section, string key)
     {
-        var entries = section.GetSection(key).GetChildren().Select(child => child.Value).Append(section[key]).Where(value => !string.IsNullOrWhiteSpace(value));
+        var entries = section
+            .GetSection(key)
+            .GetChildren()
+            .Select(child => child.Value)
+            .Append(section[key])
+            .Where(value => !string.IsNullOrWhiteSpace(value));
         return string.Join(';', entries) is { Length: > 0 } text ? text : null;
     }
 
@@ -122,6 +136,7 @@ internal sealed record LitestreamSettings
             ? url
             : throw new LitestreamException(
                 "LSB1019",
-                $"The setting {Section}:{nameof(HeartbeatUrl)} is no http or https URL.");
+                $"The setting {Section}:{nameof(HeartbeatUrl)} is no http or https URL."
+            );
     }
 }

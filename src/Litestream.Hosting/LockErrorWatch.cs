@@ -10,8 +10,12 @@ namespace Litestream.Hosting;
 internal sealed record LockError(IReadOnlyList<OpenFile>? Open)
 {
     /// <summary>Whether it may have been about a database.</summary>
-    public bool MayConcern(string path) => Open is null
-        || Open.Any(file => file.Path == DatabasePath.Real(path) || (file.Identity is { } identity && identity == UnixCalls.Status(path)?.Identity));
+    public bool MayConcern(string path) =>
+        Open is null
+        || Open.Any(file =>
+            file.Path == DatabasePath.Real(path)
+            || (file.Identity is { } identity && identity == UnixCalls.Status(path)?.Identity)
+        );
 }
 
 /// <summary>
@@ -36,25 +40,35 @@ internal sealed class LockErrorWatch : IDisposable
     public void Dispose() => AppDomain.CurrentDomain.FirstChanceException -= OnException;
 
     /// <summary>Whether an exception of one of SQLite's providers says so.</summary>
-    public static bool IsLockError(Exception exception) => exception switch
-    {
-        SqliteException { SqliteErrorCode: Busy } => true,
-        _ => exception.GetType().FullName == "System.Data.SQLite.SQLiteException" && exception.Message.Contains("database is locked", StringComparison.OrdinalIgnoreCase),
-    };
+    public static bool IsLockError(Exception exception) =>
+        exception switch
+        {
+            SqliteException { SqliteErrorCode: Busy } => true,
+            _ => exception.GetType().FullName == "System.Data.SQLite.SQLiteException"
+                && exception.Message.Contains("database is locked", StringComparison.OrdinalIgnoreCase),
+        };
 
     private void OnException(object? sender, FirstChanceExceptionEventArgs e)
     {
         try
         {
             // Our own connections wait briefly and try again: that says nothing about the app.
-            if (!IsLockError(e.Exception) || (_seenAt is { } at && Stopwatch.GetElapsedTime(at) < ShortestPause)
-                || new StackTrace(fNeedFileInfo: false).ToString().Contains("Litestream.Sqlite.", StringComparison.Ordinal))
+            if (
+                !IsLockError(e.Exception)
+                || (_seenAt is { } at && Stopwatch.GetElapsedTime(at) < ShortestPause)
+                || new StackTrace(fNeedFileInfo: false)
+                    .ToString()
+                    .Contains("Litestream.Sqlite.", StringComparison.Ordinal)
+            )
             {
                 return;
             }
 
             _seenAt = Stopwatch.GetTimestamp();
-            Volatile.Write(ref _seen, new LockError(OpenSqliteFiles.OfThisProcess() is { } files ? OpenSqliteFiles.Find(files) : null));
+            Volatile.Write(
+                ref _seen,
+                new LockError(OpenSqliteFiles.OfThisProcess() is { } files ? OpenSqliteFiles.Find(files) : null)
+            );
         }
         catch (Exception)
         {

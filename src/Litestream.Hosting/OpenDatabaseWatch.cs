@@ -15,7 +15,8 @@ internal sealed class OpenDatabaseWatch(
     ILogger logger,
     TimeProvider time,
     Func<IReadOnlyList<OpenFile>?> look,
-    Action<Func<LitestreamStatus, LitestreamStatus>> updateStatus)
+    Action<Func<LitestreamStatus, LitestreamStatus>> updateStatus
+)
 {
     private static readonly TimeSpan FirstInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
@@ -41,8 +42,14 @@ internal sealed class OpenDatabaseWatch(
         }
         catch (Exception exception)
         {
-            ReplicatorLog.Warning(logger, new LitestreamDiagnostic(
-                "LSB5018", LitestreamSeverity.Warning, $"Which databases the app has open cannot be looked at any more: {exception.Message}"));
+            ReplicatorLog.Warning(
+                logger,
+                new LitestreamDiagnostic(
+                    "LSB5018",
+                    LitestreamSeverity.Warning,
+                    $"Which databases the app has open cannot be looked at any more: {exception.Message}"
+                )
+            );
         }
     }
 
@@ -55,13 +62,22 @@ internal sealed class OpenDatabaseWatch(
 
         // What was open for a moment counts once it has outlived that moment. What is gone has nothing to lose.
         var before = _seen.ToList();
-        var known = plan.Databases.Concat(plan.NotReplicated).Select(database => (DatabasePath.Real(database.Path), UnixCalls.Status(database.Path)?.Identity)).ToList();
-        _seen.UnionWith(OpenSqliteFiles.Unknown(OpenSqliteFiles.Find(files), known, plan.MeantNotReplicated).Where(path => !IsAnothers(path)));
+        var known = plan
+            .Databases.Concat(plan.NotReplicated)
+            .Select(database => (DatabasePath.Real(database.Path), UnixCalls.Status(database.Path)?.Identity))
+            .ToList();
+        _seen.UnionWith(
+            OpenSqliteFiles
+                .Unknown(OpenSqliteFiles.Find(files), known, plan.MeantNotReplicated)
+                .Where(path => !IsAnothers(path))
+        );
         _seen.RemoveWhere(path => !File.Exists(path));
         var found = before.Where(_seen.Contains).ToList();
         foreach (var path in found.Where(_told.Add))
             ReplicatorLog.Warning(logger, Explain(path));
-        updateStatus(status => status.OpenNotReplicated.SequenceEqual(found) ? status : status with { OpenNotReplicated = found });
+        updateStatus(status =>
+            status.OpenNotReplicated.SequenceEqual(found) ? status : status with { OpenNotReplicated = found }
+        );
         return true;
     }
 
@@ -72,12 +88,15 @@ internal sealed class OpenDatabaseWatch(
     {
         var relative = Path.GetRelativePath(plan.Options.BaseDirectory, path);
         var name = relative.StartsWith("..", StringComparison.Ordinal) ? path : relative;
-        var line = plan.Config.IsGenerated || !File.Exists(plan.Settings.ConfigPath)
-            ? $"<LitestreamDatabase Include=\"{name}\" /> to the project"
-            : $"'- path: {name}' with a replica to litestream.yml";
+        var line =
+            plan.Config.IsGenerated || !File.Exists(plan.Settings.ConfigPath)
+                ? $"<LitestreamDatabase Include=\"{name}\" /> to the project"
+                : $"'- path: {name}' with a replica to litestream.yml";
         return new LitestreamDiagnostic(
             "LSB5018",
             LitestreamSeverity.Warning,
-            $"The app has the SQLite database '{path}' open, and it is not replicated: it has no backup. Add {line}, or list the path in Litestream:NotReplicated if that is meant.");
+            $"The app has the SQLite database '{path}' open, and it is not replicated: it has no backup. "
+                + $"Add {line}, or list the path in Litestream:NotReplicated if that is meant."
+        );
     }
 }

@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// Passes everything on to the app's log on a thread of its own. A log may wait for ever (the console's does when nobody reads the pipe it writes to), and replication must not wait with it:
+/// Passes everything on to the app's log on a thread of its own. A log may wait for ever (the console's does when
+/// nobody reads the pipe it writes to), and replication must not wait with it:
 /// what does not fit is left out, and said when the log goes on.
 /// </summary>
 internal sealed class PatientLog : ILogger, IDisposable
@@ -12,7 +13,9 @@ internal sealed class PatientLog : ILogger, IDisposable
     private const int Capacity = 4096;
 
     private readonly ILogger _log;
-    private readonly Channel<Action> _lines = Channel.CreateBounded<Action>(new BoundedChannelOptions(Capacity) { SingleReader = true });
+    private readonly Channel<Action> _lines = Channel.CreateBounded<Action>(
+        new BoundedChannelOptions(Capacity) { SingleReader = true }
+    );
     private long _leftOut;
 
     public PatientLog(ILogger log)
@@ -26,12 +29,22 @@ internal sealed class PatientLog : ILogger, IDisposable
 
     public bool IsEnabled(LogLevel logLevel) => _log.IsEnabled(logLevel);
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel,
+        EventId eventId,
+        TState state,
+        Exception? exception,
+        Func<TState, Exception?, string> formatter
+    )
     {
         // With the scopes and the activity of the one who says it.
         var context = ExecutionContext.Capture();
         void Write(object? unused) => _log.Log(logLevel, eventId, state, exception, formatter);
-        if (!_lines.Writer.TryWrite(context is null ? () => Write(null) : () => ExecutionContext.Run(context, Write, null)))
+        if (
+            !_lines.Writer.TryWrite(
+                context is null ? () => Write(null) : () => ExecutionContext.Run(context, Write, null)
+            )
+        )
         {
             Interlocked.Increment(ref _leftOut);
         }

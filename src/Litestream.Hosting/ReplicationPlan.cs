@@ -9,13 +9,21 @@ using Microsoft.Extensions.Configuration;
 
 namespace Litestream.Hosting;
 
-/// <summary>What is replicated, with what: made once, when the host is built, so that a later change of directory changes nothing.</summary>
+/// <summary>
+/// What is replicated, with what: made once, when the host is built, so that a later change of directory changes
+/// nothing.
+/// </summary>
 internal sealed class ReplicationPlan
 {
     private readonly EffectiveConfigOptions _options;
     private readonly ExecutableSearch _executableSearch;
 
-    private ReplicationPlan(LitestreamSettings settings, EffectiveConfigOptions options, DiscoveredDatabases discovered, ExecutableSearch executableSearch)
+    private ReplicationPlan(
+        LitestreamSettings settings,
+        EffectiveConfigOptions options,
+        DiscoveredDatabases discovered,
+        ExecutableSearch executableSearch
+    )
     {
         Settings = settings;
         _options = options;
@@ -23,7 +31,12 @@ internal sealed class ReplicationPlan
         Discovered = discovered;
         Config = EffectiveConfig.Create(options);
         MeantNotReplicated = MeantBy(settings, Config);
-        NotReplicated = [.. discovered.Databases.Where(found => !MeantNotReplicated.Contains(found.Path)).ExceptBy(Databases.Select(database => database.Path), database => database.Path)];
+        NotReplicated =
+        [
+            .. discovered
+                .Databases.Where(found => !MeantNotReplicated.Contains(found.Path))
+                .ExceptBy(Databases.Select(database => database.Path), database => database.Path),
+        ];
     }
 
     public LitestreamSettings Settings { get; }
@@ -49,22 +62,31 @@ internal sealed class ReplicationPlan
             var why = Settings.ReplicateDiscovered switch
             {
                 false => "Litestream:ReplicateDiscovered is false.",
-                null when !Config.IsGenerated => "litestream.yml is your own: add them there, or set Litestream:ReplicateDiscovered to true.",
+                null when !Config.IsGenerated =>
+                    "litestream.yml is your own: add them there, or set Litestream:ReplicateDiscovered to true.",
                 _ => "An error says why.",
             };
             return new LitestreamDiagnostic(
                 "LSB5010",
                 LitestreamSeverity.Warning,
-                $"The configuration names SQLite databases that are not replicated: {string.Join(", ", NotReplicated.Select(database => $"'{database.Path}' ({database.Key})"))}. {why}");
+                $"The configuration names SQLite databases that are not "
+                    + $"replicated: {string.Join(", ", NotReplicated.Select(database => $"'{database.Path}' ({database.Key})"))}. {why}"
+            );
         }
     }
 
-    /// <summary>Whether a database of <see cref="Databases"/> is there only because the live configuration names it.</summary>
-    public bool IsDiscovered(EffectiveDatabase database) => Discovered.Databases.Any(discovered => discovered.Path == database.Path);
+    /// <summary>
+    /// Whether a database of <see cref="Databases"/> is there only because the live configuration names it.
+    /// </summary>
+    public bool IsDiscovered(EffectiveDatabase database) =>
+        Discovered.Databases.Any(discovered => discovered.Path == database.Path);
 
     /// <summary>Whether the app may set a rollback journal for a database, as far as settings and code tell.</summary>
     public JournalEvidence JournalEvidenceOf(EffectiveDatabase database) =>
-        database.Key is { } key && _options.GetSetting(key) is { } value && SqliteConnectionSetting.SetsRollbackJournal(value) ? JournalEvidence.Keyword
+        database.Key is { } key
+        && _options.GetSetting(key) is { } value
+        && SqliteConnectionSetting.SetsRollbackJournal(value)
+            ? JournalEvidence.Keyword
         : AppJournalMode.MaySetRollback ? JournalEvidence.Possible
         : JournalEvidence.None;
 
@@ -74,7 +96,9 @@ internal sealed class ReplicationPlan
     /// <exception cref="LitestreamException">The configuration file or a setting is wrong.</exception>
     public static ReplicationPlan Create(LitestreamSettings settings, IConfiguration configuration)
     {
-        var file = File.Exists(settings.ConfigPath) ? LitestreamConfigFile.Load(settings.ConfigPath) : LitestreamConfigFile.Empty(settings.ConfigPath);
+        var file = File.Exists(settings.ConfigPath)
+            ? LitestreamConfigFile.Load(settings.ConfigPath)
+            : LitestreamConfigFile.Empty(settings.ConfigPath);
         var options = CreateOptions(settings, configuration) with { ConfigText = file.Text };
 
         // A file of the user's own says what is replicated; nothing is added to it unasked.
@@ -82,15 +106,27 @@ internal sealed class ReplicationPlan
         var discovered = DiscoveredDatabases.Find(configuration, file, config);
         var isAdded = settings.ReplicateDiscovered ?? file.IsGenerated;
         var meant = MeantBy(settings, config);
-        return new ReplicationPlan(settings, options with { Added = isAdded ? [.. discovered.Databases.Where(found => !meant.Contains(found.Path))] : [] }, discovered, CreateSearch(settings));
+        return new ReplicationPlan(
+            settings,
+            options with
+            {
+                Added = isAdded ? [.. discovered.Databases.Where(found => !meant.Contains(found.Path))] : [],
+            },
+            discovered,
+            CreateSearch(settings)
+        );
     }
 
-    private static PathList MeantBy(LitestreamSettings settings, EffectiveConfig config) => PathList.Create(settings.NotReplicated ?? "", config.Resolve);
+    private static PathList MeantBy(LitestreamSettings settings, EffectiveConfig config) =>
+        PathList.Create(settings.NotReplicated ?? "", config.Resolve);
 
-    /// <summary>The configuration without what the file says, which may be missing or wrong, and without what is discovered.</summary>
+    /// <summary>
+    /// The configuration without what the file says, which may be missing or wrong, and without what is discovered.
+    /// </summary>
     public static EffectiveConfigOptions CreateOptions(LitestreamSettings settings, IConfiguration configuration)
     {
-        // Neither a reload nor a file that is replaced while the app runs may bring a database into a later run that nobody holds the lock of.
+        // Neither a reload nor a file that is replaced while the app runs may bring a database into a later run that
+        // nobody holds the lock of.
         var values = new ConcurrentDictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
         return new EffectiveConfigOptions
         {
@@ -101,30 +137,46 @@ internal sealed class ReplicationPlan
             DataDirectoryToken = AppProvider.DataDirectoryToken,
             GetSetting = key => values.GetOrAdd(key, name => configuration[name]),
             Environment = ProcessVariables.Read(),
-            Settings = [.. configuration.AsEnumerable().Where(pair => pair.Value is not null && pair.Key.Contains(':', StringComparison.Ordinal)).Select(pair => new Setting(pair.Key, pair.Value!))],
+            Settings =
+            [
+                .. configuration
+                    .AsEnumerable()
+                    .Where(pair => pair.Value is not null && pair.Key.Contains(':', StringComparison.Ordinal))
+                    .Select(pair => new Setting(pair.Key, pair.Value!)),
+            ],
         };
     }
 
     /// <summary>Where the executable is looked for.</summary>
-    public static ExecutableSearch CreateSearch(LitestreamSettings settings) => new()
-    {
-        ExecutablePath = settings.ExecutablePath,
-        InstallDirectory = ProcessVariables.Read().GetValueOrDefault("LITESTREAM_INSTALL_DIR"),
-        ApplicationDirectory = ApplicationFolder.FullName,
-        BaseDirectory = Directory.GetCurrentDirectory(),
-    };
+    public static ExecutableSearch CreateSearch(LitestreamSettings settings) =>
+        new()
+        {
+            ExecutablePath = settings.ExecutablePath,
+            InstallDirectory = ProcessVariables.Read().GetValueOrDefault("LITESTREAM_INSTALL_DIR"),
+            ApplicationDirectory = ApplicationFolder.FullName,
+            BaseDirectory = Directory.GetCurrentDirectory(),
+        };
 
     /// <exception cref="LitestreamException">There is no executable, or it cannot be run.</exception>
     public LitestreamExecutable FindExecutable() => LitestreamExecutable.Find(_executableSearch);
 
-    /// <summary>The configuration for one run of litestream. Where the user's own file names a metrics address, that one stays.</summary>
+    /// <summary>
+    /// The configuration for one run of litestream. Where the user's own file names a metrics address, that one stays.
+    /// </summary>
     /// <param name="metricsAddress">Where litestream serves its metrics.</param>
     /// <param name="monitorInterval">How often it looks and sends; null: as configured.</param>
     /// <param name="excluded">The databases that are left out.</param>
-    public EffectiveConfig CreateConfig(string? metricsAddress, TimeSpan? monitorInterval, IReadOnlySet<string> excluded) => EffectiveConfig.Create(_options with
-    {
-        MetricsAddress = metricsAddress,
-        MonitorInterval = monitorInterval,
-        Excluded = excluded,
-    });
+    public EffectiveConfig CreateConfig(
+        string? metricsAddress,
+        TimeSpan? monitorInterval,
+        IReadOnlySet<string> excluded
+    ) =>
+        EffectiveConfig.Create(
+            _options with
+            {
+                MetricsAddress = metricsAddress,
+                MonitorInterval = monitorInterval,
+                Excluded = excluded,
+            }
+        );
 }

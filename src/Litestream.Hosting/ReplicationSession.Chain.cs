@@ -7,7 +7,9 @@ using Litestream.Sqlite;
 
 namespace Litestream.Hosting;
 
-/// <summary>How the chain from the WAL to the replica is kept while the app replicates, and what is done where it could not be.</summary>
+/// <summary>
+/// How the chain from the WAL to the replica is kept while the app replicates, and what is done where it could not be.
+/// </summary>
 internal sealed partial class ReplicationSession
 {
     private static readonly TimeSpan BridgePatience = TimeSpan.FromSeconds(1);
@@ -20,7 +22,10 @@ internal sealed partial class ReplicationSession
     private bool _hasReportedUnsent;
     private string? _failedBy;
 
-    /// <summary>A signal to the whole group ends litestream while the app still writes: from now on nobody restarts the WAL. From any thread.</summary>
+    /// <summary>
+    /// A signal to the whole group ends litestream while the app still writes: from now on nobody restarts the WAL.
+    /// From any thread.
+    /// </summary>
     public void BeginReaders()
     {
         _keepReadersUntil = time.GetUtcNow() + SignalMemory;
@@ -52,23 +57,43 @@ internal sealed partial class ReplicationSession
         database.JudgeChain(time.GetUtcNow());
     }
 
-    /// <summary>Litestream ended without a reader of ours: what it had not read may be gone from the WAL, and what it had read may never have been a commit.</summary>
+    /// <summary>
+    /// Litestream ended without a reader of ours: what it had not read may be gone from the WAL, and what it had read
+    /// may never have been a commit.
+    /// </summary>
     /// <param name="process">The one that ended; null where that is known already.</param>
     private void BreakAll(ReplicatorProcess? process)
     {
-        foreach (var database in _databases.Where(database => !database.IsOut && _run?.Excluded.Contains(database.Database.Path) == false && !database.Chain.HasReader && FileStamp.Of(database.Database.Path) is { Size: > 0 }))
+        foreach (
+            var database in _databases.Where(database =>
+                !database.IsOut
+                && _run?.Excluded.Contains(database.Database.Path) == false
+                && !database.Chain.HasReader
+                && FileStamp.Of(database.Database.Path) is { Size: > 0 }
+            )
+        )
         {
-            Break(database, process is null ? "litestream was stopped beside the running app" : "litestream ended by itself");
+            Break(
+                database,
+                process is null ? "litestream was stopped beside the running app" : "litestream ended by itself"
+            );
         }
 
         updateStatus(status => status with { Databases = Describe(status) });
     }
 
-    /// <summary>Begins the full copies that have to follow, while no litestream runs on the databases: the others are not kept waiting for those whose readers do not end.</summary>
+    /// <summary>
+    /// Begins the full copies that have to follow, while no litestream runs on the databases: the others are not kept
+    /// waiting for those whose readers do not end.
+    /// </summary>
     private async Task CutAsync(TimeSpan patience, CancellationToken cancellationToken, bool isBeforeApp = false)
     {
         var deadline = time.GetUtcNow() + patience;
-        for (var left = _databases.FindAll(database => database is { Excluded: null, Chain.IsBlocked: true }); left.Count > 0;)
+        for (
+            var left = _databases.FindAll(database => database is { Excluded: null, Chain.IsBlocked: true });
+            left.Count > 0;
+
+        )
         {
             await Task.WhenAll(left.Select(database => TryCutAsync(database, isBeforeApp))).ConfigureAwait(false);
             left.RemoveAll(database => !database.Chain.IsBlocked);
@@ -93,7 +118,8 @@ internal sealed partial class ReplicationSession
     }
 
     /// <summary>
-    /// Looks whether a litestream that is not ours is at work: a system service, or one that has started this app. It is known by its locks and its command line; one in another pid namespace
+    /// Looks whether a litestream that is not ours is at work: a system service, or one that has started this app. It
+    /// is known by its locks and its command line; one in another pid namespace
     /// cannot be seen.
     /// </summary>
     private void FindForeign(IReadOnlyDictionary<string, ShmLocks>? marks, int? own)
@@ -109,7 +135,9 @@ internal sealed partial class ReplicationSession
         foreach (var database in _databases)
         {
             var path = database.Database.Path;
-            var others = (marks?[path].Processes ?? []).Where(id => id != own && id != Environment.ProcessId && !_bystanders.Contains(id)).ToList();
+            var others = (marks?[path].Processes ?? [])
+                .Where(id => id != own && id != Environment.ProcessId && !_bystanders.Contains(id))
+                .ToList();
             var replicators = others.FindAll(LitestreamProcess.IsReplicator);
             _bystanders.UnionWith(others.Except(replicators));
             if (!database.Chain.FindForeign(replicators))
@@ -119,18 +147,31 @@ internal sealed partial class ReplicationSession
 
             database.Chain.Break("another litestream was at work on it");
             database.JudgeChain(now);
-            Report(new LitestreamDiagnostic(
-                "LSB5003",
-                LitestreamSeverity.Error,
-                $"{database.Chain.Explain()!["LSB5003: ".Length..]}. Two of them would destroy the replica, so this app does not replicate it. End that one, or set Litestream:Enabled to false here. When it has ended, this app sends a full copy."));
+            Report(
+                new LitestreamDiagnostic(
+                    "LSB5003",
+                    LitestreamSeverity.Error,
+                    $"{database.Chain.Explain()!["LSB5003: ".Length..]}. Two of them would destroy the replica, so "
+                        + $"this app does not replicate it. End that one, or set Litestream:Enabled to false "
+                        + $"here. When it has "
+                        + $"ended, this app sends a full copy."
+                )
+            );
         }
     }
 
-    /// <summary>Looks whether a generation has appeared that our litestream did not begin: the trace of another one that cannot be seen, in another container for example.</summary>
+    /// <summary>
+    /// Looks whether a generation has appeared that our litestream did not begin: the trace of another one that cannot
+    /// be seen, in another container for example.
+    /// </summary>
     /// <returns>Why litestream has to be started again; null when it need not.</returns>
     private EndReason? LookForTraces(DatabaseSupervisor database)
     {
-        if (plan.Settings.AdoptReplica || database.Watch.Generation is not { } generation || database.IsOwnGeneration(generation))
+        if (
+            plan.Settings.AdoptReplica
+            || database.Watch.Generation is not { } generation
+            || database.IsOwnGeneration(generation)
+        )
         {
             return null;
         }
@@ -141,24 +182,37 @@ internal sealed partial class ReplicationSession
 
     private void ExcludeTraced(DatabaseSupervisor database)
     {
-        database.ExcludeForTraces(new LitestreamDiagnostic(
-            "LSB5023",
-            LitestreamSeverity.Error,
-            $"Another litestream has written to the replica of '{database.Database.Path}' (generation {database.Watch.Generation}): one in another container, or one that ran while this app did not. Nothing is sent. " +
-            "Make sure that none runs, then set Litestream:AdoptReplica to true for one start."));
+        database.ExcludeForTraces(
+            new LitestreamDiagnostic(
+                "LSB5023",
+                LitestreamSeverity.Error,
+                $"Another litestream has written to the replica of '{database.Database.Path}' "
+                    + $"(generation {database.Watch.Generation}): one in another container, or one that ran "
+                    + $"while this app "
+                    + $"did not. Nothing is sent. "
+                    + "Make sure that none runs, then set Litestream:AdoptReplica to true for one start."
+            )
+        );
         Tell(database, isCritical: true);
     }
 
     /// <summary>Looks at the mark of a database, and at what a killed process may have left in its WAL.</summary>
     /// <returns>Why litestream has to be started again; null when it need not.</returns>
-    private async Task<EndReason?> LookAtChainAsync(DatabaseSupervisor database, ReplicatorProcess? process, IReadOnlyDictionary<string, ShmLocks>? marks, MetricsAnswer? answer)
+    private async Task<EndReason?> LookAtChainAsync(
+        DatabaseSupervisor database,
+        ReplicatorProcess? process,
+        IReadOnlyDictionary<string, ShmLocks>? marks,
+        MetricsAnswer? answer
+    )
     {
         var path = database.Database.Path;
         var runs = process is not null && !_run!.Excluded.Contains(path);
         if (database.Excluded is null && database.Chain.IsBlocked && !runs)
         {
             await TryCutAsync(database).ConfigureAwait(false);
-            return database.Chain.IsBlocked ? null : new EndReason($"the full copy of '{path}' can begin") { IsPlanned = true };
+            return database.Chain.IsBlocked
+                ? null
+                : new EndReason($"the full copy of '{path}' can begin") { IsPlanned = true };
         }
 
         if (!runs)
@@ -206,7 +260,9 @@ internal sealed partial class ReplicationSession
 
         if (database.Chain.IsBlocked)
         {
-            return mark == MarkState.Held || (mark == MarkState.Unknown && hasSynced) ? new EndReason($"'{path}' needs a full copy") { IsPlanned = true } : null;
+            return mark == MarkState.Held || (mark == MarkState.Unknown && hasSynced)
+                ? new EndReason($"'{path}' needs a full copy") { IsPlanned = true }
+                : null;
         }
 
         if (database.Chain.Mend(database.Watch.Replicated, database.Watch.IsPending))
@@ -215,29 +271,58 @@ internal sealed partial class ReplicationSession
             return null;
         }
 
-        if (mark == MarkState.Held && database.Chain.BrokenBy is null && await Task.Run(() => database.Chain.HasGhost(FileStamp.Of(WalFile.PathOf(path)))).ConfigureAwait(false))
+        if (
+            mark == MarkState.Held
+            && database.Chain.BrokenBy is null
+            && await Task.Run(() => database.Chain.HasGhost(FileStamp.Of(WalFile.PathOf(path)))).ConfigureAwait(false)
+        )
         {
             Break(database, "another process was killed while it committed");
-            return new EndReason($"a process that was killed has left a commit in the WAL of '{path}' that SQLite does not know of") { IsPlanned = true };
+            return new EndReason(
+                $"a process that was killed has left a commit in the WAL of '{path}' that SQLite does not know of"
+            )
+            {
+                IsPlanned = true,
+            };
         }
 
         return null;
     }
 
-    /// <summary>The mark, where the system tells: not where it does not even show the reader that we hold (some file systems show another file there than they give).</summary>
-    private static MarkState MarkOf(DatabaseSupervisor database, ReplicatorProcess process, IReadOnlyDictionary<string, ShmLocks>? marks) =>
-        marks?[database.Database.Path] is not { } locks || (database.Chain.HasReader && !locks.Processes.Contains(Environment.ProcessId))
+    /// <summary>
+    /// The mark, where the system tells: not where it does not even show the reader that we hold (some file systems
+    /// show another file there than they give).
+    /// </summary>
+    private static MarkState MarkOf(
+        DatabaseSupervisor database,
+        ReplicatorProcess process,
+        IReadOnlyDictionary<string, ShmLocks>? marks
+    ) =>
+        marks?[database.Database.Path] is not { } locks
+        || (database.Chain.HasReader && !locks.Processes.Contains(Environment.ProcessId))
             ? MarkState.Unknown
             : locks.MarkOf(process.ProcessId);
 
-    /// <summary>Begins readers of ours before litestream is ended by us, while it still holds its marks: the next one goes on where it was.</summary>
+    /// <summary>
+    /// Begins readers of ours before litestream is ended by us, while it still holds its marks: the next one goes on
+    /// where it was.
+    /// </summary>
     private async Task BridgeAsync(ReplicatorProcess process)
     {
         var deadline = time.GetUtcNow() + BridgePatience;
-        var bridged = _databases.FindAll(database => !database.IsOut && !_toJudge.Contains(database) && !_run!.Excluded.Contains(database.Database.Path) && !database.Chain.HasReader);
+        var bridged = _databases.FindAll(database =>
+            !database.IsOut
+            && !_toJudge.Contains(database)
+            && !_run!.Excluded.Contains(database.Database.Path)
+            && !database.Chain.HasReader
+        );
         bridged.ForEach(database => database.Chain.BeginReader());
-        var unread = bridged.FindAll(database => !database.Chain.HasReader && LiveDatabase.MayBeOpened(database.Database.Path));
-        while (bridged.Count > 0 && ReplicationMark.Look(bridged.Select(database => database.Database.Path)) is { } marks)
+        var unread = bridged.FindAll(database =>
+            !database.Chain.HasReader && LiveDatabase.MayBeOpened(database.Database.Path)
+        );
+        while (
+            bridged.Count > 0 && ReplicationMark.Look(bridged.Select(database => database.Database.Path)) is { } marks
+        )
         {
             bridged.RemoveAll(database => MarkOf(database, process, marks) is MarkState.Held or MarkState.Unknown);
             if (bridged.Count == 0 || process.Exited.IsCompleted || time.GetUtcNow() >= deadline)
@@ -248,14 +333,20 @@ internal sealed partial class ReplicationSession
             await Task.WhenAny(process.Exited, Task.Delay(CutPause, time)).ConfigureAwait(false);
         }
 
-        foreach (var database in bridged.Where(_ => OperatingSystem.IsLinux()).Union(unread).Where(database => FileStamp.Of(database.Database.Path) is { Size: > 0 }))
+        foreach (
+            var database in bridged
+                .Where(_ => OperatingSystem.IsLinux())
+                .Union(unread)
+                .Where(database => FileStamp.Of(database.Database.Path) is { Size: > 0 })
+        )
         {
             Break(database, "litestream did not hold the WAL when it was ended");
         }
     }
 
     /// <summary>
-    /// Leaves a database as an app does that closes its last connection: complete in its file, without a WAL where nobody else has it open. What litestream needs to go on where it was is kept aside.
+    /// Leaves a database as an app does that closes its last connection: complete in its file, without a WAL where
+    /// nobody else has it open. What litestream needs to go on where it was is kept aside.
     /// </summary>
     private static async Task LeaveAsync(DatabaseSupervisor database)
     {
@@ -275,7 +366,10 @@ internal sealed partial class ReplicationSession
         }
     }
 
-    /// <summary>Says what the replicas did not take, and how much; once. Called when no litestream runs any more, at the stop of an app whose replication has failed too.</summary>
+    /// <summary>
+    /// Says what the replicas did not take, and how much; once. Called when no litestream runs any more, at the stop of
+    /// an app whose replication has failed too.
+    /// </summary>
     public async Task ReportUnsentAsync()
     {
         if (_hasReportedUnsent)
@@ -310,7 +404,10 @@ internal sealed partial class ReplicationSession
     /// <summary>The same where no litestream ran at all.</summary>
     /// <returns>The first that was said; null when none was.</returns>
     public static LitestreamDiagnostic? ReportNotRun(
-        IEnumerable<EffectiveDatabase> databases, string why, Action<LitestreamDiagnostic> report)
+        IEnumerable<EffectiveDatabase> databases,
+        string why,
+        Action<LitestreamDiagnostic> report
+    )
     {
         var found = databases
             .Where(database => database.Replicas.Count > 0)

@@ -12,7 +12,8 @@ using Microsoft.Extensions.Logging;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// From the lock to the last commit sent: starts litestream, watches that what is committed arrives, starts it again when it ends on its own or is stuck, drains it when
+/// From the lock to the last commit sent: starts litestream, watches that what is committed arrives, starts it again
+/// when it ends on its own or is stuck, drains it when
 /// the host stops.
 /// </summary>
 internal sealed partial class ReplicationSession(
@@ -23,7 +24,8 @@ internal sealed partial class ReplicationSession(
     Action<Func<LitestreamStatus, LitestreamStatus>> updateStatus,
     Action<MetricsAnswer> onMetrics,
     Action onFailed,
-    CancellationToken applicationStopping)
+    CancellationToken applicationStopping
+)
 {
     private static readonly TimeSpan LockRetryInterval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
@@ -45,7 +47,16 @@ internal sealed partial class ReplicationSession(
 
     private readonly TaskCompletionSource _firstAttempt = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _isOver = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly List<DatabaseSupervisor> _databases = [.. plan.Databases.Select(database => new DatabaseSupervisor(plan.Config, database, plan.Settings, time, plan.JournalEvidenceOf(database)))];
+    private readonly List<DatabaseSupervisor> _databases =
+    [
+        .. plan.Databases.Select(database => new DatabaseSupervisor(
+            plan.Config,
+            database,
+            plan.Settings,
+            time,
+            plan.JournalEvidenceOf(database)
+        )),
+    ];
     private readonly List<DatabaseSupervisor> _toJudge = [];
     private LockErrorWatch? _lockErrors;
     private DateTimeOffset? _suspectedAt;
@@ -68,7 +79,8 @@ internal sealed partial class ReplicationSession(
     public LitestreamDiagnostic? Failure { get; private set; }
 
     /// <summary>
-    /// Takes the locks, ends what a killed app has left running, and begins the readers, inside <c>Build()</c>: before the app can write. What goes wrong here is met again, and told, by
+    /// Takes the locks, ends what a killed app has left running, and begins the readers, inside <c>Build()</c>: before
+    /// the app can write. What goes wrong here is met again, and told, by
     /// <see cref="RunAsync"/>.
     /// </summary>
     public async Task EnterAsync(CancellationToken cancellationToken)
@@ -90,11 +102,15 @@ internal sealed partial class ReplicationSession(
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
-            // RunAsync meets it again, and says so. (One that hangs in a disk and cannot be killed is waited for there too.)
+            // RunAsync meets it again, and says so. (One that hangs in a disk and cannot be killed is waited for there
+            // too.)
         }
     }
 
-    /// <summary>Replicates until <paramref name="stopping"/>, then drains. Ends when no process is left; fails never, but says so in log and status.</summary>
+    /// <summary>
+    /// Replicates until <paramref name="stopping"/>, then drains. Ends when no process is left; fails never, but says
+    /// so in log and status.
+    /// </summary>
     public async Task RunAsync(CancellationToken stopping)
     {
         using var lockErrors = new LockErrorWatch();
@@ -123,7 +139,11 @@ internal sealed partial class ReplicationSession(
 
                     await ExcludeReplacedAsync().ConfigureAwait(false);
                     using var activity = LitestreamActivities.Start("litestream.drain");
-                    if (await _run.DrainAsync(deadline - time.GetUtcNow(), () => ReplicatorLog.FinalPass(logger)).ConfigureAwait(false) is { } notSent)
+                    if (
+                        await _run.DrainAsync(deadline - time.GetUtcNow(), () => ReplicatorLog.FinalPass(logger))
+                            .ConfigureAwait(false) is
+                        { } notSent
+                    )
                     {
                         activity?.SetStatus(ActivityStatusCode.Error, notSent.Code);
                         (Failure, _failedBy) = (notSent, notSent.Code);
@@ -131,7 +151,11 @@ internal sealed partial class ReplicationSession(
                     }
 
                     await ReportUnsentAsync().ConfigureAwait(false);
-                    if (Failure is null && _databases.Exists(database => !database.IsOut) && !_databases.Exists(database => database.IsPaused || database.Question is not null))
+                    if (
+                        Failure is null
+                        && _databases.Exists(database => !database.IsOut)
+                        && !_databases.Exists(database => database.IsPaused || database.Question is not null)
+                    )
                     {
                         ReplicatorLog.Drained(logger);
                     }
@@ -143,19 +167,31 @@ internal sealed partial class ReplicationSession(
         }
         catch (Exception exception)
         {
-            Fail((exception as LitestreamException)?.Diagnostic ?? new LitestreamDiagnostic("LSB5004", LitestreamSeverity.Error, $"Nothing is replicated any more: {exception.Message}"));
+            Fail(
+                (exception as LitestreamException)?.Diagnostic
+                    ?? new LitestreamDiagnostic(
+                        "LSB5004",
+                        LitestreamSeverity.Error,
+                        $"Nothing is replicated any more: {exception.Message}"
+                    )
+            );
         }
         finally
         {
             _firstAttempt.TrySetResult();
             await EndRunAsync().ConfigureAwait(false);
             await endOfQuestions.CancelAsync().ConfigureAwait(false);
-            await Task.WhenAll(_databases.Select(database => database.Question?.Answer ?? Task.CompletedTask)).WaitAsync(EndOfQuestionsPatience, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(_databases.Select(database => database.Question?.Answer ?? Task.CompletedTask))
+                .WaitAsync(EndOfQuestionsPatience, time, CancellationToken.None)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_locks is not null)
             {
                 var left = Task.WhenAll(_databases.Select(LeaveAsync));
                 await left.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                _locks.Broken = _databases.Where(database => left.IsFaulted || database.Chain.BrokenBy is not null).Select(database => database.Database.Path).ToHashSet(StringComparer.Ordinal);
+                _locks.Broken = _databases
+                    .Where(database => left.IsFaulted || database.Chain.BrokenBy is not null)
+                    .Select(database => database.Database.Path)
+                    .ToHashSet(StringComparer.Ordinal);
                 _locks.Dispose();
             }
 
@@ -172,7 +208,15 @@ internal sealed partial class ReplicationSession(
             var (locks, path, holder) = await TryAcquireLocksAsync(stopping).ConfigureAwait(false);
             if (locks is not null)
             {
-                updateStatus(status => status.State == LitestreamState.Waiting ? status with { State = LitestreamState.Starting, LastError = null } : status);
+                updateStatus(status =>
+                    status.State == LitestreamState.Waiting
+                        ? status with
+                        {
+                            State = LitestreamState.Starting,
+                            LastError = null,
+                        }
+                        : status
+                );
                 return locks;
             }
 
@@ -187,19 +231,29 @@ internal sealed partial class ReplicationSession(
         }
     }
 
-    private async Task<(DatabaseLocks? Locks, string HeldPath, LockRecord Holder)> TryAcquireLocksAsync(CancellationToken cancellationToken)
+    private async Task<(DatabaseLocks? Locks, string HeldPath, LockRecord Holder)> TryAcquireLocksAsync(
+        CancellationToken cancellationToken
+    )
     {
-        if (DatabaseLocks.TryAcquire(plan.Databases.Select(database => database.Path), out var path, out var holder) is not { } locks)
+        if (
+            DatabaseLocks.TryAcquire(plan.Databases.Select(database => database.Path), out var path, out var holder)
+            is not { } locks
+        )
         {
             return (null, path, holder);
         }
 
         try
         {
-            var unclean = locks.Found.Where(found => found.Record.IsUnclean).Select(found => found.Path).ToHashSet(StringComparer.Ordinal);
+            var unclean = locks
+                .Found.Where(found => found.Record.IsUnclean)
+                .Select(found => found.Path)
+                .ToHashSet(StringComparer.Ordinal);
             foreach (var (_, record) in locks.Found)
             {
-                await OrphanedReplicator.KillAsync(record, id => ReplicatorLog.EndingOrphan(logger, id), cancellationToken).ConfigureAwait(false);
+                await OrphanedReplicator
+                    .KillAsync(record, id => ReplicatorLog.EndingOrphan(logger, id), cancellationToken)
+                    .ConfigureAwait(false);
             }
 
             try
@@ -211,7 +265,8 @@ internal sealed partial class ReplicationSession(
                 // A full disk. The start of litestream writes the record too, and is tried again.
             }
 
-            // One that came after the gate of this app and was killed then: what it left half done must not be replicated.
+            // One that came after the gate of this app and was killed then: what it left half done must not be
+            // replicated.
             foreach (var database in plan.Databases)
             {
                 DatabaseRestore.Recover(database.Path, line => ReplicatorLog.RestoreLine(logger, line));
@@ -252,7 +307,8 @@ internal sealed partial class ReplicationSession(
     }
 
     /// <summary>
-    /// Goes on with what the stop has interrupted before litestream ran: the locks, when the app that replicated the databases has ended just before this one, and the questions. What
+    /// Goes on with what the stop has interrupted before litestream ran: the locks, when the app that replicated the
+    /// databases has ended just before this one, and the questions. What
     /// this app has committed is sent in a final pass then.
     /// </summary>
     private async Task JudgeAtTheEndAsync(TimeSpan patience)
@@ -275,7 +331,11 @@ internal sealed partial class ReplicationSession(
                 Failure = new LitestreamDiagnostic(
                     "LSB5005",
                     LitestreamSeverity.Error,
-                    "The litestream of an app that was killed had not ended when this app did, so nothing of this one was sent. What it committed is in the database only; the next start sends it, if the database is still there.");
+                    "The litestream of an app that was killed had not ended when this app did, so nothing of this "
+                        + "one was sent. What it committed is in the database only; the next start sends it, "
+                        + "if the database is "
+                        + "still there."
+                );
                 Report(Failure);
             }
 
@@ -284,10 +344,17 @@ internal sealed partial class ReplicationSession(
                 return;
             }
 
-            _databases.FindAll(database => database.Excluded is null).ForEach(database => Ask(database, wasThere: false));
+            _databases
+                .FindAll(database => database.Excluded is null)
+                .ForEach(database => Ask(database, wasThere: false));
         }
 
-        await DecideAsync(_databases.FindAll(database => database.Question is not null), deadline - time.GetUtcNow(), CancellationToken.None).ConfigureAwait(false);
+        await DecideAsync(
+                _databases.FindAll(database => database.Question is not null),
+                deadline - time.GetUtcNow(),
+                CancellationToken.None
+            )
+            .ConfigureAwait(false);
         if (_run is null)
         {
             HoldBack(isLast: true);
@@ -307,14 +374,24 @@ internal sealed partial class ReplicationSession(
         var diagnostic = new LitestreamDiagnostic(
             "LSB5003",
             LitestreamSeverity.Error,
-            $"'{path}' is already replicated by {LockHolder.Describe(holder)}. " +
-            "Two replicators would destroy the replica, so this app runs without one and takes over when the other ends.");
+            $"'{path}' is already replicated by {LockHolder.Describe(holder)}. "
+                + "Two replicators would destroy the replica, so this app runs without one and takes over when the "
+                + "other ends."
+        );
         updateStatus(status => status with { LastError = diagnostic.ToString() });
         ReplicatorLog.Error(logger, diagnostic);
     }
 
-    /// <summary>Keeps out of their replicas what does not go on with the history there. What cannot be told in time is left out until it can: the watch goes on with that.</summary>
-    private async Task JudgeAsync(IReadOnlyList<DatabaseSupervisor> databases, bool wereThere, TimeSpan patience, CancellationToken stopping)
+    /// <summary>
+    /// Keeps out of their replicas what does not go on with the history there. What cannot be told in time is left out
+    /// until it can: the watch goes on with that.
+    /// </summary>
+    private async Task JudgeAsync(
+        IReadOnlyList<DatabaseSupervisor> databases,
+        bool wereThere,
+        TimeSpan patience,
+        CancellationToken stopping
+    )
     {
         foreach (var database in databases)
         {
@@ -327,7 +404,11 @@ internal sealed partial class ReplicationSession(
         await DecideAsync(databases, patience, stopping).ConfigureAwait(false);
     }
 
-    private async Task DecideAsync(IReadOnlyList<DatabaseSupervisor> databases, TimeSpan patience, CancellationToken stopping)
+    private async Task DecideAsync(
+        IReadOnlyList<DatabaseSupervisor> databases,
+        TimeSpan patience,
+        CancellationToken stopping
+    )
     {
         var deadline = time.GetUtcNow() + patience;
         for (var asked = databases; asked.Count > 0; asked = [.. asked.Where(database => !Decide(database))])
@@ -335,7 +416,9 @@ internal sealed partial class ReplicationSession(
             var left = deadline - time.GetUtcNow();
             try
             {
-                await Task.WhenAll(asked.Select(database => database.Question?.Tried ?? Task.CompletedTask)).WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, stopping).ConfigureAwait(false);
+                await Task.WhenAll(asked.Select(database => database.Question?.Tried ?? Task.CompletedTask))
+                    .WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, stopping)
+                    .ConfigureAwait(false);
             }
             catch (TimeoutException)
             {
@@ -359,9 +442,13 @@ internal sealed partial class ReplicationSession(
             return;
         }
 
-        var guard = new HistoryGuard(executable, plan.Config, database.Database) { KeptFree = plan.Settings.FreeSpaceFloor.Of };
-        database.Ask(new HistoryQuestion(
-            guard, database.Database.Path, wasThere, () => Folder().Path, time, _endOfQuestions));
+        var guard = new HistoryGuard(executable, plan.Config, database.Database)
+        {
+            KeptFree = plan.Settings.FreeSpaceFloor.Of,
+        };
+        database.Ask(
+            new HistoryQuestion(guard, database.Database.Path, wasThere, () => Folder().Path, time, _endOfQuestions)
+        );
     }
 
     /// <summary>Takes the answer over, or says why there is none yet.</summary>
@@ -405,10 +492,14 @@ internal sealed partial class ReplicationSession(
                     new LitestreamDiagnostic(
                         "LSB5012",
                         LitestreamSeverity.Error,
-                        $"'{database.Database.Path}' {(question.WasThere ? "was deleted or replaced while the app runs: what the app commits now is in no file that has a name" : "does not exist, but its replica has a backup of it")}. " +
-                        "Nothing is sent, so that the backup stays as it is. Stop the app and start it again: it restores the database."),
+                        $"'{database.Database.Path}' "
+                            + $"{(question.WasThere ? "was deleted or replaced while the app runs: what the app commits now is in no file that has a name" : "does not exist, but its replica has a backup of it")}. "
+                            + "Nothing is sent, so that the backup stays as it is. Stop the app and start it again: "
+                            + "it restores the database."
+                    ),
                     isAwaited: true,
-                    wasDeleted: question.WasThere);
+                    wasDeleted: question.WasThere
+                );
                 Tell(database, isCritical: question.WasThere);
                 break;
             default:
@@ -416,9 +507,16 @@ internal sealed partial class ReplicationSession(
                     new LitestreamDiagnostic(
                         "LSB5009",
                         LitestreamSeverity.Error,
-                        $"'{database.Database.Path}' is not the database whose history is in its replica ({string.Join(", ", database.Database.Replicas.Select(replica => replica.Location))}): it was published, copied or made in its place. " +
-                        "Nothing is replicated, so that the backup stays as it is. Restore the old one (a forced restore keeps this file), or set Litestream:AdoptReplica to true for one start to go on with this one."),
-                    isAwaited: false);
+                        $"'{database.Database.Path}' is not the database whose history is in its replica "
+                            + $"({string.Join(", ", database.Database.Replicas.Select(replica => replica.Location))}): it was "
+                            + $"published, copied or made in its place. "
+                            + "Nothing is replicated, so that the backup stays as it is. Restore the old one (a "
+                            + "forced restore keeps this file), or set Litestream:AdoptReplica to true for "
+                            + "one start to go on with "
+                            + "this one."
+                    ),
+                    isAwaited: false
+                );
                 Tell(database, isCritical: true);
                 break;
         }
@@ -446,11 +544,13 @@ internal sealed partial class ReplicationSession(
         if (ReplicatorStatePolicy.IsOver(standings))
         {
             var hasFailed = ReplicatorStatePolicy.HasFailed(standings);
-            updateStatus(status => status with
-            {
-                State = hasFailed ? LitestreamState.Failed : LitestreamState.Stalled,
-                Databases = Describe(status),
-            });
+            updateStatus(status =>
+                status with
+                {
+                    State = hasFailed ? LitestreamState.Failed : LitestreamState.Stalled,
+                    Databases = Describe(status),
+                }
+            );
             _isOver.TrySetResult();
         }
     }
@@ -463,7 +563,8 @@ internal sealed partial class ReplicationSession(
         var pause = FirstPause;
         for (var hasRun = false; ;)
         {
-            string what, cause;
+            string what,
+                cause;
             try
             {
                 await PrepareAsync(stopping).ConfigureAwait(false);
@@ -498,15 +599,24 @@ internal sealed partial class ReplicationSession(
 
                 if (reason is null && !_hasReplicated && IsRefusal(process))
                 {
-                    throw new LitestreamException("LSB5014", $"litestream refuses to run ({process.LastError ?? "it said nothing"}), and would again. Nothing is replicated. Correct its configuration or executable, and start the app again.");
+                    throw new LitestreamException(
+                        "LSB5014",
+                        $"litestream refuses to run ({process.LastError ?? "it said nothing"}), and would again. "
+                            + $"Nothing is replicated. Correct its configuration or executable, and start the "
+                            + $"app again."
+                    );
                 }
 
                 cause = reason is not null ? "stuck" : "ended";
-                what = reason is not null ? $"{reason.Text}: litestream was ended and is started again"
-                    : $"litestream ended with exit code {NumberText.Of(await process.Exited.ConfigureAwait(false))}{(process.LastError is { } error ? $" ({error})" : "")}; it is started again";
+                what = reason is not null
+                    ? $"{reason.Text}: litestream was ended and is started again"
+                    : $"litestream ended with exit "
+                        + $"code {NumberText.Of(await process.Exited.ConfigureAwait(false))}"
+                        + $"{(process.LastError is { } error ? $" ({error})" : "")}; "
+                        + $"it is started again";
             }
-            catch (Exception exception) when (
-                StartFailurePolicy.MayPass(new StartFailure(exception, _locks is not null, hasRun)))
+            catch (Exception exception)
+                when (StartFailurePolicy.MayPass(new StartFailure(exception, _locks is not null, hasRun)))
             {
                 // It may have been started before that went wrong.
                 await EndRunAsync().ConfigureAwait(false);
@@ -515,10 +625,22 @@ internal sealed partial class ReplicationSession(
                 updateStatus(status => status with { Databases = Describe(status) });
                 _firstAttempt.TrySetResult();
                 cause = "not_started";
-                what = $"litestream could not be started ({(exception as LitestreamException)?.Diagnostic.Message ?? exception.Message}); it is tried again";
+                what =
+                    $"litestream could not be started "
+                    + $"({(exception as LitestreamException)?.Diagnostic.Message ?? exception.Message}); it "
+                    + $"is tried again";
             }
 
-            updateStatus(status => status with { State = LitestreamState.Restarting, ProcessId = null, StartedAt = null, LastRestartReason = what, LastRestartCause = cause });
+            updateStatus(status =>
+                status with
+                {
+                    State = LitestreamState.Restarting,
+                    ProcessId = null,
+                    StartedAt = null,
+                    LastRestartReason = what,
+                    LastRestartCause = cause,
+                }
+            );
 
             // A signal to the whole group reaches litestream before the app knows that it stops.
             await Task.Delay(TimeSpan.FromMilliseconds(250), time, stopping).ConfigureAwait(false);
@@ -530,10 +652,13 @@ internal sealed partial class ReplicationSession(
             {
                 // Somebody has told litestream alone to stop: nobody has kept the WAL since.
                 BreakAll(null);
-                Report(new LitestreamDiagnostic(
-                    "LSB5004",
-                    LitestreamSeverity.Error,
-                    $"{what} in {NumberText.Seconds(pause)} s."));
+                Report(
+                    new LitestreamDiagnostic(
+                        "LSB5004",
+                        LitestreamSeverity.Error,
+                        $"{what} in {NumberText.Seconds(pause)} s."
+                    )
+                );
             }
 
             await PauseAsync(pause * (0.9 + (Random.Shared.NextDouble() * 0.2)), stopping).ConfigureAwait(false);
@@ -596,7 +721,8 @@ internal sealed partial class ReplicationSession(
 
         var health = StartFailurePolicy.HealthOf(time.GetUtcNow() - since, plan.Settings.StallTimeout);
         _databases.ForEach(database =>
-            database.FailStart(health, StartFailurePolicy.Explain(error, database.Database.Path)));
+            database.FailStart(health, StartFailurePolicy.Explain(error, database.Database.Path))
+        );
     }
 
     /// <summary>Looks once a second, until litestream ends or has to be ended.</summary>
@@ -619,7 +745,13 @@ internal sealed partial class ReplicationSession(
             }
 
             written = bytes;
-            var asks = process is not null && (now - askedAt >= IdleMetricsInterval || silentSince is not null || _databases.Exists(database => database.Watch.IsPending || !database.IsSettled));
+            var asks =
+                process is not null
+                && (
+                    now - askedAt >= IdleMetricsInterval
+                    || silentSince is not null
+                    || _databases.Exists(database => database.Watch.IsPending || !database.IsSettled)
+                );
             await LookAsync(asks).ConfigureAwait(false);
             if (asks)
             {
@@ -641,7 +773,9 @@ internal sealed partial class ReplicationSession(
             foreach (var database in _databases)
             {
                 // What must not be sent comes before what is only stuck.
-                var found = await ActAsync(database, now, uploadedAt, stopping).ConfigureAwait(false) ?? await LookAtChainAsync(database, process, marks, answer).ConfigureAwait(false);
+                var found =
+                    await ActAsync(database, now, uploadedAt, stopping).ConfigureAwait(false)
+                    ?? await LookAtChainAsync(database, process, marks, answer).ConfigureAwait(false);
                 reason = reason is { IsOtherFile: true } ? reason : found ?? reason;
             }
 
@@ -650,9 +784,20 @@ internal sealed partial class ReplicationSession(
                 reason ??= SuspectJournal(lockError, now);
             }
 
-            if (reason is null && process is not null && _run!.HasMetrics && now - silentSince is { } silence && silence >= plan.Settings.StallTimeout)
+            if (
+                reason is null
+                && process is not null
+                && _run!.HasMetrics
+                && now - silentSince is { } silence
+                && silence >= plan.Settings.StallTimeout
+            )
             {
-                reason = new EndReason(string.Create(CultureInfo.InvariantCulture, $"litestream has not answered for {silence.TotalSeconds:0} s"));
+                reason = new EndReason(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"litestream has not answered for {silence.TotalSeconds:0} s"
+                    )
+                );
             }
 
             if (reason is null && process is not null && _run!.AddressError is { } addressError)
@@ -675,8 +820,19 @@ internal sealed partial class ReplicationSession(
             if (reason is not null)
             {
                 await BridgeAsync(process).ConfigureAwait(false);
-                await _run!.AbandonAsync(_toJudge.Count > 0 ? TimeSpan.Zero : reason.IsPlanned ? PlannedPatience : StuckPatience).ConfigureAwait(false);
-                await Task.WhenAll(_databases.Where(database => database.HasToBeginAnew).Select(database => database.RemoveRemainsAsync())).ConfigureAwait(false);
+                await _run!
+                    .AbandonAsync(
+                        _toJudge.Count > 0 ? TimeSpan.Zero
+                        : reason.IsPlanned ? PlannedPatience
+                        : StuckPatience
+                    )
+                    .ConfigureAwait(false);
+                await Task.WhenAll(
+                        _databases
+                            .Where(database => database.HasToBeginAnew)
+                            .Select(database => database.RemoveRemainsAsync())
+                    )
+                    .ConfigureAwait(false);
                 await JudgeChangedAsync(stopping).ConfigureAwait(false);
                 return reason;
             }
@@ -690,24 +846,38 @@ internal sealed partial class ReplicationSession(
         }
     }
 
-    /// <summary>What has no file, no table of the app's own or a rollback journal is not handed to litestream.</summary>
+    /// <summary>
+    /// What has no file, no table of the app's own or a rollback journal is not handed to litestream.
+    /// </summary>
     private void HoldBack(bool isLast = false)
     {
         var now = time.GetUtcNow();
         _databases.FindAll(database => !database.HoldBack(now, isLast)).ForEach(RefuseJournal);
 
         // A reader of ours would keep the app from leaving WAL mode, which is just what is watched.
-        _databases.FindAll(database => database.IsWatched && database.Chain.BrokenBy is null).ForEach(database => Break(database, "the app was watched without litestream, whether it sets a rollback journal"));
+        _databases
+            .FindAll(database => database.IsWatched && database.Chain.BrokenBy is null)
+            .ForEach(database =>
+                Break(database, "the app was watched without litestream, whether it sets a rollback journal")
+            );
     }
 
     /// <summary>
-    /// A statement of the app that waited for its timeout in vain, though a write can be begun: perhaps it was to leave WAL mode, which litestream's lock forbids. Looked into
+    /// A statement of the app that waited for its timeout in vain, though a write can be begun: perhaps it was to leave
+    /// WAL mode, which litestream's lock forbids. Looked into
     /// rarely, as it costs a start of litestream. In between it is told.
     /// </summary>
     private EndReason? SuspectJournal(LockError error, DateTimeOffset now)
     {
-        _databases.FindAll(database => database.IsSuspect && error.MayConcern(database.Database.Path)).ForEach(database => database.Suspect(now));
-        var suspects = _databases.FindAll(database => !database.IsOut && database.MayBeSuspected && error.MayConcern(database.Database.Path) && LiveDatabase.IsWritable(database.Database.Path));
+        _databases
+            .FindAll(database => database.IsSuspect && error.MayConcern(database.Database.Path))
+            .ForEach(database => database.Suspect(now));
+        var suspects = _databases.FindAll(database =>
+            !database.IsOut
+            && database.MayBeSuspected
+            && error.MayConcern(database.Database.Path)
+            && LiveDatabase.IsWritable(database.Database.Path)
+        );
         if (suspects.Count == 0 || now - _suspectedAt < SuspicionPause)
         {
             suspects.ForEach(database => database.LockErrorAt = now);
@@ -731,7 +901,9 @@ internal sealed partial class ReplicationSession(
         FailIfNothingIsLeft();
     }
 
-    /// <summary>What got its first table just before the stop is sent in the final pass, like everything else.</summary>
+    /// <summary>
+    /// What got its first table just before the stop is sent in the final pass, like everything else.
+    /// </summary>
     private async Task AdmitAtTheEndAsync()
     {
         var now = time.GetUtcNow();
@@ -753,7 +925,9 @@ internal sealed partial class ReplicationSession(
     private async Task PauseWithoutRoomAsync()
     {
         await LookAsync(asks: false).ConfigureAwait(false);
-        _databases.FindAll(database => database.Excluded is null && database.IsShortOfRoom()).ForEach(database => Report(database.Pause()));
+        _databases
+            .FindAll(database => database.Excluded is null && database.IsShortOfRoom())
+            .ForEach(database => Report(database.Pause()));
     }
 
     /// <summary>All at once: what does not answer is waited for once, not once for each database.</summary>
@@ -763,7 +937,12 @@ internal sealed partial class ReplicationSession(
         return Task.WhenAll(_databases.Select(database => database.LookAsync(now, asks)));
     }
 
-    private async Task<EndReason?> ActAsync(DatabaseSupervisor database, DateTimeOffset now, DateTimeOffset uploadedAt, CancellationToken stopping)
+    private async Task<EndReason?> ActAsync(
+        DatabaseSupervisor database,
+        DateTimeOffset now,
+        DateTimeOffset uploadedAt,
+        CancellationToken stopping
+    )
     {
         var wasUnhealthy = database.Health != LitestreamHealth.Healthy;
         var action = database.Examine(now, uploadedAt);
@@ -778,16 +957,24 @@ internal sealed partial class ReplicationSession(
             case SupervisorAction.Judge when database.Question is not null:
                 Decide(database);
                 FailIfNothingIsLeft();
-                return database.Excluded is null ? new EndReason($"'{database.Database.Path}' goes on with the history of its replica") { IsPlanned = true } : null;
+                return database.Excluded is null
+                    ? new EndReason($"'{database.Database.Path}' goes on with the history of its replica")
+                    {
+                        IsPlanned = true,
+                    }
+                    : null;
             case SupervisorAction.Judge when database.Excluded is not null:
-                // Meanwhile its WAL has begun anew without litestream, and nobody has looked whether it is still the same database.
+                // Meanwhile its WAL has begun anew without litestream, and nobody has looked whether it is still the
+                // same database.
                 if (database.IsPaused)
                 {
                     ReplicatorLog.Resumes(logger, database.Database.Path);
                 }
 
                 Ask(database, wasThere: !database.IsHeld);
-                return database.Excluded is null ? new EndReason($"'{database.Database.Path}' is there again") { IsPlanned = true } : null;
+                return database.Excluded is null
+                    ? new EndReason($"'{database.Database.Path}' is there again") { IsPlanned = true }
+                    : null;
             case SupervisorAction.Refuse:
                 RefuseJournal(database);
                 return null;
@@ -805,7 +992,8 @@ internal sealed partial class ReplicationSession(
                 }
 
                 return new EndReason(database.Reason);
-            case SupervisorAction.Nudge when await LiveDatabase.NudgeAsync(database.Database.Path).ConfigureAwait(false):
+            case SupervisorAction.Nudge
+                when await LiveDatabase.NudgeAsync(database.Database.Path).ConfigureAwait(false):
                 ReplicatorLog.Nudged(logger, database.Database.Path);
                 return null;
         }
@@ -826,7 +1014,14 @@ internal sealed partial class ReplicationSession(
             else if (!isHealthy)
             {
                 updateStatus(status => status with { LastError = database.Problem });
-                ReplicatorLog.Error(logger, new LitestreamDiagnostic(database.Problem![..7], LitestreamSeverity.Error, database.Problem["LSB5007: ".Length..]));
+                ReplicatorLog.Error(
+                    logger,
+                    new LitestreamDiagnostic(
+                        database.Problem![..7],
+                        LitestreamSeverity.Error,
+                        database.Problem["LSB5007: ".Length..]
+                    )
+                );
             }
         }
 
@@ -848,23 +1043,32 @@ internal sealed partial class ReplicationSession(
     {
         _hasReplicated |= _databases.Exists(database => database.Watch.LastSync is not null);
         var standings = Standings();
-        updateStatus(status => status with
-        {
-            State = ReplicatorStatePolicy.Decide(status.State, isRunning, standings),
-            LookedAt = time.GetUtcNow(),
-            Databases = Describe(status),
-        });
+        updateStatus(status =>
+            status with
+            {
+                State = ReplicatorStatePolicy.Decide(status.State, isRunning, standings),
+                LookedAt = time.GetUtcNow(),
+                Databases = Describe(status),
+            }
+        );
     }
 
     private IReadOnlyList<LitestreamDatabaseStatus> Describe(LitestreamStatus status)
     {
         var now = time.GetUtcNow();
-        return [.. _databases.Select(database => database.Describe(status.Databases.FirstOrDefault(before => before.Path == database.Database.Path), now))];
+        return
+        [
+            .. _databases.Select(database =>
+                database.Describe(status.Databases.FirstOrDefault(before => before.Path == database.Database.Path), now)
+            ),
+        ];
     }
 
     /// <summary>Ended at once, with an error of its own and not by a signal.</summary>
     private bool IsRefusal(ReplicatorProcess process) =>
-        process.Exited is { IsCompletedSuccessfully: true, Result: 1 or 2 } && time.GetUtcNow() - process.StartedAt < TimeSpan.FromSeconds(5) && !process.WasToldToStop;
+        process.Exited is { IsCompletedSuccessfully: true, Result: 1 or 2 }
+        && time.GetUtcNow() - process.StartedAt < TimeSpan.FromSeconds(5)
+        && !process.WasToldToStop;
 
     /// <summary>Made when it is needed first, on any thread: without room for it only what needs it waits.</summary>
     private PrivateFolder Folder()
@@ -875,15 +1079,23 @@ internal sealed partial class ReplicationSession(
         }
     }
 
-    private ReplicatorRun CreateRun() => new(
-        executable,
-        plan.Databases,
-        (address, interval) => plan.CreateConfig(address, interval, _run!.Excluded),
-        plan.Config.MetricsAddress,
-        _locks!,
-        Folder(),
-        new ReplicatorEvents { Line = OnLine, Started = OnStarted, AddressNotUsed = diagnostic => ReplicatorLog.Warning(logger, diagnostic), Ended = OnEnded },
-        time);
+    private ReplicatorRun CreateRun() =>
+        new(
+            executable,
+            plan.Databases,
+            (address, interval) => plan.CreateConfig(address, interval, _run!.Excluded),
+            plan.Config.MetricsAddress,
+            _locks!,
+            Folder(),
+            new ReplicatorEvents
+            {
+                Line = OnLine,
+                Started = OnStarted,
+                AddressNotUsed = diagnostic => ReplicatorLog.Warning(logger, diagnostic),
+                Ended = OnEnded,
+            },
+            time
+        );
 
     private ReplicatorProcess Start()
     {
@@ -894,7 +1106,10 @@ internal sealed partial class ReplicationSession(
         return _run.Start();
     }
 
-    /// <summary>Keeps out of the last upload what came in the place of a database since it was last looked at, or has not been judged yet.</summary>
+    /// <summary>
+    /// Keeps out of the last upload what came in the place of a database since it was last looked at, or has not been
+    /// judged yet.
+    /// </summary>
     private async Task ExcludeReplacedAsync()
     {
         var replaced = _databases.FindAll(database => database.IsReplaced);
@@ -908,7 +1123,11 @@ internal sealed partial class ReplicationSession(
         _run!.Excluded = excluded;
     }
 
-    private HashSet<string> Excluded() => _databases.Where(database => database.IsOut).Select(database => database.Database.Path).ToHashSet(StringComparer.Ordinal);
+    private HashSet<string> Excluded() =>
+        _databases
+            .Where(database => database.IsOut)
+            .Select(database => database.Database.Path)
+            .ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Kills what still runs, when <see cref="RunAsync"/> does not end: from any thread.</summary>
     public void Kill() => _run?.Kill();
@@ -917,7 +1136,10 @@ internal sealed partial class ReplicationSession(
 
     private void OnLine(LogLine line)
     {
-        if (line.Fields.TryGetValue("db", out var path) && _databases.Find(database => database.Database.Path == path) is { } found)
+        if (
+            line.Fields.TryGetValue("db", out var path)
+            && _databases.Find(database => database.Database.Path == path) is { } found
+        )
         {
             found.Watch.Hear(line, time.GetUtcNow());
         }
@@ -932,7 +1154,15 @@ internal sealed partial class ReplicationSession(
     private void OnStarted(ReplicatorProcess process, bool isFinalPass)
     {
         ReplicatorLog.Started(logger, executable.Path, process.ProcessId);
-        updateStatus(status => status with { State = isFinalPass ? status.State : LitestreamState.Starting, LookedAt = time.GetUtcNow(), ProcessId = process.ProcessId, StartedAt = process.StartedAt });
+        updateStatus(status =>
+            status with
+            {
+                State = isFinalPass ? status.State : LitestreamState.Starting,
+                LookedAt = time.GetUtcNow(),
+                ProcessId = process.ProcessId,
+                StartedAt = process.StartedAt,
+            }
+        );
     }
 
     private void OnEnded() => updateStatus(status => status with { ProcessId = null, StartedAt = null });
@@ -947,12 +1177,14 @@ internal sealed partial class ReplicationSession(
     {
         (Failure, _failedBy) = (diagnostic, diagnostic.Code);
         _databases.ForEach(database => database.FailStart(LitestreamHealth.Unhealthy, diagnostic.ToString()));
-        updateStatus(status => status with
-        {
-            State = LitestreamState.Failed,
-            LastError = diagnostic.ToString(),
-            Databases = Describe(status),
-        });
+        updateStatus(status =>
+            status with
+            {
+                State = LitestreamState.Failed,
+                LastError = diagnostic.ToString(),
+                Databases = Describe(status),
+            }
+        );
         ReplicatorLog.Critical(logger, diagnostic);
         onFailed();
     }

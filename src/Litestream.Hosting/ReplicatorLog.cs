@@ -10,8 +10,12 @@ internal static partial class ReplicatorLog
 {
     public const string Category = "Litestream";
 
-    /// <summary>A line of a restore. Its errors come back as outcome or exception, and "no matching backups found" is none at a first start.</summary>
-    public static void RestoreLine(ILogger logger, LogLine line) => Line(logger, line.Level == "ERROR" ? line with { Level = "DEBUG" } : line);
+    /// <summary>
+    /// A line of a restore. Its errors come back as outcome or exception, and "no matching backups found" is none at a
+    /// first start.
+    /// </summary>
+    public static void RestoreLine(ILogger logger, LogLine line) =>
+        Line(logger, line.Level == "ERROR" ? line with { Level = "DEBUG" } : line);
 
     /// <summary>Passes on a line of the executable with its own level, its fields as structured state.</summary>
     public static void Line(ILogger logger, LogLine line)
@@ -57,93 +61,171 @@ internal static partial class ReplicatorLog
     [LoggerMessage(EventId = 4, Level = LogLevel.Information, Message = "{Diagnostic}")]
     public static partial void Information(ILogger logger, LitestreamDiagnostic diagnostic);
 
-    [LoggerMessage(EventId = 10, Level = LogLevel.Information, Message = "Litestream is off in the Development environment. Set Litestream:Enabled to true to replicate here too.")]
+    [LoggerMessage(
+        EventId = 10,
+        Level = LogLevel.Information,
+        Message = "Litestream is off in the Development environment. Set Litestream:Enabled to true to replicate "
+            + "here too."
+    )]
     public static partial void OffInDevelopment(ILogger logger);
 
-    [LoggerMessage(EventId = 11, Level = LogLevel.Information, Message = "Litestream is off: Litestream:Enabled is false.")]
+    [LoggerMessage(
+        EventId = 11,
+        Level = LogLevel.Information,
+        Message = "Litestream is off: Litestream:Enabled is false."
+    )]
     public static partial void Off(ILogger logger);
 
     [LoggerMessage(EventId = 12, Level = LogLevel.Information, Message = "{Database} is replicated to {Replica}.")]
     public static partial void Replicates(ILogger logger, string database, string replica);
 
-    [LoggerMessage(EventId = 23, Level = LogLevel.Information, Message = "{Database} is not in litestream.yml, but {Setting} names it: it is replicated too, to {Replica}.")]
+    [LoggerMessage(
+        EventId = 23,
+        Level = LogLevel.Information,
+        Message = "{Database} is not in litestream.yml, but {Setting} names it: it is replicated too, to {Replica}."
+    )]
     public static partial void ReplicatesDiscovered(ILogger logger, string database, string? setting, string replica);
 
-    [LoggerMessage(EventId = 13, Level = LogLevel.Information, Message = "{Database} does not exist; looking for a backup in {Replica}.")]
+    [LoggerMessage(
+        EventId = 13,
+        Level = LogLevel.Information,
+        Message = "{Database} does not exist; looking for a backup in {Replica}."
+    )]
     public static partial void Restoring(ILogger logger, string database, string replica);
 
     [LoggerMessage(EventId = 14, Level = LogLevel.Information, Message = "{Database} was restored in {Seconds:0.0} s.")]
     public static partial void Restored(ILogger logger, string database, double seconds);
 
-    [LoggerMessage(EventId = 15, Level = LogLevel.Information, Message = "{Database} has no backup yet; the app starts without one.")]
+    [LoggerMessage(
+        EventId = 15,
+        Level = LogLevel.Information,
+        Message = "{Database} has no backup yet; the app starts without one."
+    )]
     public static partial void NoBackupYet(ILogger logger, string database);
 
     [LoggerMessage(
         EventId = 16,
         Level = LogLevel.Information,
-        Message = "'{Database}' is being restored by {Holder}; waiting for that.")]
+        Message = "'{Database}' is being restored by {Holder}; waiting for that."
+    )]
     public static partial void WaitingForRestore(ILogger logger, string database, string holder);
 
     [LoggerMessage(
         EventId = 25,
         Level = LogLevel.Information,
         Message = "'{Database}' is locked by {Holder}, which does not restore it; "
-            + "waiting at most {Seconds:0.#} s (Litestream:StallTimeout).")]
+            + "waiting at most {Seconds:0.#} s (Litestream:StallTimeout)."
+    )]
     public static partial void WaitingForLock(ILogger logger, string database, string holder, double seconds);
 
-    [LoggerMessage(EventId = 17, Level = LogLevel.Information, Message = "Started {Executable} as process {ProcessId}.")]
+    [LoggerMessage(
+        EventId = 17,
+        Level = LogLevel.Information,
+        Message = "Started {Executable} as process {ProcessId}."
+    )]
     public static partial void Started(ILogger logger, string executable, int processId);
 
-    [LoggerMessage(EventId = 18, Level = LogLevel.Information, Message = "litestream ended together with the app's signal; what is committed until the app has stopped is sent in a final pass.")]
+    [LoggerMessage(
+        EventId = 18,
+        Level = LogLevel.Information,
+        Message = "litestream ended together with the app's signal; what is committed until the app has stopped is "
+            + "sent in a final pass."
+    )]
     public static partial void EndedWithSignal(ILogger logger);
 
-    [LoggerMessage(EventId = 19, Level = LogLevel.Information, Message = "Final pass: sending what was committed after litestream had ended.")]
+    [LoggerMessage(
+        EventId = 19,
+        Level = LogLevel.Information,
+        Message = "Final pass: sending what was committed after litestream had ended."
+    )]
     public static partial void FinalPass(ILogger logger);
 
     [LoggerMessage(EventId = 20, Level = LogLevel.Information, Message = "litestream has sent everything and ended.")]
     public static partial void Drained(ILogger logger);
 
-    [LoggerMessage(EventId = 21, Level = LogLevel.Warning, Message = "A litestream of an app that was killed still runs as process {ProcessId}; killing it. A full copy follows.")]
+    [LoggerMessage(
+        EventId = 21,
+        Level = LogLevel.Warning,
+        Message = "A litestream of an app that was killed still runs as process {ProcessId}; killing it. A full "
+            + "copy follows."
+    )]
     public static partial void EndingOrphan(ILogger logger, int processId);
 
-    [LoggerMessage(EventId = 23, Level = LogLevel.Warning, Message = "LSB5025: A full copy of '{Database}' has to be sent: {Reason}.")]
+    [LoggerMessage(
+        EventId = 23,
+        Level = LogLevel.Warning,
+        Message = "LSB5025: A full copy of '{Database}' has to be sent: {Reason}."
+    )]
     public static partial void ChainBroken(ILogger logger, string database, string reason);
 
     [LoggerMessage(EventId = 24, Level = LogLevel.Information, Message = "The full copy of '{Database}' has arrived.")]
     public static partial void ChainMended(ILogger logger, string database);
 
-    [LoggerMessage(EventId = 22, Level = LogLevel.Information, Message = "{Database} is already replicated by another host of this process.")]
+    [LoggerMessage(
+        EventId = 22,
+        Level = LogLevel.Information,
+        Message = "{Database} is already replicated by another host of this process."
+    )]
     public static partial void ReplicatedByThisProcess(ILogger logger, string database);
 
-    [LoggerMessage(EventId = 40, Level = LogLevel.Information, Message = "{Database}: everything that was committed is in its replica.")]
+    [LoggerMessage(
+        EventId = 40,
+        Level = LogLevel.Information,
+        Message = "{Database}: everything that was committed is in its replica."
+    )]
     public static partial void Arrived(ILogger logger, string database);
 
-    [LoggerMessage(EventId = 41, Level = LogLevel.Debug, Message = "{Database}: litestream has overlooked or not sent a commit; nudged it.")]
+    [LoggerMessage(
+        EventId = 41,
+        Level = LogLevel.Debug,
+        Message = "{Database}: litestream has overlooked or not sent a commit; nudged it."
+    )]
     public static partial void Nudged(ILogger logger, string database);
 
-    [LoggerMessage(EventId = 42, Level = LogLevel.Information, Message = "{Database}: goes on with the history of its replica (Litestream:AdoptReplica).")]
+    [LoggerMessage(
+        EventId = 42,
+        Level = LogLevel.Information,
+        Message = "{Database}: goes on with the history of its replica (Litestream:AdoptReplica)."
+    )]
     public static partial void Adopted(ILogger logger, string database);
 
     [LoggerMessage(EventId = 43, Level = LogLevel.Information, Message = "{Database}: its disk has room again.")]
     public static partial void Resumes(ILogger logger, string database);
 
-    [LoggerMessage(EventId = 45, Level = LogLevel.Information, Message = "{Database} goes on with the history of its replica: it is replicated again.")]
+    [LoggerMessage(
+        EventId = 45,
+        Level = LogLevel.Information,
+        Message = "{Database} goes on with the history of its replica: it is replicated again."
+    )]
     public static partial void GoesOn(ILogger logger, string database);
 
-    [LoggerMessage(EventId = 44, Level = LogLevel.Warning, Message = "The log did not take what was said: {Count} lines of Litestream are left out.")]
+    [LoggerMessage(
+        EventId = 44,
+        Level = LogLevel.Warning,
+        Message = "The log did not take what was said: {Count} lines of Litestream are left out."
+    )]
     public static partial void LeftOut(ILogger logger, long count);
 
     [LoggerMessage(EventId = 60, Message = "Scheduled verification: {Result}")]
     public static partial void Verified(ILogger logger, LogLevel level, string result);
 
-    [LoggerMessage(EventId = 61, Level = LogLevel.Information, Message = "Scheduled verification: {Database} is left out while it is not replicated ({Code}).")]
+    [LoggerMessage(
+        EventId = 61,
+        Level = LogLevel.Information,
+        Message = "Scheduled verification: {Database} is left out while it is not replicated ({Code})."
+    )]
     public static partial void NotVerified(ILogger logger, string database, string code);
 
-    /// <summary>Message and fields of a line; the fields by their own names, as logging providers expect them.</summary>
+    /// <summary>
+    /// Message and fields of a line; the fields by their own names, as logging providers expect them.
+    /// </summary>
     private sealed class LineState(LogLine line) : IReadOnlyList<KeyValuePair<string, object?>>
     {
         private readonly List<KeyValuePair<string, object?>> _values =
-            [.. line.Fields.Select(field => KeyValuePair.Create(field.Key, (object?)field.Value)), KeyValuePair.Create("{OriginalFormat}", (object?)line.Message)];
+        [
+            .. line.Fields.Select(field => KeyValuePair.Create(field.Key, (object?)field.Value)),
+            KeyValuePair.Create("{OriginalFormat}", (object?)line.Message),
+        ];
 
         public int Count => _values.Count;
 

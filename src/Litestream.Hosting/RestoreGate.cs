@@ -13,7 +13,8 @@ using Microsoft.Extensions.Logging;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// Restores what is missing before the app can open it. Fails closed: an app that starts empty over a full replica orphans its data, so only the
+/// Restores what is missing before the app can open it. Fails closed: an app that starts empty over a full replica
+/// orphans its data, so only the
 /// certainty that there is no backup lets it start without one.
 /// </summary>
 internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutable> executable, ILogger logger)
@@ -27,11 +28,13 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
     private static readonly TimeSpan UnseenPatience = TimeSpan.FromMinutes(1);
 
     /// <summary>How long another process may hold a lock and restore nothing.</summary>
-    private TimeSpan Limit => OperatingSystem.IsLinux() || plan.Settings.StallTimeout > UnseenPatience
-        ? plan.Settings.StallTimeout
-        : UnseenPatience;
+    private TimeSpan Limit =>
+        OperatingSystem.IsLinux() || plan.Settings.StallTimeout > UnseenPatience
+            ? plan.Settings.StallTimeout
+            : UnseenPatience;
 
-    /// <exception cref="LitestreamException">LSB5002, LSB5006 or what the restore says: the app must not start.</exception>
+    /// <exception cref="LitestreamException">LSB5002, LSB5006 or what the restore says: the app must not
+    /// start.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         await EachAsync(plan.Databases, FinishInterruptedAsync, cancellationToken).ConfigureAwait(false);
@@ -48,8 +51,8 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
     private static Task EachAsync(
         IReadOnlyList<EffectiveDatabase> databases,
         Func<EffectiveDatabase, CancellationToken, Task> action,
-        CancellationToken cancellationToken) =>
-        SideBySide.RunAsync(databases, Environment.ProcessorCount, action, cancellationToken);
+        CancellationToken cancellationToken
+    ) => SideBySide.RunAsync(databases, Environment.ProcessorCount, action, cancellationToken);
 
     private async Task PrepareAsync(EffectiveDatabase database, CancellationToken cancellationToken)
     {
@@ -63,7 +66,10 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         }
     }
 
-    /// <summary>A restore that was killed while it moved files is finished or taken back, whatever the settings say; one that is under way is waited for.</summary>
+    /// <summary>
+    /// A restore that was killed while it moved files is finished or taken back, whatever the settings say; one that is
+    /// under way is waited for.
+    /// </summary>
     private async Task FinishInterruptedAsync(EffectiveDatabase database, CancellationToken cancellationToken)
     {
         if (!DatabaseRestore.IsPending(database.Path))
@@ -71,7 +77,8 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             return;
         }
 
-        using var held = await LockAsync(database, () => !DatabaseRestore.IsPending(database.Path), cancellationToken).ConfigureAwait(false);
+        using var held = await LockAsync(database, () => !DatabaseRestore.IsPending(database.Path), cancellationToken)
+            .ConfigureAwait(false);
         if (held is not null)
         {
             DatabaseRestore.Recover(database.Path, line => ReplicatorLog.RestoreLine(logger, line));
@@ -85,7 +92,8 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             return;
         }
 
-        using var held = await LockAsync(database, () => File.Exists(database.Path), cancellationToken).ConfigureAwait(false);
+        using var held = await LockAsync(database, () => File.Exists(database.Path), cancellationToken)
+            .ConfigureAwait(false);
         if (File.Exists(database.Path))
         {
             return;
@@ -97,18 +105,28 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             return;
         }
 
-        await OrphanedReplicator.KillAsync(held.Found, processId => ReplicatorLog.EndingOrphan(logger, processId), cancellationToken).ConfigureAwait(false);
+        await OrphanedReplicator
+            .KillAsync(held.Found, processId => ReplicatorLog.EndingOrphan(logger, processId), cancellationToken)
+            .ConfigureAwait(false);
         held.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
         var replica = Describe(database);
         ReplicatorLog.Restoring(logger, database.Path, replica);
         using var activity = LitestreamActivities.Start("litestream.restore");
         activity?.SetTag("db", database.Path).SetStatus(ActivityStatusCode.Error);
         var watch = Stopwatch.StartNew();
-        var result = await DatabaseRestore.RunAsync(
-            found,
-            new RestoreRequest(plan.Config, database) { IfDatabaseNotExists = true, IfReplicaExists = true, HeldLock = held },
-            line => ReplicatorLog.RestoreLine(logger, line),
-            cancellationToken).ConfigureAwait(false);
+        var result = await DatabaseRestore
+            .RunAsync(
+                found,
+                new RestoreRequest(plan.Config, database)
+                {
+                    IfDatabaseNotExists = true,
+                    IfReplicaExists = true,
+                    HeldLock = held,
+                },
+                line => ReplicatorLog.RestoreLine(logger, line),
+                cancellationToken
+            )
+            .ConfigureAwait(false);
         activity?.SetTag("outcome", result.Outcome.ToString()).SetStatus(ActivityStatusCode.Unset);
         switch (result.Outcome)
         {
@@ -118,7 +136,9 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             case RestoreOutcome.NoBackup when plan.Settings.RestoreOnStart == RestoreOnStart.Required:
                 throw new LitestreamException(
                     "LSB5002",
-                    $"'{database.Path}' does not exist and {Describe(database)} has no backup of it, but Litestream:RestoreOnStart is Required. Set it to IfMissing for the first start.");
+                    $"'{database.Path}' does not exist and {Describe(database)} has no backup of it, but "
+                        + $"Litestream:RestoreOnStart is Required. Set it to IfMissing for the first start."
+                );
             case RestoreOutcome.NoBackup:
                 ReplicatorLog.NoBackupYet(logger, database.Path);
                 break;
@@ -141,17 +161,29 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
 
             throw new LitestreamException(
                 "LSB5002",
-                $"'{database.Path}' does not exist and cannot be looked for in {Describe(database)}: {exception.Diagnostic.Message} Set Litestream:RestoreOnStart to Never to start without it.",
-                innerException: exception);
+                $"'{database.Path}' does not exist and cannot be looked for "
+                    + $"in {Describe(database)}: {exception.Diagnostic.Message} Set Litestream:RestoreOnStart "
+                    + $"to Never to "
+                    + $"start without it.",
+                innerException: exception
+            );
         }
 
         static bool IsEmptyFolder(ConfiguredReplica replica) =>
-            replica.Folder is { } folder && (!Directory.Exists(folder) || !Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Any());
+            replica.Folder is { } folder
+            && (!Directory.Exists(folder) || !Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Any());
     }
 
-    /// <summary>The lock, or null when another process has done what was to be done, or does not need to be waited for: it is past its own gate.</summary>
+    /// <summary>
+    /// The lock, or null when another process has done what was to be done, or does not need to be waited for: it is
+    /// past its own gate.
+    /// </summary>
     /// <exception cref="LitestreamException">LSB5002: another process holds it, and restores nothing.</exception>
-    private async Task<DatabaseLock?> LockAsync(EffectiveDatabase database, Func<bool> isDone, CancellationToken cancellationToken)
+    private async Task<DatabaseLock?> LockAsync(
+        EffectiveDatabase database,
+        Func<bool> isDone,
+        CancellationToken cancellationToken
+    )
     {
         var watch = Stopwatch.StartNew();
         var (seen, seenAt, workedAt) = (LockRecord.Empty, TimeSpan.Zero, TimeSpan.Zero);
@@ -205,11 +237,14 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
     {
         var (holder, held) = (LockHolder.Describe(record), DatabaseLock.PathFor(database.Path));
         var limit = string.Create(
-            CultureInfo.InvariantCulture, $"{Limit.TotalSeconds:0.#} s (Litestream:StallTimeout)");
+            CultureInfo.InvariantCulture,
+            $"{Limit.TotalSeconds:0.#} s (Litestream:StallTimeout)"
+        );
         return new LitestreamException(
             "LSB5002",
             $"'{database.Path}' cannot be restored: {holder} holds '{held}' and has restored nothing for {limit}. "
-            + "End that process, then start this one.");
+                + "End that process, then start this one."
+        );
     }
 
     private void Announce(EffectiveDatabase database, LockRecord record, bool isRestoring)
@@ -225,23 +260,35 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         (one.App, one.Replicator, one.IsPastGate) == (other.App, other.Replicator, other.IsPastGate);
 
     /// <summary>
-    /// Another app is past its own gate, and its database is missing: it has not created it yet, or the file was deleted or moved while that app runs.
+    /// Another app is past its own gate, and its database is missing: it has not created it yet, or the file was
+    /// deleted or moved while that app runs.
     /// A backup tells: with one, a database that this app creates would go on in place of the lost one.
     /// </summary>
-    private async Task RefuseMissingOverFullAsync(EffectiveDatabase database, LitestreamExecutable found, CancellationToken cancellationToken)
+    private async Task RefuseMissingOverFullAsync(
+        EffectiveDatabase database,
+        LitestreamExecutable found,
+        CancellationToken cancellationToken
+    )
     {
-        if (await HasBackupWithTablesAsync(database, found, cancellationToken).ConfigureAwait(false) && !File.Exists(database.Path))
+        if (
+            await HasBackupWithTablesAsync(database, found, cancellationToken).ConfigureAwait(false)
+            && !File.Exists(database.Path)
+        )
         {
             var holder = LockHolder.Describe(DatabaseLock.Peek(database.Path));
             throw new LitestreamException(
                 "LSB5002",
                 $"'{database.Path}' does not exist, {Describe(database)} has a backup of it, and {holder} holds "
-                + $"'{DatabaseLock.PathFor(database.Path)}', so it cannot be restored. "
-                + "End that process, which may still work on the deleted file, then start this one.");
+                    + $"'{DatabaseLock.PathFor(database.Path)}', so it cannot be restored. "
+                    + "End that process, which may still work on the deleted file, then start this one."
+            );
         }
     }
 
-    /// <summary>A database that was opened before the host was built is there, but empty. With a backup that would be the end of the backup's history.</summary>
+    /// <summary>
+    /// A database that was opened before the host was built is there, but empty. With a backup that would be the end of
+    /// the backup's history.
+    /// </summary>
     private async Task RefuseEmptyOverFullAsync(EffectiveDatabase database, CancellationToken cancellationToken)
     {
         if (FindExecutable(database) is not { } found)
@@ -253,24 +300,36 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         {
             throw new LitestreamException(
                 "LSB5006",
-                $"'{database.Path}' is there but has no tables, while {Describe(database)} has a backup with tables. Something opened the database before the host was built, " +
-                "or created it by hand: delete the empty file, and open the database only after Build().");
+                $"'{database.Path}' is there but has no tables, while {Describe(database)} has a backup with "
+                    + $"tables. Something opened the database before the host was built, "
+                    + "or created it by hand: delete the empty file, and open the database only after Build()."
+            );
         }
     }
 
-    private async Task<bool> HasBackupWithTablesAsync(EffectiveDatabase database, LitestreamExecutable found, CancellationToken cancellationToken)
+    private async Task<bool> HasBackupWithTablesAsync(
+        EffectiveDatabase database,
+        LitestreamExecutable found,
+        CancellationToken cancellationToken
+    )
     {
         using var folder = PrivateFolder.Create(database.Path);
         var copy = Path.Combine(folder.Path, "backup.db");
-        var result = await DatabaseRestore.RunAsync(
-            found,
-            new RestoreRequest(plan.Config, database) { Output = copy, IfReplicaExists = true },
-            line => ReplicatorLog.RestoreLine(logger, line),
-            cancellationToken).ConfigureAwait(false);
+        var result = await DatabaseRestore
+            .RunAsync(
+                found,
+                new RestoreRequest(plan.Config, database) { Output = copy, IfReplicaExists = true },
+                line => ReplicatorLog.RestoreLine(logger, line),
+                cancellationToken
+            )
+            .ConfigureAwait(false);
         return result.Outcome == RestoreOutcome.Restored && !HasNoTables(copy);
     }
 
-    /// <summary>Asks through the app's own SQLite, and only where the size leaves it open: the file itself must never be opened by us (POSIX locks).</summary>
+    /// <summary>
+    /// Asks through the app's own SQLite, and only where the size leaves it open: the file itself must never be opened
+    /// by us (POSIX locks).
+    /// </summary>
     private static bool HasNoTables(string path)
     {
         var length = new FileInfo(path).Length;
@@ -284,10 +343,18 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             LiveDatabase.RequireLibrary(path);
 
             // Read only, so that closing it as the last connection neither checkpoints nor deletes the write-ahead log.
-            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ConnectionString);
+            using var connection = new SqliteConnection(
+                new SqliteConnectionStringBuilder
+                {
+                    DataSource = path,
+                    Mode = SqliteOpenMode.ReadOnly,
+                    Pooling = false,
+                }.ConnectionString
+            );
             connection.Open();
             using var command = connection.CreateCommand();
-            command.CommandText = @"SELECT count(*) FROM sqlite_master WHERE name NOT LIKE '\_litestream\_%' ESCAPE '\'";
+            command.CommandText =
+                @"SELECT count(*) FROM sqlite_master WHERE name NOT LIKE '\_litestream\_%' ESCAPE '\'";
             return command.ExecuteScalar() is 0L;
         }
         catch (Exception)

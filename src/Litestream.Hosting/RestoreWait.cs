@@ -53,8 +53,8 @@ internal static class RestoreWait
     public static RestoreWaitStep Decide(RestoreWaitLook look, TimeSpan limit)
     {
         // A record of a process that has ended is of the holder before: this one has not written its own yet.
-        var isPastGate = look.IsPastGate
-            && (look.IsRunning || (look.IsElsewhere && look.SameRecordFor > RecordPatience));
+        var isPastGate =
+            look.IsPastGate && (look.IsRunning || (look.IsElsewhere && look.SameRecordFor > RecordPatience));
         if (look.IsDone || isPastGate)
             return RestoreWaitStep.GoOn;
         return look.IsRestoring || look.IdleFor < limit ? RestoreWaitStep.Wait : RestoreWaitStep.GiveUp;
@@ -65,11 +65,12 @@ internal static class RestoreWait
 internal static class LockHolder
 {
     /// <summary>In words, as far as its record tells.</summary>
-    public static string Describe(LockRecord record) => record.App switch
-    {
-        { IsElsewhere: true } app =>
-            $"a process of another container or machine (there {app.ProcessId}, {app.Executable})",
-        { } app when app.IsRunning() => $"another process ({app.ProcessId}, {app.Executable})",
-        _ => "another process",
-    };
+    public static string Describe(LockRecord record) =>
+        record.App switch
+        {
+            { IsElsewhere: true } app =>
+                $"a process of another container or machine (there {app.ProcessId}, {app.Executable})",
+            { } app when app.IsRunning() => $"another process ({app.ProcessId}, {app.Executable})",
+            _ => "another process",
+        };
 }

@@ -9,7 +9,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting;
 
-/// <summary>Verifies all databases that are replicated again and again, and puts what came out into the status.</summary>
+/// <summary>
+/// Verifies all databases that are replicated again and again, and puts what came out into the status.
+/// </summary>
 internal sealed class ScheduledVerification(
     ReplicationPlan plan,
     LitestreamExecutable executable,
@@ -17,11 +19,16 @@ internal sealed class ScheduledVerification(
     ILogger logger,
     TimeProvider time,
     Func<LitestreamStatus> status,
-    Action<Func<LitestreamStatus, LitestreamStatus>> updateStatus)
+    Action<Func<LitestreamStatus, LitestreamStatus>> updateStatus
+)
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
-    private readonly VerificationOptions _options = new() { Timeout = plan.Settings.VerificationTimeout, Level = plan.Settings.VerificationLevel };
+    private readonly VerificationOptions _options = new()
+    {
+        Timeout = plan.Settings.VerificationTimeout,
+        Level = plan.Settings.VerificationLevel,
+    };
     private int _hasToldLevel;
 
     /// <summary>Runs until it is cancelled; fails never.</summary>
@@ -32,7 +39,8 @@ internal sealed class ScheduledVerification(
             while (true)
             {
                 // Not all apps that were deployed together at the same moment.
-                await Task.Delay(interval * (0.9 + (Random.Shared.NextDouble() * 0.2)), time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(interval * (0.9 + (Random.Shared.NextDouble() * 0.2)), time, cancellationToken)
+                    .ConfigureAwait(false);
                 while (status().State is not (LitestreamState.Replicating or LitestreamState.Stalled))
                 {
                     await Task.Delay(LookInterval, time, cancellationToken).ConfigureAwait(false);
@@ -58,7 +66,9 @@ internal sealed class ScheduledVerification(
         using var activity = LitestreamActivities.Start("litestream.verification");
         try
         {
-            var results = await DatabaseVerification.RunAllAsync(executable, plan.Config, databases, _options, cancellationToken).ConfigureAwait(false);
+            var results = await DatabaseVerification
+                .RunAllAsync(executable, plan.Config, databases, _options, cancellationToken)
+                .ConfigureAwait(false);
             foreach (var result in await RepeatAsync(results, cancellationToken).ConfigureAwait(false))
             {
                 // Since it was begun, it may have been stopped to send it.
@@ -71,7 +81,14 @@ internal sealed class ScheduledVerification(
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
-            ReplicatorLog.Warning(logger, new LitestreamDiagnostic("LSB4104", LitestreamSeverity.Warning, $"The scheduled verification could not be done: {exception.Message}"));
+            ReplicatorLog.Warning(
+                logger,
+                new LitestreamDiagnostic(
+                    "LSB4104",
+                    LitestreamSeverity.Warning,
+                    $"The scheduled verification could not be done: {exception.Message}"
+                )
+            );
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
@@ -80,7 +97,10 @@ internal sealed class ScheduledVerification(
         }
     }
 
-    /// <summary>Whether nothing of it is sent. That is an error that was told already, so here it is told once, and not at every turn.</summary>
+    /// <summary>
+    /// Whether nothing of it is sent. That is an error that was told already, so here it is told once, and not at every
+    /// turn.
+    /// </summary>
     private bool IsLeftOut(EffectiveDatabase database)
     {
         var now = status().Databases.FirstOrDefault(one => one.Path == database.Path);
@@ -97,20 +117,47 @@ internal sealed class ScheduledVerification(
     }
 
     private void Update(string path, Func<LitestreamDatabaseStatus, LitestreamDatabaseStatus> update) =>
-        updateStatus(status => status with { Databases = [.. status.Databases.Select(database => database.Path == path ? update(database) : database)] });
+        updateStatus(status =>
+            status with
+            {
+                Databases =
+                [
+                    .. status.Databases.Select(database => database.Path == path ? update(database) : database),
+                ],
+            }
+        );
 
-    /// <summary>A restart of litestream or a moment without network is over when it is tried again: what is wrong is wrong twice.</summary>
-    private async Task<IReadOnlyList<VerificationResult>> RepeatAsync(IReadOnlyList<VerificationResult> results, CancellationToken cancellationToken)
+    /// <summary>
+    /// A restart of litestream or a moment without network is over when it is tried again: what is wrong is wrong
+    /// twice.
+    /// </summary>
+    private async Task<IReadOnlyList<VerificationResult>> RepeatAsync(
+        IReadOnlyList<VerificationResult> results,
+        CancellationToken cancellationToken
+    )
     {
         var repeated = new ConcurrentDictionary<EffectiveDatabase, VerificationResult>();
-        await Parallel.ForEachAsync(
-            results.Where(result => result.Outcome != VerificationOutcome.Verified && !IsLeftOut(result.Database)),
-            new ParallelOptions { CancellationToken = cancellationToken, MaxDegreeOfParallelism = Math.Max(2, Environment.ProcessorCount) },
-            async (result, token) => repeated[result.Database] = await DatabaseVerification.RunAsync(executable, plan.Config, result.Database, OptionsAfter(result), token).ConfigureAwait(false)).ConfigureAwait(false);
+        await Parallel
+            .ForEachAsync(
+                results.Where(result => result.Outcome != VerificationOutcome.Verified && !IsLeftOut(result.Database)),
+                new ParallelOptions
+                {
+                    CancellationToken = cancellationToken,
+                    MaxDegreeOfParallelism = Math.Max(2, Environment.ProcessorCount),
+                },
+                async (result, token) =>
+                    repeated[result.Database] = await DatabaseVerification
+                        .RunAsync(executable, plan.Config, result.Database, OptionsAfter(result), token)
+                        .ConfigureAwait(false)
+            )
+            .ConfigureAwait(false);
         return [.. results.Select(result => repeated.GetValueOrDefault(result.Database, result))];
     }
 
-    /// <summary>Where this process must not open the database (none, or more than one SQLite library in it), it is still seen whether the last commit has arrived.</summary>
+    /// <summary>
+    /// Where this process must not open the database (none, or more than one SQLite library in it), it is still seen
+    /// whether the last commit has arrived.
+    /// </summary>
     private VerificationOptions OptionsAfter(VerificationResult result)
     {
         if (result.Code != "LSB4104" || _options.Level == VerificationLevel.Position)
@@ -120,15 +167,35 @@ internal sealed class ScheduledVerification(
 
         if (Interlocked.Exchange(ref _hasToldLevel, 1) == 0)
         {
-            ReplicatorLog.Warning(logger, new LitestreamDiagnostic("LSB4104", LitestreamSeverity.Warning, $"{result.Message} The scheduled verification does that here: level Position."));
+            ReplicatorLog.Warning(
+                logger,
+                new LitestreamDiagnostic(
+                    "LSB4104",
+                    LitestreamSeverity.Warning,
+                    $"{result.Message} The scheduled verification does that here: level Position."
+                )
+            );
         }
 
-        return _options with { Level = VerificationLevel.Position };
+        return _options with
+        {
+            Level = VerificationLevel.Position,
+        };
     }
 
     private static void Trace(Activity? activity, VerificationResult result)
     {
-        activity?.AddEvent(new ActivityEvent("verified", tags: new() { ["db"] = result.Database.Path, ["outcome"] = result.Outcome.ToString(), ["code"] = result.Code }));
+        activity?.AddEvent(
+            new ActivityEvent(
+                "verified",
+                tags: new()
+                {
+                    ["db"] = result.Database.Path,
+                    ["outcome"] = result.Outcome.ToString(),
+                    ["code"] = result.Code,
+                }
+            )
+        );
         if (result.Outcome != VerificationOutcome.Verified)
         {
             activity?.SetStatus(ActivityStatusCode.Error, result.Code);
@@ -143,10 +210,17 @@ internal sealed class ScheduledVerification(
         switch (result.Outcome)
         {
             case VerificationOutcome.Verified:
-                ReplicatorLog.Verified(logger, before is null or { Outcome: VerificationOutcome.Verified } ? LogLevel.Debug : LogLevel.Information, result.Message);
+                ReplicatorLog.Verified(
+                    logger,
+                    before is null or { Outcome: VerificationOutcome.Verified } ? LogLevel.Debug : LogLevel.Information,
+                    result.Message
+                );
                 break;
             case VerificationOutcome.Inconclusive:
-                ReplicatorLog.Warning(logger, new LitestreamDiagnostic(result.Code!, LitestreamSeverity.Warning, result.Message));
+                ReplicatorLog.Warning(
+                    logger,
+                    new LitestreamDiagnostic(result.Code!, LitestreamSeverity.Warning, result.Message)
+                );
                 break;
             default:
                 error = new LitestreamDiagnostic(result.Code!, LitestreamSeverity.Error, result.Message);

@@ -10,7 +10,11 @@ internal static class SideBySide
     /// the first in that order counts: one that fails ends those after it, and never those before it.
     /// </summary>
     public static async Task RunAsync<T>(
-        IReadOnlyList<T> all, int limit, Func<T, CancellationToken, Task> action, CancellationToken cancellationToken)
+        IReadOnlyList<T> all,
+        int limit,
+        Func<T, CancellationToken, Task> action,
+        CancellationToken cancellationToken
+    )
     {
         using var places = new SemaphoreSlim(limit);
         var ends = all.Select(_ => CancellationTokenSource.CreateLinkedTokenSource(cancellationToken)).ToList();

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// Takes SIGTERM and SIGINT while the host is being built, when the host's own handlers are not there yet: without it the app would end at once and leave
+/// Takes SIGTERM and SIGINT while the host is being built, when the host's own handlers are not there yet: without it
+/// the app would end at once and leave
 /// the restore that it waits for running alone.
 /// </summary>
 internal sealed class SignalWatch : IDisposable
@@ -24,7 +25,9 @@ internal sealed class SignalWatch : IDisposable
 
     public CancellationToken Token => _source.Token;
 
-    /// <summary>What a process that dies of the signal would end with; 0 when none came. Final after <see cref="Dispose"/>.</summary>
+    /// <summary>
+    /// What a process that dies of the signal would end with; 0 when none came. Final after <see cref="Dispose"/>.
+    /// </summary>
     public int ExitCode { get; private set; }
 
     public void Dispose()

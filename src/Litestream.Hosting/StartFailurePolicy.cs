@@ -23,14 +23,15 @@ internal static class StartFailurePolicy
     {
         if (failure.Error is OperationCanceledException or LitestreamException { Diagnostic.Code: "LSB5014" })
             return false;
-        return failure.HasRun || Cause(failure.Error) switch
-        {
-            // With the locks the folder could be written to. Without them it is another user's, or no folder.
-            UnauthorizedAccessException or DirectoryNotFoundException => failure.HasLocks,
-            IOException { HResult: IsThere or NotADirectory } => failure.HasLocks,
-            IOException => true,
-            _ => failure.Error is LitestreamException { Diagnostic.Code: "LSB0003" } && failure.HasLocks,
-        };
+        return failure.HasRun
+            || Cause(failure.Error) switch
+            {
+                // With the locks the folder could be written to. Without them it is another user's, or no folder.
+                UnauthorizedAccessException or DirectoryNotFoundException => failure.HasLocks,
+                IOException { HResult: IsThere or NotADirectory } => failure.HasLocks,
+                IOException => true,
+                _ => failure.Error is LitestreamException { Diagnostic.Code: "LSB0003" } && failure.HasLocks,
+            };
     }
 
     /// <summary>How a database does while a start that failed is tried again: never healthy.</summary>

@@ -3,10 +3,16 @@ using Litestream.Hosting;
 using Litestream.Hosting.CommandLine;
 
 /// <summary>
-/// What the runtime calls before the app's own code, because the app's runtimeconfig names this assembly in STARTUP_HOOKS.
-/// Name, missing namespace and signature are the runtime's. An exception here would be the end of the app, so there is none.
+/// What the runtime calls before the app's own code, because the app's runtimeconfig names this assembly in
+/// STARTUP_HOOKS.
+/// Name, missing namespace and signature are the runtime's. An exception here would be the end of the app, so there is
+/// none.
 /// </summary>
-[SuppressMessage("Design", "CA1050:Declare types in namespaces", Justification = "The runtime looks for a type without a namespace.")]
+[SuppressMessage(
+    "Design",
+    "CA1050:Declare types in namespaces",
+    Justification = "The runtime looks for a type without a namespace."
+)]
 internal sealed class StartupHook
 {
     public static void Initialize()

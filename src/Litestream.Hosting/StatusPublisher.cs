@@ -4,8 +4,15 @@ using Litestream.Replication;
 
 namespace Litestream.Hosting;
 
-/// <summary>Tells other processes the status: one file for each database, written when something changes and at most once a second.</summary>
-internal sealed class StatusPublisher(IReadOnlyList<EffectiveDatabase> databases, Func<LitestreamStatus> status, TimeProvider time)
+/// <summary>
+/// Tells other processes the status: one file for each database, written when something changes and at most once a
+/// second.
+/// </summary>
+internal sealed class StatusPublisher(
+    IReadOnlyList<EffectiveDatabase> databases,
+    Func<LitestreamStatus> status,
+    TimeProvider time
+)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
@@ -40,7 +47,11 @@ internal sealed class StatusPublisher(IReadOnlyList<EffectiveDatabase> databases
         foreach (var database in databases)
         {
             var own = now with { Databases = [.. now.Databases.Where(one => one.Path == database.Path)] };
-            if ((_written.GetValueOrDefault(database.Path) is { } before && IsSame(before, own)) || !Directory.Exists(Path.GetDirectoryName(database.Path)) || IsAnothers(database))
+            if (
+                (_written.GetValueOrDefault(database.Path) is { } before && IsSame(before, own))
+                || !Directory.Exists(Path.GetDirectoryName(database.Path))
+                || IsAnothers(database)
+            )
             {
                 continue;
             }
@@ -50,13 +61,25 @@ internal sealed class StatusPublisher(IReadOnlyList<EffectiveDatabase> databases
         }
     }
 
-    private bool IsAnothers(EffectiveDatabase database) => DatabaseLock.Peek(database.Path).App is { } holder && holder != _app && holder.IsRunning();
+    private bool IsAnothers(EffectiveDatabase database) =>
+        DatabaseLock.Peek(database.Path).App is { } holder && holder != _app && holder.IsRunning();
 
-    /// <summary>As records are compared, but for the lists, each of which is a new one, and for what nobody else is told.</summary>
+    /// <summary>
+    /// As records are compared, but for the lists, each of which is a new one, and for what nobody else is told.
+    /// </summary>
     private static bool IsSame(LitestreamStatus one, LitestreamStatus other) =>
         Bare(one) == Bare(other)
-        && one.Databases.SequenceEqual(other.Databases) && one.NotReplicated.SequenceEqual(other.NotReplicated)
+        && one.Databases.SequenceEqual(other.Databases)
+        && one.NotReplicated.SequenceEqual(other.NotReplicated)
         && one.OpenNotReplicated.SequenceEqual(other.OpenNotReplicated);
 
-    private static LitestreamStatus Bare(LitestreamStatus status) => status with { Databases = [], NotReplicated = [], OpenNotReplicated = [], RestartTimes = [], LookedAt = null };
+    private static LitestreamStatus Bare(LitestreamStatus status) =>
+        status with
+        {
+            Databases = [],
+            NotReplicated = [],
+            OpenNotReplicated = [],
+            RestartTimes = [],
+            LookedAt = null,
+        };
 }

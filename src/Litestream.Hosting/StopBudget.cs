@@ -46,6 +46,8 @@ internal static class StopBudget
             _ => (TimeSpan.FromSeconds(2), TimeSpan.Zero),
         };
         var left = timeout + Reserve - elapsed - forLater;
-        return left <= TimeSpan.Zero ? TimeSpan.Zero : left < own ? left : own;
+        return left <= TimeSpan.Zero ? TimeSpan.Zero
+            : left < own ? left
+            : own;
     }
 }

@@ -14,27 +14,44 @@ namespace Litestream;
 /// <summary>Where <see cref="LitestreamClient.Create"/> finds an app.</summary>
 public sealed record LitestreamClientOptions
 {
-    /// <summary>The folder of the app: its settings files, its <c>litestream.yml</c>, its executable; relative paths of databases start here. Default: the folder of the running program.</summary>
+    /// <summary>
+    /// The folder of the app: its settings files, its <c>litestream.yml</c>, its executable; relative paths of
+    /// databases start here. Default: the folder of the running program.
+    /// </summary>
     public string ApplicationDirectory { get; init; } = ApplicationFolder.FullName;
 
     /// <summary>Whose <c>appsettings.{Environment}.json</c> is read. Default <c>Production</c>.</summary>
     public string EnvironmentName { get; init; } = "Production";
 
-    /// <summary>The litestream.yml, relative to <see cref="ApplicationDirectory"/>. Null: the setting <c>Litestream:ConfigPath</c>, else <c>litestream.yml</c>.</summary>
+    /// <summary>
+    /// The litestream.yml, relative to <see cref="ApplicationDirectory"/>. Null: the setting
+    /// <c>Litestream:ConfigPath</c>, else <c>litestream.yml</c>.
+    /// </summary>
     public string? ConfigPath { get; init; }
 
-    /// <summary>The executable, relative to <see cref="ApplicationDirectory"/>. Null: the setting <c>Litestream:ExecutablePath</c>, else the folder in the variable <c>LITESTREAM_INSTALL_DIR</c>, else the app's folder.</summary>
+    /// <summary>
+    /// The executable, relative to <see cref="ApplicationDirectory"/>. Null: the setting
+    /// <c>Litestream:ExecutablePath</c>, else the folder in the variable <c>LITESTREAM_INSTALL_DIR</c>, else the app's
+    /// folder.
+    /// </summary>
     public string? ExecutablePath { get; init; }
 
-    /// <summary>The environment variables that count. Null: those of this process. The executable gets them on top of those of this process.</summary>
+    /// <summary>
+    /// The environment variables that count. Null: those of this process. The executable gets them on top of those of
+    /// this process.
+    /// </summary>
     public IReadOnlyDictionary<string, string>? Environment { get; init; }
 }
 
 /// <summary>
-/// What the executable can tell and do, as .NET calls. Each call runs the executable once, with a configuration file of its own that holds no secret and is gone afterwards.
+/// What the executable can tell and do, as .NET calls. Each call runs the executable once, with a configuration file of
+/// its own that holds no secret and is gone afterwards.
 /// Calls may run at the same time. No exception holds a secret. For release line 0.3.
 /// </summary>
-/// <remarks>In a host with <c>AddLitestream()</c>, take it from the host's services: it has the app's own configuration, also where nothing is replicated (in Development).</remarks>
+/// <remarks>
+/// In a host with <c>AddLitestream()</c>, take it from the host's services: it has the app's own configuration, also
+/// where nothing is replicated (in Development).
+/// </remarks>
 public sealed class LitestreamClient
 {
     /// <summary>Creates the client for a configuration.</summary>
@@ -52,68 +69,104 @@ public sealed class LitestreamClient
     /// <summary>What is started.</summary>
     public LitestreamExecutable Executable { get; }
 
-    /// <summary>How long the executable may take to list something; then it is ended, and the call fails with LSB3005. Default 2 minutes.</summary>
+    /// <summary>
+    /// How long the executable may take to list something; then it is ended, and the call fails with LSB3005. Default 2
+    /// minutes.
+    /// </summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>Creates a client for code outside the app's host: reads the app's settings files and the environment as the app would. User secrets and other sources of the app's own are not known here.</summary>
-    /// <exception cref="LitestreamException">LSB3004: there is no litestream.yml; LSB1xxx: it or a setting is wrong; LSB2003, LSB2004, LSB2008: there is no executable that can be run.</exception>
+    /// <summary>
+    /// Creates a client for code outside the app's host: reads the app's settings files and the environment as the app
+    /// would. User secrets and other sources of the app's own are not known here.
+    /// </summary>
+    /// <exception cref="LitestreamException">LSB3004: there is no litestream.yml; LSB1xxx: it or a setting is wrong;
+    /// LSB2003, LSB2004, LSB2008: there is no executable that can be run.</exception>
     public static LitestreamClient Create(LitestreamClientOptions? options = null)
     {
         options ??= new LitestreamClientOptions();
         var folder = Path.GetFullPath(options.ApplicationDirectory);
         var environment = options.Environment ?? ProcessVariables.Read();
         var settings = LiveSettings.Read(folder, options.EnvironmentName, environment);
-        var configPath = Path.GetFullPath(options.ConfigPath ?? Setting("Litestream:ConfigPath") ?? "litestream.yml", folder);
+        var configPath = Path.GetFullPath(
+            options.ConfigPath ?? Setting("Litestream:ConfigPath") ?? "litestream.yml",
+            folder
+        );
         if (!File.Exists(configPath))
-            throw new LitestreamException("LSB3004", $"There is no '{configPath}'. The build writes litestream.yml where it finds a database, and publishing puts it into the app's folder.");
+            throw new LitestreamException(
+                "LSB3004",
+                $"There is no '{configPath}'. The build writes litestream.yml where it finds a database, and "
+                    + $"publishing puts it into the app's folder."
+            );
 
-        var config = EffectiveConfig.Create(new EffectiveConfigOptions
-        {
-            ConfigPath = configPath,
-            BaseDirectory = folder,
-            GetSetting = settings.Get,
-            Environment = environment,
-        });
-        return new LitestreamClient(
-            LitestreamExecutable.Find(new ExecutableSearch
+        var config = EffectiveConfig.Create(
+            new EffectiveConfigOptions
             {
-                ExecutablePath = options.ExecutablePath ?? Setting("Litestream:ExecutablePath"),
-                InstallDirectory = environment.GetValueOrDefault("LITESTREAM_INSTALL_DIR"),
-                ApplicationDirectory = folder,
+                ConfigPath = configPath,
                 BaseDirectory = folder,
-            }),
-            config);
+                GetSetting = settings.Get,
+                Environment = environment,
+            }
+        );
+        return new LitestreamClient(
+            LitestreamExecutable.Find(
+                new ExecutableSearch
+                {
+                    ExecutablePath = options.ExecutablePath ?? Setting("Litestream:ExecutablePath"),
+                    InstallDirectory = environment.GetValueOrDefault("LITESTREAM_INSTALL_DIR"),
+                    ApplicationDirectory = folder,
+                    BaseDirectory = folder,
+                }
+            ),
+            config
+        );
 
-        string? Setting(string key) => settings.Get(key) is { } value && !string.IsNullOrWhiteSpace(value) ? value.Trim() : null;
+        string? Setting(string key) =>
+            settings.Get(key) is { } value && !string.IsNullOrWhiteSpace(value) ? value.Trim() : null;
     }
 
     /// <summary>The executable's version, such as <c>0.3.13</c>.</summary>
-    /// <exception cref="LitestreamException">LSB2008: it cannot be started; LSB3001: it failed; LSB3005: it took too long.</exception>
-    public Task<string> VersionAsync(CancellationToken cancellationToken = default) => Catalog.VersionAsync(cancellationToken);
+    /// <exception cref="LitestreamException">LSB2008: it cannot be started; LSB3001: it failed; LSB3005: it took too
+    /// long.</exception>
+    public Task<string> VersionAsync(CancellationToken cancellationToken = default) =>
+        Catalog.VersionAsync(cancellationToken);
 
     /// <summary>The databases in the configuration, as the executable lists them, in the order of the file.</summary>
     /// <exception cref="LitestreamException">LSB2008, LSB3001, LSB3005.</exception>
     public Task<IReadOnlyList<DatabaseEntry>> DatabasesAsync(CancellationToken cancellationToken = default) =>
         Catalog.DatabasesAsync(cancellationToken);
 
-    /// <summary>What the app that runs on this machine tells about the replication of its databases. Starts nothing and asks no storage.</summary>
+    /// <summary>
+    /// What the app that runs on this machine tells about the replication of its databases. Starts nothing and asks no
+    /// storage.
+    /// </summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for all.</param>
     /// <exception cref="LitestreamException">LSB3003, LSB3004.</exception>
-    public IReadOnlyList<RunningStatus> ReadStatus(string? database = null) => [.. Config.ChooseMany(database ?? "*").Select(RunningStatus.Of)];
+    public IReadOnlyList<RunningStatus> ReadStatus(string? database = null) =>
+        [.. Config.ChooseMany(database ?? "*").Select(RunningStatus.Of)];
 
-    /// <summary>The generations in the replicas of a database. A lost database is no hindrance: then their times come from what is in them, and there is no lag.</summary>
+    /// <summary>
+    /// The generations in the replicas of a database. A lost database is no hindrance: then their times come from what
+    /// is in them, and there is no lag.
+    /// </summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
     /// <param name="replica">The name of one replica; null for all. With all, one that fails is a failure.</param>
     /// <param name="cancellationToken">Ends the executable.</param>
     /// <returns>None also where the replica does not exist: the executable does not tell the two apart.</returns>
-    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; LSB3008: no such replica; LSB3001: the executable failed or met an error; LSB3005: it took too long; LSB2008: it cannot be started.</exception>
-    public Task<IReadOnlyList<Generation>> GenerationsAsync(string? database = null, string? replica = null, CancellationToken cancellationToken = default) =>
-        Catalog.GenerationsAsync(Config.Choose(database), replica, cancellationToken);
+    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; LSB3008: no such replica; LSB3001: the
+    /// executable failed or met an error; LSB3005: it took too long; LSB2008: it cannot be started.</exception>
+    public Task<IReadOnlyList<Generation>> GenerationsAsync(
+        string? database = null,
+        string? replica = null,
+        CancellationToken cancellationToken = default
+    ) => Catalog.GenerationsAsync(Config.Choose(database), replica, cancellationToken);
 
     /// <summary>The snapshots in the replicas of a database, which need not exist.</summary>
     /// <inheritdoc cref="GenerationsAsync" />
-    public Task<IReadOnlyList<Snapshot>> SnapshotsAsync(string? database = null, string? replica = null, CancellationToken cancellationToken = default) =>
-        Catalog.SnapshotsAsync(Config.Choose(database), replica, cancellationToken);
+    public Task<IReadOnlyList<Snapshot>> SnapshotsAsync(
+        string? database = null,
+        string? replica = null,
+        CancellationToken cancellationToken = default
+    ) => Catalog.SnapshotsAsync(Config.Choose(database), replica, cancellationToken);
 
     /// <summary>The WAL segments in the replicas of a database, which need not exist.</summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
@@ -121,67 +174,156 @@ public sealed class LitestreamClient
     /// <param name="generation">16 hexadecimal digits; null for all. None are listed for one that is not there.</param>
     /// <param name="cancellationToken">Ends the executable.</param>
     /// <inheritdoc cref="GenerationsAsync" />
-    public Task<IReadOnlyList<WalSegment>> WalSegmentsAsync(string? database = null, string? replica = null, string? generation = null, CancellationToken cancellationToken = default) =>
-        Catalog.WalSegmentsAsync(Config.Choose(database), replica, generation, cancellationToken);
+    public Task<IReadOnlyList<WalSegment>> WalSegmentsAsync(
+        string? database = null,
+        string? replica = null,
+        string? generation = null,
+        CancellationToken cancellationToken = default
+    ) => Catalog.WalSegmentsAsync(Config.Choose(database), replica, generation, cancellationToken);
 
-    /// <summary>Restores a database: without an output or <see cref="RestoreOptions.InPlace"/> to a new, dated file beside it.</summary>
+    /// <summary>
+    /// Restores a database: without an output or <see cref="RestoreOptions.InPlace"/> to a new, dated file beside it.
+    /// </summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
     /// <param name="options">How; null for the newest backup.</param>
     /// <param name="progress">Gets the lines of the executable and of the restore itself.</param>
     /// <param name="cancellationToken">Ends the executable; nothing is left behind.</param>
-    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; and those of <see cref="DatabaseRestore.RunAsync"/>.</exception>
-    public Task<RestoreResult> RestoreAsync(string? database = null, RestoreOptions? options = null, IProgress<LogLine>? progress = null, CancellationToken cancellationToken = default) =>
-        DatabaseRestore.RunAsync(Executable, (options ?? new RestoreOptions()).For(Config, Config.Choose(database)), progress is null ? null : progress.Report, cancellationToken);
+    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; and those of
+    /// <see cref="DatabaseRestore.RunAsync"/>.</exception>
+    public Task<RestoreResult> RestoreAsync(
+        string? database = null,
+        RestoreOptions? options = null,
+        IProgress<LogLine>? progress = null,
+        CancellationToken cancellationToken = default
+    ) =>
+        DatabaseRestore.RunAsync(
+            Executable,
+            (options ?? new RestoreOptions()).For(Config, Config.Choose(database)),
+            progress is null ? null : progress.Report,
+            cancellationToken
+        );
 
     /// <summary>
-    /// Gets the newest backup onto this machine, as a database of its own (<see cref="RestoreRequest.Detach"/>): production's data for development. Only reads the replica, so credentials that
-    /// may do no more are enough; and nothing goes back to it, as a replication of the file to that replica is refused (LSB5009).
+    /// Gets the newest backup onto this machine, as a database of its own (<see cref="RestoreRequest.Detach"/>):
+    /// production's data for development. Only reads the replica, so credentials that
+    /// may do no more are enough; and nothing goes back to it, as a replication of the file to that replica is refused
+    /// (LSB5009).
     /// </summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
-    /// <param name="options">How; without an output it goes to the database's own path. What is there is an error unless it is forced away.</param>
+    /// <param name="options">How; without an output it goes to the database's own path. What is there is an error
+    /// unless it is forced away.</param>
     /// <param name="progress">Gets the lines of the executable and of the restore itself.</param>
     /// <param name="cancellationToken">Ends the executable; nothing is left behind.</param>
-    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; and those of <see cref="DatabaseRestore.RunAsync"/>.</exception>
-    public Task<RestoreResult> PullAsync(string? database = null, RestoreOptions? options = null, IProgress<LogLine>? progress = null, CancellationToken cancellationToken = default)
+    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; and those of
+    /// <see cref="DatabaseRestore.RunAsync"/>.</exception>
+    public Task<RestoreResult> PullAsync(
+        string? database = null,
+        RestoreOptions? options = null,
+        IProgress<LogLine>? progress = null,
+        CancellationToken cancellationToken = default
+    )
     {
         options ??= new RestoreOptions();
-        return RestoreAsync(database, options with { InPlace = options.InPlace || options.Output is null, Detach = true }, progress, cancellationToken);
+        return RestoreAsync(
+            database,
+            options with
+            {
+                InPlace = options.InPlace || options.Output is null,
+                Detach = true,
+            },
+            progress,
+            cancellationToken
+        );
     }
 
-    /// <summary>Restores all databases side by side; one that fails does not stop the others. Results in the order of the configuration.</summary>
+    /// <summary>
+    /// Restores all databases side by side; one that fails does not stop the others. Results in the order of the
+    /// configuration.
+    /// </summary>
     /// <inheritdoc cref="RestoreAsync" />
-    public Task<IReadOnlyList<RestoreResult>> RestoreAllAsync(RestoreOptions? options = null, IProgress<LogLine>? progress = null, CancellationToken cancellationToken = default) =>
-        DatabaseRestore.RunAllAsync(Executable, Config, Config.ChooseMany("*"), options ?? new RestoreOptions(), progress is null ? null : progress.Report, cancellationToken);
+    public Task<IReadOnlyList<RestoreResult>> RestoreAllAsync(
+        RestoreOptions? options = null,
+        IProgress<LogLine>? progress = null,
+        CancellationToken cancellationToken = default
+    ) =>
+        DatabaseRestore.RunAllAsync(
+            Executable,
+            Config,
+            Config.ChooseMany("*"),
+            options ?? new RestoreOptions(),
+            progress is null ? null : progress.Report,
+            cancellationToken
+        );
 
-    /// <summary>What putting a restored copy in the place of a database would undo: rows and schema against the live file. Changes neither.</summary>
+    /// <summary>
+    /// What putting a restored copy in the place of a database would undo: rows and schema against the live file.
+    /// Changes neither.
+    /// </summary>
     /// <param name="copy">The copy, such as the output of a restore to a file of its own.</param>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
     /// <param name="cancellationToken">Interrupts it.</param>
-    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; LSB4010, LSB4104: they cannot be compared.</exception>
-    public Task<DatabaseDifference> DiffAsync(string copy, string? database = null, CancellationToken cancellationToken = default) =>
-        DatabaseDiff.CompareAsync(Config.Choose(database).Path, copy, cancellationToken: cancellationToken);
+    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; LSB4010, LSB4104: they cannot be
+    /// compared.</exception>
+    public Task<DatabaseDifference> DiffAsync(
+        string copy,
+        string? database = null,
+        CancellationToken cancellationToken = default
+    ) => DatabaseDiff.CompareAsync(Config.Choose(database).Path, copy, cancellationToken: cancellationToken);
 
-    /// <summary>Proves that what is committed in a database can be restored; see <see cref="VerificationOptions"/>. Starts a replicator only when asked to.</summary>
+    /// <summary>
+    /// Proves that what is committed in a database can be restored; see <see cref="VerificationOptions"/>. Starts a
+    /// replicator only when asked to.
+    /// </summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
     /// <param name="options">How; null for the full proof.</param>
     /// <param name="cancellationToken">Ends it; nothing is left behind.</param>
     /// <returns>How it ended: a backup that is not sound is an outcome, no exception.</returns>
     /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database.</exception>
-    public Task<VerificationResult> VerifyAsync(string? database = null, VerificationOptions? options = null, CancellationToken cancellationToken = default) =>
-        DatabaseVerification.RunAsync(Executable, Config, Config.Choose(database), options, cancellationToken, VerificationReplicator.RunAsync);
+    public Task<VerificationResult> VerifyAsync(
+        string? database = null,
+        VerificationOptions? options = null,
+        CancellationToken cancellationToken = default
+    ) =>
+        DatabaseVerification.RunAsync(
+            Executable,
+            Config,
+            Config.Choose(database),
+            options,
+            cancellationToken,
+            VerificationReplicator.RunAsync
+        );
 
-    /// <summary>Verifies all databases side by side; one that fails does not stop the others. Results in the order of the configuration.</summary>
+    /// <summary>
+    /// Verifies all databases side by side; one that fails does not stop the others. Results in the order of the
+    /// configuration.
+    /// </summary>
     /// <inheritdoc cref="VerifyAsync" />
-    public Task<IReadOnlyList<VerificationResult>> VerifyAllAsync(VerificationOptions? options = null, CancellationToken cancellationToken = default) =>
-        DatabaseVerification.RunAllAsync(Executable, Config, Config.Databases, options, cancellationToken, VerificationReplicator.RunAsync);
+    public Task<IReadOnlyList<VerificationResult>> VerifyAllAsync(
+        VerificationOptions? options = null,
+        CancellationToken cancellationToken = default
+    ) =>
+        DatabaseVerification.RunAllAsync(
+            Executable,
+            Config,
+            Config.Databases,
+            options,
+            cancellationToken,
+            VerificationReplicator.RunAsync
+        );
 
-    /// <summary>The fire drill: restores the backup of a database to a scratch file, asks it a query, tells what would have been lost and how long recovery took, and removes the file.</summary>
+    /// <summary>
+    /// The fire drill: restores the backup of a database to a scratch file, asks it a query, tells what would have been
+    /// lost and how long recovery took, and removes the file.
+    /// </summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
     /// <param name="options">How; null for the newest backup and no query.</param>
     /// <param name="cancellationToken">Ends it; nothing is left behind.</param>
     /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; LSB41xx: the drill failed.</exception>
-    public Task<DrillResult> DrillAsync(string? database = null, DrillOptions? options = null, CancellationToken cancellationToken = default) =>
-        DatabaseDrill.RunAsync(Executable, Config, Config.Choose(database), options, cancellationToken);
+    public Task<DrillResult> DrillAsync(
+        string? database = null,
+        DrillOptions? options = null,
+        CancellationToken cancellationToken = default
+    ) => DatabaseDrill.RunAsync(Executable, Config, Config.Choose(database), options, cancellationToken);
 
     private BackupCatalog Catalog => new(Executable, Config) { Timeout = Timeout };
 }

@@ -2,7 +2,10 @@ using System.Text.RegularExpressions;
 
 namespace Litestream.Build.Tests;
 
-/// <summary>Who opens and closes the database of an app in its process loses commits: the libraries cannot be built with a call that might.</summary>
+/// <summary>
+/// Who opens and closes the database of an app in its process loses commits: the libraries cannot be built with a call
+/// that might.
+/// </summary>
 public sealed partial class BannedCallsTests(Packages packages)
 {
     private static readonly string[] Calls =
@@ -24,8 +27,18 @@ public sealed partial class BannedCallsTests(Packages packages)
     public async Task A_call_that_opens_a_file_by_its_name_is_an_error_of_the_build()
     {
         using var workspace = new Workspace(packages);
-        var version = Version().Match(await File.ReadAllTextAsync(Path.Combine(Packages.Repository, "Directory.Packages.props"), TestContext.Current.CancellationToken)).Groups[1].Value;
-        workspace.Write("app.csproj", $"""
+        var version = Version()
+            .Match(
+                await File.ReadAllTextAsync(
+                    Path.Combine(Packages.Repository, "Directory.Packages.props"),
+                    TestContext.Current.CancellationToken
+                )
+            )
+            .Groups[1]
+            .Value;
+        workspace.Write(
+            "app.csproj",
+            $"""
             <Project Sdk="Microsoft.NET.Sdk">
               <PropertyGroup><TargetFramework>net10.0</TargetFramework><OutputType>Exe</OutputType><ImplicitUsings>enable</ImplicitUsings><WarningsAsErrors>RS0030</WarningsAsErrors></PropertyGroup>
               <ItemGroup>
@@ -33,26 +46,55 @@ public sealed partial class BannedCallsTests(Packages packages)
                 <AdditionalFiles Include="{Packages.Repository}/src/BannedSymbols.txt" />
               </ItemGroup>
             </Project>
-            """);
-        workspace.Write("Program.cs", $"var database = args[0];\n{string.Join('\n', Calls)}\nConsole.WriteLine(File.Exists(database));\n");
+            """
+        );
+        workspace.Write(
+            "Program.cs",
+            $"var database = args[0];\n{string.Join('\n', Calls)}\nConsole.WriteLine(File.Exists(database));\n"
+        );
 
-        var errors = (await workspace.DotnetAsync("build")).FailedWith("RS0030").Errors.Where(error => error.Code == "RS0030").ToList();
+        var errors = (await workspace.DotnetAsync("build"))
+            .FailedWith("RS0030")
+            .Errors.Where(error => error.Code == "RS0030")
+            .ToList();
 
         Assert.Equal(Enumerable.Range(2, Calls.Length), errors.Select(error => error.LineNumber).Distinct().Order());
-        Assert.All(errors, error => Assert.Contains("PlainFile opens other files", error.Text, StringComparison.Ordinal));
+        Assert.All(
+            errors,
+            error => Assert.Contains("PlainFile opens other files", error.Text, StringComparison.Ordinal)
+        );
     }
 
     [Fact]
     public void Both_libraries_are_built_with_that_list_and_one_file_is_exempt()
     {
         string[] libraries = ["Litestream", "Litestream.Hosting"];
-        Assert.All(libraries, library => Assert.Contains("BannedSymbols.txt", File.ReadAllText(Path.Combine(Packages.Repository, "src", library, library + ".csproj")), StringComparison.Ordinal));
+        Assert.All(
+            libraries,
+            library =>
+                Assert.Contains(
+                    "BannedSymbols.txt",
+                    File.ReadAllText(Path.Combine(Packages.Repository, "src", library, library + ".csproj")),
+                    StringComparison.Ordinal
+                )
+        );
         Assert.Equal(
             ["PlainFile.cs"],
-            libraries.SelectMany(library => Directory.EnumerateFiles(Path.Combine(Packages.Repository, "src", library), "*.cs", SearchOption.AllDirectories))
-                .Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && File.ReadAllText(file).Contains("disable RS0030", StringComparison.Ordinal))
+            libraries
+                .SelectMany(library =>
+                    Directory.EnumerateFiles(
+                        Path.Combine(Packages.Repository, "src", library),
+                        "*.cs",
+                        SearchOption.AllDirectories
+                    )
+                )
+                .Where(file =>
+                    !file.Contains("/obj/", StringComparison.Ordinal)
+                    && File.ReadAllText(file).Contains("disable RS0030", StringComparison.Ordinal)
+                )
                 .Select(Path.GetFileName)
-                .Order(StringComparer.Ordinal));
+                .Order(StringComparer.Ordinal)
+        );
     }
 
     [GeneratedRegex("""BannedApiAnalyzers" Version="([^"]+)""")]

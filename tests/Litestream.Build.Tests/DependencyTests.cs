@@ -16,13 +16,16 @@ public sealed class DependencyTests(Packages packages)
         "Litestream.Hosting",
         "Litestream ours",
         "Microsoft.Extensions.Diagnostics.HealthChecks 8.0.0",
-        "Microsoft.Extensions.Hosting.Abstractions 8.0.0")]
+        "Microsoft.Extensions.Hosting.Abstractions 8.0.0"
+    )]
     [InlineData("Litestream", "Microsoft.Data.Sqlite.Core 8.0.30")]
     public void A_package_depends_on_these_and_nothing_else(string package, params string[] expected)
     {
         using var archive = Open(package);
         using var stream = archive.GetEntry($"{package}.nuspec")!.Open();
-        var dependencies = XDocument.Load(stream).Descendants()
+        var dependencies = XDocument
+            .Load(stream)
+            .Descendants()
             .Where(element => element.Name.LocalName == "dependency")
             .Select(element => $"{element.Attribute("id")!.Value} {element.Attribute("version")!.Value}")
             .Select(text => text.Replace(packages.Version, "ours", StringComparison.Ordinal))
@@ -44,18 +47,22 @@ public sealed class DependencyTests(Packages packages)
         Assert.All(module.GetAssemblyRefs(), reference => Assert.True(IsAllowed(reference.Name), reference.FullName));
         Assert.All(
             module.GetAssemblyRefs().Where(reference => reference.Name == "SQLitePCLRaw.core"),
-            reference => Assert.Equal(new Version(2, 1, 0, 0), reference.Version));
+            reference => Assert.Equal(new Version(2, 1, 0, 0), reference.Version)
+        );
         var hidden = module.GetTypes().Where(type => !PublicSurface.IsVisible(type)).ToHashSet();
         Assert.Empty(PublicSurface.Exposed(module, hidden));
         Assert.All(
             module.Types.Where(type => type.IsPublic).Select(type => type.Namespace.String),
-            name => Assert.Matches(@"^(Litestream(\.|$)|Microsoft\.Extensions\.)", name));
+            name => Assert.Matches(@"^(Litestream(\.|$)|Microsoft\.Extensions\.)", name)
+        );
         var namespaces = module.Types.Select(type => $"{type.Namespace}.").ToHashSet(StringComparer.Ordinal);
         Assert.Equal(
             s_inside.Where(name => name == "System.CommandLine" == (package == "Litestream.Hosting")),
-            s_inside.Where(name => namespaces.Contains($"{name}.")));
+            s_inside.Where(name => namespaces.Contains($"{name}."))
+        );
 
-        static bool IsAllowed(string name) => name is "Litestream" or "Microsoft.Data.Sqlite" or "SQLitePCLRaw.core"
+        static bool IsAllowed(string name) =>
+            name is "Litestream" or "Microsoft.Data.Sqlite" or "SQLitePCLRaw.core"
             || name.StartsWith("Microsoft.Extensions.", StringComparison.Ordinal)
             || IsOfTheFramework(name);
     }

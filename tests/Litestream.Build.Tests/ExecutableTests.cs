@@ -1,6 +1,8 @@
 namespace Litestream.Build.Tests;
 
-/// <summary>Which executable is taken for which RID; dummies stand in for the RIDs that cannot be had everywhere.</summary>
+/// <summary>
+/// Which executable is taken for which RID; dummies stand in for the RIDs that cannot be had everywhere.
+/// </summary>
 public sealed class ExecutableTests(Packages packages)
 {
     [Theory]
@@ -20,8 +22,14 @@ public sealed class ExecutableTests(Packages packages)
         // The RID is given to our part only: what runtime packs the feed has is not the point here.
         (await app.DotnetAsync("publish", "-o", "out", $"-p:LitestreamRuntimeIdentifier={rid}")).Succeeded();
 
-        var file = Assert.Single(Directory.EnumerateFiles(app.In("out"), "litestream*"), file => Path.GetFileName(file) is "litestream" or "litestream.exe");
-        Assert.Equal(rid.StartsWith("win", StringComparison.Ordinal) ? "litestream.exe" : "litestream", Path.GetFileName(file));
+        var file = Assert.Single(
+            Directory.EnumerateFiles(app.In("out"), "litestream*"),
+            file => Path.GetFileName(file) is "litestream" or "litestream.exe"
+        );
+        Assert.Equal(
+            rid.StartsWith("win", StringComparison.Ordinal) ? "litestream.exe" : "litestream",
+            Path.GetFileName(file)
+        );
         Assert.Contains(expected, File.ReadAllText(file), StringComparison.Ordinal);
         Assert.Contains("0.3.13", File.ReadAllText(file), StringComparison.Ordinal);
     }
@@ -59,7 +67,17 @@ public sealed class ExecutableTests(Packages packages)
         (await app.DotnetAsync("publish", "-o", "out", $"-p:LitestreamRuntimeIdentifier={rid}")).FailedWith("LSB2001");
         Assert.False(Directory.Exists(app.In("out")));
 
-        var without = (await app.DotnetAsync("publish", "-o", "out", $"-p:LitestreamRuntimeIdentifier={rid}", "-p:LitestreamRequireExecutable=false")).Succeeded().WarnedWith("LSB1207");
+        var without = (
+            await app.DotnetAsync(
+                "publish",
+                "-o",
+                "out",
+                $"-p:LitestreamRuntimeIdentifier={rid}",
+                "-p:LitestreamRequireExecutable=false"
+            )
+        )
+            .Succeeded()
+            .WarnedWith("LSB1207");
         Assert.False(File.Exists(app.In("out/litestream")));
         Assert.DoesNotContain("starts with the app", without.Output, StringComparison.Ordinal);
     }
@@ -69,7 +87,14 @@ public sealed class ExecutableTests(Packages packages)
     {
         using var app = new Workspace(packages, dummies: true).WithAsset("Worker");
         (await app.DotnetAsync("restore")).Succeeded();
-        var file = Path.Combine(packages.DummyFolder, "litestream.executable", "0.3.13", "tools", "linux-x64", "litestream");
+        var file = Path.Combine(
+            packages.DummyFolder,
+            "litestream.executable",
+            "0.3.13",
+            "tools",
+            "linux-x64",
+            "litestream"
+        );
         var content = File.ReadAllBytes(file);
         try
         {
@@ -77,7 +102,13 @@ public sealed class ExecutableTests(Packages packages)
             (await app.DotnetAsync("build", "--no-restore")).FailedWith("LSB2002");
             Assert.Empty(Directory.EnumerateFiles(app.Folder, "litestream", SearchOption.AllDirectories));
 
-            var manifest = Path.Combine(packages.DummyFolder, "litestream.executable", "0.3.13", "tools", "litestream.manifest.json");
+            var manifest = Path.Combine(
+                packages.DummyFolder,
+                "litestream.executable",
+                "0.3.13",
+                "tools",
+                "litestream.manifest.json"
+            );
             var text = File.ReadAllText(manifest);
             File.WriteAllText(manifest, text[..(text.Length / 2)]);
             (await app.DotnetAsync("build", "--no-restore")).FailedWith("LSB2003");
@@ -126,9 +157,15 @@ public sealed class ExecutableTests(Packages packages)
 
         // Another one in its place is taken too, and named at a publish.
         File.WriteAllText(app.In("own/litestream"), "#!/bin/sh\necho v0.3.99\n");
-        var published = (await app.DotnetAsync("publish", "-c", "Debug", "-o", "out", "-p:LitestreamInstallDir=own")).Succeeded();
+        var published = (
+            await app.DotnetAsync("publish", "-c", "Debug", "-o", "out", "-p:LitestreamInstallDir=own")
+        ).Succeeded();
         Assert.Equal("#!/bin/sh\necho v0.3.99\n", File.ReadAllText(app.In("out/litestream")));
-        Assert.Contains($"Litestream: executable {app.In("own/litestream")}", published.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"Litestream: executable {app.In("own/litestream")}",
+            published.Output,
+            StringComparison.Ordinal
+        );
 
         File.WriteAllText(app.In("own/litestream"), "#!/bin/sh\necho 0.5.17\n");
         (await app.DotnetAsync("build", "-p:LitestreamInstallDir=own")).FailedWith("LSB2004");

@@ -31,7 +31,8 @@ public sealed class InternalizeTests : IDisposable
         Assert.Equal(File.ReadAllBytes(first), File.ReadAllBytes(second));
         Assert.Equal(
             File.ReadAllBytes(Path.ChangeExtension(first, ".pdb")),
-            File.ReadAllBytes(Path.ChangeExtension(second, ".pdb")));
+            File.ReadAllBytes(Path.ChangeExtension(second, ".pdb"))
+        );
     }
 
     [Fact]
@@ -62,8 +63,9 @@ public sealed class InternalizeTests : IDisposable
         var file = Copy("exposed", typeof(InternalizeTests).Assembly.Location);
         var before = File.ReadAllBytes(file);
 
-        var error = Assert.Throws<InternalizeException>(
-            () => AssemblyMerger.Merge(file, [typeof(Cli).Assembly.Location], Folders));
+        var error = Assert.Throws<InternalizeException>(() =>
+            AssemblyMerger.Merge(file, [typeof(Cli).Assembly.Location], Folders)
+        );
 
         Assert.Contains("is public and mentions", error.Message, StringComparison.Ordinal);
         Assert.Equal(before, File.ReadAllBytes(file));
@@ -75,7 +77,8 @@ public sealed class InternalizeTests : IDisposable
         var program = Merged("program");
         File.Copy(
             Path.ChangeExtension(Example, ".runtimeconfig.json"),
-            Path.ChangeExtension(program, ".runtimeconfig.json"));
+            Path.ChangeExtension(program, ".runtimeconfig.json")
+        );
         var file = Copy("again", Example);
 
         var run = await Cli.Wrap("dotnet")
@@ -94,7 +97,8 @@ public sealed class InternalizeTests : IDisposable
         var program = Merged("program");
         File.Copy(
             Path.ChangeExtension(Example, ".runtimeconfig.json"),
-            Path.ChangeExtension(program, ".runtimeconfig.json"));
+            Path.ChangeExtension(program, ".runtimeconfig.json")
+        );
 
         var run = await Cli.Wrap("dotnet")
             .WithArguments([program, Path.Combine(_folder, "missing.dll"), "--move", Used])

@@ -4,7 +4,10 @@ using Microsoft.Data.Sqlite;
 
 namespace Litestream.Build.Tests;
 
-/// <summary>What loads the code of an app without being the app: its tests, and the tools of EF Core. Nothing of ours starts there, in Production too.</summary>
+/// <summary>
+/// What loads the code of an app without being the app: its tests, and the tools of EF Core. Nothing of ours starts
+/// there, in Production too.
+/// </summary>
 public sealed class OtherEntryPointTests(Packages packages)
 {
     private static readonly IReadOnlyDictionary<string, string?> Production = new Dictionary<string, string?>
@@ -20,14 +23,23 @@ public sealed class OtherEntryPointTests(Packages packages)
     public async Task A_WebApplicationFactory_works_on_a_database_that_nothing_of_ours_touches(string registration)
     {
         using var workspace = new Workspace(packages).WithAsset("Site");
-        (await workspace.DotnetAsync(["build", "tests", .. registration.Split(' ', StringSplitOptions.RemoveEmptyEntries)])).Succeeded();
+        (
+            await workspace.DotnetAsync([
+                "build",
+                "tests",
+                .. registration.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            ])
+        ).Succeeded();
         Assert.Empty(Ours(workspace.In("tests/bin")));
 
         var tests = await workspace.DotnetAsync(Production, "tests/bin/Debug/net10.0/Site.Tests.dll");
 
         tests.Succeeded();
         Assert.Contains("Total: 1", tests.Output, StringComparison.Ordinal);
-        Assert.Equal(2, Count(Assert.Single(Directory.EnumerateFiles(workspace.Folder, "orders.db", SearchOption.AllDirectories))));
+        Assert.Equal(
+            2,
+            Count(Assert.Single(Directory.EnumerateFiles(workspace.Folder, "orders.db", SearchOption.AllDirectories)))
+        );
         Assert.Empty(Beside(workspace));
     }
 
@@ -38,9 +50,17 @@ public sealed class OtherEntryPointTests(Packages packages)
         await InstallToolAsync(workspace);
         (await workspace.DotnetAsync("restore")).Succeeded();
 
-        Assert.Contains("Orders", (await EfAsync(workspace, "dbcontext", "list")).Succeeded().Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "Orders",
+            (await EfAsync(workspace, "dbcontext", "list")).Succeeded().Output,
+            StringComparison.Ordinal
+        );
         (await EfAsync(workspace, "migrations", "add", "First")).Succeeded();
-        Assert.Contains("First (Pending)", (await EfAsync(workspace, "migrations", "list")).Succeeded().Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "First (Pending)",
+            (await EfAsync(workspace, "migrations", "list")).Succeeded().Output,
+            StringComparison.Ordinal
+        );
         Assert.False(File.Exists(workspace.In("orders.db")));
         (await EfAsync(workspace, "database", "update")).Succeeded();
 
@@ -50,7 +70,15 @@ public sealed class OtherEntryPointTests(Packages packages)
 
     private static async Task InstallToolAsync(Workspace workspace)
     {
-        var install = await workspace.DotnetAsync("tool", "install", "dotnet-ef", "--version", "10.0.15", "--tool-path", workspace.In("tools"));
+        var install = await workspace.DotnetAsync(
+            "tool",
+            "install",
+            "dotnet-ef",
+            "--version",
+            "10.0.15",
+            "--tool-path",
+            workspace.In("tools")
+        );
         if (install.ExitCode != 0 && install.ErrorOutput.Contains("dotnet-ef", StringComparison.Ordinal))
             Assert.Skip($"Not on the package source: dotnet-ef 10.0.15. {install.ErrorOutput.Trim()}");
         install.Succeeded();
@@ -64,14 +92,28 @@ public sealed class OtherEntryPointTests(Packages packages)
             .WithEnvironmentVariables(workspace.EnvironmentVariables.Concat(Production).ToDictionary())
             .WithValidation(CommandResultValidation.None)
             .ExecuteBufferedAsync(TestContext.Current.CancellationToken);
-        return new BuildResult($"ef {string.Join(' ', arguments)}", result.ExitCode, result.StandardOutput, result.StandardError, "");
+        return new BuildResult(
+            $"ef {string.Join(' ', arguments)}",
+            result.ExitCode,
+            result.StandardOutput,
+            result.StandardError,
+            ""
+        );
     }
 
-    /// <summary>What lies in the project beside a database and is ours or litestream's: lock, state, replica, files of a run.</summary>
+    /// <summary>
+    /// What lies in the project beside a database and is ours or litestream's: lock, state, replica, files of a run.
+    /// </summary>
     private static IEnumerable<string> Beside(Workspace workspace) =>
-        Directory.EnumerateFileSystemEntries(workspace.Folder, "*", SearchOption.AllDirectories).Where(path => Path.GetFileName(path).StartsWith(".orders.db", StringComparison.Ordinal) || Path.GetFileName(path) == "litestream-replicas");
+        Directory
+            .EnumerateFileSystemEntries(workspace.Folder, "*", SearchOption.AllDirectories)
+            .Where(path =>
+                Path.GetFileName(path).StartsWith(".orders.db", StringComparison.Ordinal)
+                || Path.GetFileName(path) == "litestream-replicas"
+            );
 
-    private static IEnumerable<string> Ours(string folder) => Directory.EnumerateFiles(folder, "litestream*", SearchOption.AllDirectories);
+    private static IEnumerable<string> Ours(string folder) =>
+        Directory.EnumerateFiles(folder, "litestream*", SearchOption.AllDirectories);
 
     private static long Count(string database)
     {

@@ -9,7 +9,8 @@ using CliWrap.Buffered;
 namespace Litestream.Build.Tests;
 
 /// <summary>
-/// Packs everything once per run, as a release would, under a version of its own. The package folder is the tests' own too: other people's packages
+/// Packs everything once per run, as a release would, under a version of its own. The package folder is the tests' own
+/// too: other people's packages
 /// stay in it from run to run, ours are removed first.
 /// </summary>
 public sealed class Packages : IAsyncLifetime
@@ -44,7 +45,11 @@ public sealed class Packages : IAsyncLifetime
         }
 
         await PackAsync("Litestream.Build.sln", $"-p:Version={Version}", $"-p:PackageOutputPath={Feed}/");
-        foreach (var package in Directory.EnumerateFiles(Feed).Where(file => !Path.GetFileName(file).StartsWith("Litestream.Executable.", StringComparison.Ordinal)))
+        foreach (
+            var package in Directory
+                .EnumerateFiles(Feed)
+                .Where(file => !Path.GetFileName(file).StartsWith("Litestream.Executable.", StringComparison.Ordinal))
+        )
             File.Copy(package, Path.Combine(DummyFeed, Path.GetFileName(package)));
         foreach (var version in new[] { "0.3.13", "0.3.14" })
         {
@@ -52,7 +57,8 @@ public sealed class Packages : IAsyncLifetime
                 "src/Litestream.Executable/Litestream.Executable.csproj",
                 "-p:LitestreamLockFile=testassets/runtimes/litestream.lock.json", // relative to where the command is typed
                 $"-p:LitestreamVersion={version}",
-                $"-p:PackageOutputPath={DummyFeed}/");
+                $"-p:PackageOutputPath={DummyFeed}/"
+            );
         }
     }
 
@@ -66,7 +72,10 @@ public sealed class Packages : IAsyncLifetime
             .WithEnvironmentVariables(Workspace.CleanEnvironment)
             .WithValidation(CommandResultValidation.None)
             .ExecuteBufferedAsync();
-        Assert.True(result.ExitCode == 0, $"dotnet pack {project} failed:\n{result.StandardOutput}\n{result.StandardError}");
+        Assert.True(
+            result.ExitCode == 0,
+            $"dotnet pack {project} failed:\n{result.StandardOutput}\n{result.StandardError}"
+        );
     }
 
     private static string FindRepository()

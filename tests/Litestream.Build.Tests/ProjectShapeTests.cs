@@ -16,7 +16,15 @@ public sealed class ProjectShapeTests(Packages packages)
         AddWorker(solution, "app", reference: false);
         solution.Write("lib/Lib.csproj", Library);
         solution.AddPackage("lib/Lib.csproj");
-        solution.Edit("app/Worker.csproj", text => text.Replace("</Project>", "<ItemGroup><ProjectReference Include=\"../lib/Lib.csproj\" /></ItemGroup></Project>", StringComparison.Ordinal));
+        solution.Edit(
+            "app/Worker.csproj",
+            text =>
+                text.Replace(
+                    "</Project>",
+                    "<ItemGroup><ProjectReference Include=\"../lib/Lib.csproj\" /></ItemGroup></Project>",
+                    StringComparison.Ordinal
+                )
+        );
 
         (await solution.DotnetAsync("build", "app")).Succeeded();
 
@@ -32,70 +40,144 @@ public sealed class ProjectShapeTests(Packages packages)
         using var solution = new Workspace(packages);
         solution.Write("lib/Lib.csproj", Library);
         solution.AddPackage("lib/Lib.csproj");
-        solution.Write("tool/Tool.csproj", Library.Replace("</PropertyGroup>", "<OutputType>Exe</OutputType></PropertyGroup><ItemGroup><ProjectReference Include=\"../lib/Lib.csproj\" /></ItemGroup>", StringComparison.Ordinal));
+        solution.Write(
+            "tool/Tool.csproj",
+            Library.Replace(
+                "</PropertyGroup>",
+                "<OutputType>Exe</OutputType></PropertyGroup><ItemGroup><ProjectReference "
+                    + "Include=\"../lib/Lib.csproj\" /></ItemGroup>",
+                StringComparison.Ordinal
+            )
+        );
         solution.Write("tool/Program.cs", "System.Console.WriteLine(1);");
 
         var result = (await solution.DotnetAsync("build", "tool")).Succeeded();
 
-        Assert.DoesNotContain(result.Warnings, warning => warning.Code?.StartsWith("LSB", StringComparison.Ordinal) == true);
-        Assert.DoesNotContain("STARTUP_HOOKS", File.ReadAllText(solution.In("tool/bin/Debug/net10.0/Tool.runtimeconfig.json")), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            result.Warnings,
+            warning => warning.Code?.StartsWith("LSB", StringComparison.Ordinal) == true
+        );
+        Assert.DoesNotContain(
+            "STARTUP_HOOKS",
+            File.ReadAllText(solution.In("tool/bin/Debug/net10.0/Tool.runtimeconfig.json")),
+            StringComparison.Ordinal
+        );
         Assert.False(File.Exists(solution.In("tool/bin/Debug/net10.0/litestream")));
     }
 
     [Fact]
     public async Task A_reference_that_Directory_Build_props_gives_to_every_project_acts_only_where_a_database_is_named_or_the_project_is()
     {
-        const string Reference = "<Project><ItemGroup{0}><PackageReference Include=\"Litestream.Build\" Version=\"{1}\" /></ItemGroup></Project>";
+        const string Reference =
+            "<Project><ItemGroup{0}><PackageReference Include=\"Litestream.Build\" Version=\"{1}\" "
+            + "/></ItemGroup></Project>";
         using var solution = new Workspace(packages);
         AddWorker(solution, "app", reference: false);
         AddWorker(solution, "named", reference: false);
         File.Delete(solution.In("app/appsettings.json"));
-        solution.Write("Directory.Build.props", Reference.Replace("{0}", "", StringComparison.Ordinal).Replace("{1}", packages.Version, StringComparison.Ordinal));
+        solution.Write(
+            "Directory.Build.props",
+            Reference
+                .Replace("{0}", "", StringComparison.Ordinal)
+                .Replace("{1}", packages.Version, StringComparison.Ordinal)
+        );
 
         var warned = (await solution.DotnetAsync("build", "app")).Succeeded().WarnedWith("LSB1003");
 
-        Assert.Equal(solution.In("app/Worker.csproj"), warned.Warnings.Single(warning => warning.Code == "LSB1003").File);
+        Assert.Equal(
+            solution.In("app/Worker.csproj"),
+            warned.Warnings.Single(warning => warning.Code == "LSB1003").File
+        );
         Assert.False(File.Exists(solution.In("app/bin/Debug/net10.0/litestream")));
-        Assert.DoesNotContain("STARTUP_HOOKS", File.ReadAllText(solution.In("app/bin/Debug/net10.0/Worker.runtimeconfig.json")), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "STARTUP_HOOKS",
+            File.ReadAllText(solution.In("app/bin/Debug/net10.0/Worker.runtimeconfig.json")),
+            StringComparison.Ordinal
+        );
         (await solution.DotnetAsync("build", "named")).Succeeded();
         Assert.True(File.Exists(solution.In("named/bin/Debug/net10.0/litestream")));
 
         // An edit of that file alone is noticed.
-        solution.Write("Directory.Build.props", Reference
-            .Replace("{0}", " Condition=\"'$(MSBuildProjectName)' == 'Worker'\"", StringComparison.Ordinal)
-            .Replace("{1}", packages.Version, StringComparison.Ordinal));
-        Assert.Contains("message LSB1003", (await solution.DotnetAsync("build", "app")).Succeeded().Output, StringComparison.Ordinal);
+        solution.Write(
+            "Directory.Build.props",
+            Reference
+                .Replace("{0}", " Condition=\"'$(MSBuildProjectName)' == 'Worker'\"", StringComparison.Ordinal)
+                .Replace("{1}", packages.Version, StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            "message LSB1003",
+            (await solution.DotnetAsync("build", "app")).Succeeded().Output,
+            StringComparison.Ordinal
+        );
         Assert.True(File.Exists(solution.In("app/bin/Debug/net10.0/litestream")));
-        Assert.Contains("STARTUP_HOOKS", File.ReadAllText(solution.In("app/bin/Debug/net10.0/Worker.runtimeconfig.json")), StringComparison.Ordinal);
+        Assert.Contains(
+            "STARTUP_HOOKS",
+            File.ReadAllText(solution.In("app/bin/Debug/net10.0/Worker.runtimeconfig.json")),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task An_app_whose_database_only_the_environment_names_replicates_and_answers_every_command(bool registersItself)
+    public async Task An_app_whose_database_only_the_environment_names_replicates_and_answers_every_command(
+        bool registersItself
+    )
     {
         using var app = new Workspace(packages).WithAsset("Worker");
         File.Delete(app.In("appsettings.json"));
         if (registersItself)
         {
-            app.Edit("Program.cs", text => text
-                .Replace("builder.Services.AddHostedService<Writer>();", "builder.Services.AddHostedService<Writer>();\nbuilder.Services.AddLitestream();", StringComparison.Ordinal)
-                .Replace("var host = builder.Build();", "var host = builder.Build();\nif (await host.RunLitestreamCommandAsync(args) is { } exitCode) return exitCode;", StringComparison.Ordinal)
-                .Replace("host.Run();", "host.Run();\nreturn 0;", StringComparison.Ordinal));
+            app.Edit(
+                "Program.cs",
+                text =>
+                    text.Replace(
+                            "builder.Services.AddHostedService<Writer>();",
+                            "builder.Services.AddHostedService<Writer>();\nbuilder.Services.AddLitestream();",
+                            StringComparison.Ordinal
+                        )
+                        .Replace(
+                            "var host = builder.Build();",
+                            "var host = builder.Build();\nif (await host.RunLitestreamCommandAsync(args) is { } "
+                                + "exitCode) return exitCode;",
+                            StringComparison.Ordinal
+                        )
+                        .Replace("host.Run();", "host.Run();\nreturn 0;", StringComparison.Ordinal)
+            );
         }
 
-        string[] publish = ["publish", "-o", "out", $"-p:LitestreamAutoStart={!registersItself}", $"-p:LitestreamReplicaUrl={app.In("backups")}"];
+        string[] publish =
+        [
+            "publish",
+            "-o",
+            "out",
+            $"-p:LitestreamAutoStart={!registersItself}",
+            $"-p:LitestreamReplicaUrl={app.In("backups")}",
+        ];
         var published = (await app.DotnetAsync(publish)).Succeeded();
         Assert.DoesNotContain(published.Warnings, warning => warning.Code == "LSB1003");
-        Assert.Equal(!registersItself, published.Output.Contains("Litestream: starts with the app", StringComparison.Ordinal));
-        var environment = new Dictionary<string, string?> { ["ConnectionStrings__Orders"] = "Data Source=data/orders.db" };
+        Assert.Equal(
+            !registersItself,
+            published.Output.Contains("Litestream: starts with the app", StringComparison.Ordinal)
+        );
+        var environment = new Dictionary<string, string?>
+        {
+            ["ConnectionStrings__Orders"] = "Data Source=data/orders.db",
+        };
 
         using (var running = RunningApp.Start(app.In("out/Worker"), [], app.In("out"), environment))
         {
             await running.WaitForAsync("built, rows: 0");
             running.WriteLine("row");
             await running.WaitForAsync("wrote row");
-            using (var status = RunningApp.Start(app.In("out/Worker"), ["litestream", "status"], app.In("out"), environment))
+            using (
+                var status = RunningApp.Start(
+                    app.In("out/Worker"),
+                    ["litestream", "status"],
+                    app.In("out"),
+                    environment
+                )
+            )
             {
                 await status.WaitForExitAsync();
                 Assert.Contains($"process {running.Id}", status.Output, StringComparison.Ordinal);
@@ -107,9 +189,25 @@ public sealed class ProjectShapeTests(Packages packages)
         }
 
         Assert.Empty(RunningApp.ProcessesOf(app.In("out/litestream")));
-        foreach (var verb in new[] { "databases", "config", "env", "snapshots", "doctor", "drill", "restore --output copy.db" })
+        foreach (
+            var verb in new[]
+            {
+                "databases",
+                "config",
+                "env",
+                "snapshots",
+                "doctor",
+                "drill",
+                "restore --output copy.db",
+            }
+        )
         {
-            using var command = RunningApp.Start(app.In("out/Worker"), ["litestream", .. verb.Split(' ')], app.In("out"), environment);
+            using var command = RunningApp.Start(
+                app.In("out/Worker"),
+                ["litestream", .. verb.Split(' ')],
+                app.In("out"),
+                environment
+            );
             Assert.True(await command.WaitForExitAsync() == 0, command.Output);
             Assert.DoesNotContain("built, rows", command.Output, StringComparison.Ordinal);
         }
@@ -123,12 +221,15 @@ public sealed class ProjectShapeTests(Packages packages)
     {
         using var solution = new Workspace(packages);
         AddWorker(solution, "app");
-        solution.Write("tests/Tests.csproj", """
+        solution.Write(
+            "tests/Tests.csproj",
+            """
             <Project Sdk="Microsoft.NET.Sdk">
               <PropertyGroup><TargetFramework>net10.0</TargetFramework><OutputType>Exe</OutputType><IsTestProject>true</IsTestProject></PropertyGroup>
               <ItemGroup><ProjectReference Include="../app/Worker.csproj" /></ItemGroup>
             </Project>
-            """);
+            """
+        );
         solution.Write("tests/Program.cs", "System.Console.WriteLine(1);");
 
         (await solution.DotnetAsync("build", "tests")).Succeeded();
@@ -136,20 +237,36 @@ public sealed class ProjectShapeTests(Packages packages)
         Assert.True(File.Exists(solution.In("app/bin/Debug/net10.0/litestream")));
         Assert.False(File.Exists(solution.In("tests/bin/Debug/net10.0/litestream")));
         Assert.False(File.Exists(solution.In("tests/bin/Debug/net10.0/litestream.yml")));
-        Assert.DoesNotContain("STARTUP_HOOKS", File.ReadAllText(solution.In("tests/bin/Debug/net10.0/Tests.runtimeconfig.json")), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "STARTUP_HOOKS",
+            File.ReadAllText(solution.In("tests/bin/Debug/net10.0/Tests.runtimeconfig.json")),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public async Task With_several_target_frameworks_the_verbs_are_forwarded_and_each_framework_has_its_output()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
-        app.Edit("Worker.csproj", text => text.Replace("<TargetFramework>net10.0</TargetFramework>", "<TargetFrameworks>net9.0;net10.0</TargetFrameworks>", StringComparison.Ordinal));
+        app.Edit(
+            "Worker.csproj",
+            text =>
+                text.Replace(
+                    "<TargetFramework>net10.0</TargetFramework>",
+                    "<TargetFrameworks>net9.0;net10.0</TargetFrameworks>",
+                    StringComparison.Ordinal
+                )
+        );
         (await app.DotnetAsync("restore")).Succeeded();
 
-        var databases = (await app.DotnetAsync("msbuild", "-t:LitestreamDatabases", "-getTargetResult:LitestreamDatabases")).Succeeded();
+        var databases = (
+            await app.DotnetAsync("msbuild", "-t:LitestreamDatabases", "-getTargetResult:LitestreamDatabases")
+        ).Succeeded();
 
         Assert.Contains("\"Identity\": \"data/orders.db\"", databases.Output, StringComparison.Ordinal);
-        var named = (await app.DotnetAsync("msbuild", "-t:LitestreamVersion", "-p:TargetFramework=net10.0")).Succeeded();
+        var named = (
+            await app.DotnetAsync("msbuild", "-t:LitestreamVersion", "-p:TargetFramework=net10.0")
+        ).Succeeded();
         Assert.Contains("0.3.13", named.Output, StringComparison.Ordinal);
     }
 
@@ -157,7 +274,9 @@ public sealed class ProjectShapeTests(Packages packages)
     public async Task Central_package_management_works()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
-        app.Write("Directory.Packages.props", $"""
+        app.Write(
+            "Directory.Packages.props",
+            $"""
             <Project>
               <PropertyGroup><ManagePackageVersionsCentrally>true</ManagePackageVersionsCentrally></PropertyGroup>
               <ItemGroup>
@@ -166,8 +285,12 @@ public sealed class ProjectShapeTests(Packages packages)
                 <PackageVersion Include="Microsoft.Extensions.Hosting" Version="10.0.15" />
               </ItemGroup>
             </Project>
-            """);
-        app.Edit("Worker.csproj", text => System.Text.RegularExpressions.Regex.Replace(text, " Version=\"[^\"]*\"", ""));
+            """
+        );
+        app.Edit(
+            "Worker.csproj",
+            text => System.Text.RegularExpressions.Regex.Replace(text, " Version=\"[^\"]*\"", "")
+        );
 
         (await app.DotnetAsync("publish", "-o", "out")).Succeeded();
 
@@ -191,24 +314,38 @@ public sealed class ProjectShapeTests(Packages packages)
         var publish = await app.DotnetAsync("publish");
         if (publish.ExitCode != 0)
         {
-            // Whether the SDK itself can build in such a folder is not ours: the same project without the package decides.
+            // Whether the SDK itself can build in such a folder is not ours: the same project without the package
+            // decides.
             using var bare = new Workspace(packages, name).WithAsset("Worker", reference: false);
             var without = await bare.DotnetAsync("publish");
             Assert.True(without.ExitCode != 0, $"Only with the package it fails: {publish.Output}");
-            Assert.Skip($"The SDK itself cannot publish in a folder of this name: {System.Text.RegularExpressions.Regex.Match(without.Output + without.ErrorOutput, "[A-Z]+[0-9]{4}").Value}");
+            Assert.Skip(
+                $"The SDK itself cannot publish in a folder of this "
+                    + $"name: "
+                    + $"{System.Text.RegularExpressions.Regex.Match(without.Output + without.ErrorOutput, "[A-Z]+[0-9]{4}").Value}"
+            );
         }
 
         Assert.True(File.Exists(app.In("bin/Release/net10.0/publish/litestream")), publish.Output);
-        var list = (await app.DotnetAsync("msbuild", "-t:LitestreamDatabases", "-getTargetResult:LitestreamDatabases")).Succeeded();
+        var list = (
+            await app.DotnetAsync("msbuild", "-t:LitestreamDatabases", "-getTargetResult:LitestreamDatabases")
+        ).Succeeded();
         Assert.Contains("\"Identity\": \"data/orders.db\"", list.Output, StringComparison.Ordinal);
-        var items = System.Text.Json.JsonDocument.Parse(list.Output).RootElement.GetProperty("TargetResults").GetProperty("LitestreamDatabases").GetProperty("Items");
+        var items = System
+            .Text.Json.JsonDocument.Parse(list.Output)
+            .RootElement.GetProperty("TargetResults")
+            .GetProperty("LitestreamDatabases")
+            .GetProperty("Items");
         Assert.Equal(app.In("data/orders.db"), items[0].GetProperty("Path").GetString());
     }
 
     private static void AddWorker(Workspace solution, string folder, bool reference = true)
     {
         foreach (var file in new[] { "Worker.csproj", "Program.cs", "appsettings.json" })
-            solution.Write($"{folder}/{file}", File.ReadAllText(Path.Combine(Packages.Repository, "testassets", "Worker", file)));
+            solution.Write(
+                $"{folder}/{file}",
+                File.ReadAllText(Path.Combine(Packages.Repository, "testassets", "Worker", file))
+            );
         if (reference)
             solution.AddPackage($"{folder}/Worker.csproj");
     }

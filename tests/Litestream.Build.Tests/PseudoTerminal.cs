@@ -31,7 +31,8 @@ internal static partial class PseudoTerminal
         string folder,
         IEnumerable<KeyValuePair<string, string?>> variables,
         ushort columns = 120,
-        CancellationToken cancellationToken = default)
+        CancellationToken cancellationToken = default
+    )
     {
         var master = OpenTerminal(ReadWrite | NoControllingTerminal);
         Check(master < 0 ? Marshal.GetLastPInvokeError() : 0);
@@ -48,7 +49,10 @@ internal static partial class PseudoTerminal
         var output = await Task.Run(() => ReadToEnd(handle), CancellationToken.None);
         Check(WaitFor(process, out var status, 0) < 0 ? Marshal.GetLastPInvokeError() : 0);
         cancellationToken.ThrowIfCancellationRequested();
-        return (ControlSequence().Replace(output, "").Replace("\r", "", StringComparison.Ordinal), (status & 0x7f) == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f));
+        return (
+            ControlSequence().Replace(output, "").Replace("\r", "", StringComparison.Ordinal),
+            (status & 0x7f) == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)
+        );
     }
 
     private static string ReadToEnd(SafeFileHandle master)
@@ -68,7 +72,13 @@ internal static partial class PseudoTerminal
         }
     }
 
-    private static int Start(string program, IReadOnlyList<string> arguments, string folder, IReadOnlyList<string> environment, byte[] terminal)
+    private static int Start(
+        string program,
+        IReadOnlyList<string> arguments,
+        string folder,
+        IReadOnlyList<string> environment,
+        byte[] terminal
+    )
     {
         // Larger than either structure is in any C library for Linux.
         var actions = Marshal.AllocHGlobal(1024);
@@ -81,7 +91,16 @@ internal static partial class PseudoTerminal
             Check(AddDirectory(actions, folder));
             for (var descriptor = 0; descriptor < 3; descriptor++)
                 Check(AddOpen(actions, descriptor, terminal, ReadWrite, 0));
-            Check(Spawn(out var process, program, actions, attributes, [program, .. arguments, null], [.. environment, null]));
+            Check(
+                Spawn(
+                    out var process,
+                    program,
+                    actions,
+                    attributes,
+                    [program, .. arguments, null],
+                    [.. environment, null]
+                )
+            );
             return process;
         }
         finally
@@ -93,18 +112,29 @@ internal static partial class PseudoTerminal
 
     private static List<string> Environment(IEnumerable<KeyValuePair<string, string?>> changes)
     {
-        var variables = System.Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
+        var variables = System
+            .Environment.GetEnvironmentVariables()
+            .Cast<System.Collections.DictionaryEntry>()
             .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value, StringComparer.Ordinal);
         variables["TERM"] = "xterm-256color";
         foreach (var (name, value) in changes)
             variables[name] = value;
-        return [.. variables.Where(variable => variable.Value is not null).Select(variable => $"{variable.Key}={variable.Value}")];
+        return
+        [
+            .. variables
+                .Where(variable => variable.Value is not null)
+                .Select(variable => $"{variable.Key}={variable.Value}"),
+        ];
     }
 
     private static void Check(int error)
     {
         if (error != 0)
-            throw new InvalidOperationException($"The terminal cannot be had: error {error}, {Marshal.GetPInvokeErrorMessage(error < 0 ? Marshal.GetLastPInvokeError() : error)}.");
+            throw new InvalidOperationException(
+                $"The terminal cannot be had: "
+                    + $"error {error}, "
+                    + $"{Marshal.GetPInvokeErrorMessage(error < 0 ? Marshal.GetLastPInvokeError() : error)}."
+            );
     }
 
     [GeneratedRegex(@"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]", RegexOptions.CultureInvariant)]
@@ -140,7 +170,11 @@ internal static partial class PseudoTerminal
     [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addopen")]
     private static partial int AddOpen(nint actions, int descriptor, byte[] path, int flags, uint mode);
 
-    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addchdir_np", StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport(
+        "libc",
+        EntryPoint = "posix_spawn_file_actions_addchdir_np",
+        StringMarshalling = StringMarshalling.Utf8
+    )]
     private static partial int AddDirectory(nint actions, string path);
 
     [LibraryImport("libc", EntryPoint = "posix_spawnattr_init")]
@@ -150,7 +184,14 @@ internal static partial class PseudoTerminal
     private static partial int SetFlags(nint attributes, short flags);
 
     [LibraryImport("libc", EntryPoint = "posix_spawnp", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Spawn(out int process, string file, nint actions, nint attributes, string?[] arguments, string?[] environment);
+    private static partial int Spawn(
+        out int process,
+        string file,
+        nint actions,
+        nint attributes,
+        string?[] arguments,
+        string?[] environment
+    );
 
     [StructLayout(LayoutKind.Sequential)]
     private struct WindowSize

@@ -3,7 +3,9 @@ using CliWrap.Buffered;
 
 namespace Litestream.Build.Tests;
 
-/// <summary>A publish whose output would not replicate fails with a code, and never leaves an app that ends at its start.</summary>
+/// <summary>
+/// A publish whose output would not replicate fails with a code, and never leaves an app that ends at its start.
+/// </summary>
 public sealed class PublishCheckTests(Packages packages)
 {
     private const string Said = "Litestream: starts with the app";
@@ -16,21 +18,38 @@ public sealed class PublishCheckTests(Packages packages)
         var off = (await app.DotnetAsync("publish", "-o", "out", "-p:StartupHookSupport=false")).FailedWith("LSB1204");
         Assert.DoesNotContain(Said, off.Output, StringComparison.Ordinal);
 
-        Assert.Contains(Said, (await app.DotnetAsync("publish", "-o", "out")).Succeeded().Output, StringComparison.Ordinal);
+        Assert.Contains(
+            Said,
+            (await app.DotnetAsync("publish", "-o", "out")).Succeeded().Output,
+            StringComparison.Ordinal
+        );
         (await app.DotnetAsync("build", "-c", "Release", "-p:LitestreamAutoStart=false")).Succeeded();
         (await app.DotnetAsync("publish", "--no-build", "-o", "out")).FailedWith("LSB1204");
 
-        app.Write("runtimeconfig.template.json", "{ \"configProperties\": { \"System.StartupHookProvider.IsSupported\": false } }");
+        app.Write(
+            "runtimeconfig.template.json",
+            "{ \"configProperties\": { \"System.StartupHookProvider.IsSupported\": false } }"
+        );
         (await app.DotnetAsync("publish", "-o", "out")).FailedWith("LSB1204");
     }
 
     [Theory]
     [InlineData("PrivateAssets=\"all\"")]
     [InlineData("ExcludeAssets=\"runtime\"")]
-    public async Task A_reference_that_keeps_our_assembly_out_is_an_error_before_anything_is_published_and_the_build_starts(string attribute)
+    public async Task A_reference_that_keeps_our_assembly_out_is_an_error_before_anything_is_published_and_the_build_starts(
+        string attribute
+    )
     {
         using var app = new Workspace(packages).WithAsset("Worker");
-        app.Edit("Worker.csproj", text => text.Replace($"Version=\"{packages.Version}\"", $"Version=\"{packages.Version}\" {attribute}", StringComparison.Ordinal));
+        app.Edit(
+            "Worker.csproj",
+            text =>
+                text.Replace(
+                    $"Version=\"{packages.Version}\"",
+                    $"Version=\"{packages.Version}\" {attribute}",
+                    StringComparison.Ordinal
+                )
+        );
 
         (await app.DotnetAsync("publish", "-o", "out")).FailedWith("LSB1206");
 
@@ -45,7 +64,10 @@ public sealed class PublishCheckTests(Packages packages)
         using var app = new Workspace(packages).WithAsset("Worker");
         app.AddPackage("Worker.csproj", "Costura.Fody", "6.2.0");
         var publish = await app.DotnetAsync("publish", "-o", "out");
-        Assert.SkipWhen(publish.Errors.Any(error => error.Code is "NU1101" or "NU1102"), "Not on the package source: Costura.Fody");
+        Assert.SkipWhen(
+            publish.Errors.Any(error => error.Code is "NU1101" or "NU1102"),
+            "Not on the package source: Costura.Fody"
+        );
 
         publish.FailedWith("LSB1206").WarnedWith("LSB1206");
 
@@ -60,17 +82,30 @@ public sealed class PublishCheckTests(Packages packages)
         string[] runtime = ["-c", "Release", "-r", "linux-x64", "--self-contained"];
         (await app.DotnetAsync(["build", .. runtime])).Succeeded();
 
-        (await app.DotnetAsync(["publish", "--no-build", .. runtime, "-o", "out", "-p:PublishTrimmed=true"])).FailedWith("LSB1205");
+        (
+            await app.DotnetAsync(["publish", "--no-build", .. runtime, "-o", "out", "-p:PublishTrimmed=true"])
+        ).FailedWith("LSB1205");
 
         // Before anything else: a single file cannot be mended any more.
-        var single = await app.DotnetAsync(["publish", .. runtime, "-o", "single", "-p:PublishTrimmed=true", "-p:PublishSingleFile=true", "-p:EnableCompressionInSingleFile=true"]);
+        var single = await app.DotnetAsync([
+            "publish",
+            .. runtime,
+            "-o",
+            "single",
+            "-p:PublishTrimmed=true",
+            "-p:PublishSingleFile=true",
+            "-p:EnableCompressionInSingleFile=true",
+        ]);
         Assert.Contains(Said, single.Succeeded().Output, StringComparison.Ordinal);
     }
 
     [Theory]
     [Trait("Category", "Long")]
     [InlineData("-r linux-x64 --self-contained -p:PublishSingleFile=true", "")]
-    [InlineData("-r linux-x64 --no-self-contained -p:PublishSingleFile=true -p:IncludeAllContentForSelfExtract=true", "")]
+    [InlineData(
+        "-r linux-x64 --no-self-contained -p:PublishSingleFile=true -p:IncludeAllContentForSelfExtract=true",
+        ""
+    )]
     [InlineData("-r linux-x64 -p:PublishReadyToRun=true", "")]
     [InlineData("-p:UseAppHost=false", "")]
     [InlineData("-p:GenerateDependencyFile=false", "")]
@@ -93,13 +128,23 @@ public sealed class PublishCheckTests(Packages packages)
     {
         using var app = new Workspace(packages).WithAsset("Worker");
         (await app.DotnetAsync("build", "-c", "Release")).Succeeded();
-        foreach (var (pattern, code) in new[] { ("litestream", "LSB1207"), ("litestream.yml", "LSB1208"), ("Litestream.Hosting.dll", "LSB1206") })
+        foreach (
+            var (pattern, code) in new[]
+            {
+                ("litestream", "LSB1207"),
+                ("litestream.yml", "LSB1208"),
+                ("Litestream.Hosting.dll", "LSB1206"),
+            }
+        )
         {
-            app.Write("Directory.Build.targets", $"""
+            app.Write(
+                "Directory.Build.targets",
+                $"""
                 <Project>
                   <Target Name="TakeOut" AfterTargets="ComputeAndCopyFilesToPublishDirectory"><Delete Files="$(PublishDir){pattern}" /></Target>
                 </Project>
-                """);
+                """
+            );
 
             var publish = (await app.DotnetAsync("publish", "--no-build", "-o", "out")).FailedWith(code);
 
@@ -107,7 +152,11 @@ public sealed class PublishCheckTests(Packages packages)
         }
 
         // What is left behind has no hook that ends the app.
-        Assert.DoesNotContain("STARTUP_HOOKS", File.ReadAllText(app.In("out/Worker.runtimeconfig.json")), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "STARTUP_HOOKS",
+            File.ReadAllText(app.In("out/Worker.runtimeconfig.json")),
+            StringComparison.Ordinal
+        );
     }
 
     /// <summary>A hook that cannot be loaded ends an app with exit code 134, before its first line.</summary>

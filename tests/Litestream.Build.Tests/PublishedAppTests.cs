@@ -4,7 +4,10 @@ using Microsoft.Data.Sqlite;
 
 namespace Litestream.Build.Tests;
 
-/// <summary>The published output, run: rows are written through the app, the app ends in every way, and a bare restore has the rows.</summary>
+/// <summary>
+/// The published output, run: rows are written through the app, the app ends in every way, and a bare restore has the
+/// rows.
+/// </summary>
 public sealed class PublishedAppTests(Packages packages)
 {
     [Theory]
@@ -12,14 +15,26 @@ public sealed class PublishedAppTests(Packages packages)
     [InlineData("rid", "-r linux-x64 --no-self-contained")]
     [InlineData("self-contained", "-r linux-x64 --self-contained")]
     [InlineData("single-file", "-r linux-x64 --self-contained -p:PublishSingleFile=true")]
-    [InlineData("self-extracting", "-r linux-x64 --no-self-contained -p:PublishSingleFile=true -p:IncludeAllContentForSelfExtract=true")]
+    [InlineData(
+        "self-extracting",
+        "-r linux-x64 --no-self-contained -p:PublishSingleFile=true -p:IncludeAllContentForSelfExtract=true"
+    )]
     [InlineData("trimmed", "-r linux-x64 --self-contained -p:PublishTrimmed=true")]
     public async Task It_replicates_from_another_working_directory_and_drains_at_sigterm(string kind, string options)
     {
         using var workspace = new Workspace(packages).WithAsset("Worker");
-        var publish = await workspace.DotnetAsync(["publish", "-c", "Release", "-o", "out", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
+        var publish = await workspace.DotnetAsync([
+            "publish",
+            "-c",
+            "Release",
+            "-o",
+            "out",
+            .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+        ]);
         publish.Succeeded();
-        var executable = Assert.Single(Directory.EnumerateFiles(workspace.In("out"), "litestream", SearchOption.AllDirectories));
+        var executable = Assert.Single(
+            Directory.EnumerateFiles(workspace.In("out"), "litestream", SearchOption.AllDirectories)
+        );
         var elsewhere = Directory.CreateDirectory(workspace.In("else where")).FullName;
 
         using (var app = Start(workspace, elsewhere))
@@ -68,7 +83,17 @@ public sealed class PublishedAppTests(Packages packages)
     {
         using var workspace = new Workspace(packages).WithAsset("Worker");
 
-        using (var run = RunningApp.Start("dotnet", ["run"], workspace.Folder, new Dictionary<string, string?>(workspace.EnvironmentVariables) { ["DOTNET_ENVIRONMENT"] = "Production" }))
+        using (
+            var run = RunningApp.Start(
+                "dotnet",
+                ["run"],
+                workspace.Folder,
+                new Dictionary<string, string?>(workspace.EnvironmentVariables)
+                {
+                    ["DOTNET_ENVIRONMENT"] = "Production",
+                }
+            )
+        )
         {
             await run.WaitForAsync("built, rows: 0");
             run.WriteLine("first");
@@ -90,8 +115,27 @@ public sealed class PublishedAppTests(Packages packages)
     public async Task An_app_that_registers_in_code_replicates_trimmed_and_native(string options)
     {
         using var workspace = new Workspace(packages).WithAsset("Worker");
-        workspace.Edit("Program.cs", text => text.Replace("builder.Services.AddHostedService<Writer>();", "builder.Services.AddHostedService<Writer>();\nbuilder.Services.AddLitestream();", StringComparison.Ordinal));
-        var publish = await workspace.DotnetAsync("publish", "-c", "Release", "-o", "out", "-r", "linux-x64", "--self-contained", "-p:LitestreamAutoStart=false", options);
+        workspace.Edit(
+            "Program.cs",
+            text =>
+                text.Replace(
+                    "builder.Services.AddHostedService<Writer>();",
+                    "builder.Services.AddHostedService<Writer>();\nbuilder.Services.AddLitestream();",
+                    StringComparison.Ordinal
+                )
+        );
+        var publish = await workspace.DotnetAsync(
+            "publish",
+            "-c",
+            "Release",
+            "-o",
+            "out",
+            "-r",
+            "linux-x64",
+            "--self-contained",
+            "-p:LitestreamAutoStart=false",
+            options
+        );
         TemplateTests.SkipWhatIsMissing(publish).Succeeded();
         Assert.False(File.Exists(workspace.In("obj/Release/net10.0/linux-x64/litestream/LitestreamAutoStart.g.cs")));
 
@@ -109,7 +153,14 @@ public sealed class PublishedAppTests(Packages packages)
         await RunOnceAsync(workspace, expectedRows: 0);
         Delete(workspace.In("out/data"), "orders.db");
 
-        (await workspace.DotnetAsync("msbuild", "-t:LitestreamRestore", "-p:LitestreamContentRoot=out", "-p:LitestreamDatabase=data/orders.db")).Succeeded();
+        (
+            await workspace.DotnetAsync(
+                "msbuild",
+                "-t:LitestreamRestore",
+                "-p:LitestreamContentRoot=out",
+                "-p:LitestreamDatabase=data/orders.db"
+            )
+        ).Succeeded();
         Assert.Equal(["row"], Rows(workspace.In("out/data/orders.db")));
 
         Delete(workspace.In("out/data"), "orders.db");
@@ -123,7 +174,12 @@ public sealed class PublishedAppTests(Packages packages)
         using var workspace = new Workspace(packages).WithAsset("Worker");
         (await workspace.DotnetAsync("build")).Succeeded();
 
-        using var app = RunningApp.Start("dotnet", [workspace.In("bin/Debug/net10.0/Worker.dll")], workspace.Folder, new Dictionary<string, string?> { ["DOTNET_ENVIRONMENT"] = "Development" });
+        using var app = RunningApp.Start(
+            "dotnet",
+            [workspace.In("bin/Debug/net10.0/Worker.dll")],
+            workspace.Folder,
+            new Dictionary<string, string?> { ["DOTNET_ENVIRONMENT"] = "Development" }
+        );
         await app.WaitForAsync("built, rows: 0");
         app.WriteLine("stop");
         await app.WaitForExitAsync();
@@ -148,11 +204,22 @@ public sealed class PublishedAppTests(Packages packages)
         return RunningApp.Start(apphost, arguments, workingDirectory);
     }
 
-    internal static async Task<IReadOnlyList<string>> RestoredRowsAsync(Workspace workspace, string workingDirectory, string output = "out")
+    internal static async Task<IReadOnlyList<string>> RestoredRowsAsync(
+        Workspace workspace,
+        string workingDirectory,
+        string output = "out"
+    )
     {
         var file = Path.Combine(workspace.Root, $"{Guid.NewGuid():N}.db");
         var result = await Cli.Wrap(workspace.In($"{output}/litestream"))
-            .WithArguments(["restore", "-config", workspace.In($"{output}/litestream.yml"), "-o", file, "data/orders.db"])
+            .WithArguments([
+                "restore",
+                "-config",
+                workspace.In($"{output}/litestream.yml"),
+                "-o",
+                file,
+                "data/orders.db",
+            ])
             .WithWorkingDirectory(workingDirectory)
             .WithValidation(CommandResultValidation.None)
             .ExecuteBufferedAsync(TestContext.Current.CancellationToken);

@@ -5,7 +5,9 @@ using Microsoft.Data.Sqlite;
 
 namespace Litestream.Build.Tests;
 
-/// <summary>The commands of a published app: a machine that has the publish folder and neither the project nor an SDK.</summary>
+/// <summary>
+/// The commands of a published app: a machine that has the publish folder and neither the project nor an SDK.
+/// </summary>
 public sealed class PublishedCommandTests(Packages packages)
 {
     /// <summary>What an operator writes: each line reacts to an exit code.</summary>
@@ -31,11 +33,21 @@ public sealed class PublishedCommandTests(Packages packages)
     public async Task An_mvc_app_with_accounts_answers_a_script_and_serves_nothing(string start)
     {
         using var workspace = new Workspace(packages);
-        (await workspace.DotnetAsync("new", "mvc", "-au", "Individual", "-n", "Site", "-o", ".", "--no-restore")).Succeeded();
+        (
+            await workspace.DotnetAsync("new", "mvc", "-au", "Individual", "-n", "Site", "-o", ".", "--no-restore")
+        ).Succeeded();
         workspace.AddPackage("Site.csproj");
-        (await workspace.DotnetAsync("publish", "-c", "Release", "-o", "out", "-p:CompressionEnabled=false")).Succeeded();
-        Assert.Empty(Directory.EnumerateFiles(workspace.In("out"), "System.CommandLine*.dll", SearchOption.AllDirectories));
-        var environment = new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = "http://127.0.0.1:0", ["HOME"] = workspace.Root };
+        (
+            await workspace.DotnetAsync("publish", "-c", "Release", "-o", "out", "-p:CompressionEnabled=false")
+        ).Succeeded();
+        Assert.Empty(
+            Directory.EnumerateFiles(workspace.In("out"), "System.CommandLine*.dll", SearchOption.AllDirectories)
+        );
+        var environment = new Dictionary<string, string?>
+        {
+            ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
+            ["HOME"] = workspace.Root,
+        };
         using (var app = RunningApp.Start(workspace.In("out/Site"), [], workspace.In("out"), environment))
         {
             await app.WaitForAsync("wal segment written");
@@ -48,7 +60,10 @@ public sealed class PublishedCommandTests(Packages packages)
         Assert.True(script.ExitCode == 0, $"{script.ExitCode}\n{script.StandardOutput}\n{script.StandardError}");
         Assert.EndsWith("the script is through\n", script.StandardOutput, StringComparison.Ordinal);
         Assert.DoesNotContain("Now listening", script.StandardOutput + script.StandardError, StringComparison.Ordinal);
-        Assert.Equal(1, Count(workspace.In("out/app.db"), "SELECT count(*) FROM sqlite_master WHERE name = 'AspNetUsers'"));
+        Assert.Equal(
+            1,
+            Count(workspace.In("out/app.db"), "SELECT count(*) FROM sqlite_master WHERE name = 'AspNetUsers'")
+        );
         Assert.Empty(RunningApp.ProcessesOf(workspace.In("out/litestream")));
     }
 
@@ -90,7 +105,8 @@ public sealed class PublishedCommandTests(Packages packages)
     ];
 
     [Fact]
-    public Task Each_verb_answers_a_user_who_is_not_root_beside_the_running_app_and_without_it() => EachVerbAsync("mvc", "");
+    public Task Each_verb_answers_a_user_who_is_not_root_beside_the_running_app_and_without_it() =>
+        EachVerbAsync("mvc", "");
 
     [Theory]
     [Trait("Category", "Long")]
@@ -99,7 +115,8 @@ public sealed class PublishedCommandTests(Packages packages)
     [InlineData("mvc", "-r linux-x64 --self-contained -p:PublishTrimmed=true -p:TrimMode=partial")]
     [InlineData("worker", "-r linux-x64 --self-contained -p:PublishSingleFile=true")]
     [InlineData("worker", "-r linux-x64 --self-contained -p:PublishTrimmed=true")]
-    public Task Each_verb_answers_however_it_is_published(string template, string options) => EachVerbAsync(template, options);
+    public Task Each_verb_answers_however_it_is_published(string template, string options) =>
+        EachVerbAsync(template, options);
 
     /// <summary>The files that the verbs make in the folder where they are asked.</summary>
     private static readonly string[] Made = ["copy.db", "side.db", "dev.db"];
@@ -111,7 +128,9 @@ public sealed class PublishedCommandTests(Packages packages)
         using var workspace = new Workspace(packages);
         if (template == "mvc")
         {
-            (await workspace.DotnetAsync("new", "mvc", "-au", "Individual", "-n", "Site", "-o", ".", "--no-restore")).Succeeded();
+            (
+                await workspace.DotnetAsync("new", "mvc", "-au", "Individual", "-n", "Site", "-o", ".", "--no-restore")
+            ).Succeeded();
             workspace.AddPackage("Site.csproj");
 
             // MVC is not made for trimming: what it loads by name has to stay.
@@ -124,21 +143,42 @@ public sealed class PublishedCommandTests(Packages packages)
                   </Target>
                 </Project>
                 """,
-                TestContext.Current.CancellationToken);
+                TestContext.Current.CancellationToken
+            );
         }
         else
         {
             workspace.WithAsset("Worker");
         }
 
-        (await workspace.DotnetAsync(["publish", "-c", "Release", "-o", "out", "-p:CompressionEnabled=false", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)])).Succeeded();
+        (
+            await workspace.DotnetAsync([
+                "publish",
+                "-c",
+                "Release",
+                "-o",
+                "out",
+                "-p:CompressionEnabled=false",
+                .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            ])
+        ).Succeeded();
         var program = workspace.In(template == "mvc" ? "out/Site" : "out/Worker");
         var elsewhere = Directory.CreateDirectory(Path.Combine(workspace.Root, "else where")).FullName;
         File.SetUnixFileMode(workspace.Root, (UnixFileMode)Convert.ToInt32("755", 8));
-        var owned = await RunAsync("chown", ["-R", $"{User}:{User}", workspace.In("out"), elsewhere], workspace.Root, new Dictionary<string, string?>());
+        var owned = await RunAsync(
+            "chown",
+            ["-R", $"{User}:{User}", workspace.In("out"), elsewhere],
+            workspace.Root,
+            new Dictionary<string, string?>()
+        );
         Assert.True(owned.ExitCode == 0, owned.StandardError);
         string[] asUser = [$"--reuid={User}", $"--regid={User}", "--clear-groups", program];
-        var environment = new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = "http://127.0.0.1:0", ["HOME"] = elsewhere, ["TMPDIR"] = elsewhere };
+        var environment = new Dictionary<string, string?>
+        {
+            ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
+            ["HOME"] = elsewhere,
+            ["TMPDIR"] = elsewhere,
+        };
 
         using (var app = RunningApp.Start("setpriv", asUser, workspace.In("out"), environment))
         {
@@ -152,7 +192,14 @@ public sealed class PublishedCommandTests(Packages packages)
             var status = await CommandAsync("status --json");
             for (var tries = 0; status.ExitCode != 0 && tries < 60; tries++)
                 status = await CommandAsync("status --json");
-            Assert.Equal(app.Id, JsonDocument.Parse(status.StandardOutput).RootElement.GetProperty("Items")[0].GetProperty("App").GetInt32());
+            Assert.Equal(
+                app.Id,
+                JsonDocument
+                    .Parse(status.StandardOutput)
+                    .RootElement.GetProperty("Items")[0]
+                    .GetProperty("App")
+                    .GetInt32()
+            );
             foreach (var (command, expected, _) in Verbs)
             {
                 await AnswersAsync(command, expected);
@@ -192,23 +239,49 @@ public sealed class PublishedCommandTests(Packages packages)
                     File.Delete(Path.Combine(elsewhere, made));
                 }
 
-                var run = await CommandAsync(json ? command.Replace("run --", "run --json --", StringComparison.Ordinal) + (command.Contains("--json", StringComparison.Ordinal) || command.StartsWith("run", StringComparison.Ordinal) ? "" : " --json") : command);
-                Assert.True(run.ExitCode == exitCode, $"{command}: {run.ExitCode} instead of {exitCode}\n{run.StandardOutput}\n{run.StandardError}");
+                var run = await CommandAsync(
+                    json
+                        ? command.Replace("run --", "run --json --", StringComparison.Ordinal)
+                            + (
+                                command.Contains("--json", StringComparison.Ordinal)
+                                || command.StartsWith("run", StringComparison.Ordinal)
+                                    ? ""
+                                    : " --json"
+                            )
+                        : command
+                );
+                Assert.True(
+                    run.ExitCode == exitCode,
+                    $"{command}: {run.ExitCode} instead of {exitCode}\n{run.StandardOutput}\n{run.StandardError}"
+                );
                 Assert.DoesNotContain("   at ", run.StandardError, StringComparison.Ordinal);
                 if (json)
                 {
-                    Assert.Equal(exitCode, JsonDocument.Parse(run.StandardOutput).RootElement.GetProperty("ExitCode").GetInt32());
+                    Assert.Equal(
+                        exitCode,
+                        JsonDocument.Parse(run.StandardOutput).RootElement.GetProperty("ExitCode").GetInt32()
+                    );
                 }
             }
         }
 
-        Task<BufferedCommandResult> CommandAsync(string command) => RunAsync("setpriv", [.. asUser, "litestream", .. command.Split(' ')], elsewhere, environment);
+        Task<BufferedCommandResult> CommandAsync(string command) =>
+            RunAsync("setpriv", [.. asUser, "litestream", .. command.Split(' ')], elsewhere, environment);
     }
 
     private async Task AnswersAsync(string options)
     {
         using var workspace = new Workspace(packages).WithAsset("Worker");
-        (await workspace.DotnetAsync(["publish", "-c", "Release", "-o", "out", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)])).Succeeded();
+        (
+            await workspace.DotnetAsync([
+                "publish",
+                "-c",
+                "Release",
+                "-o",
+                "out",
+                .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            ])
+        ).Succeeded();
         await PublishedAppTests.RunOnceAsync(workspace, expectedRows: 0);
         var elsewhere = Directory.CreateDirectory(Path.Combine(workspace.Root, "else where")).FullName;
         var verified = await CommandAsync("verify", "--start-replicator");
@@ -218,11 +291,37 @@ public sealed class PublishedCommandTests(Packages packages)
 
         var wrong = await CommandAsync("restroe", "--json");
         Assert.Equal(2, wrong.ExitCode);
-        Assert.Equal("LSB3014", JsonDocument.Parse(wrong.StandardOutput).RootElement.GetProperty("Diagnostics")[0].GetProperty("Code").GetString());
+        Assert.Equal(
+            "LSB3014",
+            JsonDocument
+                .Parse(wrong.StandardOutput)
+                .RootElement.GetProperty("Diagnostics")[0]
+                .GetProperty("Code")
+                .GetString()
+        );
         var databases = await CommandAsync("databases", "--json");
         Assert.True(databases.ExitCode == 0, databases.StandardError);
-        Assert.Equal(workspace.In("out/data/orders.db"), JsonDocument.Parse(databases.StandardOutput).RootElement.GetProperty("Items")[0].GetProperty("Path").GetString());
-        foreach (var verb in new[] { "--help", "restore --help", "snapshots", "restore", "drill --json", "env", "config", "doctor --json" })
+        Assert.Equal(
+            workspace.In("out/data/orders.db"),
+            JsonDocument
+                .Parse(databases.StandardOutput)
+                .RootElement.GetProperty("Items")[0]
+                .GetProperty("Path")
+                .GetString()
+        );
+        foreach (
+            var verb in new[]
+            {
+                "--help",
+                "restore --help",
+                "snapshots",
+                "restore",
+                "drill --json",
+                "env",
+                "config",
+                "doctor --json",
+            }
+        )
         {
             var run = await CommandAsync(verb.Split(' '));
             Assert.True(run.ExitCode == 0, $"{verb}: {run.ExitCode}\n{run.StandardOutput}\n{run.StandardError}");
@@ -236,10 +335,21 @@ public sealed class PublishedCommandTests(Packages packages)
         Assert.Empty(Directory.EnumerateFileSystemEntries(elsewhere));
         await PublishedAppTests.RunOnceAsync(workspace, expectedRows: 1);
 
-        Task<BufferedCommandResult> CommandAsync(params string[] words) => RunAsync(workspace.In("out/Worker"), ["litestream", .. words], elsewhere, new Dictionary<string, string?>());
+        Task<BufferedCommandResult> CommandAsync(params string[] words) =>
+            RunAsync(
+                workspace.In("out/Worker"),
+                ["litestream", .. words],
+                elsewhere,
+                new Dictionary<string, string?>()
+            );
     }
 
-    private static async Task<BufferedCommandResult> RunAsync(string file, string[] arguments, string directory, IReadOnlyDictionary<string, string?> environment) =>
+    private static async Task<BufferedCommandResult> RunAsync(
+        string file,
+        string[] arguments,
+        string directory,
+        IReadOnlyDictionary<string, string?> environment
+    ) =>
         await Cli.Wrap(file)
             .WithArguments(arguments)
             .WithWorkingDirectory(directory)

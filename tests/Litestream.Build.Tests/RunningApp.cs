@@ -5,7 +5,9 @@ using System.Runtime.InteropServices;
 
 namespace Litestream.Build.Tests;
 
-/// <summary>A published app that runs as a process of its own, in a session of its own so that its whole group can be signalled.</summary>
+/// <summary>
+/// A published app that runs as a process of its own, in a session of its own so that its whole group can be signalled.
+/// </summary>
 public sealed partial class RunningApp : IDisposable
 {
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(60);
@@ -25,7 +27,12 @@ public sealed partial class RunningApp : IDisposable
 
     public int Id => _process.Id;
 
-    public static RunningApp Start(string file, IEnumerable<string> arguments, string workingDirectory, IReadOnlyDictionary<string, string?>? environment = null)
+    public static RunningApp Start(
+        string file,
+        IEnumerable<string> arguments,
+        string workingDirectory,
+        IReadOnlyDictionary<string, string?>? environment = null
+    )
     {
         var start = new ProcessStartInfo("setsid")
         {
@@ -37,7 +44,9 @@ public sealed partial class RunningApp : IDisposable
         start.ArgumentList.Add(file);
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
-        foreach (var (name, value) in Workspace.CleanEnvironment.Concat(environment ?? new Dictionary<string, string?>()))
+        foreach (
+            var (name, value) in Workspace.CleanEnvironment.Concat(environment ?? new Dictionary<string, string?>())
+        )
             start.Environment[name] = value;
         return new RunningApp(Process.Start(start)!);
     }
@@ -62,7 +71,13 @@ public sealed partial class RunningApp : IDisposable
 
     /// <summary>Signals what the command runs that the app was started with: its only child.</summary>
     public void SignalChild(string name) =>
-        SignalId(int.Parse(File.ReadAllText($"/proc/{_process.Id}/task/{_process.Id}/children"), CultureInfo.InvariantCulture), name);
+        SignalId(
+            int.Parse(
+                File.ReadAllText($"/proc/{_process.Id}/task/{_process.Id}/children"),
+                CultureInfo.InvariantCulture
+            ),
+            name
+        );
 
     public async Task<int> WaitForExitAsync()
     {
@@ -90,7 +105,10 @@ public sealed partial class RunningApp : IDisposable
                 continue;
             try
             {
-                if (File.ResolveLinkTarget(Path.Combine(folder, "exe"), returnFinalTarget: false)?.FullName == executable)
+                if (
+                    File.ResolveLinkTarget(Path.Combine(folder, "exe"), returnFinalTarget: false)?.FullName
+                    == executable
+                )
                     found.Add(id);
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -118,7 +136,12 @@ public sealed partial class RunningApp : IDisposable
 
     private static void SignalId(int id, string name)
     {
-        var number = name switch { "INT" => 2, "KILL" => 9, _ => 15 };
+        var number = name switch
+        {
+            "INT" => 2,
+            "KILL" => 9,
+            _ => 15,
+        };
         Assert.Equal(0, Kill(id, number));
     }
 

@@ -34,21 +34,45 @@ public sealed class ScaffoldTests(Packages packages)
         (await app.DotnetAsync("restore")).Succeeded();
         var output = app.In("out");
 
-        var written = await ScaffoldAsync(app, "systemd%3BDockerfile%3bcompose%3Bprocfile", $"-p:LitestreamScaffoldInstallDir={output}");
+        var written = await ScaffoldAsync(
+            app,
+            "systemd%3BDockerfile%3bcompose%3Bprocfile",
+            $"-p:LitestreamScaffoldInstallDir={output}"
+        );
 
-        Assert.Equal(["shop.service", "Dockerfile", "Dockerfile.dockerignore", "compose.yaml", "Procfile"], written.Select(Path.GetFileName));
+        Assert.Equal(
+            ["shop.service", "Dockerfile", "Dockerfile.dockerignore", "compose.yaml", "Procfile"],
+            written.Select(Path.GetFileName)
+        );
         var dockerfile = Instructions(app.In("Dockerfile"));
-        var publish = dockerfile.Single(line => line.StartsWith("RUN dotnet publish", StringComparison.Ordinal))["RUN ".Length..];
+        var publish = dockerfile.Single(line => line.StartsWith("RUN dotnet publish", StringComparison.Ordinal))[
+            "RUN ".Length..
+        ];
         Assert.EndsWith(" -o /app", publish, StringComparison.Ordinal);
         await ShellAsync(app, publish.Replace("-o /app", $"-o '{output}'", StringComparison.Ordinal));
-        Assert.Equal(["dotnet", "/app/Shop.dll"], JsonSerializer.Deserialize<string[]>(dockerfile[^1]["ENTRYPOINT ".Length..])!);
+        Assert.Equal(
+            ["dotnet", "/app/Shop.dll"],
+            JsonSerializer.Deserialize<string[]>(dockerfile[^1]["ENTRYPOINT ".Length..])!
+        );
         Assert.Contains("ENV ASPNETCORE_URLS=http://+:8080", dockerfile);
         Assert.True(File.Exists(Path.Combine(output, "litestream")));
 
-        var verify = await Cli.Wrap("sh").WithArguments(["-c", "command -v systemd-analyze >/dev/null || exit 99; systemd-analyze verify \"$0\"", app.In("shop.service")]).WithValidation(CommandResultValidation.None).ExecuteBufferedAsync(TestContext.Current.CancellationToken);
+        var verify = await Cli.Wrap("sh")
+            .WithArguments([
+                "-c",
+                "command -v systemd-analyze >/dev/null || exit 99; systemd-analyze verify \"$0\"",
+                app.In("shop.service"),
+            ])
+            .WithValidation(CommandResultValidation.None)
+            .ExecuteBufferedAsync(TestContext.Current.CancellationToken);
         Assert.True(verify.ExitCode is 0 or 99, verify.StandardError);
 
-        await RunProcfileAsync(output, File.ReadLines(app.In("Procfile")).Single(line => line.StartsWith("web: ", StringComparison.Ordinal))["web: ".Length..]);
+        await RunProcfileAsync(
+            output,
+            File.ReadLines(app.In("Procfile")).Single(line => line.StartsWith("web: ", StringComparison.Ordinal))[
+                "web: ".Length..
+            ]
+        );
         await RunUnitAsync(app, output);
     }
 
@@ -60,40 +84,73 @@ public sealed class ScaffoldTests(Packages packages)
         await ScaffoldAsync(app, "procfile", "-p:LitestreamOutput=deploy/here");
         app.Write("deploy/here/Procfile", "web: mine");
 
-        var again = (await app.DotnetAsync("msbuild", "-t:LitestreamScaffold", "-p:LitestreamScaffoldKind=compose%3BProcfile", "-p:LitestreamOutput=deploy/here")).FailedWith("LSB3017");
+        var again = (
+            await app.DotnetAsync(
+                "msbuild",
+                "-t:LitestreamScaffold",
+                "-p:LitestreamScaffoldKind=compose%3BProcfile",
+                "-p:LitestreamOutput=deploy/here"
+            )
+        ).FailedWith("LSB3017");
         Assert.Single(again.Errors);
         Assert.Equal("web: mine", File.ReadAllText(app.In("deploy/here/Procfile")));
         Assert.False(File.Exists(app.In("deploy/here/compose.yaml")));
-        (await app.DotnetAsync("msbuild", "-t:LitestreamScaffold", "-p:LitestreamScaffoldKind=kubernetes")).FailedWith("LSB3008");
+        (await app.DotnetAsync("msbuild", "-t:LitestreamScaffold", "-p:LitestreamScaffoldKind=kubernetes")).FailedWith(
+            "LSB3008"
+        );
         (await app.DotnetAsync("msbuild", "-t:LitestreamScaffold")).FailedWith("LSB3008");
 
         await ScaffoldAsync(app, "Procfile", "-p:LitestreamOutput=deploy/here", "-p:LitestreamForce=true");
-        Assert.Contains("web: exec env ASPNETCORE_URLS=http://+:${PORT:-5123} dotnet Shop.dll", File.ReadAllText(app.In("deploy/here/Procfile")), StringComparison.Ordinal);
+        Assert.Contains(
+            "web: exec env ASPNETCORE_URLS=http://+:${PORT:-5123} dotnet Shop.dll",
+            File.ReadAllText(app.In("deploy/here/Procfile")),
+            StringComparison.Ordinal
+        );
     }
 
-    /// <summary>As a process manager does it: through a shell, in the publish folder, with a port of its choice; stopped with SIGTERM.</summary>
+    /// <summary>
+    /// As a process manager does it: through a shell, in the publish folder, with a port of its choice; stopped with
+    /// SIGTERM.
+    /// </summary>
     private static async Task RunProcfileAsync(string output, string command)
     {
         var port = FreePort();
-        using var running = RunningApp.Start("sh", ["-c", command], output, new Dictionary<string, string?> { ["PORT"] = $"{port}" });
+        using var running = RunningApp.Start(
+            "sh",
+            ["-c", command],
+            output,
+            new Dictionary<string, string?> { ["PORT"] = $"{port}" }
+        );
         await StopAsync(running, port, output, Path.Combine(output, "data", "shop.db"));
     }
 
-    /// <summary>As systemd does it: the unit's program in the unit's folder with the unit's environment; the signal goes to the program only.</summary>
+    /// <summary>
+    /// As systemd does it: the unit's program in the unit's folder with the unit's environment; the signal goes to the
+    /// program only.
+    /// </summary>
     private static async Task RunUnitAsync(Workspace app, string output)
     {
-        var unit = File.ReadLines(app.In("shop.service")).Where(line => line.Contains('=', StringComparison.Ordinal) && line[0] != '#').ToLookup(line => line.Split('=')[0], line => line[(line.IndexOf('=', StringComparison.Ordinal) + 1)..]);
+        var unit = File.ReadLines(app.In("shop.service"))
+            .Where(line => line.Contains('=', StringComparison.Ordinal) && line[0] != '#')
+            .ToLookup(line => line.Split('=')[0], line => line[(line.IndexOf('=', StringComparison.Ordinal) + 1)..]);
         var state = app.In("state");
         foreach (var folder in unit["StateDirectory"].Single().Split(' '))
             Directory.CreateDirectory(Path.Combine(state, folder));
         Assert.Equal("/var/lib/shop", unit["WorkingDirectory"].Single());
-        var environment = unit["Environment"].Select(line => line.Trim('"').Split('=', 2)).ToDictionary(pair => pair[0], pair => (string?)pair[1]);
+        var environment = unit["Environment"]
+            .Select(line => line.Trim('"').Split('=', 2))
+            .ToDictionary(pair => pair[0], pair => (string?)pair[1]);
         Assert.Equal("http://localhost:5123", environment["ASPNETCORE_URLS"]);
         var port = FreePort();
         environment["ASPNETCORE_URLS"] = $"http://localhost:{port}";
         var command = unit["ExecStart"].Single().Split(' ', 2);
         Assert.Equal("/usr/bin/dotnet", command[0]);
-        using var running = RunningApp.Start("dotnet", [command[1].Trim('"')], Path.Combine(state, "shop"), environment);
+        using var running = RunningApp.Start(
+            "dotnet",
+            [command[1].Trim('"')],
+            Path.Combine(state, "shop"),
+            environment
+        );
         await StopAsync(running, port, output, Path.Combine(state, "shop", "data", "shop.db"));
     }
 
@@ -103,7 +160,13 @@ public sealed class ScaffoldTests(Packages packages)
         await running.WaitForAsync("Now listening on");
         using var client = new HttpClient { BaseAddress = new Uri($"http://localhost:{port}") };
         for (var i = 1; i <= 20; i++)
-            Assert.Equal($"rows: {i}", await client.GetStringAsync(new Uri($"/row{i}", UriKind.Relative), TestContext.Current.CancellationToken));
+            Assert.Equal(
+                $"rows: {i}",
+                await client.GetStringAsync(
+                    new Uri($"/row{i}", UriKind.Relative),
+                    TestContext.Current.CancellationToken
+                )
+            );
         Assert.True(File.Exists(database), running.Output);
         running.Signal("TERM");
         Assert.True(await running.WaitForExitAsync() == 0, running.Output);
@@ -111,7 +174,14 @@ public sealed class ScaffoldTests(Packages packages)
 
         var restored = Path.Combine(output, $"{Guid.NewGuid():N}.db");
         var restore = await Cli.Wrap(Path.Combine(output, "litestream"))
-            .WithArguments(["restore", "-config", Path.Combine(output, "litestream.yml"), "-o", restored, "data/shop.db"])
+            .WithArguments([
+                "restore",
+                "-config",
+                Path.Combine(output, "litestream.yml"),
+                "-o",
+                restored,
+                "data/shop.db",
+            ])
             .WithWorkingDirectory(Path.GetDirectoryName(Path.GetDirectoryName(database))!)
             .WithValidation(CommandResultValidation.None)
             .ExecuteBufferedAsync(TestContext.Current.CancellationToken);
@@ -123,32 +193,62 @@ public sealed class ScaffoldTests(Packages packages)
     private Workspace Shop(string folder)
     {
         var app = new Workspace(packages, folder);
-        app.Write("Shop.csproj", """
+        app.Write(
+            "Shop.csproj",
+            """
             <Project Sdk="Microsoft.NET.Sdk.Web">
               <PropertyGroup><TargetFramework>net10.0</TargetFramework><ImplicitUsings>enable</ImplicitUsings></PropertyGroup>
               <ItemGroup><PackageReference Include="Microsoft.Data.Sqlite" Version="10.0.15" /></ItemGroup>
             </Project>
-            """);
+            """
+        );
         app.AddPackage("Shop.csproj");
         app.Write("Program.cs", App);
         app.Write("appsettings.json", """{ "ConnectionStrings": { "Shop": "Data Source=data/shop.db" } }""");
-        app.Write("Properties/launchSettings.json", """{ "profiles": { "https": { "applicationUrl": "https://localhost:7123;http://localhost:5123" } } }""");
+        app.Write(
+            "Properties/launchSettings.json",
+            """{ "profiles": { "https": { "applicationUrl": "https://localhost:7123;http://localhost:5123" } } }"""
+        );
         return app;
     }
 
-    private static async Task<IReadOnlyList<string>> ScaffoldAsync(Workspace app, string kinds, params string[] properties)
+    private static async Task<IReadOnlyList<string>> ScaffoldAsync(
+        Workspace app,
+        string kinds,
+        params string[] properties
+    )
     {
-        var result = (await app.DotnetAsync(["msbuild", $"-p:LitestreamScaffoldKind={kinds}", "-getTargetResult:LitestreamScaffold", .. properties])).Succeeded();
+        var result = (
+            await app.DotnetAsync([
+                "msbuild",
+                $"-p:LitestreamScaffoldKind={kinds}",
+                "-getTargetResult:LitestreamScaffold",
+                .. properties,
+            ])
+        ).Succeeded();
         using var json = JsonDocument.Parse(result.Output);
-        return [.. json.RootElement.GetProperty("TargetResults").GetProperty("LitestreamScaffold").GetProperty("Items").EnumerateArray().Select(item => item.GetProperty("Identity").GetString()!)];
+        return
+        [
+            .. json
+                .RootElement.GetProperty("TargetResults")
+                .GetProperty("LitestreamScaffold")
+                .GetProperty("Items")
+                .EnumerateArray()
+                .Select(item => item.GetProperty("Identity").GetString()!),
+        ];
     }
 
-    private static List<string> Instructions(string dockerfile) => [.. File.ReadLines(dockerfile).Where(line => line.Length > 0 && line[0] != '#')];
+    private static List<string> Instructions(string dockerfile) =>
+        [.. File.ReadLines(dockerfile).Where(line => line.Length > 0 && line[0] != '#')];
 
     private static async Task ShellAsync(Workspace app, string command)
     {
-        var result = await Cli.Wrap("sh").WithArguments(["-c", command]).WithWorkingDirectory(app.Folder).WithEnvironmentVariables(app.EnvironmentVariables)
-            .WithValidation(CommandResultValidation.None).ExecuteBufferedAsync(TestContext.Current.CancellationToken);
+        var result = await Cli.Wrap("sh")
+            .WithArguments(["-c", command])
+            .WithWorkingDirectory(app.Folder)
+            .WithEnvironmentVariables(app.EnvironmentVariables)
+            .WithValidation(CommandResultValidation.None)
+            .ExecuteBufferedAsync(TestContext.Current.CancellationToken);
         Assert.True(result.ExitCode == 0, $"{command}\n{result.StandardOutput}\n{result.StandardError}");
     }
 

@@ -27,12 +27,14 @@ public sealed class SharedPackageTests(Packages packages)
         "-r linux-x64 -p:PublishAot=true",
     ];
 
-    public static TheoryData<string, bool, string> Matrix { get; } = new(
-        from versions in new[] { Old, Equal, New }
-        from throughLibrary in new[] { false, true }
-        from mode in s_modes
-        where versions == Old || mode is "" or Trimmed || (versions == New && !throughLibrary)
-        select (versions, throughLibrary, mode));
+    public static TheoryData<string, bool, string> Matrix { get; } =
+        new(
+            from versions in new[] { Old, Equal, New }
+            from throughLibrary in new[] { false, true }
+            from mode in s_modes
+            where versions == Old || mode is "" or Trimmed || (versions == New && !throughLibrary)
+            select (versions, throughLibrary, mode)
+        );
 
     /// <summary>A library that uses members that only the old version has, and a trimmed app.</summary>
     /// <remarks>Microsoft.Data.Sqlite 9.0.0 and 10.0.0 come with SQLitePCLRaw 2.1.11 or older, 11.0.0 with 3.</remarks>
@@ -56,10 +58,10 @@ public sealed class SharedPackageTests(Packages packages)
         (await workspace.DotnetAsync("build")).Succeeded();
 
         var assets = await File.ReadAllTextAsync(
-            workspace.In("obj/project.assets.json"), TestContext.Current.CancellationToken);
-        Assert.All(
-            s_inside,
-            name => Assert.DoesNotContain(name, assets, StringComparison.OrdinalIgnoreCase));
+            workspace.In("obj/project.assets.json"),
+            TestContext.Current.CancellationToken
+        );
+        Assert.All(s_inside, name => Assert.DoesNotContain(name, assets, StringComparison.OrdinalIgnoreCase));
         Assert.Empty(Directory.EnumerateFiles(workspace.In("bin"), "*.resources.dll", SearchOption.AllDirectories));
     }
 
@@ -67,8 +69,10 @@ public sealed class SharedPackageTests(Packages packages)
     {
         var (commandLine, yaml, sqlite) = versions.Split(' ') is [var a, var b, var c] ? (a, b, c) : default;
         using var workspace = new Workspace(packages).WithAsset("Worker");
-        workspace.Edit("Worker.csproj", text => Regex.Replace(
-            text, "(\"Microsoft.Data.Sqlite\" Version=)\"[^\"]*\"", $"$1\"{sqlite}\""));
+        workspace.Edit(
+            "Worker.csproj",
+            text => Regex.Replace(text, "(\"Microsoft.Data.Sqlite\" Version=)\"[^\"]*\"", $"$1\"{sqlite}\"")
+        );
         var project = throughLibrary ? "../Library/Library.csproj" : "Worker.csproj";
         if (throughLibrary)
         {
@@ -81,11 +85,17 @@ public sealed class SharedPackageTests(Packages packages)
                     <ImplicitUsings>enable</ImplicitUsings>
                   </PropertyGroup>
                 </Project>
-                """);
-            workspace.Edit("Worker.csproj", text => text.Replace(
-                "</Project>",
-                """<ItemGroup><ProjectReference Include="../Library/Library.csproj" /></ItemGroup></Project>""",
-                StringComparison.Ordinal));
+                """
+            );
+            workspace.Edit(
+                "Worker.csproj",
+                text =>
+                    text.Replace(
+                        "</Project>",
+                        """<ItemGroup><ProjectReference Include="../Library/Library.csproj" /></ItemGroup></Project>""",
+                        StringComparison.Ordinal
+                    )
+            );
         }
 
         workspace.AddPackage(project, "System.CommandLine", commandLine);
@@ -115,16 +125,27 @@ public sealed class SharedPackageTests(Packages packages)
 
                 private static string Version<T>() => typeof(T).Assembly.GetName().Version!.ToString(3);
             }
-            """);
-        workspace.Edit("Program.cs", text => text.Replace(
-            "host.Run();", "Console.WriteLine(Uses.All());\nhost.Run();", StringComparison.Ordinal));
-        var publish = await workspace.DotnetAsync(
-            ["publish", "-c", "Release", "-o", "out", .. mode.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
+            """
+        );
+        workspace.Edit(
+            "Program.cs",
+            text => text.Replace("host.Run();", "Console.WriteLine(Uses.All());\nhost.Run();", StringComparison.Ordinal)
+        );
+        var publish = await workspace.DotnetAsync([
+            "publish",
+            "-c",
+            "Release",
+            "-o",
+            "out",
+            .. mode.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+        ]);
         TemplateTests.SkipWhatIsMissing(publish).Succeeded();
         Assert.DoesNotContain(
             publish.Warnings,
-            warning => warning.Text?.Contains("Litestream", StringComparison.Ordinal) == true
-                && warning.Code?.StartsWith("IL", StringComparison.Ordinal) == true);
+            warning =>
+                warning.Text?.Contains("Litestream", StringComparison.Ordinal) == true
+                && warning.Code?.StartsWith("IL", StringComparison.Ordinal) == true
+        );
         if (mode.Length == 0)
             Assert.True(File.Exists(workspace.In("out/de/System.CommandLine.resources.dll")));
 

@@ -7,14 +7,18 @@ using Microsoft.Data.Sqlite;
 namespace Litestream.Build.Tests;
 
 /// <summary>
-/// What a user starts from: the SDK's own templates, created when the test runs, with nothing changed but the added package. A visitor registers through
+/// What a user starts from: the SDK's own templates, created when the test runs, with nothing changed but the added
+/// package. A visitor registers through
 /// the site's own form, and that user has to come out of the replica.
 /// </summary>
 public sealed partial class TemplateTests(Packages packages)
 {
     private const string User = "ada@example.com";
 
-    /// <summary>Compressing the template's own style sheets and scripts takes three quarters of a publish; one row of the matrix does it for all.</summary>
+    /// <summary>
+    /// Compressing the template's own style sheets and scripts takes three quarters of a publish; one row of the matrix
+    /// does it for all.
+    /// </summary>
     private const string Uncompressed = "-p:CompressionEnabled=false";
 
     public static TheoryData<string, string> EveryTemplatePublishedInEveryWay
@@ -25,7 +29,15 @@ public sealed partial class TemplateTests(Packages packages)
             foreach (var template in new[] { "mvc", "webapp", "blazor" })
             {
                 rows.Add(template, template == "mvc" ? "" : Uncompressed);
-                foreach (var options in new[] { "--no-self-contained", "--self-contained", "--self-contained -p:PublishSingleFile=true", "-p:PublishReadyToRun=true" })
+                foreach (
+                    var options in new[]
+                    {
+                        "--no-self-contained",
+                        "--self-contained",
+                        "--self-contained -p:PublishSingleFile=true",
+                        "-p:PublishReadyToRun=true",
+                    }
+                )
                     rows.Add(template, $"-r linux-x64 {options} {Uncompressed}");
             }
 
@@ -43,7 +55,14 @@ public sealed partial class TemplateTests(Packages packages)
         var database = CopyOfTheTemplatesDatabase(workspace, "live/app.db");
         var workingDirectory = Directory.CreateDirectory(workspace.In("somewhere else")).FullName;
 
-        using (var app = Start(workspace, workingDirectory, ["--contentRoot", workspace.In("out")], ("ConnectionStrings__DefaultConnection", $"DataSource={database};Cache=Shared")))
+        using (
+            var app = Start(
+                workspace,
+                workingDirectory,
+                ["--contentRoot", workspace.In("out")],
+                ("ConnectionStrings__DefaultConnection", $"DataSource={database};Cache=Shared")
+            )
+        )
         {
             await RegisterAsync(app, "/Identity/Account/Register");
             app.Signal("TERM");
@@ -52,15 +71,28 @@ public sealed partial class TemplateTests(Packages packages)
         }
 
         Assert.Empty(RunningApp.ProcessesOf(workspace.In("out/litestream")));
-        Assert.Equal([User], await RestoredUsersAsync(workspace, workingDirectory, $"file://{workspace.In("live/litestream-replicas/app.db")}"));
-        Assert.False(Directory.Exists(workspace.In("out/litestream-replicas")), "The built path was replicated although the live setting names another file.");
+        Assert.Equal(
+            [User],
+            await RestoredUsersAsync(
+                workspace,
+                workingDirectory,
+                $"file://{workspace.In("live/litestream-replicas/app.db")}"
+            )
+        );
+        Assert.False(
+            Directory.Exists(workspace.In("out/litestream-replicas")),
+            "The built path was replicated although the live setting names another file."
+        );
         Assert.Empty(Directory.EnumerateFileSystemEntries(workingDirectory));
     }
 
     [Theory]
     [Trait("Category", "Long")]
     [MemberData(nameof(EveryTemplatePublishedInEveryWay))]
-    public async Task Every_template_published_in_every_way_replicates_from_its_publish_folder(string template, string options)
+    public async Task Every_template_published_in_every_way_replicates_from_its_publish_folder(
+        string template,
+        string options
+    )
     {
         using var workspace = await CreateAsync(template);
         var database = DatabaseOf(template);
@@ -75,7 +107,10 @@ public sealed partial class TemplateTests(Packages packages)
         }
 
         Assert.Empty(RunningApp.ProcessesOf(workspace.In("out/litestream")));
-        Assert.Equal([User], await RestoredUsersAsync(workspace, workspace.In("out"), "-config", "litestream.yml", database));
+        Assert.Equal(
+            [User],
+            await RestoredUsersAsync(workspace, workspace.In("out"), "-config", "litestream.yml", database)
+        );
     }
 
     [Theory]
@@ -87,7 +122,8 @@ public sealed partial class TemplateTests(Packages packages)
     {
         using var workspace = await CreateAsync(template);
 
-        SkipWhatTheFeedLacks(await PublishAsync(workspace, $"-r linux-musl-x64 --no-self-contained {Uncompressed}")).Succeeded();
+        SkipWhatTheFeedLacks(await PublishAsync(workspace, $"-r linux-musl-x64 --no-self-contained {Uncompressed}"))
+            .Succeeded();
 
         AssertYmlAndExecutable(workspace, DatabaseOf(template));
     }
@@ -96,7 +132,19 @@ public sealed partial class TemplateTests(Packages packages)
     public async Task A_native_aot_app_replicates_although_it_can_have_no_startup_hook()
     {
         using var workspace = new Workspace(packages).WithAsset("Worker");
-        SkipWhatIsMissing(await workspace.DotnetAsync("publish", "-c", "Release", "-r", "linux-x64", "-o", "out", "-p:PublishAot=true")).Succeeded();
+        SkipWhatIsMissing(
+                await workspace.DotnetAsync(
+                    "publish",
+                    "-c",
+                    "Release",
+                    "-r",
+                    "linux-x64",
+                    "-o",
+                    "out",
+                    "-p:PublishAot=true"
+                )
+            )
+            .Succeeded();
         Assert.False(File.Exists(workspace.In("out/Worker.dll")), "This is no native app.");
 
         using (var app = RunningApp.Start(workspace.In("out/Worker"), [], workspace.In("out")))
@@ -109,7 +157,17 @@ public sealed partial class TemplateTests(Packages packages)
         }
 
         Assert.Empty(RunningApp.ProcessesOf(workspace.In("out/litestream")));
-        Assert.Equal(["row"], await RestoredAsync(workspace, workspace.In("out"), "SELECT text FROM rows", "-config", "litestream.yml", "data/orders.db"));
+        Assert.Equal(
+            ["row"],
+            await RestoredAsync(
+                workspace,
+                workspace.In("out"),
+                "SELECT text FROM rows",
+                "-config",
+                "litestream.yml",
+                "data/orders.db"
+            )
+        );
     }
 
     [Theory]
@@ -122,7 +180,18 @@ public sealed partial class TemplateTests(Packages packages)
         workspace.AddPackage(project, "Microsoft.Data.Sqlite", "10.0.15");
         workspace.AddPackage(project);
         workspace.Write("appsettings.json", """{ "ConnectionStrings": { "Orders": "Data Source=orders.db" } }""");
-        string[] publish = ["publish", "-c", "Release", "-o", "out", "-r", "linux-x64", "--self-contained", "-p:PublishTrimmed=true"];
+        string[] publish =
+        [
+            "publish",
+            "-c",
+            "Release",
+            "-o",
+            "out",
+            "-r",
+            "linux-x64",
+            "--self-contained",
+            "-p:PublishTrimmed=true",
+        ];
 
         var refused = SkipWhatTheFeedLacks(await workspace.DotnetAsync(publish)).FailedWith("LSB1201");
         Assert.False(File.Exists(workspace.In("out/litestream")));
@@ -144,13 +213,18 @@ public sealed partial class TemplateTests(Packages packages)
         (await workspace.DotnetAsync("publish", "-c", "Release", "-o", "out")).FailedWith("LSB1202");
         Assert.False(Directory.Exists(workspace.In("out")));
 
-        (await workspace.DotnetAsync("publish", "-c", "Release", "-o", "out", "-p:LitestreamAutoStart=false")).Succeeded();
+        (
+            await workspace.DotnetAsync("publish", "-c", "Release", "-o", "out", "-p:LitestreamAutoStart=false")
+        ).Succeeded();
         Assert.True(File.Exists(workspace.In("out/litestream")));
 
         // The package of the host alone builds none.
         workspace.AddPackage("App.csproj", "Microsoft.Extensions.Hosting", "10.0.15");
         (await workspace.DotnetAsync("publish", "-c", "Release", "-o", "out")).FailedWith("LSB1202");
-        workspace.Write("Program.cs", "using var host = Microsoft.Extensions.Hosting.Host.CreateApplicationBuilder(args).Build();");
+        workspace.Write(
+            "Program.cs",
+            "using var host = Microsoft.Extensions.Hosting.Host.CreateApplicationBuilder(args).Build();"
+        );
         (await workspace.DotnetAsync("publish", "-c", "Release", "-o", "out")).Succeeded();
     }
 
@@ -161,7 +235,15 @@ public sealed partial class TemplateTests(Packages packages)
     {
         using var workspace = new Workspace(packages);
         (await workspace.DotnetAsync("new", "console", "-n", "App", "-o", ".", "--no-restore")).Succeeded();
-        workspace.Edit("App.csproj", text => Regex.Replace(text, "<TargetFramework>.*</TargetFramework>", $"<TargetFramework>{framework}</TargetFramework>"));
+        workspace.Edit(
+            "App.csproj",
+            text =>
+                Regex.Replace(
+                    text,
+                    "<TargetFramework>.*</TargetFramework>",
+                    $"<TargetFramework>{framework}</TargetFramework>"
+                )
+        );
         workspace.AddPackage("App.csproj");
         workspace.Write("appsettings.json", """{ "ConnectionStrings": { "Orders": "Data Source=orders.db" } }""");
 
@@ -174,20 +256,33 @@ public sealed partial class TemplateTests(Packages packages)
     private static string DatabaseOf(string template) => template == "blazor" ? "Data/app.db" : "app.db";
 
     private static Task<BuildResult> PublishAsync(Workspace workspace, string options) =>
-        workspace.DotnetAsync(["publish", "-c", "Release", "-o", "out", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
+        workspace.DotnetAsync([
+            "publish",
+            "-c",
+            "Release",
+            "-o",
+            "out",
+            .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+        ]);
 
     private static async Task<string> CreateHostedAppAsync(Workspace workspace, string language)
     {
         if (language == "F#")
         {
-            (await workspace.DotnetAsync("new", "worker", "-lang", language, "-n", "App", "-o", ".", "--no-restore")).Succeeded();
+            (
+                await workspace.DotnetAsync("new", "worker", "-lang", language, "-n", "App", "-o", ".", "--no-restore")
+            ).Succeeded();
             return "App.fsproj";
         }
 
         // There is no worker template for Visual Basic.
-        (await workspace.DotnetAsync("new", "console", "-lang", language, "-n", "App", "-o", ".", "--no-restore")).Succeeded();
+        (
+            await workspace.DotnetAsync("new", "console", "-lang", language, "-n", "App", "-o", ".", "--no-restore")
+        ).Succeeded();
         workspace.AddPackage("App.vbproj", "Microsoft.Extensions.Hosting", "10.0.15");
-        workspace.Write("Program.vb", """
+        workspace.Write(
+            "Program.vb",
+            """
             Imports Microsoft.Extensions.Hosting
 
             Module Program
@@ -195,16 +290,21 @@ public sealed partial class TemplateTests(Packages packages)
                     Host.CreateApplicationBuilder(args).Build().Run()
                 End Sub
             End Module
-            """);
+            """
+        );
         return "App.vbproj";
     }
 
     /// <summary>A pack of Microsoft's that the package source does not have says nothing about this package.</summary>
     private static BuildResult SkipWhatTheFeedLacks(BuildResult publish)
     {
-        var missing = publish.ExitCode == 0
-            ? null
-            : publish.Errors.FirstOrDefault(error => error.Code is "NU1101" or "NU1102" or "NETSDK1094" or "NETSDK1112" && MicrosoftsPack().IsMatch(error.Text ?? ""));
+        var missing =
+            publish.ExitCode == 0
+                ? null
+                : publish.Errors.FirstOrDefault(error =>
+                    error.Code is "NU1101" or "NU1102" or "NETSDK1094" or "NETSDK1112"
+                    && MicrosoftsPack().IsMatch(error.Text ?? "")
+                );
         if (missing is not null)
             Assert.Skip($"Not on the package source: {missing.Code} {missing.Text}");
         return publish;
@@ -214,26 +314,40 @@ public sealed partial class TemplateTests(Packages packages)
     internal static BuildResult SkipWhatIsMissing(BuildResult publish)
     {
         SkipWhatTheFeedLacks(publish);
-        if (publish.ExitCode != 0 && publish.Errors.FirstOrDefault(error => NoNativeLinker().IsMatch(error.Text ?? "")) is { } missing)
+        if (
+            publish.ExitCode != 0
+            && publish.Errors.FirstOrDefault(error => NoNativeLinker().IsMatch(error.Text ?? "")) is { } missing
+        )
             Assert.Skip($"No native linking on this machine: {missing.Text}");
         return publish;
     }
 
-    private static IEnumerable<string> LitestreamCodes(BuildResult publish) => publish.Warnings
-        .Select(warning => warning.Code)
-        .Where(code => code?.StartsWith("LSB", StringComparison.Ordinal) == true)
-        .Distinct()
-        .Order(StringComparer.Ordinal);
+    private static IEnumerable<string> LitestreamCodes(BuildResult publish) =>
+        publish
+            .Warnings.Select(warning => warning.Code)
+            .Where(code => code?.StartsWith("LSB", StringComparison.Ordinal) == true)
+            .Distinct()
+            .Order(StringComparer.Ordinal);
 
     private static void AssertYmlAndExecutable(Workspace workspace, string database)
     {
         var yml = File.ReadAllText(workspace.In("out/litestream.yml"));
         Assert.Contains("# ConnectionStrings:DefaultConnection", yml, StringComparison.Ordinal);
         Assert.Contains($"path: \"{database}\"", yml, StringComparison.Ordinal);
-        Assert.Contains($"path: \"{database.Replace("app.db", "litestream-replicas/app.db", StringComparison.Ordinal)}\"", yml, StringComparison.Ordinal);
-        var executable = Assert.Single(Directory.EnumerateFiles(workspace.In("out"), "litestream*", SearchOption.AllDirectories), file => Path.GetFileName(file) is "litestream" or "litestream.exe");
+        Assert.Contains(
+            $"path: \"{database.Replace("app.db", "litestream-replicas/app.db", StringComparison.Ordinal)}\"",
+            yml,
+            StringComparison.Ordinal
+        );
+        var executable = Assert.Single(
+            Directory.EnumerateFiles(workspace.In("out"), "litestream*", SearchOption.AllDirectories),
+            file => Path.GetFileName(file) is "litestream" or "litestream.exe"
+        );
         Assert.Equal("755", Convert.ToString((int)File.GetUnixFileMode(executable), 8));
-        Assert.Equal(File.ReadAllBytes(Path.Combine(Packages.Repository, "runtimes/0.3.13/linux-x64/litestream")), File.ReadAllBytes(executable));
+        Assert.Equal(
+            File.ReadAllBytes(Path.Combine(Packages.Repository, "runtimes/0.3.13/linux-x64/litestream")),
+            File.ReadAllBytes(executable)
+        );
     }
 
     private static string CopyOfTheTemplatesDatabase(Workspace workspace, string relative)
@@ -245,7 +359,12 @@ public sealed partial class TemplateTests(Packages packages)
     }
 
     /// <summary>On a free port, with a home folder of its own for the site's data protection keys.</summary>
-    private static RunningApp Start(Workspace workspace, string workingDirectory, string[] arguments, params (string Name, string Value)[] settings)
+    private static RunningApp Start(
+        Workspace workspace,
+        string workingDirectory,
+        string[] arguments,
+        params (string Name, string Value)[] settings
+    )
     {
         var environment = new Dictionary<string, string?>
         {
@@ -257,16 +376,26 @@ public sealed partial class TemplateTests(Packages packages)
         return RunningApp.Start(workspace.In("out/Site"), arguments, workingDirectory, environment);
     }
 
-    /// <summary>What a browser does: get the form, send it back filled in, with its hidden fields and cookies.</summary>
+    /// <summary>
+    /// What a browser does: get the form, send it back filled in, with its hidden fields and cookies.
+    /// </summary>
     private static async Task RegisterAsync(RunningApp app, string page)
     {
         await app.WaitForAsync("Now listening on: ");
         await app.WaitForAsync("Application started.");
         using var handler = new HttpClientHandler { AllowAutoRedirect = false, UseProxy = false };
-        using var client = new HttpClient(handler) { BaseAddress = new Uri(Address().Match(app.Output).Groups[1].Value) };
+        using var client = new HttpClient(handler)
+        {
+            BaseAddress = new Uri(Address().Match(app.Output).Groups[1].Value),
+        };
         var cancellationToken = TestContext.Current.CancellationToken;
         var html = await client.GetStringAsync(new Uri(page, UriKind.Relative), cancellationToken);
-        var fields = new Dictionary<string, string> { ["Input.Email"] = User, ["Input.Password"] = "Correct-horse-1", ["Input.ConfirmPassword"] = "Correct-horse-1" };
+        var fields = new Dictionary<string, string>
+        {
+            ["Input.Email"] = User,
+            ["Input.Password"] = "Correct-horse-1",
+            ["Input.ConfirmPassword"] = "Correct-horse-1",
+        };
         foreach (Match input in HiddenInput().Matches(html))
             fields.TryAdd(Attribute(input.Value, "name"), Attribute(input.Value, "value"));
 
@@ -278,12 +407,22 @@ public sealed partial class TemplateTests(Packages packages)
     }
 
     private static string Attribute(string element, string name) =>
-        WebUtility.HtmlDecode(Regex.Match(element, $"\\b{name}=\"([^\"]*)\"", RegexOptions.CultureInvariant).Groups[1].Value);
+        WebUtility.HtmlDecode(
+            Regex.Match(element, $"\\b{name}=\"([^\"]*)\"", RegexOptions.CultureInvariant).Groups[1].Value
+        );
 
-    private static Task<IReadOnlyList<string>> RestoredUsersAsync(Workspace workspace, string workingDirectory, params string[] source) =>
-        RestoredAsync(workspace, workingDirectory, "SELECT Email FROM AspNetUsers", source);
+    private static Task<IReadOnlyList<string>> RestoredUsersAsync(
+        Workspace workspace,
+        string workingDirectory,
+        params string[] source
+    ) => RestoredAsync(workspace, workingDirectory, "SELECT Email FROM AspNetUsers", source);
 
-    private static async Task<IReadOnlyList<string>> RestoredAsync(Workspace workspace, string workingDirectory, string query, params string[] source)
+    private static async Task<IReadOnlyList<string>> RestoredAsync(
+        Workspace workspace,
+        string workingDirectory,
+        string query,
+        params string[] source
+    )
     {
         var file = Path.Combine(workspace.Root, $"{Guid.NewGuid():N}.db");
         var result = await Cli.Wrap(workspace.In("out/litestream"))
@@ -303,11 +442,16 @@ public sealed partial class TemplateTests(Packages packages)
         return values;
     }
 
-    /// <summary>The project of a template, with the package added to it and nothing else changed. Not named App: the blazor template has a component of that name.</summary>
+    /// <summary>
+    /// The project of a template, with the package added to it and nothing else changed. Not named App: the blazor
+    /// template has a component of that name.
+    /// </summary>
     private async Task<Workspace> CreateAsync(string template)
     {
         var workspace = new Workspace(packages);
-        (await workspace.DotnetAsync("new", template, "-au", "Individual", "-n", "Site", "-o", ".", "--no-restore")).Succeeded();
+        (
+            await workspace.DotnetAsync("new", template, "-au", "Individual", "-n", "Site", "-o", ".", "--no-restore")
+        ).Succeeded();
         workspace.AddPackage("Site.csproj");
         return workspace;
     }
@@ -318,7 +462,10 @@ public sealed partial class TemplateTests(Packages packages)
     [GeneratedRegex("<input[^>]*type=\"hidden\"[^>]*>")]
     private static partial Regex HiddenInput();
 
-    [GeneratedRegex("microsoft\\.(netcore\\.app|aspnetcore\\.app|dotnet\\.ilcompiler)|crossgen|runtime pack", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(
+        "microsoft\\.(netcore\\.app|aspnetcore\\.app|dotnet\\.ilcompiler)|crossgen|runtime pack",
+        RegexOptions.IgnoreCase
+    )]
     private static partial Regex MicrosoftsPack();
 
     [GeneratedRegex("Platform linker|cannot find -l|'objcopy'|linker command failed")]

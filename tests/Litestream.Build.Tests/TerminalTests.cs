@@ -16,7 +16,15 @@ public sealed class TerminalTests(Packages packages)
     public async Task In_a_terminal_every_target_and_a_publish_print_what_they_print_in_a_pipe_and_print_it_once()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
-        app.Edit("appsettings.json", text => text.Replace("\"Orders\": \"Data Source=data/orders.db\"", "\"Books\": \"Data Source=data/bücher.db\"", StringComparison.Ordinal));
+        app.Edit(
+            "appsettings.json",
+            text =>
+                text.Replace(
+                    "\"Orders\": \"Data Source=data/orders.db\"",
+                    "\"Books\": \"Data Source=data/bücher.db\"",
+                    StringComparison.Ordinal
+                )
+        );
         (await app.DotnetAsync("restore")).Succeeded();
 
         // The table is wider than the terminal of 120 columns, let alone one of 40.
@@ -29,8 +37,14 @@ public sealed class TerminalTests(Packages packages)
         // Beside the terminal: a file, and the binary log.
         var log = app.In("again.binlog");
         Assert.Equal(1, Count(Row, await ScreenAsync(app, "msbuild", "-t:LitestreamDatabases", "-fl", $"-bl:{log}")));
-        Assert.Equal(1, Count(Row, await File.ReadAllTextAsync(app.In("msbuild.log"), TestContext.Current.CancellationToken)));
-        Assert.Single(BinaryLog.ReadBuild(log).FindChildrenRecursive<Message>(), message => message.Text.Contains(Row, StringComparison.Ordinal));
+        Assert.Equal(
+            1,
+            Count(Row, await File.ReadAllTextAsync(app.In("msbuild.log"), TestContext.Current.CancellationToken))
+        );
+        Assert.Single(
+            BinaryLog.ReadBuild(log).FindChildrenRecursive<Message>(),
+            message => message.Text.Contains(Row, StringComparison.Ordinal)
+        );
         Assert.Equal(1, Count(Row, (await app.DotnetAsync("msbuild", "-t:LitestreamDatabases")).Succeeded().Output));
 
         var publish = await ScreenAsync(app, "publish", "-o", "out");
@@ -58,20 +72,33 @@ public sealed class TerminalTests(Packages packages)
         foreach (var file in Directory.EnumerateFiles(app.In("out/data"), "orders.db*"))
             File.Delete(file);
 
-        var restored = await ScreenAsync(app, "msbuild", "-t:LitestreamRestore", "-p:LitestreamContentRoot=out", "-p:LitestreamTimestamp=0 seconds ago");
+        var restored = await ScreenAsync(
+            app,
+            "msbuild",
+            "-t:LitestreamRestore",
+            "-p:LitestreamContentRoot=out",
+            "-p:LitestreamTimestamp=0 seconds ago"
+        );
         Assert.Equal(1, Count("As of ", restored));
         Assert.Contains("restoring snapshot", restored, StringComparison.Ordinal);
         Assert.Equal(1, Count("Restored data/orders.db to ", restored));
         Assert.Equal(["row"], PublishedAppTests.Rows(app.In("out/data/orders.db")));
 
-        var (refused, exitCode) = await RunAsync(app, 120, "msbuild", "-t:LitestreamRestore", "-p:LitestreamContentRoot=out");
+        var (refused, exitCode) = await RunAsync(
+            app,
+            120,
+            "msbuild",
+            "-t:LitestreamRestore",
+            "-p:LitestreamContentRoot=out"
+        );
         Assert.Contains("LSB4001", refused, StringComparison.Ordinal);
         Assert.Equal(1, exitCode);
     }
 
     private static int Count(string text, string screen) => Regex.Count(screen, Regex.Escape(text));
 
-    private static Task<string> ScreenAsync(Workspace app, params string[] arguments) => ScreenAsync(app, 120, arguments);
+    private static Task<string> ScreenAsync(Workspace app, params string[] arguments) =>
+        ScreenAsync(app, 120, arguments);
 
     private static async Task<string> ScreenAsync(Workspace app, ushort columns, params string[] arguments)
     {
@@ -80,6 +107,17 @@ public sealed class TerminalTests(Packages packages)
         return screen;
     }
 
-    private static Task<(string Screen, int ExitCode)> RunAsync(Workspace app, ushort columns, params string[] arguments) =>
-        PseudoTerminal.RunAsync("dotnet", arguments, app.Folder, app.EnvironmentVariables, columns, TestContext.Current.CancellationToken);
+    private static Task<(string Screen, int ExitCode)> RunAsync(
+        Workspace app,
+        ushort columns,
+        params string[] arguments
+    ) =>
+        PseudoTerminal.RunAsync(
+            "dotnet",
+            arguments,
+            app.Folder,
+            app.EnvironmentVariables,
+            columns,
+            TestContext.Current.CancellationToken
+        );
 }

@@ -12,7 +12,9 @@ using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tests;
 
-/// <summary>The command-line verbs, on a publish folder with a real replica and on projects that do not say enough.</summary>
+/// <summary>
+/// The command-line verbs, on a publish folder with a real replica and on projects that do not say enough.
+/// </summary>
 public sealed class VerbTests(Packages packages)
 {
     [Fact]
@@ -24,18 +26,32 @@ public sealed class VerbTests(Packages packages)
         Task<BuildResult> VerbAsync(string verb, params string[] properties) =>
             app.DotnetAsync(["msbuild", $"-t:{verb}", "-p:LitestreamContentRoot=out", .. properties]);
 
-        var database = Item(await VerbAsync("LitestreamDatabases", "-getTargetResult:LitestreamDatabases"), "LitestreamDatabases");
+        var database = Item(
+            await VerbAsync("LitestreamDatabases", "-getTargetResult:LitestreamDatabases"),
+            "LitestreamDatabases"
+        );
         Assert.Equal("data/orders.db", database.GetProperty("Identity").GetString());
         Assert.Equal("Orders", database.GetProperty("Name").GetString());
         Assert.Equal(app.In("out/data/orders.db"), database.GetProperty("Path").GetString());
         Assert.Equal("true", database.GetProperty("Exists").GetString());
         Assert.Equal("file", database.GetProperty("ReplicaType").GetString());
 
-        Assert.Contains(app.In("out/data/orders.db"), (await VerbAsync("LitestreamConfig")).Succeeded().Output, StringComparison.Ordinal);
-        Assert.Equal("0.3.13", Item(await VerbAsync("LitestreamVersion", "-getTargetResult:LitestreamVersion"), "LitestreamVersion").GetProperty("Identity").GetString());
+        Assert.Contains(
+            app.In("out/data/orders.db"),
+            (await VerbAsync("LitestreamConfig")).Succeeded().Output,
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            "0.3.13",
+            Item(await VerbAsync("LitestreamVersion", "-getTargetResult:LitestreamVersion"), "LitestreamVersion")
+                .GetProperty("Identity")
+                .GetString()
+        );
 
         // Our configuration and the one absolute path are added to any command of the executable.
-        var generations = (await VerbAsync("LitestreamRun", "-p:LitestreamArguments=generations data/orders.db")).Succeeded();
+        var generations = (
+            await VerbAsync("LitestreamRun", "-p:LitestreamArguments=generations data/orders.db")
+        ).Succeeded();
         Assert.Matches(@"file\s+[0-9a-f]{16}\s", generations.Output);
         (await VerbAsync("LitestreamRun", "-p:LitestreamArguments=frobnicate")).FailedWith("LSB3001");
         (await VerbAsync("LitestreamRun", "-p:LitestreamArguments=replicate")).FailedWith("LSB3006");
@@ -45,7 +61,9 @@ public sealed class VerbTests(Packages packages)
         (await VerbAsync("LitestreamRestore")).FailedWith("LSB4001");
         Assert.Equal(before, File.ReadAllBytes(app.In("out/data/orders.db")));
         (await VerbAsync("LitestreamRestore", "-p:LitestreamIfDbNotExists=true")).Succeeded();
-        (await VerbAsync("LitestreamRestore", "-p:LitestreamDatabase=Orders", "-p:LitestreamOutput=a copy/of it.db")).Succeeded();
+        (
+            await VerbAsync("LitestreamRestore", "-p:LitestreamDatabase=Orders", "-p:LitestreamOutput=a copy/of it.db")
+        ).Succeeded();
         Assert.Equal(["row"], PublishedAppTests.Rows(app.In("out/a copy/of it.db")));
         var wrong = (await VerbAsync("LitestreamRestore", "-p:LitestreamDatabase=order.db")).FailedWith("LSB3003");
         Assert.Contains("'data/orders.db' (Orders)", wrong.Output, StringComparison.Ordinal);
@@ -54,15 +72,27 @@ public sealed class VerbTests(Packages packages)
         using var running = RunningApp.Start(app.In("out/Worker"), ["--contentRoot", app.In("out")], app.In("out"));
         await running.WaitForAsync("built, rows: 1");
         WaitUntil(() => RunningApp.ProcessesOf(app.In("out/litestream")).Count == 1, () => running.Output);
-        var verified = Item(await VerbAsync("LitestreamVerify", "-getTargetResult:LitestreamVerify"), "LitestreamVerify");
+        var verified = Item(
+            await VerbAsync("LitestreamVerify", "-getTargetResult:LitestreamVerify"),
+            "LitestreamVerify"
+        );
         Assert.Equal("Verified", verified.GetProperty("Outcome").GetString());
 
         // The app tells others at most once a second.
         BuildResult? told = null;
-        WaitUntil(() => (told = VerbAsync("LitestreamStatus", "-getTargetResult:LitestreamStatus").GetAwaiter().GetResult()).ExitCode == 0, () => told!.Output);
+        WaitUntil(
+            () =>
+                (
+                    told = VerbAsync("LitestreamStatus", "-getTargetResult:LitestreamStatus").GetAwaiter().GetResult()
+                ).ExitCode == 0,
+            () => told!.Output
+        );
         var status = Item(told!, "LitestreamStatus");
         Assert.Equal("Healthy", status.GetProperty("Health").GetString());
-        Assert.Equal($"{Assert.Single(RunningApp.ProcessesOf(app.In("out/litestream")))}", status.GetProperty("Replicator").GetString());
+        Assert.Equal(
+            $"{Assert.Single(RunningApp.ProcessesOf(app.In("out/litestream")))}",
+            status.GetProperty("Replicator").GetString()
+        );
         Assert.Equal($"{running.Id}", status.GetProperty("App").GetString());
         Assert.Equal("Replicating", status.GetProperty("State").GetString());
         (await VerbAsync("LitestreamRestore", "-p:LitestreamForce=true")).FailedWith("LSB4006");
@@ -73,7 +103,9 @@ public sealed class VerbTests(Packages packages)
         Assert.Equal(["row", "still here"], PublishedAppTests.Rows(app.In("out/data/orders.db")));
 
         // Pulled, it is nobody's continuation: whoever replicates it where it comes from is refused.
-        var pull = (await VerbAsync("LitestreamPull", "-p:LitestreamForce=true", "-p:LitestreamTimestamp=0 seconds ago")).Succeeded();
+        var pull = (
+            await VerbAsync("LitestreamPull", "-p:LitestreamForce=true", "-p:LitestreamTimestamp=0 seconds ago")
+        ).Succeeded();
         Assert.Matches(@"As of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d]* [+-]\d\d:\d\d \(", pull.Output);
         Assert.Equal(["row", "still here"], PublishedAppTests.Rows(app.In("out/data/orders.db")));
         (await VerbAsync("LitestreamReplicate")).FailedWith("LSB5009");
@@ -83,15 +115,34 @@ public sealed class VerbTests(Packages packages)
     public async Task A_choice_that_is_missing_a_folder_without_a_yml_and_a_replica_without_a_backup_are_told_apart()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
-        app.Edit("Worker.csproj", text => text.Replace("</Project>", "<ItemGroup><LitestreamDatabase Include=\"other.db\" /></ItemGroup></Project>", StringComparison.Ordinal));
+        app.Edit(
+            "Worker.csproj",
+            text =>
+                text.Replace(
+                    "</Project>",
+                    "<ItemGroup><LitestreamDatabase Include=\"other.db\" /></ItemGroup></Project>",
+                    StringComparison.Ordinal
+                )
+        );
         (await app.DotnetAsync("restore")).Succeeded();
 
         var choose = (await app.DotnetAsync("msbuild", "-t:LitestreamRestore")).FailedWith("LSB3002");
         Assert.Contains("'other.db'", choose.Output, StringComparison.Ordinal);
-        (await app.DotnetAsync("msbuild", "-t:LitestreamRestore", "-p:LitestreamDatabase=other.db")).FailedWith("LSB4002");
-        (await app.DotnetAsync("msbuild", "-t:LitestreamRestore", "-p:LitestreamDatabase=other.db", "-p:LitestreamIfReplicaExists=true")).Succeeded();
+        (await app.DotnetAsync("msbuild", "-t:LitestreamRestore", "-p:LitestreamDatabase=other.db")).FailedWith(
+            "LSB4002"
+        );
+        (
+            await app.DotnetAsync(
+                "msbuild",
+                "-t:LitestreamRestore",
+                "-p:LitestreamDatabase=other.db",
+                "-p:LitestreamIfReplicaExists=true"
+            )
+        ).Succeeded();
         Assert.False(File.Exists(app.In("other.db")));
-        (await app.DotnetAsync("msbuild", "-t:LitestreamDatabases", "-p:LitestreamContentRoot=nowhere")).FailedWith("LSB3004");
+        (await app.DotnetAsync("msbuild", "-t:LitestreamDatabases", "-p:LitestreamContentRoot=nowhere")).FailedWith(
+            "LSB3004"
+        );
     }
 
     [Fact]
@@ -101,32 +152,85 @@ public sealed class VerbTests(Packages packages)
         await ReplicateAsync(app, () => Insert(app.In(One), "first"));
 
         var snapshots = await ItemsAsync(app, "LitestreamSnapshots", "-p:LitestreamDatabase=*");
-        var files = Directory.EnumerateFiles(app.In("replicas"), "*.snapshot.lz4", SearchOption.AllDirectories).Select(file => new FileInfo(file)).OrderBy(file => file.FullName).ToList();
+        var files = Directory
+            .EnumerateFiles(app.In("replicas"), "*.snapshot.lz4", SearchOption.AllDirectories)
+            .Select(file => new FileInfo(file))
+            .OrderBy(file => file.FullName)
+            .ToList();
         Assert.Equal(2, files.Count);
         Assert.Equal(
             files.Select(file => (Generation(file), Hex(file.Name[..8]), file.Length, Seconds(file))),
-            snapshots.OrderBy(item => item["Replica"]).Select(item => (item["Generation"], Number(item["Index"]), Number(item["Size"]), item["Created"])));
-        Assert.Equal([(One, app.In(One), "near by"), (Two, app.In(Two), "ünd fern")], snapshots.Select(item => (item["Database"], item["Path"], item["Replica"])).Order());
+            snapshots
+                .OrderBy(item => item["Replica"])
+                .Select(item => (item["Generation"], Number(item["Index"]), Number(item["Size"]), item["Created"]))
+        );
+        Assert.Equal(
+            [(One, app.In(One), "near by"), (Two, app.In(Two), "ünd fern")],
+            snapshots.Select(item => (item["Database"], item["Path"], item["Replica"])).Order()
+        );
 
         var wal = await ItemsAsync(app, "LitestreamWal", $"-p:LitestreamDatabase={One}");
-        files = [.. Directory.EnumerateFiles(app.In("replicas/one"), "*.wal.lz4", SearchOption.AllDirectories).Select(file => new FileInfo(file)).OrderBy(file => file.Name)];
+        files =
+        [
+            .. Directory
+                .EnumerateFiles(app.In("replicas/one"), "*.wal.lz4", SearchOption.AllDirectories)
+                .Select(file => new FileInfo(file))
+                .OrderBy(file => file.Name),
+        ];
         Assert.NotEmpty(files);
         Assert.Equal(
-            files.Select(file => ($"{Generation(file)}/{file.Name[..17]}", Hex(file.Name[..8]), Hex(file.Name[9..17]), file.Length, Seconds(file))),
-            wal.Select(item => (item["Identity"], Number(item["Index"]), Number(item["Offset"]), Number(item["Size"]), item["Created"])));
-        Assert.Empty(await ItemsAsync(app, "LitestreamWal", $"-p:LitestreamDatabase={app.In(One)}", "-p:LitestreamGeneration=0123456789abcdef"));
+            files.Select(file =>
+                (
+                    $"{Generation(file)}/{file.Name[..17]}",
+                    Hex(file.Name[..8]),
+                    Hex(file.Name[9..17]),
+                    file.Length,
+                    Seconds(file)
+                )
+            ),
+            wal.Select(item =>
+                (item["Identity"], Number(item["Index"]), Number(item["Offset"]), Number(item["Size"]), item["Created"])
+            )
+        );
+        Assert.Empty(
+            await ItemsAsync(
+                app,
+                "LitestreamWal",
+                $"-p:LitestreamDatabase={app.In(One)}",
+                "-p:LitestreamGeneration=0123456789abcdef"
+            )
+        );
 
-        var result = await VerbAsync(app, "LitestreamGenerations", "-p:LitestreamDatabase=*", "-getTargetResult:LitestreamGenerations");
+        var result = await VerbAsync(
+            app,
+            "LitestreamGenerations",
+            "-p:LitestreamDatabase=*",
+            "-getTargetResult:LitestreamGenerations"
+        );
         var generations = Items(result.Succeeded(), "LitestreamGenerations");
-        Assert.Equal(snapshots.Select(item => item["Generation"]).Order(), generations.Select(item => item["Identity"]).Order());
+        Assert.Equal(
+            snapshots.Select(item => item["Generation"]).Order(),
+            generations.Select(item => item["Identity"]).Order()
+        );
         Assert.All(generations, item => Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", item["End"]));
         Assert.All(generations, item => Assert.True(double.Parse(item["Lag"], CultureInfo.InvariantCulture) < 60));
-        Assert.Contains(Messages(result), line => line.StartsWith("database ", StringComparison.Ordinal) && line.EndsWith("end", StringComparison.Ordinal));
+        Assert.Contains(
+            Messages(result),
+            line =>
+                line.StartsWith("database ", StringComparison.Ordinal) && line.EndsWith("end", StringComparison.Ordinal)
+        );
 
         // One that cannot be listed does not hide the other, and the items are there although the target failed.
         Directory.Move(app.In("replicas/two"), app.In("replicas/gone"));
         File.WriteAllText(app.In("replicas/two"), "a file where the folder was");
-        var half = (await VerbAsync(app, "LitestreamSnapshots", "-p:LitestreamDatabase=*", "-getTargetResult:LitestreamSnapshots")).FailedWith("LSB3001");
+        var half = (
+            await VerbAsync(
+                app,
+                "LitestreamSnapshots",
+                "-p:LitestreamDatabase=*",
+                "-getTargetResult:LitestreamSnapshots"
+            )
+        ).FailedWith("LSB3001");
         Assert.Equal(One, Assert.Single(Items(half, "LitestreamSnapshots"))["Database"]);
         (await VerbAsync(app, "LitestreamGenerations")).FailedWith("LSB3002");
         (await VerbAsync(app, "LitestreamLtx", $"-p:LitestreamDatabase={One}")).FailedWith("LSB3009");
@@ -137,80 +241,184 @@ public sealed class VerbTests(Packages packages)
     {
         using var app = await RestoredAsync("two  späces ü");
         var between = DateTimeOffset.MinValue;
-        await ReplicateAsync(app, () =>
-        {
-            Insert(app.In(One), "first");
-            WaitForSegments(app, "one", 2);
-            between = AfterAWholeSecond(app.In("replicas/one"));
-            Insert(app.In(One), "second");
-            WaitForSegments(app, "one", 3);
-        });
+        await ReplicateAsync(
+            app,
+            () =>
+            {
+                Insert(app.In(One), "first");
+                WaitForSegments(app, "one", 2);
+                between = AfterAWholeSecond(app.In("replicas/one"));
+                Insert(app.In(One), "second");
+                WaitForSegments(app, "one", 3);
+            }
+        );
         Insert(app.In(One), "never left");
 
-        var moment = Assert.Single(await ItemsAsync(app, "LitestreamRestore", $"-p:LitestreamDatabase={One}", "-p:LitestreamOutput=out  put/ä.db", $"-p:LitestreamTimestamp={between:O}"));
+        var moment = Assert.Single(
+            await ItemsAsync(
+                app,
+                "LitestreamRestore",
+                $"-p:LitestreamDatabase={One}",
+                "-p:LitestreamOutput=out  put/ä.db",
+                $"-p:LitestreamTimestamp={between:O}"
+            )
+        );
         Assert.Equal((app.In("out  put/ä.db"), "Restored"), (moment["Identity"], moment["Outcome"]));
         Assert.Equal(["first"], PublishedAppTests.Rows(app.In("out  put/ä.db")));
 
         var before = Tree(app);
         (await VerbAsync(app, "LitestreamRestore", $"-p:LitestreamDatabase={One}")).FailedWith("LSB4001");
-        var would = await VerbAsync(app, "LitestreamRestore", $"-p:LitestreamDatabase={One}", "-p:LitestreamForce=true", "-p:LitestreamDryRun=true", "-getTargetResult:LitestreamRestore");
+        var would = await VerbAsync(
+            app,
+            "LitestreamRestore",
+            $"-p:LitestreamDatabase={One}",
+            "-p:LitestreamForce=true",
+            "-p:LitestreamDryRun=true",
+            "-getTargetResult:LitestreamRestore"
+        );
         Assert.Equal("WouldRestore", Assert.Single(Items(would.Succeeded(), "LitestreamRestore"))["Outcome"]);
         Assert.Equal(before, Tree(app));
 
-        var forced = await VerbAsync(app, "LitestreamRestore", $"-p:LitestreamDatabase={One}", "-p:LitestreamForce=true", "-getTargetResult:LitestreamRestore");
+        var forced = await VerbAsync(
+            app,
+            "LitestreamRestore",
+            $"-p:LitestreamDatabase={One}",
+            "-p:LitestreamForce=true",
+            "-getTargetResult:LitestreamRestore"
+        );
         var item = Assert.Single(Items(forced.Succeeded(), "LitestreamRestore"));
         Assert.Equal((app.In(One), "Restored"), (item["Identity"], item["Outcome"]));
         Assert.Equal(["first", "second"], PublishedAppTests.Rows(app.In(One)));
         var aside = item["MovedAside"].Split(';');
         Assert.All(aside, path => Assert.True(Path.Exists(path), path));
         Assert.Contains(Messages(forced), line => line.Contains(aside[0], StringComparison.Ordinal));
-        var kept = Assert.Single(aside, path => File.Exists(path) && Path.GetFileName(path).Contains(".db", StringComparison.Ordinal) && !path.EndsWith("-wal", StringComparison.Ordinal) && !path.EndsWith("-shm", StringComparison.Ordinal));
+        var kept = Assert.Single(
+            aside,
+            path =>
+                File.Exists(path)
+                && Path.GetFileName(path).Contains(".db", StringComparison.Ordinal)
+                && !path.EndsWith("-wal", StringComparison.Ordinal)
+                && !path.EndsWith("-shm", StringComparison.Ordinal)
+        );
         Assert.Equal(["first", "second", "never left"], PublishedAppTests.Rows(kept));
 
         // All of them: the one that is there is left alone, the lost one comes back.
         Lose(app.In(Two));
-        var all = await ItemsAsync(app, "LitestreamRestore", "-p:LitestreamDatabase=*", "-p:LitestreamIfDbNotExists=true");
-        Assert.Equal([(app.In(One), "DatabaseExists"), (app.In(Two), "Restored")], all.Select(result => (result["Identity"], result["Outcome"])));
+        var all = await ItemsAsync(
+            app,
+            "LitestreamRestore",
+            "-p:LitestreamDatabase=*",
+            "-p:LitestreamIfDbNotExists=true"
+        );
+        Assert.Equal(
+            [(app.In(One), "DatabaseExists"), (app.In(Two), "Restored")],
+            all.Select(result => (result["Identity"], result["Outcome"]))
+        );
     }
 
     [Fact]
     public async Task Verify_proves_a_healthy_replica_and_tells_one_that_nobody_feeds_by_code_exit_code_and_item()
     {
         using var app = await RestoredAsync("app");
-        await ReplicateAsync(app, async () =>
-        {
-            Insert(app.In(One), "first");
+        await ReplicateAsync(
+            app,
+            async () =>
+            {
+                Insert(app.In(One), "first");
 
-            // The databases lie in the folder of the project, which a publish may ship: nothing is written there unasked, and nothing more is claimed.
-            var unasked = await ItemsAsync(app, "LitestreamVerify");
-            Assert.All(unasked, item => Assert.Equal(("Verified", "Position"), (item["Outcome"], item["Level"])));
-            Assert.All(unasked, item => Assert.Contains("was not shown", item["Message"], StringComparison.Ordinal));
-            Assert.Equal("0", Scalar(app.In(One), "SELECT count(*) FROM sqlite_master WHERE name = '_litestream_verification'"));
+                // The databases lie in the folder of the project, which a publish may ship: nothing is written there
+                // unasked, and nothing more is claimed.
+                var unasked = await ItemsAsync(app, "LitestreamVerify");
+                Assert.All(unasked, item => Assert.Equal(("Verified", "Position"), (item["Outcome"], item["Level"])));
+                Assert.All(
+                    unasked,
+                    item => Assert.Contains("was not shown", item["Message"], StringComparison.Ordinal)
+                );
+                Assert.Equal(
+                    "0",
+                    Scalar(app.In(One), "SELECT count(*) FROM sqlite_master WHERE name = '_litestream_verification'")
+                );
 
-            var asked = (await VerbAsync(app, "LitestreamVerify", "-p:LitestreamVerifyLevel=Full", "-getTargetResult:LitestreamVerify")).Succeeded().WarnedWith("LSB3021");
-            var verified = Items(asked, "LitestreamVerify");
-            Assert.Equal([(One, "Verified", "Full"), (Two, "Verified", "Full")], verified.Select(item => (item["Identity"], item["Outcome"], item["Level"])));
-            Assert.Equal("1", verified[0]["Rows"]);
-            Assert.Equal(verified[0]["Committed"].Split('/')[0], Path.GetFileName(Directory.EnumerateDirectories(app.In("replicas/one/generations")).Single()));
+                var asked = (
+                    await VerbAsync(
+                        app,
+                        "LitestreamVerify",
+                        "-p:LitestreamVerifyLevel=Full",
+                        "-getTargetResult:LitestreamVerify"
+                    )
+                )
+                    .Succeeded()
+                    .WarnedWith("LSB3021");
+                var verified = Items(asked, "LitestreamVerify");
+                Assert.Equal(
+                    [(One, "Verified", "Full"), (Two, "Verified", "Full")],
+                    verified.Select(item => (item["Identity"], item["Outcome"], item["Level"]))
+                );
+                Assert.Equal("1", verified[0]["Rows"]);
+                Assert.Equal(
+                    verified[0]["Committed"].Split('/')[0],
+                    Path.GetFileName(Directory.EnumerateDirectories(app.In("replicas/one/generations")).Single())
+                );
 
-            var position = Assert.Single(await ItemsAsync(app, "LitestreamVerify", $"-p:LitestreamDatabase={One}", "-p:LitestreamVerifyLevel=position", "-p:LitestreamVerifyWrite=false"));
-            Assert.Equal(("Verified", "Position", ""), (position["Outcome"], position["Level"], position["RestoredBytes"]));
-        });
+                var position = Assert.Single(
+                    await ItemsAsync(
+                        app,
+                        "LitestreamVerify",
+                        $"-p:LitestreamDatabase={One}",
+                        "-p:LitestreamVerifyLevel=position",
+                        "-p:LitestreamVerifyWrite=false"
+                    )
+                );
+                Assert.Equal(
+                    ("Verified", "Position", ""),
+                    (position["Outcome"], position["Level"], position["RestoredBytes"])
+                );
+            }
+        );
 
-        var stopped = (await VerbAsync(app, "LitestreamVerify", "-p:LitestreamVerifyLevel=Full", "-p:LitestreamTimeout=2", "-getTargetResult:LitestreamVerify")).FailedWith("LSB4101");
-        Assert.Equal(["NotReplicating", "NotReplicating"], Items(stopped, "LitestreamVerify").Select(item => item["Outcome"]));
+        var stopped = (
+            await VerbAsync(
+                app,
+                "LitestreamVerify",
+                "-p:LitestreamVerifyLevel=Full",
+                "-p:LitestreamTimeout=2",
+                "-getTargetResult:LitestreamVerify"
+            )
+        ).FailedWith("LSB4101");
+        Assert.Equal(
+            ["NotReplicating", "NotReplicating"],
+            Items(stopped, "LitestreamVerify").Select(item => item["Outcome"])
+        );
         Assert.Equal(1, stopped.ExitCode);
         Assert.Equal("1", Scalar(app.In(One), "SELECT count(*) FROM rows"));
         Assert.Equal("1", Scalar(app.In(One), "SELECT count(*) FROM _litestream_verification"));
 
-        var drill = Assert.Single(await ItemsAsync(app, "LitestreamDrill", $"-p:LitestreamDatabase={One}", "-p:LitestreamDrillQuery=SELECT count(*) AS n%2C max(text) AS last FROM rows"));
+        var drill = Assert.Single(
+            await ItemsAsync(
+                app,
+                "LitestreamDrill",
+                $"-p:LitestreamDatabase={One}",
+                "-p:LitestreamDrillQuery=SELECT count(*) AS n%2C max(text) AS last FROM rows"
+            )
+        );
         Assert.Equal("n=1, last=first", drill["Answer"]);
         Assert.True(double.Parse(drill["RecoveryTime"], CultureInfo.InvariantCulture) > 0);
-        (await VerbAsync(app, "LitestreamDrill", $"-p:LitestreamDatabase={One}", "-p:LitestreamDrillQuery=SELECT 1 FROM rows WHERE text = 'nothing'")).FailedWith("LSB4111");
+        (
+            await VerbAsync(
+                app,
+                "LitestreamDrill",
+                $"-p:LitestreamDatabase={One}",
+                "-p:LitestreamDrillQuery=SELECT 1 FROM rows WHERE text = 'nothing'"
+            )
+        ).FailedWith("LSB4111");
 
         var started = await ItemsAsync(app, "LitestreamVerify", "-p:LitestreamStartReplicator=true");
         Assert.Equal(["Verified", "Verified"], started.Select(item => item["Outcome"]));
-        Assert.Empty(Directory.EnumerateFiles(app.In("obj"), "litestream", SearchOption.AllDirectories).SelectMany(RunningApp.ProcessesOf));
+        Assert.Empty(
+            Directory
+                .EnumerateFiles(app.In("obj"), "litestream", SearchOption.AllDirectories)
+                .SelectMany(RunningApp.ProcessesOf)
+        );
         Assert.Empty(Directory.EnumerateFiles(app.Folder, "*.tmp*", SearchOption.AllDirectories));
     }
 
@@ -223,16 +431,44 @@ public sealed class VerbTests(Packages packages)
 
         // Nothing is sent before the hour is over, so it waits.
         app.Edit(Yml, text => text.Replace("sync-interval: 20ms", "sync-interval: 1h", StringComparison.Ordinal));
-        using var verb = RunningApp.Start("dotnet", ["msbuild", "-t:LitestreamVerify", $"-p:LitestreamConfigFile={Yml}", $"-p:LitestreamDatabase={One}", "-p:LitestreamStartReplicator=true"], app.Folder, app.EnvironmentVariables);
-        WaitUntil(() => Directory.Exists(app.In("obj")) && Directory.EnumerateFiles(app.In("obj"), "litestream", SearchOption.AllDirectories).SelectMany(RunningApp.ProcessesOf).Any(IsReplicating), () => verb.Output);
+        using var verb = RunningApp.Start(
+            "dotnet",
+            [
+                "msbuild",
+                "-t:LitestreamVerify",
+                $"-p:LitestreamConfigFile={Yml}",
+                $"-p:LitestreamDatabase={One}",
+                "-p:LitestreamStartReplicator=true",
+            ],
+            app.Folder,
+            app.EnvironmentVariables
+        );
+        WaitUntil(
+            () =>
+                Directory.Exists(app.In("obj"))
+                && Directory
+                    .EnumerateFiles(app.In("obj"), "litestream", SearchOption.AllDirectories)
+                    .SelectMany(RunningApp.ProcessesOf)
+                    .Any(IsReplicating),
+            () => verb.Output
+        );
 
         verb.Signal(signal);
         await verb.WaitForExitAsync();
 
-        Assert.Empty(Directory.EnumerateFiles(app.In("obj"), "litestream", SearchOption.AllDirectories).SelectMany(RunningApp.ProcessesOf));
-        Assert.True(Directory.EnumerateFiles(app.In("replicas/one"), "*.snapshot.lz4", SearchOption.AllDirectories).Any(), "what was committed was sent");
+        Assert.Empty(
+            Directory
+                .EnumerateFiles(app.In("obj"), "litestream", SearchOption.AllDirectories)
+                .SelectMany(RunningApp.ProcessesOf)
+        );
+        Assert.True(
+            Directory.EnumerateFiles(app.In("replicas/one"), "*.snapshot.lz4", SearchOption.AllDirectories).Any(),
+            "what was committed was sent"
+        );
 
-        static bool IsReplicating(int id) => File.Exists($"/proc/{id}/cmdline") && File.ReadAllText($"/proc/{id}/cmdline").Contains("replicate", StringComparison.Ordinal);
+        static bool IsReplicating(int id) =>
+            File.Exists($"/proc/{id}/cmdline")
+            && File.ReadAllText($"/proc/{id}/cmdline").Contains("replicate", StringComparison.Ordinal);
     }
 
     [Fact]
@@ -259,15 +495,33 @@ public sealed class VerbTests(Packages packages)
             ("LitestreamDrill", "LitestreamTimeout=a while", "LitestreamTimeout"),
             ("LitestreamReplicate", $"LitestreamDatabase={One}", "LitestreamDatabase"),
         ];
-        var calls = cases.Select(c => $"    <MSBuild Projects=\"../Worker.csproj\" Targets=\"{c.Target}\" Properties=\"{c.Properties}\" ContinueOnError=\"true\" />");
-        app.Write("calls/all.proj", $"<Project>\n  <Target Name=\"All\">\n{string.Join('\n', calls)}\n  </Target>\n</Project>\n");
+        var calls = cases.Select(c =>
+            $"    <MSBuild Projects=\"../Worker.csproj\" Targets=\"{c.Target}\" Properties=\"{c.Properties}\" "
+            + $"ContinueOnError=\"true\" />"
+        );
+        app.Write(
+            "calls/all.proj",
+            $"<Project>\n  <Target Name=\"All\">\n{string.Join('\n', calls)}\n  </Target>\n</Project>\n"
+        );
 
-        var result = (await app.DotnetAsync("msbuild", "calls/all.proj", $"-p:LitestreamConfigFile={Yml}", $"-p:LitestreamInstallDir={app.In("own")}")).FailedWith("LSB3008");
+        var result = (
+            await app.DotnetAsync(
+                "msbuild",
+                "calls/all.proj",
+                $"-p:LitestreamConfigFile={Yml}",
+                $"-p:LitestreamInstallDir={app.In("own")}"
+            )
+        ).FailedWith("LSB3008");
 
         Assert.Equal(cases.Length, result.Errors.Count(error => error.Code == "LSB3008"));
-        Assert.All(cases.Zip(result.Errors.Where(error => error.Code == "LSB3008")), pair => Assert.Contains(pair.First.Named, pair.Second.Text, StringComparison.Ordinal));
+        Assert.All(
+            cases.Zip(result.Errors.Where(error => error.Code == "LSB3008")),
+            pair => Assert.Contains(pair.First.Named, pair.Second.Text, StringComparison.Ordinal)
+        );
         Assert.False(File.Exists(started), "the executable was started");
-        (await VerbAsync(app, "LitestreamRestore", $"-p:LitestreamDatabase={One}", "-p:LitestreamTimestamp=soon")).FailedWith("LSB3007");
+        (
+            await VerbAsync(app, "LitestreamRestore", $"-p:LitestreamDatabase={One}", "-p:LitestreamTimestamp=soon")
+        ).FailedWith("LSB3007");
     }
 
     [Fact]
@@ -279,13 +533,25 @@ public sealed class VerbTests(Packages packages)
 
         (await VerbAsync(app, "LitestreamDatabases", own)).Succeeded();
         (await VerbAsync(app, "LitestreamConfig", own)).Succeeded();
-        var status = Items((await VerbAsync(app, "LitestreamStatus", own, "-getTargetResult:LitestreamStatus")).FailedWith("LSB5020"), "LitestreamStatus");
+        var status = Items(
+            (await VerbAsync(app, "LitestreamStatus", own, "-getTargetResult:LitestreamStatus")).FailedWith("LSB5020"),
+            "LitestreamStatus"
+        );
         Assert.All(status, item => Assert.Equal("Unknown", item["Health"]));
-        Assert.Equal([(One, "not initialized", ""), (Two, "not initialized", "")], status.Select(item => (item["Identity"], item["Status"], item["Replicator"])));
+        Assert.Equal(
+            [(One, "not initialized", ""), (Two, "not initialized", "")],
+            status.Select(item => (item["Identity"], item["Status"], item["Replicator"]))
+        );
         Assert.False(File.Exists(started), "the executable was started");
 
-        var other = (await VerbAsync(app, "LitestreamGenerations", $"-p:LitestreamDatabase={One}", own)).FailedWith("LSB3009");
-        Assert.Contains("ltx -level all", Assert.Single(other.Errors, error => error.Code == "LSB3009").Text, StringComparison.Ordinal);
+        var other = (await VerbAsync(app, "LitestreamGenerations", $"-p:LitestreamDatabase={One}", own)).FailedWith(
+            "LSB3009"
+        );
+        Assert.Contains(
+            "ltx -level all",
+            Assert.Single(other.Errors, error => error.Code == "LSB3009").Text,
+            StringComparison.Ordinal
+        );
         Assert.True(File.Exists(started));
     }
 
@@ -296,11 +562,26 @@ public sealed class VerbTests(Packages packages)
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         app.Write("s3.yml", S3(((IPEndPoint)silent.LocalEndpoint).Port));
-        (await app.DotnetAsync(Keys, "msbuild", "-t:LitestreamSnapshots", "-p:LitestreamConfigFile=s3.yml", "-p:LitestreamTimeout=500ms")).FailedWith("LSB3005");
-        var executable = Assert.Single(Directory.EnumerateFiles(app.In("obj"), "litestream", SearchOption.AllDirectories));
+        (
+            await app.DotnetAsync(
+                Keys,
+                "msbuild",
+                "-t:LitestreamSnapshots",
+                "-p:LitestreamConfigFile=s3.yml",
+                "-p:LitestreamTimeout=500ms"
+            )
+        ).FailedWith("LSB3005");
+        var executable = Assert.Single(
+            Directory.EnumerateFiles(app.In("obj"), "litestream", SearchOption.AllDirectories)
+        );
         Assert.Empty(RunningApp.ProcessesOf(executable));
 
-        using var verb = RunningApp.Start("dotnet", ["msbuild", "-t:LitestreamRestore", "-p:LitestreamConfigFile=s3.yml", "-p:LitestreamOutput=back.db"], app.Folder, app.EnvironmentVariables.Concat(Keys).ToDictionary());
+        using var verb = RunningApp.Start(
+            "dotnet",
+            ["msbuild", "-t:LitestreamRestore", "-p:LitestreamConfigFile=s3.yml", "-p:LitestreamOutput=back.db"],
+            app.Folder,
+            app.EnvironmentVariables.Concat(Keys).ToDictionary()
+        );
         WaitUntil(() => RunningApp.ProcessesOf(executable).Count == 1, () => verb.Output);
         verb.Signal("INT");
         Assert.NotEqual(0, await verb.WaitForExitAsync());
@@ -320,14 +601,43 @@ public sealed class VerbTests(Packages packages)
         silent.Start();
         var port = ((IPEndPoint)silent.LocalEndpoint).Port;
         silent.Stop();
-        app.Write("s3.yml", $"{S3(port, FromYml)}        age:\n          identities:\n            - {FromList}\n          recipients:\n            - age15lpfp533az5cezspd3mey2gsckj2he72cmqlyverp8kd5phr53kqz4f4a7\n");
-        app.Edit("appsettings.json", text => text.Replace("\"Logging\"", $"\"Litestream\": {{ \"AccessKeyId\": \"{FromSetting}\" }},\n  \"Logging\"", StringComparison.Ordinal));
+        app.Write(
+            "s3.yml",
+            $"{S3(port, FromYml)}        age:\n          identities:\n            - {FromList}\n          "
+                + $"recipients:\n            - age15lpfp533az5cezspd3mey2gsckj2he72cmqlyverp8kd5phr53kqz4f4a7\n"
+        );
+        app.Edit(
+            "appsettings.json",
+            text =>
+                text.Replace(
+                    "\"Logging\"",
+                    $"\"Litestream\": {{ \"AccessKeyId\": \"{FromSetting}\" }},\n  \"Logging\"",
+                    StringComparison.Ordinal
+                )
+        );
         var variables = new Dictionary<string, string?> { ["LITESTREAM_SECRET_ACCESS_KEY"] = FromVariable };
 
         var seen = new StringBuilder();
-        foreach (var verb in new[] { "LitestreamConfig", "LitestreamSnapshots", "LitestreamRestore", "LitestreamVerify", "LitestreamDrill" })
+        foreach (
+            var verb in new[]
+            {
+                "LitestreamConfig",
+                "LitestreamSnapshots",
+                "LitestreamRestore",
+                "LitestreamVerify",
+                "LitestreamDrill",
+            }
+        )
         {
-            var result = await app.DotnetAsync(variables, "msbuild", $"-t:{verb}", "-p:LitestreamConfigFile=s3.yml", "-p:LitestreamOutput=back.db", "-p:LitestreamTimeout=20", "-v:diag");
+            var result = await app.DotnetAsync(
+                variables,
+                "msbuild",
+                $"-t:{verb}",
+                "-p:LitestreamConfigFile=s3.yml",
+                "-p:LitestreamOutput=back.db",
+                "-p:LitestreamTimeout=20",
+                "-v:diag"
+            );
             Assert.Equal(verb == "LitestreamConfig", result.ExitCode == 0);
             using var log = new GZipStream(File.OpenRead(result.BinaryLog), CompressionMode.Decompress);
             using var bytes = new MemoryStream();
@@ -344,18 +654,48 @@ public sealed class VerbTests(Packages packages)
     [Fact]
     public void Every_verb_can_be_extended_and_is_forwarded_in_a_project_with_several_target_frameworks()
     {
-        var targets = XDocument.Load(Path.Combine(Packages.Repository, "buildTransitive", "Litestream.Build.Commands.targets")).Root!;
-        var verbs = targets.Elements("Target").Where(target => !target.Attribute("Name")!.Value.StartsWith('_')).ToList();
-        var forwarded = XDocument.Load(Path.Combine(Packages.Repository, "src", "Litestream.Build", "buildMultiTargeting", "Litestream.Build.targets")).Root!.Elements("Target");
+        var targets = XDocument
+            .Load(Path.Combine(Packages.Repository, "buildTransitive", "Litestream.Build.Commands.targets"))
+            .Root!;
+        var verbs = targets
+            .Elements("Target")
+            .Where(target => !target.Attribute("Name")!.Value.StartsWith('_'))
+            .ToList();
+        var forwarded = XDocument
+            .Load(
+                Path.Combine(
+                    Packages.Repository,
+                    "src",
+                    "Litestream.Build",
+                    "buildMultiTargeting",
+                    "Litestream.Build.targets"
+                )
+            )
+            .Root!.Elements("Target");
         var documented = File.ReadAllText(Path.Combine(Packages.Repository, "docs", "commands.md"));
 
         Assert.True(verbs.Count >= 12);
-        Assert.Equal(verbs.Select(verb => verb.Attribute("Name")!.Value).Order(), forwarded.Select(target => target.Attribute("Name")!.Value).Order());
-        Assert.All(verbs, verb => Assert.Equal($"$({verb.Attribute("Name")!.Value}DependsOn)", verb.Attribute("DependsOnTargets")!.Value));
-        Assert.All(verbs, verb => Assert.Contains($"`{verb.Attribute("Name")!.Value}`", documented, StringComparison.Ordinal));
+        Assert.Equal(
+            verbs.Select(verb => verb.Attribute("Name")!.Value).Order(),
+            forwarded.Select(target => target.Attribute("Name")!.Value).Order()
+        );
+        Assert.All(
+            verbs,
+            verb =>
+                Assert.Equal($"$({verb.Attribute("Name")!.Value}DependsOn)", verb.Attribute("DependsOnTargets")!.Value)
+        );
+        Assert.All(
+            verbs,
+            verb => Assert.Contains($"`{verb.Attribute("Name")!.Value}`", documented, StringComparison.Ordinal)
+        );
 
         // What a property of ours feeds is in the manual.
-        var properties = verbs.SelectMany(verb => verb.Elements().SelectMany(task => task.Attributes())).SelectMany(attribute => Regex.Matches(attribute.Value, @"\$\((Litestream\w+)\)").Select(match => match.Groups[1].Value)).Distinct();
+        var properties = verbs
+            .SelectMany(verb => verb.Elements().SelectMany(task => task.Attributes()))
+            .SelectMany(attribute =>
+                Regex.Matches(attribute.Value, @"\$\((Litestream\w+)\)").Select(match => match.Groups[1].Value)
+            )
+            .Distinct();
         Assert.All(properties, property => Assert.Contains($"`{property}`", documented, StringComparison.Ordinal));
     }
 
@@ -364,7 +704,10 @@ public sealed class VerbTests(Packages packages)
     private const string Two = "data/zwei  ü.db";
     private const string Yml = "else where/my.yml";
 
-    /// <summary>A project that is restored and nothing more, with a yml in a folder of its own, two databases and their replicas.</summary>
+    /// <summary>
+    /// A project that is restored and nothing more, with a yml in a folder of its own, two databases and their
+    /// replicas.
+    /// </summary>
     private async Task<Workspace> RestoredAsync(string name)
     {
         var app = new Workspace(packages, name).WithAsset("Worker");
@@ -372,34 +715,54 @@ public sealed class VerbTests(Packages packages)
         foreach (var database in new[] { One, Two })
         {
             Directory.CreateDirectory(app.In("data"));
-            _ = Scalar(app.In(database), "PRAGMA journal_mode = WAL; CREATE TABLE rows(id INTEGER PRIMARY KEY, text TEXT NOT NULL)");
+            _ = Scalar(
+                app.In(database),
+                "PRAGMA journal_mode = WAL; CREATE TABLE rows(id INTEGER PRIMARY KEY, text TEXT NOT NULL)"
+            );
         }
 
         (await app.DotnetAsync("restore")).Succeeded();
         return app;
 
         static string Entry(string path, string replica, string folder) =>
-            $"  - path: \"{path}\"\n    monitor-interval: 20ms\n    replicas:\n      - name: {replica}\n        path: {folder}\n        sync-interval: 20ms\n";
+            $"  - path: \"{path}\"\n    monitor-interval: 20ms\n    replicas:\n      - name: {replica}\n        "
+            + $"path: {folder}\n        sync-interval: 20ms\n";
     }
 
     private static string S3(int port, string secret = "0123456789") =>
-        $"dbs:\n  - path: {One}\n    replicas:\n      - type: s3\n        bucket: bucket\n        path: one\n        region: eu-west-1\n        endpoint: http://127.0.0.1:{port}\n        access-key-id: ${{LITESTREAM_ACCESS_KEY_ID}}\n        secret-access-key: {secret}\n";
+        $"dbs:\n  - path: {One}\n    replicas:\n      - type: s3\n        bucket: bucket\n        path: one\n       "
+        + $" region: eu-west-1\n        endpoint: http://127.0.0.1:{port}\n        access-key-id: "
+        + $"${{LITESTREAM_ACCESS_KEY_ID}}\n        secret-access-key: {secret}\n";
 
     private static Task<BuildResult> VerbAsync(Workspace app, string verb, params string[] properties) =>
         app.DotnetAsync(["msbuild", $"-t:{verb}", $"-p:LitestreamConfigFile={Yml}", .. properties]);
 
-    private static async Task<IReadOnlyList<IReadOnlyDictionary<string, string>>> ItemsAsync(Workspace app, string verb, params string[] properties) =>
-        Items((await VerbAsync(app, verb, [.. properties, $"-getTargetResult:{verb}"])).Succeeded(), verb);
+    private static async Task<IReadOnlyList<IReadOnlyDictionary<string, string>>> ItemsAsync(
+        Workspace app,
+        string verb,
+        params string[] properties
+    ) => Items((await VerbAsync(app, verb, [.. properties, $"-getTargetResult:{verb}"])).Succeeded(), verb);
 
     private static List<Dictionary<string, string>> Items(BuildResult result, string target) =>
-    [
-        .. JsonDocument.Parse(result.Output).RootElement.GetProperty("TargetResults").GetProperty(target).GetProperty("Items").EnumerateArray()
-            .Select(item => item.EnumerateObject().ToDictionary(metadata => metadata.Name, metadata => metadata.Value.GetString() ?? "")),
-    ];
+        [
+            .. JsonDocument
+                .Parse(result.Output)
+                .RootElement.GetProperty("TargetResults")
+                .GetProperty(target)
+                .GetProperty("Items")
+                .EnumerateArray()
+                .Select(item =>
+                    item.EnumerateObject()
+                        .ToDictionary(metadata => metadata.Name, metadata => metadata.Value.GetString() ?? "")
+                ),
+        ];
 
-    private static List<string> Messages(BuildResult result) => [.. result.Log.FindChildrenRecursive<Message>().Select(message => message.Text)];
+    private static List<string> Messages(BuildResult result) =>
+        [.. result.Log.FindChildrenRecursive<Message>().Select(message => message.Text)];
 
-    /// <summary>The real executable feeds both replicas while something is done, and then ends with its final sync.</summary>
+    /// <summary>
+    /// The real executable feeds both replicas while something is done, and then ends with its final sync.
+    /// </summary>
     private static async Task ReplicateAsync(Workspace app, Func<Task> during)
     {
         using var replicator = RunningApp.Start(Executable, ["replicate", "-config", app.In(Yml)], app.Folder);
@@ -410,25 +773,44 @@ public sealed class VerbTests(Packages packages)
         Assert.True(await replicator.WaitForExitAsync() == 0, replicator.Output);
     }
 
-    private static Task ReplicateAsync(Workspace app, Action during) => ReplicateAsync(app, () =>
-    {
-        during();
-        return Task.CompletedTask;
-    });
+    private static Task ReplicateAsync(Workspace app, Action during) =>
+        ReplicateAsync(
+            app,
+            () =>
+            {
+                during();
+                return Task.CompletedTask;
+            }
+        );
 
-    private static string Executable => Path.Combine(Packages.Repository, "runtimes", "0.3.13", "linux-x64", "litestream");
+    private static string Executable =>
+        Path.Combine(Packages.Repository, "runtimes", "0.3.13", "linux-x64", "litestream");
 
-    private static void WaitForSegments(Workspace app, string replica, int count, Func<string>? what = null) => WaitUntil(
-        () => Directory.Exists(app.In($"replicas/{replica}")) && Directory.EnumerateFiles(app.In($"replicas/{replica}"), "*.wal.lz4", SearchOption.AllDirectories).Count() >= count,
-        what);
+    private static void WaitForSegments(Workspace app, string replica, int count, Func<string>? what = null) =>
+        WaitUntil(
+            () =>
+                Directory.Exists(app.In($"replicas/{replica}"))
+                && Directory
+                    .EnumerateFiles(app.In($"replicas/{replica}"), "*.wal.lz4", SearchOption.AllDirectories)
+                    .Count() >= count,
+            what
+        );
 
     private static void WaitUntil(Func<bool> condition, Func<string>? what = null) =>
-        Assert.True(SpinWait.SpinUntil(() => condition(), TimeSpan.FromSeconds(30)), $"It did not come about within 30 s. {what?.Invoke()}");
+        Assert.True(
+            SpinWait.SpinUntil(() => condition(), TimeSpan.FromSeconds(30)),
+            $"It did not come about within 30 s. {what?.Invoke()}"
+        );
 
-    /// <summary>A replica knows when its files were written, in whole seconds: the moment between two commits is one that no file was written at.</summary>
+    /// <summary>
+    /// A replica knows when its files were written, in whole seconds: the moment between two commits is one that no
+    /// file was written at.
+    /// </summary>
     private static DateTimeOffset AfterAWholeSecond(string replica)
     {
-        var last = Directory.EnumerateFiles(replica, "*.lz4", SearchOption.AllDirectories).Max(File.GetLastWriteTimeUtc);
+        var last = Directory
+            .EnumerateFiles(replica, "*.lz4", SearchOption.AllDirectories)
+            .Max(File.GetLastWriteTimeUtc);
         WaitUntil(() => DateTime.UtcNow > last.AddSeconds(1.1));
         var moment = DateTimeOffset.UtcNow;
         WaitUntil(() => DateTimeOffset.UtcNow > moment.AddSeconds(1.1));
@@ -444,7 +826,9 @@ public sealed class VerbTests(Packages packages)
 
     private static string Scalar(string database, string sql)
     {
-        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = database, Pooling = false }.ToString());
+        using var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = database, Pooling = false }.ToString()
+        );
         connection.Open();
         using var command = connection.CreateCommand();
         command.CommandText = sql;
@@ -453,34 +837,54 @@ public sealed class VerbTests(Packages packages)
 
     private static void Lose(string database)
     {
-        foreach (var file in Directory.EnumerateFiles(Path.GetDirectoryName(database)!, Path.GetFileName(database) + "*"))
+        foreach (
+            var file in Directory.EnumerateFiles(Path.GetDirectoryName(database)!, Path.GetFileName(database) + "*")
+        )
             File.Delete(file);
     }
 
-    /// <summary>Stands in for an executable that must not be started, or for another release line; it leaves a mark when it is run.</summary>
+    /// <summary>
+    /// Stands in for an executable that must not be started, or for another release line; it leaves a mark when it is
+    /// run.
+    /// </summary>
     private static string DummyExecutable(Workspace app, string version)
     {
         var started = app.In("started");
-        app.Write("own/litestream", $"#!/bin/sh\ntouch '{started}'\nif [ \"$1\" = version ]; then echo {version}; exit 0; fi\necho \"unknown command: $1\" >&2\nexit 1\n");
-        File.SetUnixFileMode(app.In("own/litestream"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        app.Write(
+            "own/litestream",
+            $"#!/bin/sh\ntouch '{started}'\nif [ \"$1\" = version ]; then echo {version}; exit 0; fi\necho "
+                + $"\"unknown command: $1\" >&2\nexit 1\n"
+        );
+        File.SetUnixFileMode(
+            app.In("own/litestream"),
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+        );
         return started;
     }
 
-    private static SortedDictionary<string, long> Tree(Workspace app) => new(
-        Directory.EnumerateFiles(app.In("data"), "*", SearchOption.AllDirectories)
-            .Concat(Directory.EnumerateFiles(app.In("replicas"), "*", SearchOption.AllDirectories))
-            .ToDictionary(file => file, file => new FileInfo(file).Length),
-        StringComparer.Ordinal);
+    private static SortedDictionary<string, long> Tree(Workspace app) =>
+        new(
+            Directory
+                .EnumerateFiles(app.In("data"), "*", SearchOption.AllDirectories)
+                .Concat(Directory.EnumerateFiles(app.In("replicas"), "*", SearchOption.AllDirectories))
+                .ToDictionary(file => file, file => new FileInfo(file).Length),
+            StringComparer.Ordinal
+        );
 
     private static string Generation(FileInfo file) => file.Directory!.Parent!.Name;
 
-    private static long Hex(string text) => long.Parse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+    private static long Hex(string text) =>
+        long.Parse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 
     private static long Number(string text) => long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
 
-    private static string Seconds(FileInfo file) => file.LastWriteTimeUtc.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    private static string Seconds(FileInfo file) =>
+        file.LastWriteTimeUtc.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
-    private static JsonElement Item(BuildResult result, string target) => JsonDocument
-        .Parse(result.Succeeded().Output)
-        .RootElement.GetProperty("TargetResults").GetProperty(target).GetProperty("Items")[0];
+    private static JsonElement Item(BuildResult result, string target) =>
+        JsonDocument
+            .Parse(result.Succeeded().Output)
+            .RootElement.GetProperty("TargetResults")
+            .GetProperty(target)
+            .GetProperty("Items")[0];
 }

@@ -24,7 +24,9 @@ public sealed class Workspace : IDisposable
         Folder = Directory.CreateDirectory(Path.Combine(Root, name)).FullName;
     }
 
-    /// <summary>What MSBuild, the test host or a CI server put into the environment, and a user's shell does not have.</summary>
+    /// <summary>
+    /// What MSBuild, the test host or a CI server put into the environment, and a user's shell does not have.
+    /// </summary>
     public static IReadOnlyDictionary<string, string?> CleanEnvironment { get; } = Clean();
 
     public string Root { get; }
@@ -40,7 +42,10 @@ public sealed class Workspace : IDisposable
         foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories))
         {
             var relative = Path.GetRelativePath(source, file);
-            if (relative.StartsWith("bin", StringComparison.Ordinal) || relative.StartsWith("obj", StringComparison.Ordinal))
+            if (
+                relative.StartsWith("bin", StringComparison.Ordinal)
+                || relative.StartsWith("obj", StringComparison.Ordinal)
+            )
                 continue;
             Write(relative, File.ReadAllText(file));
         }
@@ -50,9 +55,17 @@ public sealed class Workspace : IDisposable
         return this;
     }
 
-    public void AddPackage(string project, string id = "Litestream.Build", string? version = null) => Edit(
-        project,
-        text => text.Replace("</Project>", $"  <ItemGroup>\n    <PackageReference Include=\"{id}\" Version=\"{version ?? _packages.Version}\" />\n  </ItemGroup>\n</Project>", StringComparison.Ordinal));
+    public void AddPackage(string project, string id = "Litestream.Build", string? version = null) =>
+        Edit(
+            project,
+            text =>
+                text.Replace(
+                    "</Project>",
+                    $"  <ItemGroup>\n    <PackageReference Include=\"{id}\" "
+                        + $"Version=\"{version ?? _packages.Version}\" />\n  </ItemGroup>\n</Project>",
+                    StringComparison.Ordinal
+                )
+        );
 
     public void Write(string relative, string text)
     {
@@ -61,13 +74,20 @@ public sealed class Workspace : IDisposable
         File.WriteAllText(path, text);
     }
 
-    public void Edit(string relative, Func<string, string> edit) => Write(relative, edit(File.ReadAllText(Path.Combine(Folder, relative))));
+    public void Edit(string relative, Func<string, string> edit) =>
+        Write(relative, edit(File.ReadAllText(Path.Combine(Folder, relative))));
 
-    /// <summary>Runs <c>dotnet</c> in the folder as a user would; the package source and folder come by environment.</summary>
-    public Task<BuildResult> DotnetAsync(params string[] arguments) => DotnetAsync(new Dictionary<string, string?>(), arguments);
+    /// <summary>
+    /// Runs <c>dotnet</c> in the folder as a user would; the package source and folder come by environment.
+    /// </summary>
+    public Task<BuildResult> DotnetAsync(params string[] arguments) =>
+        DotnetAsync(new Dictionary<string, string?>(), arguments);
 
     /// <summary>The same with variables that the user has set.</summary>
-    public async Task<BuildResult> DotnetAsync(IReadOnlyDictionary<string, string?> variables, params string[] arguments)
+    public async Task<BuildResult> DotnetAsync(
+        IReadOnlyDictionary<string, string?> variables,
+        params string[] arguments
+    )
     {
         var log = Path.Combine(Root, $"{Guid.NewGuid():N}.binlog");
         var builds = arguments[0] is "build" or "publish" or "msbuild" or "pack" or "clean" or "restore";
@@ -77,14 +97,21 @@ public sealed class Workspace : IDisposable
             .WithEnvironmentVariables(EnvironmentVariables.Concat(variables).ToDictionary())
             .WithValidation(CommandResultValidation.None)
             .ExecuteBufferedAsync(TestContext.Current.CancellationToken);
-        return new BuildResult(string.Join(' ', arguments), result.ExitCode, result.StandardOutput, result.StandardError, log);
+        return new BuildResult(
+            string.Join(' ', arguments),
+            result.ExitCode,
+            result.StandardOutput,
+            result.StandardError,
+            log
+        );
     }
 
-    public IReadOnlyDictionary<string, string?> EnvironmentVariables => new Dictionary<string, string?>(CleanEnvironment)
-    {
-        ["NUGET_PACKAGES"] = _dummies ? _packages.DummyFolder : _packages.Folder,
-        ["RestoreAdditionalProjectSources"] = _dummies ? _packages.DummyFeed : _packages.Feed,
-    };
+    public IReadOnlyDictionary<string, string?> EnvironmentVariables =>
+        new Dictionary<string, string?>(CleanEnvironment)
+        {
+            ["NUGET_PACKAGES"] = _dummies ? _packages.DummyFolder : _packages.Folder,
+            ["RestoreAdditionalProjectSources"] = _dummies ? _packages.DummyFeed : _packages.Feed,
+        };
 
     public void Dispose()
     {
@@ -96,12 +123,20 @@ public sealed class Workspace : IDisposable
 
     private static Dictionary<string, string?> Clean()
     {
-        var environment = Environment.GetEnvironmentVariables()
+        var environment = Environment
+            .GetEnvironmentVariables()
             .Cast<DictionaryEntry>()
             .Select(entry => (string)entry.Key)
-            .Where(name => name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase)
+            .Where(name =>
+                name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase)
                 || name.StartsWith("LITESTREAM", StringComparison.OrdinalIgnoreCase)
-                || name is "DOTNET_HOST_PATH" or "DOTNET_STARTUP_HOOKS" or "CI" or "ASPNETCORE_ENVIRONMENT" or "DOTNET_ENVIRONMENT")
+                || name
+                    is "DOTNET_HOST_PATH"
+                        or "DOTNET_STARTUP_HOOKS"
+                        or "CI"
+                        or "ASPNETCORE_ENVIRONMENT"
+                        or "DOTNET_ENVIRONMENT"
+            )
             .ToDictionary(name => name, _ => (string?)null);
         environment["MSBUILDDISABLENODEREUSE"] = "1";
         environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";
@@ -116,23 +151,32 @@ public sealed record BuildResult(string Command, int ExitCode, string Output, st
 {
     private Microsoft.Build.Logging.StructuredLogger.Build? _log;
 
-    public Microsoft.Build.Logging.StructuredLogger.Build Log => _log ??= Microsoft.Build.Logging.StructuredLogger.BinaryLog.ReadBuild(BinaryLog);
+    public Microsoft.Build.Logging.StructuredLogger.Build Log =>
+        _log ??= Microsoft.Build.Logging.StructuredLogger.BinaryLog.ReadBuild(BinaryLog);
 
-    public IReadOnlyList<Error> Errors => Log.FindChildrenRecursive<Error>().Where(error => error is not null).ToList()!;
+    public IReadOnlyList<Error> Errors =>
+        Log.FindChildrenRecursive<Error>().Where(error => error is not null).ToList()!;
 
     public IReadOnlyList<Warning> Warnings => Log.FindChildrenRecursive<Warning>().ToList()!;
 
     /// <summary>Tasks of ours that ran.</summary>
-    public IReadOnlyList<string> OurTasks => Log.FindChildrenRecursive<StructuredTask>()
-        .Where(task => task.FromAssembly?.Contains("Litestream.Build.Tasks", StringComparison.Ordinal) == true)
-        .Select(task => task.Name)
-        .ToList();
+    public IReadOnlyList<string> OurTasks =>
+        Log.FindChildrenRecursive<StructuredTask>()
+            .Where(task => task.FromAssembly?.Contains("Litestream.Build.Tasks", StringComparison.Ordinal) == true)
+            .Select(task => task.Name)
+            .ToList();
 
     /// <summary>All tasks, MSBuild's own too, that ran in targets of ours.</summary>
-    public IReadOnlyList<string> TasksInOurTargets => Log.FindChildrenRecursive<Target>()
-        .Where(target => target.Name.StartsWith("_Litestream", StringComparison.Ordinal) || target.Name.StartsWith("Litestream", StringComparison.Ordinal))
-        .SelectMany(target => target.Children.OfType<StructuredTask>().Select(task => $"{target.Name}: {task.Name}"))
-        .ToList();
+    public IReadOnlyList<string> TasksInOurTargets =>
+        Log.FindChildrenRecursive<Target>()
+            .Where(target =>
+                target.Name.StartsWith("_Litestream", StringComparison.Ordinal)
+                || target.Name.StartsWith("Litestream", StringComparison.Ordinal)
+            )
+            .SelectMany(target =>
+                target.Children.OfType<StructuredTask>().Select(task => $"{target.Name}: {task.Name}")
+            )
+            .ToList();
 
     public BuildResult Succeeded()
     {
@@ -152,5 +196,4 @@ public sealed record BuildResult(string Command, int ExitCode, string Output, st
         Assert.Contains(code, Warnings.Select(warning => warning.Code));
         return this;
     }
-
 }

@@ -4,13 +4,39 @@ namespace Litestream.Build.Tests;
 public sealed class WrongInputTests(Packages packages)
 {
     [Theory]
-    [InlineData("LSB1001", "appsettings.json", "{\n  \"ConnectionStrings\": {\n    \"Orders\": \"Data Source=x.db\",,\n  }\n}", 3)]
-    [InlineData("LSB1002", "app.config", "<configuration>\n  <connectionStrings>\n    <add name=\"x\" connectionString=\"Data Source=x.db\">\n</configuration>", 4)]
+    [InlineData(
+        "LSB1001",
+        "appsettings.json",
+        "{\n  \"ConnectionStrings\": {\n    \"Orders\": \"Data Source=x.db\",,\n  }\n}",
+        3
+    )]
+    [InlineData(
+        "LSB1002",
+        "app.config",
+        "<configuration>\n  <connectionStrings>\n    <add name=\"x\" connectionString=\"Data "
+            + "Source=x.db\">\n</configuration>",
+        4
+    )]
     [InlineData("LSB1010", "litestream.yml", "dbs:\n  - path: app.db\n   replicas: [", 3)]
-    [InlineData("LSB1030", "litestream.yml", "dbs:\n  - path: app.db\n    replicas:\n      - path: backups\n        retentoin: 72h\n", 5)]
-    [InlineData("LSB1030", "litestream.yml", "dbs:\r  - path: app.db\r    replicas:\r      - path: backups\r        retentoin: 72h\r", 5)]
+    [InlineData(
+        "LSB1030",
+        "litestream.yml",
+        "dbs:\n  - path: app.db\n    replicas:\n      - path: backups\n        retentoin: 72h\n",
+        5
+    )]
+    [InlineData(
+        "LSB1030",
+        "litestream.yml",
+        "dbs:\r  - path: app.db\r    replicas:\r      - path: backups\r        retentoin: 72h\r",
+        5
+    )]
     [InlineData("LSB1010", "litestream.yml", "exec: [a\n", 2)]
-    public async Task A_file_that_cannot_be_read_is_one_error_at_its_line(string code, string file, string content, int line)
+    public async Task A_file_that_cannot_be_read_is_one_error_at_its_line(
+        string code,
+        string file,
+        string content,
+        int line
+    )
     {
         using var app = new Workspace(packages).WithAsset("Worker");
         app.Write(file, content);
@@ -29,17 +55,36 @@ public sealed class WrongInputTests(Packages packages)
     public async Task A_name_that_nothing_reads_is_said_with_its_place_and_stops_a_restore()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
-        app.Edit("appsettings.json", text => text.Replace("\"Logging\"", "\"Litestream\": { \"ReplicaUri\": \"s3://b\", \"RestoreOnStart\": \"Requird\" },\n  \"Logging\"", StringComparison.Ordinal));
-        app.Edit("Worker.csproj", text => text.Replace("</Project>", """
-              <PropertyGroup>
-                <LitestreamRetentoin>48h</LitestreamRetentoin>
-              </PropertyGroup>
-              <ItemGroup>
-                <LitestreamDatabase Include="a.db" ReplicaUri="s3://bucket" />
-              </ItemGroup>
-            </Project>
-            """, StringComparison.Ordinal));
-        app.Write("Directory.Build.props", "<Project>\n<PropertyGroup>\n<LitestreamInstalDir>x</LitestreamInstalDir>\n</PropertyGroup>\n</Project>");
+        app.Edit(
+            "appsettings.json",
+            text =>
+                text.Replace(
+                    "\"Logging\"",
+                    "\"Litestream\": { \"ReplicaUri\": \"s3://b\", \"RestoreOnStart\": \"Requird\" },\n  \"Logging\"",
+                    StringComparison.Ordinal
+                )
+        );
+        app.Edit(
+            "Worker.csproj",
+            text =>
+                text.Replace(
+                    "</Project>",
+                    """
+                      <PropertyGroup>
+                        <LitestreamRetentoin>48h</LitestreamRetentoin>
+                      </PropertyGroup>
+                      <ItemGroup>
+                        <LitestreamDatabase Include="a.db" ReplicaUri="s3://bucket" />
+                      </ItemGroup>
+                    </Project>
+                    """,
+                    StringComparison.Ordinal
+                )
+        );
+        app.Write(
+            "Directory.Build.props",
+            "<Project>\n<PropertyGroup>\n<LitestreamInstalDir>x</LitestreamInstalDir>\n</PropertyGroup>\n</Project>"
+        );
 
         var publish = (await app.DotnetAsync("publish", "-o", "out", "-p:litestreamsyncintervall=1s")).Succeeded();
 
@@ -50,21 +95,59 @@ public sealed class WrongInputTests(Packages packages)
                 ("LSB1052", "appsettings.json", 5, "'Litestream:ReplicaUrl'"),
                 ("LSB1053", "Directory.Build.props", 3, "'LitestreamInstallDir'"),
                 ("LSB1053", "Worker.csproj", 0, "'LitestreamSyncInterval'"),
-                ("LSB1053", "Worker.csproj", lines.FindIndex(line => line.Contains("LitestreamRetentoin", StringComparison.Ordinal)) + 1, "'LitestreamRetention'"),
-                ("LSB1053", "Worker.csproj", lines.FindIndex(line => line.Contains("ReplicaUri", StringComparison.Ordinal)) + 1, "'ReplicaUrl'"),
+                (
+                    "LSB1053",
+                    "Worker.csproj",
+                    lines.FindIndex(line => line.Contains("LitestreamRetentoin", StringComparison.Ordinal)) + 1,
+                    "'LitestreamRetention'"
+                ),
+                (
+                    "LSB1053",
+                    "Worker.csproj",
+                    lines.FindIndex(line => line.Contains("ReplicaUri", StringComparison.Ordinal)) + 1,
+                    "'ReplicaUrl'"
+                ),
             ],
-            publish.Warnings.Where(warning => warning.Code is "LSB1019" or "LSB1052" or "LSB1053")
-                .Select(warning => (warning.Code, File: Path.GetFileName(warning.File), Line: warning.LineNumber, Meant: warning.Text.Split(" mean ")[^1].TrimEnd('?')))
-                .OrderBy(warning => warning.Code, StringComparer.Ordinal).ThenBy(warning => warning.File, StringComparer.Ordinal).ThenBy(warning => warning.Line));
+            publish
+                .Warnings.Where(warning => warning.Code is "LSB1019" or "LSB1052" or "LSB1053")
+                .Select(warning =>
+                    (
+                        warning.Code,
+                        File: Path.GetFileName(warning.File),
+                        Line: warning.LineNumber,
+                        Meant: warning.Text.Split(" mean ")[^1].TrimEnd('?')
+                    )
+                )
+                .OrderBy(warning => warning.Code, StringComparer.Ordinal)
+                .ThenBy(warning => warning.File, StringComparer.Ordinal)
+                .ThenBy(warning => warning.Line)
+        );
 
         app.Write("out/data/orders.db", "not touched");
-        var refused = (await app.DotnetAsync("msbuild", "-t:LitestreamRestore", "-p:LitestreamContentRoot=out", "-p:LitestreamDatabase=data/orders.db", "-p:LitestreamTimestam=2026-01-01T00:00:00Z", "-p:LitestreamForce=true"))
-            .FailedWith("LSB3019");
+        var refused = (
+            await app.DotnetAsync(
+                "msbuild",
+                "-t:LitestreamRestore",
+                "-p:LitestreamContentRoot=out",
+                "-p:LitestreamDatabase=data/orders.db",
+                "-p:LitestreamTimestam=2026-01-01T00:00:00Z",
+                "-p:LitestreamForce=true"
+            )
+        ).FailedWith("LSB3019");
         Assert.Contains("Did you mean 'LitestreamTimestamp'?", refused.Output, StringComparison.Ordinal);
         Assert.Equal("not touched", File.ReadAllText(app.In("out/data/orders.db")));
 
-        var variables = new Dictionary<string, string?> { ["LITESTREAM_ACCES_KEY_ID"] = "k", ["Litestream__Verificaton__Interval"] = "1h" };
-        var databases = (await app.DotnetAsync(variables, "msbuild", "-t:LitestreamDatabases", "-p:LitestreamContentRoot=out")).Succeeded().WarnedWith("LSB1052").WarnedWith("LSB1053");
+        var variables = new Dictionary<string, string?>
+        {
+            ["LITESTREAM_ACCES_KEY_ID"] = "k",
+            ["Litestream__Verificaton__Interval"] = "1h",
+        };
+        var databases = (
+            await app.DotnetAsync(variables, "msbuild", "-t:LitestreamDatabases", "-p:LitestreamContentRoot=out")
+        )
+            .Succeeded()
+            .WarnedWith("LSB1052")
+            .WarnedWith("LSB1053");
         Assert.Contains("'LITESTREAM_ACCESS_KEY_ID'", databases.Output, StringComparison.Ordinal);
         Assert.Contains("'Litestream:Verification:Interval'", databases.Output, StringComparison.Ordinal);
     }
@@ -73,13 +156,21 @@ public sealed class WrongInputTests(Packages packages)
     public async Task Two_databases_on_one_replica_path_are_refused()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
-        app.Edit("Worker.csproj", text => text.Replace("</Project>", """
-              <ItemGroup>
-                <LitestreamDatabase Include="a.db" ReplicaUrl="file:///srv/backup/same" />
-                <LitestreamDatabase Include="b.db" ReplicaUrl="file:///srv/backup/same" />
-              </ItemGroup>
-            </Project>
-            """, StringComparison.Ordinal));
+        app.Edit(
+            "Worker.csproj",
+            text =>
+                text.Replace(
+                    "</Project>",
+                    """
+                      <ItemGroup>
+                        <LitestreamDatabase Include="a.db" ReplicaUrl="file:///srv/backup/same" />
+                        <LitestreamDatabase Include="b.db" ReplicaUrl="file:///srv/backup/same" />
+                      </ItemGroup>
+                    </Project>
+                    """,
+                    StringComparison.Ordinal
+                )
+        );
 
         // A folder of its own for each database is derived from the URL, so the same URL is not the same path ...
         (await app.DotnetAsync("build")).Succeeded();
@@ -93,7 +184,15 @@ public sealed class WrongInputTests(Packages packages)
     public async Task A_trimmed_app_that_does_not_compile_against_the_package_is_refused_with_a_code()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
-        app.Edit("Worker.csproj", text => text.Replace("Include=\"Litestream.Build\"", "Include=\"Litestream.Build\" ExcludeAssets=\"compile\"", StringComparison.Ordinal));
+        app.Edit(
+            "Worker.csproj",
+            text =>
+                text.Replace(
+                    "Include=\"Litestream.Build\"",
+                    "Include=\"Litestream.Build\" ExcludeAssets=\"compile\"",
+                    StringComparison.Ordinal
+                )
+        );
 
         var refused = (await app.DotnetAsync("build", "-p:PublishTrimmed=true")).FailedWith("LSB1055");
         Assert.DoesNotContain("error CS", refused.Output, StringComparison.Ordinal);
@@ -103,13 +202,21 @@ public sealed class WrongInputTests(Packages packages)
     public async Task The_same_database_twice_is_refused()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
-        app.Edit("Worker.csproj", text => text.Replace("</Project>", """
-              <ItemGroup>
-                <LitestreamDatabase Include="a.db" />
-                <LitestreamDatabase Include="./a.db" />
-              </ItemGroup>
-            </Project>
-            """, StringComparison.Ordinal));
+        app.Edit(
+            "Worker.csproj",
+            text =>
+                text.Replace(
+                    "</Project>",
+                    """
+                      <ItemGroup>
+                        <LitestreamDatabase Include="a.db" />
+                        <LitestreamDatabase Include="./a.db" />
+                      </ItemGroup>
+                    </Project>
+                    """,
+                    StringComparison.Ordinal
+                )
+        );
 
         (await app.DotnetAsync("build")).FailedWith("LSB1012");
     }
@@ -119,9 +226,15 @@ public sealed class WrongInputTests(Packages packages)
     {
         using var app = new Workspace(packages).WithAsset("Worker");
 
-        var result = (await app.DotnetAsync("build", "-p:LitestreamReplicaUrl=sftp://user:hunter2@host/path")).FailedWith("LSB1014");
+        var result = (
+            await app.DotnetAsync("build", "-p:LitestreamReplicaUrl=sftp://user:hunter2@host/path")
+        ).FailedWith("LSB1014");
 
-        Assert.DoesNotContain("hunter2", string.Join('\n', result.Errors.Select(error => error.Text)), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "hunter2",
+            string.Join('\n', result.Errors.Select(error => error.Text)),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -133,11 +246,20 @@ public sealed class WrongInputTests(Packages packages)
 
         var published = (await app.DotnetAsync("publish", "-o", app.In("out"))).Succeeded();
         Assert.DoesNotContain(published.Warnings, warning => warning.Code == "LSB1101");
-        Assert.Contains("app.db -> ${REPLICA_URL} (known where the app runs)", published.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "app.db -> ${REPLICA_URL} (known where the app runs)",
+            published.Output,
+            StringComparison.Ordinal
+        );
 
         // The variable is set on the server: what runs the app there is written all the same.
-        (await app.DotnetAsync("msbuild", "-t:LitestreamScaffold", "-p:LitestreamScaffoldKind=systemd")).Succeeded().WarnedWith("LSB1045");
-        Assert.Contains(Directory.EnumerateFiles(app.In("."), "*.service").Select(File.ReadAllText), text => text.Contains("REPLICA_URL", StringComparison.Ordinal));
+        (await app.DotnetAsync("msbuild", "-t:LitestreamScaffold", "-p:LitestreamScaffoldKind=systemd"))
+            .Succeeded()
+            .WarnedWith("LSB1045");
+        Assert.Contains(
+            Directory.EnumerateFiles(app.In("."), "*.service").Select(File.ReadAllText),
+            text => text.Contains("REPLICA_URL", StringComparison.Ordinal)
+        );
         var doctor = await app.DotnetAsync("msbuild", "-getTargetResult:LitestreamDoctor");
         Assert.NotEqual(0, doctor.ExitCode);
         Assert.Contains($"{app.In("litestream.yml")}(4,", doctor.Output, StringComparison.Ordinal);
@@ -145,15 +267,23 @@ public sealed class WrongInputTests(Packages packages)
         Assert.DoesNotContain(verify.Errors, error => error.Code == "MSB4018");
 
         File.Delete(app.In("litestream.yml"));
-        app.Edit("Worker.csproj", text => text.Replace("</Project>", """
-              <ItemGroup>
-                <LitestreamDatabase Include="${DB_PATH}" />
-              </ItemGroup>
-              <PropertyGroup>
-                <LitestreamReplicaUrl>${REPLICA_URL}</LitestreamReplicaUrl>
-              </PropertyGroup>
-            </Project>
-            """, StringComparison.Ordinal));
+        app.Edit(
+            "Worker.csproj",
+            text =>
+                text.Replace(
+                    "</Project>",
+                    """
+                      <ItemGroup>
+                        <LitestreamDatabase Include="${DB_PATH}" />
+                      </ItemGroup>
+                      <PropertyGroup>
+                        <LitestreamReplicaUrl>${REPLICA_URL}</LitestreamReplicaUrl>
+                      </PropertyGroup>
+                    </Project>
+                    """,
+                    StringComparison.Ordinal
+                )
+        );
         published = (await app.DotnetAsync("publish", "-o", app.In("out"))).Succeeded();
         Assert.DoesNotContain(published.Warnings, warning => warning.Code == "LSB1101");
         var yml = File.ReadAllText(Path.Combine(app.In("out"), "litestream.yml"));
@@ -187,10 +317,11 @@ public sealed class WrongInputTests(Packages packages)
         (await app.DotnetAsync("publish", "-o", "out", "-warnaserror:LSB1101")).FailedWith("LSB1101");
     }
 
-    private static string[] Tree(Workspace app) => Directory
-        .EnumerateFiles(app.Folder, "*", SearchOption.AllDirectories)
-        .Where(file => file.Contains("litestream", StringComparison.OrdinalIgnoreCase))
-        .Select(file => Path.GetRelativePath(app.Folder, file))
-        .Order(StringComparer.Ordinal)
-        .ToArray();
+    private static string[] Tree(Workspace app) =>
+        Directory
+            .EnumerateFiles(app.Folder, "*", SearchOption.AllDirectories)
+            .Where(file => file.Contains("litestream", StringComparison.OrdinalIgnoreCase))
+            .Select(file => Path.GetRelativePath(app.Folder, file))
+            .Order(StringComparer.Ordinal)
+            .ToArray();
 }

@@ -10,12 +10,18 @@ public sealed class AdmissionFaultTests
     [InlineData("")]
     [InlineData("CREATE TABLE gone(x); DROP TABLE gone; PRAGMA user_version = 1")]
     [InlineData("PRAGMA journal_mode = wal; CREATE TABLE gone(x); DROP TABLE gone")]
-    public async Task A_database_without_a_table_stays_as_it_is_and_is_replicated_from_its_first_table_on(string? before)
+    public async Task A_database_without_a_table_stays_as_it_is_and_is_replicated_from_its_first_table_on(
+        string? before
+    )
     {
         using var folder = new AppFolder();
         folder.Environment["HOSTED_APP_Idle"] = "true";
         folder.Environment["Litestream__StallTimeout"] = "3s";
-        await File.WriteAllTextAsync(Path.Combine(folder.Work, "appsettings.json"), "{}", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(folder.Work, "appsettings.json"),
+            "{}",
+            TestContext.Current.CancellationToken
+        );
         if (before is not null)
         {
             await File.WriteAllBytesAsync(folder.Database, [], TestContext.Current.CancellationToken);
@@ -29,7 +35,10 @@ public sealed class AdmissionFaultTests
         (await CommandRun.OfAsync(folder, ["status"])).FailedWith(1, "LSB5020");
 
         // The app tells others at most once a second.
-        await AppFolder.UntilAsync(() => CommandRun.OfAsync(folder, ["doctor"]).GetAwaiter().GetResult().ExitCode == 1, "the doctor knew");
+        await AppFolder.UntilAsync(
+            () => CommandRun.OfAsync(folder, ["doctor"]).GetAwaiter().GetResult().ExitCode == 1,
+            "the doctor knew"
+        );
         (await CommandRun.OfAsync(folder, ["doctor"])).FailedWith(1, "LSB3011");
         Assert.Equal(before is not null, File.Exists(folder.Database));
         await app.TellAsync("sql SELECT count(*) FROM sqlite_master");
@@ -38,7 +47,10 @@ public sealed class AdmissionFaultTests
         await app.TellAsync("row one");
         await folder.ArrivesAsync(app, "one");
         await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
-        await AppFolder.UntilAsync(() => CommandRun.OfAsync(folder, ["status"]).GetAwaiter().GetResult().ExitCode == 0, () => $"status was 0\n{app.Output}");
+        await AppFolder.UntilAsync(
+            () => CommandRun.OfAsync(folder, ["status"]).GetAwaiter().GetResult().ExitCode == 0,
+            () => $"status was 0\n{app.Output}"
+        );
         await app.StopAsync();
         Assert.Equal(["one"], folder.DatabaseRows());
         await folder.AssertRestoredAsync();
@@ -71,11 +83,17 @@ public sealed class AdmissionFaultTests
             for (var i = 0; app.Count("failed 5") == 0; i++)
             {
                 await app.TellAsync($"row {i}");
-                await AppFolder.UntilAsync(() => app.Count("wrote ") + app.Count("failed ") > i, () => $"row {i} was tried\n{app.Output}");
+                await AppFolder.UntilAsync(
+                    () => app.Count("wrote ") + app.Count("failed ") > i,
+                    () => $"row {i} was tried\n{app.Output}"
+                );
             }
 
             await app.SaysAsync("LSB5019");
-            await AppFolder.UntilAsync(() => folder.Replicators().Count == 0, () => $"litestream was ended\n{app.Output}");
+            await AppFolder.UntilAsync(
+                () => folder.Replicators().Count == 0,
+                () => $"litestream was ended\n{app.Output}"
+            );
             await app.TellAsync("row two");
             await app.SaysAsync("wrote two");
             await app.StatusAsync("Failed", "Unhealthy", "LSB5019");

@@ -7,7 +7,9 @@ using Microsoft.Data.Sqlite;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>A published app in a folder of its own, with its own copy of the executable, started from another folder.</summary>
+/// <summary>
+/// A published app in a folder of its own, with its own copy of the executable, started from another folder.
+/// </summary>
 public sealed class AppFolder : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
@@ -35,7 +37,9 @@ public sealed class AppFolder : IDisposable
         get
         {
             var path = Path.Combine(RepositoryRoot, "runtimes", "0.3.13", "linux-x64", "litestream");
-            return File.Exists(path) ? path : throw new FileNotFoundException($"The real executable is missing: {path}. `dotnet pack` fetches it.");
+            return File.Exists(path)
+                ? path
+                : throw new FileNotFoundException($"The real executable is missing: {path}. `dotnet pack` fetches it.");
         }
     }
 
@@ -61,19 +65,24 @@ public sealed class AppFolder : IDisposable
     public Dictionary<string, string?> Environment { get; } = new(StringComparer.Ordinal);
 
     /// <summary>
-    /// The command that starts the app. setsid makes it the leader of a group, so that a signal can go to the group as from a terminal or a service manager.
+    /// The command that starts the app. setsid makes it the leader of a group, so that a signal can go to the group as
+    /// from a terminal or a service manager.
     /// </summary>
     public Func<IReadOnlyList<string>, IReadOnlyList<string>> Launch { get; set; } = app => ["setsid", .. app];
 
     /// <param name="replica">The replica, as YAML.</param>
     /// <param name="database">The path of the database.</param>
     /// <param name="interval">How often litestream looks and sends; null for its defaults.</param>
-    public void WriteConfig(string replica, string database = "orders.db", string? interval = null) => File.WriteAllText(Config, $"""
-        dbs:
-          - path: {database}{(interval is null ? "" : $"\n    monitor-interval: {interval}")}
-            replicas:
-              - {replica}{(interval is null ? "" : $"\n        sync-interval: {interval}")}
-        """.Replace("\r", "", StringComparison.Ordinal));
+    public void WriteConfig(string replica, string database = "orders.db", string? interval = null) =>
+        File.WriteAllText(
+            Config,
+            $"""
+            dbs:
+              - path: {database}{(interval is null ? "" : $"\n    monitor-interval: {interval}")}
+                replicas:
+                  - {replica}{(interval is null ? "" : $"\n        sync-interval: {interval}")}
+            """.Replace("\r", "", StringComparison.Ordinal)
+        );
 
     public AppProcess Start(params string[] arguments) => new(this, arguments);
 
@@ -82,22 +91,29 @@ public sealed class AppFolder : IDisposable
 
     /// <summary>Ids of the running processes of this folder's executable.</summary>
     public IReadOnlyList<int> Replicators() =>
-    [
-        .. Directory.EnumerateDirectories("/proc")
-            .Select(Path.GetFileName)
-            .Where(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out _))
-            .Select(name => int.Parse(name!, CultureInfo.InvariantCulture))
-            .Where(id => ProcessIdentity.Of(id)?.Executable == Executable),
-    ];
+        [
+            .. Directory
+                .EnumerateDirectories("/proc")
+                .Select(Path.GetFileName)
+                .Where(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+                .Select(name => int.Parse(name!, CultureInfo.InvariantCulture))
+                .Where(id => ProcessIdentity.Of(id)?.Executable == Executable),
+        ];
 
     /// <summary>What a bare restore of the replica gives, null when there is no backup.</summary>
-    public async Task<IReadOnlyList<string>?> RestoredRowsAsync(string? database = null) => await RestoreAsync(database ?? Database) is { } restored ? Rows(restored) : null;
+    public async Task<IReadOnlyList<string>?> RestoredRowsAsync(string? database = null) =>
+        await RestoreAsync(database ?? Database) is { } restored ? Rows(restored) : null;
 
     /// <summary>The file that a bare restore of the replica gives, null when there is no backup.</summary>
     public async Task<string?> RestoreAsync(string database)
     {
         var output = Path.Combine(Root, $"restored-{Guid.NewGuid():N}.db");
-        var start = new ProcessStartInfo(RealExecutable) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = Work };
+        var start = new ProcessStartInfo(RealExecutable)
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            WorkingDirectory = Work,
+        };
         SetEnvironment(start);
         foreach (var argument in new[] { "restore", "-if-replica-exists", "-config", Config, "-o", output, database })
         {
@@ -105,7 +121,10 @@ public sealed class AppFolder : IDisposable
         }
 
         using var process = Process.Start(start)!;
-        var messages = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        var messages = await Task.WhenAll(
+            process.StandardOutput.ReadToEndAsync(),
+            process.StandardError.ReadToEndAsync()
+        );
         await process.WaitForExitAsync();
         Assert.True(process.ExitCode == 0, string.Concat(messages));
         return File.Exists(output) ? output : null;
@@ -143,7 +162,8 @@ public sealed class AppFolder : IDisposable
         using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
         connection.Open();
         using var command = connection.CreateCommand();
-        command.CommandText = "CREATE TABLE orders(text TEXT NOT NULL); INSERT INTO orders VALUES ('other'); CREATE TABLE more(x)";
+        command.CommandText =
+            "CREATE TABLE orders(text TEXT NOT NULL); INSERT INTO orders VALUES ('other'); CREATE TABLE more(x)";
         command.ExecuteNonQuery();
         return path;
     }
@@ -151,9 +171,11 @@ public sealed class AppFolder : IDisposable
     public IReadOnlyList<string> DatabaseRows() => Rows(Database);
 
     /// <summary>Waits until the row comes back from a bare restore.</summary>
-    public Task ArrivesAsync(AppProcess app, string row) => UntilAsync(
-        () => TryRestoreAsync().GetAwaiter().GetResult()?.Contains(row) == true,
-        () => $"{row} was in the replica\n{app.Output}");
+    public Task ArrivesAsync(AppProcess app, string row) =>
+        UntilAsync(
+            () => TryRestoreAsync().GetAwaiter().GetResult()?.Contains(row) == true,
+            () => $"{row} was in the replica\n{app.Output}"
+        );
 
     /// <summary>Waits until the database is there, and all of it in the replica.</summary>
     public async Task SettledAsync(AppProcess app)
@@ -161,13 +183,22 @@ public sealed class AppFolder : IDisposable
         await app.SaysAsync("initialized db");
         await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
         var history = Path.Combine(Work, ".orders.db-litestream", "history.json");
-        await UntilAsync(() => File.Exists(history) && File.ReadAllText(history).Contains("\"id\"", StringComparison.Ordinal), "the database had its number");
+        await UntilAsync(
+            () => File.Exists(history) && File.ReadAllText(history).Contains("\"id\"", StringComparison.Ordinal),
+            "the database had its number"
+        );
     }
 
-    /// <summary>Waits until this package has read the database's number in the file itself, through the app's SQLite.</summary>
-    public Task InFileAsync(AppProcess app) => UntilAsync(
-        () => File.ReadAllText(Path.Combine(Work, ".orders.db-litestream", "history.json")).Contains("\"inFile\":true", StringComparison.Ordinal),
-        () => $"the number was seen in the file\n{app.Output}");
+    /// <summary>
+    /// Waits until this package has read the database's number in the file itself, through the app's SQLite.
+    /// </summary>
+    public Task InFileAsync(AppProcess app) =>
+        UntilAsync(
+            () =>
+                File.ReadAllText(Path.Combine(Work, ".orders.db-litestream", "history.json"))
+                    .Contains("\"inFile\":true", StringComparison.Ordinal),
+            () => $"the number was seen in the file\n{app.Output}"
+        );
 
     /// <summary>Another database than the app's.</summary>
     public string OtherDatabase() => MakeDatabase(Path.Combine(Root, "other.db"));
@@ -175,7 +206,13 @@ public sealed class AppFolder : IDisposable
     public static IReadOnlyList<string> Rows(string path)
     {
         using var connection = new SqliteConnection(
-            new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ConnectionString);
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = path,
+                Mode = SqliteOpenMode.ReadOnly,
+                Pooling = false,
+            }.ConnectionString
+        );
         connection.Open();
         using var command = connection.CreateCommand();
         command.CommandText = "SELECT text FROM orders ORDER BY rowid";
@@ -199,7 +236,8 @@ public sealed class AppFolder : IDisposable
         Directory.Delete(Path.Combine(Work, ".orders.db-litestream"), recursive: true);
     }
 
-    public static Task UntilAsync(Func<bool> condition, string what, TimeSpan? deadline = null) => UntilAsync(condition, () => what, deadline);
+    public static Task UntilAsync(Func<bool> condition, string what, TimeSpan? deadline = null) =>
+        UntilAsync(condition, () => what, deadline);
 
     public static async Task UntilAsync(Func<bool> condition, Func<string> what, TimeSpan? deadline = null)
     {
@@ -242,7 +280,11 @@ public sealed class AppFolder : IDisposable
     }
 
     private static string Metadata(string key) =>
-        Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
+        Assembly
+            .GetExecutingAssembly()
+            .GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(attribute => attribute.Key == key)
+            .Value!;
 
     private static string FindRepositoryRoot()
     {
@@ -321,7 +363,10 @@ public sealed class AppProcess : IDisposable
     {
         for (var watch = Stopwatch.StartNew(); !Output.Contains(text, StringComparison.Ordinal); await Task.Delay(10))
         {
-            Assert.False(_process.HasExited && !await SaidAtLastAsync(text), $"It ended without saying '{text}'. It said:\n{Output}");
+            Assert.False(
+                _process.HasExited && !await SaidAtLastAsync(text),
+                $"It ended without saying '{text}'. It said:\n{Output}"
+            );
             Assert.True(watch.Elapsed < (deadline ?? Deadline), $"It did not say '{text}'. It said:\n{Output}");
         }
 
@@ -343,7 +388,10 @@ public sealed class AppProcess : IDisposable
                 return;
             }
 
-            Assert.True(watch.Elapsed < Deadline, $"Its status was not '{string.Join(", ", texts)}'. It said:\n{output}");
+            Assert.True(
+                watch.Elapsed < Deadline,
+                $"Its status was not '{string.Join(", ", texts)}'. It said:\n{output}"
+            );
             await Task.Delay(50);
         }
     }

@@ -15,7 +15,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>What runs beside the replication: the heartbeat and the scheduled verification, with the real executable.</summary>
+/// <summary>
+/// What runs beside the replication: the heartbeat and the scheduled verification, with the real executable.
+/// </summary>
 public sealed class BackgroundTests : IDisposable
 {
     private const string Token = "tok-4711";
@@ -45,13 +47,21 @@ public sealed class BackgroundTests : IDisposable
         CreateDatabase();
         await File.WriteAllTextAsync(Path.Combine(_folder, "replica"), "", TestContext.Current.CancellationToken);
 
-        // Known as it is, so that the storage, which does not answer, need not be asked whether it goes on with its history.
+        // Known as it is, so that the storage, which does not answer, need not be asked whether it goes on with its
+        // history.
         new DatabaseHistory(null, false, FileStamp.Of(Database)).Write(Path.Combine(_folder, ".a.db-litestream"));
         using var outside = new Outside(200);
-        using var host = Build(("Litestream:HeartbeatUrl", outside.Url), ("Litestream:RestoreOnStart", "Never"), ("Litestream:ShutdownTimeout", "2s"));
+        using var host = Build(
+            ("Litestream:HeartbeatUrl", outside.Url),
+            ("Litestream:RestoreOnStart", "Never"),
+            ("Litestream:ShutdownTimeout", "2s")
+        );
         await host.StartAsync(TestContext.Current.CancellationToken);
 
-        await AppFolder.UntilAsync(() => Status(host).State == LitestreamState.Stalled, "it was noticed that nothing arrives");
+        await AppFolder.UntilAsync(
+            () => Status(host).State == LitestreamState.Stalled,
+            "it was noticed that nothing arrives"
+        );
         await host.StopAsync(TestContext.Current.CancellationToken);
 
         Assert.Empty(outside.Requests);
@@ -78,7 +88,10 @@ public sealed class BackgroundTests : IDisposable
             };
         }
 
-        var run = new Heartbeat(new Uri(outside.Url), _log.CreateLogger(""), TimeProvider.System, Look) { Interval = TimeSpan.FromMilliseconds(20) }.RunAsync(stopping.Token);
+        var run = new Heartbeat(new Uri(outside.Url), _log.CreateLogger(""), TimeProvider.System, Look)
+        {
+            Interval = TimeSpan.FromMilliseconds(20),
+        }.RunAsync(stopping.Token);
 
         await AppFolder.UntilAsync(() => !outside.Requests.IsEmpty, "it was called");
         await stopping.CancelAsync();
@@ -109,20 +122,33 @@ public sealed class BackgroundTests : IDisposable
     {
         using var outside = new Outside(500, 302, 200, 404, 404, 200);
         using var stopping = new CancellationTokenSource();
-        var status = new LitestreamStatus(LitestreamState.Replicating, 1, null, 0, null) { Databases = [new LitestreamDatabaseStatus("/a.db")] };
-        var run = new Heartbeat(new Uri(outside.Url), _log.CreateLogger(""), TimeProvider.System, () => status) { Interval = TimeSpan.FromMilliseconds(20) }.RunAsync(stopping.Token);
+        var status = new LitestreamStatus(LitestreamState.Replicating, 1, null, 0, null)
+        {
+            Databases = [new LitestreamDatabaseStatus("/a.db")],
+        };
+        var run = new Heartbeat(new Uri(outside.Url), _log.CreateLogger(""), TimeProvider.System, () => status)
+        {
+            Interval = TimeSpan.FromMilliseconds(20),
+        }.RunAsync(stopping.Token);
 
         await AppFolder.UntilAsync(() => outside.Requests.Count >= 7, "it was called until it worked again");
         await stopping.CancelAsync();
         await run;
 
         Assert.Equal(["500", "404"], _log.Lines.Select(line => line.Text.Split("it answers ")[1][..3]));
-        Assert.All(_log.Lines, line =>
-        {
-            Assert.StartsWith("LSB5011: The heartbeat URL at http://127.0.0.1 cannot be called:", line.Text, StringComparison.Ordinal);
-            Assert.Equal(LogLevel.Warning, line.Level);
-            Assert.DoesNotContain(Token, line.Text, StringComparison.Ordinal);
-        });
+        Assert.All(
+            _log.Lines,
+            line =>
+            {
+                Assert.StartsWith(
+                    "LSB5011: The heartbeat URL at http://127.0.0.1 cannot be called:",
+                    line.Text,
+                    StringComparison.Ordinal
+                );
+                Assert.Equal(LogLevel.Warning, line.Level);
+                Assert.DoesNotContain(Token, line.Text, StringComparison.Ordinal);
+            }
+        );
         Assert.All(outside.Requests, request => Assert.StartsWith($"GET /{Token}", request, StringComparison.Ordinal));
     }
 
@@ -130,8 +156,16 @@ public sealed class BackgroundTests : IDisposable
     public async Task A_heartbeat_nobody_listens_to_says_why()
     {
         using var stopping = new CancellationTokenSource();
-        var status = new LitestreamStatus(LitestreamState.Replicating, 1, null, 0, null) { Databases = [new LitestreamDatabaseStatus("/a.db")] };
-        var run = new Heartbeat(new Uri($"http://{ReplicatorMetrics.FindFreeAddress()}/{Token}"), _log.CreateLogger(""), TimeProvider.System, () => status).RunAsync(stopping.Token);
+        var status = new LitestreamStatus(LitestreamState.Replicating, 1, null, 0, null)
+        {
+            Databases = [new LitestreamDatabaseStatus("/a.db")],
+        };
+        var run = new Heartbeat(
+            new Uri($"http://{ReplicatorMetrics.FindFreeAddress()}/{Token}"),
+            _log.CreateLogger(""),
+            TimeProvider.System,
+            () => status
+        ).RunAsync(stopping.Token);
 
         await AppFolder.UntilAsync(() => !_log.Lines.IsEmpty, "it was said");
         await stopping.CancelAsync();
@@ -149,24 +183,42 @@ public sealed class BackgroundTests : IDisposable
 
         await AppFolder.UntilAsync(() => Status(host).Databases[0].Verification is not null, "it was verified");
         var good = Status(host).Databases[0];
-        Assert.Equal((VerificationOutcome.Verified, VerificationLevel.Full), (good.Verification!.Outcome, good.Verification.Level));
+        Assert.Equal(
+            (VerificationOutcome.Verified, VerificationLevel.Full),
+            (good.Verification!.Outcome, good.Verification.Level)
+        );
         Assert.NotNull(good.VerifiedAt);
-        Assert.DoesNotContain(_log.Lines, line => line.Level >= LogLevel.Warning && !line.Text.Contains("LSB1101", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            _log.Lines,
+            line => line.Level >= LogLevel.Warning && !line.Text.Contains("LSB1101", StringComparison.Ordinal)
+        );
 
-        foreach (var snapshot in Directory.GetFiles(Path.Combine(_folder, "replica"), "*.snapshot.lz4", SearchOption.AllDirectories))
+        foreach (
+            var snapshot in Directory.GetFiles(
+                Path.Combine(_folder, "replica"),
+                "*.snapshot.lz4",
+                SearchOption.AllDirectories
+            )
+        )
         {
             await using var file = File.OpenWrite(snapshot);
             file.SetLength(file.Length / 2);
         }
 
-        await AppFolder.UntilAsync(() => _log.Lines.Any(line => line.Level >= LogLevel.Error), "it was said that the backup is broken");
+        await AppFolder.UntilAsync(
+            () => _log.Lines.Any(line => line.Level >= LogLevel.Error),
+            "it was said that the backup is broken"
+        );
         var errors = _log.Lines.Where(line => line.Level >= LogLevel.Error).ToList();
         var bad = Status(host).Databases[0];
         Assert.Equal((VerificationOutcome.Failed, "LSB4103"), (bad.Verification!.Outcome, bad.Verification.Code));
         Assert.True(bad.VerifiedAt > good.VerifiedAt);
         Assert.Equal($"LSB4103: {bad.Verification.Message}", Assert.Single(errors).Text);
         Assert.StartsWith("LSB4103: ", Status(host).LastError, StringComparison.Ordinal);
-        Assert.Equal(HealthStatus.Unhealthy, LitestreamHealthCheck.Judge(Status(host), HealthStatus.Unhealthy, DateTimeOffset.UtcNow).Status);
+        Assert.Equal(
+            HealthStatus.Unhealthy,
+            LitestreamHealthCheck.Judge(Status(host), HealthStatus.Unhealthy, DateTimeOffset.UtcNow).Status
+        );
         await host.StopAsync(TestContext.Current.CancellationToken);
     }
 
@@ -180,7 +232,10 @@ public sealed class BackgroundTests : IDisposable
         using (var first = Build(options))
         {
             await first.StartAsync(TestContext.Current.CancellationToken);
-            await AppFolder.UntilAsync(() => Status(first).State == LitestreamState.Replicating, "both were replicated");
+            await AppFolder.UntilAsync(
+                () => Status(first).State == LitestreamState.Replicating,
+                "both were replicated"
+            );
             await first.StopAsync(TestContext.Current.CancellationToken);
         }
 
@@ -188,22 +243,45 @@ public sealed class BackgroundTests : IDisposable
         SqliteConnection.ClearAllPools();
         File.Delete(other);
         Query("CREATE TABLE others(text TEXT)", other);
-        using var host = Build(options, ("Litestream:Verification:Interval", "200ms"), ("Litestream:Verification:Level", "Quick"));
+        using var host = Build(
+            options,
+            ("Litestream:Verification:Interval", "200ms"),
+            ("Litestream:Verification:Level", "Quick")
+        );
         await host.StartAsync(TestContext.Current.CancellationToken);
 
         DateTimeOffset? last = null;
         for (var i = 0; i < 3; i++)
         {
-            await AppFolder.UntilAsync(() => Status(host).Databases[0].VerifiedAt > (last ?? DateTimeOffset.MinValue), "the other one was verified again");
+            await AppFolder.UntilAsync(
+                () => Status(host).Databases[0].VerifiedAt > (last ?? DateTimeOffset.MinValue),
+                "the other one was verified again"
+            );
             last = Status(host).Databases[0].VerifiedAt;
         }
 
         await host.StopAsync(TestContext.Current.CancellationToken);
         Assert.Equal(VerificationOutcome.Verified, Status(host).Databases[0].Verification!.Outcome);
         Assert.Null(Status(host).Databases[0].NotVerified);
-        Assert.Equal(("LSB5009", null, null), (Status(host).Databases[1].NotVerified, Status(host).Databases[1].Verification, Status(host).Databases[1].VerifiedAt));
-        Assert.Equal(["LSB5009", "LSB5021"], _log.Lines.Where(line => line.Level >= LogLevel.Error && line.Text.StartsWith("LSB", StringComparison.Ordinal)).Select(line => line.Text[..7]));
-        Assert.Equal($"Scheduled verification: {other} is left out while it is not replicated (LSB5009).", Assert.Single(_log.Lines, line => line.Text.Contains("left out", StringComparison.Ordinal)).Text);
+        Assert.Equal(
+            ("LSB5009", null, null),
+            (
+                Status(host).Databases[1].NotVerified,
+                Status(host).Databases[1].Verification,
+                Status(host).Databases[1].VerifiedAt
+            )
+        );
+        Assert.Equal(
+            ["LSB5009", "LSB5021"],
+            _log.Lines.Where(line =>
+                    line.Level >= LogLevel.Error && line.Text.StartsWith("LSB", StringComparison.Ordinal)
+                )
+                .Select(line => line.Text[..7])
+        );
+        Assert.Equal(
+            $"Scheduled verification: {other} is left out while it is not replicated (LSB5009).",
+            Assert.Single(_log.Lines, line => line.Text.Contains("left out", StringComparison.Ordinal)).Text
+        );
         Assert.Equal("0", Query("SELECT count(*) FROM sqlite_schema WHERE name = '_litestream_verification'", other));
     }
 
@@ -219,7 +297,10 @@ public sealed class BackgroundTests : IDisposable
 
         await app.SaysAsync("The scheduled verification does that here: level Position.");
         var before = app.Count("Scheduled verification: The last commit of");
-        await AppFolder.UntilAsync(() => app.Count("Scheduled verification: The last commit of") >= before + 2, "it was verified again");
+        await AppFolder.UntilAsync(
+            () => app.Count("Scheduled verification: The last commit of") >= before + 2,
+            "it was verified again"
+        );
         Assert.Equal(1, app.Count("LSB4104"));
         await app.TellAsync("stop");
         Assert.Equal(0, await app.EndedAsync());
@@ -247,13 +328,18 @@ public sealed class BackgroundTests : IDisposable
         using (var host = Build(("Litestream:Verification:Interval", "1s"), ("Litestream:Verification:Level", "Quick")))
         {
             await host.StartAsync(TestContext.Current.CancellationToken);
-            await AppFolder.UntilAsync(() => ended.Any(activity => activity.OperationName == "litestream.verification"), "it was verified");
+            await AppFolder.UntilAsync(
+                () => ended.Any(activity => activity.OperationName == "litestream.verification"),
+                "it was verified"
+            );
             await host.StopAsync(TestContext.Current.CancellationToken);
         }
 
         Assert.Equal("litestream.start", ended.First().OperationName);
         Assert.Equal("litestream.drain", ended.Last().OperationName);
-        var verified = Assert.Single(ended.First(activity => activity.OperationName == "litestream.verification").Events);
+        var verified = Assert.Single(
+            ended.First(activity => activity.OperationName == "litestream.verification").Events
+        );
         Assert.Equal(Database, verified.Tags.Single(tag => tag.Key == "db").Value);
         Assert.Equal("Verified", verified.Tags.Single(tag => tag.Key == "outcome").Value);
         ended.Clear();
@@ -265,7 +351,10 @@ public sealed class BackgroundTests : IDisposable
         using var again = Build();
 
         var restore = Assert.Single(ended);
-        Assert.Equal(("litestream.restore", Database, "Restored"), (restore.OperationName, restore.GetTagItem("db"), restore.GetTagItem("outcome")));
+        Assert.Equal(
+            ("litestream.restore", Database, "Restored"),
+            (restore.OperationName, restore.GetTagItem("db"), restore.GetTagItem("outcome"))
+        );
         Assert.Equal(ActivityStatusCode.Unset, restore.Status);
     }
 
@@ -273,7 +362,10 @@ public sealed class BackgroundTests : IDisposable
     public async Task A_verification_at_work_does_not_hold_up_the_stop_and_says_nothing()
     {
         CreateDatabase();
-        using var host = Build(("Litestream:Verification:Interval", "100ms"), ("Litestream:Verification:Level", "quick"));
+        using var host = Build(
+            ("Litestream:Verification:Interval", "100ms"),
+            ("Litestream:Verification:Level", "quick")
+        );
         await host.StartAsync(TestContext.Current.CancellationToken);
         await AppFolder.UntilAsync(() => Status(host).Databases[0].Verification is not null, "it was verified");
         Assert.Equal(VerificationLevel.Quick, Status(host).Databases[0].Verification!.Level);
@@ -285,35 +377,56 @@ public sealed class BackgroundTests : IDisposable
 
         Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(10));
         Assert.Equal(LitestreamState.Stopped, Status(host).State);
-        Assert.Equal([".a.db-litestream", "replica"], Directory.GetDirectories(_folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
-        Assert.DoesNotContain(_log.Lines, line => line.Level >= LogLevel.Warning && !line.Text.Contains("LSB1101", StringComparison.Ordinal));
+        Assert.Equal(
+            [".a.db-litestream", "replica"],
+            Directory.GetDirectories(_folder).Select(Path.GetFileName).Order(StringComparer.Ordinal)
+        );
+        Assert.DoesNotContain(
+            _log.Lines,
+            line => line.Level >= LogLevel.Warning && !line.Text.Contains("LSB1101", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
     public void A_level_that_is_not_understood_is_named()
     {
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create("Litestream:Verification:Level", (string?)"deep")]).Build();
+        var configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection([KeyValuePair.Create("Litestream:Verification:Level", (string?)"deep")])
+            .Build();
 
         var wrong = Assert.Throws<LitestreamException>(() => LitestreamSettings.Read(configuration, false, _folder));
 
         Assert.Equal("LSB1019", wrong.Diagnostic.Code);
-        Assert.Contains("Litestream:Verification:Level has the value 'deep'; it must be Position, Quick or Full", wrong.Diagnostic.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Litestream:Verification:Level has the value 'deep'; it must be Position, Quick or Full",
+            wrong.Diagnostic.Message,
+            StringComparison.Ordinal
+        );
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private string Database => Path.Combine(_folder, "a.db");
 
-    private static LitestreamStatus Status(IHost host) => host.Services.GetRequiredService<LitestreamReplicator>().Status;
+    private static LitestreamStatus Status(IHost host) =>
+        host.Services.GetRequiredService<LitestreamReplicator>().Status;
 
     private IHost Build(params (string Key, string Value)[] settings) => Build("", settings);
 
     private IHost Build(string moreDatabases, params (string Key, string Value)[] settings)
     {
         var config = Path.Combine(_folder, "litestream.yml");
-        File.WriteAllText(config, $"dbs:\n  - path: {Database}\n    replicas:\n      - type: file\n        path: {_folder}/replica\n{moreDatabases}");
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = "Production" });
-        builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
+        File.WriteAllText(
+            config,
+            $"dbs:\n  - path: {Database}\n    replicas:\n      - type: file\n        "
+                + $"path: {_folder}/replica\n{moreDatabases}"
+        );
+        var builder = Host.CreateEmptyApplicationBuilder(
+            new HostApplicationBuilderSettings { EnvironmentName = "Production" }
+        );
+        builder.Configuration.AddInMemoryCollection(
+            settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))
+        );
         builder.Configuration["Litestream:ConfigPath"] = config;
 
         // Other tests of this process have databases open too.
@@ -337,7 +450,9 @@ public sealed class BackgroundTests : IDisposable
         return command.ExecuteScalar()?.ToString();
     }
 
-    /// <summary>What is called from outside: answers with these codes, the last one again and again; without any, never.</summary>
+    /// <summary>
+    /// What is called from outside: answers with these codes, the last one again and again; without any, never.
+    /// </summary>
     private sealed class Outside : IDisposable
     {
         private readonly HttpListener _listener = new();
@@ -391,9 +506,7 @@ public sealed class BackgroundTests : IDisposable
 
         public ILogger CreateLogger(string categoryName) => new Logger(this);
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
 
         private sealed class Logger(LineLog log) : ILogger
         {
@@ -402,8 +515,13 @@ public sealed class BackgroundTests : IDisposable
 
             public bool IsEnabled(LogLevel logLevel) => true;
 
-            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-                log.Lines.Enqueue((logLevel, formatter(state, exception)));
+            public void Log<TState>(
+                LogLevel logLevel,
+                EventId eventId,
+                TState state,
+                Exception? exception,
+                Func<TState, Exception?, string> formatter
+            ) => log.Lines.Enqueue((logLevel, formatter(state, exception)));
         }
     }
 }

@@ -6,7 +6,9 @@ using Microsoft.Data.Sqlite;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>Whether the replica is the database, after everything that can come between the WAL and litestream.</summary>
+/// <summary>
+/// Whether the replica is the database, after everything that can come between the WAL and litestream.
+/// </summary>
 public sealed class ChainTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -149,7 +151,9 @@ public sealed class ChainTests
 
             // What is committed is sent all the same.
             await AppFolder.UntilAsync(
-                () => Snapshots(folder).Count() == 2, () => $"a new generation had arrived\n{app.Output}");
+                () => Snapshots(folder).Count() == 2,
+                () => $"a new generation had arrived\n{app.Output}"
+            );
             await app.TellAsync("row meanwhile");
             await app.SaysAsync("wrote meanwhile");
             await folder.ArrivesAsync(app, "meanwhile");
@@ -179,11 +183,11 @@ public sealed class ChainTests
         do
         {
             await LoseMarkAsync(folder, litestream);
-        }
-        while (MarkOf(folder, litestream) == MarkState.Held);
+        } while (MarkOf(folder, litestream) == MarkState.Held);
 
         await app.SaysAsync(
-            $"LSB5025: A full copy of '{folder.Database}' has to be sent: litestream lost its hold on the WAL.");
+            $"LSB5025: A full copy of '{folder.Database}' has to be sent: litestream lost its hold on the WAL."
+        );
         await app.StatusAsync("Degraded", "LSB5025");
         await app.SaysAsync("The full copy of ");
         Assert.NotEqual(litestream, Assert.Single(folder.Replicators()));
@@ -227,7 +231,10 @@ public sealed class ChainTests
         using var folder = new AppFolder();
         AppFolder.MakeDatabase(folder.Database);
         using var foreign = StartForeign(folder);
-        await AppFolder.UntilAsync(() => Directory.Exists(Path.Combine(folder.Work, ".orders.db-litestream", "generations")), "the other one replicated");
+        await AppFolder.UntilAsync(
+            () => Directory.Exists(Path.Combine(folder.Work, ".orders.db-litestream", "generations")),
+            "the other one replicated"
+        );
 
         using var app = folder.Start();
         await app.SaysAsync("started ");
@@ -308,7 +315,9 @@ public sealed class ChainTests
     public async Task A_stop_says_what_a_storage_did_not_take_and_how_much()
     {
         using var folder = new AppFolder();
-        folder.WriteConfig("type: s3\n        bucket: b\n        endpoint: http://127.0.0.1:1\n        region: us-east-1");
+        folder.WriteConfig(
+            "type: s3\n        bucket: b\n        endpoint: http://127.0.0.1:1\n        region: us-east-1"
+        );
         folder.Environment["Litestream__ShutdownTimeout"] = "10s";
         folder.Environment["LITESTREAM_ACCESS_KEY_ID"] = "none";
         folder.Environment["LITESTREAM_SECRET_ACCESS_KEY"] = "none";
@@ -366,7 +375,13 @@ public sealed class ChainTests
         }
     }
 
-    private static async Task RestartInOrderAsync(AppFolder folder, string signal, bool toTheGroup, int megabytes, int times)
+    private static async Task RestartInOrderAsync(
+        AppFolder folder,
+        string signal,
+        bool toTheGroup,
+        int megabytes,
+        int times
+    )
     {
         for (var i = 0; i <= times; i++)
         {
@@ -409,13 +424,15 @@ public sealed class ChainTests
         Execute(
             writer,
             "BEGIN IMMEDIATE; ALTER TABLE _litestream_seq RENAME TO away; "
-            + "CREATE TABLE IF NOT EXISTS filler(x); "
-            + "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200) "
-            + "INSERT INTO filler SELECT randomblob(4000) FROM n; COMMIT");
+                + "CREATE TABLE IF NOT EXISTS filler(x); "
+                + "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200) "
+                + "INSERT INTO filler SELECT randomblob(4000) FROM n; COMMIT"
+        );
         var absent = 0;
         await AppFolder.UntilAsync(
             () => (absent = MarkOf(folder, litestream) == MarkState.Absent ? absent + 1 : 0) >= 5,
-            "litestream had lost its mark");
+            "litestream had lost its mark"
+        );
         Execute(writer, "ALTER TABLE away RENAME TO _litestream_seq");
         Execute(reader, "COMMIT");
 
@@ -425,25 +442,36 @@ public sealed class ChainTests
 
     private static Process StartForeign(AppFolder folder)
     {
-        var start = new ProcessStartInfo(folder.Executable, ["replicate", "-config", folder.Config]) { WorkingDirectory = folder.Work };
+        var start = new ProcessStartInfo(folder.Executable, ["replicate", "-config", folder.Config])
+        {
+            WorkingDirectory = folder.Work,
+        };
         folder.SetEnvironment(start);
         return Process.Start(start)!;
     }
 
-    /// <summary>What a process leaves that is killed between writing its commit to the WAL and telling the others: the last page once more, with a changed byte.</summary>
+    /// <summary>
+    /// What a process leaves that is killed between writing its commit to the WAL and telling the others: the last page
+    /// once more, with a changed byte.
+    /// </summary>
     private static void AppendGhost(string wal)
     {
         using var file = new FileStream(wal, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
         var header = new byte[32];
         file.ReadExactly(header);
-        var size = BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(8)) is 1 ? 65536 : BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(8));
+        var size = BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(8)) is 1
+            ? 65536
+            : BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(8));
         var end = WalFile.LastCommit(wal)!.End;
         var frame = new byte[24 + size];
         file.Seek(end - frame.Length, SeekOrigin.Begin);
         file.ReadExactly(frame);
         frame[^1] ^= 1;
         var isBigEndian = (header[3] & 1) == 1;
-        var (one, two) = (BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(16)), BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(20)));
+        var (one, two) = (
+            BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(16)),
+            BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(20))
+        );
         foreach (var part in new[] { frame.AsMemory(0, 8), frame.AsMemory(24) })
         {
             for (var at = 0; at < part.Length; at += 8)
@@ -458,7 +486,8 @@ public sealed class ChainTests
         file.Seek(end, SeekOrigin.Begin);
         file.Write(frame);
 
-        uint Word(ReadOnlySpan<byte> bytes) => isBigEndian ? BinaryPrimitives.ReadUInt32BigEndian(bytes) : BinaryPrimitives.ReadUInt32LittleEndian(bytes);
+        uint Word(ReadOnlySpan<byte> bytes) =>
+            isBigEndian ? BinaryPrimitives.ReadUInt32BigEndian(bytes) : BinaryPrimitives.ReadUInt32LittleEndian(bytes);
     }
 
     private static SqliteConnection Open(string path)

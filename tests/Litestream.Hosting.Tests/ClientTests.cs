@@ -40,13 +40,29 @@ public sealed class ClientTests : IDisposable
         command.ExecuteNonQuery();
         using var host = Build("Production");
         await host.StartAsync(TestContext.Current.CancellationToken);
-        await AppFolder.UntilAsync(() => Directory.Exists(_folder + "/replica") && Directory.EnumerateFiles(_folder + "/replica", "*.wal.lz4", SearchOption.AllDirectories).Any(), "a segment was written");
+        await AppFolder.UntilAsync(
+            () =>
+                Directory.Exists(_folder + "/replica")
+                && Directory.EnumerateFiles(_folder + "/replica", "*.wal.lz4", SearchOption.AllDirectories).Any(),
+            "a segment was written"
+        );
 
         var client = host.Services.GetRequiredService<LitestreamClient>();
 
-        var generation = new DirectoryInfo(Path.Combine(client.Config.Databases[0].Replicas[0].Location, "generations")).GetDirectories().Single().Name;
-        Assert.Equal(generation, Assert.Single(await client.GenerationsAsync(cancellationToken: TestContext.Current.CancellationToken)).Name);
-        Assert.Equal(generation, Assert.Single(await client.SnapshotsAsync(cancellationToken: TestContext.Current.CancellationToken)).Generation);
+        var generation = new DirectoryInfo(Path.Combine(client.Config.Databases[0].Replicas[0].Location, "generations"))
+            .GetDirectories()
+            .Single()
+            .Name;
+        Assert.Equal(
+            generation,
+            Assert.Single(await client.GenerationsAsync(cancellationToken: TestContext.Current.CancellationToken)).Name
+        );
+        Assert.Equal(
+            generation,
+            Assert
+                .Single(await client.SnapshotsAsync(cancellationToken: TestContext.Current.CancellationToken))
+                .Generation
+        );
         await host.StopAsync(TestContext.Current.CancellationToken);
     }
 
@@ -55,7 +71,12 @@ public sealed class ClientTests : IDisposable
     {
         using var host = Build("Production", "none.yml", "Server=db;Database=shop");
 
-        Assert.Equal("LSB3004", Assert.Throws<LitestreamException>(() => host.Services.GetRequiredService<LitestreamClient>()).Diagnostic.Code);
+        Assert.Equal(
+            "LSB3004",
+            Assert
+                .Throws<LitestreamException>(() => host.Services.GetRequiredService<LitestreamClient>())
+                .Diagnostic.Code
+        );
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -64,10 +85,21 @@ public sealed class ClientTests : IDisposable
     {
         File.WriteAllText(
             Path.Combine(_folder, "litestream.yml"),
-            Configuration.GeneratedConfig.Create(
-                [new("built.db", "Shop", "ConnectionStrings:Shop") { ReplicaUrl = Path.Combine(_folder, "replica") }],
-                new Configuration.GeneratedConfigOptions()).Text);
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = environment });
+            Configuration
+                .GeneratedConfig.Create(
+                    [
+                        new("built.db", "Shop", "ConnectionStrings:Shop")
+                        {
+                            ReplicaUrl = Path.Combine(_folder, "replica"),
+                        },
+                    ],
+                    new Configuration.GeneratedConfigOptions()
+                )
+                .Text
+        );
+        var builder = Host.CreateEmptyApplicationBuilder(
+            new HostApplicationBuilderSettings { EnvironmentName = environment }
+        );
         builder.Configuration["Litestream:ConfigPath"] = Path.Combine(_folder, config);
         builder.Configuration["Litestream:ExecutablePath"] = AppFolder.RealExecutable;
         builder.Configuration["ConnectionStrings:Shop"] = shop ?? $"Data Source={_folder}/live.db";

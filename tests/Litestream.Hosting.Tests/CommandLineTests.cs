@@ -5,7 +5,10 @@ using Litestream.Testing;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>What the published app answers to <c>litestream &lt;verb&gt;</c>: on a machine without an SDK, beside the running app or without it.</summary>
+/// <summary>
+/// What the published app answers to <c>litestream &lt;verb&gt;</c>: on a machine without an SDK, beside the running
+/// app or without it.
+/// </summary>
 public sealed class CommandLineTests
 {
     [Theory]
@@ -45,7 +48,10 @@ public sealed class CommandLineTests
     [InlineData("restore --directory=/nonexistent", "no such directory")]
     [InlineData("databases --directory /etc/passwd", "that is a file")]
     [InlineData("databases --directory=", "--directory is empty")]
-    public async Task A_directory_that_is_not_there_is_refused_before_the_app_looks_for_its_settings_in_it(string command, string hint)
+    public async Task A_directory_that_is_not_there_is_refused_before_the_app_looks_for_its_settings_in_it(
+        string command,
+        string hint
+    )
     {
         using var folder = new AppFolder();
         folder.Environment["HOSTED_APP_NeedsSettings"] = "true";
@@ -68,7 +74,13 @@ public sealed class CommandLineTests
 
         (await CommandRun.OfAsync(folder, ["restore", "--force", "--directory", "."])).Succeeded();
         Assert.Single(Directory.EnumerateDirectories(folder.Work, "orders.db.replaced-*"));
-        (await CommandRun.OfAsync(folder, ["restore", "--output", "copy.db", $"--directory={folder.Work}"], folder.Root)).Succeeded();
+        (
+            await CommandRun.OfAsync(
+                folder,
+                ["restore", "--output", "copy.db", $"--directory={folder.Work}"],
+                folder.Root
+            )
+        ).Succeeded();
         Assert.Equal(folder.DatabaseRows(), AppFolder.Rows(Path.Combine(folder.Root, "copy.db")));
     }
 
@@ -76,7 +88,11 @@ public sealed class CommandLineTests
     public async Task While_the_app_runs_a_restore_in_place_names_its_process_and_refuses_and_everything_else_works()
     {
         using var folder = new AppFolder();
-        await File.WriteAllTextAsync(Path.Combine(folder.Work, "appsettings.json"), "{}", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(folder.Work, "appsettings.json"),
+            "{}",
+            TestContext.Current.CancellationToken
+        );
         using var app = folder.Start();
         await app.SaysAsync("wal segment written");
         await app.TellAsync("row second");
@@ -115,16 +131,24 @@ public sealed class CommandLineTests
             (await CommandRun.OfAsync(folder, [verb], folder.Work, nobody)).Succeeded();
         }
 
-        (await CommandRun.OfAsync(folder, ["restore", "--output", Path.Combine(own, "copy.db")], folder.Work, nobody)).Succeeded();
+        (
+            await CommandRun.OfAsync(folder, ["restore", "--output", Path.Combine(own, "copy.db")], folder.Work, nobody)
+        ).Succeeded();
         Assert.Equal(folder.DatabaseRows(), AppFolder.Rows(Path.Combine(own, "copy.db")));
-        (await CommandRun.OfAsync(folder, ["restore", "--output", "copy.db"], folder.Work, nobody)).FailedWith(1, "LSB0003");
+        (await CommandRun.OfAsync(folder, ["restore", "--output", "copy.db"], folder.Work, nobody)).FailedWith(
+            1,
+            "LSB0003"
+        );
     }
 
     [Fact]
     public async Task Missing_credentials_are_told_and_a_setting_of_the_app_gives_them()
     {
         using var folder = new AppFolder();
-        folder.WriteConfig("type: s3\n        bucket: b\n        path: orders\n        region: us-east-1\n        access-key-id: ${LITESTREAM_ACCESS_KEY_ID}\n        secret-access-key: ${LITESTREAM_SECRET_ACCESS_KEY}");
+        folder.WriteConfig(
+            "type: s3\n        bucket: b\n        path: orders\n        region: us-east-1\n        access-key-id: "
+                + "${LITESTREAM_ACCESS_KEY_ID}\n        secret-access-key: ${LITESTREAM_SECRET_ACCESS_KEY}"
+        );
 
         var missing = (await CommandRun.OfAsync(folder, ["env", "--json"])).FailedWith(1, "LSB1018");
         Assert.Equal("LSB1018", missing.OnlyCode);
@@ -135,34 +159,57 @@ public sealed class CommandLineTests
         Assert.Contains("setting Litestream:SecretAccessKey", set.Output, StringComparison.Ordinal);
         var config = (await CommandRun.OfAsync(folder, ["config"])).Succeeded();
         Assert.Contains("${LITESTREAM_SECRET_ACCESS_KEY}", config.Output, StringComparison.Ordinal);
-        Assert.DoesNotContain("a-secret-of-the-app", set.Output + set.Error + config.Output + config.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "a-secret-of-the-app",
+            set.Output + set.Error + config.Output + config.Error,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public async Task A_wrong_litestream_yml_is_told_with_its_line()
     {
         using var folder = new AppFolder();
-        await File.WriteAllTextAsync(folder.Config, "dbs:\n  - path: orders.db\n    replicass:\n      - path: /replica\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            folder.Config,
+            "dbs:\n  - path: orders.db\n    replicass:\n      - path: /replica\n",
+            TestContext.Current.CancellationToken
+        );
 
         var run = await CommandRun.OfAsync(folder, ["databases", "--json"]);
 
         Assert.Equal(1, run.ExitCode);
-        var diagnostic = run.Json.GetProperty("Diagnostics").EnumerateArray().First(d => d.GetProperty("Severity").GetString() == "Error");
-        Assert.Equal((folder.Config, 3), (diagnostic.GetProperty("File").GetString(), diagnostic.GetProperty("Line").GetInt32()));
+        var diagnostic = run
+            .Json.GetProperty("Diagnostics")
+            .EnumerateArray()
+            .First(d => d.GetProperty("Severity").GetString() == "Error");
+        Assert.Equal(
+            (folder.Config, 3),
+            (diagnostic.GetProperty("File").GetString(), diagnostic.GetProperty("Line").GetInt32())
+        );
         Assert.Contains($"{folder.Config}(3,", run.Error, StringComparison.Ordinal);
         var doctor = (await CommandRun.OfAsync(folder, ["doctor", "--json"])).FailedWith(1, "LSB3011");
-        Assert.Contains(doctor.Json.GetProperty("Items").EnumerateArray(), item => item.GetProperty("Level").GetString() == "Error");
+        Assert.Contains(
+            doctor.Json.GetProperty("Items").EnumerateArray(),
+            item => item.GetProperty("Level").GetString() == "Error"
+        );
     }
 
     [Theory]
     [InlineData("TERM", 143)]
     [InlineData("INT", 130)]
-    public async Task A_signal_ends_a_command_that_waits_for_its_storage_and_leaves_nothing_running(string signal, int exitCode)
+    public async Task A_signal_ends_a_command_that_waits_for_its_storage_and_leaves_nothing_running(
+        string signal,
+        int exitCode
+    )
     {
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         using var folder = new AppFolder();
-        folder.WriteConfig($"type: s3\n        bucket: b\n        path: orders\n        region: us-east-1\n        endpoint: http://{silent.LocalEndpoint}\n        access-key-id: a\n        secret-access-key: b");
+        folder.WriteConfig(
+            $"type: s3\n        bucket: b\n        path: orders\n        region: us-east-1\n        endpoint: "
+                + $"http://{silent.LocalEndpoint}\n        access-key-id: a\n        secret-access-key: b"
+        );
         using var app = folder.Start("litestream", "restore");
         using (await silent.AcceptTcpClientAsync(TestContext.Current.CancellationToken))
         {
@@ -179,7 +226,11 @@ public sealed class CommandLineTests
     public async Task Replicate_does_the_apps_work_in_a_process_of_its_own_and_drains_at_sigterm()
     {
         using var folder = new AppFolder();
-        await File.WriteAllTextAsync(Path.Combine(folder.Work, "appsettings.json"), "{}", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(folder.Work, "appsettings.json"),
+            "{}",
+            TestContext.Current.CancellationToken
+        );
         using var replicate = folder.Start("litestream", "replicate");
         await replicate.SaysAsync("stops it and sends what was committed last");
         folder.Environment["Litestream__Enabled"] = "false";
@@ -190,7 +241,10 @@ public sealed class CommandLineTests
         // Supervised: it is started again when it dies.
         var first = Assert.Single(folder.Replicators());
         await AppFolder.SignalAsync("KILL", first);
-        await AppFolder.UntilAsync(() => folder.Replicators() is [var again] && again != first, "litestream runs again");
+        await AppFolder.UntilAsync(
+            () => folder.Replicators() is [var again] && again != first,
+            "litestream runs again"
+        );
 
         await app.TellAsync("rows 300");
         await app.SaysAsync("wrote 300 rows");
@@ -208,7 +262,11 @@ public sealed class CommandLineTests
     public async Task Replicate_waits_for_the_app_that_replicates_already_and_takes_over_when_it_ends()
     {
         using var folder = new AppFolder();
-        await File.WriteAllTextAsync(Path.Combine(folder.Work, "appsettings.json"), "{}", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(folder.Work, "appsettings.json"),
+            "{}",
+            TestContext.Current.CancellationToken
+        );
         using var app = folder.Start();
         await app.SaysAsync("wal segment written");
         using var replicate = folder.Start("litestream", "replicate");
@@ -287,7 +345,10 @@ public sealed class CommandLineTests
     private static async Task WithoutHookAsync(AppFolder folder)
     {
         var config = Path.Combine(folder.App, "HostedApp.runtimeconfig.json");
-        var lines = (await File.ReadAllLinesAsync(config, TestContext.Current.CancellationToken)).Where(line => !line.Contains("STARTUP_HOOKS", StringComparison.Ordinal) && !line.Contains("Litestream.EntryAssembly", StringComparison.Ordinal));
+        var lines = (await File.ReadAllLinesAsync(config, TestContext.Current.CancellationToken)).Where(line =>
+            !line.Contains("STARTUP_HOOKS", StringComparison.Ordinal)
+            && !line.Contains("Litestream.EntryAssembly", StringComparison.Ordinal)
+        );
         await File.WriteAllTextAsync(config, string.Join('\n', lines), TestContext.Current.CancellationToken);
     }
 }

@@ -21,16 +21,31 @@ public sealed record CommandRun(int ExitCode, string Output, string Error)
 
     public JsonElement OnlyItem => Assert.Single(Json.GetProperty("Items").EnumerateArray());
 
-    public string? OnlyCode => Json.GetProperty("Diagnostics").EnumerateArray().Select(diagnostic => diagnostic.GetProperty("Code").GetString()).SingleOrDefault();
+    public string? OnlyCode =>
+        Json.GetProperty("Diagnostics")
+            .EnumerateArray()
+            .Select(diagnostic => diagnostic.GetProperty("Code").GetString())
+            .SingleOrDefault();
 
     /// <param name="folder">The app.</param>
     /// <param name="arguments">What comes after <c>litestream</c>.</param>
     /// <param name="directory">Where it is given; null: where the app works.</param>
     /// <param name="before">A program, with its arguments, that starts the app.</param>
-    public static async Task<CommandRun> OfAsync(AppFolder folder, string[] arguments, string? directory = null, params string[] before)
+    public static async Task<CommandRun> OfAsync(
+        AppFolder folder,
+        string[] arguments,
+        string? directory = null,
+        params string[] before
+    )
     {
         string[] command = [.. before, Path.Combine(folder.App, "HostedApp"), "litestream", .. arguments];
-        var start = new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = directory ?? folder.Work, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(command[0], command[1..])
+        {
+            WorkingDirectory = directory ?? folder.Work,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         start.Environment.Remove("DOTNET_ENVIRONMENT");
         start.Environment.Remove("ASPNETCORE_ENVIRONMENT");
         foreach (var (name, value) in folder.Environment)
@@ -62,7 +77,9 @@ public sealed record CommandRun(int ExitCode, string Output, string Error)
         return this;
     }
 
-    /// <summary>Ended with an exit code and one line on standard error that begins with the code, and not with a crash.</summary>
+    /// <summary>
+    /// Ended with an exit code and one line on standard error that begins with the code, and not with a crash.
+    /// </summary>
     public CommandRun FailedWith(int exitCode, string code)
     {
         Assert.True(ExitCode == exitCode, $"Exit code {ExitCode}\n{Output}\n{Error}");
@@ -72,11 +89,18 @@ public sealed record CommandRun(int ExitCode, string Output, string Error)
         return this;
     }
 
-    /// <summary>An app that has run and ended, with its rows in the replica; its working directory has settings, as a project's or a container's has.</summary>
+    /// <summary>
+    /// An app that has run and ended, with its rows in the replica; its working directory has settings, as a project's
+    /// or a container's has.
+    /// </summary>
     public static async Task<AppFolder> BackedUpAsync(bool inAppFolder = false)
     {
         var folder = new AppFolder();
-        await File.WriteAllTextAsync(Path.Combine(inAppFolder ? folder.App : folder.Work, "appsettings.json"), "{}", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(inAppFolder ? folder.App : folder.Work, "appsettings.json"),
+            "{}",
+            TestContext.Current.CancellationToken
+        );
         using var app = new AppProcess(folder, [], inAppFolder ? folder.App : folder.Work);
         await app.SaysAsync("started ");
         await app.TellAsync("stop");

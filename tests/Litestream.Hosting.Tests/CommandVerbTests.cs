@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Litestream.Hosting.Tests;
 
 /// <summary>
-/// An app that has run and ended, with its rows in the replica. It is noisy: it writes to standard output in every way before its host is built.
+/// An app that has run and ended, with its rows in the replica. It is noisy: it writes to standard output in every way
+/// before its host is built.
 /// </summary>
 public sealed class NoisyApp : IAsyncLifetime
 {
@@ -23,32 +24,38 @@ public sealed class NoisyApp : IAsyncLifetime
     }
 }
 
-/// <summary>What every verb of <c>App litestream &lt;verb&gt;</c> prints, and what it says to what it does not understand.</summary>
+/// <summary>
+/// What every verb of <c>App litestream &lt;verb&gt;</c> prints, and what it says to what it does not understand.
+/// </summary>
 public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
 {
-    public static TheoryData<string, int> EveryVerb => new()
-    {
-        { "databases", 1 },
-        { "config", 1 },
-        { "env", 3 },
-        { "generations", 1 },
-        { "generations orders.db --replica file --timeout 30s", 1 },
-        { "snapshots --all", 1 },
-        { "wal --database orders.db", 1 },
-        { "restore orders.db --output copy-of-a-verb.db", 1 },
-        { "restore --dry-run --force", 1 },
-        { "restore --all --if-db-not-exists", 1 },
-        { "drill --query SELECT*FROM/**/orders", 1 },
-        { "verify --start-replicator --level Quick", 1 },
-        { "doctor --timeout 20", -1 },
-        { "version", 1 },
-        { "run -- version", 1 },
-        { "run -- generations orders.db", -1 },
-    };
+    public static TheoryData<string, int> EveryVerb =>
+        new()
+        {
+            { "databases", 1 },
+            { "config", 1 },
+            { "env", 3 },
+            { "generations", 1 },
+            { "generations orders.db --replica file --timeout 30s", 1 },
+            { "snapshots --all", 1 },
+            { "wal --database orders.db", 1 },
+            { "restore orders.db --output copy-of-a-verb.db", 1 },
+            { "restore --dry-run --force", 1 },
+            { "restore --all --if-db-not-exists", 1 },
+            { "drill --query SELECT*FROM/**/orders", 1 },
+            { "verify --start-replicator --level Quick", 1 },
+            { "doctor --timeout 20", -1 },
+            { "version", 1 },
+            { "run -- version", 1 },
+            { "run -- generations orders.db", -1 },
+        };
 
     [Theory]
     [MemberData(nameof(EveryVerb))]
-    public async Task Every_verb_answers_with_one_JSON_document_whatever_the_app_and_its_loggers_write(string command, int items)
+    public async Task Every_verb_answers_with_one_JSON_document_whatever_the_app_and_its_loggers_write(
+        string command,
+        int items
+    )
     {
         var words = command.Split(' ');
 
@@ -57,8 +64,15 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
         Assert.Equal(words[0], run.Json.GetProperty("Verb").GetString());
         Assert.Equal("Success", run.Json.GetProperty("Result").GetString());
         Assert.Equal(0, run.Json.GetProperty("ExitCode").GetInt32());
-        var identities = run.Json.GetProperty("Items").EnumerateArray().Select(item => item.GetProperty("Identity").GetString()).ToList();
-        Assert.True(items < 0 ? identities.Count > 1 : identities.Count == items || (words[0] == "env" && identities.Count > 0), run.Output);
+        var identities = run
+            .Json.GetProperty("Items")
+            .EnumerateArray()
+            .Select(item => item.GetProperty("Identity").GetString())
+            .ToList();
+        Assert.True(
+            items < 0 ? identities.Count > 1 : identities.Count == items || (words[0] == "env" && identities.Count > 0),
+            run.Output
+        );
         foreach (var noise in new[] { "Console.WriteLine", "a stream", "a device", "a child", "a logger" })
         {
             Assert.Contains($"noise of {noise}", run.Error, StringComparison.Ordinal);
@@ -71,14 +85,28 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [Fact]
     public async Task Items_have_the_names_of_the_targets_items_and_values_of_their_kind()
     {
-
         var database = (await CommandRun.OfAsync(app.Folder, ["databases", "--json"])).Succeeded().OnlyItem;
-        Assert.Equal(["Identity", "Name", "Key", "Path", "Exists", "ReplicaType", "Replica"], database.EnumerateObject().Select(property => property.Name));
-        Assert.Equal(("orders.db", app.Folder.Database, true), (database.GetProperty("Identity").GetString(), database.GetProperty("Path").GetString(), database.GetProperty("Exists").GetBoolean()));
+        Assert.Equal(
+            ["Identity", "Name", "Key", "Path", "Exists", "ReplicaType", "Replica"],
+            database.EnumerateObject().Select(property => property.Name)
+        );
+        Assert.Equal(
+            ("orders.db", app.Folder.Database, true),
+            (
+                database.GetProperty("Identity").GetString(),
+                database.GetProperty("Path").GetString(),
+                database.GetProperty("Exists").GetBoolean()
+            )
+        );
 
-        var restored = (await CommandRun.OfAsync(app.Folder, ["restore", "--output", "copy.db", "--json"])).Succeeded().OnlyItem;
+        var restored = (await CommandRun.OfAsync(app.Folder, ["restore", "--output", "copy.db", "--json"]))
+            .Succeeded()
+            .OnlyItem;
         Assert.Equal("Restored", restored.GetProperty("Outcome").GetString());
-        Assert.Equal(new FileInfo(Path.Combine(app.Folder.Work, "copy.db")).Length, restored.GetProperty("Bytes").GetInt64());
+        Assert.Equal(
+            new FileInfo(Path.Combine(app.Folder.Work, "copy.db")).Length,
+            restored.GetProperty("Bytes").GetInt64()
+        );
         Assert.Equal(JsonValueKind.Null, restored.GetProperty("Code").ValueKind);
         Assert.Equal(app.Folder.DatabaseRows(), AppFolder.Rows(Path.Combine(app.Folder.Work, "copy.db")));
     }
@@ -98,7 +126,12 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [InlineData("restore --timestamp soon", 2, "LSB3007", "10 minutes ago")]
     [InlineData("restore --index -5", 2, "LSB3008", "--index is '-5'")]
     [InlineData("restore --all --output x.db", 2, "LSB3008", "--output names one file, and --all may be several")]
-    [InlineData("restore --force --if-db-not-exists", 2, "LSB3008", "--force replaces an existing database, and --if-db-not-exists leaves it alone")]
+    [InlineData(
+        "restore --force --if-db-not-exists",
+        2,
+        "LSB3008",
+        "--force replaces an existing database, and --if-db-not-exists leaves it alone"
+    )]
     [InlineData("verify --level All", 2, "LSB3008", "--level is 'All'")]
     [InlineData("verify --timeout never", 2, "LSB3008", "--timeout is 'never'")]
     [InlineData("wal --generation 1", 2, "LSB3008", "litestream generations prints them")]
@@ -115,9 +148,17 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [InlineData("pull --force ''", 2, "LSB3008", "The database is empty")]
     [InlineData("restore", 1, "LSB4001", "force it (--force)")]
     [InlineData("drill --query SELECT/**/1/**/WHERE/**/0", 1, "LSB4111", "no row")]
-    public async Task What_is_wrong_is_one_line_with_a_code_and_an_exit_code(string command, int exitCode, string code, string hint)
+    public async Task What_is_wrong_is_one_line_with_a_code_and_an_exit_code(
+        string command,
+        int exitCode,
+        string code,
+        string hint
+    )
     {
-        string[] words = [.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(word => word == "''" ? "" : word)];
+        string[] words =
+        [
+            .. command.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(word => word == "''" ? "" : word),
+        ];
 
         var run = (await CommandRun.OfAsync(app.Folder, words)).FailedWith(exitCode, code);
 
@@ -128,7 +169,14 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
         if (!command.Contains("-replica=", StringComparison.Ordinal))
         {
             var json = (await CommandRun.OfAsync(app.Folder, ["--json", .. words])).FailedWith(exitCode, code);
-            Assert.Equal((code, "Failure", exitCode), (json.OnlyCode, json.Json.GetProperty("Result").GetString(), json.Json.GetProperty("ExitCode").GetInt32()));
+            Assert.Equal(
+                (code, "Failure", exitCode),
+                (
+                    json.OnlyCode,
+                    json.Json.GetProperty("Result").GetString(),
+                    json.Json.GetProperty("ExitCode").GetInt32()
+                )
+            );
         }
     }
 
@@ -151,7 +199,11 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [InlineData("restore --help")]
     public async Task An_answer_that_there_is_no_room_for_is_one_line_with_a_code(string command)
     {
-        var run = await CommandRun.OfAsync(app.Folder, command.Split(' '), before: ["sh", "-c", "exec \"$@\" >/dev/full", "sh"]);
+        var run = await CommandRun.OfAsync(
+            app.Folder,
+            command.Split(' '),
+            before: ["sh", "-c", "exec \"$@\" >/dev/full", "sh"]
+        );
 
         Assert.Contains("No space left on device.", run.FailedWith(1, "LSB0003").Error, StringComparison.Ordinal);
     }
@@ -160,9 +212,13 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [InlineData("LitestreamForce=true", "--force")]
     [InlineData("LitestreamIfDbNotExists leaves it alone", "--if-db-not-exists leaves it alone")]
     [InlineData("`LitestreamRestore` brings it back", "`litestream restore` brings it back")]
-    [InlineData("-t:LitestreamRun -p:LitestreamArguments=\"ltx -level all 'a b.db'\" lists them", "litestream run -- ltx -level all 'a b.db' lists them")]
+    [InlineData(
+        "-t:LitestreamRun -p:LitestreamArguments=\"ltx -level all 'a b.db'\" lists them",
+        "litestream run -- ltx -level all 'a b.db' lists them"
+    )]
     [InlineData("a <LitestreamDatabase Include=\"...\" /> item", "a <LitestreamDatabase Include=\"...\" /> item")]
     [InlineData("Litestream:ReplicaUrl, LitestreamReplicaUrl", "Litestream:ReplicaUrl, LitestreamReplicaUrl")]
     [InlineData("force it (LitestreamForce=true, RestoreOptions.Force), or", "force it (--force), or")]
-    public void The_librarys_words_are_said_as_they_are_typed(string text, string expected) => Assert.Equal(expected, CommandLine.CommandWords.Translate(text));
+    public void The_librarys_words_are_said_as_they_are_typed(string text, string expected) =>
+        Assert.Equal(expected, CommandLine.CommandWords.Translate(text));
 }

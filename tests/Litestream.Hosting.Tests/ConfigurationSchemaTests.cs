@@ -11,24 +11,38 @@ namespace Litestream.Hosting.Tests;
 /// <summary>What an editor knows of the section <c>Litestream</c> of appsettings.json is what the app reads.</summary>
 public sealed class ConfigurationSchemaTests
 {
-    private static readonly JsonElement Section = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(AppFolder.RepositoryRoot, "src", "Litestream.Hosting", "ConfigurationSchema.json")))
-        .RootElement.GetProperty("properties").GetProperty("Litestream");
+    private static readonly JsonElement Section = JsonDocument
+        .Parse(
+            File.ReadAllBytes(
+                Path.Combine(AppFolder.RepositoryRoot, "src", "Litestream.Hosting", "ConfigurationSchema.json")
+            )
+        )
+        .RootElement.GetProperty("properties")
+        .GetProperty("Litestream");
 
     [Fact]
     public void It_has_every_setting_and_no_other()
     {
-        var read = typeof(LitestreamSettings).GetProperties().Where(property => property.CanWrite).Select(property => Regex.Replace(property.Name, "^Verification", "Verification:"))
+        var read = typeof(LitestreamSettings)
+            .GetProperties()
+            .Where(property => property.CanWrite)
+            .Select(property => Regex.Replace(property.Name, "^Verification", "Verification:"))
             .Concat(EffectiveConfig.SettingVariables.Select(variable => variable.Setting["Litestream:".Length..]))
             .Append(RuntimeReplica.UrlSetting["Litestream:".Length..]);
 
-        Assert.Equal(read.Order(StringComparer.Ordinal), Settings().Select(setting => setting.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            read.Order(StringComparer.Ordinal),
+            Settings().Select(setting => setting.Name).Order(StringComparer.Ordinal)
+        );
         Assert.All(Settings(), setting => Assert.NotEmpty(setting.Schema.GetProperty("description").GetString()!));
     }
 
     [Fact]
     public void Its_defaults_are_the_ones_that_count()
     {
-        var defaults = Settings().Where(setting => setting.Schema.TryGetProperty("default", out _)).ToDictionary(setting => setting.Name, setting => setting.Schema.GetProperty("default").ToString());
+        var defaults = Settings()
+            .Where(setting => setting.Schema.TryGetProperty("default", out _))
+            .ToDictionary(setting => setting.Name, setting => setting.Schema.GetProperty("default").ToString());
 
         Assert.NotEmpty(defaults);
         Assert.All(defaults, setting => Assert.Equal(Read(), Read(setting)));
@@ -37,7 +51,14 @@ public sealed class ConfigurationSchemaTests
     [Fact]
     public void Its_choices_are_all_that_there_are()
     {
-        string[] Of(string name) => [.. Settings().Single(setting => setting.Name == name).Schema.GetProperty("enum").EnumerateArray().Select(value => value.GetString()!)];
+        string[] Of(string name) =>
+            [
+                .. Settings()
+                    .Single(setting => setting.Name == name)
+                    .Schema.GetProperty("enum")
+                    .EnumerateArray()
+                    .Select(value => value.GetString()!),
+            ];
 
         Assert.Equal(Enum.GetNames<RestoreOnStart>(), Of("RestoreOnStart"));
         Assert.Equal(Enum.GetNames<OnFailure>(), Of("OnFailure"));
@@ -51,7 +72,13 @@ public sealed class ConfigurationSchemaTests
     [InlineData("FreeSpaceFloor", "500", false)]
     public void Its_patterns_let_through_what_the_app_understands(string name, string value, bool isGood)
     {
-        Assert.Equal(isGood, Regex.IsMatch(value, Settings().Single(setting => setting.Name == name).Schema.GetProperty("pattern").GetString()!));
+        Assert.Equal(
+            isGood,
+            Regex.IsMatch(
+                value,
+                Settings().Single(setting => setting.Name == name).Schema.GetProperty("pattern").GetString()!
+            )
+        );
         var setting = KeyValuePair.Create(name, value);
         if (isGood)
             Assert.NotEqual(Read(), Read(setting));
@@ -66,8 +93,11 @@ public sealed class ConfigurationSchemaTests
         var forms = ValueForms.Durations.Concat(ValueForms.Numbers).Where(form => form.Value is not null);
 
         Assert.Equal(4, durations.Count);
-        Assert.All(durations, setting => Assert.All(forms, form =>
-            Assert.Matches(setting.Schema.GetProperty("pattern").GetString()!, form.Key)));
+        Assert.All(
+            durations,
+            setting =>
+                Assert.All(forms, form => Assert.Matches(setting.Schema.GetProperty("pattern").GetString()!, form.Key))
+        );
         Assert.DoesNotMatch(durations[0].Schema.GetProperty("pattern").GetString()!, "soon");
     }
 
@@ -82,7 +112,8 @@ public sealed class ConfigurationSchemaTests
                 text,
                 seconds,
                 "Verification:Interval",
-                settings => settings.VerificationInterval!.Value.TotalSeconds);
+                settings => settings.VerificationInterval!.Value.TotalSeconds
+            );
             Check(text, seconds, "Verification:Timeout", settings => settings.VerificationTimeout!.Value.TotalSeconds);
         }
 
@@ -114,10 +145,25 @@ public sealed class ConfigurationSchemaTests
         Assert.All(Settings(), setting => Assert.Matches($@"\n\|[^|\n]*`{setting.Name}`[^|\n]*\|", table));
     }
 
-    private static LitestreamSettings Read(params IEnumerable<KeyValuePair<string, string>> settings) => LitestreamSettings.Read(
-        new ConfigurationBuilder().AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create("Litestream:" + setting.Key, (string?)setting.Value))).Build(), false, "/app");
+    private static LitestreamSettings Read(params IEnumerable<KeyValuePair<string, string>> settings) =>
+        LitestreamSettings.Read(
+            new ConfigurationBuilder()
+                .AddInMemoryCollection(
+                    settings.Select(setting => KeyValuePair.Create("Litestream:" + setting.Key, (string?)setting.Value))
+                )
+                .Build(),
+            false,
+            "/app"
+        );
 
     /// <summary>By the names that an environment variable would have, with colons.</summary>
-    private static IEnumerable<(string Name, JsonElement Schema)> Settings() => Section.GetProperty("properties").EnumerateObject().SelectMany(one =>
-        one.Value.TryGetProperty("properties", out var inner) ? inner.EnumerateObject().Select(child => ($"{one.Name}:{child.Name}", child.Value)) : [(one.Name, one.Value)]);
+    private static IEnumerable<(string Name, JsonElement Schema)> Settings() =>
+        Section
+            .GetProperty("properties")
+            .EnumerateObject()
+            .SelectMany(one =>
+                one.Value.TryGetProperty("properties", out var inner)
+                    ? inner.EnumerateObject().Select(child => ($"{one.Name}:{child.Name}", child.Value))
+                    : [(one.Name, one.Value)]
+            );
 }

@@ -4,7 +4,10 @@ using Microsoft.Data.Sqlite;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>The faults of docs/faults.md that happen to the database: the real executable, the defaults, and the rows of a bare restore counted.</summary>
+/// <summary>
+/// The faults of docs/faults.md that happen to the database: the real executable, the defaults, and the rows of a bare
+/// restore counted.
+/// </summary>
 public sealed class DatabaseFaultTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -91,7 +94,9 @@ public sealed class DatabaseFaultTests
         await app.StopAsync();
 
         Assert.Equal(
-            1, app.Count($"LSB5021: What the app committed to '{folder.Database}' after the file was deleted is lost"));
+            1,
+            app.Count($"LSB5021: What the app committed to '{folder.Database}' after the file was deleted is lost")
+        );
     }
 
     [Fact]
@@ -147,7 +152,11 @@ public sealed class DatabaseFaultTests
         var replica = Directory.CreateDirectory(folder.Replica + "-second").FullName;
         var generations = Path.Combine(replica, "generations");
         await File.WriteAllTextAsync(generations, "", Cancel);
-        await File.AppendAllTextAsync(folder.Config, $"\n  - path: second.db\n    replicas:\n      - type: file\n        path: '{replica}'\n", Cancel);
+        await File.AppendAllTextAsync(
+            folder.Config,
+            $"\n  - path: second.db\n    replicas:\n      - type: file\n        path: '{replica}'\n",
+            Cancel
+        );
 
         using var app = folder.Start();
         await folder.ArrivesAsync(app, "first");
@@ -315,7 +324,10 @@ public sealed class DatabaseFaultTests
         await app.SaysAsync("failed 13");
         await app.SaysAsync("stormed ");
         await app.TellAsync("row too much");
-        await AppFolder.UntilAsync(() => app.Count("failed 13") == 2, () => $"the app got the error again\n{app.Output}");
+        await AppFolder.UntilAsync(
+            () => app.Count("failed 13") == 2,
+            () => $"the app got the error again\n{app.Output}"
+        );
         Assert.Single(folder.Replicators());
         File.Delete(filler);
 

@@ -22,7 +22,11 @@ public sealed class DiscoveredDatabasesTests : IDisposable
     public async Task A_database_that_only_a_variable_names_is_replicated_with_the_others_and_is_back_when_it_is_lost()
     {
         using var folder = new AppFolder();
-        await File.WriteAllTextAsync(folder.Config, Generated(new GeneratedConfigOptions { ReplicaUrl = folder.Replica }), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            folder.Config,
+            Generated(new GeneratedConfigOptions { ReplicaUrl = folder.Replica }),
+            TestContext.Current.CancellationToken
+        );
         folder.Environment["ConnectionStrings__Other"] = "Data Source=data/other.db";
         var other = Path.Combine(folder.Work, "data", "other.db");
         var replica = Path.Combine(folder.Replica, "data", "other.db");
@@ -35,7 +39,13 @@ public sealed class DiscoveredDatabasesTests : IDisposable
             await app.SaysAsync("wrote two");
             await app.TellAsync("stop");
             Assert.Equal(0, await app.EndedAsync());
-            Assert.Equal(1, app.Count($"{other} is not in litestream.yml, but ConnectionStrings:Other names it: it is replicated too, to file {replica}."));
+            Assert.Equal(
+                1,
+                app.Count(
+                    $"{other} is not in litestream.yml, but ConnectionStrings:Other names it: it is replicated too, "
+                        + $"to file {replica}."
+                )
+            );
             Assert.DoesNotContain("LSB5010", app.Output, StringComparison.Ordinal);
         }
 
@@ -64,8 +74,16 @@ public sealed class DiscoveredDatabasesTests : IDisposable
         Assert.Equal(0, await app.EndedAsync());
         Assert.Equal(1, app.Count("LSB5010"));
         Assert.Equal(1, app.Count("LSB5027"));
-        Assert.Contains($"'{Path.Combine(folder.Work, "other.db")}' (ConnectionStrings:Other). Litestream:ReplicateDiscovered is false.", app.Output, StringComparison.Ordinal);
-        Assert.Equal(["orders.db"], Directory.EnumerateDirectories(Path.Combine(folder.Work, "litestream-replicas")).Select(Path.GetFileName));
+        Assert.Contains(
+            $"'{Path.Combine(folder.Work, "other.db")}' (ConnectionStrings:Other). Litestream:ReplicateDiscovered "
+                + $"is false.",
+            app.Output,
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            ["orders.db"],
+            Directory.EnumerateDirectories(Path.Combine(folder.Work, "litestream-replicas")).Select(Path.GetFileName)
+        );
     }
 
     [Theory]
@@ -104,14 +122,24 @@ public sealed class DiscoveredDatabasesTests : IDisposable
 
         Assert.Equal(0, await app.EndedAsync());
         Assert.DoesNotContain("LSB3004", app.Output, StringComparison.Ordinal);
-        Assert.Equal(["first", "last"], await RestoreAsync(folder, Path.Combine(folder.Work, "litestream-replicas", "orders.db")));
+        Assert.Equal(
+            ["first", "last"],
+            await RestoreAsync(folder, Path.Combine(folder.Work, "litestream-replicas", "orders.db"))
+        );
     }
 
     [Fact]
     public async Task The_status_names_what_is_not_replicated()
     {
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = "Production" });
-        builder.Configuration.AddConfiguration(Configuration(("ConnectionStrings:Other", $"Data Source={_folder}/other.db"), ("Litestream:ReplicateDiscovered", "false")));
+        var builder = Host.CreateEmptyApplicationBuilder(
+            new HostApplicationBuilderSettings { EnvironmentName = "Production" }
+        );
+        builder.Configuration.AddConfiguration(
+            Configuration(
+                ("ConnectionStrings:Other", $"Data Source={_folder}/other.db"),
+                ("Litestream:ReplicateDiscovered", "false")
+            )
+        );
         builder.Services.AddLitestream();
         using var host = builder.Build();
         await host.StartAsync(TestContext.Current.CancellationToken);
@@ -150,9 +178,18 @@ public sealed class DiscoveredDatabasesTests : IDisposable
 
         var discovered = Plan((key, string.Format(null, value, _folder))).Discovered;
 
-        Assert.Equal(path is null ? [] : [string.Format(null, path, _folder)], discovered.Databases.Select(database => database.Path));
-        Assert.Equal(value.Contains("hunter2", StringComparison.Ordinal) ? ["LSB1007"] : [], discovered.Diagnostics.Select(diagnostic => diagnostic.Code));
-        Assert.DoesNotContain(discovered.Diagnostics, diagnostic => diagnostic.Message.Contains("hunter2", StringComparison.Ordinal));
+        Assert.Equal(
+            path is null ? [] : [string.Format(null, path, _folder)],
+            discovered.Databases.Select(database => database.Path)
+        );
+        Assert.Equal(
+            value.Contains("hunter2", StringComparison.Ordinal) ? ["LSB1007"] : [],
+            discovered.Diagnostics.Select(diagnostic => diagnostic.Code)
+        );
+        Assert.DoesNotContain(
+            discovered.Diagnostics,
+            diagnostic => diagnostic.Message.Contains("hunter2", StringComparison.Ordinal)
+        );
     }
 
     [Theory]
@@ -161,9 +198,24 @@ public sealed class DiscoveredDatabasesTests : IDisposable
     [InlineData("abs://a@c/live", "s3://bucket/shop", "abs", "abs://a@c/live/data/other.db")]
     [InlineData(null, "/backups", "file", "/backups/data/other.db")]
     [InlineData(null, null, "file", "{0}/data/litestream-replicas/other.db")]
-    public void Its_replica_is_where_the_build_would_have_put_it(string? liveUrl, string? builtUrl, string type, string location)
+    public void Its_replica_is_where_the_build_would_have_put_it(
+        string? liveUrl,
+        string? builtUrl,
+        string type,
+        string location
+    )
     {
-        File.WriteAllText(Config, Generated(new GeneratedConfigOptions { ReplicaUrl = builtUrl, SyncInterval = "7s", Retention = "99h" }));
+        File.WriteAllText(
+            Config,
+            Generated(
+                new GeneratedConfigOptions
+                {
+                    ReplicaUrl = builtUrl,
+                    SyncInterval = "7s",
+                    Retention = "99h",
+                }
+            )
+        );
 
         var plan = Plan(("ConnectionStrings:Other", "Data Source=data/other.db"), ("Litestream:ReplicaUrl", liveUrl));
 
@@ -178,17 +230,35 @@ public sealed class DiscoveredDatabasesTests : IDisposable
     [Fact]
     public void Where_the_build_found_no_database_the_projects_properties_hold_for_those_that_are_named_at_run_time()
     {
-        File.WriteAllText(Config, GeneratedConfig.Create(
-            [],
-            new GeneratedConfigOptions { ReplicaUrl = "s3://bucket/shop", SyncInterval = "7s", SnapshotInterval = "3h", Retention = "99h" }).Text);
+        File.WriteAllText(
+            Config,
+            GeneratedConfig
+                .Create(
+                    [],
+                    new GeneratedConfigOptions
+                    {
+                        ReplicaUrl = "s3://bucket/shop",
+                        SyncInterval = "7s",
+                        SnapshotInterval = "3h",
+                        Retention = "99h",
+                    }
+                )
+                .Text
+        );
 
         var plan = Plan(("ConnectionStrings:Other", "Data Source=data/other.db"));
 
         var replica = Assert.Single(Assert.Single(plan.Databases).Replicas);
         Assert.Equal(("s3", "s3://bucket/shop/data/other.db"), (replica.Type, replica.Location));
-        Assert.All(["\"7s\"", "\"3h\"", "\"99h\"", "LITESTREAM_ACCESS_KEY_ID"], text => Assert.Contains(text, plan.Config.Text, StringComparison.Ordinal));
+        Assert.All(
+            ["\"7s\"", "\"3h\"", "\"99h\"", "LITESTREAM_ACCESS_KEY_ID"],
+            text => Assert.Contains(text, plan.Config.Text, StringComparison.Ordinal)
+        );
 
-        var moved = Plan(("ConnectionStrings:Other", "Data Source=data/other.db"), ("Litestream:ReplicaUrl", "/backups"));
+        var moved = Plan(
+            ("ConnectionStrings:Other", "Data Source=data/other.db"),
+            ("Litestream:ReplicaUrl", "/backups")
+        );
         Assert.Equal("/backups/data/other.db", Assert.Single(Assert.Single(moved.Databases).Replicas).Location);
         Assert.Contains("\"99h\"", moved.Config.Text, StringComparison.Ordinal);
     }
@@ -196,9 +266,17 @@ public sealed class DiscoveredDatabasesTests : IDisposable
     [Fact]
     public void Where_the_build_found_no_database_a_bucket_that_only_a_variable_names_keeps_its_prefix()
     {
-        File.WriteAllText(Config, GeneratedConfig.Create([], new GeneratedConfigOptions { ReplicaUrl = "s3://${LITESTREAM_REPLICA_BUCKET}/shop" }).Text);
+        File.WriteAllText(
+            Config,
+            GeneratedConfig
+                .Create([], new GeneratedConfigOptions { ReplicaUrl = "s3://${LITESTREAM_REPLICA_BUCKET}/shop" })
+                .Text
+        );
 
-        var plan = Plan(("ConnectionStrings:Other", "Data Source=data/other.db"), ("Litestream:ReplicaBucket", "orders"));
+        var plan = Plan(
+            ("ConnectionStrings:Other", "Data Source=data/other.db"),
+            ("Litestream:ReplicaBucket", "orders")
+        );
 
         Assert.Equal("s3://orders/shop/data/other.db", Assert.Single(Assert.Single(plan.Databases).Replicas).Location);
     }
@@ -207,7 +285,10 @@ public sealed class DiscoveredDatabasesTests : IDisposable
     public void Where_the_build_found_no_database_a_replica_URL_that_is_all_variable_is_what_its_value_names()
     {
         const string Variable = "LITESTREAM_TESTS_REPLICA_URL";
-        File.WriteAllText(Config, GeneratedConfig.Create([], new GeneratedConfigOptions { ReplicaUrl = $"${{{Variable}}}" }).Text);
+        File.WriteAllText(
+            Config,
+            GeneratedConfig.Create([], new GeneratedConfigOptions { ReplicaUrl = $"${{{Variable}}}" }).Text
+        );
         Environment.SetEnvironmentVariable(Variable, "s3://bucket/shop");
         try
         {
@@ -229,20 +310,35 @@ public sealed class DiscoveredDatabasesTests : IDisposable
 
         var plan = Plan(("ConnectionStrings:Other", $"Data Source={_folder}/other.db"));
 
-        Assert.Equal($"{_folder}/litestream-replicas/other.db", Assert.Single(Assert.Single(plan.Databases).Replicas).Location);
+        Assert.Equal(
+            $"{_folder}/litestream-replicas/other.db",
+            Assert.Single(Assert.Single(plan.Databases).Replicas).Location
+        );
         Assert.Contains("\"24h\"", plan.Config.Text, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Where_the_others_are_in_several_places_it_is_beside_itself()
     {
-        File.WriteAllText(Config, GeneratedConfig.Create(
-            [new ReplicatedDatabase("orders.db", "Orders", OrdersKey), new ReplicatedDatabase("audit.db", null, null) { ReplicaUrl = "s3://audit" }],
-            new GeneratedConfigOptions { ReplicaUrl = "s3://bucket/shop" }).Text);
+        File.WriteAllText(
+            Config,
+            GeneratedConfig
+                .Create(
+                    [
+                        new ReplicatedDatabase("orders.db", "Orders", OrdersKey),
+                        new ReplicatedDatabase("audit.db", null, null) { ReplicaUrl = "s3://audit" },
+                    ],
+                    new GeneratedConfigOptions { ReplicaUrl = "s3://bucket/shop" }
+                )
+                .Text
+        );
 
         var plan = Plan(("ConnectionStrings:Other", $"Data Source={_folder}/other.db"));
 
-        Assert.Equal($"{_folder}/litestream-replicas/other.db", Assert.Single(plan.Databases.Single(plan.IsDiscovered).Replicas).Location);
+        Assert.Equal(
+            $"{_folder}/litestream-replicas/other.db",
+            Assert.Single(plan.Databases.Single(plan.IsDiscovered).Replicas).Location
+        );
         Assert.Equal(1, plan.Config.Text.Split("\"24h\"").Length - 1);
     }
 
@@ -264,7 +360,10 @@ public sealed class DiscoveredDatabasesTests : IDisposable
     {
         File.WriteAllText(Config, Generated());
 
-        var plan = Plan(("ConnectionStrings:A", $"Data Source={_folder}/other.db"), ("ConnectionStrings:B", $"Filename={_folder}/x/../other.db"));
+        var plan = Plan(
+            ("ConnectionStrings:A", $"Data Source={_folder}/other.db"),
+            ("ConnectionStrings:B", $"Filename={_folder}/x/../other.db")
+        );
 
         Assert.Equal("ConnectionStrings:A", plan.Databases.Single(plan.IsDiscovered).Key);
     }
@@ -286,12 +385,17 @@ public sealed class DiscoveredDatabasesTests : IDisposable
     [InlineData("false", false)]
     public void To_a_file_of_the_users_own_nothing_is_added_unasked(string? setting, bool isAdded)
     {
-        File.WriteAllText(Config, $"# Not replicated: ConnectionStrings:Cache\ndbs:\n  - path: {_folder}/orders.db\n    replicas:\n      - type: file\n        path: {_folder}/replica\n");
+        File.WriteAllText(
+            Config,
+            $"# Not replicated: ConnectionStrings:Cache\ndbs:\n  - path: {_folder}/orders.db\n    replicas:\n      "
+                + $"- type: file\n        path: {_folder}/replica\n"
+        );
 
         var plan = Plan(
             ("ConnectionStrings:Other", $"Data Source={_folder}/other.db"),
             ("ConnectionStrings:Cache", $"Data Source={_folder}/cache.db"),
-            ("Litestream:ReplicateDiscovered", setting));
+            ("Litestream:ReplicateDiscovered", setting)
+        );
 
         Assert.Equal(isAdded, plan.Databases.Any(plan.IsDiscovered));
         Assert.Equal(isAdded ? [] : [$"{_folder}/other.db"], plan.NotReplicated.Select(database => database.Path));
@@ -308,7 +412,10 @@ public sealed class DiscoveredDatabasesTests : IDisposable
         var plan = Plan(("ConnectionStrings:Other", $"Data Source={_folder}/file/sub/other.db"));
 
         Assert.Equal([OrdersKey], plan.Databases.Select(database => database.Key));
-        Assert.Equal(("LSB5010", LitestreamSeverity.Message), Assert.Single(plan.Discovered.Diagnostics.Select(d => (d.Code, d.Severity))));
+        Assert.Equal(
+            ("LSB5010", LitestreamSeverity.Message),
+            Assert.Single(plan.Discovered.Diagnostics.Select(d => (d.Code, d.Severity)))
+        );
     }
 
     [Fact]
@@ -318,7 +425,10 @@ public sealed class DiscoveredDatabasesTests : IDisposable
         using var other = Process.Start(new ProcessStartInfo("sleep", "600"))!;
         try
         {
-            await AppFolder.UntilAsync(() => ProcessIdentity.Of(other.Id)?.Executable.EndsWith("sleep", StringComparison.Ordinal) == true, "sleep runs");
+            await AppFolder.UntilAsync(
+                () => ProcessIdentity.Of(other.Id)?.Executable.EndsWith("sleep", StringComparison.Ordinal) == true,
+                "sleep runs"
+            );
             using var shared = DatabaseLock.TryAcquire(Path.Combine(_folder, "other.db"), out _)!;
             shared.Write(new LockRecord(ProcessIdentity.Of(other.Id), null));
             Assert.Equal([OrdersKey], Plan(Settings()).Databases.Select(database => database.Key));
@@ -326,26 +436,40 @@ public sealed class DiscoveredDatabasesTests : IDisposable
             // A release of this app that still runs has both, and leaves both.
             using var ours = DatabaseLock.TryAcquire(Path.Combine(_folder, "orders.db"), out _)!;
             ours.Write(new LockRecord(ProcessIdentity.Of(other.Id), null));
-            Assert.Equal([OrdersKey, "ConnectionStrings:Other"], Plan(Settings()).Databases.Select(database => database.Key));
+            Assert.Equal(
+                [OrdersKey, "ConnectionStrings:Other"],
+                Plan(Settings()).Databases.Select(database => database.Key)
+            );
         }
         finally
         {
             other.Kill();
         }
 
-        (string, string?)[] Settings() => [(OrdersKey, $"Data Source={_folder}/orders.db"), ("ConnectionStrings:Other", $"Data Source={_folder}/other.db")];
+        (string, string?)[] Settings() =>
+            [
+                (OrdersKey, $"Data Source={_folder}/orders.db"),
+                ("ConnectionStrings:Other", $"Data Source={_folder}/other.db"),
+            ];
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static string Generated(GeneratedConfigOptions? options = null) =>
-        GeneratedConfig.Create([new ReplicatedDatabase("orders.db", "Orders", OrdersKey)], options ?? new GeneratedConfigOptions()).Text;
+        GeneratedConfig
+            .Create([new ReplicatedDatabase("orders.db", "Orders", OrdersKey)], options ?? new GeneratedConfigOptions())
+            .Text;
 
     /// <summary>What a bare restore from the storage gives, without any configuration.</summary>
     private static async Task<IReadOnlyList<string>> RestoreAsync(AppFolder folder, string replica)
     {
         var output = Path.Combine(folder.Root, $"{Guid.NewGuid():N}.db");
-        using var process = Process.Start(new ProcessStartInfo(AppFolder.RealExecutable, ["restore", "-o", output, $"file://{replica}"]) { RedirectStandardError = true })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(AppFolder.RealExecutable, ["restore", "-o", output, $"file://{replica}"])
+            {
+                RedirectStandardError = true,
+            }
+        )!;
         var messages = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
         Assert.True(process.ExitCode == 0, messages);
@@ -355,10 +479,18 @@ public sealed class DiscoveredDatabasesTests : IDisposable
     private ReplicationPlan Plan(params (string Key, string? Value)[] settings)
     {
         var configuration = Configuration(settings);
-        return ReplicationPlan.Create(LitestreamSettings.Read(configuration, isDevelopment: false, _folder), configuration);
+        return ReplicationPlan.Create(
+            LitestreamSettings.Read(configuration, isDevelopment: false, _folder),
+            configuration
+        );
     }
 
-    private IConfigurationRoot Configuration(params (string Key, string? Value)[] settings) => new ConfigurationBuilder()
-        .AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value)).Append(KeyValuePair.Create("Litestream:ConfigPath", (string?)Config)))
-        .Build();
+    private IConfigurationRoot Configuration(params (string Key, string? Value)[] settings) =>
+        new ConfigurationBuilder()
+            .AddInMemoryCollection(
+                settings
+                    .Select(setting => KeyValuePair.Create(setting.Key, setting.Value))
+                    .Append(KeyValuePair.Create("Litestream:ConfigPath", (string?)Config))
+            )
+            .Build();
 }

@@ -5,7 +5,16 @@ public sealed class EndOfTheAppTests
 {
     public static readonly TheoryData<string> Ends =
     [
-        "SIGTERM", "SIGINT", "SIGTERM to the group", "SIGINT to the group", "stop", "throw-background", "throw-thread", "throw-main", "return-main", "exit",
+        "SIGTERM",
+        "SIGINT",
+        "SIGTERM to the group",
+        "SIGINT to the group",
+        "stop",
+        "throw-background",
+        "throw-thread",
+        "throw-main",
+        "return-main",
+        "exit",
     ];
 
     [Theory]
@@ -17,7 +26,10 @@ public sealed class EndOfTheAppTests
         await app.SaysAsync("started ");
         await app.TellAsync("row before");
         await app.SaysAsync("wrote before");
-        await AppFolder.UntilAsync(() => app.Output.Contains("wal segment written", StringComparison.Ordinal), "something was replicated");
+        await AppFolder.UntilAsync(
+            () => app.Output.Contains("wal segment written", StringComparison.Ordinal),
+            "something was replicated"
+        );
         await app.TellAsync("row after");
         await app.SaysAsync("wrote after");
 
@@ -63,7 +75,11 @@ public sealed class EndOfTheAppTests
         Directory.Delete(Path.Combine(folder.Work, ".orders.db-litestream"), recursive: true);
         var go = Path.Combine(folder.Root, "go");
         await File.WriteAllTextAsync(
-            folder.Executable, $"#!/bin/sh\nwhile [ \"$1\" = restore ] && [ ! -e '{go}' ]; do sleep 0.05; done\nexec '{AppFolder.RealExecutable}' \"$@\"\n", TestContext.Current.CancellationToken);
+            folder.Executable,
+            $"#!/bin/sh\nwhile [ \"$1\" = restore ] && [ ! -e '{go}' ]; do sleep 0.05; done\nexec "
+                + $"'{AppFolder.RealExecutable}' \"$@\"\n",
+            TestContext.Current.CancellationToken
+        );
         using var app = folder.Start();
         await app.SaysAsync("started ");
         await app.TellAsync("row meanwhile");
@@ -183,7 +199,10 @@ public sealed class EndOfTheAppTests
     {
         if (end.StartsWith("SIG", StringComparison.Ordinal))
         {
-            await AppFolder.SignalAsync(end[3..].Split(' ')[0], end.EndsWith("group", StringComparison.Ordinal) ? -app.Id : app.Id);
+            await AppFolder.SignalAsync(
+                end[3..].Split(' ')[0],
+                end.EndsWith("group", StringComparison.Ordinal) ? -app.Id : app.Id
+            );
         }
         else
         {
@@ -198,6 +217,7 @@ public sealed class EndOfTheAppTests
                 "throw-thread" or "throw-main" => 134,
                 _ => 0,
             },
-            exitCode);
+            exitCode
+        );
     }
 }

@@ -2,18 +2,29 @@ using System.Text.RegularExpressions;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>docs/faults.md says of each fault which tests run it. What it says is true, and nothing is left out.</summary>
+/// <summary>
+/// docs/faults.md says of each fault which tests run it. What it says is true, and nothing is left out.
+/// </summary>
 public sealed partial class FaultTableTests
 {
     private static readonly Dictionary<string, SourceTest> Tests = ReadTests();
 
     [Fact]
-    public void Every_row_of_the_table_of_faults_is_run_by_tests_that_know_its_codes_and_every_fault_test_is_in_it() => Assert.Empty(Findings(ReadTable()));
+    public void Every_row_of_the_table_of_faults_is_run_by_tests_that_know_its_codes_and_every_fault_test_is_in_it() =>
+        Assert.Empty(Findings(ReadTable()));
 
     [Theory]
-    [InlineData("`A_replica_that_is_deleted_gets_a_new_snapshot`", "`A_replica_that_is_gone`", "there is no test A_replica_that_is_gone")]
+    [InlineData(
+        "`A_replica_that_is_deleted_gets_a_new_snapshot`",
+        "`A_replica_that_is_gone`",
+        "there is no test A_replica_that_is_gone"
+    )]
     [InlineData("`A_replica_that_is_deleted_gets_a_new_snapshot`", "", "a row names no test")]
-    [InlineData("`A_replica_that_is_deleted_gets_a_new_snapshot`", "not run", "A_replica_that_is_deleted_gets_a_new_snapshot is in no row")]
+    [InlineData(
+        "`A_replica_that_is_deleted_gets_a_new_snapshot`",
+        "not run",
+        "A_replica_that_is_deleted_gets_a_new_snapshot is in no row"
+    )]
     [InlineData("LSB5012", "LSB5998", "there is no page of LSB5998")]
     [InlineData("LSB5012", "LSB5013", "no test of its row knows LSB5013")]
     public void A_table_that_is_wrong_is_found_out(string right, string wrong, string finding)
@@ -21,7 +32,10 @@ public sealed partial class FaultTableTests
         var table = ReadTable();
         Assert.Contains(right, table, StringComparison.Ordinal);
 
-        Assert.Contains(Findings(table.Replace(right, wrong, StringComparison.Ordinal)), found => found.Contains(finding, StringComparison.Ordinal));
+        Assert.Contains(
+            Findings(table.Replace(right, wrong, StringComparison.Ordinal)),
+            found => found.Contains(finding, StringComparison.Ordinal)
+        );
     }
 
     private static string ReadTable() => File.ReadAllText(Path.Combine(AppFolder.RepositoryRoot, "docs", "faults.md"));
@@ -48,22 +62,39 @@ public sealed partial class FaultTableTests
                     findings.Add($"there is no page of {code}");
                 }
 
-                if (!names.Exists(name => Tests.TryGetValue(name, out var test) && test.Source.Contains(code, StringComparison.Ordinal)))
+                if (
+                    !names.Exists(name =>
+                        Tests.TryGetValue(name, out var test) && test.Source.Contains(code, StringComparison.Ordinal)
+                    )
+                )
                 {
                     findings.Add($"no test of its row knows {code}: {row}");
                 }
             }
         }
 
-        findings.AddRange(Tests.Where(test => test.Value.IsOfFaults && !named.Contains(test.Key)).Select(test => $"{test.Key} is in no row"));
+        findings.AddRange(
+            Tests
+                .Where(test => test.Value.IsOfFaults && !named.Contains(test.Key))
+                .Select(test => $"{test.Key} is in no row")
+        );
         return findings;
     }
 
-    /// <summary>All tests of all test projects, from their source: in which class each is, and what stands from its attribute to the next test's.</summary>
+    /// <summary>
+    /// All tests of all test projects, from their source: in which class each is, and what stands from its attribute to
+    /// the next test's.
+    /// </summary>
     private static Dictionary<string, SourceTest> ReadTests()
     {
         var tests = new Dictionary<string, SourceTest>(StringComparer.Ordinal);
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(AppFolder.RepositoryRoot, "tests"), "*Tests.cs", SearchOption.AllDirectories))
+        foreach (
+            var file in Directory.EnumerateFiles(
+                Path.Combine(AppFolder.RepositoryRoot, "tests"),
+                "*Tests.cs",
+                SearchOption.AllDirectories
+            )
+        )
         {
             var source = File.ReadAllText(file);
             var starts = Test().Matches(source);
@@ -71,14 +102,20 @@ public sealed partial class FaultTableTests
             {
                 var end = i + 1 < starts.Count ? starts[i + 1].Index : source.Length;
                 var runsAnApp = starts[i].Groups[1].Value == "Task";
-                tests[starts[i].Groups[2].Value] = new SourceTest(runsAnApp && file.EndsWith("FaultTests.cs", StringComparison.Ordinal), source[starts[i].Index..end]);
+                tests[starts[i].Groups[2].Value] = new SourceTest(
+                    runsAnApp && file.EndsWith("FaultTests.cs", StringComparison.Ordinal),
+                    source[starts[i].Index..end]
+                );
             }
         }
 
         return tests;
     }
 
-    [GeneratedRegex(@"\[(?:Fact|Theory)[^\n]*\n(?:\s*\[[^\n]*\n)*\s*public (?:static )?(?:async )?(Task|void) (\w+)\(", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"\[(?:Fact|Theory)[^\n]*\n(?:\s*\[[^\n]*\n)*\s*public (?:static )?(?:async )?(Task|void) (\w+)\(",
+        RegexOptions.CultureInvariant
+    )]
     private static partial Regex Test();
 
     [GeneratedRegex("`(\\w+)`", RegexOptions.CultureInvariant)]

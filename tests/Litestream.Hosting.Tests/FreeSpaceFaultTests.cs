@@ -76,7 +76,10 @@ public sealed class FreeSpaceFaultTests
 
         using var next = folder.Start();
         await next.SaysAsync("LSB5016");
-        await AppFolder.UntilAsync(() => folder.DatabaseRows() is ["first", "last", "first", "last", "first"], () => $"the app wrote\n{next.Output}");
+        await AppFolder.UntilAsync(
+            () => folder.DatabaseRows() is ["first", "last", "first", "last", "first"],
+            () => $"the app wrote\n{next.Output}"
+        );
         File.Move(folder.OtherDatabase(), folder.Database, overwrite: true);
         File.Delete(filler);
         await next.SaysAsync("LSB5009");
@@ -101,7 +104,12 @@ public sealed class FreeSpaceFaultTests
         var filler = Path.Combine(folder.Work, "filler");
         SmallDisk.Fill(filler, leave: 1024 * 1024);
         using var next = folder.Start();
-        await next.StatusAsync("Stalled", "Degraded", "LSB4009", "1.2 MB stay free for the app (Litestream:FreeSpaceFloor)");
+        await next.StatusAsync(
+            "Stalled",
+            "Degraded",
+            "LSB4009",
+            "1.2 MB stay free for the app (Litestream:FreeSpaceFloor)"
+        );
         await next.StatusAsync("Stalled", "Unhealthy", "LSB4009");
         Assert.Equal(0, next.Count("initialized db"));
 
@@ -115,7 +123,9 @@ public sealed class FreeSpaceFaultTests
     [InlineData("size=24m,nr_inodes=40", true)]
     [InlineData("size=4m", false)]
     public async Task A_start_on_a_full_disk_is_never_healthy_and_goes_on_when_there_is_room(
-        string limits, bool isForInodes)
+        string limits,
+        bool isForInodes
+    )
     {
         using var folder = new AppFolder();
         folder.Environment["Litestream__StallTimeout"] = "4s";
@@ -143,7 +153,8 @@ public sealed class FreeSpaceFaultTests
         await app.StatusAsync("Restarting", "Unhealthy", "No space left on device");
         Assert.DoesNotContain(
             app.Output.Split('\n').Where(line => line.StartsWith("status ", StringComparison.Ordinal)),
-            line => line.Contains("Healthy", StringComparison.Ordinal));
+            line => line.Contains("Healthy", StringComparison.Ordinal)
+        );
         Assert.Equal(0, app.Count("fail: Litestream[1]"));
 
         Directory.Delete(filler, recursive: true);
@@ -159,7 +170,8 @@ public sealed class FreeSpaceFaultTests
     [InlineData("1.5 mb", 1L << 50, 3 << 19)]
     [InlineData("2GB", 1000, 1000)]
     [InlineData("0", 1000, 0)]
-    public void The_floor_is_a_size_or_a_share_of_the_disk(string? setting, long disk, long expected) => Assert.Equal(expected, Floor(setting).Of(disk));
+    public void The_floor_is_a_size_or_a_share_of_the_disk(string? setting, long disk, long expected) =>
+        Assert.Equal(expected, Floor(setting).Of(disk));
 
     [Theory]
     [InlineData("500")]
@@ -167,8 +179,20 @@ public sealed class FreeSpaceFaultTests
     [InlineData("-1MB")]
     [InlineData("much")]
     public void A_floor_that_is_not_understood_is_named(string setting) =>
-        Assert.Contains($"Litestream:FreeSpaceFloor has the value '{setting}'", Assert.Throws<LitestreamException>(() => Floor(setting)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"Litestream:FreeSpaceFloor has the value '{setting}'",
+            Assert.Throws<LitestreamException>(() => Floor(setting)).Message,
+            StringComparison.Ordinal
+        );
 
     private static FreeSpaceFloor Floor(string? setting) =>
-        LitestreamSettings.Read(new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create("Litestream:FreeSpaceFloor", setting)]).Build(), false, "/").FreeSpaceFloor;
+        LitestreamSettings
+            .Read(
+                new ConfigurationBuilder()
+                    .AddInMemoryCollection([KeyValuePair.Create("Litestream:FreeSpaceFloor", setting)])
+                    .Build(),
+                false,
+                "/"
+            )
+            .FreeSpaceFloor;
 }

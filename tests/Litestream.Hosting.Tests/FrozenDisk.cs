@@ -3,7 +3,10 @@ using Litestream.Storage.Tests.Servers;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>A file system that can be made to hang, as that of a server does which is gone: whoever calls it waits until it answers again.</summary>
+/// <summary>
+/// A file system that can be made to hang, as that of a server does which is gone: whoever calls it waits until it
+/// answers again.
+/// </summary>
 internal sealed class FrozenDisk : IDisposable
 {
     private readonly string _path;
@@ -18,7 +21,10 @@ internal sealed class FrozenDisk : IDisposable
         Assert.SkipUnless(File.Exists("/dev/fuse"), "There is no /dev/fuse here.");
         await Installation.DebianAsync("bindfs", "/usr/bin/bindfs");
         Directory.CreateDirectory(path);
-        var disk = new FrozenDisk(path, Process.Start("/usr/bin/bindfs", ["-f", Directory.CreateDirectory(path + ".behind").FullName, path]));
+        var disk = new FrozenDisk(
+            path,
+            Process.Start("/usr/bin/bindfs", ["-f", Directory.CreateDirectory(path + ".behind").FullName, path])
+        );
         await AppFolder.UntilAsync(() => IsMounted(path) || disk._daemon!.HasExited, "bindfs had mounted it");
         Assert.SkipUnless(IsMounted(path), "bindfs cannot mount here.");
         return disk;
@@ -34,7 +40,10 @@ internal sealed class FrozenDisk : IDisposable
             file.SetLength(64 * 1024 * 1024);
         }
 
-        Assert.SkipUnless(Run("mkfs.ext4", "-q", image) && Run("mount", "-o", "loop", image, path), "A file cannot be mounted here.");
+        Assert.SkipUnless(
+            Run("mkfs.ext4", "-q", image) && Run("mount", "-o", "loop", image, path),
+            "A file cannot be mounted here."
+        );
         return new FrozenDisk(path, null);
     }
 
@@ -79,7 +88,8 @@ internal sealed class FrozenDisk : IDisposable
         }
     }
 
-    private static bool IsMounted(string path) => File.ReadLines("/proc/self/mounts").Any(line => line.Split(' ')[1] == path);
+    private static bool IsMounted(string path) =>
+        File.ReadLines("/proc/self/mounts").Any(line => line.Split(' ')[1] == path);
 
     private static bool Run(string command, params string[] arguments)
     {

@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>The folder of a replica on a file system that does not answer: a call into it does not return, and a process in it cannot always be killed.</summary>
+/// <summary>
+/// The folder of a replica on a file system that does not answer: a call into it does not return, and a process in it
+/// cannot always be killed.
+/// </summary>
 public sealed class HangingReplicaFaultTests
 {
     [Fact]
@@ -17,13 +20,20 @@ public sealed class HangingReplicaFaultTests
 
         // Nothing waits to be sent: it is noticed all the same.
         await disk.FreezeAsync();
-        await app.StatusAsync("Stalled", "Degraded", $"LSB5007: the folder of the replica '{folder.Replica}' does not answer");
+        await app.StatusAsync(
+            "Stalled",
+            "Degraded",
+            $"LSB5007: the folder of the replica '{folder.Replica}' does not answer"
+        );
         await app.StatusAsync("Stalled", "Unhealthy", "does not answer");
         await app.TellAsync("row waiting");
         await app.SaysAsync("wrote waiting");
         var threads = Threads(app);
         var deadline = DateTime.UtcNow.AddSeconds(30);
-        await AppFolder.UntilAsync(() => DateTime.UtcNow > deadline || folder.Replicators() is not [var id] || id != first, "the time was over");
+        await AppFolder.UntilAsync(
+            () => DateTime.UtcNow > deadline || folder.Replicators() is not [var id] || id != first,
+            "the time was over"
+        );
 
         Assert.Equal([first], folder.Replicators());
         Assert.InRange(Threads(app), 1, threads + 5);
@@ -112,7 +122,8 @@ public sealed class HangingReplicaFaultTests
             await disk.FreezeAsync();
             await app.TellAsync("row waiting");
 
-            // It is stuck, and when it is killed it loses its program but does not end: from then on nobody looks any more.
+            // It is stuck, and when it is killed it loses its program but does not end: from then on nobody looks any
+            // more.
             await AppFolder.UntilAsync(() => folder.Replicators().Count == 0, "it was killed");
             Assert.True(Directory.Exists($"/proc/{litestream}"), app.Output);
             await app.StatusAsync("Stalled", "Unhealthy", "LSB5007");
@@ -151,5 +162,10 @@ public sealed class HangingReplicaFaultTests
         await folder.AssertRestoredAsync();
     }
 
-    private static int Threads(AppProcess app) => int.Parse(File.ReadLines($"/proc/{app.Id}/status").First(line => line.StartsWith("Threads:", StringComparison.Ordinal))["Threads:".Length..], CultureInfo.InvariantCulture);
+    private static int Threads(AppProcess app) =>
+        int.Parse(
+            File.ReadLines($"/proc/{app.Id}/status")
+                .First(line => line.StartsWith("Threads:", StringComparison.Ordinal))["Threads:".Length..],
+            CultureInfo.InvariantCulture
+        );
 }

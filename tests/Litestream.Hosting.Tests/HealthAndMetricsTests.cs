@@ -15,28 +15,36 @@ public sealed class HealthAndMetricsTests
 {
     private static readonly DateTimeOffset Now = DateTimeOffset.UnixEpoch;
 
-    private static readonly LitestreamStatus Fine = new(LitestreamState.Replicating, 1, null, 0, null) { Databases = [new LitestreamDatabaseStatus("/a.db"), new LitestreamDatabaseStatus("/b.db")] };
-
-    public static TheoryData<string, HealthStatus, string> Statuses => new()
+    private static readonly LitestreamStatus Fine = new(LitestreamState.Replicating, 1, null, 0, null)
     {
-        { "fine", HealthStatus.Healthy, "arrives" },
-        { "off", HealthStatus.Healthy, "off" },
-        { "waiting", HealthStatus.Degraded, "LSB5003" },
-        { "starting", HealthStatus.Healthy, "Starting" },
-        { "starting for long", HealthStatus.Degraded, "Starting for 61 s: LSB4005: no answer" },
-        { "restarting", HealthStatus.Degraded, "Restarting" },
-        { "restarting again and again", HealthStatus.Unhealthy, "LSB5004: litestream was started again 3 times in 5 minutes; the last time: it ended." },
-        { "runs after many restarts", HealthStatus.Degraded, "again 3 times" },
-        { "restarts of long ago", HealthStatus.Healthy, "arrives" },
-        { "stalled", HealthStatus.Degraded, "Stalled" },
-        { "degraded", HealthStatus.Degraded, "LSB5007: b lags" },
-        { "unhealthy", HealthStatus.Unhealthy, "LSB5007: b lags" },
-        { "failed", HealthStatus.Unhealthy, "LSB5014" },
-        { "left out", HealthStatus.Degraded, "/c.db" },
-        { "open and not replicated", HealthStatus.Degraded, "LSB5018: open and not replicated: /d.db" },
-        { "verification failed", HealthStatus.Unhealthy, "LSB4103: wrong" },
-        { "verification lags", HealthStatus.Degraded, "LSB4102: late" },
+        Databases = [new LitestreamDatabaseStatus("/a.db"), new LitestreamDatabaseStatus("/b.db")],
     };
+
+    public static TheoryData<string, HealthStatus, string> Statuses =>
+        new()
+        {
+            { "fine", HealthStatus.Healthy, "arrives" },
+            { "off", HealthStatus.Healthy, "off" },
+            { "waiting", HealthStatus.Degraded, "LSB5003" },
+            { "starting", HealthStatus.Healthy, "Starting" },
+            { "starting for long", HealthStatus.Degraded, "Starting for 61 s: LSB4005: no answer" },
+            { "restarting", HealthStatus.Degraded, "Restarting" },
+            {
+                "restarting again and again",
+                HealthStatus.Unhealthy,
+                "LSB5004: litestream was started again 3 times in 5 minutes; the last time: it ended."
+            },
+            { "runs after many restarts", HealthStatus.Degraded, "again 3 times" },
+            { "restarts of long ago", HealthStatus.Healthy, "arrives" },
+            { "stalled", HealthStatus.Degraded, "Stalled" },
+            { "degraded", HealthStatus.Degraded, "LSB5007: b lags" },
+            { "unhealthy", HealthStatus.Unhealthy, "LSB5007: b lags" },
+            { "failed", HealthStatus.Unhealthy, "LSB5014" },
+            { "left out", HealthStatus.Degraded, "/c.db" },
+            { "open and not replicated", HealthStatus.Degraded, "LSB5018: open and not replicated: /d.db" },
+            { "verification failed", HealthStatus.Unhealthy, "LSB4103: wrong" },
+            { "verification lags", HealthStatus.Degraded, "LSB4102: late" },
+        };
 
     [Theory]
     [MemberData(nameof(Statuses))]
@@ -47,26 +55,61 @@ public sealed class HealthAndMetricsTests
             "off" => Fine with { State = LitestreamState.Disabled, Databases = [] },
             "waiting" => Fine with { State = LitestreamState.Waiting, LastError = "LSB5003: another process" },
             "starting" => Fine with { State = LitestreamState.Starting, Since = Now.AddSeconds(-59) },
-            "starting for long" => Fine with { State = LitestreamState.Starting, Since = Now.AddSeconds(-61), LastError = "LSB4005: no answer" },
+            "starting for long" => Fine with
+            {
+                State = LitestreamState.Starting,
+                Since = Now.AddSeconds(-61),
+                LastError = "LSB4005: no answer",
+            },
             "restarting" => Fine with { State = LitestreamState.Restarting, RestartTimes = Restarts(1, 60) },
-            "restarting again and again" => Fine with { State = LitestreamState.Restarting, RestartTimes = Restarts(1, 60, 299), LastRestartReason = "it ended" },
+            "restarting again and again" => Fine with
+            {
+                State = LitestreamState.Restarting,
+                RestartTimes = Restarts(1, 60, 299),
+                LastRestartReason = "it ended",
+            },
             "runs after many restarts" => Fine with { RestartTimes = Restarts(1, 60, 299) },
             "restarts of long ago" => Fine with { RestartTimes = Restarts(200, 299, 301, 302) },
             "stalled" => Fine with { State = LitestreamState.Stalled },
-            "degraded" => With(database => database with { Health = LitestreamHealth.Degraded, Problem = "LSB5007: b lags" }),
-            "unhealthy" => With(database => database with { Health = LitestreamHealth.Unhealthy, Problem = "LSB5007: b lags" }),
+            "degraded" => With(database =>
+                database with
+                {
+                    Health = LitestreamHealth.Degraded,
+                    Problem = "LSB5007: b lags",
+                }
+            ),
+            "unhealthy" => With(database =>
+                database with
+                {
+                    Health = LitestreamHealth.Unhealthy,
+                    Problem = "LSB5007: b lags",
+                }
+            ),
             "failed" => Fine with { State = LitestreamState.Failed, LastError = "LSB5014: refused" },
             "left out" => Fine with { NotReplicated = ["/c.db"] },
             "open and not replicated" => Fine with { OpenNotReplicated = ["/d.db"] },
-            "verification failed" => With(database => database with { Verification = Verified(VerificationOutcome.Failed, "LSB4103", "wrong") }),
-            "verification lags" => With(database => database with { Verification = Verified(VerificationOutcome.Lagging, "LSB4102", "late") }),
+            "verification failed" => With(database =>
+                database with
+                {
+                    Verification = Verified(VerificationOutcome.Failed, "LSB4103", "wrong"),
+                }
+            ),
+            "verification lags" => With(database =>
+                database with
+                {
+                    Verification = Verified(VerificationOutcome.Lagging, "LSB4102", "late"),
+                }
+            ),
             _ => Fine,
         };
 
         var result = LitestreamHealthCheck.Judge(status, HealthStatus.Unhealthy, Now);
 
         Assert.Equal(expected, result.Status);
-        Assert.Equal(expected == HealthStatus.Healthy && status.State == LitestreamState.Replicating, OverallHealth.Of(status, Now).IsHealthy);
+        Assert.Equal(
+            expected == HealthStatus.Healthy && status.State == LitestreamState.Replicating,
+            OverallHealth.Of(status, Now).IsHealthy
+        );
         Assert.Contains(description, result.Description, StringComparison.Ordinal);
         Assert.Equal(status.Databases.Count + 4, result.Data.Count);
     }
@@ -85,23 +128,34 @@ public sealed class HealthAndMetricsTests
         }
 
         var config = Path.Combine(folder, "litestream.yml");
-        await File.WriteAllTextAsync(config, $"dbs:\n  - path: {database}\n    replicas:\n      - path: {folder}/replica\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            config,
+            $"dbs:\n  - path: {database}\n    replicas:\n      - path: {folder}/replica\n",
+            TestContext.Current.CancellationToken
+        );
         var builder = Host.CreateEmptyApplicationBuilder(null);
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
-        {
-            ["Litestream:Enabled"] = "true",
-            ["Litestream:ConfigPath"] = config,
-            ["Litestream:NotReplicated"] = "*",
-            ["Litestream:ExecutablePath"] = AppFolder.RealExecutable,
-        });
+        builder.Configuration.AddInMemoryCollection(
+            new Dictionary<string, string?>
+            {
+                ["Litestream:Enabled"] = "true",
+                ["Litestream:ConfigPath"] = config,
+                ["Litestream:NotReplicated"] = "*",
+                ["Litestream:ExecutablePath"] = AppFolder.RealExecutable,
+            }
+        );
         builder.Services.AddMetrics().AddLitestream().AddHealthChecks().AddLitestream();
         using (var host = builder.Build())
         {
             await host.StartAsync(TestContext.Current.CancellationToken);
             var replicator = host.Services.GetRequiredService<LitestreamReplicator>();
-            await AppFolder.UntilAsync(() => replicator.Status is { State: LitestreamState.Replicating, Databases: [{ LastSync: not null }] }, "everything had arrived");
+            await AppFolder.UntilAsync(
+                () => replicator.Status is { State: LitestreamState.Replicating, Databases: [{ LastSync: not null }] },
+                "everything had arrived"
+            );
 
-            var report = await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(TestContext.Current.CancellationToken);
+            var report = await host
+                .Services.GetRequiredService<HealthCheckService>()
+                .CheckHealthAsync(TestContext.Current.CancellationToken);
             var entry = report.Entries["litestream"];
             Assert.Equal(HealthStatus.Healthy, entry.Status);
             var data = Assert.IsType<IReadOnlyDictionary<string, object?>>(entry.Data[database], exactMatch: false);
@@ -123,7 +177,10 @@ public sealed class HealthAndMetricsTests
             Assert.True(seen[$"litestream_replica_wal_bytes {database},file"] > 0);
 
             await AppFolder.SignalAsync("KILL", replicator.Status.ProcessId!.Value);
-            await AppFolder.UntilAsync(() => replicator.Status is { State: LitestreamState.Replicating, Restarts: 1 }, "litestream was started again");
+            await AppFolder.UntilAsync(
+                () => replicator.Status is { State: LitestreamState.Replicating, Restarts: 1 },
+                "litestream was started again"
+            );
             seen = Observe(factory);
             Assert.Equal(1, seen["litestream.restarts ended"]);
             Assert.True(seen[$"litestream_sync_count {database}"] >= syncs);
@@ -137,10 +194,22 @@ public sealed class HealthAndMetricsTests
     public void What_litestream_counts_goes_on_counting_when_it_is_started_again_and_its_gauges_are_those_of_now()
     {
         using var metrics = new LitestreamMetrics(null, () => Fine, TimeProvider.System);
-        const string Types = "# TYPE litestream_upstream_test_count counter\n# TYPE litestream_upstream_test_size gauge\n";
-        foreach (var (count, size) in new[] { (3, "litestream_upstream_test_size 7\n"), (5, "litestream_upstream_test_size 4\n"), (2, "") })
+        const string Types =
+            "# TYPE litestream_upstream_test_count counter\n# TYPE litestream_upstream_test_size gauge\n";
+        foreach (
+            var (count, size) in new[]
+            {
+                (3, "litestream_upstream_test_size 7\n"),
+                (5, "litestream_upstream_test_size 4\n"),
+                (2, ""),
+            }
+        )
         {
-            metrics.Hear(ReplicatorMetrics.Parse($"{Types}litestream_upstream_test_count{{db=\"/a \\\"b\\\"}}\\n.db\",name=\"s3\"}} {count}\n{size}"));
+            metrics.Hear(
+                ReplicatorMetrics.Parse(
+                    $"{Types}litestream_upstream_test_count{{db=\"/a \\\"b\\\"}}\\n.db\",name=\"s3\"}} {count}\n{size}"
+                )
+            );
         }
 
         var seen = Observe(null);
@@ -149,7 +218,10 @@ public sealed class HealthAndMetricsTests
         Assert.DoesNotContain("litestream_upstream_test_size ", seen.Keys);
         metrics.Hear(ReplicatorMetrics.Parse(Types + "litestream_upstream_test_size 9\n"));
         seen = Observe(null);
-        Assert.Equal((7, 9), (seen["litestream_upstream_test_count /a \"b\"}\n.db,s3"], seen["litestream_upstream_test_size "]));
+        Assert.Equal(
+            (7, 9),
+            (seen["litestream_upstream_test_count /a \"b\"}\n.db,s3"], seen["litestream_upstream_test_size "])
+        );
     }
 
     [Theory]
@@ -183,7 +255,10 @@ public sealed class HealthAndMetricsTests
             },
         };
         void See<T>(Instrument instrument, T value, ReadOnlySpan<KeyValuePair<string, object?>> tags, object? state) =>
-            seen[instrument.Name + " " + string.Join(",", tags.ToArray().Select(tag => tag.Value))] = Convert.ToDouble(value, System.Globalization.CultureInfo.InvariantCulture);
+            seen[instrument.Name + " " + string.Join(",", tags.ToArray().Select(tag => tag.Value))] = Convert.ToDouble(
+                value,
+                System.Globalization.CultureInfo.InvariantCulture
+            );
         listener.SetMeasurementEventCallback<double>(See);
         listener.SetMeasurementEventCallback<long>(See);
         listener.SetMeasurementEventCallback<int>(See);
@@ -192,9 +267,15 @@ public sealed class HealthAndMetricsTests
         return seen;
     }
 
-    private static DateTimeOffset[] Restarts(params int[] secondsAgo) => [.. secondsAgo.Select(seconds => Now.AddSeconds(-seconds))];
+    private static DateTimeOffset[] Restarts(params int[] secondsAgo) =>
+        [.. secondsAgo.Select(seconds => Now.AddSeconds(-seconds))];
 
-    private static LitestreamStatus With(Func<LitestreamDatabaseStatus, LitestreamDatabaseStatus> change) => Fine with { Databases = [Fine.Databases[0], change(Fine.Databases[1])] };
+    private static LitestreamStatus With(Func<LitestreamDatabaseStatus, LitestreamDatabaseStatus> change) =>
+        Fine with
+        {
+            Databases = [Fine.Databases[0], change(Fine.Databases[1])],
+        };
 
-    private static VerificationResult Verified(VerificationOutcome outcome, string code, string message) => new(new EffectiveDatabase("b.db", "/b.db", null, null, []), outcome, message, code);
+    private static VerificationResult Verified(VerificationOutcome outcome, string code, string message) =>
+        new(new EffectiveDatabase("b.db", "/b.db", null, null, []), outcome, message, code);
 }

@@ -15,26 +15,40 @@ public sealed class HistoryQuestionTests
         using var folder = new AppFolder();
         using var disk = await FrozenDisk.WithoutAnyAnswerAsync(folder.Replica);
         AppFolder.MakeDatabase(folder.Database);
-        var config = EffectiveConfig.Create(new EffectiveConfigOptions
-        {
-            ConfigPath = folder.Config,
-            BaseDirectory = folder.Work,
-            GetSetting = _ => null,
-            Environment = new Dictionary<string, string>(),
-        });
+        var config = EffectiveConfig.Create(
+            new EffectiveConfigOptions
+            {
+                ConfigPath = folder.Config,
+                BaseDirectory = folder.Work,
+                GetSetting = _ => null,
+                Environment = new Dictionary<string, string>(),
+            }
+        );
         var guard = new HistoryGuard(
-            new LitestreamExecutable(AppFolder.RealExecutable), config, Assert.Single(config.Databases));
+            new LitestreamExecutable(AppFolder.RealExecutable),
+            config,
+            Assert.Single(config.Databases)
+        );
         using var end = new CancellationTokenSource();
         await disk.FreezeAsync();
         var threads = Threads();
-        var questions = Enumerable.Range(0, Questions)
+        var questions = Enumerable
+            .Range(0, Questions)
             .Select(_ => new HistoryQuestion(
-                guard, folder.Database, wasThere: false, () => folder.Root, TimeProvider.System, end.Token))
+                guard,
+                folder.Database,
+                wasThere: false,
+                () => folder.Root,
+                TimeProvider.System,
+                end.Token
+            ))
             .ToList();
 
         // Those that only wait let their threads go.
         await AppFolder.UntilAsync(
-            () => Threads() < threads + (Questions / 2), () => $"{Threads()} threads were no more than {threads}");
+            () => Threads() < threads + (Questions / 2),
+            () => $"{Threads()} threads were no more than {threads}"
+        );
         Assert.All(questions, question => Assert.False(question.Tried.IsCompleted));
         await disk.ThawAsync();
         var verdicts = await Task.WhenAll(questions.Select(question => question.Answer))
@@ -47,15 +61,20 @@ public sealed class HistoryQuestionTests
     {
         using var folder = new AppFolder();
         AppFolder.MakeDatabase(folder.Database);
-        var config = EffectiveConfig.Create(new EffectiveConfigOptions
-        {
-            ConfigPath = folder.Config,
-            BaseDirectory = folder.Work,
-            GetSetting = _ => null,
-            Environment = new Dictionary<string, string>(),
-        });
+        var config = EffectiveConfig.Create(
+            new EffectiveConfigOptions
+            {
+                ConfigPath = folder.Config,
+                BaseDirectory = folder.Work,
+                GetSetting = _ => null,
+                Environment = new Dictionary<string, string>(),
+            }
+        );
         var guard = new HistoryGuard(
-            new LitestreamExecutable(AppFolder.RealExecutable), config, Assert.Single(config.Databases));
+            new LitestreamExecutable(AppFolder.RealExecutable),
+            config,
+            Assert.Single(config.Databases)
+        );
         var tries = 0;
         var question = new HistoryQuestion(
             guard,
@@ -63,13 +82,15 @@ public sealed class HistoryQuestionTests
             wasThere: false,
             () => ++tries == 1 ? throw new LitestreamException("LSB0003", "No space left on device") : folder.Root,
             TimeProvider.System,
-            TestContext.Current.CancellationToken);
+            TestContext.Current.CancellationToken
+        );
 
         await question.Tried.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
         Assert.Equal("LSB0003", question.Trouble!.Code);
         Assert.Equal(
             HistoryVerdict.Same,
-            await question.Answer.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
+            await question.Answer.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken)
+        );
     }
 
     private static int Threads()

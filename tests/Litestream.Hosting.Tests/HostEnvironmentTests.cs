@@ -6,13 +6,23 @@ using Litestream.Testing;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>A real app in every kind of host and surroundings: its rows come out of a bare restore, or a code says why not.</summary>
+/// <summary>
+/// A real app in every kind of host and surroundings: its rows come out of a bare restore, or a code says why not.
+/// </summary>
 [SupportedOSPlatform("linux")]
 public sealed class HostEnvironmentTests
 {
     private const int User = 12345;
-    private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
-    private const UnixFileMode NotExecutable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+    private const UnixFileMode Readable =
+        UnixFileMode.UserRead
+        | UnixFileMode.UserWrite
+        | UnixFileMode.UserExecute
+        | UnixFileMode.GroupRead
+        | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherRead
+        | UnixFileMode.OtherExecute;
+    private const UnixFileMode NotExecutable =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
     private static readonly string[] AsFirstProcess = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
@@ -73,8 +83,14 @@ public sealed class HostEnvironmentTests
         await EndAsync(app, "TERM", app.Id);
 
         await folder.AssertRestoredAsync();
-        Assert.All(Directory.EnumerateFileSystemEntries(folder.Work, "*", SearchOption.AllDirectories), path => Assert.Equal((uint)User, UnixCalls.Status(path)!.User));
-        Assert.All(Directory.EnumerateFileSystemEntries(folder.App), path => Assert.Equal(0u, UnixCalls.Status(path)!.User));
+        Assert.All(
+            Directory.EnumerateFileSystemEntries(folder.Work, "*", SearchOption.AllDirectories),
+            path => Assert.Equal((uint)User, UnixCalls.Status(path)!.User)
+        );
+        Assert.All(
+            Directory.EnumerateFileSystemEntries(folder.App),
+            path => Assert.Equal(0u, UnixCalls.Status(path)!.User)
+        );
     }
 
     [Theory]
@@ -92,7 +108,10 @@ public sealed class HostEnvironmentTests
         await app.SaysAsync("wal segment written");
         var copy = ProcessIdentity.Of(Assert.Single(ChildrenOf(app.Id)))!.Executable;
         Assert.StartsWith(where == "home" ? place : folder.Work, copy, StringComparison.Ordinal);
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(copy));
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+            File.GetUnixFileMode(copy)
+        );
         await EndAsync(app, "TERM", app.Id);
 
         await folder.AssertRestoredAsync();
@@ -136,7 +155,9 @@ public sealed class HostEnvironmentTests
             await RunAsync([.. holder.Enter(), "mount", "--bind", writable, writable]);
         }
 
-        foreach (var mount in await MountsAsync(holder.Id, except: [folder.Work, folder.Replica, "/proc", "/sys", "/dev"]))
+        foreach (
+            var mount in await MountsAsync(holder.Id, except: [folder.Work, folder.Replica, "/proc", "/sys", "/dev"])
+        )
         {
             await RunAsync([.. holder.Enter(), "mount", "-o", "remount,bind,ro", mount]);
         }
@@ -169,8 +190,10 @@ public sealed class HostEnvironmentTests
     public async Task A_key_in_a_real_terminal_that_ends_litestream_too_loses_nothing(string key, int exitCode)
     {
         using var folder = new AppFolder();
-        // script opens a terminal for what it runs; its shell is replaced by the app. What runs in the background of a shell ignores both signals, and passes that on.
-        folder.Launch = app => ["env", "--default-signal=INT,QUIT", "script", "-qefc", "exec " + string.Join(' ', app), "/dev/null"];
+        // script opens a terminal for what it runs; its shell is replaced by the app. What runs in the background of a
+        // shell ignores both signals, and passes that on.
+        folder.Launch = app =>
+            ["env", "--default-signal=INT,QUIT", "script", "-qefc", "exec " + string.Join(' ', app), "/dev/null"];
         using var app = folder.Start();
         await app.SaysAsync("wal segment written");
         await app.TellAsync("row only");
@@ -181,7 +204,11 @@ public sealed class HostEnvironmentTests
         Assert.Empty(folder.Replicators());
         Assert.Equal("last", folder.DatabaseRows()[^1]);
         Assert.Contains("only", folder.DatabaseRows());
-        await RestoredContent.AssertSameAsync(folder.Database, await folder.RestoreAsync(folder.Database), () => app.Output);
+        await RestoredContent.AssertSameAsync(
+            folder.Database,
+            await folder.RestoreAsync(folder.Database),
+            () => app.Output
+        );
     }
 
     [Fact]
@@ -195,7 +222,10 @@ public sealed class HostEnvironmentTests
         Assert.Contains("started 1\n", app.Output, StringComparison.Ordinal);
 
         await AppFolder.SignalAsync("KILL", Assert.Single(folder.Replicators()));
-        await AppFolder.UntilAsync(() => folder.Replicators().Count == 1, () => $"litestream was started again\n{app.Output}");
+        await AppFolder.UntilAsync(
+            () => folder.Replicators().Count == 1,
+            () => $"litestream was started again\n{app.Output}"
+        );
         Assert.Equal(2, ProcessesLike(first).Count());
         await app.TellAsync("row only");
         await app.SaysAsync("wrote only");
@@ -246,14 +276,21 @@ public sealed class HostEnvironmentTests
         await other.SaysAsync("LSB5003");
 
         Assert.Equal(1, other.Count("LSB5003"));
-        Assert.Contains($"a process of another container or machine (there 1, {Path.Combine(folder.App, "HostedApp")})", other.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"a process of another container or machine (there 1, {Path.Combine(folder.App, "HostedApp")})",
+            other.Output,
+            StringComparison.Ordinal
+        );
         Assert.Single(folder.Replicators());
         await other.TellAsync("row of the other");
         await other.SaysAsync("wrote of the other");
 
         await EndAsync(one, "TERM", Assert.Single(ChildrenOf(one.Id)));
         await folder.AssertRestoredAsync();
-        await AppFolder.UntilAsync(() => folder.Replicators().Count == 1, () => $"the other one took over\n{other.Output}");
+        await AppFolder.UntilAsync(
+            () => folder.Replicators().Count == 1,
+            () => $"the other one took over\n{other.Output}"
+        );
         await other.TellAsync("row taken over");
         await other.SaysAsync("wrote taken over");
         await EndAsync(other, "TERM", Assert.Single(ChildrenOf(other.Id)));
@@ -314,7 +351,10 @@ public sealed class HostEnvironmentTests
         await app.SaysAsync("started ");
         await app.TellAsync("rows 300");
         await app.SaysAsync("wrote 300 rows");
-        await AppFolder.UntilAsync(() => !folder.Replicators().Contains(orphan), () => $"the orphan had ended\n{app.Output}");
+        await AppFolder.UntilAsync(
+            () => !folder.Replicators().Contains(orphan),
+            () => $"the orphan had ended\n{app.Output}"
+        );
         await app.TellAsync("row after");
         await app.SaysAsync("wrote after");
         await EndAsync(app, "TERM", Assert.Single(ChildrenOf(app.Id)));
@@ -339,14 +379,23 @@ public sealed class HostEnvironmentTests
         using var other = new AppFolder();
         other.Launch = app => [.. elsewhere.Enter(other.Work), "setsid", .. app];
         await RunAsync([.. elsewhere.Enter(), "sysctl", "-q", "-w", $"kernel.ns_last_pid={recorded - 1}"]);
-        using var innocent = Process.Start(new ProcessStartInfo("nsenter", [.. elsewhere.Enter(other.Work)[1..], folder.Executable, "replicate", "-config", other.Config])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
+        using var innocent = Process.Start(
+            new ProcessStartInfo(
+                "nsenter",
+                [.. elsewhere.Enter(other.Work)[1..], folder.Executable, "replicate", "-config", other.Config]
+            )
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            }
+        )!;
         await AppFolder.UntilAsync(() => folder.Replicators().Count == 1, "the innocent one ran");
         var id = Assert.Single(folder.Replicators());
-        Assert.Contains($"\t{recorded}\n", await File.ReadAllTextAsync($"/proc/{id}/status", Cancel), StringComparison.Ordinal);
+        Assert.Contains(
+            $"\t{recorded}\n",
+            await File.ReadAllTextAsync($"/proc/{id}/status", Cancel),
+            StringComparison.Ordinal
+        );
 
         folder.Launch = app => [.. elsewhere.Enter(folder.Work), "setsid", .. app];
         using var app = folder.Start();
@@ -358,7 +407,10 @@ public sealed class HostEnvironmentTests
         await folder.AssertRestoredAsync();
     }
 
-    /// <summary>An app is killed alone. Its litestream would live on until it has something to say, which may be at once: it is frozen.</summary>
+    /// <summary>
+    /// An app is killed alone. Its litestream would live on until it has something to say, which may be at once: it is
+    /// frozen.
+    /// </summary>
     private static async Task LeaveOrphanAsync(AppFolder folder)
     {
         using var app = folder.Start();
@@ -373,14 +425,19 @@ public sealed class HostEnvironmentTests
     private static IEnumerable<string> ProcessesLike(int process)
     {
         var own = new FileInfo($"/proc/{process}/ns/pid").LinkTarget;
-        return Directory.EnumerateDirectories("/proc").Where(folder => new FileInfo(Path.Combine(folder, "ns", "pid")).LinkTarget == own);
+        return Directory
+            .EnumerateDirectories("/proc")
+            .Where(folder => new FileInfo(Path.Combine(folder, "ns", "pid")).LinkTarget == own);
     }
 
     /// <summary>The app of an unprivileged user: root's own files, readable, and one folder of his.</summary>
     private static AppFolder OwnedByUser()
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Another user's processes are root's to start.");
-        var folder = new AppFolder { Launch = app => ["setpriv", $"--reuid={User}", $"--regid={User}", "--clear-groups", "setsid", .. app] };
+        var folder = new AppFolder
+        {
+            Launch = app => ["setpriv", $"--reuid={User}", $"--regid={User}", "--clear-groups", "setsid", .. app],
+        };
         foreach (var path in new[] { folder.Root, folder.App })
         {
             File.SetUnixFileMode(path, Readable);
@@ -404,11 +461,23 @@ public sealed class HostEnvironmentTests
         Assert.True(exitCode == 0, $"{exitCode}\n{app.Output}");
     }
 
-    private static string Credentials(int id) => string.Join('\n', File.ReadLines($"/proc/{id}/status").Where(line => line.StartsWith("Uid:", StringComparison.Ordinal) || line.StartsWith("Gid:", StringComparison.Ordinal)));
+    private static string Credentials(int id) =>
+        string.Join(
+            '\n',
+            File.ReadLines($"/proc/{id}/status")
+                .Where(line =>
+                    line.StartsWith("Uid:", StringComparison.Ordinal)
+                    || line.StartsWith("Gid:", StringComparison.Ordinal)
+                )
+        );
 
-    private static IEnumerable<int> ChildrenOf(int process) => Directory.EnumerateDirectories($"/proc/{process}/task")
-        .SelectMany(thread => File.ReadAllText(Path.Combine(thread, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
-        .Select(id => int.Parse(id, CultureInfo.InvariantCulture));
+    private static IEnumerable<int> ChildrenOf(int process) =>
+        Directory
+            .EnumerateDirectories($"/proc/{process}/task")
+            .SelectMany(thread =>
+                File.ReadAllText(Path.Combine(thread, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            )
+            .Select(id => int.Parse(id, CultureInfo.InvariantCulture));
 
     /// <summary>The mounts that can be written to.</summary>
     private static async Task<IEnumerable<string>> MountsAsync(int process, string[] except) =>
@@ -416,26 +485,39 @@ public sealed class HostEnvironmentTests
             .Select(line => line.Split(' '))
             .Where(fields => fields[5].Split(',')[0] == "rw")
             .Select(fields => fields[4])
-            .Where(mount => !except.Any(part => mount == part || mount.StartsWith(part + "/", StringComparison.Ordinal)))
+            .Where(mount =>
+                !except.Any(part => mount == part || mount.StartsWith(part + "/", StringComparison.Ordinal))
+            )
             .Distinct();
 
     private static async Task SkipUnlessAsync(params string[] command)
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Namespaces are root's to make.");
-        Assert.SkipUnless(await ExitCodeAsync(command) == 0, $"This machine does not let root do `{string.Join(' ', command)}`.");
+        Assert.SkipUnless(
+            await ExitCodeAsync(command) == 0,
+            $"This machine does not let root do `{string.Join(' ', command)}`."
+        );
     }
 
     private static async Task RunAsync(params string[] command) => Assert.Equal(0, await ExitCodeAsync(command));
 
     private static async Task<int> ExitCodeAsync(params string[] command)
     {
-        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(command[0], command[1..])
+            {
+                RedirectStandardError = true,
+                RedirectStandardOutput = true,
+            }
+        )!;
         await Task.WhenAll(process.StandardError.ReadToEndAsync(Cancel), process.StandardOutput.ReadToEndAsync(Cancel));
         await process.WaitForExitAsync(Cancel);
         return process.ExitCode;
     }
 
-    /// <summary>A namespace of its own, for as long as this lives: a process that only sleeps holds it, and others enter it.</summary>
+    /// <summary>
+    /// A namespace of its own, for as long as this lives: a process that only sleeps holds it, and others enter it.
+    /// </summary>
     private sealed class Holder : IDisposable
     {
         private readonly Process _process;
@@ -457,14 +539,16 @@ public sealed class HostEnvironmentTests
             var id = 0;
             await AppFolder.UntilAsync(
                 () => (id = Sleeping(process.Id)) != 0,
-                $"the namespace was made: {string.Join(' ', unshare)}");
+                $"the namespace was made: {string.Join(' ', unshare)}"
+            );
             return new Holder(process, kind, id);
         }
 
         /// <summary>The command to enter it with.</summary>
-        public string[] Enter(string workingDirectory = "/") => _kind == "mnt"
-            ? ["nsenter", $"--target={Id}", "--mount", $"--wdns={workingDirectory}"]
-            : ["nsenter", $"--target={Id}", "--mount", "--pid", $"--wdns={workingDirectory}"];
+        public string[] Enter(string workingDirectory = "/") =>
+            _kind == "mnt"
+                ? ["nsenter", $"--target={Id}", "--mount", $"--wdns={workingDirectory}"]
+                : ["nsenter", $"--target={Id}", "--mount", "--pid", $"--wdns={workingDirectory}"];
 
         public void Dispose()
         {
@@ -474,7 +558,9 @@ public sealed class HostEnvironmentTests
         }
 
         private static int Sleeping(int id) =>
-            File.Exists($"/proc/{id}/cmdline") && File.ReadAllText($"/proc/{id}/cmdline").StartsWith("sleep\0", StringComparison.Ordinal) ? id
-            : ChildrenOf(id).Select(Sleeping).FirstOrDefault();
+            File.Exists($"/proc/{id}/cmdline")
+            && File.ReadAllText($"/proc/{id}/cmdline").StartsWith("sleep\0", StringComparison.Ordinal)
+                ? id
+                : ChildrenOf(id).Select(Sleeping).FirstOrDefault();
     }
 }

@@ -30,25 +30,41 @@ public sealed class HostTests : IDisposable
         Assert.Equal(LitestreamState.Starting, replicator.Status.State);
 
         await host.StartAsync(TestContext.Current.CancellationToken);
-        await AppFolder.UntilAsync(() => replicator.Status.State == LitestreamState.Replicating, "everything had arrived");
+        await AppFolder.UntilAsync(
+            () => replicator.Status.State == LitestreamState.Replicating,
+            "everything had arrived"
+        );
 
         var running = replicator.Status;
         var database = Assert.Single(running.Databases);
-        Assert.Equal((Path.Combine(_folder, "a.db"), LitestreamHealth.Healthy, null, TimeSpan.Zero, 0), (database.Path, database.Health, database.Problem, database.Lag, database.LagBytes));
+        Assert.Equal(
+            (Path.Combine(_folder, "a.db"), LitestreamHealth.Healthy, null, TimeSpan.Zero, 0),
+            (database.Path, database.Health, database.Problem, database.Lag, database.LagBytes)
+        );
         Assert.Equal(database.Committed, database.Replicated);
         Assert.NotNull(database.LastSync);
         Assert.NotNull(ProcessIdentity.Of(running.ProcessId!.Value));
         Assert.NotNull(running.StartedAt);
         Assert.Equal(0, running.Restarts);
         Assert.Null(running.LastError);
-        await AppFolder.UntilAsync(() => log.Lines.Any(line => line.Text.StartsWith("wal segment written", StringComparison.Ordinal)), "a segment was written");
-        var segment = log.Lines.First(line => line.Text.StartsWith("wal segment written", StringComparison.Ordinal));
-        Assert.Equal(("Litestream", LogLevel.Information, Path.Combine(_folder, "a.db")), (segment.Category, segment.Level, segment.State["db"]));
-
-        // The database's number has arrived too: litestream fails, and says so, when it is stopped just while it uploads.
         await AppFolder.UntilAsync(
-            () => log.Lines.Count(line => line.Text.StartsWith("wal segment written", StringComparison.Ordinal)) >= 2 && replicator.Status is { Databases: [{ LagBytes: 0 }] },
-            "the number was sent");
+            () => log.Lines.Any(line => line.Text.StartsWith("wal segment written", StringComparison.Ordinal)),
+            "a segment was written"
+        );
+        var segment = log.Lines.First(line => line.Text.StartsWith("wal segment written", StringComparison.Ordinal));
+        Assert.Equal(
+            ("Litestream", LogLevel.Information, Path.Combine(_folder, "a.db")),
+            (segment.Category, segment.Level, segment.State["db"])
+        );
+
+        // The database's number has arrived too: litestream fails, and says so, when it is stopped just while it
+        // uploads.
+        await AppFolder.UntilAsync(
+            () =>
+                log.Lines.Count(line => line.Text.StartsWith("wal segment written", StringComparison.Ordinal)) >= 2
+                && replicator.Status is { Databases: [{ LagBytes: 0 }] },
+            "the number was sent"
+        );
 
         await host.StopAsync(TestContext.Current.CancellationToken);
 
@@ -67,7 +83,10 @@ public sealed class HostTests : IDisposable
 
         Assert.Null(DatabaseLock.TryAcquire(Path.Combine(_folder, "a.db"), out var holder));
         Assert.Equal(ProcessIdentity.Of(Environment.ProcessId), holder.App);
-        Assert.Equal(ProcessIdentity.Of(host.Services.GetRequiredService<LitestreamReplicator>().Status.ProcessId!.Value), holder.Replicator);
+        Assert.Equal(
+            ProcessIdentity.Of(host.Services.GetRequiredService<LitestreamReplicator>().Status.ProcessId!.Value),
+            holder.Replicator
+        );
         Assert.StartsWith("127.0.0.1:", holder.MetricsAddress, StringComparison.Ordinal);
 
         await host.StopAsync(TestContext.Current.CancellationToken);
@@ -84,11 +103,22 @@ public sealed class HostTests : IDisposable
         var config = Path.Combine(_folder, "litestream.yml");
         await File.WriteAllTextAsync(
             config,
-            GeneratedConfig.Create(
-                [new ReplicatedDatabase("built.db", "Orders", "ConnectionStrings:Orders"), new ReplicatedDatabase(Path.Combine(_folder, "b.db"), null, null)],
-                new GeneratedConfigOptions()).Text,
-            TestContext.Current.CancellationToken);
-        using var host = Build(new RecordedLog(), config, ("ConnectionStrings:Orders", $"Data Source={_folder}/moved.db"));
+            GeneratedConfig
+                .Create(
+                    [
+                        new ReplicatedDatabase("built.db", "Orders", "ConnectionStrings:Orders"),
+                        new ReplicatedDatabase(Path.Combine(_folder, "b.db"), null, null),
+                    ],
+                    new GeneratedConfigOptions()
+                )
+                .Text,
+            TestContext.Current.CancellationToken
+        );
+        using var host = Build(
+            new RecordedLog(),
+            config,
+            ("ConnectionStrings:Orders", $"Data Source={_folder}/moved.db")
+        );
 
         await host.StartAsync(TestContext.Current.CancellationToken);
         await host.StopAsync(TestContext.Current.CancellationToken);
@@ -109,11 +139,17 @@ public sealed class HostTests : IDisposable
         await one.StartAsync(TestContext.Current.CancellationToken);
         await other.StartAsync(TestContext.Current.CancellationToken);
 
-        await AppFolder.UntilAsync(() => one.Services.GetRequiredService<LitestreamReplicator>().Status.State == LitestreamState.Replicating, "the first host replicated");
+        await AppFolder.UntilAsync(
+            () => one.Services.GetRequiredService<LitestreamReplicator>().Status.State == LitestreamState.Replicating,
+            "the first host replicated"
+        );
         Assert.Equal(LitestreamState.Waiting, other.Services.GetRequiredService<LitestreamReplicator>().Status.State);
         Assert.DoesNotContain(log.Lines, line => line.Level >= LogLevel.Error);
         await one.StopAsync(TestContext.Current.CancellationToken);
-        await AppFolder.UntilAsync(() => other.Services.GetRequiredService<LitestreamReplicator>().Status.State == LitestreamState.Replicating, "the other host took over");
+        await AppFolder.UntilAsync(
+            () => other.Services.GetRequiredService<LitestreamReplicator>().Status.State == LitestreamState.Replicating,
+            "the other host took over"
+        );
         await other.StopAsync(TestContext.Current.CancellationToken);
     }
 
@@ -140,18 +176,30 @@ public sealed class HostTests : IDisposable
         var address = ReplicatorMetrics.FindFreeAddress()!;
         Environment.SetEnvironmentVariable("LSB_TEST_METRICS_PORT", address[(address.LastIndexOf(':') + 1)..]);
         var config = WriteConfig("a.db");
-        await File.WriteAllTextAsync(config, $"addr: \"{(isVariable ? "127.0.0.1:${LSB_TEST_METRICS_PORT}" : address)}\"\n{await File.ReadAllTextAsync(config, TestContext.Current.CancellationToken)}", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            config,
+            $"addr: \"{(isVariable ? "127.0.0.1:${LSB_TEST_METRICS_PORT}" : address)}\"\n"
+                + $"{await File.ReadAllTextAsync(config, TestContext.Current.CancellationToken)}",
+            TestContext.Current.CancellationToken
+        );
         using var host = Build(new RecordedLog(), config);
         await host.StartAsync(TestContext.Current.CancellationToken);
 
         using var counters = new ReplicatorMetrics(address);
         MetricsAnswer? answer = null;
-        for (var deadline = DateTime.UtcNow.AddSeconds(30); answer is null && DateTime.UtcNow < deadline; await Task.Delay(20, TestContext.Current.CancellationToken))
+        for (
+            var deadline = DateTime.UtcNow.AddSeconds(30);
+            answer is null && DateTime.UtcNow < deadline;
+            await Task.Delay(20, TestContext.Current.CancellationToken)
+        )
         {
             answer = await counters.ReadAsync(TestContext.Current.CancellationToken);
         }
 
-        Assert.Contains(answer!.Series.Keys, name => name.Contains(Path.Combine(_folder, "a.db"), StringComparison.Ordinal));
+        Assert.Contains(
+            answer!.Series.Keys,
+            name => name.Contains(Path.Combine(_folder, "a.db"), StringComparison.Ordinal)
+        );
     }
 
     [Theory]
@@ -159,13 +207,20 @@ public sealed class HostTests : IDisposable
     [InlineData("localhost:")]
     [InlineData(":")]
     [InlineData("nobody.invalid:")]
-    public async Task A_metrics_address_that_cannot_be_opened_is_told_once_and_does_not_keep_it_from_replicating(string host)
+    public async Task A_metrics_address_that_cannot_be_opened_is_told_once_and_does_not_keep_it_from_replicating(
+        string host
+    )
     {
         CreateDatabase("a.db");
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
         var config = WriteConfig("a.db");
-        await File.WriteAllTextAsync(config, $"addr: \"{host}{((IPEndPoint)other.LocalEndpoint).Port}\"\n{await File.ReadAllTextAsync(config, TestContext.Current.CancellationToken)}", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            config,
+            $"addr: \"{host}{((IPEndPoint)other.LocalEndpoint).Port}\"\n"
+                + $"{await File.ReadAllTextAsync(config, TestContext.Current.CancellationToken)}",
+            TestContext.Current.CancellationToken
+        );
         var log = new RecordedLog();
         using var app = Build(log, config, ("Litestream:StallTimeout", "3s"));
         var replicator = app.Services.GetRequiredService<LitestreamReplicator>();
@@ -174,8 +229,18 @@ public sealed class HostTests : IDisposable
 
         Assert.Equal(0, replicator.Status.Restarts);
         Assert.Null(replicator.Status.LastError);
-        var warnings = log.Lines.Where(line => line.Level >= LogLevel.Warning && !line.Text.Contains("LSB1101", StringComparison.Ordinal)).Select(line => line.Text).ToList();
-        Assert.True(warnings is [var only] && only.StartsWith("LSB5015: ", StringComparison.Ordinal) && only.Contains("addr", StringComparison.Ordinal), string.Join('\n', warnings));
+        var warnings = log
+            .Lines.Where(line =>
+                line.Level >= LogLevel.Warning && !line.Text.Contains("LSB1101", StringComparison.Ordinal)
+            )
+            .Select(line => line.Text)
+            .ToList();
+        Assert.True(
+            warnings is [var only]
+                && only.StartsWith("LSB5015: ", StringComparison.Ordinal)
+                && only.Contains("addr", StringComparison.Ordinal),
+            string.Join('\n', warnings)
+        );
         await app.StopAsync(TestContext.Current.CancellationToken);
     }
 
@@ -199,7 +264,10 @@ public sealed class HostTests : IDisposable
         }
 
         await AppFolder.SignalAsync("KILL", first);
-        await AppFolder.UntilAsync(() => replicator.Status is { State: LitestreamState.Replicating, ProcessId: { } id } && id != first, "litestream was started again");
+        await AppFolder.UntilAsync(
+            () => replicator.Status is { State: LitestreamState.Replicating, ProcessId: { } id } && id != first,
+            "litestream was started again"
+        );
         await host.StopAsync(TestContext.Current.CancellationToken);
 
         Assert.True(Directory.Exists(Path.Combine(_folder, "replica-a.db", "generations")));
@@ -214,11 +282,20 @@ public sealed class HostTests : IDisposable
         var config = Path.Combine(_folder, "litestream.yml");
         await File.WriteAllTextAsync(
             config,
-            GeneratedConfig.Create([new ReplicatedDatabase(Path.Combine(_folder, "a.db"), null, null)], new GeneratedConfigOptions { ReplicaUrl = "s3://bucket/app" }).Text,
-            TestContext.Current.CancellationToken);
+            GeneratedConfig
+                .Create(
+                    [new ReplicatedDatabase(Path.Combine(_folder, "a.db"), null, null)],
+                    new GeneratedConfigOptions { ReplicaUrl = "s3://bucket/app" }
+                )
+                .Text,
+            TestContext.Current.CancellationToken
+        );
 
-        // Known as it is, so that the storage, which does not answer, need not be asked whether it goes on with its history.
-        new DatabaseHistory(null, false, FileStamp.Of(Path.Combine(_folder, "a.db"))).Write(Path.Combine(_folder, ".a.db-litestream"));
+        // Known as it is, so that the storage, which does not answer, need not be asked whether it goes on with its
+        // history.
+        new DatabaseHistory(null, false, FileStamp.Of(Path.Combine(_folder, "a.db"))).Write(
+            Path.Combine(_folder, ".a.db-litestream")
+        );
         using var host = Build(
             log,
             config,
@@ -227,25 +304,44 @@ public sealed class HostTests : IDisposable
             ("Litestream:ReplicaEndpoint", "http://127.0.0.1:1"),
             ("Litestream:ReplicaRegion", "us-east-1"),
             ("Litestream:RestoreOnStart", "Never"),
-            ("Litestream:ShutdownTimeout", "5s"));
+            ("Litestream:ShutdownTimeout", "5s")
+        );
         await host.StartAsync(TestContext.Current.CancellationToken);
         var id = host.Services.GetRequiredService<LitestreamReplicator>().Status.ProcessId!.Value;
 
-        var arguments = (await File.ReadAllTextAsync($"/proc/{id}/cmdline", TestContext.Current.CancellationToken)).Split('\0', StringSplitOptions.RemoveEmptyEntries);
+        var arguments = (
+            await File.ReadAllTextAsync($"/proc/{id}/cmdline", TestContext.Current.CancellationToken)
+        ).Split('\0', StringSplitOptions.RemoveEmptyEntries);
         var written = arguments[^1];
         Assert.Equal(["replicate", "-config"], arguments[1..^1]);
-        Assert.Contains(Secret, await File.ReadAllTextAsync($"/proc/{id}/environ", TestContext.Current.CancellationToken), StringComparison.Ordinal);
-        Assert.DoesNotContain(Secret, await File.ReadAllTextAsync(written, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains(
+            Secret,
+            await File.ReadAllTextAsync($"/proc/{id}/environ", TestContext.Current.CancellationToken),
+            StringComparison.Ordinal
+        );
+        Assert.DoesNotContain(
+            Secret,
+            await File.ReadAllTextAsync(written, TestContext.Current.CancellationToken),
+            StringComparison.Ordinal
+        );
         if (!OperatingSystem.IsWindows())
         {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(written));
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.GetDirectoryName(written)!));
+            Assert.Equal(
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+                File.GetUnixFileMode(Path.GetDirectoryName(written)!)
+            );
         }
 
         await host.StopAsync(TestContext.Current.CancellationToken);
 
         Assert.False(Directory.Exists(Path.GetDirectoryName(written)));
-        Assert.DoesNotContain(log.Lines, line => line.Text.Contains(Secret, StringComparison.Ordinal) || line.State.Values.Any(value => value?.ToString()?.Contains(Secret, StringComparison.Ordinal) == true));
+        Assert.DoesNotContain(
+            log.Lines,
+            line =>
+                line.Text.Contains(Secret, StringComparison.Ordinal)
+                || line.State.Values.Any(value => value?.ToString()?.Contains(Secret, StringComparison.Ordinal) == true)
+        );
         Assert.Contains(log.Lines, line => line.Level == LogLevel.Error);
     }
 
@@ -260,7 +356,10 @@ public sealed class HostTests : IDisposable
         await host.StartAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal(LitestreamState.Failed, host.Services.GetRequiredService<LitestreamReplicator>().Status.State);
-        Assert.Single(log.Lines, line => line.Level == LogLevel.Critical && line.Text.Contains("LSB0003", StringComparison.Ordinal));
+        Assert.Single(
+            log.Lines,
+            line => line.Level == LogLevel.Critical && line.Text.Contains("LSB0003", StringComparison.Ordinal)
+        );
         await host.StopAsync(TestContext.Current.CancellationToken);
     }
 
@@ -275,7 +374,9 @@ public sealed class HostTests : IDisposable
         await host.StartAsync(token);
         var replicator = host.Services.GetRequiredService<LitestreamReplicator>();
         await AppFolder.UntilAsync(
-            () => replicator.Status.State == LitestreamState.Replicating, () => $"it replicated: {replicator.Status}");
+            () => replicator.Status.State == LitestreamState.Replicating,
+            () => $"it replicated: {replicator.Status}"
+        );
         await disk.FreezeAsync();
 
         // Until somebody thaws it: the test does so only afterwards.
@@ -286,9 +387,16 @@ public sealed class HostTests : IDisposable
     }
 
     [Fact]
-    public void A_label_with_every_kind_of_character_is_read_as_the_path_it_is() => Assert.Equal(
-        3,
-        ReplicatorMetrics.Parse("# TYPE litestream_sync_count counter\nlitestream_sync_count{db=\"/a \\\"b\\\"}\\\\n.db\"} 3\nlitestream_sync_error_count{db=\"/x\"} 0\n").Syncs("/a \"b\"}\\n.db"));
+    public void A_label_with_every_kind_of_character_is_read_as_the_path_it_is() =>
+        Assert.Equal(
+            3,
+            ReplicatorMetrics
+                .Parse(
+                    "# TYPE litestream_sync_count counter\nlitestream_sync_count{db=\"/a \\\"b\\\"}\\\\n.db\"} "
+                        + "3\nlitestream_sync_error_count{db=\"/x\"} 0\n"
+                )
+                .Syncs("/a \"b\"}\\n.db")
+        );
 
     [Fact]
     public void A_record_that_was_cut_off_is_nobodys()
@@ -300,7 +408,9 @@ public sealed class HostTests : IDisposable
         for (var length = 1; length < whole.Length; length++)
         {
             // But whoever wrote it was killed while it did.
-            Assert.True(LockRecord.Parse(whole.AsMemory(0, length)) is { App: null, Replicator: null, IsUnclean: true });
+            Assert.True(
+                LockRecord.Parse(whole.AsMemory(0, length)) is { App: null, Replicator: null, IsUnclean: true }
+            );
         }
     }
 
@@ -308,8 +418,12 @@ public sealed class HostTests : IDisposable
 
     private static IHost Build(RecordedLog log, string config, params (string Key, string Value)[] settings)
     {
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = "Production" });
-        builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
+        var builder = Host.CreateEmptyApplicationBuilder(
+            new HostApplicationBuilderSettings { EnvironmentName = "Production" }
+        );
+        builder.Configuration.AddInMemoryCollection(
+            settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))
+        );
         builder.Configuration["Litestream:ConfigPath"] = config;
 
         // Other tests of this process have databases open too.
@@ -323,7 +437,11 @@ public sealed class HostTests : IDisposable
     private string WriteConfig(string database)
     {
         var config = Path.Combine(_folder, "litestream.yml");
-        File.WriteAllText(config, $"dbs:\n  - path: {_folder}/{database}\n    replicas:\n      - type: file\n        path: {_folder}/replica-{database}\n");
+        File.WriteAllText(
+            config,
+            $"dbs:\n  - path: {_folder}/{database}\n    replicas:\n      - type: file\n        "
+                + $"path: {_folder}/replica-{database}\n"
+        );
         return config;
     }
 
@@ -336,7 +454,12 @@ public sealed class HostTests : IDisposable
         command.ExecuteNonQuery();
     }
 
-    private sealed record RecordedLine(string Category, LogLevel Level, string Text, IReadOnlyDictionary<string, object?> State);
+    private sealed record RecordedLine(
+        string Category,
+        LogLevel Level,
+        string Text,
+        IReadOnlyDictionary<string, object?> State
+    );
 
     private sealed class RecordedLog : ILoggerProvider
     {
@@ -344,9 +467,7 @@ public sealed class HostTests : IDisposable
 
         public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName);
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
 
         private sealed class Logger(RecordedLog log, string category) : ILogger
         {
@@ -355,12 +476,23 @@ public sealed class HostTests : IDisposable
 
             public bool IsEnabled(LogLevel logLevel) => true;
 
-            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-                log.Lines.Enqueue(new RecordedLine(
-                    category,
-                    logLevel,
-                    formatter(state, exception),
-                    state is IEnumerable<KeyValuePair<string, object?>> values ? new Dictionary<string, object?>(values, StringComparer.Ordinal) : []));
+            public void Log<TState>(
+                LogLevel logLevel,
+                EventId eventId,
+                TState state,
+                Exception? exception,
+                Func<TState, Exception?, string> formatter
+            ) =>
+                log.Lines.Enqueue(
+                    new RecordedLine(
+                        category,
+                        logLevel,
+                        formatter(state, exception),
+                        state is IEnumerable<KeyValuePair<string, object?>> values
+                            ? new Dictionary<string, object?>(values, StringComparer.Ordinal)
+                            : []
+                    )
+                );
         }
     }
 }

@@ -8,7 +8,8 @@ namespace Litestream.Hosting.Tests;
 public sealed class HostlessProcessTests
 {
     [Fact]
-    public void A_process_that_built_a_host_says_nothing() => Assert.Null(HostlessProcess.Decide(hasHost: true, isCommand: true, []));
+    public void A_process_that_built_a_host_says_nothing() =>
+        Assert.Null(HostlessProcess.Decide(hasHost: true, isCommand: true, []));
 
     [Theory]
     [InlineData("", true)]
@@ -19,7 +20,10 @@ public sealed class HostlessProcessTests
     [InlineData("DOTNET_ENVIRONMENT=Development Litestream__Enabled=true", true)]
     public void One_that_built_none_says_so_where_a_host_would_have_replicated(string variables, bool said)
     {
-        var pairs = variables.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(pair => pair.Split('=')).Select(pair => KeyValuePair.Create(pair[0], (string?)pair[1]));
+        var pairs = variables
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(pair => pair.Split('='))
+            .Select(pair => KeyValuePair.Create(pair[0], (string?)pair[1]));
 
         var diagnostic = HostlessProcess.Decide(hasHost: false, isCommand: false, pairs);
 
@@ -29,7 +33,16 @@ public sealed class HostlessProcessTests
 
     [Fact]
     public void A_command_that_did_not_run_is_an_error() =>
-        Assert.Equal(LitestreamSeverity.Error, HostlessProcess.Decide(hasHost: false, isCommand: true, [KeyValuePair.Create("Litestream__Enabled", (string?)"false")])!.Severity);
+        Assert.Equal(
+            LitestreamSeverity.Error,
+            HostlessProcess
+                .Decide(
+                    hasHost: false,
+                    isCommand: true,
+                    [KeyValuePair.Create("Litestream__Enabled", (string?)"false")]
+                )!
+                .Severity
+        );
 
     [Fact]
     public async Task A_process_that_ends_without_a_host_says_once_on_standard_error_that_nothing_was_replicated()
@@ -38,7 +51,10 @@ public sealed class HostlessProcessTests
         using var app = folder.Start("--no-host");
 
         Assert.Equal(0, await app.EndedAsync());
-        Assert.Equal(1, app.Count("warning LSB5024: Nothing was replicated: this process ended without having built a host"));
+        Assert.Equal(
+            1,
+            app.Count("warning LSB5024: Nothing was replicated: this process ended without having built a host")
+        );
         Assert.Equal(1, app.Count("no host"));
     }
 

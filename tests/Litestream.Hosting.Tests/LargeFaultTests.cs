@@ -4,7 +4,10 @@ using Litestream.Testing;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>The faults of docs/faults.md that need a large database, or many: the real executable, the defaults, and what a bare restore gives counted.</summary>
+/// <summary>
+/// The faults of docs/faults.md that need a large database, or many: the real executable, the defaults, and what a bare
+/// restore gives counted.
+/// </summary>
 public sealed class LargeFaultTests
 {
     private const int Megabytes = 1000;
@@ -83,16 +86,34 @@ public sealed class LargeFaultTests
     {
         using var folder = new AppFolder();
         folder.Environment.Remove("ConnectionStrings__Orders");
-        var names = Enumerable.Range(0, Databases).Select(i => string.Create(CultureInfo.InvariantCulture, $"d{i:000}")).ToList();
+        var names = Enumerable
+            .Range(0, Databases)
+            .Select(i => string.Create(CultureInfo.InvariantCulture, $"d{i:000}"))
+            .ToList();
         folder.Environment["ConnectionStrings__Orders"] = "Data Source=orders.db";
         names.ForEach(name => folder.Environment["ConnectionStrings__" + name] = $"Data Source={name}.db");
-        await File.WriteAllTextAsync(folder.Config, "dbs:\n" + string.Concat(names.Append("orders").Select(name => $"  - path: {name}.db\n    replicas:\n      - type: file\n        path: {folder.Replica}/{name}\n")), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            folder.Config,
+            "dbs:\n"
+                + string.Concat(
+                    names
+                        .Append("orders")
+                        .Select(name =>
+                            $"  - path: {name}.db\n    replicas:\n      - type: file\n        "
+                            + $"path: {folder.Replica}/{name}\n"
+                        )
+                ),
+            TestContext.Current.CancellationToken
+        );
         var watch = Stopwatch.StartNew();
         using var app = folder.Start();
         await app.SaysAsync("started ");
         await app.TellAsync("spread one");
         await app.SaysAsync("spread one");
-        await app.StatusAsync("Replicating after", string.Join("; ", Enumerable.Repeat("Healthy 0.0 s 0 bytes ", Databases + 1)));
+        await app.StatusAsync(
+            "Replicating after",
+            string.Join("; ", Enumerable.Repeat("Healthy 0.0 s 0 bytes ", Databases + 1))
+        );
         Say($"all {Databases} in their replicas after {watch.Elapsed.TotalSeconds:0.0} s");
         var replicator = Assert.Single(folder.Replicators());
 
@@ -104,7 +125,10 @@ public sealed class LargeFaultTests
 
         await app.TellAsync("spread two");
         await app.SaysAsync("spread two");
-        await app.StatusAsync("Replicating after", string.Join("; ", Enumerable.Repeat("Healthy 0.0 s 0 bytes ", Databases + 1)));
+        await app.StatusAsync(
+            "Replicating after",
+            string.Join("; ", Enumerable.Repeat("Healthy 0.0 s 0 bytes ", Databases + 1))
+        );
         Assert.Equal(0, app.Count("LSB5004"));
         watch.Restart();
         Assert.Equal(0, await app.StopAsync());
@@ -117,15 +141,26 @@ public sealed class LargeFaultTests
         }
     }
 
-    private static void Say(FormattableString text) => TestContext.Current.TestOutputHelper?.WriteLine(FormattableString.Invariant(text));
+    private static void Say(FormattableString text) =>
+        TestContext.Current.TestOutputHelper?.WriteLine(FormattableString.Invariant(text));
 
     /// <summary>Ticks of the processor (a hundredth of a second) and memory in pages of 4 KB.</summary>
     private static (long Ticks, long Pages) Usage(int processId)
     {
-        var fields = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/stat")).Split(") ")[^1].Split(' ');
-        return (long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture), long.Parse(fields[21], CultureInfo.InvariantCulture));
+        var fields = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/stat"))
+            .Split(") ")[^1]
+            .Split(' ');
+        return (
+            long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture),
+            long.Parse(fields[21], CultureInfo.InvariantCulture)
+        );
     }
 
-    private static void Report(string what, (long Ticks, long Pages) before, (long Ticks, long Pages) after, TimeSpan time) =>
-        Say($"{what}, idle: {(after.Ticks - before.Ticks) / time.TotalSeconds:0.0} % of a processor, {after.Pages * 4 / 1024} MB");
+    private static void Report(
+        string what,
+        (long Ticks, long Pages) before,
+        (long Ticks, long Pages) after,
+        TimeSpan time
+    ) =>
+        Say($"{what}, idle: {(after.Ticks - before.Ticks) / time.TotalSeconds:0.0} % CPU, {after.Pages * 4 / 1024} MB");
 }

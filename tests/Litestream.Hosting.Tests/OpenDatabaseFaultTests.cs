@@ -13,7 +13,11 @@ public sealed class OpenDatabaseFaultTests
     {
         using var folder = new AppFolder();
         folder.Environment["Litestream__NotReplicated"] = meant;
-        await File.WriteAllTextAsync(Path.Combine(folder.Work, "appsettings.json"), "{}", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(folder.Work, "appsettings.json"),
+            "{}",
+            TestContext.Current.CancellationToken
+        );
         using var app = folder.Start();
         await folder.SettledAsync(app);
         await app.TellAsync("hold cache.db");
@@ -23,22 +27,40 @@ public sealed class OpenDatabaseFaultTests
 
         // Both were open from then on: once the one is named, the other would have been too.
         await app.SaysAsync($"LSB5018: The app has the SQLite database '{folder.Work}/seen.db' open");
-        await app.SaysAsync("Add '- path: seen.db' with a replica to litestream.yml, or list the path in Litestream:NotReplicated");
+        await app.SaysAsync(
+            "Add '- path: seen.db' with a replica to litestream.yml, or list the path in Litestream:NotReplicated"
+        );
         Assert.Equal(meant.Length == 0 ? 2 : 1, app.Count("LSB5018: The app has"));
         Assert.DoesNotContain($"'{folder.Database}' open", app.Output, StringComparison.Ordinal);
 
         string[] lacking = meant.Length == 0 ? ["cache.db", "seen.db"] : ["seen.db"];
-        var problem = $"LSB5018: open and not replicated: {string.Join(", ", lacking.Select(name => Path.Combine(folder.Work, name)))}";
+        var problem =
+            $"LSB5018: open and not "
+            + $"replicated: {string.Join(", ", lacking.Select(name => Path.Combine(folder.Work, name)))}";
         await AppFolder.UntilAsync(
-            () => CommandRun.OfAsync(folder, ["status"]).GetAwaiter().GetResult().Output.Contains(problem, StringComparison.Ordinal),
-            () => $"status has it\n{app.Output}");
-        Assert.Contains(problem, (await CommandRun.OfAsync(folder, ["doctor"])).FailedWith(1, "LSB3011").Output, StringComparison.Ordinal);
+            () =>
+                CommandRun
+                    .OfAsync(folder, ["status"])
+                    .GetAwaiter()
+                    .GetResult()
+                    .Output.Contains(problem, StringComparison.Ordinal),
+            () => $"status has it\n{app.Output}"
+        );
+        Assert.Contains(
+            problem,
+            (await CommandRun.OfAsync(folder, ["doctor"])).FailedWith(1, "LSB3011").Output,
+            StringComparison.Ordinal
+        );
         await app.StopAsync();
         Assert.Equal(1, app.Count("LSB5027"));
         Assert.All(
             lacking,
-            name => Assert.Matches(
-                $"LSB5027: .*'{Regex.Escape(Path.Combine(folder.Work, name))}' \\(\\d+ bytes\\)", app.Output));
+            name =>
+                Assert.Matches(
+                    $"LSB5027: .*'{Regex.Escape(Path.Combine(folder.Work, name))}' \\(\\d+ bytes\\)",
+                    app.Output
+                )
+        );
     }
 
     [Fact]

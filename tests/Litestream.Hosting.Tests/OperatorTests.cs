@@ -3,7 +3,10 @@ using Microsoft.Data.Sqlite;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>What is asked on the server, beside the app that runs, or after it has ended: <c>App litestream status</c>, <c>restore</c>, <c>pull</c>.</summary>
+/// <summary>
+/// What is asked on the server, beside the app that runs, or after it has ended: <c>App litestream status</c>,
+/// <c>restore</c>, <c>pull</c>.
+/// </summary>
 public sealed class OperatorTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -20,7 +23,10 @@ public sealed class OperatorTests
         {
             var item = await StatusAsync(folder, item => Text(item, "State") == "Replicating");
 
-            Assert.Equal(("orders.db", app.Id, 0), (Text(item, "Identity"), item.GetProperty("App").GetInt32(), item.GetProperty("Restarts").GetInt32()));
+            Assert.Equal(
+                ("orders.db", app.Id, 0),
+                (Text(item, "Identity"), item.GetProperty("App").GetInt32(), item.GetProperty("Restarts").GetInt32())
+            );
             Assert.Equal("Healthy", Text(item, "Health"));
             Assert.Equal(Assert.Single(folder.Replicators()), item.GetProperty("Replicator").GetInt32());
             Assert.Equal(JsonValueKind.Number, item.GetProperty("Lag").ValueKind);
@@ -51,8 +57,15 @@ public sealed class OperatorTests
         Assert.True(stalled.GetProperty("Lag").GetDouble() > 1, $"{stalled}");
         Assert.True(stalled.GetProperty("LagBytes").GetInt64() > 0, $"{stalled}");
 
-        var restarted = await StatusAsync(folder, item => Text(item, "State") == "Replicating" && item.GetProperty("Restarts").GetInt32() == 1);
-        Assert.Contains("litestream was ended and is started again", Text(restarted, "LastRestartReason"), StringComparison.Ordinal);
+        var restarted = await StatusAsync(
+            folder,
+            item => Text(item, "State") == "Replicating" && item.GetProperty("Restarts").GetInt32() == 1
+        );
+        Assert.Contains(
+            "litestream was ended and is started again",
+            Text(restarted, "LastRestartReason"),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -71,7 +84,14 @@ public sealed class OperatorTests
 
         var run = (await CommandRun.OfAsync(folder, ["status", "orders.db", "--json"])).FailedWith(1, "LSB5020");
         Assert.Equal("Unknown", Text(run.OnlyItem, "Health"));
-        Assert.Equal((JsonValueKind.Null, JsonValueKind.Null, JsonValueKind.Null), (run.OnlyItem.GetProperty("App").ValueKind, run.OnlyItem.GetProperty("State").ValueKind, run.OnlyItem.GetProperty("Lag").ValueKind));
+        Assert.Equal(
+            (JsonValueKind.Null, JsonValueKind.Null, JsonValueKind.Null),
+            (
+                run.OnlyItem.GetProperty("App").ValueKind,
+                run.OnlyItem.GetProperty("State").ValueKind,
+                run.OnlyItem.GetProperty("Lag").ValueKind
+            )
+        );
         var table = (await CommandRun.OfAsync(folder, ["status"])).FailedWith(1, "LSB5020");
         Assert.Matches("(?m)^Unknown +orders.db +initialized", table.Output);
         Assert.Contains("orders.db: No running app reports on this database.", table.Output, StringComparison.Ordinal);
@@ -81,19 +101,32 @@ public sealed class OperatorTests
     [Theory]
     [InlineData()]
     [InlineData("--force")]
-    public async Task A_restore_in_place_beside_the_running_app_is_refused_with_its_process_and_how_to_stop_it(params string[] options)
+    public async Task A_restore_in_place_beside_the_running_app_is_refused_with_its_process_and_how_to_stop_it(
+        params string[] options
+    )
     {
         using var folder = await CommandRun.BackedUpAsync();
         using var app = folder.Start();
         await folder.SettledAsync(app);
         var rows = folder.DatabaseRows();
 
-        var run = (await CommandRun.OfAsync(folder, ["restore", "orders.db", .. options])).FailedWith(1, options.Length == 0 ? "LSB4001" : "LSB4006");
+        var run = (await CommandRun.OfAsync(folder, ["restore", "orders.db", .. options])).FailedWith(
+            1,
+            options.Length == 0 ? "LSB4001" : "LSB4006"
+        );
 
         if (options.Length > 0)
         {
-            Assert.Contains($"Process {app.Id} ({folder.App}/HostedApp) replicates {folder.Database}", run.Error, StringComparison.Ordinal);
-            Assert.Contains($"Stop that app, on the command line with `kill {app.Id}`", run.Error, StringComparison.Ordinal);
+            Assert.Contains(
+                $"Process {app.Id} ({folder.App}/HostedApp) replicates {folder.Database}",
+                run.Error,
+                StringComparison.Ordinal
+            );
+            Assert.Contains(
+                $"Stop that app, on the command line with `kill {app.Id}`",
+                run.Error,
+                StringComparison.Ordinal
+            );
         }
 
         Assert.Equal(rows, folder.DatabaseRows());
@@ -105,17 +138,41 @@ public sealed class OperatorTests
     public async Task A_diff_beside_the_running_app_shows_what_a_restore_would_undo_and_changes_nothing()
     {
         using var folder = await CommandRun.BackedUpAsync();
-        Sql(folder.Database, "CREATE TABLE items(id INTEGER PRIMARY KEY, name TEXT); INSERT INTO items VALUES (1, 'stays'), (2, 'changes'), (3, 'goes')");
+        Sql(
+            folder.Database,
+            "CREATE TABLE items(id INTEGER PRIMARY KEY, name TEXT); INSERT INTO items VALUES (1, 'stays'), (2, "
+                + "'changes'), (3, 'goes')"
+        );
         using var app = folder.Start();
         await folder.SettledAsync(app);
         var before = DateTimeOffset.UtcNow;
-        await AppFolder.UntilAsync(() => DateTimeOffset.UtcNow - before > TimeSpan.FromSeconds(2), "the replica had a time of its own for that");
-        Sql(folder.Database, "INSERT INTO items VALUES (4, 'new'); UPDATE items SET name = 'changed' WHERE id = 2; DELETE FROM items WHERE id = 3; CREATE TABLE later(x); INSERT INTO later VALUES (1)");
+        await AppFolder.UntilAsync(
+            () => DateTimeOffset.UtcNow - before > TimeSpan.FromSeconds(2),
+            "the replica had a time of its own for that"
+        );
+        Sql(
+            folder.Database,
+            "INSERT INTO items VALUES (4, 'new'); UPDATE items SET name = 'changed' WHERE id = 2; DELETE FROM items "
+                + "WHERE id = 3; CREATE TABLE later(x); INSERT INTO later VALUES (1)"
+        );
         await app.TellAsync("row later");
         await folder.ArrivesAsync(app, "later");
         var files = Directory.GetFiles(folder.Work);
 
-        var run = (await CommandRun.OfAsync(folder, ["restore", "--diff", "--timestamp", before.AddSeconds(1).ToString("yyyy-MM-ddTHH:mm:ssZ", System.Globalization.CultureInfo.InvariantCulture), "--json"])).Succeeded();
+        var run = (
+            await CommandRun.OfAsync(
+                folder,
+                [
+                    "restore",
+                    "--diff",
+                    "--timestamp",
+                    before
+                        .AddSeconds(1)
+                        .ToString("yyyy-MM-ddTHH:mm:ssZ", System.Globalization.CultureInfo.InvariantCulture),
+                    "--json",
+                ]
+            )
+        ).Succeeded();
 
         var copy = Assert.Single(Directory.GetFiles(folder.Work).Except(files));
         Assert.Equal(copy, Text(run.OnlyItem, "Identity"));
@@ -183,7 +240,8 @@ public sealed class OperatorTests
                 last = run.Output;
                 return (found = run.OnlyItem) is { } item && condition(item);
             },
-            () => $"the status was so\n{last}");
+            () => $"the status was so\n{last}"
+        );
         return found!.Value;
     }
 
@@ -192,7 +250,11 @@ public sealed class OperatorTests
     private static (int Added, int Missing, int Changed) Rows(JsonElement difference, string table)
     {
         var found = Assert.Single(difference.GetProperty("tables").EnumerateArray(), one => Text(one, "name") == table);
-        return (found.GetProperty("added").GetInt32(), found.GetProperty("missing").GetInt32(), found.GetProperty("changed").GetInt32());
+        return (
+            found.GetProperty("added").GetInt32(),
+            found.GetProperty("missing").GetInt32(),
+            found.GetProperty("changed").GetInt32()
+        );
     }
 
     private static void Sql(string path, string sql)

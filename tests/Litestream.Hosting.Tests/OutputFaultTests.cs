@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>The faults of docs/faults.md that happen to the app's output: the real executable, and the rows of a bare restore counted.</summary>
+/// <summary>
+/// The faults of docs/faults.md that happen to the app's output: the real executable, and the rows of a bare restore
+/// counted.
+/// </summary>
 public sealed class OutputFaultTests
 {
     [Theory]
@@ -53,8 +56,11 @@ public sealed class OutputFaultTests
 
         // Each of them is a line of its log, of more than a hundred bytes; a pipe holds 64 KB.
         await AppFolder.UntilAsync(
-            () => Directory.Exists(folder.Replica) && Directory.EnumerateFiles(folder.Replica, "*.wal.lz4", SearchOption.AllDirectories).Count() > 1000,
-            () => $"litestream had written much\n{app.Output}");
+            () =>
+                Directory.Exists(folder.Replica)
+                && Directory.EnumerateFiles(folder.Replica, "*.wal.lz4", SearchOption.AllDirectories).Count() > 1000,
+            () => $"litestream had written much\n{app.Output}"
+        );
         var first = Assert.Single(folder.Replicators());
         await AppFolder.SignalAsync("KILL", first);
         await AppFolder.UntilAsync(() => folder.Replicators() is [var id] && id != first, "another litestream ran");
@@ -67,17 +73,24 @@ public sealed class OutputFaultTests
         Assert.Empty(folder.Replicators());
     }
 
-    /// <summary>Whether the thread of the console's log is in a <c>write</c>: it does not stay there unless the pipe is full.</summary>
-    private static bool IsWaiting(int processId) => Directory.EnumerateDirectories(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/task")).Any(thread =>
-    {
-        try
-        {
-            return File.ReadAllText(Path.Combine(thread, "comm")).StartsWith("Console logger", StringComparison.Ordinal) && File.ReadAllText(Path.Combine(thread, "syscall")).StartsWith("1 ", StringComparison.Ordinal);
-        }
-        catch (IOException)
-        {
-            // It has ended.
-            return false;
-        }
-    });
+    /// <summary>
+    /// Whether the thread of the console's log is in a <c>write</c>: it does not stay there unless the pipe is full.
+    /// </summary>
+    private static bool IsWaiting(int processId) =>
+        Directory
+            .EnumerateDirectories(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/task"))
+            .Any(thread =>
+            {
+                try
+                {
+                    return File.ReadAllText(Path.Combine(thread, "comm"))
+                            .StartsWith("Console logger", StringComparison.Ordinal)
+                        && File.ReadAllText(Path.Combine(thread, "syscall")).StartsWith("1 ", StringComparison.Ordinal);
+                }
+                catch (IOException)
+                {
+                    // It has ended.
+                    return false;
+                }
+            });
 }

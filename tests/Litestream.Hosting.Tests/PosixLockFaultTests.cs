@@ -5,7 +5,8 @@ using Microsoft.Data.Sqlite;
 namespace Litestream.Hosting.Tests;
 
 /// <summary>
-/// The locks of a process on a file go when it closes any descriptor of the file. So in the app's process the database file and its <c>-shm</c> are opened by the app's SQLite only:
+/// The locks of a process on a file go when it closes any descriptor of the file. So in the app's process the database
+/// file and its <c>-shm</c> are opened by the app's SQLite only:
 /// what is lost otherwise, that it is not lost, and that it is so.
 /// </summary>
 public sealed partial class PosixLockFaultTests
@@ -27,16 +28,21 @@ public sealed partial class PosixLockFaultTests
         await folder.InFileAsync(app);
         if (isControl)
         {
-            // The file alone is enough for the SQLite of most systems (seen with 3.40); newer ones ask for the locks of the -shm too before they delete a WAL.
+            // The file alone is enough for the SQLite of most systems (seen with 3.40); newer ones ask for the locks of
+            // the -shm too before they delete a WAL.
             await app.TellAsync("open-outside ");
             await app.TellAsync("open-outside -shm");
             await AppFolder.UntilAsync(() => app.Count("opened outside") == 2, "both were opened");
         }
 
-        // Somebody else has a look while no litestream holds the WAL, and closes it as the last one that has it open, as far as the locks tell.
+        // Somebody else has a look while no litestream holds the WAL, and closes it as the last one that has it open,
+        // as far as the locks tell.
         var replicator = Assert.Single(folder.Replicators());
         await AppFolder.SignalAsync("KILL", replicator);
-        await AppFolder.UntilAsync(() => !Directory.Exists(string.Create(CultureInfo.InvariantCulture, $"/proc/{replicator}")), "litestream had ended and its locks were gone");
+        await AppFolder.UntilAsync(
+            () => !Directory.Exists(string.Create(CultureInfo.InvariantCulture, $"/proc/{replicator}")),
+            "litestream had ended and its locks were gone"
+        );
         await LookFromOutsideAsync(folder);
         await app.TellAsync("rows 200");
         await app.SaysAsync("wrote 200 rows");
@@ -46,7 +52,10 @@ public sealed partial class PosixLockFaultTests
         using var next = folder.Start();
         await folder.SettledAsync(next);
         await next.StopAsync();
-        Assert.Equal(isControl ? 0 : 200, folder.DatabaseRows().Count(row => row.StartsWith("row ", StringComparison.Ordinal)));
+        Assert.Equal(
+            isControl ? 0 : 200,
+            folder.DatabaseRows().Count(row => row.StartsWith("row ", StringComparison.Ordinal))
+        );
         await folder.AssertRestoredAsync();
     }
 
@@ -61,7 +70,21 @@ public sealed partial class PosixLockFaultTests
         var trace = Path.Combine(folder.Root, "trace");
 
         // The tracer leaves alone what is executed in a process of its own: litestream.
-        folder.Launch = app => ["setsid", "strace", "-D", "-f", "-q", "-b", "execve", "-e", "trace=open,openat,openat2,creat", "-o", trace, .. app];
+        folder.Launch = app =>
+            [
+                "setsid",
+                "strace",
+                "-D",
+                "-f",
+                "-q",
+                "-b",
+                "execve",
+                "-e",
+                "trace=open,openat,openat2,creat",
+                "-o",
+                trace,
+                .. app,
+            ];
         using var app = folder.Start();
         await folder.SettledAsync(app);
         var idle = DateTime.UtcNow;
@@ -79,12 +102,21 @@ public sealed partial class PosixLockFaultTests
         }
 
         await app.StopAsync();
-        await AppFolder.UntilAsync(() => File.ReadLines(trace).LastOrDefault()?.Contains("exited with 0", StringComparison.Ordinal) == true, "the trace was written");
+        await AppFolder.UntilAsync(
+            () => File.ReadLines(trace).LastOrDefault()?.Contains("exited with 0", StringComparison.Ordinal) == true,
+            "the trace was written"
+        );
 
         // An open may be cut in two when another thread comes between; the first part has the name and the flags.
         var opens = File.ReadLines(trace).Where(line => OpenOfDatabase().IsMatch(line)).ToList();
-        Assert.True(opens.Count(line => line.Contains(MarkOfSqlite, StringComparison.Ordinal)) >= 2, "SQLite's own opens are in the trace.");
-        Assert.Equal(opened is null ? 0 : 1, opens.Count(line => !line.Contains(MarkOfSqlite, StringComparison.Ordinal)));
+        Assert.True(
+            opens.Count(line => line.Contains(MarkOfSqlite, StringComparison.Ordinal)) >= 2,
+            "SQLite's own opens are in the trace."
+        );
+        Assert.Equal(
+            opened is null ? 0 : 1,
+            opens.Count(line => !line.Contains(MarkOfSqlite, StringComparison.Ordinal))
+        );
         await folder.AssertRestoredAsync();
     }
 
@@ -95,7 +127,13 @@ public sealed partial class PosixLockFaultTests
         await connection.OpenAsync(TestContext.Current.CancellationToken);
         await using var command = connection.CreateCommand();
         command.CommandText = "SELECT count(*) FROM orders";
-        Assert.Equal(1L, Convert.ToInt64(await command.ExecuteScalarAsync(TestContext.Current.CancellationToken), CultureInfo.InvariantCulture));
+        Assert.Equal(
+            1L,
+            Convert.ToInt64(
+                await command.ExecuteScalarAsync(TestContext.Current.CancellationToken),
+                CultureInfo.InvariantCulture
+            )
+        );
     }
 
     [GeneratedRegex("orders\\.db(-shm)?\"", RegexOptions.CultureInvariant)]

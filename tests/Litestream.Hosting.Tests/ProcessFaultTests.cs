@@ -2,7 +2,10 @@ using System.Diagnostics;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>The faults of docs/faults.md that happen to processes: the real executable, the defaults, and the rows of a bare restore counted.</summary>
+/// <summary>
+/// The faults of docs/faults.md that happen to processes: the real executable, the defaults, and the rows of a bare
+/// restore counted.
+/// </summary>
 public sealed class ProcessFaultTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -14,7 +17,8 @@ public sealed class ProcessFaultTests
     [InlineData("1ms")]
     [InlineData("1s")]
     [Trait("Category", "Long")]
-    public Task After_each_of_two_hundred_commits_with_silence_between_them_the_replica_has_it(string interval) => CommitThenSilenceAsync(interval, times: 200);
+    public Task After_each_of_two_hundred_commits_with_silence_between_them_the_replica_has_it(string interval) =>
+        CommitThenSilenceAsync(interval, times: 200);
 
     [Fact]
     public async Task A_litestream_that_is_frozen_is_noticed_in_ten_seconds_and_replaced_in_thirty()
@@ -44,13 +48,15 @@ public sealed class ProcessFaultTests
     [Theory]
     [InlineData("TERM", false)]
     [InlineData("TERM", true)]
-    public Task A_signal_amid_a_storm_of_writes_loses_nothing(string signal, bool toTheGroup) => StormAsync(signal, toTheGroup, times: 2);
+    public Task A_signal_amid_a_storm_of_writes_loses_nothing(string signal, bool toTheGroup) =>
+        StormAsync(signal, toTheGroup, times: 2);
 
     [Theory]
     [InlineData("TERM", false)]
     [InlineData("TERM", true)]
     [Trait("Category", "Long")]
-    public Task A_signal_amid_a_storm_of_writes_loses_nothing_twenty_times(string signal, bool toTheGroup) => StormAsync(signal, toTheGroup, times: 20);
+    public Task A_signal_amid_a_storm_of_writes_loses_nothing_twenty_times(string signal, bool toTheGroup) =>
+        StormAsync(signal, toTheGroup, times: 20);
 
     [Fact]
     public async Task A_litestream_and_then_the_app_killed_amid_a_storm_of_writes_lose_nothing()
@@ -82,7 +88,8 @@ public sealed class ProcessFaultTests
     [InlineData(false)]
     public async Task What_waited_in_a_WAL_that_is_gone_arrives_with_the_next_litestream(bool isSilent)
     {
-        // Whoever closes the database last, while no litestream has it open, moves all of its WAL to the file and deletes it.
+        // Whoever closes the database last, while no litestream has it open, moves all of its WAL to the file and
+        // deletes it.
         using var folder = new AppFolder();
         folder.Environment["ConnectionStrings__Orders"] = "Data Source=orders.db;Pooling=False";
         using var app = folder.Start();
@@ -126,7 +133,10 @@ public sealed class ProcessFaultTests
         var first = Assert.Single(folder.Replicators());
         var deadline = DateTime.UtcNow.AddSeconds(14);
 
-        await AppFolder.UntilAsync(() => DateTime.UtcNow > deadline || folder.Replicators() is not [var id] || id != first, "the time was over");
+        await AppFolder.UntilAsync(
+            () => DateTime.UtcNow > deadline || folder.Replicators() is not [var id] || id != first,
+            "the time was over"
+        );
 
         Assert.Equal([first], folder.Replicators());
         Assert.Equal(0, app.Count("LSB5004"));
@@ -191,7 +201,12 @@ public sealed class ProcessFaultTests
         using var folder = new AppFolder();
 
         // What is known to be refused does not get as far as to litestream.
-        await File.WriteAllTextAsync(folder.Executable, $"#!/bin/sh\nif [ \"$1\" = replicate ]; then set -- replicate -frobnicate; fi\nexec '{AppFolder.RealExecutable}' \"$@\"\n", Cancel);
+        await File.WriteAllTextAsync(
+            folder.Executable,
+            $"#!/bin/sh\nif [ \"$1\" = replicate ]; then set -- replicate -frobnicate; fi\nexec "
+                + $"'{AppFolder.RealExecutable}' \"$@\"\n",
+            Cancel
+        );
         folder.Environment["Litestream__RestoreOnStart"] = "Never";
         using (var app = folder.Start())
         {
@@ -268,6 +283,8 @@ public sealed class ProcessFaultTests
             await folder.ArrivesAsync(app, $"silent{i}");
         }
 
-        TestContext.Current.TestOutputHelper?.WriteLine($"{times} commits at {interval}: {app.Count("nudged it")} were overlooked and nudged.");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{times} commits at {interval}: {app.Count("nudged it")} were overlooked and nudged."
+        );
     }
 }

@@ -14,7 +14,10 @@ public sealed class PullTests
     [InlineData(false, false)]
     [InlineData(false, true)]
     [InlineData(true, false)]
-    public async Task An_app_on_a_pulled_file_with_the_replica_of_production_is_refused_and_nothing_is_sent(bool overRestored, bool copied)
+    public async Task An_app_on_a_pulled_file_with_the_replica_of_production_is_refused_and_nothing_is_sent(
+        bool overRestored,
+        bool copied
+    )
     {
         using var production = await ProductionAsync();
         using var laptop = new AppFolder();
@@ -22,7 +25,8 @@ public sealed class PullTests
         var client = Client(laptop);
         if (overRestored)
         {
-            // What was restored in its place goes on with the history: the memory of that must not count for what is pulled over it.
+            // What was restored in its place goes on with the history: the memory of that must not count for what is
+            // pulled over it.
             await client.RestoreAsync(options: new RestoreOptions { InPlace = true }, cancellationToken: Cancel);
         }
 
@@ -34,7 +38,10 @@ public sealed class PullTests
         }
         else
         {
-            var result = await client.PullAsync(options: new RestoreOptions { Force = overRestored }, cancellationToken: Cancel);
+            var result = await client.PullAsync(
+                options: new RestoreOptions { Force = overRestored },
+                cancellationToken: Cancel
+            );
             Assert.Equal((RestoreOutcome.Restored, laptop.Database), (result.Outcome, result.Output));
         }
 
@@ -98,15 +105,27 @@ public sealed class PullTests
         var folder = new AppFolder();
         using var app = folder.Start();
         await app.StatusAsync("Replicating");
-        await AppFolder.UntilAsync(() => LiveDatabase.ReadIdentity(folder.Database) is not null, "the database had its number");
+        await AppFolder.UntilAsync(
+            () => LiveDatabase.ReadIdentity(folder.Database) is not null,
+            "the database had its number"
+        );
         await app.TellAsync("stop");
         await app.EndedAsync();
         SqliteConnection.ClearAllPools();
         return folder;
     }
 
-    private static LitestreamClient Client(AppFolder folder) => LitestreamClient.Create(new LitestreamClientOptions { ApplicationDirectory = folder.App });
+    private static LitestreamClient Client(AppFolder folder) =>
+        LitestreamClient.Create(new LitestreamClientOptions { ApplicationDirectory = folder.App });
 
     private static List<string> Contents(string folder) =>
-        [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(file => $"{file} {Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)))} {File.GetLastWriteTimeUtc(file):O}")];
+        [
+            .. Directory
+                .EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+                .Order(StringComparer.Ordinal)
+                .Select(file =>
+                    $"{file} {Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)))} "
+                    + $"{File.GetLastWriteTimeUtc(file):O}"
+                ),
+        ];
 }

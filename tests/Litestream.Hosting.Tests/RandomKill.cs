@@ -4,16 +4,30 @@ using Litestream.Testing;
 namespace Litestream.Hosting.Tests;
 
 /// <summary>
-/// One random trial: an app writes, with another process or alone, and it, its litestream or both are killed and come back. Afterwards the restore has to be the database, or the health must not
+/// One random trial: an app writes, with another process or alone, and it, its litestream or both are killed and come
+/// back. Afterwards the restore has to be the database, or the health must not
 /// be good.
 /// </summary>
 internal sealed class RandomKill(int seed)
 {
     private readonly Random _random = new(seed);
-    private readonly string _kind = ((string[])["app", "litestream", "both", "litestream first"])[new Random(seed).Next(4)];
+    private readonly string _kind = ((string[])["app", "litestream", "both", "litestream first"])[
+        new Random(seed).Next(4)
+    ];
 
-    /// <summary>The seed of the first trial: given by the variable LITESTREAM_TEST_SEED, to try a failure again (what else the machine does then is not the same), or a random one.</summary>
-    public static int Seed() => int.TryParse(Environment.GetEnvironmentVariable("LITESTREAM_TEST_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : Random.Shared.Next(1_000_000_000);
+    /// <summary>
+    /// The seed of the first trial: given by the variable LITESTREAM_TEST_SEED, to try a failure again (what else the
+    /// machine does then is not the same), or a random one.
+    /// </summary>
+    public static int Seed() =>
+        int.TryParse(
+            Environment.GetEnvironmentVariable("LITESTREAM_TEST_SEED"),
+            NumberStyles.None,
+            CultureInfo.InvariantCulture,
+            out var given
+        )
+            ? given
+            : Random.Shared.Next(1_000_000_000);
 
     public async Task RunAsync(AppFolder folder)
     {
@@ -95,7 +109,9 @@ internal sealed class RandomKill(int seed)
             return said[^1];
         }
 
-        string Explain() => $"seed {seed}: killed {_kind}, {churn}, {(hasOther ? "with" : "without")} another process\n{string.Join("\n----\n", said.Select(process => process.Output))}";
+        string Explain() =>
+            $"seed {seed}: killed {_kind}, {churn}, {(hasOther ? "with" : "without")} another "
+            + $"process\n{string.Join("\n----\n", said.Select(process => process.Output))}";
 
         async Task KillAsync(IReadOnlyList<int> processes)
         {

@@ -2,7 +2,10 @@ using Litestream.Testing;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>The faults of docs/faults.md that happen to the replica: the real executable, the defaults, and the rows of a bare restore counted.</summary>
+/// <summary>
+/// The faults of docs/faults.md that happen to the replica: the real executable, the defaults, and the rows of a bare
+/// restore counted.
+/// </summary>
 public sealed class ReplicaFaultTests
 {
     [Fact]
@@ -69,7 +72,11 @@ public sealed class ReplicaFaultTests
         Directory.Move(folder.Replica, folder.Replica + ".away");
         await File.WriteAllTextAsync(folder.Replica, "in the way", TestContext.Current.CancellationToken);
         await app.TellAsync("row waiting");
-        await app.StatusAsync("Stalled", "LSB5007", $"there is a file in the place of the replica of '{folder.Database}': '{folder.Replica}'");
+        await app.StatusAsync(
+            "Stalled",
+            "LSB5007",
+            $"there is a file in the place of the replica of '{folder.Database}': '{folder.Replica}'"
+        );
         await app.StatusAsync("Unhealthy");
         File.Delete(folder.Replica);
         Directory.Move(folder.Replica + ".away", folder.Replica);

@@ -14,7 +14,11 @@ public sealed class ReplicaIdentityAppTests
         using (var app = folder.Start())
         {
             await folder.SettledAsync(app);
-            Assert.Contains($"{folder.Database} is replicated to file {folder.Replica}", app.Output, StringComparison.Ordinal);
+            Assert.Contains(
+                $"{folder.Database} is replicated to file {folder.Replica}",
+                app.Output,
+                StringComparison.Ordinal
+            );
             Assert.Equal(1, app.Count("LSB1101"));
             await app.TellAsync("row first");
             await folder.ArrivesAsync(app, "first");
@@ -48,7 +52,10 @@ public sealed class ReplicaIdentityAppTests
     [InlineData("url: ${REPLICA_URL}", "")]
     [InlineData("url: file://${REPLICA_URL}", null)]
     [InlineData("type: ${REPLICA_URL}\n        path: replica", null)]
-    public async Task Without_the_variable_the_app_ends_with_a_code_that_names_it_and_the_line(string replica, string? value)
+    public async Task Without_the_variable_the_app_ends_with_a_code_that_names_it_and_the_line(
+        string replica,
+        string? value
+    )
     {
         using var folder = new AppFolder();
         folder.WriteConfig(replica);

@@ -37,7 +37,9 @@ public sealed class ReplicatorTests
     [Theory]
     [InlineData("Production")]
     [InlineData("Development")]
-    public async Task A_setting_or_a_variable_that_nothing_reads_is_said_at_the_start_wherever_it_comes_from(string environment)
+    public async Task A_setting_or_a_variable_that_nothing_reads_is_said_at_the_start_wherever_it_comes_from(
+        string environment
+    )
     {
         using var folder = new AppFolder();
         folder.Environment["DOTNET_ENVIRONMENT"] = environment;
@@ -70,14 +72,21 @@ public sealed class ReplicatorTests
     [Theory]
     [InlineData("")]
     [InlineData("--explicit")]
-    public async Task A_tool_that_loads_the_app_with_its_runtimeconfig_neither_restores_nor_replicates(string registration)
+    public async Task A_tool_that_loads_the_app_with_its_runtimeconfig_neither_restores_nor_replicates(
+        string registration
+    )
     {
         using var folder = new AppFolder();
         var config = Path.Combine(folder.App, "HostedApp.runtimeconfig.json");
         await File.WriteAllTextAsync(
             config,
-            (await File.ReadAllTextAsync(config, TestContext.Current.CancellationToken)).Replace("\"Litestream.EntryAssembly\": \"HostedApp\"", "\"Litestream.EntryAssembly\": \"OtherApp\"", StringComparison.Ordinal),
-            TestContext.Current.CancellationToken);
+            (await File.ReadAllTextAsync(config, TestContext.Current.CancellationToken)).Replace(
+                "\"Litestream.EntryAssembly\": \"HostedApp\"",
+                "\"Litestream.EntryAssembly\": \"OtherApp\"",
+                StringComparison.Ordinal
+            ),
+            TestContext.Current.CancellationToken
+        );
         using var app = folder.Start(registration);
         await app.SaysAsync("started ");
 
@@ -106,12 +115,19 @@ public sealed class ReplicatorTests
     public async Task An_own_file_that_wants_only_errors_gets_only_errors_and_replication_is_watched_all_the_same()
     {
         using var folder = new AppFolder();
-        await File.AppendAllTextAsync(folder.Config, "\nlogging:\n  level: error\n", TestContext.Current.CancellationToken);
+        await File.AppendAllTextAsync(
+            folder.Config,
+            "\nlogging:\n  level: error\n",
+            TestContext.Current.CancellationToken
+        );
         using var app = folder.Start();
         await app.SaysAsync("started ");
         await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
 
-        var written = await File.ReadAllTextAsync(Path.Combine(Assert.Single(folder.PrivateFolders), "litestream.yml"), TestContext.Current.CancellationToken);
+        var written = await File.ReadAllTextAsync(
+            Path.Combine(Assert.Single(folder.PrivateFolders), "litestream.yml"),
+            TestContext.Current.CancellationToken
+        );
         Assert.Matches("level: [\"']?info", written);
         Assert.Equal(0, app.Count("initialized db"));
         Assert.Equal(0, app.Count("snapshot written"));
@@ -176,11 +192,17 @@ public sealed class ReplicatorTests
             await earlier.EndedAsync();
         }
 
-        // A second database on a disk without room for the record of who replicates it: the write to that fails after litestream was started.
+        // A second database on a disk without room for the record of who replicates it: the write to that fails after
+        // litestream was started.
         var second = Path.Combine(folder.Work, "second");
         using var disk = new SmallDisk(second, "64k");
         SmallDisk.Fill(Path.Combine(second, "filler"));
-        await File.AppendAllTextAsync(folder.Config, $"\n  - path: '{second}/second.db'\n    replicas:\n      - type: file\n        path: '{folder.Replica}-second'\n", TestContext.Current.CancellationToken);
+        await File.AppendAllTextAsync(
+            folder.Config,
+            $"\n  - path: '{second}/second.db'\n    replicas:\n      - type: file\n        path: "
+                + $"'{folder.Replica}-second'\n",
+            TestContext.Current.CancellationToken
+        );
         folder.Environment["Litestream__RestoreOnStart"] = "Never";
         using var app = folder.Start();
         await app.SaysAsync("started ");
@@ -277,17 +299,34 @@ public sealed class ReplicatorTests
         try
         {
             var identity = ProcessIdentity.Of(bystander.Id)!;
-            foreach (var record in new[]
-            {
-                identity,
-                identity with { StartTicks = identity.StartTicks - 1 },
-                identity with { BootId = "another boot" },
-                identity with { PidNamespace = "pid:[1]" },
-                identity with { Executable = AppFolder.RealExecutable },
-            })
+            foreach (
+                var record in new[]
+                {
+                    identity,
+                    identity with
+                    {
+                        StartTicks = identity.StartTicks - 1,
+                    },
+                    identity with
+                    {
+                        BootId = "another boot",
+                    },
+                    identity with
+                    {
+                        PidNamespace = "pid:[1]",
+                    },
+                    identity with
+                    {
+                        Executable = AppFolder.RealExecutable,
+                    },
+                }
+            )
             {
                 await OrphanedReplicator.KillAsync(
-                    new LockRecord(null, record), null, TestContext.Current.CancellationToken);
+                    new LockRecord(null, record),
+                    null,
+                    TestContext.Current.CancellationToken
+                );
             }
 
             Assert.Equal(identity, ProcessIdentity.Of(bystander.Id));
@@ -362,7 +401,11 @@ public sealed class ReplicatorTests
     public async Task An_executable_of_another_format_is_said_once()
     {
         using var folder = new AppFolder();
-        await File.WriteAllTextAsync(folder.Executable, "MZ, not for this machine", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            folder.Executable,
+            "MZ, not for this machine",
+            TestContext.Current.CancellationToken
+        );
         folder.Environment["Litestream__RestoreOnStart"] = "Never";
         using var app = folder.Start();
         await app.SaysAsync("started ");
@@ -386,7 +429,11 @@ public sealed class ReplicatorTests
         using var app = folder.Start();
 
         Assert.Equal(1, await app.EndedAsync());
-        Assert.Contains($"LSB1019: The setting Litestream:{key} has the value '{value}'", app.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"LSB1019: The setting Litestream:{key} has the value '{value}'",
+            app.Output,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -398,7 +445,11 @@ public sealed class ReplicatorTests
         await app.SaysAsync("LSB1101");
 
         Assert.Equal(1, app.Count("LSB1101"));
-        Assert.Contains($"{folder.Database} is replicated to file {folder.Replica}", app.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{folder.Database} is replicated to file {folder.Replica}",
+            app.Output,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

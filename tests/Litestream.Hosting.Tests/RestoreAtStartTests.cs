@@ -47,7 +47,8 @@ public sealed class RestoreAtStartTests
         await File.AppendAllTextAsync(
             folder.Config,
             $"\n  - path: other.db\n    replicas:\n      - type: file\n        path: {folder.Root}/other-replica\n",
-            TestContext.Current.CancellationToken);
+            TestContext.Current.CancellationToken
+        );
 
         // Somebody who has not said yet what he does with it.
         using var held = DatabaseLock.TryAcquire(other, out _);
@@ -58,14 +59,17 @@ public sealed class RestoreAtStartTests
         Assert.Equal(143, await app.EndedAsync());
         Assert.Equal(1, app.Count("LSB5021"));
         Assert.Matches(
-            $"LSB5021: Up to \\d+ bytes of .*'{folder.Database}' .*stopped before litestream ran", app.Output);
+            $"LSB5021: Up to \\d+ bytes of .*'{folder.Database}' .*stopped before litestream ran",
+            app.Output
+        );
     }
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task A_process_that_holds_the_lock_and_restores_nothing_is_named_and_not_waited_for_without_limit(
-        bool hasRecord)
+        bool hasRecord
+    )
     {
         using var folder = new AppFolder();
         await RunOnceAsync(folder);
@@ -138,7 +142,8 @@ public sealed class RestoreAtStartTests
         await File.AppendAllTextAsync(
             folder.Config,
             "\n" + second.Replace("orders", "other", StringComparison.Ordinal),
-            TestContext.Current.CancellationToken);
+            TestContext.Current.CancellationToken
+        );
         using var app = folder.Start();
 
         // Neither gets an answer.
@@ -189,14 +194,17 @@ public sealed class RestoreAtStartTests
     {
         using var folder = new AppFolder();
         var rows = await RunOnceAsync(folder);
-        var work = Directory.CreateDirectory(Path.Combine(folder.Work, ".orders.db.litestream-restore-killed")).FullName;
+        var work = Directory
+            .CreateDirectory(Path.Combine(folder.Work, ".orders.db.litestream-restore-killed"))
+            .FullName;
         var set = Directory.CreateDirectory(folder.Database + ".replaced-20260102T030405Z").FullName;
         await File.WriteAllTextAsync(Path.Combine(work, "lock"), "", TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(Path.Combine(work, "restored.db"), "", TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(
             Path.Combine(work, "moves.json"),
             $$"""{"output":"{{folder.Database}}","folder":"{{set}}","moves":[{"from":"{{folder.Database}}","to":"{{set}}/orders.db"},{"from":"{{folder.Database}}-wal","to":"{{set}}/orders.db-wal"}]}""",
-            TestContext.Current.CancellationToken);
+            TestContext.Current.CancellationToken
+        );
         File.Move(folder.Database, Path.Combine(set, "orders.db"));
 
         // So that nothing but that can bring it back.
@@ -354,7 +362,8 @@ public sealed class RestoreAtStartTests
     }
 
     private static string S3(string endpoint) =>
-        $"type: s3\n        bucket: b\n        path: orders\n        region: us-east-1\n        endpoint: http://{endpoint}\n        access-key-id: a\n        secret-access-key: b";
+        $"type: s3\n        bucket: b\n        path: orders\n        region: us-east-1\n        endpoint: "
+        + $"http://{endpoint}\n        access-key-id: a\n        secret-access-key: b";
 
     private static async Task<IReadOnlyList<string>> RunOnceAsync(AppFolder folder)
     {

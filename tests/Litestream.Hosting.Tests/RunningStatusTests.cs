@@ -15,19 +15,30 @@ public sealed class RunningStatusTests
         using var folder = new AppFolder();
         Assert.Null(Of(folder).App);
         using var app = folder.Start();
-        var status = await UntilAsync(folder, app, now => now is { Status.State: LitestreamState.Replicating, DatabaseStatus.LastSync: not null });
+        var status = await UntilAsync(
+            folder,
+            app,
+            now => now is { Status.State: LitestreamState.Replicating, DatabaseStatus.LastSync: not null }
+        );
 
         Assert.Equal(app.Id, status.App!.ProcessId);
         Assert.Equal(Path.Combine(folder.App, "HostedApp"), status.App.Executable);
         Assert.NotNull(status.App.StartedAt);
         Assert.Equal(Assert.Single(folder.Replicators()), status.Status!.ProcessId);
         Assert.Equal(status.Status.ProcessId, status.ReplicatorProcessId);
-        Assert.Equal((0, TimeSpan.Zero, 0L), (status.Status.Restarts, status.DatabaseStatus!.Lag, status.DatabaseStatus.LagBytes));
+        Assert.Equal(
+            (0, TimeSpan.Zero, 0L),
+            (status.Status.Restarts, status.DatabaseStatus!.Lag, status.DatabaseStatus.LagBytes)
+        );
         Assert.NotNull(status.DatabaseStatus.Replicated);
         Assert.Equal(OwnersOnly, File.GetUnixFileMode(StatusFile.PathFor(folder.Database)));
 
         await AppFolder.SignalAsync("KILL", status.Status.ProcessId!.Value);
-        status = await UntilAsync(folder, app, now => now is { Status: { Restarts: 1, State: LitestreamState.Replicating } });
+        status = await UntilAsync(
+            folder,
+            app,
+            now => now is { Status: { Restarts: 1, State: LitestreamState.Replicating } }
+        );
         Assert.Contains("exit code", status.Status!.LastRestartReason, StringComparison.Ordinal);
         Assert.Contains("LSB5004", status.Status.LastError, StringComparison.Ordinal);
 
@@ -42,11 +53,25 @@ public sealed class RunningStatusTests
     {
         using var folder = new AppFolder();
         using var app = folder.Start();
-        var status = await UntilAsync(folder, app, now => now is { Status.State: LitestreamState.Replicating, DatabaseStatus: { LastSync: not null, LagBytes: 0 } });
+        var status = await UntilAsync(
+            folder,
+            app,
+            now =>
+                now
+                    is
+                {
+                    Status.State: LitestreamState.Replicating,
+                    DatabaseStatus: { LastSync: not null, LagBytes: 0 }
+                }
+        );
         await AppFolder.SignalAsync("STOP", status.Status!.ProcessId!.Value);
         await app.TellAsync("row silent");
 
-        status = await UntilAsync(folder, app, now => now is { Status.State: LitestreamState.Stalled, DatabaseStatus.Health: not LitestreamHealth.Healthy });
+        status = await UntilAsync(
+            folder,
+            app,
+            now => now is { Status.State: LitestreamState.Stalled, DatabaseStatus.Health: not LitestreamHealth.Healthy }
+        );
 
         Assert.True(status.DatabaseStatus!.Lag > TimeSpan.Zero);
         Assert.Contains("LSB5007", status.DatabaseStatus.Problem, StringComparison.Ordinal);
@@ -74,13 +99,33 @@ public sealed class RunningStatusTests
     {
         using var folder = new AppFolder();
         var own = StatusFile.IdentityOf(Environment.ProcessId)!;
-        new StatusFile(own, null, DateTimeOffset.UtcNow, new LitestreamStatus(LitestreamState.Failed, null, null, 0, null)).Write(folder.Database);
-        Assert.Equal((Environment.ProcessId, LitestreamState.Failed), (Of(folder).App?.ProcessId, Of(folder).Status?.State));
+        new StatusFile(
+            own,
+            null,
+            DateTimeOffset.UtcNow,
+            new LitestreamStatus(LitestreamState.Failed, null, null, 0, null)
+        ).Write(folder.Database);
+        Assert.Equal(
+            (Environment.ProcessId, LitestreamState.Failed),
+            (Of(folder).App?.ProcessId, Of(folder).Status?.State)
+        );
 
-        new StatusFile(own with { StartTicks = own.StartTicks - 1 }, null, DateTimeOffset.UtcNow, new LitestreamStatus(LitestreamState.Failed, null, null, 0, null)).Write(folder.Database);
+        new StatusFile(
+            own with
+            {
+                StartTicks = own.StartTicks - 1,
+            },
+            null,
+            DateTimeOffset.UtcNow,
+            new LitestreamStatus(LitestreamState.Failed, null, null, 0, null)
+        ).Write(folder.Database);
         Assert.Equal((null, null), (Of(folder).App, Of(folder).Status));
 
-        await File.WriteAllTextAsync(StatusFile.PathFor(folder.Database), "{\"version\":1,\"app\":", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            StatusFile.PathFor(folder.Database),
+            "{\"version\":1,\"app\":",
+            TestContext.Current.CancellationToken
+        );
         Assert.Equal((null, null), (Of(folder).App, Of(folder).Status));
     }
 
@@ -131,7 +176,11 @@ public sealed class RunningStatusTests
 
         await app.TellAsync("stop");
         await app.EndedAsync();
-        await UntilAsync(folder, second, now => now.App?.ProcessId == second.Id && now.Status?.State == LitestreamState.Replicating);
+        await UntilAsync(
+            folder,
+            second,
+            now => now.App?.ProcessId == second.Id && now.Status?.State == LitestreamState.Replicating
+        );
     }
 
     [Fact]
@@ -141,12 +190,30 @@ public sealed class RunningStatusTests
         var database = new EffectiveDatabase("orders.db", folder.Database, null, null, []);
         var restarts = 0;
         var changes = true;
-        LitestreamStatus Now() => new(LitestreamState.Restarting, null, null, Volatile.Read(ref changes) ? Interlocked.Increment(ref restarts) : restarts, null);
+        LitestreamStatus Now() =>
+            new(
+                LitestreamState.Restarting,
+                null,
+                null,
+                Volatile.Read(ref changes) ? Interlocked.Increment(ref restarts) : restarts,
+                null
+            );
         using var stop = new CancellationTokenSource();
         var asked = 0;
-        var publishing = new StatusPublisher([database], () => { Interlocked.Increment(ref asked); return Now(); }, TimeProvider.System).RunAsync(stop.Token);
+        var publishing = new StatusPublisher(
+            [database],
+            () =>
+            {
+                Interlocked.Increment(ref asked);
+                return Now();
+            },
+            TimeProvider.System
+        ).RunAsync(stop.Token);
         var written = new SortedSet<DateTimeOffset>();
-        await AppFolder.UntilAsync(() => RunningStatus.Of(database).WrittenAt is { } at && written.Add(at) && written.Count == 3, "it was written three times");
+        await AppFolder.UntilAsync(
+            () => RunningStatus.Of(database).WrittenAt is { } at && written.Add(at) && written.Count == 3,
+            "it was written three times"
+        );
         Volatile.Write(ref changes, false);
         var before = Volatile.Read(ref asked);
         await AppFolder.UntilAsync(() => Volatile.Read(ref asked) > before + 1, "it was looked at again");
@@ -155,17 +222,28 @@ public sealed class RunningStatusTests
         await AppFolder.UntilAsync(() => Volatile.Read(ref asked) > before + 1, "it was looked at again");
 
         Assert.Equal(last, RunningStatus.Of(database).WrittenAt);
-        Assert.All(written.Zip(written.Skip(1)), pair => Assert.True(pair.Second - pair.First > TimeSpan.FromMilliseconds(900), $"{pair}"));
+        Assert.All(
+            written.Zip(written.Skip(1)),
+            pair => Assert.True(pair.Second - pair.First > TimeSpan.FromMilliseconds(900), $"{pair}")
+        );
         await stop.CancelAsync();
         await publishing;
         Assert.False(File.Exists(StatusFile.PathFor(folder.Database)));
     }
 
-    private static RunningStatus Of(AppFolder folder) => RunningStatus.Of(new EffectiveDatabase("orders.db", folder.Database, null, null, []));
+    private static RunningStatus Of(AppFolder folder) =>
+        RunningStatus.Of(new EffectiveDatabase("orders.db", folder.Database, null, null, []));
 
-    private static async Task<RunningStatus> UntilAsync(AppFolder folder, AppProcess app, Func<RunningStatus, bool> condition)
+    private static async Task<RunningStatus> UntilAsync(
+        AppFolder folder,
+        AppProcess app,
+        Func<RunningStatus, bool> condition
+    )
     {
-        await AppFolder.UntilAsync(() => condition(Of(folder)), () => $"the status was as expected; it is {Of(folder)}\n{app.Output}");
+        await AppFolder.UntilAsync(
+            () => condition(Of(folder)),
+            () => $"the status was as expected; it is {Of(folder)}\n{app.Output}"
+        );
         return Of(folder);
     }
 }

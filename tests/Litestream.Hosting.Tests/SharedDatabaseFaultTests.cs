@@ -3,7 +3,10 @@ using Litestream.Testing;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>The faults of docs/faults.md that come of two apps on one database: the real executable, the defaults, and the rows of a bare restore counted.</summary>
+/// <summary>
+/// The faults of docs/faults.md that come of two apps on one database: the real executable, the defaults, and the rows
+/// of a bare restore counted.
+/// </summary>
 public sealed class SharedDatabaseFaultTests
 {
     [Fact]
@@ -22,7 +25,11 @@ public sealed class SharedDatabaseFaultTests
         await one.TellAsync("storm one ");
         await two.TellAsync("storm two ");
 
-        for (var watch = Stopwatch.StartNew(); watch.Elapsed < TimeSpan.FromMinutes(1); await Task.Delay(100, TestContext.Current.CancellationToken))
+        for (
+            var watch = Stopwatch.StartNew();
+            watch.Elapsed < TimeSpan.FromMinutes(1);
+            await Task.Delay(100, TestContext.Current.CancellationToken)
+        )
         {
             Assert.Equal([replicator], folder.Replicators());
         }
@@ -41,7 +48,9 @@ public sealed class SharedDatabaseFaultTests
     [Theory]
     [InlineData("TERM")]
     [InlineData("KILL")]
-    public async Task An_app_that_takes_over_from_the_one_before_it_amid_a_storm_of_writes_loses_no_row_of_either(string signal)
+    public async Task An_app_that_takes_over_from_the_one_before_it_amid_a_storm_of_writes_loses_no_row_of_either(
+        string signal
+    )
     {
         using var folder = new AppFolder();
         using var one = folder.Start();
@@ -56,17 +65,31 @@ public sealed class SharedDatabaseFaultTests
 
         await AppFolder.SignalAsync(signal, one.Id);
         await one.EndedAsync();
-        await AppFolder.UntilAsync(() => folder.Replicators() is [var id] && id != first, () => $"the second app replicated\n{two.Output}");
+        await AppFolder.UntilAsync(
+            () => folder.Replicators() is [var id] && id != first,
+            () => $"the second app replicated\n{two.Output}"
+        );
         var (ofOne, ofTwo) = (Of("one"), Of("two"));
-        await AppFolder.UntilAsync(() => Of("two") > ofTwo + 50, () => $"it stormed on\n{one.Output}\n----\n{two.Output}");
+        await AppFolder.UntilAsync(
+            () => Of("two") > ofTwo + 50,
+            () => $"it stormed on\n{one.Output}\n----\n{two.Output}"
+        );
         Assert.Equal(0, await two.StopAsync());
 
         Assert.Equal(ofOne, Of("one"));
-        Assert.True(signal == "KILL" || folder.DatabaseRows().Count(row => row == "last") == 2, "Both wrote their last row.");
-        await RestoredContent.AssertSameAsync(folder.Database, await folder.RestoreAsync(folder.Database), () => $"{one.Output}\n----\n{two.Output}");
+        Assert.True(
+            signal == "KILL" || folder.DatabaseRows().Count(row => row == "last") == 2,
+            "Both wrote their last row."
+        );
+        await RestoredContent.AssertSameAsync(
+            folder.Database,
+            await folder.RestoreAsync(folder.Database),
+            () => $"{one.Output}\n----\n{two.Output}"
+        );
         Assert.Empty(folder.Replicators());
 
-        int Of(string app) => folder.DatabaseRows().Count(row => row.StartsWith($"storm {app} ", StringComparison.Ordinal));
+        int Of(string app) =>
+            folder.DatabaseRows().Count(row => row.StartsWith($"storm {app} ", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -92,6 +115,9 @@ public sealed class SharedDatabaseFaultTests
     private static async Task<int> StormedAsync(AppProcess app)
     {
         await app.SaysAsync("stormed ");
-        return int.Parse(app.Output.Split("stormed ")[1].Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+        return int.Parse(
+            app.Output.Split("stormed ")[1].Split(' ')[0],
+            System.Globalization.CultureInfo.InvariantCulture
+        );
     }
 }

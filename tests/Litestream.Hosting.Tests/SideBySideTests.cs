@@ -26,7 +26,8 @@ public sealed class SideBySideTests
                 lock (gate)
                     now--;
             },
-            TestContext.Current.CancellationToken);
+            TestContext.Current.CancellationToken
+        );
 
         Assert.Equal(2, most);
     }
@@ -35,26 +36,29 @@ public sealed class SideBySideTests
     public async Task The_error_is_that_of_the_first_in_the_order_though_a_later_one_fails_sooner()
     {
         var second = new TaskCompletionSource();
-        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => SideBySide.RunAsync(
-            [1, 2, 3],
-            3,
-            async (one, token) =>
-            {
-                if (one == 3)
-                    await Task.Delay(Timeout.Infinite, token);
-                if (one == 2)
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            SideBySide.RunAsync(
+                [1, 2, 3],
+                3,
+                async (one, token) =>
                 {
-                    second.SetResult();
-                    throw new InvalidOperationException("second");
-                }
+                    if (one == 3)
+                        await Task.Delay(Timeout.Infinite, token);
+                    if (one == 2)
+                    {
+                        second.SetResult();
+                        throw new InvalidOperationException("second");
+                    }
 
-                // What fails after it does not end it.
-                await second.Task.WaitAsync(Deadline, token);
-                await Task.Yield();
-                Assert.False(token.IsCancellationRequested);
-                throw new InvalidOperationException("first");
-            },
-            TestContext.Current.CancellationToken));
+                    // What fails after it does not end it.
+                    await second.Task.WaitAsync(Deadline, token);
+                    await Task.Yield();
+                    Assert.False(token.IsCancellationRequested);
+                    throw new InvalidOperationException("first");
+                },
+                TestContext.Current.CancellationToken
+            )
+        );
 
         Assert.Equal("first", error.Message);
     }
@@ -64,23 +68,26 @@ public sealed class SideBySideTests
     {
         var begun = new List<int>();
         var waits = new TaskCompletionSource();
-        await Assert.ThrowsAsync<InvalidOperationException>(() => SideBySide.RunAsync(
-            [1, 2, 3, 4],
-            2,
-            async (one, token) =>
-            {
-                lock (begun)
-                    begun.Add(one);
-                if (one == 1)
+        await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            SideBySide.RunAsync(
+                [1, 2, 3, 4],
+                2,
+                async (one, token) =>
                 {
-                    await waits.Task.WaitAsync(Deadline, token);
-                    throw new InvalidOperationException();
-                }
+                    lock (begun)
+                        begun.Add(one);
+                    if (one == 1)
+                    {
+                        await waits.Task.WaitAsync(Deadline, token);
+                        throw new InvalidOperationException();
+                    }
 
-                waits.SetResult();
-                await Task.Delay(Timeout.Infinite, token);
-            },
-            TestContext.Current.CancellationToken));
+                    waits.SetResult();
+                    await Task.Delay(Timeout.Infinite, token);
+                },
+                TestContext.Current.CancellationToken
+            )
+        );
 
         Assert.Equal([1, 2], begun.Order());
     }
@@ -89,11 +96,11 @@ public sealed class SideBySideTests
     public async Task A_stop_ends_all_of_them()
     {
         using var stop = new CancellationTokenSource();
-        var all = SideBySide.RunAsync(
-            [1, 2], 2, (_, token) => Task.Delay(Timeout.Infinite, token), stop.Token);
+        var all = SideBySide.RunAsync([1, 2], 2, (_, token) => Task.Delay(Timeout.Infinite, token), stop.Token);
         await stop.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            all.WaitAsync(Deadline, TestContext.Current.CancellationToken));
+            all.WaitAsync(Deadline, TestContext.Current.CancellationToken)
+        );
     }
 }

@@ -49,15 +49,17 @@ internal sealed class SmallDisk : IDisposable
     }
 
     /// <param name="mode"><c>ro</c> or <c>rw</c>.</param>
-    public Task RemountAsync(string mode) => AppFolder.UntilAsync(
-        () =>
-        {
-            // It is busy while somebody has a file open for writing.
-            using var mount = Process.Start("mount", ["-o", "remount," + mode, _path]);
-            mount.WaitForExit();
-            return mount.ExitCode == 0;
-        },
-        $"{_path} was mounted {mode}");
+    public Task RemountAsync(string mode) =>
+        AppFolder.UntilAsync(
+            () =>
+            {
+                // It is busy while somebody has a file open for writing.
+                using var mount = Process.Start("mount", ["-o", "remount," + mode, _path]);
+                mount.WaitForExit();
+                return mount.ExitCode == 0;
+            },
+            $"{_path} was mounted {mode}"
+        );
 
     public void Dispose() => Run("umount", "-l", _path);
 

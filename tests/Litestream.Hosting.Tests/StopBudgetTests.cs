@@ -16,17 +16,23 @@ public sealed class StopBudgetTests
     }
 
     [Fact]
-    public void The_last_commits_have_their_whole_timeout_though_the_background_does_not_end() => Assert.Equal(
-        TimeSpan.FromSeconds(34),
-        StopBudget.Left(StopStep.Session, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(2)));
+    public void The_last_commits_have_their_whole_timeout_though_the_background_does_not_end() =>
+        Assert.Equal(
+            TimeSpan.FromSeconds(34),
+            StopBudget.Left(StopStep.Session, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(2))
+        );
 
     [Fact]
-    public void What_is_reported_has_time_though_litestream_hangs() => Assert.Equal(
-        TimeSpan.FromSeconds(2),
-        StopBudget.Left(StopStep.End, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(36)));
+    public void What_is_reported_has_time_though_litestream_hangs() =>
+        Assert.Equal(
+            TimeSpan.FromSeconds(2),
+            StopBudget.Left(StopStep.End, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(36))
+        );
 
     [Fact]
-    public void Whoever_asks_again_does_not_wait_again() => Assert.All(
-        Enum.GetValues<StopStep>(),
-        step => Assert.Equal(TimeSpan.Zero, StopBudget.Left(step, TimeSpan.Zero, TimeSpan.FromMinutes(1))));
+    public void Whoever_asks_again_does_not_wait_again() =>
+        Assert.All(
+            Enum.GetValues<StopStep>(),
+            step => Assert.Equal(TimeSpan.Zero, StopBudget.Left(step, TimeSpan.Zero, TimeSpan.FromMinutes(1)))
+        );
 }

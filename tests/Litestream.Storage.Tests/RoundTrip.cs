@@ -8,7 +8,10 @@ namespace Litestream.Storage.Tests;
 /// <summary>What every storage has to do.</summary>
 internal static class RoundTrip
 {
-    /// <summary>Replicates, restores with the executable, with the client, and at the start of an app whose database is missing, which goes on with the replica.</summary>
+    /// <summary>
+    /// Replicates, restores with the executable, with the client, and at the start of an app whose database is missing,
+    /// which goes on with the replica.
+    /// </summary>
     public static async Task RunAsync(StorageServer server)
     {
         using var folder = server.App();
@@ -27,7 +30,8 @@ internal static class RoundTrip
         await folder.AssertRestoredAsync();
 
         var output = Path.Combine(folder.Root, "by-client.db");
-        var result = await Client(folder).RestoreAsync(options: new() { Output = output }, cancellationToken: TestContext.Current.CancellationToken);
+        var result = await Client(folder)
+            .RestoreAsync(options: new() { Output = output }, cancellationToken: TestContext.Current.CancellationToken);
         Assert.Equal(RestoreOutcome.Restored, result.Outcome);
         await RestoredContent.AssertSameAsync(folder.Database, output);
 
@@ -42,13 +46,18 @@ internal static class RoundTrip
     }
 
     /// <summary>The API, as another process than the app uses it.</summary>
-    public static LitestreamClient Client(AppFolder folder) => LitestreamClient.Create(new()
-    {
-        ApplicationDirectory = folder.Work,
-        ConfigPath = folder.Config,
-        ExecutablePath = folder.Executable,
-        Environment = folder.Environment.Where(pair => pair.Value is not null).ToDictionary(pair => pair.Key, pair => pair.Value!),
-    });
+    public static LitestreamClient Client(AppFolder folder) =>
+        LitestreamClient.Create(
+            new()
+            {
+                ApplicationDirectory = folder.Work,
+                ConfigPath = folder.Config,
+                ExecutablePath = folder.Executable,
+                Environment = folder
+                    .Environment.Where(pair => pair.Value is not null)
+                    .ToDictionary(pair => pair.Key, pair => pair.Value!),
+            }
+        );
 
     /// <summary>Neither in the log nor in the status that it was asked for.</summary>
     public static void AssertNoSecret(StorageServer server, AppProcess app)

@@ -6,7 +6,10 @@ using Litestream.Verification;
 
 namespace Litestream.Storage.Tests;
 
-/// <summary>What docs/faults.md says about a storage on the network, with S3 and the defaults; content compared after a bare restore.</summary>
+/// <summary>
+/// What docs/faults.md says about a storage on the network, with S3 and the defaults; content compared after a bare
+/// restore.
+/// </summary>
 public sealed class S3FaultTests
 {
     private const string WrongSecret = "wr0ng-s3cret-of-the-test";
@@ -49,7 +52,10 @@ public sealed class S3FaultTests
     [InlineData("wrong secret", "SignatureDoesNotMatch")]
     [InlineData("missing bucket", "NoSuchBucket")]
     [InlineData("server down", "connection refused")]
-    public async Task A_database_that_was_never_replicated_is_degraded_too_while_its_storage_refuses(string fault, string error)
+    public async Task A_database_that_was_never_replicated_is_degraded_too_while_its_storage_refuses(
+        string fault,
+        string error
+    )
     {
         await using var server = await SwiftServer.StartedAsync();
         using var folder = server.App();
@@ -110,7 +116,11 @@ public sealed class S3FaultTests
         var first = Assert.Single(folder.Replicators());
         var deadline = DateTime.UtcNow.AddMinutes(1.5);
 
-        await AppFolder.UntilAsync(() => folder.Replicators() is not [var id] || id != first || DateTime.UtcNow > deadline, "the time was over", TimeSpan.FromMinutes(3));
+        await AppFolder.UntilAsync(
+            () => folder.Replicators() is not [var id] || id != first || DateTime.UtcNow > deadline,
+            "the time was over",
+            TimeSpan.FromMinutes(3)
+        );
 
         Assert.True(folder.Replicators() is [var same] && same == first, app.Output);
         await app.StatusAsync("Stalled after 0 restarts", "Unhealthy");
@@ -192,7 +202,11 @@ public sealed class S3FaultTests
 
             Assert.Equal(0, await app.EndedAsync());
             Assert.Contains("LSB5005", app.Output, StringComparison.Ordinal);
-            Assert.Contains("What was committed last may be in the database only", app.Output, StringComparison.Ordinal);
+            Assert.Contains(
+                "What was committed last may be in the database only",
+                app.Output,
+                StringComparison.Ordinal
+            );
             Assert.True(watch.Elapsed < TimeSpan.FromSeconds(45), $"ended after {watch.Elapsed}");
         }
 
@@ -277,7 +291,11 @@ public sealed class S3FaultTests
         foreach (var level in Enum.GetValues<VerificationLevel>())
         {
             var bad = await client.VerifyAsync(options: new() { Level = level }, cancellationToken: Cancel);
-            Assert.True(bad is { Outcome: not VerificationOutcome.Verified, Code: not null } && bad.Message.Contains("connection refused", StringComparison.Ordinal), $"{level}: {bad}");
+            Assert.True(
+                bad is { Outcome: not VerificationOutcome.Verified, Code: not null }
+                    && bad.Message.Contains("connection refused", StringComparison.Ordinal),
+                $"{level}: {bad}"
+            );
         }
 
         Assert.DoesNotContain(server.Secret, app.Output, StringComparison.Ordinal);
@@ -302,7 +320,10 @@ public sealed class S3FaultTests
                 folder.Environment[StorageServer.SecretVariable] = WrongSecret;
                 break;
             case "missing bucket":
-                StorageServer.Configure(folder, new Dictionary<string, string>(server.Replica) { ["bucket"] = "no-such-bucket" });
+                StorageServer.Configure(
+                    folder,
+                    new Dictionary<string, string>(server.Replica) { ["bucket"] = "no-such-bucket" }
+                );
                 break;
             case "server down":
                 await server.StopAsync();

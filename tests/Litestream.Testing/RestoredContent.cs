@@ -19,7 +19,9 @@ internal static class RestoredContent
         var cancellationToken = TestContext.Current.CancellationToken;
         var comparison = await DatabaseContent.CompareAsync(database, restored, cancellationToken: cancellationToken);
         Assert.True(
-            comparison.IsSame, $"'{restored}' is not what '{database}' holds: {comparison.Describe()}\n{log?.Invoke()}");
+            comparison.IsSame,
+            $"'{restored}' is not what '{database}' holds: {comparison.Describe()}\n{log?.Invoke()}"
+        );
     }
 
     /// <summary>Keeps the content of a database that the test is about to remove, in a file of another name.</summary>
@@ -37,7 +39,13 @@ internal static class RestoredContent
     private static SqliteConnection Open(string path, SqliteOpenMode mode)
     {
         var connection = new SqliteConnection(
-            new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = path,
+                Mode = mode,
+                Pooling = false,
+            }.ToString()
+        );
         connection.Open();
         return connection;
     }

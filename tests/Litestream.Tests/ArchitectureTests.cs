@@ -36,8 +36,10 @@ public sealed class ArchitectureTests
     [Fact]
     public void Each_folder_of_the_library_uses_those_above_it_only()
     {
-        var types = new ArchLoader().LoadAssemblies(s_library).Build().Types
-            .Where(type => Folder(type.Namespace.FullName) is not null)
+        var types = new ArchLoader()
+            .LoadAssemblies(s_library)
+            .Build()
+            .Types.Where(type => Folder(type.Namespace.FullName) is not null)
             .ToList();
         Assert.Equal(s_layers.Order(), types.Select(type => Folder(type.Namespace.FullName)!).Distinct().Order());
 
@@ -61,12 +63,13 @@ public sealed class ArchitectureTests
 
     /// <summary>The folder of a namespace; null where it is not one of the library's own, as those of the packages that
     /// are moved into its assembly.</summary>
-    private static string? Folder(string name) => name.Split('.') switch
-    {
-        ["Litestream"] => "",
-        ["Litestream", var folder, ..] => folder,
-        _ => null,
-    };
+    private static string? Folder(string name) =>
+        name.Split('.') switch
+        {
+            ["Litestream"] => "",
+            ["Litestream", var folder, ..] => folder,
+            _ => null,
+        };
 
     private static string NamespaceOf(string path)
     {
@@ -80,7 +83,8 @@ public sealed class ArchitectureTests
     {
         using var image = new PEReader(File.OpenRead(assembly.Location));
         using var symbols = MetadataReaderProvider.FromPortablePdbStream(
-            File.OpenRead(Path.ChangeExtension(assembly.Location, ".pdb")));
+            File.OpenRead(Path.ChangeExtension(assembly.Location, ".pdb"))
+        );
         var (code, debug) = (image.GetMetadataReader(), symbols.GetMetadataReader());
         var files = new HashSet<(string Path, string Namespace)>();
         foreach (var handle in code.MethodDefinitions)

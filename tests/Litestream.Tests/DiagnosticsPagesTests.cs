@@ -21,14 +21,18 @@ public sealed partial class DiagnosticsPagesTests
     public void Every_page_is_about_a_code_in_the_source() => Assert.Empty(CodesWithAPage().Except(CodesInTheSource()));
 
     [Fact]
-    public void Every_page_has_its_code_a_title_and_the_three_sections() => Assert.All(CodesWithAPage(), code =>
-    {
-        var lines = File.ReadAllLines(PageOf(code));
+    public void Every_page_has_its_code_a_title_and_the_three_sections() =>
+        Assert.All(
+            CodesWithAPage(),
+            code =>
+            {
+                var lines = File.ReadAllLines(PageOf(code));
 
-        Assert.Matches($"^# {code}: \\S", lines[0]);
-        string[] sections = [.. lines.Where(line => line.StartsWith("## ", StringComparison.Ordinal))];
-        Assert.Equal(Sections, sections);
-    });
+                Assert.Matches($"^# {code}: \\S", lines[0]);
+                string[] sections = [.. lines.Where(line => line.StartsWith("## ", StringComparison.Ordinal))];
+                Assert.Equal(Sections, sections);
+            }
+        );
 
     [Fact]
     public void The_table_of_all_codes_has_every_page_with_its_title()
@@ -43,14 +47,22 @@ public sealed partial class DiagnosticsPagesTests
         Assert.Equal(expected, rows);
     }
 
-    /// <summary>Comments may speak of codes too; what a user can get to see stands in a string or in an attribute.</summary>
+    /// <summary>
+    /// Comments may speak of codes too; what a user can get to see stands in a string or in an attribute.
+    /// </summary>
     private SortedSet<string> CodesInTheSource()
     {
         string[] folders = ["src", "buildTransitive", Path.Combine("runtimes", "Acquire")];
         var codes = folders
-            .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(_root, folder), "*", SearchOption.AllDirectories))
+            .SelectMany(folder =>
+                Directory.EnumerateFiles(Path.Combine(_root, folder), "*", SearchOption.AllDirectories)
+            )
             .Where(file => Path.GetExtension(file) is ".cs" or ".targets" or ".props")
-            .Where(file => !Path.GetRelativePath(_root, file).Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj"))
+            .Where(file =>
+                !Path.GetRelativePath(_root, file)
+                    .Split(Path.DirectorySeparatorChar)
+                    .Any(part => part is "bin" or "obj")
+            )
             .SelectMany(file => File.ReadLines(file))
             .Where(line => !line.TrimStart().StartsWith("//", StringComparison.Ordinal))
             .SelectMany(line => Code().Matches(line))
@@ -58,9 +70,13 @@ public sealed partial class DiagnosticsPagesTests
         return new SortedSet<string>(codes, StringComparer.Ordinal);
     }
 
-    private SortedSet<string> CodesWithAPage() => new(
-        Directory.EnumerateFiles(Path.Combine(_root, "docs", "diagnostics"), "LSB*.md").Select(file => Path.GetFileNameWithoutExtension(file)),
-        StringComparer.Ordinal);
+    private SortedSet<string> CodesWithAPage() =>
+        new(
+            Directory
+                .EnumerateFiles(Path.Combine(_root, "docs", "diagnostics"), "LSB*.md")
+                .Select(file => Path.GetFileNameWithoutExtension(file)),
+            StringComparer.Ordinal
+        );
 
     private string PageOf(string code) => Path.Combine(_root, "docs", "diagnostics", $"{code}.md");
 

@@ -12,7 +12,8 @@ internal static class LitestreamTool
 
     public static LitestreamExecutable Executable { get; } = Find();
 
-    public static LitestreamCommand Command(IReadOnlyDictionary<string, string>? variables = null) => new(Executable, variables ?? new Dictionary<string, string>());
+    public static LitestreamCommand Command(IReadOnlyDictionary<string, string>? variables = null) =>
+        new(Executable, variables ?? new Dictionary<string, string>());
 
     /// <summary>An effective configuration that looks at its databases every 20 ms.</summary>
     public static EffectiveConfig Effective(
@@ -21,32 +22,51 @@ internal static class LitestreamTool
         IReadOnlyDictionary<string, string>? settings = null,
         IReadOnlyDictionary<string, string>? environment = null,
         string? dataDirectory = null,
-        bool fast = true) =>
-        EffectiveConfig.Create(new EffectiveConfigOptions
-        {
-            ConfigPath = configPath,
-            BaseDirectory = baseDirectory,
-            DataDirectory = dataDirectory,
-            GetSetting = key => settings?.GetValueOrDefault(key),
-            Environment = environment ?? new Dictionary<string, string>(),
-            MonitorInterval = fast ? TimeSpan.FromMilliseconds(20) : null,
-        });
+        bool fast = true
+    ) =>
+        EffectiveConfig.Create(
+            new EffectiveConfigOptions
+            {
+                ConfigPath = configPath,
+                BaseDirectory = baseDirectory,
+                DataDirectory = dataDirectory,
+                GetSetting = key => settings?.GetValueOrDefault(key),
+                Environment = environment ?? new Dictionary<string, string>(),
+                MonitorInterval = fast ? TimeSpan.FromMilliseconds(20) : null,
+            }
+        );
 
-    /// <summary>Replicates until the condition holds, then ends the executable properly (its final sync included).</summary>
-    public static async Task ReplicateUntilAsync(EffectiveConfig config, string folder, Func<bool> condition, IReadOnlyDictionary<string, string>? variables = null)
+    /// <summary>
+    /// Replicates until the condition holds, then ends the executable properly (its final sync included).
+    /// </summary>
+    public static async Task ReplicateUntilAsync(
+        EffectiveConfig config,
+        string folder,
+        Func<bool> condition,
+        IReadOnlyDictionary<string, string>? variables = null
+    )
     {
         var yml = config.Write(Path.Combine(folder, ".litestream-run"));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         var lines = new List<string>();
         var all = config.Variables.Concat(variables ?? new Dictionary<string, string>()).ToDictionary();
-        var running = Command(all).RunAsync(["replicate", "-config", yml], stop.Token, line =>
-        {
-            lock (lines)
-                lines.Add(line.Text);
-        });
+        var running = Command(all)
+            .RunAsync(
+                ["replicate", "-config", yml],
+                stop.Token,
+                line =>
+                {
+                    lock (lines)
+                        lines.Add(line.Text);
+                }
+            );
         try
         {
-            await WaitUntilAsync(() => condition() || running.IsCompleted, () => string.Join('\n', lines), () => Nudge(config));
+            await WaitUntilAsync(
+                () => condition() || running.IsCompleted,
+                () => string.Join('\n', lines),
+                () => Nudge(config)
+            );
         }
         finally
         {
@@ -80,7 +100,11 @@ internal static class LitestreamTool
     public static void Nudge(EffectiveConfig config)
     {
         foreach (var database in config.Databases.Where(d => File.Exists(d.Path)))
-            Sql(database.Path, "CREATE TABLE IF NOT EXISTS _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER); INSERT INTO _litestream_seq (id, seq) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET seq = seq + 1");
+            Sql(
+                database.Path,
+                "CREATE TABLE IF NOT EXISTS _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER); INSERT INTO "
+                    + "_litestream_seq (id, seq) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET seq = seq + 1"
+            );
     }
 
     /// <summary>Whether a file replica holds a snapshot and at least so many WAL segments.</summary>
@@ -107,7 +131,15 @@ internal static class LitestreamTool
 
     private static SqliteConnection Open(string database, SqliteOpenMode mode)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = database, Mode = mode, Pooling = false, DefaultTimeout = 10 }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = database,
+                Mode = mode,
+                Pooling = false,
+                DefaultTimeout = 10,
+            }.ToString()
+        );
         connection.Open();
         return connection;
     }
@@ -117,7 +149,9 @@ internal static class LitestreamTool
         var path = Path.Combine(Root, "runtimes", "0.3.13", "linux-x64", "litestream");
         return File.Exists(path)
             ? new LitestreamExecutable(path)
-            : throw new FileNotFoundException($"The tests need the real executable at {path}. ./test.sh puts it there.");
+            : throw new FileNotFoundException(
+                $"The tests need the real executable at {path}. ./test.sh puts it there."
+            );
     }
 
     private static string FindRoot()

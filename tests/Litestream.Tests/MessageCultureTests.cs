@@ -15,7 +15,15 @@ public sealed class MessageCultureTests : IDisposable
 {
     /// <summary>What a culture writes in its own way, whatever its value.</summary>
     private static readonly string[] s_cultural =
-        ["Double", "Single", "Decimal", "DateTime", "DateTimeOffset", "DateOnly", "TimeOnly"];
+    [
+        "Double",
+        "Single",
+        "Decimal",
+        "DateTime",
+        "DateTimeOffset",
+        "DateOnly",
+        "TimeOnly",
+    ];
 
     private readonly CultureInfo _before = CultureInfo.CurrentCulture;
 
@@ -49,8 +57,14 @@ public sealed class MessageCultureTests : IDisposable
             Timeout = TimeSpan.FromMilliseconds(1.5),
         };
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => DatabaseRestore.RunAsync(
-            LitestreamTool.Executable, request, onLine: null, TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            DatabaseRestore.RunAsync(
+                LitestreamTool.Executable,
+                request,
+                onLine: null,
+                TestContext.Current.CancellationToken
+            )
+        );
 
         Assert.Equal("LSB3005", error.Diagnostic.Code);
         Assert.Contains(" 0.002 s", error.Message, StringComparison.Ordinal);
@@ -92,7 +106,8 @@ public sealed class MessageCultureTests : IDisposable
     {
         using var library = AssemblyDefinition.ReadAssembly(typeof(LitestreamExecutable).Assembly.Location);
 
-        var found = library.MainModule.GetTypes()
+        var found = library
+            .MainModule.GetTypes()
             .SelectMany(type => type.Methods)
             .Where(method => method.HasBody)
             .SelectMany(Cultural)
@@ -114,14 +129,19 @@ public sealed class MessageCultureTests : IDisposable
                 continue;
             if (called.DeclaringType.Name == Handler && called.Name == ".ctor")
                 cultures.Push(called.Parameters.Count > 2);
-            else if ((called.DeclaringType.Name == Handler && called.Name == "ToStringAndClear")
-                || (called.DeclaringType.Name == "String" && called.Name == "Create" && cultures.Count > 0))
+            else if (
+                (called.DeclaringType.Name == Handler && called.Name == "ToStringAndClear")
+                || (called.DeclaringType.Name == "String" && called.Name == "Create" && cultures.Count > 0)
+            )
                 cultures.TryPop(out _);
-            else if (called is GenericInstanceMethod { Name: "AppendFormatted" } appended
+            else if (
+                called is GenericInstanceMethod { Name: "AppendFormatted" } appended
                 && called.DeclaringType.Name == Handler
-                && cultures.TryPeek(out var hasCulture) && !hasCulture
+                && cultures.TryPeek(out var hasCulture)
+                && !hasCulture
                 && s_cultural.Contains(Bare(appended.GenericArguments[0]).Name)
-                && instruction.Previous is not { OpCode.Code: Code.Ldstr, Operand: "u" })
+                && instruction.Previous is not { OpCode.Code: Code.Ldstr, Operand: "u" }
+            )
                 yield return $"{method.FullName}: {appended.GenericArguments[0].FullName}";
         }
     }

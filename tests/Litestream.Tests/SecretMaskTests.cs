@@ -17,7 +17,8 @@ public sealed class SecretMaskTests
     [InlineData("GITHUB_TOKEN", "ghs_1234")]
     [InlineData("MYSQL_PASSWD", "root")]
     [InlineData("Dashboard__Password", "1234")]
-    public void What_the_name_calls_a_secret_is_masked(string name, string value) => Assert.Equal("x *** y", Mask(name, value, $"x {value} y"));
+    public void What_the_name_calls_a_secret_is_masked(string name, string value) =>
+        Assert.Equal("x *** y", Mask(name, value, $"x {value} y"));
 
     [Theory]
     [InlineData("KEYCLOAK_PORT", "8080")]
@@ -28,7 +29,8 @@ public sealed class SecretMaskTests
     [InlineData("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/secrets/token")]
     [InlineData("PWD", "/srv/app/current")]
     [InlineData("DB_PASSWORD", "abc")]
-    public void What_is_none_stays_readable(string name, string value) => Assert.Equal($"x {value} y", Mask(name, value, $"x {value} y"));
+    public void What_is_none_stays_readable(string name, string value) =>
+        Assert.Equal($"x {value} y", Mask(name, value, $"x {value} y"));
 
     private static string Mask(string name, string value, string text) => new SecretMask([new(name, value)]).Mask(text);
 }

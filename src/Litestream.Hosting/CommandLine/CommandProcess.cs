@@ -4,8 +4,10 @@ using Litestream.FileSystem;
 namespace Litestream.Hosting.CommandLine;
 
 /// <summary>
-/// A process of the app that was started for one of Litestream's commands: its first argument is <c>litestream</c>. Standard output is for the answer of the command then, so
-/// everything else that writes to it (the app before its host is built, its loggers) gets standard error. Process-wide by nature, like <see cref="HostEvents"/>.
+/// A process of the app that was started for one of Litestream's commands: its first argument is <c>litestream</c>.
+/// Standard output is for the answer of the command then, so
+/// everything else that writes to it (the app before its host is built, its loggers) gets standard error. Process-wide
+/// by nature, like <see cref="HostEvents"/>.
 /// </summary>
 internal static class CommandProcess
 {
@@ -18,18 +20,25 @@ internal static class CommandProcess
     private static string? _startDirectory;
 
     /// <summary>What comes after the word; null in any other process.</summary>
-    public static IReadOnlyList<string>? Arguments { get; } = Environment.GetCommandLineArgs() is [_, Word, .. var arguments] ? arguments : null;
+    public static IReadOnlyList<string>? Arguments { get; } =
+        Environment.GetCommandLineArgs() is [_, Word, .. var arguments] ? arguments : null;
 
     /// <summary>Where the answer goes.</summary>
     public static TextWriter Output => _output ?? Console.Out;
 
-    /// <summary>The directory that the process was started in: where relative paths on its command line start.</summary>
+    /// <summary>
+    /// The directory that the process was started in: where relative paths on its command line start.
+    /// </summary>
     public static string StartDirectory => _startDirectory ?? Directory.GetCurrentDirectory();
 
-    /// <summary>Whether the app's settings and relative databases are looked for in another directory than that.</summary>
+    /// <summary>
+    /// Whether the app's settings and relative databases are looked for in another directory than that.
+    /// </summary>
     public static bool HasMoved { get; private set; }
 
-    /// <summary>Before anything of the app runs: gives the command its output, and the app the directory that it runs in.</summary>
+    /// <summary>
+    /// Before anything of the app runs: gives the command its output, and the app the directory that it runs in.
+    /// </summary>
     /// <param name="appAssembly">The name of the app's assembly.</param>
     public static void Enter(string appAssembly)
     {
@@ -54,7 +63,8 @@ internal static class CommandProcess
         // Now, before the app's own code meets a directory without its settings and fails in its own way.
         if (problem is not null)
         {
-            var exitCode = problem.Code == UnexpectedError.Code ? LitestreamCommandLine.Failed : LitestreamCommandLine.WrongUsage;
+            var exitCode =
+                problem.Code == UnexpectedError.Code ? LitestreamCommandLine.Failed : LitestreamCommandLine.WrongUsage;
             LitestreamCommandLine.Refuse(problem, Arguments, Output, exitCode);
 
             // The command has had its answer: that no host was built is no news.
@@ -66,7 +76,8 @@ internal static class CommandProcess
     /// <summary>Why the app cannot run in a directory that was named on the command line; null when it can.</summary>
     public static LitestreamDiagnostic? DirectoryProblem(string named)
     {
-        LitestreamDiagnostic Wrong(string why) => new("LSB3008", LitestreamSeverity.Error, $"{DirectoryOption} is {why}. Nothing was started.");
+        LitestreamDiagnostic Wrong(string why) =>
+            new("LSB3008", LitestreamSeverity.Error, $"{DirectoryOption} is {why}. Nothing was started.");
         if (string.IsNullOrWhiteSpace(named))
         {
             return Wrong("empty");
@@ -78,7 +89,11 @@ internal static class CommandProcess
         }
 
         var directory = Path.GetFullPath(named, StartDirectory);
-        return Directory.Exists(directory) ? null : Wrong(File.Exists(directory) ? $"'{named}', and that is a file" : $"'{named}', and there is no such directory");
+        return Directory.Exists(directory)
+            ? null
+            : Wrong(
+                File.Exists(directory) ? $"'{named}', and that is a file" : $"'{named}', and there is no such directory"
+            );
     }
 
     /// <summary>From now on what the app writes to standard output goes to standard error.</summary>
@@ -103,7 +118,8 @@ internal static class CommandProcess
     }
 
     /// <summary>
-    /// An app finds its settings and its relative databases in the directory that it is started in. A command is given from anywhere: in a directory that has no settings of
+    /// An app finds its settings and its relative databases in the directory that it is started in. A command is given
+    /// from anywhere: in a directory that has no settings of
     /// the app it goes to the app's own folder, before a host looks for them.
     /// </summary>
     /// <returns>Why it cannot; null when it can.</returns>
@@ -123,11 +139,19 @@ internal static class CommandProcess
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                return new("LSB3008", LitestreamSeverity.Error, $"{DirectoryOption} is '{named}', and it cannot be entered: {exception.Message.TrimEnd('.')}. Nothing was started.");
+                return new(
+                    "LSB3008",
+                    LitestreamSeverity.Error,
+                    $"{DirectoryOption} is '{named}', and it cannot be entered: {exception.Message.TrimEnd('.')}. "
+                        + $"Nothing was started."
+                );
             }
         }
 
-        if (!File.Exists(Path.Combine(StartDirectory, "appsettings.json")) && !IsSame(StartDirectory, ApplicationFolder.FullName))
+        if (
+            !File.Exists(Path.Combine(StartDirectory, "appsettings.json"))
+            && !IsSame(StartDirectory, ApplicationFolder.FullName)
+        )
         {
             Directory.SetCurrentDirectory(ApplicationFolder.FullName);
             HasMoved = true;
@@ -136,13 +160,22 @@ internal static class CommandProcess
         return null;
     }
 
-    /// <summary>The app hands its arguments to .NET's configuration, which takes all other forms and throws at this one.</summary>
+    /// <summary>
+    /// The app hands its arguments to .NET's configuration, which takes all other forms and throws at this one.
+    /// </summary>
     private static LitestreamDiagnostic? ShortSwitch(IReadOnlyList<string> arguments) =>
-        arguments.FirstOrDefault(argument => argument.StartsWith('-') && !argument.StartsWith("--", StringComparison.Ordinal) && argument.Contains('=', StringComparison.Ordinal)) is { } refused
+        arguments.FirstOrDefault(argument =>
+            argument.StartsWith('-')
+            && !argument.StartsWith("--", StringComparison.Ordinal)
+            && argument.Contains('=', StringComparison.Ordinal)
+        )
+            is { } refused
             ? new(
                 "LSB3006",
                 LitestreamSeverity.Error,
-                $"'{refused}' cannot be given to an app: .NET's configuration refuses it. Write '-{refused}', which is the same to litestream, or a space for the '='.")
+                $"'{refused}' cannot be given to an app: .NET's configuration refuses it. Write '-{refused}', which "
+                    + $"is the same to litestream, or a space for the '='."
+            )
             : null;
 
     private static string? ValueOf(string option, IReadOnlyList<string> arguments)
@@ -164,5 +197,9 @@ internal static class CommandProcess
     }
 
     private static bool IsSame(string left, string right) =>
-        string.Equals(Path.TrimEndingDirectorySeparator(left), Path.TrimEndingDirectorySeparator(right), OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
+        string.Equals(
+            Path.TrimEndingDirectorySeparator(left),
+            Path.TrimEndingDirectorySeparator(right),
+            OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal
+        );
 }

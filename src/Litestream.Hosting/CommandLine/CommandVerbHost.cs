@@ -10,7 +10,10 @@ using Litestream.Verbs;
 
 namespace Litestream.Hosting.CommandLine;
 
-/// <summary>The app as the place where a verb is given: the answer on standard output, as text or as one JSON document; findings on standard error.</summary>
+/// <summary>
+/// The app as the place where a verb is given: the answer on standard output, as text or as one JSON document; findings
+/// on standard error.
+/// </summary>
 /// <param name="replicator">Knows the app's configuration.</param>
 /// <param name="output">Standard output.</param>
 /// <param name="json">As JSON.</param>
@@ -24,7 +27,8 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
     public LitestreamReplicator Replicator => replicator;
 
     /// <summary>What is replicated, with what.</summary>
-    /// <exception cref="LitestreamException">LSB1xxx: the configuration is wrong; LSB3004: there is none; LSB3015: it is not clear in which directory.</exception>
+    /// <exception cref="LitestreamException">LSB1xxx: the configuration is wrong; LSB3004: there is none; LSB3015: it
+    /// is not clear in which directory.</exception>
     public ReplicationPlan Plan
     {
         get
@@ -46,7 +50,8 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
         {
             return Plan.Options;
         }
-        catch (LitestreamException exception) when (!required && exception.Diagnostic.Code is not ("LSB1019" or "LSB3015"))
+        catch (LitestreamException exception)
+            when (!required && exception.Diagnostic.Code is not ("LSB1019" or "LSB3015"))
         {
             return replicator.CreateOptions();
         }
@@ -90,13 +95,19 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
             LitestreamSeverity.Warning => "warning",
             _ => "note",
         };
-        return $"{severity} {diagnostic.Code}: {(diagnostic.File is null ? "" : diagnostic.Line > 0 ? $"{diagnostic.File}({diagnostic.Line},{Math.Max(diagnostic.Column, 1)}): " : $"{diagnostic.File}: ")}{diagnostic.Message}";
+        return $"{severity} {diagnostic.Code}: "
+            + $"{(diagnostic.File is null ? "" : diagnostic.Line > 0 ? $"{diagnostic.File}({diagnostic.Line},{Math.Max(diagnostic.Column, 1)}): " : $"{diagnostic.File}: ")}"
+            + $"{diagnostic.Message}";
     }
 
     /// <summary>Who asks what is replicated wants to know what is not.</summary>
     public void ReportNotReplicated()
     {
-        foreach (var diagnostic in Plan.Discovered.Diagnostics.Concat(Plan.NotReplicated.Count == 0 ? [] : [Plan.NotReplicatedWarning]))
+        foreach (
+            var diagnostic in Plan.Discovered.Diagnostics.Concat(
+                Plan.NotReplicated.Count == 0 ? [] : [Plan.NotReplicatedWarning]
+            )
+        )
         {
             Report(diagnostic);
         }
@@ -111,7 +122,12 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
         }
 
         using var stream = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (
+            var writer = new Utf8JsonWriter(
+                stream,
+                new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }
+            )
+        )
         {
             writer.WriteStartObject();
             writer.WriteString("Verb", verb);
@@ -184,7 +200,9 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
         }
     }
 
-    /// <summary>Where a command is given in a directory that has the database too, it must not take the other one.</summary>
+    /// <summary>
+    /// Where a command is given in a directory that has the database too, it must not take the other one.
+    /// </summary>
     private static void RefuseOtherDirectory(ReplicationPlan plan)
     {
         if (!CommandProcess.HasMoved)
@@ -195,11 +213,20 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
         foreach (var database in plan.Databases)
         {
             var here = Path.GetFullPath(database.ConfiguredPath, CommandProcess.StartDirectory);
-            if (!Path.IsPathRooted(database.ConfiguredPath) && Path.GetFullPath(database.ConfiguredPath) == database.Path && here != database.Path && File.Exists(here))
+            if (
+                !Path.IsPathRooted(database.ConfiguredPath)
+                && Path.GetFullPath(database.ConfiguredPath) == database.Path
+                && here != database.Path
+                && File.Exists(here)
+            )
             {
                 throw new LitestreamException(
                     "LSB3015",
-                    $"'{database.ConfiguredPath}' can be '{database.Path}', in the app's folder, or '{here}', in this directory. Say in which directory the app runs: {CommandProcess.DirectoryOption} {ApplicationFolder.FullName} or {CommandProcess.DirectoryOption} .");
+                    $"'{database.ConfiguredPath}' can be '{database.Path}', in the app's folder, or '{here}', in "
+                        + $"this directory. Say in which directory the app "
+                        + $"runs: {CommandProcess.DirectoryOption} {ApplicationFolder.FullName} "
+                        + $"or {CommandProcess.DirectoryOption} ."
+                );
             }
         }
     }

@@ -12,11 +12,15 @@ internal static class AgeKey
 
     /// <summary>Why the executable would refuse a text as identities; null when it takes it. Says nothing of the key
     /// itself.</summary>
-    public static string? IdentityProblem(string text) => Problem(text, "AGE-SECRET-KEY-", "a secret key (AGE-SECRET-KEY-1...)");
+    public static string? IdentityProblem(string text) =>
+        Problem(text, "AGE-SECRET-KEY-", "a secret key (AGE-SECRET-KEY-1...)");
 
     private static string? Problem(string text, string prefix, string what)
     {
-        var keys = text.Split('\n').Select(line => line.EndsWith('\r') ? line[..^1] : line).Where(line => line.Length > 0 && line[0] != '#').ToList();
+        var keys = text.Split('\n')
+            .Select(line => line.EndsWith('\r') ? line[..^1] : line)
+            .Where(line => line.Length > 0 && line[0] != '#')
+            .ToList();
         return keys.Count == 0 ? $"has no {what[2..]} in it"
             : keys.TrueForAll(key => Length(key, prefix) == 32) ? null
             : $"is not {what}, or has a mistake in it";

@@ -4,7 +4,8 @@ using Litestream.Diagnostics;
 namespace Litestream.Configuration;
 
 /// <summary>
-/// Finds everything in a litestream.yml that the executable would ignore without a word, read as something else, or stop at. Where it would lose data or do nothing,
+/// Finds everything in a litestream.yml that the executable would ignore without a word, read as something else, or
+/// stop at. Where it would lose data or do nothing,
 /// the finding is an error; what is only doubtful is a warning.
 /// </summary>
 internal sealed partial class ConfigCheck
@@ -27,9 +28,16 @@ internal sealed partial class ConfigCheck
     /// <param name="file">For messages.</param>
     /// <param name="raw">The text.</param>
     /// <param name="line">The release line of the executable that will read it.</param>
-    /// <param name="variable">The value of a variable, null or empty when it has none. What depends on one without a value is not judged.</param>
+    /// <param name="variable">The value of a variable, null or empty when it has none. What depends on one without a
+    /// value is not judged.</param>
     /// <param name="expandVariables">Whether <c>$</c> begins a variable.</param>
-    public static IReadOnlyList<LitestreamDiagnostic> Run(string file, string raw, ReleaseLine line, Func<string, string?> variable, bool expandVariables)
+    public static IReadOnlyList<LitestreamDiagnostic> Run(
+        string file,
+        string raw,
+        ReleaseLine line,
+        Func<string, string?> variable,
+        bool expandVariables
+    )
     {
         var check = new ConfigCheck(file, line, variable);
         try
@@ -56,13 +64,24 @@ internal sealed partial class ConfigCheck
 
         switch (root["dbs"])
         {
-            case null when IsMeant(root, ConfigPlace.Root, "dbs") || root.Entries.Any(e => e.Value is YamlList && ConfigSchema.Keys.All(k => k.Name != e.Key)):
+            case null
+                when IsMeant(root, ConfigPlace.Root, "dbs")
+                    || root.Entries.Any(e => e.Value is YamlList && ConfigSchema.Keys.All(k => k.Name != e.Key)):
                 break;
             case null or YamlScalar { IsNull: true }:
-                Fail("LSB1043", root["dbs"] ?? root, "There is no database in the file, so nothing would be backed up. Add a list `dbs:` with a `path:` each.");
+                Fail(
+                    "LSB1043",
+                    root["dbs"] ?? root,
+                    "There is no database in the file, so nothing would be backed up. Add a list `dbs:` with a "
+                        + "`path:` each."
+                );
                 break;
             case YamlList { Items.Count: 0 } list:
-                Fail("LSB1043", list, "`dbs:` is empty, so nothing would be backed up. Add a `- path:` for each database.");
+                Fail(
+                    "LSB1043",
+                    list,
+                    "`dbs:` is empty, so nothing would be backed up. Add a `- path:` for each database."
+                );
                 break;
             case YamlList list:
                 CheckDatabases(root, list);
@@ -77,16 +96,28 @@ internal sealed partial class ConfigCheck
         foreach (var database in list.Items.OfType<YamlMap>())
         {
             if (CheckPath(database) is { } path && !paths.TryAdd(path, database))
-                Fail("LSB1012", database, $"{VariableText.Unmark(database.Text("path"))} is there twice (line {paths[path].Line} too). Two replications of one file damage the backup: leave one of them out.");
+                Fail(
+                    "LSB1012",
+                    database,
+                    $"{VariableText.Unmark(database.Text("path"))} is there twice (line {paths[path].Line} too). "
+                        + $"Two replications of one file damage the backup: leave one of them out."
+                );
 
             foreach (var replica in CheckReplicas(root, database))
             {
-                if (replica.Entries.Count > 0 && !places.TryAdd(ReplicaIdentity.AsFarAsKnown(replica, _variable).Place, replica))
+                if (
+                    replica.Entries.Count > 0
+                    && !places.TryAdd(ReplicaIdentity.AsFarAsKnown(replica, _variable).Place, replica)
+                )
                 {
                     Fail(
                         "LSB1011",
                         replica,
-                        $"This replica and the one in line {places[ReplicaIdentity.AsFarAsKnown(replica, _variable).Place].Line} go to one place. A restore would pick whichever was written last: give each its own path.");
+                        $"This replica and the one in "
+                            + $"line {places[ReplicaIdentity.AsFarAsKnown(replica, _variable).Place].Line} go "
+                            + $"to one place. A "
+                            + $"restore would pick whichever was written last: give each its own path."
+                    );
                 }
             }
         }
@@ -98,11 +129,27 @@ internal sealed partial class ConfigCheck
         if (single is not null && several is not null)
             Fail("LSB1010", single, "This database has `replica:` and `replicas:`; keep one of them.");
 
-        List<YamlMap> replicas = [.. (several as YamlList)?.Items.OfType<YamlMap>() ?? [], .. single is YamlMap one ? new[] { one } : []];
-        if ((single is null && several is null && !IsMeant(database, ConfigPlace.Database, "replicas")) || several is YamlList { Items.Count: 0 })
-            Fail("LSB1043", several ?? database, "This database has no replica, so it would not be backed up. Add `replicas:` with one entry, or remove the database.");
+        List<YamlMap> replicas =
+        [
+            .. (several as YamlList)?.Items.OfType<YamlMap>() ?? [],
+            .. single is YamlMap one ? new[] { one } : [],
+        ];
+        if (
+            (single is null && several is null && !IsMeant(database, ConfigPlace.Database, "replicas"))
+            || several is YamlList { Items.Count: 0 }
+        )
+            Fail(
+                "LSB1043",
+                several ?? database,
+                "This database has no replica, so it would not be backed up. Add `replicas:` with one entry, or "
+                    + "remove the database."
+            );
         if (_line == ReleaseLine.V05 && several is YamlList { Items: [_, var second, ..] })
-            Fail("LSB1042", second, "Litestream 0.5 takes one replica for each database and does not start with more. Keep one of them.");
+            Fail(
+                "LSB1042",
+                second,
+                "Litestream 0.5 takes one replica for each database and does not start with more. Keep one of them."
+            );
 
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var replica in replicas)
@@ -110,7 +157,14 @@ internal sealed partial class ConfigCheck
             CheckReplica(root, replica);
             var name = ReplicaIdentity.AsFarAsKnown(replica, _variable).Name;
             if (name is { Length: > 0 } && _line == ReleaseLine.V03 && !names.Add(name))
-                Fail("LSB1037", replica["name"] ?? replica, $"Two replicas of this database are called {(replica.Has("name") ? VariableText.Unmark(replica.Text("name")) : name)}{(replica.Has("name") ? "" : ", the name of a replica without `name:`")}; Litestream would not start. Give each a `name:` of its own.");
+                Fail(
+                    "LSB1037",
+                    replica["name"] ?? replica,
+                    $"Two replicas of this database are "
+                        + $"called {(replica.Has("name") ? VariableText.Unmark(replica.Text("name")) : name)}"
+                        + $"{(replica.Has("name") ? "" : ", the name of a replica without `name:`")}; "
+                        + $"Litestream would not start. Give each a `name:` of its own."
+                );
         }
 
         return replicas;
@@ -131,7 +185,11 @@ internal sealed partial class ConfigCheck
 
         if (path is null or { IsNull: true } or { Text.Length: 0 })
         {
-            if (database["path"] is not (YamlMap or YamlList) && !database.Has("dir") && (path is not null || !IsMeant(database, ConfigPlace.Database, "path")))
+            if (
+                database["path"] is not (YamlMap or YamlList)
+                && !database.Has("dir")
+                && (path is not null || !IsMeant(database, ConfigPlace.Database, "path"))
+            )
                 Fail("LSB1010", database["path"] ?? database, "This entry of `dbs:` has no `path:`.");
             return null;
         }
@@ -147,7 +205,11 @@ internal sealed partial class ConfigCheck
 
         try
         {
-            ConfigPath.Check(text, (code, message) => new LitestreamException(code, message.Replace(text, written, StringComparison.Ordinal)));
+            ConfigPath.Check(
+                text,
+                (code, message) =>
+                    new LitestreamException(code, message.Replace(text, written, StringComparison.Ordinal))
+            );
         }
         catch (LitestreamException e)
         {
@@ -156,13 +218,32 @@ internal sealed partial class ConfigCheck
         }
 
         if (UrlLike().IsMatch(text) && !(_line == ReleaseLine.V05 && SqliteUrl().IsMatch(text)))
-            Fail("LSB1015", path, $"{written} is a URL; {Name} would take it for a path in the working directory. Write the path of the file alone.");
+            Fail(
+                "LSB1015",
+                path,
+                $"{written} is a URL; {Name} would take it for a path in the working directory. Write the path of "
+                    + $"the file alone."
+            );
         else if (ConnectionString().IsMatch(text))
-            Fail("LSB1015", path, "This is a connection string; Litestream would take all of it for the name of a file. Write the path of the file alone.");
+            Fail(
+                "LSB1015",
+                path,
+                "This is a connection string; Litestream would take all of it for the name of a file. Write the "
+                    + "path of the file alone."
+            );
         else if (text == ":memory:")
-            Fail("LSB1015", path, "A database in memory cannot be replicated; Litestream would take this for the name of a file.");
+            Fail(
+                "LSB1015",
+                path,
+                "A database in memory cannot be replicated; Litestream would take this for the name of a file."
+            );
         else if (_line == ReleaseLine.V05 && text.IndexOfAny(['#', '%']) >= 0)
-            Fail("LSB1015", path, $"The path {written} has a `#` or a `%` in it. Litestream 0.5 would open another file: rename the file or the folder.");
+            Fail(
+                "LSB1015",
+                path,
+                $"The path {written} has a `#` or a `%` in it. Litestream 0.5 would open another file: rename the "
+                    + $"file or the folder."
+            );
         return Path.GetFullPath(written, Path.GetPathRoot(Environment.CurrentDirectory)!);
     }
 
@@ -174,8 +255,17 @@ internal sealed partial class ConfigCheck
         if (urlText is { Length: > 0 })
         {
             CheckUrl(url!, urlText, key => IsSaid(root, replica, key));
-            if (replica["type"] is YamlScalar { IsNull: false } typeNode && Resolve(typeNode) is { Length: > 0 } said && type is not null && said != type)
-                Fail("LSB1038", typeNode, $"`type:` says {said} and `url:` says {type}; the URL would win. Remove `type:`.");
+            if (
+                replica["type"] is YamlScalar { IsNull: false } typeNode
+                && Resolve(typeNode) is { Length: > 0 } said
+                && type is not null
+                && said != type
+            )
+                Fail(
+                    "LSB1038",
+                    typeNode,
+                    $"`type:` says {said} and `url:` says {type}; the URL would win. Remove `type:`."
+                );
         }
 
         if (url is { IsNull: false, Text.Length: > 0 })
@@ -183,14 +273,27 @@ internal sealed partial class ConfigCheck
             foreach (var key in (string[])["path", "bucket", "host"])
             {
                 if (NullIfEmpty(replica[key]) is { } other)
-                    Fail("LSB1038", other, $"`url:` and `{key}:` both say where this replica is, and Litestream refuses that. Keep the URL, or `type:` with its own keys.");
+                    Fail(
+                        "LSB1038",
+                        other,
+                        $"`url:` and `{key}:` both say where this replica is, and Litestream refuses that. Keep the "
+                            + $"URL, or `type:` with its own keys."
+                    );
             }
 
             return;
         }
 
-        if (replica["path"] is YamlScalar { IsNull: false } path && Resolve(path) is { } place && UrlLike().IsMatch(place))
-            Fail(VariableText.HasVariables(path.Text) ? "LSB1046" : "LSB1038", path, "A URL stands in `path:`, which Litestream refuses. Name the key `url:`.");
+        if (
+            replica["path"] is YamlScalar { IsNull: false } path
+            && Resolve(path) is { } place
+            && UrlLike().IsMatch(place)
+        )
+            Fail(
+                VariableText.HasVariables(path.Text) ? "LSB1046" : "LSB1038",
+                path,
+                "A URL stands in `path:`, which Litestream refuses. Name the key `url:`."
+            );
 
         var needed = type switch
         {
@@ -204,28 +307,52 @@ internal sealed partial class ConfigCheck
         foreach (var key in needed.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {
             if (!IsSaid(root, replica, key) && !IsMeant(replica, ConfigPlace.Replica, key))
-                Fail("LSB1038", replica, $"This replica of type {type} has no `{key}:`{(replica.Has("type") ? "" : " and no `url:`")}, so Litestream does not know where to write. Add it.");
+                Fail(
+                    "LSB1038",
+                    replica,
+                    $"This replica of type {type} has no `{key}:`{(replica.Has("type") ? "" : " and no `url:`")}, "
+                        + $"so Litestream does not know where to write. Add it."
+                );
         }
     }
 
-    /// <summary>Whether a replica has a value for a key, of its own or, on the 0.5 line, from the top of the file.</summary>
+    /// <summary>
+    /// Whether a replica has a value for a key, of its own or, on the 0.5 line, from the top of the file.
+    /// </summary>
     private bool IsSaid(YamlMap root, YamlMap replica, string key) =>
         NullIfEmpty(replica[key]) is not null
-        || (_line == ReleaseLine.V05 && ConfigSchema.Keys.Any(k => k.Place == ConfigPlace.Root && k.Name == key) && NullIfEmpty(root[key]) is not null);
+        || (
+            _line == ReleaseLine.V05
+            && ConfigSchema.Keys.Any(k => k.Place == ConfigPlace.Root && k.Name == key)
+            && NullIfEmpty(root[key]) is not null
+        );
 
     private void CheckUrl(YamlScalar node, string url, Func<string, bool> isSaid)
     {
         // A variable without a value may become anything that fits.
-        var parsed = GoUrl.Parse(VariableText.Expand(node.Text, name => _variable(name) is { Length: > 0 } value ? value : "x"), out var problem);
+        var parsed = GoUrl.Parse(
+            VariableText.Expand(node.Text, name => _variable(name) is { Length: > 0 } value ? value : "x"),
+            out var problem
+        );
         if (parsed is null)
         {
-            Fail("LSB1048", node, $"The URL {problem}; Litestream would not start. Correct it, or write the place with `type:` and its own keys.");
+            Fail(
+                "LSB1048",
+                node,
+                $"The URL {problem}; Litestream would not start. Correct it, or write the place with `type:` and "
+                    + $"its own keys."
+            );
             return;
         }
 
         if (parsed.Scheme.Length == 0)
         {
-            Fail("LSB1039", node, "A replica's URL begins with s3://, abs://, sftp://, file:// or another scheme that Litestream knows. A folder goes into `path:`.");
+            Fail(
+                "LSB1039",
+                node,
+                "A replica's URL begins with s3://, abs://, sftp://, file:// or another scheme that Litestream "
+                    + "knows. A folder goes into `path:`."
+            );
             return;
         }
 
@@ -235,7 +362,12 @@ internal sealed partial class ConfigCheck
         // In a file URL nothing is an option, and nothing is dropped.
         if (parsed.Scheme == "file" && url.IndexOfAny(['?', '#']) >= 0)
         {
-            Fail("LSB1039", node, "In a file URL Litestream takes a `?` or a `#`, with what follows it, for a part of the folder's name. Write the folder as `path:`, and options as keys beside it.");
+            Fail(
+                "LSB1039",
+                node,
+                "In a file URL Litestream takes a `?` or a `#`, with what follows it, for a part of the folder's "
+                    + "name. Write the folder as `path:`, and options as keys beside it."
+            );
             return;
         }
 
@@ -254,43 +386,112 @@ internal sealed partial class ConfigCheck
         switch (url.Scheme)
         {
             case "s3" when url.User is not null:
-                Fail("LSB1039", node, "Litestream ignores what stands before the `@` of an s3 URL. Use `access-key-id:` and `secret-access-key:`, with variables as values.");
+                Fail(
+                    "LSB1039",
+                    node,
+                    "Litestream ignores what stands before the `@` of an s3 URL. Use `access-key-id:` and "
+                        + "`secret-access-key:`, with variables as values."
+                );
                 break;
             case "sftp" when url.Host.Length == 0 || (string.IsNullOrEmpty(url.User) && !isSaid("user")):
-                Fail("LSB1038", node, "An SFTP URL needs the host, and the user unless `user:` stands beside it: sftp://user@host/folder.");
+                Fail(
+                    "LSB1038",
+                    node,
+                    "An SFTP URL needs the host, and the user unless `user:` stands beside it: sftp://user@host/folder."
+                );
                 break;
             case "abs" when url.Host.Length == 0 || (string.IsNullOrEmpty(url.User) && !isSaid("account-name")):
-                Fail("LSB1038", node, "An Azure URL needs the container, and the account unless `account-name:` stands beside it: abs://account@container/prefix.");
+                Fail(
+                    "LSB1038",
+                    node,
+                    "An Azure URL needs the container, and the account unless `account-name:` stands beside it: "
+                        + "abs://account@container/prefix."
+                );
                 break;
             case "s3" when (ReplicaUrl.S3Host(url.HostName)?.Bucket ?? url.HostName).Length == 0:
             case "gcs" or "gs" or "oss" when url.Host.Length == 0:
                 Fail("LSB1038", node, $"The URL names no bucket: {url.Scheme}://bucket/prefix.");
                 break;
             case "s3" when url.Port.Length > 0 && !local && _line == ReleaseLine.V03:
-                Fail("LSB1039", node, "Litestream ignores the port of an s3 URL and takes the host for the name of a bucket at Amazon. Write `type: s3`, `endpoint: http://host:port`, `bucket:` and `path:` instead.");
+                Fail(
+                    "LSB1039",
+                    node,
+                    "Litestream ignores the port of an s3 URL and takes the host for the name of a bucket at "
+                        + "Amazon. Write `type: s3`, `endpoint: http://host:port`, `bucket:` and `path:` instead."
+                );
                 break;
             case "gcs" or "gs" or "abs" when url.Port.Length > 0:
-                Fail("LSB1039", node, "Litestream takes the port in this URL for a part of the bucket's name. Leave it out.");
+                Fail(
+                    "LSB1039",
+                    node,
+                    "Litestream takes the port in this URL for a part of the bucket's name. Leave it out."
+                );
                 break;
             case "file" when url.Host.Length > 0:
-                Warn("LSB1039", node, "A file URL has three slashes: file:///folder. Litestream takes what is between the second and the third for the first folder of the path.");
+                Warn(
+                    "LSB1039",
+                    node,
+                    "A file URL has three slashes: file:///folder. Litestream takes what is between the second and "
+                        + "the third for the first folder of the path."
+                );
                 break;
-            case "file" when url.Path.Contains('%', StringComparison.Ordinal) || url.Path.Contains(' ', StringComparison.Ordinal) || WindowsDrive().IsMatch(url.Path):
-                Warn("LSB1039", node, "Litestream writes percent signs, %20 for a space, and the slash before a drive letter of a file URL into the folder's name. Write the folder as `path:` instead.");
+            case "file"
+                when url.Path.Contains('%', StringComparison.Ordinal)
+                    || url.Path.Contains(' ', StringComparison.Ordinal)
+                    || WindowsDrive().IsMatch(url.Path):
+                Warn(
+                    "LSB1039",
+                    node,
+                    "Litestream writes percent signs, %20 for a space, and the slash before a drive letter of a "
+                        + "file URL into the folder's name. Write the folder as `path:` instead."
+                );
                 break;
         }
     }
 
     private void CheckQuery(YamlScalar node, string scheme, string query)
     {
-        string[] known = _line == ReleaseLine.V05 && scheme is "s3" or "oss"
-            ? ["endpoint", "region", "forcePathStyle", "skipVerify", "signPayload", "sign-payload", "requireContentMD5", "require-content-md5", "storageClass", "storage-class", "partSize", "part-size", "concurrency"]
-            : [];
-        foreach (var option in query.Split('&', StringSplitOptions.RemoveEmptyEntries).Select(part => part.Split('=')[0]).Where(option => !known.Contains(option, StringComparer.Ordinal)))
+        string[] known =
+            _line == ReleaseLine.V05 && scheme is "s3" or "oss"
+                ?
+                [
+                    "endpoint",
+                    "region",
+                    "forcePathStyle",
+                    "skipVerify",
+                    "signPayload",
+                    "sign-payload",
+                    "requireContentMD5",
+                    "require-content-md5",
+                    "storageClass",
+                    "storage-class",
+                    "partSize",
+                    "part-size",
+                    "concurrency",
+                ]
+                : [];
+        foreach (
+            var option in query
+                .Split('&', StringSplitOptions.RemoveEmptyEntries)
+                .Select(part => part.Split('=')[0])
+                .Where(option => !known.Contains(option, StringComparer.Ordinal))
+        )
         {
-            var keys = ConfigSchema.Keys.Where(k => k.Place == ConfigPlace.Replica && k.IsOf(_line) && k.ReplicaTypes.Contains(scheme, StringComparer.Ordinal)).Select(k => k.Name);
+            var keys = ConfigSchema
+                .Keys.Where(k =>
+                    k.Place == ConfigPlace.Replica
+                    && k.IsOf(_line)
+                    && k.ReplicaTypes.Contains(scheme, StringComparer.Ordinal)
+                )
+                .Select(k => k.Name);
             var key = NearestName.Of(option, keys);
-            Fail("LSB1039", node, $"{Name} ignores `{option}` in the URL. {(key is null ? "Remove it." : $"Write it as a key of the replica, `{key}:`, beside `url:`.")}");
+            Fail(
+                "LSB1039",
+                node,
+                $"{Name} ignores `{option}` in the "
+                    + $"URL. "
+                    + $"{(key is null ? "Remove it." : $"Write it as a key of the replica, `{key}:`, beside `url:`.")}"
+            );
         }
     }
 
@@ -306,7 +507,14 @@ internal sealed partial class ConfigCheck
                 // 0.3 ignores `replica:`; what this project makes of the file has it as a list of one.
                 if (place == ConfigPlace.Database && name == "replica")
                 {
-                    Add("LSB1031", LitestreamSeverity.Warning, at, $"`replica:` is a key of Litestream 0.5. The app and the commands take it as `replicas:` with one entry, but Litestream 0.3, started by hand with this file, would back up nothing. {here[0].Instead}");
+                    Add(
+                        "LSB1031",
+                        LitestreamSeverity.Warning,
+                        at,
+                        $"`replica:` is a key of Litestream 0.5. The app and the commands take it as `replicas:` "
+                            + $"with one entry, but Litestream 0.3, started by hand with this file, would back up "
+                            + $"nothing. {here[0].Instead}"
+                    );
                     CheckValue(here[0], value, name);
                 }
                 else if (!(place == ConfigPlace.Root && HasAnchor(value)))
@@ -317,10 +525,21 @@ internal sealed partial class ConfigCheck
                 continue;
             }
 
-            if (types.Count > 0 && key.For.Length > 0 && !types.Any(t => key.ReplicaTypes.Contains(t, StringComparer.Ordinal)))
+            if (
+                types.Count > 0
+                && key.For.Length > 0
+                && !types.Any(t => key.ReplicaTypes.Contains(t, StringComparer.Ordinal))
+            )
             {
                 var known = key.ReplicaTypes.Where(t => ReplicaTypes().Contains(t, StringComparer.Ordinal));
-                Add("LSB1032", LitestreamSeverity.Error, at, $"A replica of type {types[0]} has no `{name}:`; it belongs to one of type {string.Join(" or ", known)}.{(map.Has("type") || map.Has("url") ? "" : " Without `type:` or `url:` a replica is a folder: add `type:`.")}");
+                Add(
+                    "LSB1032",
+                    LitestreamSeverity.Error,
+                    at,
+                    $"A replica of type {types[0]} has no `{name}:`; it belongs to one of "
+                        + $"type {string.Join(" or ", known)}."
+                        + $"{(map.Has("type") || map.Has("url") ? "" : " Without `type:` or `url:` a replica is a folder: add `type:`.")}"
+                );
                 continue;
             }
 
@@ -336,8 +555,16 @@ internal sealed partial class ConfigCheck
         var elsewhere = ConfigSchema.Keys.Where(k => k.Name == name && !k.IsOf(_line)).ToList();
         if (other is null && (fitting.Count > 0 || (places.Count > 0 && elsewhere.Count == 0)))
         {
-            var names = (fitting.Count > 0 ? fitting : places).Select(k => ConfigSchema.Name(k.Place)).Distinct(StringComparer.Ordinal);
-            Add("LSB1032", LitestreamSeverity.Error, at, $"`{name}:` is ignored in {ConfigSchema.Name(place)}. It belongs in {string.Join(" or ", names)}: move it there, with the indentation of its neighbours.");
+            var names = (fitting.Count > 0 ? fitting : places)
+                .Select(k => ConfigSchema.Name(k.Place))
+                .Distinct(StringComparer.Ordinal);
+            Add(
+                "LSB1032",
+                LitestreamSeverity.Error,
+                at,
+                $"`{name}:` is ignored in {ConfigSchema.Name(place)}. It belongs in {string.Join(" or ", names)}: "
+                    + $"move it there, with the indentation of its neighbours."
+            );
         }
         else if ((other ?? elsewhere.FirstOrDefault()) is { } key)
         {
@@ -347,16 +574,32 @@ internal sealed partial class ConfigCheck
                 LitestreamSeverity.Error,
                 at,
                 places.Count > 0
-                    ? $"`{name}:` in {ConfigSchema.Name(place)} is for {ConfigSchema.Name(line)}; {Name} ignores it there. {key.Instead}"
-                    : $"`{name}:` is a key of {ConfigSchema.Name(line)}{(key.Place == place ? "" : $", in {ConfigSchema.Name(key.Place)}")}; {Name} does not know it. {key.Instead}");
+                    ? $"`{name}:` in {ConfigSchema.Name(place)} is for {ConfigSchema.Name(line)}; {Name} ignores it "
+                        + $"there. {key.Instead}"
+                    : $"`{name}:` is a key "
+                        + $"of {ConfigSchema.Name(line)}{(key.Place == place ? "" : $", in {ConfigSchema.Name(key.Place)}")}; {Name} "
+                        + $"does not know it. {key.Instead}"
+            );
         }
         else
         {
             // Where nearly everything is unknown, the file is something else, and to compare all of it takes long.
-            var near = _findings.Count > 100 ? null : NearestName.Of(name, ConfigSchema.Keys.Where(k => k.Place == place && k.IsOf(_line)).Select(k => k.Name))
-                ?? (place == ConfigPlace.Root && value is YamlList ? "dbs" : null)
-                ?? NearestName.Of(name, ConfigSchema.Keys.Where(k => k.IsOf(_line)).Select(k => k.Name));
-            Add("LSB1030", LitestreamSeverity.Error, at, $"`{Short(name)}:` is no key of {Name}, which would ignore it. {(near is null ? "Remove it." : $"Did you mean `{near}:`?")}");
+            var near =
+                _findings.Count > 100
+                    ? null
+                    : NearestName.Of(
+                        name,
+                        ConfigSchema.Keys.Where(k => k.Place == place && k.IsOf(_line)).Select(k => k.Name)
+                    )
+                        ?? (place == ConfigPlace.Root && value is YamlList ? "dbs" : null)
+                        ?? NearestName.Of(name, ConfigSchema.Keys.Where(k => k.IsOf(_line)).Select(k => k.Name));
+            Add(
+                "LSB1030",
+                LitestreamSeverity.Error,
+                at,
+                $"`{Short(name)}:` is no key of {Name}, which would ignore "
+                    + $"it. {(near is null ? "Remove it." : $"Did you mean `{near}:`?")}"
+            );
         }
     }
 
@@ -368,23 +611,49 @@ internal sealed partial class ConfigCheck
         switch (key.Kind)
         {
             case ConfigKind.Block when value is YamlMap map:
-                CheckKeys(map, key.Inside!.Value, key.Inside == ConfigPlace.Replica && TypeOf(map) is { } type ? [type] : []);
+                CheckKeys(
+                    map,
+                    key.Inside!.Value,
+                    key.Inside == ConfigPlace.Replica && TypeOf(map) is { } type ? [type] : []
+                );
                 break;
             case ConfigKind.Blocks when value is YamlList list:
                 foreach (var item in list.Items)
                 {
                     if (item is YamlMap entry)
-                        CheckKeys(entry, key.Inside!.Value, key.Inside == ConfigPlace.Replica && TypeOf(entry) is { } own ? [own] : []);
+                        CheckKeys(
+                            entry,
+                            key.Inside!.Value,
+                            key.Inside == ConfigPlace.Replica && TypeOf(entry) is { } own ? [own] : []
+                        );
                     else
-                        Shape(key, item, key.Inside == ConfigPlace.Database ? "Each entry of `dbs:` is a mapping that begins with `- path: ...`." : $"Each entry of `{name}:` is a mapping.");
+                        Shape(
+                            key,
+                            item,
+                            key.Inside == ConfigPlace.Database
+                                ? "Each entry of `dbs:` is a mapping that begins with `- path: ...`."
+                                : $"Each entry of `{name}:` is a mapping."
+                        );
                 }
 
                 break;
             case ConfigKind.Block:
-                Shape(key, value, key.Inside == ConfigPlace.Replica ? "`replica:` must be a mapping." : $"`{name}:` must be a mapping, with its keys in the lines below, indented.");
+                Shape(
+                    key,
+                    value,
+                    key.Inside == ConfigPlace.Replica
+                        ? "`replica:` must be a mapping."
+                        : $"`{name}:` must be a mapping, with its keys in the lines below, indented."
+                );
                 break;
             case ConfigKind.Blocks:
-                Shape(key, value, key.Inside == ConfigPlace.Database ? "`dbs:` must be a list: one `- path: ...` for each database." : $"`{name}:` must be a list.");
+                Shape(
+                    key,
+                    value,
+                    key.Inside == ConfigPlace.Database
+                        ? "`dbs:` must be a list: one `- path: ...` for each database."
+                        : $"`{name}:` must be a list."
+                );
                 break;
             case ConfigKind.Texts:
                 CheckTexts(key, value, name);
@@ -393,7 +662,12 @@ internal sealed partial class ConfigCheck
                 if (value is YamlScalar scalar)
                     CheckScalar(key, scalar, name);
                 else
-                    Fail("LSB1033", value, $"`{name}:` takes one value, not a {(value is YamlMap ? "mapping" : "list")}; Litestream would not start.");
+                    Fail(
+                        "LSB1033",
+                        value,
+                        $"`{name}:` takes one value, not a {(value is YamlMap ? "mapping" : "list")}; Litestream "
+                            + $"would not start."
+                    );
                 break;
         }
     }
@@ -412,8 +686,12 @@ internal sealed partial class ConfigCheck
                 Fail("LSB1033", item, $"Each entry of `{name}:` is a text; Litestream would not start.");
             else if (key.Secret)
                 CheckSecret(name, text);
-            if (key.Place == ConfigPlace.Age && item is YamlScalar age && (age.IsNull ? "" : Resolve(age)) is { } keys
-                && (name == "recipients" ? AgeKey.RecipientProblem(keys) : AgeKey.IdentityProblem(keys)) is { } problem)
+            if (
+                key.Place == ConfigPlace.Age
+                && item is YamlScalar age
+                && (age.IsNull ? "" : Resolve(age)) is { } keys
+                && (name == "recipients" ? AgeKey.RecipientProblem(keys) : AgeKey.IdentityProblem(keys)) is { } problem
+            )
                 Fail("LSB1049", item, $"This entry of `{name}:` {problem}; Litestream would not start.");
         }
     }
@@ -423,12 +701,22 @@ internal sealed partial class ConfigCheck
         if (key.Secret)
             CheckSecret(name, scalar);
         else if (ReplicaUrl.Password(scalar.Text) is { Length: > 0 } password && !VariableText.IsVariable(password))
-            Warn("LSB1044", scalar, "A password stands in this URL. Write ${NAME} in its place and set that environment variable where the app runs.");
+            Warn(
+                "LSB1044",
+                scalar,
+                "A password stands in this URL. Write ${NAME} in its place and set that environment variable where "
+                    + "the app runs."
+            );
 
         // A quoted value is a text in YAML, whatever it says.
         if (key.Kind is ConfigKind.Flag or ConfigKind.Count && scalar.Style != YamlStyle.Plain)
         {
-            Fail("LSB1033", scalar, $"`{name}:` takes {(key.Kind == ConfigKind.Flag ? "true or false" : "a number")} without quotes; with quotes Litestream would not start.");
+            Fail(
+                "LSB1033",
+                scalar,
+                $"`{name}:` takes {(key.Kind == ConfigKind.Flag ? "true or false" : "a number")} without quotes; "
+                    + $"with quotes Litestream would not start."
+            );
             return;
         }
 
@@ -448,7 +736,11 @@ internal sealed partial class ConfigCheck
                 CheckLimit(key, scalar, name, GoYaml.Number(text));
                 break;
             case ConfigKind.Size when !Size().IsMatch(text):
-                Fail("LSB1033", scalar, $"`{name}:` is a size such as 5MB or 5MiB, not `{shown}`; Litestream would not start.");
+                Fail(
+                    "LSB1033",
+                    scalar,
+                    $"`{name}:` is a size such as 5MB or 5MiB, not `{shown}`; Litestream would not start."
+                );
                 break;
             case ConfigKind.Duration when GoDuration.Seconds(text) is { } seconds:
                 CheckLimit(key, scalar, name, seconds);
@@ -457,10 +749,20 @@ internal sealed partial class ConfigCheck
                 CheckLimit(key, scalar, name, 0);
                 break;
             case ConfigKind.Duration:
-                Fail("LSB1034", scalar, $"`{name}: {shown}` {Duration(scalar, text)} Write a number with its unit: 500ms, 1s, 30m, 24h (a week is 168h).");
+                Fail(
+                    "LSB1034",
+                    scalar,
+                    $"`{name}: {shown}` {Duration(scalar, text)} Write a number with its unit: 500ms, 1s, 30m, 24h "
+                        + $"(a week is 168h)."
+                );
                 break;
             case ConfigKind.Address when text.Length > 0 && !Address().IsMatch(text):
-                Fail("LSB1040", scalar, $"`{name}:` needs a port, such as \"127.0.0.1:9090\" or \":9090\"; Litestream would not start with `{shown}`.");
+                Fail(
+                    "LSB1040",
+                    scalar,
+                    $"`{name}:` needs a port, such as \"127.0.0.1:9090\" or \":9090\"; Litestream would not start "
+                        + $"with `{shown}`."
+                );
                 break;
             case ConfigKind.Address when text.Length > 0:
                 CheckPort(scalar, name, text[(text.LastIndexOf(':') + 1)..]);
@@ -469,12 +771,20 @@ internal sealed partial class ConfigCheck
                 if (text.Length > 0)
                     CheckType(scalar, text);
                 break;
-            case ConfigKind.Word when text.Length > 0 && !key.Words(_line).Contains(name == "level" ? text.ToLowerInvariant() : text, StringComparer.Ordinal):
-                var other = key.Words(_line == ReleaseLine.V03 ? ReleaseLine.V05 : ReleaseLine.V03).Contains(text, StringComparer.Ordinal);
+            case ConfigKind.Word
+                when text.Length > 0
+                    && !key.Words(_line)
+                        .Contains(name == "level" ? text.ToLowerInvariant() : text, StringComparer.Ordinal):
+                var other = key.Words(_line == ReleaseLine.V03 ? ReleaseLine.V05 : ReleaseLine.V03)
+                    .Contains(text, StringComparer.Ordinal);
                 Fail(
                     "LSB1036",
                     scalar,
-                    $"`{name}: {shown}` is not known{(other ? $" to {Name}" : "")}: {(name == "type" && _line == ReleaseLine.V03 ? "Litestream would stop with a panic" : "it would be ignored")}. {Choice(text, key.Words(_line))}");
+                    $"`{name}: {shown}` is not "
+                        + $"known{(other ? $" to {Name}" : "")}: "
+                        + $"{(name == "type" && _line == ReleaseLine.V03 ? "Litestream would stop with a panic" : "it would be ignored")}. "
+                        + $"{Choice(text, key.Words(_line))}"
+                );
                 break;
         }
     }
@@ -485,20 +795,40 @@ internal sealed partial class ConfigCheck
         if (port.All(char.IsAsciiDigit))
         {
             if (!ushort.TryParse(port, out _))
-                Fail("LSB1040", scalar, $"`{name}:` has the port {Short(port)}, and the highest one is 65535; Litestream would serve no metrics.");
+                Fail(
+                    "LSB1040",
+                    scalar,
+                    $"`{name}:` has the port {Short(port)}, and the highest one is 65535; Litestream would serve no "
+                        + $"metrics."
+                );
         }
         else
         {
-            Warn("LSB1040", scalar, $"`{name}:` has a name for its port, which not every machine knows; Litestream would serve no metrics there. Write the number.");
+            Warn(
+                "LSB1040",
+                scalar,
+                $"`{name}:` has a name for its port, which not every machine knows; Litestream would serve no "
+                    + $"metrics there. Write the number."
+            );
         }
     }
 
     private void CheckLimit(ConfigKey key, YamlScalar scalar, string name, double? value)
     {
         if (value <= key.Above)
-            Fail("LSB1035", scalar, $"`{name}: {Short(VariableText.Unmark(scalar.Text))}` must be more than 0. {key.Otherwise}");
+            Fail(
+                "LSB1035",
+                scalar,
+                $"`{name}: {Short(VariableText.Unmark(scalar.Text))}` must be more than 0. {key.Otherwise}"
+            );
         else if (value < key.Least)
-            Fail("LSB1035", scalar, $"`{name}: {Short(VariableText.Unmark(scalar.Text))}` must be at least {(key.Least > 0 ? GoDuration.Format(TimeSpan.FromSeconds(key.Least.Value)) : "0")}. {key.Otherwise}");
+            Fail(
+                "LSB1035",
+                scalar,
+                $"`{name}: {Short(VariableText.Unmark(scalar.Text))}` must be at "
+                    + $"least {(key.Least > 0 ? GoDuration.Format(TimeSpan.FromSeconds(key.Least.Value)) : "0")}. "
+                    + $"{key.Otherwise}"
+            );
     }
 
     private bool CheckType(YamlScalar node, string type)
@@ -517,7 +847,9 @@ internal sealed partial class ConfigCheck
         };
 
         // The value of a variable is nobody's business.
-        var shown = node.Text.Contains(type, StringComparison.OrdinalIgnoreCase) ? Short(type) : "that a variable names here";
+        var shown = node.Text.Contains(type, StringComparison.OrdinalIgnoreCase)
+            ? Short(type)
+            : "that a variable names here";
         Fail("LSB1036", node, $"{Name} knows no replica of the type {shown} and would not start. {instead}");
         return false;
     }
@@ -525,22 +857,49 @@ internal sealed partial class ConfigCheck
     private void CheckSecret(string name, YamlScalar scalar)
     {
         if (!scalar.IsNull && scalar.Text.Length > 0 && !VariableText.IsVariable(scalar.Text))
-            Warn("LSB1044", scalar, $"The value of `{name}:` stands in the file, which is shipped with the app. Write \"${{NAME}}\" and set that environment variable where the app runs.");
+            Warn(
+                "LSB1044",
+                scalar,
+                $"The value of `{name}:` stands in the file, which is shipped with the app. Write \"${{NAME}}\" and "
+                    + $"set that environment variable where the app runs."
+            );
     }
 
     private void CheckDollars(YamlScalar scalar)
     {
         foreach (var text in VariableText.Swallowed(scalar.Text).Distinct(StringComparer.Ordinal))
-            Fail("LSB1041", scalar, $"Litestream would swallow `{Short(text)}`: it puts variables in the place of `$`, there is no escape and no default value. Put the whole value into an environment variable and write ${{NAME}}.");
+            Fail(
+                "LSB1041",
+                scalar,
+                $"Litestream would swallow `{Short(text)}`: it puts variables in the place of `$`, there is no "
+                    + $"escape and no default value. Put the whole value into an environment variable and "
+                    + $"write ${{NAME}}."
+            );
         if (VariableText.HasDoubtful(scalar.Text))
-            Warn("LSB1041", scalar, "Litestream takes `$` and what follows for a variable here. If that is meant, write it with braces, `${NAME}`; if not, put the whole value into an environment variable.");
+            Warn(
+                "LSB1041",
+                scalar,
+                "Litestream takes `$` and what follows for a variable here. If that is meant, write it with braces, "
+                    + "`${NAME}`; if not, put the whole value into an environment variable."
+            );
     }
 
-    /// <summary>The type of a replica as the executable sees it; null when it depends on a variable without a value.</summary>
+    /// <summary>
+    /// The type of a replica as the executable sees it; null when it depends on a variable without a value.
+    /// </summary>
     private string? TypeOf(YamlMap replica)
     {
         var hasUrl = replica["url"] is YamlScalar { IsNull: false, Text.Length: > 0 };
-        if (!hasUrl && (replica["type"] is YamlMap or YamlList || (!replica.Has("type") && (IsMeant(replica, ConfigPlace.Replica, "type") || IsMeant(replica, ConfigPlace.Replica, "url")))))
+        if (
+            !hasUrl
+            && (
+                replica["type"] is YamlMap or YamlList
+                || (
+                    !replica.Has("type")
+                    && (IsMeant(replica, ConfigPlace.Replica, "type") || IsMeant(replica, ConfigPlace.Replica, "url"))
+                )
+            )
+        )
             return null;
 
         return ReplicaIdentity.AsFarAsKnown(replica, _variable).Type switch
@@ -553,11 +912,18 @@ internal sealed partial class ConfigCheck
 
     /// <summary>Whether a key that is missing is there after all, misspelt: that is one mistake, not two.</summary>
     private static bool IsMeant(YamlMap map, ConfigPlace place, string missing) =>
-        map.Entries.Any(e => !ConfigSchema.Keys.Any(k => k.Place == place && k.Name == e.Key) && NearestName.Of(e.Key, [missing]) is not null);
+        map.Entries.Any(e =>
+            !ConfigSchema.Keys.Any(k => k.Place == place && k.Name == e.Key)
+            && NearestName.Of(e.Key, [missing]) is not null
+        );
 
-    private string[] ReplicaTypes() => ConfigSchema.Keys.First(k => k.Place == ConfigPlace.Replica && k.Name == "type").Words(_line);
+    private string[] ReplicaTypes() =>
+        ConfigSchema.Keys.First(k => k.Place == ConfigPlace.Replica && k.Name == "type").Words(_line);
 
-    /// <summary>What the executable will see; null when a variable in it has no value here. A URL is looked at with its variables.</summary>
+    /// <summary>
+    /// What the executable will see; null when a variable in it has no value here. A URL is looked at with its
+    /// variables.
+    /// </summary>
     private string? Resolve(YamlScalar scalar)
     {
         if (VariableText.Names(scalar.Text).All(name => _variable(name) is { Length: > 0 }))
@@ -565,51 +931,63 @@ internal sealed partial class ConfigCheck
         return Scheme().IsMatch(scalar.Text) ? scalar.Text : null;
     }
 
-    private static string Duration(YamlScalar scalar, string text) => text switch
-    {
-        _ when GoYaml.Number(text) is not null => scalar.Style == YamlStyle.Plain ? "has no unit; Litestream would take it for nanoseconds." : "has no unit.",
-        _ when GoDuration.HasForm(text) => "is longer than Litestream can count (292 years).",
-        _ when text.EndsWith('d') || text.EndsWith('w') => "has a unit that Litestream does not know.",
-        _ => "is not a duration.",
-    };
+    private static string Duration(YamlScalar scalar, string text) =>
+        text switch
+        {
+            _ when GoYaml.Number(text) is not null => scalar.Style == YamlStyle.Plain
+                ? "has no unit; Litestream would take it for nanoseconds."
+                : "has no unit.",
+            _ when GoDuration.HasForm(text) => "is longer than Litestream can count (292 years).",
+            _ when text.EndsWith('d') || text.EndsWith('w') => "has a unit that Litestream does not know.",
+            _ => "is not a duration.",
+        };
 
     private static string Choice(string text, string[] words) =>
         NearestName.Of(text, words) is { } near ? $"Did you mean `{near}`?" : $"Known are {string.Join(", ", words)}.";
 
-    private static bool Fits(ConfigKey key, YamlNode value) => value switch
-    {
-        YamlScalar { IsNull: true } => true,
-        YamlScalar => key.Kind is not (ConfigKind.Block or ConfigKind.Blocks or ConfigKind.Texts),
-        YamlList => key.Kind is ConfigKind.Blocks or ConfigKind.Texts,
-        _ => key.Kind == ConfigKind.Block,
-    };
+    private static bool Fits(ConfigKey key, YamlNode value) =>
+        value switch
+        {
+            YamlScalar { IsNull: true } => true,
+            YamlScalar => key.Kind is not (ConfigKind.Block or ConfigKind.Blocks or ConfigKind.Texts),
+            YamlList => key.Kind is ConfigKind.Blocks or ConfigKind.Texts,
+            _ => key.Kind == ConfigKind.Block,
+        };
 
-    private static bool HasAnchor(YamlNode node) => node.IsAnchored || node switch
-    {
-        YamlList list => list.Items.Any(HasAnchor),
-        YamlMap map => map.Entries.Any(e => HasAnchor(e.Value)),
-        _ => false,
-    };
+    private static bool HasAnchor(YamlNode node) =>
+        node.IsAnchored
+        || node switch
+        {
+            YamlList list => list.Items.Any(HasAnchor),
+            YamlMap map => map.Entries.Any(e => HasAnchor(e.Value)),
+            _ => false,
+        };
 
-    private static YamlNode? NullIfEmpty(YamlNode? node) => node is YamlScalar { IsNull: true } or YamlScalar { Text.Length: 0 } ? null : node;
+    private static YamlNode? NullIfEmpty(YamlNode? node) =>
+        node is YamlScalar { IsNull: true } or YamlScalar { Text.Length: 0 } ? null : node;
 
-    private static IEnumerable<YamlScalar> Scalars(YamlNode node) => node switch
-    {
-        YamlScalar scalar => [scalar],
-        YamlList list => list.Items.SelectMany(Scalars),
-        YamlMap map => map.Entries.SelectMany(e => Scalars(e.Value)),
-        _ => [],
-    };
+    private static IEnumerable<YamlScalar> Scalars(YamlNode node) =>
+        node switch
+        {
+            YamlScalar scalar => [scalar],
+            YamlList list => list.Items.SelectMany(Scalars),
+            YamlMap map => map.Entries.SelectMany(e => Scalars(e.Value)),
+            _ => [],
+        };
 
     private static string Short(string text) => text.Length <= 40 ? text : text[..40] + "...";
 
-    /// <summary>A list or mapping that the rest of the library needs: reading the file fails with the same code.</summary>
+    /// <summary>
+    /// A list or mapping that the rest of the library needs: reading the file fails with the same code.
+    /// </summary>
     private void Shape(ConfigKey key, YamlNode at, string message) =>
         Fail(key.Inside is ConfigPlace.Database or ConfigPlace.Replica ? "LSB1010" : "LSB1033", at, message);
 
-    private void Fail(string code, YamlNode at, string message) => Add(code, LitestreamSeverity.Error, (at.Line, at.Column), message);
+    private void Fail(string code, YamlNode at, string message) =>
+        Add(code, LitestreamSeverity.Error, (at.Line, at.Column), message);
 
-    private void Warn(string code, YamlNode at, string message) => Add(code, LitestreamSeverity.Warning, (at.Line, at.Column), message);
+    private void Warn(string code, YamlNode at, string message) =>
+        Add(code, LitestreamSeverity.Warning, (at.Line, at.Column), message);
 
     private void Add(string code, LitestreamSeverity severity, (int Line, int Column) at, string message) =>
         _findings.Add(new(code, severity, VariableText.Unmark(message), _file, at.Line, at.Column));

@@ -13,12 +13,13 @@ internal static class ConfigFolder
     /// <param name="databases">The databases: an app has to be able to write beside them.</param>
     /// <param name="baseDirectory">The app's folder.</param>
     public static IReadOnlyList<string> Places(string temp, IReadOnlyList<string> databases, string baseDirectory) =>
-    [
-        .. databases.Select(path => Path.GetDirectoryName(path)!)
-            .Prepend(temp)
-            .Append(baseDirectory)
-            .Distinct(StringComparer.Ordinal),
-    ];
+        [
+            .. databases
+                .Select(path => Path.GetDirectoryName(path)!)
+                .Prepend(temp)
+                .Append(baseDirectory)
+                .Distinct(StringComparer.Ordinal),
+        ];
 
     /// <summary>Makes it in the first place that lets the file be written.</summary>
     /// <param name="temp">See <see cref="Places"/>.</param>
@@ -28,7 +29,12 @@ internal static class ConfigFolder
     /// <param name="file">The file.</param>
     /// <exception cref="LitestreamException">LSB0003: none does.</exception>
     public static LockedFolder Create(
-        string temp, IReadOnlyList<string> databases, string baseDirectory, Func<string, string> write, out string file)
+        string temp,
+        IReadOnlyList<string> databases,
+        string baseDirectory,
+        Func<string, string> write,
+        out string file
+    )
     {
         Exception? first = null;
         var places = Places(temp, databases, baseDirectory);
@@ -53,9 +59,10 @@ internal static class ConfigFolder
         throw new LitestreamException(
             "LSB0003",
             "The configuration for litestream can be written into none of these folders: "
-            + string.Join(", ", places.Select(place => $"'{place}'"))
-            + $". {first?.Message ?? "There is none of them."} "
-            + "Make one of them writable, or set TMPDIR to a folder that is.",
-            innerException: first);
+                + string.Join(", ", places.Select(place => $"'{place}'"))
+                + $". {first?.Message ?? "There is none of them."} "
+                + "Make one of them writable, or set TMPDIR to a folder that is.",
+            innerException: first
+        );
     }
 }

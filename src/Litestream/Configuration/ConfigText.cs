@@ -25,7 +25,11 @@ internal static partial class ConfigText
             if (text.StartsWith('\ufeff'))
                 text = text[1..];
             return utf16 && text.Contains('$', StringComparison.Ordinal)
-                ? throw new LitestreamException("LSB1010", "The file is in UTF-16, in which Litestream finds no variables. Save it as UTF-8.", file)
+                ? throw new LitestreamException(
+                    "LSB1010",
+                    "The file is in UTF-16, in which Litestream finds no variables. Save it as UTF-8.",
+                    file
+                )
                 : text;
         }
         catch (DecoderFallbackException e)
@@ -34,11 +38,13 @@ internal static partial class ConfigText
             var before = bytes.AsSpan(0, Math.Clamp(e.Index, 0, bytes.Length));
             throw new LitestreamException(
                 "LSB1010",
-                $"The file is not in {(utf16 ? "UTF-16" : "UTF-8")}, and Litestream would not read it. Save it as UTF-8.",
+                $"The file is not in {(utf16 ? "UTF-16" : "UTF-8")}, and Litestream would not read it. Save "
+                    + $"it as UTF-8.",
                 file,
                 before.Count((byte)'\n') + 1,
                 before.Length - before.LastIndexOf((byte)'\n'),
-                e);
+                e
+            );
         }
     }
 
@@ -60,7 +66,16 @@ internal static partial class ConfigText
         for (var i = 0; i < text.Length; i++)
         {
             var c = text[i];
-            if (c is '\t' or '\n' or '\r' or (>= ' ' and <= '~') or '\u0085' or (>= '\u00a0' and < '\ud800') or (> '\ue002' and <= '\ufffd'))
+            if (
+                c
+                is '\t'
+                    or '\n'
+                    or '\r'
+                    or (>= ' ' and <= '~')
+                    or '\u0085'
+                    or (>= '\u00a0' and < '\ud800')
+                    or (> '\ue002' and <= '\ufffd')
+            )
                 continue;
             if (char.IsHighSurrogate(c) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]))
             {
@@ -71,10 +86,14 @@ internal static partial class ConfigText
             var (line, column) = Place(text, i);
             throw new LitestreamException(
                 "LSB1010",
-                $"The character U+{(int)c:X4} stands here, {(c is >= '\ue000' and <= '\ue002' ? "which is kept for variables and cannot be used" : "a control character that Litestream refuses")}. Remove it.",
+                $"The character U+{(int)c:X4} stands "
+                    + $"here, "
+                    + $"{(c is >= '\ue000' and <= '\ue002' ? "which is kept for variables and cannot be used" : "a control character that Litestream refuses")}. "
+                    + $"Remove it.",
                 file,
                 line,
-                column);
+                column
+            );
         }
     }
 

@@ -19,7 +19,8 @@ public enum VariableSource
 /// <param name="Name">Its name.</param>
 /// <param name="Required">True when the configuration means nothing without it.</param>
 /// <param name="Source">Where its value comes from.</param>
-/// <param name="Value">The value for people: <c>***</c> unless it is known to be no secret; empty when there is none.</param>
+/// <param name="Value">The value for people: <c>***</c> unless it is known to be no secret; empty when there is
+/// none.</param>
 /// <param name="Purpose">What it is for, in a few words.</param>
 public sealed record ConfigVariable(string Name, bool Required, VariableSource Source, string Value, string Purpose)
 {
@@ -39,21 +40,39 @@ public sealed record ConfigVariable(string Name, bool Required, VariableSource S
 /// <summary>Which environment variables a configuration needs, and which of them there are.</summary>
 public static class ConfigVariables
 {
-    /// <summary>Values that are no secret. Any other is masked: a name says nothing certain about what a user keeps in a variable.</summary>
+    /// <summary>
+    /// Values that are no secret. Any other is masked: a name says nothing certain about what a user keeps in a
+    /// variable.
+    /// </summary>
     private static readonly HashSet<string> Shown = new(StringComparer.Ordinal)
     {
-        RuntimeReplica.BucketVariable, "LITESTREAM_REPLICA_REGION", "LITESTREAM_REPLICA_ENDPOINT", "LITESTREAM_INSTALL_DIR",
-        "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_CA_BUNDLE", "GOOGLE_APPLICATION_CREDENTIALS",
+        RuntimeReplica.BucketVariable,
+        "LITESTREAM_REPLICA_REGION",
+        "LITESTREAM_REPLICA_ENDPOINT",
+        "LITESTREAM_INSTALL_DIR",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_PROFILE",
+        "AWS_CA_BUNDLE",
+        "GOOGLE_APPLICATION_CREDENTIALS",
     };
 
-    /// <summary>The variables in the order of the file, those that the executable reads by itself last. Starts nothing; a variable that is missing is no exception.</summary>
-    /// <exception cref="LitestreamException">LSB1010, or LSB1013 and LSB1014 for a wrong <c>Litestream:ReplicaUrl</c>.</exception>
+    /// <summary>
+    /// The variables in the order of the file, those that the executable reads by itself last. Starts nothing; a
+    /// variable that is missing is no exception.
+    /// </summary>
+    /// <exception cref="LitestreamException">LSB1010, or LSB1013 and LSB1014 for a wrong
+    /// <c>Litestream:ReplicaUrl</c>.</exception>
     public static IReadOnlyList<ConfigVariable> Read(EffectiveConfigOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         var file = LitestreamConfigFile.Load(options.ConfigPath, options.ExpandVariables);
         var list = new List<ConfigVariable>();
-        var settings = EffectiveConfig.SettingVariables.ToDictionary(s => s.Variable, s => s.Setting, StringComparer.Ordinal);
+        var settings = EffectiveConfig.SettingVariables.ToDictionary(
+            s => s.Variable,
+            s => s.Setting,
+            StringComparer.Ordinal
+        );
 
         void Add(string name, bool required, string purpose) => AddAt(name, required, purpose, null);
 
@@ -62,16 +81,22 @@ public static class ConfigVariables
             if (list.Exists(v => v.Name == name) || name == VariableText.DollarVariable)
                 return;
             var setting = settings.GetValueOrDefault(name);
-            var source = !string.IsNullOrEmpty(options.Environment.GetValueOrDefault(name)) ? VariableSource.Environment
+            var source =
+                !string.IsNullOrEmpty(options.Environment.GetValueOrDefault(name)) ? VariableSource.Environment
                 : options.Variable(name) is not null ? VariableSource.Setting
                 : VariableSource.None;
-            var shown = source == VariableSource.None ? "" : Shown.Contains(name) ? options.Variable(name)! : "***";
-            list.Add(new ConfigVariable(name, required, source, shown, purpose)
-            {
-                Setting = setting,
-                Line = at?.Line ?? 0,
-                Column = at?.Column ?? 0,
-            });
+            var shown =
+                source == VariableSource.None ? ""
+                : Shown.Contains(name) ? options.Variable(name)!
+                : "***";
+            list.Add(
+                new ConfigVariable(name, required, source, shown, purpose)
+                {
+                    Setting = setting,
+                    Line = at?.Line ?? 0,
+                    Column = at?.Column ?? 0,
+                }
+            );
         }
 
         void AddAll(YamlNode node, string key, string where)
@@ -80,7 +105,12 @@ public static class ConfigVariables
             {
                 case YamlScalar scalar:
                     foreach (var name in VariableText.Names(scalar.Text))
-                        AddAt(VariableText.Shown(name), !ReplicaUrl.IsOptional(name, file.IsGenerated), $"{key} {where}".TrimEnd(), scalar);
+                        AddAt(
+                            VariableText.Shown(name),
+                            !ReplicaUrl.IsOptional(name, file.IsGenerated),
+                            $"{key} {where}".TrimEnd(),
+                            scalar
+                        );
                     break;
                 case YamlList items:
                     items.Items.ForEach(item => AddAll(item, key, where));
@@ -92,7 +122,8 @@ public static class ConfigVariables
             }
         }
 
-        LitestreamException Error(string code, string message, YamlNode at) => new(code, message, file.Path, at.Line, at.Column);
+        LitestreamException Error(string code, string message, YamlNode at) =>
+            new(code, message, file.Path, at.Line, at.Column);
 
         var url = file.IsGenerated ? RuntimeReplica.Url(file, options.GetSetting, options.Variable) : null;
         var replicas = new List<YamlMap>();
@@ -124,7 +155,8 @@ public static class ConfigVariables
             AddAll(
                 url is null ? added : RuntimeReplica.Replace(added, url, "app.db"),
                 "",
-                "of databases that are named at run time");
+                "of databases that are named at run time"
+            );
 
             // What a URL names that is all variables, its value says.
             var live = url is null
@@ -140,37 +172,74 @@ public static class ConfigVariables
             if (key != "dbs")
                 AddAll(value, key, "");
             else if (value is YamlList databases)
-                databases.Items.Where(item => !file.Entries.Any(e => e.Node == item)).ToList().ForEach(item => AddAll(item, key, ""));
+                databases
+                    .Items.Where(item => !file.Entries.Any(e => e.Node == item))
+                    .ToList()
+                    .ForEach(item => AddAll(item, key, ""));
         }
 
         var typed = replicas.Select(replica =>
-            (ReplicaIdentity.AsFarAsKnown(replica, options.Variable).Type ?? "", replica));
+            (ReplicaIdentity.AsFarAsKnown(replica, options.Variable).Type ?? "", replica)
+        );
         AddOwn(file, [.. typed], url, Add);
         return list;
     }
 
-    /// <summary>What the executable of release line 0.3 reads whatever the file says, and what this project reads.</summary>
-    private static void AddOwn(LitestreamConfigFile file, List<(string Type, YamlMap Node)> replicas, string? url, Action<string, bool, string> add)
+    /// <summary>
+    /// What the executable of release line 0.3 reads whatever the file says, and what this project reads.
+    /// </summary>
+    private static void AddOwn(
+        LitestreamConfigFile file,
+        List<(string Type, YamlMap Node)> replicas,
+        string? url,
+        Action<string, bool, string> add
+    )
     {
         var byType = replicas.ToLookup(replica => replica.Type, replica => replica.Node);
         if (byType["s3"].Any())
         {
-            var keyless = byType["s3"].Any(r => r.Text("access-key-id").Length == 0) && file.Root.Text("access-key-id").Length == 0;
+            var keyless =
+                byType["s3"].Any(r => r.Text("access-key-id").Length == 0)
+                && file.Root.Text("access-key-id").Length == 0;
             if (keyless)
             {
-                add("LITESTREAM_ACCESS_KEY_ID", false, "S3 key where the file names none, if AWS_ACCESS_KEY_ID is not set");
-                add("LITESTREAM_SECRET_ACCESS_KEY", false, "S3 secret where the file names none, if AWS_SECRET_ACCESS_KEY is not set");
+                add(
+                    "LITESTREAM_ACCESS_KEY_ID",
+                    false,
+                    "S3 key where the file names none, if AWS_ACCESS_KEY_ID is not set"
+                );
+                add(
+                    "LITESTREAM_SECRET_ACCESS_KEY",
+                    false,
+                    "S3 secret where the file names none, if AWS_SECRET_ACCESS_KEY is not set"
+                );
             }
 
-            add("AWS_ACCESS_KEY_ID", false, keyless ? "wins over LITESTREAM_ACCESS_KEY_ID here" : "S3 key when the one of the file is empty");
-            add("AWS_SECRET_ACCESS_KEY", false, keyless ? "wins over LITESTREAM_SECRET_ACCESS_KEY here" : "S3 secret when the one of the file is empty");
+            add(
+                "AWS_ACCESS_KEY_ID",
+                false,
+                keyless ? "wins over LITESTREAM_ACCESS_KEY_ID here" : "S3 key when the one of the file is empty"
+            );
+            add(
+                "AWS_SECRET_ACCESS_KEY",
+                false,
+                keyless ? "wins over LITESTREAM_SECRET_ACCESS_KEY here" : "S3 secret when the one of the file is empty"
+            );
             add("AWS_PROFILE", false, "the profile that S3 keys come from when none are named");
         }
 
         if (byType["abs"].Any())
-            add("LITESTREAM_AZURE_ACCOUNT_KEY", byType["abs"].Any(r => r.Text("account-key").Length == 0), "Azure key where the file names none");
+            add(
+                "LITESTREAM_AZURE_ACCOUNT_KEY",
+                byType["abs"].Any(r => r.Text("account-key").Length == 0),
+                "Azure key where the file names none"
+            );
         if (byType["gcs"].Any())
-            add("GOOGLE_APPLICATION_CREDENTIALS", false, "file with Google's credentials; without it the machine's own are used");
+            add(
+                "GOOGLE_APPLICATION_CREDENTIALS",
+                false,
+                "file with Google's credentials; without it the machine's own are used"
+            );
 
         if (file.IsGenerated && url is null && byType["file"].Any())
             add(RuntimeReplica.BucketVariable, false, "a bucket here takes the place of the built replica");

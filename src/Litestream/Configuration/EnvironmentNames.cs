@@ -33,16 +33,20 @@ internal static class EnvironmentNames
     public static string? Meant(string variable, bool isProperty)
     {
         var comparison = OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal;
-        if (!variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
-            || All.Any(known => known.Equals(variable, comparison)))
+        if (
+            !variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
+            || All.Any(known => known.Equals(variable, comparison))
+        )
             return null;
 
         // With two underscores it is a setting, and looked at as one.
         var rest = variable[Prefix.Length..];
-        if (rest.Length == 0
+        if (
+            rest.Length == 0
             || rest.StartsWith("__", StringComparison.Ordinal)
             || rest.Contains(':', StringComparison.Ordinal)
-            || (rest[0] != '_' && (isProperty || !char.IsLetter(rest[0]))))
+            || (rest[0] != '_' && (isProperty || !char.IsLetter(rest[0])))
+        )
             return null;
 
         rest = rest.TrimStart('_');

@@ -81,7 +81,14 @@ internal static class FileUrl
             }
         }
 
-        if (path.All(c => IsPlain(c) || c == '%' || allowed.Contains(c, StringComparison.Ordinal) || kept.Contains(c, StringComparison.Ordinal)))
+        if (
+            path.All(c =>
+                IsPlain(c)
+                || c == '%'
+                || allowed.Contains(c, StringComparison.Ordinal)
+                || kept.Contains(c, StringComparison.Ordinal)
+            )
+        )
             return path;
 
         var text = new StringBuilder();
@@ -96,7 +103,8 @@ internal static class FileUrl
         return text.ToString();
     }
 
-    private static bool IsPlain(char c) => char.IsAsciiLetterOrDigit(c) || "-_.~$&+,/:;=@".Contains(c, StringComparison.Ordinal);
+    private static bool IsPlain(char c) =>
+        char.IsAsciiLetterOrDigit(c) || "-_.~$&+,/:;=@".Contains(c, StringComparison.Ordinal);
 
     /// <summary>Go's <c>path.Clean</c>.</summary>
     private static string Clean(string path)

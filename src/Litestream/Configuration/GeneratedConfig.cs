@@ -5,7 +5,11 @@ namespace Litestream.Configuration;
 /// <summary>What all databases of a generated litestream.yml have in common.</summary>
 public sealed record GeneratedConfigOptions
 {
-    /// <summary>Where the databases go: <c>s3://bucket/prefix</c>, <c>abs://account@container/prefix</c>, <c>gs://bucket/prefix</c>, <c>sftp://user@host/folder</c> or a folder. Null: the folder <c>litestream-replicas</c> beside each database.</summary>
+    /// <summary>
+    /// Where the databases go: <c>s3://bucket/prefix</c>, <c>abs://account@container/prefix</c>,
+    /// <c>gs://bucket/prefix</c>, <c>sftp://user@host/folder</c> or a folder. Null: the folder
+    /// <c>litestream-replicas</c> beside each database.
+    /// </summary>
     public string? ReplicaUrl { get; init; }
 
     /// <summary>How often changes are sent: <c>1s</c>, <c>1m30s</c>, <c>00:01:30</c>. Null for upstream's 1 s.
@@ -18,7 +22,9 @@ public sealed record GeneratedConfigOptions
     /// <summary>How long snapshots and their changes are kept, a duration as well; null for upstream's 24 h.</summary>
     public string? Retention { get; init; }
 
-    /// <summary>Settings that look like a SQLite file and are left out on purpose: the running app leaves them out too.</summary>
+    /// <summary>
+    /// Settings that look like a SQLite file and are left out on purpose: the running app leaves them out too.
+    /// </summary>
     public IReadOnlyList<string> LeftOut { get; init; } = [];
 }
 
@@ -39,11 +45,13 @@ public sealed record GeneratedConfig(string Text)
     /// <summary>Upstream's default, said aloud: a replica on the app's own disk must not grow for ever.</summary>
     internal const string FolderRetention = "24h";
 
-    private const string Header = Marker + """
-         from the app's own settings. To have a file of your own instead, put a litestream.yml into the project.
-        # ${NAME} is an environment variable. A comment above a database is the setting whose live value decides when the app runs.
+    private const string Header =
+        Marker
+        + """
+             from the app's own settings. To have a file of your own instead, put a litestream.yml into the project.
+            # ${NAME} is an environment variable. A comment above a database is the setting whose live value decides when the app runs.
 
-        """;
+            """;
 
     /// <summary>Writes the configuration.</summary>
     /// <exception cref="LitestreamException">LSB1011 to LSB1015, LSB1021.</exception>
@@ -55,9 +63,14 @@ public sealed record GeneratedConfig(string Text)
         var list = new YamlList();
         var paths = new Dictionary<string, ReplicatedDatabase>(StringComparer.Ordinal);
         var replicas = new Dictionary<string, ReplicatedDatabase>(StringComparer.Ordinal);
-        foreach (var database in databases.OrderBy(d => d.Path, StringComparer.Ordinal).ThenBy(d => d.Key, StringComparer.Ordinal))
+        foreach (
+            var database in databases
+                .OrderBy(d => d.Path, StringComparer.Ordinal)
+                .ThenBy(d => d.Key, StringComparer.Ordinal)
+        )
         {
-            LitestreamException Error(string code, string message) => new(code, message, database.File, database.Line, database.Column);
+            LitestreamException Error(string code, string message) =>
+                new(code, message, database.File, database.Line, database.Column);
 
             // A property of the project is not to blame on the settings file that names the database.
             static LitestreamException PropertyError(string code, string message) => new(code, message);
@@ -65,30 +78,59 @@ public sealed record GeneratedConfig(string Text)
             ConfigPath.Check(database.Path, Error);
             var path = database.HasVariables ? VariableText.Mark(database.Path) : database.Path;
             if (VariableText.Swallowed(path).FirstOrDefault() is { } swallowed)
-                throw Error("LSB1041", $"The path {database.Path} has {swallowed} in it, which Litestream would swallow: it is no variable. Write ${{NAME}} for an environment variable, or rename the file.");
+                throw Error(
+                    "LSB1041",
+                    $"The path {database.Path} has {swallowed} in it, which Litestream would swallow: it is no "
+                        + $"variable. Write ${{NAME}} for an environment variable, or rename the file."
+                );
             if (!paths.TryAdd(SamePath(database.Path), database))
-                throw Error("LSB1012", $"The database {database.Path} is there twice. Two replications of one file damage the backup: leave one of them out (`!Name` in LitestreamConnectionStrings).");
+                throw Error(
+                    "LSB1012",
+                    $"The database {database.Path} is there twice. Two replications of one file damage the backup: "
+                        + $"leave one of them out (`!Name` in LitestreamConnectionStrings)."
+                );
 
-            var replica = NullIfEmpty(database.ReplicaUrl) is { } own ? ReplicaUrl.Parse(own, path, Error)
+            var replica =
+                NullIfEmpty(database.ReplicaUrl) is { } own ? ReplicaUrl.Parse(own, path, Error)
                 : NullIfEmpty(options.ReplicaUrl) is { } common ? ReplicaUrl.Parse(common, path, PropertyError)
                 : ReplicaUrl.Default(path);
             var identity = ReplicaIdentity.AtBuild(replica);
             if (!replicas.TryAdd(identity.Place, database))
-                throw Error("LSB1011", $"The databases {replicas[identity.Place].Path} and {database.Path} would go to one replica path, {identity.Location}. A restore would pick whichever was written last: give one of them another ReplicaUrl.");
+                throw Error(
+                    "LSB1011",
+                    $"The databases {replicas[identity.Place].Path} and {database.Path} would go to one replica "
+                        + $"path, {identity.Location}. A restore would pick whichever was written last: give "
+                        + $"one of them "
+                        + $"another ReplicaUrl."
+                );
 
             if (NullIfEmpty(database.SyncInterval) is { } interval)
                 Duration(replica, "sync-interval", interval, $"SyncInterval of {database.Path}", Error);
             else
                 Duration(replica, "sync-interval", options.SyncInterval, "LitestreamSyncInterval", PropertyError);
-            Duration(replica, "snapshot-interval", options.SnapshotInterval, "LitestreamSnapshotInterval", PropertyError);
-            Duration(replica, "retention", NullIfEmpty(options.Retention) ?? (identity.IsFile ? FolderRetention : null), "LitestreamRetention", PropertyError);
+            Duration(
+                replica,
+                "snapshot-interval",
+                options.SnapshotInterval,
+                "LitestreamSnapshotInterval",
+                PropertyError
+            );
+            Duration(
+                replica,
+                "retention",
+                NullIfEmpty(options.Retention) ?? (identity.IsFile ? FolderRetention : null),
+                "LitestreamRetention",
+                PropertyError
+            );
 
-            list.Items.Add(new YamlMap
-            {
-                Comment = database.Key,
-                ["path"] = new YamlScalar(path),
-                ["replicas"] = new YamlList { Items = [replica] },
-            });
+            list.Items.Add(
+                new YamlMap
+                {
+                    Comment = database.Key,
+                    ["path"] = new YamlScalar(path),
+                    ["replicas"] = new YamlList { Items = [replica] },
+                }
+            );
         }
 
         var comments = LeftOut(options.LeftOut) + (databases.Count == 0 ? AtRunTime(options) : "");
@@ -111,20 +153,33 @@ public sealed record GeneratedConfig(string Text)
         Duration(settings, "sync-interval", options.SyncInterval, "LitestreamSyncInterval", PropertyError);
         Duration(settings, "snapshot-interval", options.SnapshotInterval, "LitestreamSnapshotInterval", PropertyError);
         Duration(settings, "retention", options.Retention, "LitestreamRetention", PropertyError);
-        return string.Concat(settings.Entries.Select(entry =>
-            $"{AtRunTimeMarker}{entry.Key}: {YamlWriter.EscapeComment(settings.Text(entry.Key))}\n"));
+        return string.Concat(
+            settings.Entries.Select(entry =>
+                $"{AtRunTimeMarker}{entry.Key}: {YamlWriter.EscapeComment(settings.Text(entry.Key))}\n"
+            )
+        );
     }
 
     /// <summary>The comments that name the settings, a line each.</summary>
     internal static string LeftOut(IEnumerable<string> keys) =>
-        string.Concat(keys.Order(StringComparer.Ordinal).Select(key => LeftOutMarker + YamlWriter.EscapeComment(key) + "\n"));
+        string.Concat(
+            keys.Order(StringComparer.Ordinal).Select(key => LeftOutMarker + YamlWriter.EscapeComment(key) + "\n")
+        );
 
-    private static void Duration(YamlMap replica, string key, string? value, string property, Func<string, string, LitestreamException> error)
+    private static void Duration(
+        YamlMap replica,
+        string key,
+        string? value,
+        string property,
+        Func<string, string, LitestreamException> error
+    )
     {
         if (NullIfEmpty(value) is not { } text)
             return;
-        replica[key] = new YamlScalar(DurationText.Replica(text)
-            ?? throw error("LSB1021", $"{property} is '{text}'; it has to be {DurationText.ReplicaForms}."));
+        replica[key] = new YamlScalar(
+            DurationText.Replica(text)
+                ?? throw error("LSB1021", $"{property} is '{text}'; it has to be {DurationText.ReplicaForms}.")
+        );
     }
 
     private static string? NullIfEmpty(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();

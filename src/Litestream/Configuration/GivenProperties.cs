@@ -7,20 +7,24 @@ namespace Litestream.Configuration;
 internal sealed record GivenProperties(
     IReadOnlyCollection<string> Global,
     IReadOnlyCollection<string> Variables,
-    string ProjectText)
+    string ProjectText
+)
 {
     /// <summary>
     /// Properties that nothing reads. A variable only where its name is like that of a property: others may be
     /// anybody's.
     /// </summary>
-    public IEnumerable<string> Unknown() => Global
-        .Concat(Variables.Where(name => PropertyNames.IsOurs(name) && PropertyNames.Nearest(name) is not null))
-        .Where(name => PropertyNames.IsOurs(name) && !PropertyNames.IsKnown(name))
-        .Where(name => !ProjectText.Contains($"$({name})", StringComparison.OrdinalIgnoreCase))
-        .Distinct(StringComparer.OrdinalIgnoreCase)
-        .Order(StringComparer.OrdinalIgnoreCase);
+    public IEnumerable<string> Unknown() =>
+        Global
+            .Concat(Variables.Where(name => PropertyNames.IsOurs(name) && PropertyNames.Nearest(name) is not null))
+            .Where(name => PropertyNames.IsOurs(name) && !PropertyNames.IsKnown(name))
+            .Where(name => !ProjectText.Contains($"$({name})", StringComparison.OrdinalIgnoreCase))
+            .Distinct(StringComparer.OrdinalIgnoreCase)
+            .Order(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Properties of some verb, by the names that they have in the docs.</summary>
-    public IEnumerable<string> OfVerbs() => PropertyNames.All
-        .Where(name => PropertyNames.IsOfVerb(name) && Global.Contains(name, StringComparer.OrdinalIgnoreCase));
+    public IEnumerable<string> OfVerbs() =>
+        PropertyNames.All.Where(name =>
+            PropertyNames.IsOfVerb(name) && Global.Contains(name, StringComparer.OrdinalIgnoreCase)
+        );
 }

@@ -10,16 +10,22 @@ namespace Litestream.Configuration;
 /// <param name="Path">The path, undecoded; all of the rest where there is no <c>//</c>.</param>
 internal sealed record GoUrl(string Scheme, string? User, string Host, string Path)
 {
-    private static readonly SearchValues<char> UserCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._:~!$&'()*+,;=%@");
+    private static readonly SearchValues<char> UserCharacters = SearchValues.Create(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._:~!$&'()*+,;=%@"
+    );
 
     /// <summary>What ASCII a host may have; anything that is not ASCII is let through.</summary>
-    private static readonly SearchValues<char> HostCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~!$&'()*+,;=:[]<>\"%");
+    private static readonly SearchValues<char> HostCharacters = SearchValues.Create(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~!$&'()*+,;=:[]<>\"%"
+    );
 
     /// <summary>The port after the host's last colon; empty when there is none.</summary>
-    public string Port => Host.LastIndexOf(':') is >= 0 and var colon && colon > Host.LastIndexOf(']') ? Host[(colon + 1)..] : "";
+    public string Port =>
+        Host.LastIndexOf(':') is >= 0 and var colon && colon > Host.LastIndexOf(']') ? Host[(colon + 1)..] : "";
 
     /// <summary>The host without its port.</summary>
-    public string HostName => Host.LastIndexOf(':') is >= 0 and var colon && colon > Host.LastIndexOf(']') ? Host[..colon] : Host;
+    public string HostName =>
+        Host.LastIndexOf(':') is >= 0 and var colon && colon > Host.LastIndexOf(']') ? Host[..colon] : Host;
 
     /// <summary>Takes a URL apart.</summary>
     /// <param name="text">All of it, variables expanded.</param>
@@ -50,7 +56,10 @@ internal sealed record GoUrl(string Scheme, string? User, string Host, string Pa
 
         string? user = null;
         var host = "";
-        if (rest.StartsWith("//", StringComparison.Ordinal) && (scheme.Length > 0 || !rest.StartsWith("///", StringComparison.Ordinal)))
+        if (
+            rest.StartsWith("//", StringComparison.Ordinal)
+            && (scheme.Length > 0 || !rest.StartsWith("///", StringComparison.Ordinal))
+        )
         {
             var slash = rest.IndexOf('/', 2);
             var authority = slash < 0 ? rest[2..] : rest[2..slash];
@@ -63,14 +72,19 @@ internal sealed record GoUrl(string Scheme, string? User, string Host, string Pa
             {
                 var userinfo = authority[..at];
                 if (userinfo.AsSpan().ContainsAnyExcept(UserCharacters))
-                    return Refuse("has a character before the `@` that has to be written as % and two digits", out problem);
+                    return Refuse(
+                        "has a character before the `@` that has to be written as % and two digits",
+                        out problem
+                    );
                 if (BadEscape(userinfo))
                     return Refuse(Escape, out problem);
                 user = userinfo.Split(':')[0];
             }
         }
 
-        return BadEscape(rest) || BadEscape(fragment) ? Refuse(Escape, out problem) : new GoUrl(scheme, user, host, rest);
+        return BadEscape(rest) || BadEscape(fragment)
+            ? Refuse(Escape, out problem)
+            : new GoUrl(scheme, user, host, rest);
     }
 
     private const string Escape = "has a `%` without two hexadecimal digits after it";
@@ -133,8 +147,12 @@ internal sealed record GoUrl(string Scheme, string? User, string Host, string Pa
         for (var i = name.IndexOf('%', StringComparison.Ordinal); i >= 0; i = name.IndexOf('%', i + 1))
         {
             // In a host only what is not ASCII may be written so.
-            if (i + 2 >= name.Length || !char.IsAsciiHexDigit(name[i + 1]) || !char.IsAsciiHexDigit(name[i + 2])
-                || (name[i + 1] < '8' && !name.AsSpan(i).StartsWith("%25")))
+            if (
+                i + 2 >= name.Length
+                || !char.IsAsciiHexDigit(name[i + 1])
+                || !char.IsAsciiHexDigit(name[i + 2])
+                || (name[i + 1] < '8' && !name.AsSpan(i).StartsWith("%25"))
+            )
                 return "has a `%` in the host";
         }
 

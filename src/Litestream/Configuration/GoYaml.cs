@@ -21,24 +21,32 @@ internal static partial class GoYaml
     private const string Core = "tag:yaml.org,2002:";
 
     /// <summary>What a scalar without quotes is.</summary>
-    public static GoYamlKind KindOf(string plain) => plain switch
-    {
-        "" or "~" or "null" or "Null" or "NULL" => GoYamlKind.Null,
-        _ when Flag().IsMatch(plain) => GoYamlKind.Flag,
-        _ when Integer(plain) is not null => GoYamlKind.Integer,
-        _ when Float(plain) is not null => GoYamlKind.Float,
-        _ => GoYamlKind.Text,
-    };
+    public static GoYamlKind KindOf(string plain) =>
+        plain switch
+        {
+            "" or "~" or "null" or "Null" or "NULL" => GoYamlKind.Null,
+            _ when Flag().IsMatch(plain) => GoYamlKind.Flag,
+            _ when Integer(plain) is not null => GoYamlKind.Integer,
+            _ when Float(plain) is not null => GoYamlKind.Float,
+            _ => GoYamlKind.Text,
+        };
 
     /// <summary>The number that the executable keeps for a setting that is a whole number: <c>0x10</c>, <c>010</c>,
     /// <c>1_000</c>, <c>1e3</c>. Null when it refuses the value.</summary>
     public static long? Number(string plain) =>
-        Integer(plain) is { } whole ? whole >= long.MinValue && whole <= long.MaxValue ? (long)whole : null
-        : Float(plain) is { } number && number < 9223372036854775808d ? number >= -9223372036854775808d ? (long)number : long.MinValue
-        : null;
+        Integer(plain) is { } whole
+            ? whole >= long.MinValue && whole <= long.MaxValue
+                ? (long)whole
+                : null
+            : Float(plain) is { } number && number < 9223372036854775808d
+                ? number >= -9223372036854775808d
+                    ? (long)number
+                    : long.MinValue
+                : null;
 
     /// <summary>Whether a number has decimals that would be cut off.</summary>
-    public static bool HasDecimals(string plain) => Integer(plain) is null && Float(plain) is { } number && number != Math.Floor(number);
+    public static bool HasDecimals(string plain) =>
+        Integer(plain) is null && Float(plain) is { } number && number != Math.Floor(number);
 
     /// <summary>
     /// A scalar with a tag as the same one without: its text and whether it is in quotes then. A tag of somebody's own
@@ -105,18 +113,30 @@ internal static partial class GoYaml
                 return null;
         }
 
-        return negative ? value > 9223372036854775808m ? null : -value : value;
+        return negative
+            ? value > 9223372036854775808m
+                ? null
+                : -value
+            : value;
     }
 
-    private static double? Float(string plain) => plain switch
-    {
-        ".inf" or ".Inf" or ".INF" or "+.inf" or "+.Inf" or "+.INF" => double.PositiveInfinity,
-        "-.inf" or "-.Inf" or "-.INF" => double.NegativeInfinity,
-        ".nan" or ".NaN" or ".NAN" => double.NaN,
-        _ when FloatForm().IsMatch(plain) && plain[0] != '_'
-            && double.TryParse(plain.Replace("_", "", StringComparison.Ordinal), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) => number,
-        _ => null,
-    };
+    private static double? Float(string plain) =>
+        plain switch
+        {
+            ".inf" or ".Inf" or ".INF" or "+.inf" or "+.Inf" or "+.INF" => double.PositiveInfinity,
+            "-.inf" or "-.Inf" or "-.INF" => double.NegativeInfinity,
+            ".nan" or ".NaN" or ".NAN" => double.NaN,
+            _ when FloatForm().IsMatch(plain)
+                    && plain[0] != '_'
+                    && double.TryParse(
+                        plain.Replace("_", "", StringComparison.Ordinal),
+                        NumberStyles.Float,
+                        CultureInfo.InvariantCulture,
+                        out var number
+                    )
+                    && double.IsFinite(number) => number,
+            _ => null,
+        };
 
     private static string? Binary(string text)
     {

@@ -6,7 +6,13 @@ namespace Litestream.Configuration;
 /// <summary>A litestream.yml as it lies on disk, generated or the user's own.</summary>
 public sealed class LitestreamConfigFile
 {
-    private LitestreamConfigFile(string path, string text, YamlMap root, bool isGenerated, IReadOnlyList<ConfigEntry> entries)
+    private LitestreamConfigFile(
+        string path,
+        string text,
+        YamlMap root,
+        bool isGenerated,
+        IReadOnlyList<ConfigEntry> entries
+    )
     {
         Path = path;
         Text = text;
@@ -27,7 +33,8 @@ public sealed class LitestreamConfigFile
 
     /// <summary>Reads the file.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="expandVariables">False: a <c>$</c> in a file of the user's own is a dollar sign (<c>-no-expand-env</c>). A generated file has variables in any case.</param>
+    /// <param name="expandVariables">False: a <c>$</c> in a file of the user's own is a dollar sign
+    /// (<c>-no-expand-env</c>). A generated file has variables in any case.</param>
     /// <exception cref="LitestreamException">LSB1010: it cannot be parsed; with line and column.</exception>
     public static LitestreamConfigFile Load(string path, bool expandVariables = true)
     {
@@ -36,15 +43,22 @@ public sealed class LitestreamConfigFile
     }
 
     /// <summary>
-    /// Checks the file strictly: every key, its place and its value, against what a release line of Litestream reads. What that line would ignore, misread or stop at
+    /// Checks the file strictly: every key, its place and its value, against what a release line of Litestream reads.
+    /// What that line would ignore, misread or stop at
     /// is an error; what is only doubtful a warning.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="line">The release line of the executable that will read it.</param>
-    /// <param name="variable">The value of an environment variable, null when it has none; left out: as if none were set. What depends on one without a value is not judged.</param>
+    /// <param name="variable">The value of an environment variable, null when it has none; left out: as if none were
+    /// set. What depends on one without a value is not judged.</param>
     /// <param name="expandVariables">False: a <c>$</c> is a dollar sign (<c>-no-expand-env</c>).</param>
     /// <returns>All findings, in the order of the file. A file that cannot be read is one finding, LSB1010.</returns>
-    public static IReadOnlyList<LitestreamDiagnostic> Check(string path, ReleaseLine line = ReleaseLine.V03, Func<string, string?>? variable = null, bool expandVariables = true)
+    public static IReadOnlyList<LitestreamDiagnostic> Check(
+        string path,
+        ReleaseLine line = ReleaseLine.V03,
+        Func<string, string?>? variable = null,
+        bool expandVariables = true
+    )
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         try
@@ -63,16 +77,24 @@ public sealed class LitestreamConfigFile
         {
             return ConfigText.Decode(path, PlainFile.ReadAllBytes(path));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception e)
+            when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            throw new LitestreamException("LSB1010", $"The Litestream configuration cannot be read: {e.Message}", path, innerException: e);
+            throw new LitestreamException(
+                "LSB1010",
+                $"The Litestream configuration cannot be read: {e.Message}",
+                path,
+                innerException: e
+            );
         }
     }
 
-    internal static bool IsGeneratedText(string raw) => raw.StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal);
+    internal static bool IsGeneratedText(string raw) =>
+        raw.StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal);
 
     /// <summary>A generated file without a database, in the place of one that is not there.</summary>
-    internal static LitestreamConfigFile Empty(string path) => Parse(path, GeneratedConfig.Create([], new GeneratedConfigOptions()).Text, expandVariables: true);
+    internal static LitestreamConfigFile Empty(string path) =>
+        Parse(path, GeneratedConfig.Create([], new GeneratedConfigOptions()).Text, expandVariables: true);
 
     internal static LitestreamConfigFile Parse(string path, string raw, bool expandVariables)
     {
@@ -99,12 +121,19 @@ public sealed class LitestreamConfigFile
                         throw Error("This entry of `dbs:` has no `path:`.", map["path"] ?? map);
 
                     var replicas = ReadReplicas(map, Error);
-                    entries.Add(new ConfigEntry(map, replicas, new ConfiguredDatabase(
-                        VariableText.Unmark(name.Text),
-                        generated ? KeyAbove(lines, map.Line) : null,
-                        [.. replicas.Select(r => ConfiguredReplica.Of(ReplicaIdentity.AtBuild(r)))],
-                        map.Line,
-                        map.Column)));
+                    entries.Add(
+                        new ConfigEntry(
+                            map,
+                            replicas,
+                            new ConfiguredDatabase(
+                                VariableText.Unmark(name.Text),
+                                generated ? KeyAbove(lines, map.Line) : null,
+                                [.. replicas.Select(r => ConfiguredReplica.Of(ReplicaIdentity.AtBuild(r)))],
+                                map.Line,
+                                map.Column
+                            )
+                        )
+                    );
                 }
 
                 break;
@@ -119,20 +148,22 @@ public sealed class LitestreamConfigFile
     internal string Text { get; }
 
     /// <summary>The settings that its comments leave out (<c># Not replicated: ConnectionStrings:Cache</c>).</summary>
-    internal IEnumerable<string> LeftOut => Text.Split('\n')
-        .Select(line => line.Trim())
-        .Where(line => line.StartsWith(GeneratedConfig.LeftOutMarker, StringComparison.Ordinal))
-        .Select(line => YamlWriter.UnescapeComment(line[GeneratedConfig.LeftOutMarker.Length..]));
+    internal IEnumerable<string> LeftOut =>
+        Text.Split('\n')
+            .Select(line => line.Trim())
+            .Where(line => line.StartsWith(GeneratedConfig.LeftOutMarker, StringComparison.Ordinal))
+            .Select(line => YamlWriter.UnescapeComment(line[GeneratedConfig.LeftOutMarker.Length..]));
 
     /// <summary>What its comments keep for databases that are found when the app runs (<c># At run time: retention:
     /// 72h</c>).</summary>
-    internal IReadOnlyDictionary<string, string> AtRunTime => Text.Split('\n')
-        .Select(line => line.Trim())
-        .Where(line => IsGenerated && line.StartsWith(GeneratedConfig.AtRunTimeMarker, StringComparison.Ordinal))
-        .Select(line => YamlWriter.UnescapeComment(line[GeneratedConfig.AtRunTimeMarker.Length..]).Split(": ", 2))
-        .Where(pair => pair.Length == 2)
-        .DistinctBy(pair => pair[0], StringComparer.Ordinal)
-        .ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+    internal IReadOnlyDictionary<string, string> AtRunTime =>
+        Text.Split('\n')
+            .Select(line => line.Trim())
+            .Where(line => IsGenerated && line.StartsWith(GeneratedConfig.AtRunTimeMarker, StringComparison.Ordinal))
+            .Select(line => YamlWriter.UnescapeComment(line[GeneratedConfig.AtRunTimeMarker.Length..]).Split(": ", 2))
+            .Where(pair => pair.Length == 2)
+            .DistinctBy(pair => pair[0], StringComparer.Ordinal)
+            .ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
 
     /// <summary>All of it, as nodes.</summary>
     internal YamlMap Root { get; }
@@ -141,7 +172,8 @@ public sealed class LitestreamConfigFile
     internal IReadOnlyList<ConfigEntry> Entries { get; }
 
     /// <summary>
-    /// The replicas of a database, in the list form. 0.3 ignores the <c>replica:</c> of the 0.5 line without a word and then replicates nothing;
+    /// The replicas of a database, in the list form. 0.3 ignores the <c>replica:</c> of the 0.5 line without a word and
+    /// then replicates nothing;
     /// a list of one is read by both, so the one becomes the other.
     /// </summary>
     private static List<YamlMap> ReadReplicas(YamlMap database, Func<string, YamlNode, LitestreamException> error)
@@ -152,14 +184,22 @@ public sealed class LitestreamConfigFile
                 throw error("This database has `replica:` and `replicas:`; keep one of them.", single);
             if (single is not YamlMap)
                 throw error("`replica:` must be a mapping.", single);
-            database["replicas"] = new YamlList { Items = [single], Line = single.Line, Column = single.Column };
+            database["replicas"] = new YamlList
+            {
+                Items = [single],
+                Line = single.Line,
+                Column = single.Column,
+            };
         }
 
         database.Remove("replica");
         return database["replicas"] switch
         {
             null or YamlScalar { IsNull: true } => [],
-            YamlList list => [.. list.Items.Select(r => r as YamlMap ?? throw error("Each entry of `replicas:` is a mapping.", r))],
+            YamlList list =>
+            [
+                .. list.Items.Select(r => r as YamlMap ?? throw error("Each entry of `replicas:` is a mapping.", r)),
+            ],
             var other => throw error("`replicas:` must be a list.", other),
         };
     }
@@ -176,11 +216,18 @@ internal sealed record ConfigEntry(YamlMap Node, IReadOnlyList<YamlMap> Replicas
 
 /// <summary>A database of a litestream.yml.</summary>
 /// <param name="Path">The path as it stands in the file.</param>
-/// <param name="Key">The configuration key that the path came from (a comment in a generated file), null otherwise.</param>
+/// <param name="Key">The configuration key that the path came from (a comment in a generated file), null
+/// otherwise.</param>
 /// <param name="Replicas">Where it goes.</param>
 /// <param name="Line">1-based line of the entry.</param>
 /// <param name="Column">1-based column of the entry.</param>
-public sealed record ConfiguredDatabase(string Path, string? Key, IReadOnlyList<ConfiguredReplica> Replicas, int Line, int Column);
+public sealed record ConfiguredDatabase(
+    string Path,
+    string? Key,
+    IReadOnlyList<ConfiguredReplica> Replicas,
+    int Line,
+    int Column
+);
 
 /// <summary>A replica of a database.</summary>
 /// <param name="Name">Its name; the type when the file gives none, as the executable has it. Empty when it is not known
@@ -200,8 +247,14 @@ public sealed record ConfiguredReplica(string Name, string Type, string Location
 
     /// <summary>The type and the place, for people.</summary>
     internal string Describe(string separator = " ") =>
-        Type.Length == 0 ? $"{Location}{(IsKnown ? "" : " (known where the app runs)")}" : $"{Type}{separator}{Location}";
+        Type.Length == 0
+            ? $"{Location}{(IsKnown ? "" : " (known where the app runs)")}"
+            : $"{Type}{separator}{Location}";
 
     internal static ConfiguredReplica Of(ReplicaIdentity replica) =>
-        new(replica.Name ?? "", replica.Type ?? "", replica.Location) { Folder = replica.Folder, IsKnown = replica.IsKnown };
+        new(replica.Name ?? "", replica.Type ?? "", replica.Location)
+        {
+            Folder = replica.Folder,
+            IsKnown = replica.IsKnown,
+        };
 }

@@ -5,7 +5,10 @@ using Litestream.FileSystem;
 
 namespace Litestream.Configuration;
 
-/// <summary>A litestream.yml to begin with: the generated one, with today's replica settings, as a commented file that the user goes on with.</summary>
+/// <summary>
+/// A litestream.yml to begin with: the generated one, with today's replica settings, as a commented file that the user
+/// goes on with.
+/// </summary>
 /// <param name="Text">The whole file: UTF-8, LF, no secret.</param>
 /// <param name="Instructions">What goes with it, line by line: settings, environment variables, user secrets.</param>
 public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
@@ -37,7 +40,8 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
         ["access-key-id"] = "Empty means the usual AWS variables, profiles and roles of the machine.",
         ["account-key"] = "The key of the storage account.",
         ["sync-interval"] = "How often changes are sent.",
-        ["snapshot-interval"] = "How often a new full copy is made. A restore reads the newest one and all changes since.",
+        ["snapshot-interval"] =
+            "How often a new full copy is made. A restore reads the newest one and all changes since.",
         ["retention"] = "How long full copies and their changes are kept: how far back a restore can go.",
     };
 
@@ -49,21 +53,30 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
     ];
 
     /// <summary>Makes the file from a generated one, so that both give the same effective configuration.</summary>
-    /// <param name="options">As for the effective configuration; the file at <see cref="EffectiveConfigOptions.ConfigPath"/> is a generated one.</param>
-    /// <exception cref="LitestreamException">LSB3010: the file is the user's own already; LSB1010, LSB1013, LSB1014.</exception>
+    /// <param name="options">As for the effective configuration; the file at
+    /// <see cref="EffectiveConfigOptions.ConfigPath"/> is a generated one.</param>
+    /// <exception cref="LitestreamException">LSB3010: the file is the user's own already; LSB1010, LSB1013,
+    /// LSB1014.</exception>
     public static OwnConfig Create(EffectiveConfigOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (!PlainFile.ReadLines(options.ConfigPath).FirstOrDefault("").StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal))
+        if (
+            !PlainFile
+                .ReadLines(options.ConfigPath)
+                .FirstOrDefault("")
+                .StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal)
+        )
             throw Exists(options.ConfigPath);
         var file = LitestreamConfigFile.Load(options.ConfigPath);
         if (file.Entries.Count == 0)
         {
             throw new LitestreamException(
                 "LSB3004",
-                "No database is known here, so a litestream.yml of your own would replicate nothing, and the app would no "
-                + "longer replicate those that its configuration names where it runs. "
-                + "Name one in the project first: <LitestreamDatabase Include=\"data/app.db\" />.");
+                "No database is known here, so a litestream.yml of your own would replicate nothing, and the app "
+                    + "would no "
+                    + "longer replicate those that its configuration names where it runs. "
+                    + "Name one in the project first: <LitestreamDatabase Include=\"data/app.db\" />."
+            );
         }
 
         var url = RuntimeReplica.Url(file, options.GetSetting, options.Variable);
@@ -77,7 +90,10 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
 
         text.Append(GeneratedConfig.LeftOut(file.LeftOut));
 
-        return new OwnConfig(text.ToString(), Instruct(file, url, [.. names.Distinct(StringComparer.Ordinal)], options.GetSetting));
+        return new OwnConfig(
+            text.ToString(),
+            Instruct(file, url, [.. names.Distinct(StringComparer.Ordinal)], options.GetSetting)
+        );
     }
 
     /// <summary>Writes it; never over a file.</summary>
@@ -95,18 +111,33 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LitestreamException("LSB0003", $"litestream.yml cannot be written: {e.Message}", path, innerException: e);
+            throw new LitestreamException(
+                "LSB0003",
+                $"litestream.yml cannot be written: {e.Message}",
+                path,
+                innerException: e
+            );
         }
     }
 
     private static LitestreamException Exists(string path) =>
-        new("LSB3010", "This project has a litestream.yml of its own already, and it is never overwritten. Edit it, or move it away to begin anew.", path);
+        new(
+            "LSB3010",
+            "This project has a litestream.yml of its own already, and it is never overwritten. Edit it, or move it "
+                + "away to begin anew.",
+            path
+        );
 
     private static void WriteDatabase(StringBuilder text, ConfigEntry entry, string? url, List<string> names)
     {
         const string DataDirectory = "|DataDirectory|";
         if (entry.Database.Key is { } key)
-            Comment(text, 2, $"{key}. The path as the app has it; relative paths begin at its working directory. It does not follow the setting: change both.");
+            Comment(
+                text,
+                2,
+                $"{key}. The path as the app has it; relative paths begin at its working directory. It does not "
+                    + $"follow the setting: change both."
+            );
         else
             Comment(text, 2, "The path as the app has it; relative paths begin at its working directory.");
         Line(text, 2, "- ", "path", entry.Node["path"]!);
@@ -118,7 +149,11 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
             {
                 if (folder.StartsWith(DataDirectory, StringComparison.OrdinalIgnoreCase))
                     replica["path"] = new YamlScalar(folder[DataDirectory.Length..].TrimStart('/', '\\'));
-                Comment(text, 6, "A folder. On the disk of the database it helps against a lost file, not against a lost disk.");
+                Comment(
+                    text,
+                    6,
+                    "A folder. On the disk of the database it helps against a lost file, not against a lost disk."
+                );
             }
 
             var first = true;
@@ -151,7 +186,11 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
 
     private static string Example(string path)
     {
-        var replica = ReplicaUrl.Parse($"s3://${{{RuntimeReplica.BucketVariable}}}", path, (code, message) => new LitestreamException(code, message));
+        var replica = ReplicaUrl.Parse(
+            $"s3://${{{RuntimeReplica.BucketVariable}}}",
+            path,
+            (code, message) => new LitestreamException(code, message)
+        );
         var text = new StringBuilder();
         var first = true;
         foreach (var (name, value) in replica.Entries)
@@ -174,19 +213,40 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
             text.Append(' ', indent).Append(i == 0 ? dash : new string(' ', dash.Length)).Append(lines[i]).Append('\n');
     }
 
-    private static List<string> Instruct(LitestreamConfigFile file, string? url, List<string> names, Func<string, string?> getSetting)
+    private static List<string> Instruct(
+        LitestreamConfigFile file,
+        string? url,
+        List<string> names,
+        Func<string, string?> getSetting
+    )
     {
-        var settings = EffectiveConfig.SettingVariables.ToDictionary(s => s.Variable, s => s.Setting["Litestream:".Length..], StringComparer.Ordinal);
+        var settings = EffectiveConfig.SettingVariables.ToDictionary(
+            s => s.Variable,
+            s => s.Setting["Litestream:".Length..],
+            StringComparer.Ordinal
+        );
         var lines = new List<string>();
         if (url is not null && !string.IsNullOrWhiteSpace(getSetting(RuntimeReplica.UrlSetting)))
-            lines.AddRange(["The replica of Litestream:ReplicaUrl stands in the file now. Remove that setting: beside a litestream.yml of your own it is not used.", ""]);
+            lines.AddRange([
+                "The replica of Litestream:ReplicaUrl stands in the file now. Remove that setting: beside a "
+                    + "litestream.yml of your own it is not used.",
+                "",
+            ]);
         if (file.Entries.Count == 0)
             lines.AddRange(["No database was found: add one under `dbs:`.", ""]);
 
         var plain = names.Where(n => settings.ContainsKey(n) && !SecretMask.IsSecretName(n)).ToList();
         lines.AddRange(["appsettings.json, what is no secret (all of it may be left out):", "", "  \"Litestream\": {"]);
         lines.Add("    \"RestoreOnStart\": \"IfMissing\"" + (plain.Count > 0 ? "," : ""));
-        lines.AddRange(plain.Select((n, i) => string.Create(CultureInfo.InvariantCulture, $"    \"{settings[n]}\": \"\"{(i < plain.Count - 1 ? "," : "")}")));
+        lines.AddRange(
+            plain.Select(
+                (n, i) =>
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"    \"{settings[n]}\": \"\"{(i < plain.Count - 1 ? "," : "")}"
+                    )
+            )
+        );
         lines.AddRange(["  }", ""]);
 
         if (names.Count == 0)
@@ -195,22 +255,26 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
             return lines;
         }
 
-        lines.AddRange(["Environment variables where the app runs, from its service manager, container or secret store (never in a file of the repository):", ""]);
+        lines.AddRange([
+            "Environment variables where the app runs, from its service manager, container or secret store (never "
+                + "in a file of the repository):",
+            "",
+        ]);
         lines.AddRange(names.Select(n => $"  {n}=..."));
         lines.Add("");
 
         var secrets = names.Where(n => settings.ContainsKey(n) && SecretMask.IsSecretName(n)).ToList();
         if (secrets.Count > 0)
         {
-            lines.AddRange(
-            [
+            lines.AddRange([
                 "On your own machine, where Litestream is off in the Development environment unless it is turned on:",
                 "",
                 "  dotnet user-secrets init",
                 .. secrets.Select(n => $"  dotnet user-secrets set \"Litestream:{settings[n]}\" \"...\""),
                 "  dotnet user-secrets set \"Litestream:Enabled\" \"true\"",
                 "",
-                "User secrets are the running app's; for the commands (LitestreamRestore and so on) set the environment variables in your shell.",
+                "User secrets are the running app's; for the commands (LitestreamRestore and so on) set the "
+                    + "environment variables in your shell.",
             ]);
         }
 

@@ -33,8 +33,17 @@ internal static class ProjectNames
     /// <summary>What every item may have, metadata or not.</summary>
     private static readonly HashSet<string> OfEveryItem = new(StringComparer.OrdinalIgnoreCase)
     {
-        "Include", "Exclude", "Remove", "Update", "Condition", "Label", "KeepMetadata", "RemoveMetadata",
-        "KeepDuplicates", "MatchOnMetadata", "MatchOnMetadataOptions",
+        "Include",
+        "Exclude",
+        "Remove",
+        "Update",
+        "Condition",
+        "Label",
+        "KeepMetadata",
+        "RemoveMetadata",
+        "KeepDuplicates",
+        "MatchOnMetadata",
+        "MatchOnMetadataOptions",
     };
 
     /// <summary>
@@ -45,12 +54,19 @@ internal static class ProjectNames
     /// folders.</param>
     public static IReadOnlyList<ProjectName> Unknown(IReadOnlyList<(string File, string Text)> files)
     {
-        var names = files.SelectMany(file => Read(file.File, file.Text)).Where(name => name.Kind switch
-        {
-            ProjectNameKind.Property => !PropertyNames.IsKnown(name.Name),
-            ProjectNameKind.Item => !name.Name.Equals(PropertyNames.DatabaseItem, StringComparison.OrdinalIgnoreCase),
-            _ => !PropertyNames.DatabaseMetadata.Contains(name.Name, StringComparer.OrdinalIgnoreCase),
-        });
+        var names = files
+            .SelectMany(file => Read(file.File, file.Text))
+            .Where(name =>
+                name.Kind switch
+                {
+                    ProjectNameKind.Property => !PropertyNames.IsKnown(name.Name),
+                    ProjectNameKind.Item => !name.Name.Equals(
+                        PropertyNames.DatabaseItem,
+                        StringComparison.OrdinalIgnoreCase
+                    ),
+                    _ => !PropertyNames.DatabaseMetadata.Contains(name.Name, StringComparer.OrdinalIgnoreCase),
+                }
+            );
         return [.. names.Where(name => !files.Any(file => Uses(file.Text, name)))];
     }
 
@@ -97,8 +113,10 @@ internal static class ProjectNames
                         Add(ProjectNameKind.Item, item.Name.LocalName, item);
                         if (!item.Name.LocalName.Equals(PropertyNames.DatabaseItem, StringComparison.OrdinalIgnoreCase))
                             continue;
-                        foreach (var attribute in item.Attributes()
-                            .Where(one => !one.IsNamespaceDeclaration && !OfEveryItem.Contains(one.Name.LocalName)))
+                        foreach (
+                            var attribute in item.Attributes()
+                                .Where(one => !one.IsNamespaceDeclaration && !OfEveryItem.Contains(one.Name.LocalName))
+                        )
                             Add(ProjectNameKind.Metadata, attribute.Name.LocalName, attribute);
                         foreach (var element in item.Elements())
                             Add(ProjectNameKind.Metadata, element.Name.LocalName, element);

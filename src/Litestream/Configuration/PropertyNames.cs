@@ -39,60 +39,96 @@ internal static class PropertyNames
     ];
 
     /// <summary>Each verb with the properties that it takes.</summary>
-    public static readonly IReadOnlyDictionary<string, IReadOnlyList<string>> Verbs =
-        new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal)
-        {
-            ["LitestreamDatabases"] = [],
-            ["LitestreamConfig"] = [],
-            ["LitestreamVersion"] = [],
-            ["LitestreamEnv"] = [],
-            ["LitestreamInit"] = [],
-            ["LitestreamStatus"] = ["LitestreamDatabase"],
-            ["LitestreamGenerations"] =
+    public static readonly IReadOnlyDictionary<string, IReadOnlyList<string>> Verbs = new Dictionary<
+        string,
+        IReadOnlyList<string>
+    >(StringComparer.Ordinal)
+    {
+        ["LitestreamDatabases"] = [],
+        ["LitestreamConfig"] = [],
+        ["LitestreamVersion"] = [],
+        ["LitestreamEnv"] = [],
+        ["LitestreamInit"] = [],
+        ["LitestreamStatus"] = ["LitestreamDatabase"],
+        ["LitestreamGenerations"] =
         [
-            "LitestreamDatabase", "LitestreamReplica", "LitestreamTimeout", "LitestreamArguments",
-        ],
-            ["LitestreamSnapshots"] =
-        [
-            "LitestreamDatabase", "LitestreamReplica", "LitestreamTimeout", "LitestreamArguments",
-        ],
-            ["LitestreamWal"] =
-        [
-            "LitestreamDatabase", "LitestreamReplica", "LitestreamGeneration", "LitestreamTimeout",
+            "LitestreamDatabase",
+            "LitestreamReplica",
+            "LitestreamTimeout",
             "LitestreamArguments",
         ],
-            ["LitestreamLtx"] = ["LitestreamDatabase", "LitestreamTimeout"],
-            ["LitestreamRestore"] =
+        ["LitestreamSnapshots"] =
         [
-            "LitestreamDatabase", "LitestreamOutput", "LitestreamTimestamp", "LitestreamReplica",
-            "LitestreamGeneration", "LitestreamIndex", "LitestreamTxId",
-            "LitestreamParallelism", "LitestreamIfDbNotExists", "LitestreamIfReplicaExists", "LitestreamForce",
-            "LitestreamDiff", "LitestreamDryRun", "LitestreamTimeout",
+            "LitestreamDatabase",
+            "LitestreamReplica",
+            "LitestreamTimeout",
             "LitestreamArguments",
         ],
-            ["LitestreamPull"] =
+        ["LitestreamWal"] =
         [
-            "LitestreamDatabase", "LitestreamOutput", "LitestreamTimestamp", "LitestreamReplica", "LitestreamForce",
-            "LitestreamDryRun", "LitestreamTimeout",
+            "LitestreamDatabase",
+            "LitestreamReplica",
+            "LitestreamGeneration",
+            "LitestreamTimeout",
+            "LitestreamArguments",
         ],
-            ["LitestreamVerify"] =
+        ["LitestreamLtx"] = ["LitestreamDatabase", "LitestreamTimeout"],
+        ["LitestreamRestore"] =
         [
-            "LitestreamDatabase", "LitestreamReplica", "LitestreamVerifyLevel", "LitestreamVerifyWrite",
-            "LitestreamStartReplicator", "LitestreamTimeout",
+            "LitestreamDatabase",
+            "LitestreamOutput",
+            "LitestreamTimestamp",
+            "LitestreamReplica",
+            "LitestreamGeneration",
+            "LitestreamIndex",
+            "LitestreamTxId",
+            "LitestreamParallelism",
+            "LitestreamIfDbNotExists",
+            "LitestreamIfReplicaExists",
+            "LitestreamForce",
+            "LitestreamDiff",
+            "LitestreamDryRun",
+            "LitestreamTimeout",
+            "LitestreamArguments",
         ],
-            ["LitestreamDrill"] =
+        ["LitestreamPull"] =
         [
-            "LitestreamDatabase", "LitestreamReplica", "LitestreamTimestamp", "LitestreamDrillQuery",
+            "LitestreamDatabase",
+            "LitestreamOutput",
+            "LitestreamTimestamp",
+            "LitestreamReplica",
+            "LitestreamForce",
+            "LitestreamDryRun",
             "LitestreamTimeout",
         ],
-            ["LitestreamRun"] = ["LitestreamArguments"],
-            ["LitestreamDoctor"] = ["LitestreamTimeout"],
-            ["LitestreamScaffold"] =
+        ["LitestreamVerify"] =
         [
-            "LitestreamScaffoldKind", "LitestreamOutput", "LitestreamForce", "LitestreamScaffoldInstallDir",
+            "LitestreamDatabase",
+            "LitestreamReplica",
+            "LitestreamVerifyLevel",
+            "LitestreamVerifyWrite",
+            "LitestreamStartReplicator",
+            "LitestreamTimeout",
         ],
-            ["LitestreamReplicate"] = ["LitestreamDatabase", "LitestreamExec", "LitestreamArguments", "LitestreamTimeout"],
-        };
+        ["LitestreamDrill"] =
+        [
+            "LitestreamDatabase",
+            "LitestreamReplica",
+            "LitestreamTimestamp",
+            "LitestreamDrillQuery",
+            "LitestreamTimeout",
+        ],
+        ["LitestreamRun"] = ["LitestreamArguments"],
+        ["LitestreamDoctor"] = ["LitestreamTimeout"],
+        ["LitestreamScaffold"] =
+        [
+            "LitestreamScaffoldKind",
+            "LitestreamOutput",
+            "LitestreamForce",
+            "LitestreamScaffoldInstallDir",
+        ],
+        ["LitestreamReplicate"] = ["LitestreamDatabase", "LitestreamExec", "LitestreamArguments", "LitestreamTimeout"],
+    };
 
     /// <summary>
     /// All properties: those of the build, those of the verbs, and each verb's list of targets that run before it.
@@ -105,7 +141,8 @@ internal static class PropertyNames
     ];
 
     /// <summary>Whether it is ours to judge: names that begin with an underscore are the targets' own.</summary>
-    public static bool IsOurs(string name) => name.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
+    public static bool IsOurs(string name) =>
+        name.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
         && name.Length > Prefix.Length
         && char.IsLetter(name[Prefix.Length]);
 

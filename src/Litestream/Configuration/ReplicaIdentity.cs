@@ -45,24 +45,33 @@ internal sealed partial record ReplicaIdentity
     public bool IsFile => Type == "file";
 
     /// <summary>Whether a key of a replica takes a text that tells it from another.</summary>
-    public static bool IsText(string key) => key is "url" or "type" or "name" or "endpoint" or "region" || PlaceKeys.Contains(key, StringComparer.Ordinal);
+    public static bool IsText(string key) =>
+        key is "url" or "type" or "name" or "endpoint" or "region" || PlaceKeys.Contains(key, StringComparer.Ordinal);
 
     /// <summary>While the app is built: no variable has a value yet.</summary>
     public static ReplicaIdentity AtBuild(YamlMap replica) => AsFarAsKnown(replica, _ => null);
 
     /// <summary>With the values that are known here.</summary>
-    public static ReplicaIdentity AsFarAsKnown(YamlMap replica, Func<string, string?> lookup) => Resolve(replica, lookup, folder => folder, isRunning: false);
+    public static ReplicaIdentity AsFarAsKnown(YamlMap replica, Func<string, string?> lookup) =>
+        Resolve(replica, lookup, folder => folder, isRunning: false);
 
     /// <summary>When the app runs: a variable without a value is nothing to the executable.</summary>
     /// <param name="replica">The replica as it stands in the file.</param>
     /// <param name="lookup">The value of a variable; null or empty when it has none.</param>
     /// <param name="absolute">Makes a folder absolute.</param>
-    public static ReplicaIdentity AtRun(YamlMap replica, Func<string, string?> lookup, Func<string, string> absolute) => Resolve(replica, lookup, absolute, isRunning: true);
+    public static ReplicaIdentity AtRun(YamlMap replica, Func<string, string?> lookup, Func<string, string> absolute) =>
+        Resolve(replica, lookup, absolute, isRunning: true);
 
-    private static ReplicaIdentity Resolve(YamlMap replica, Func<string, string?> lookup, Func<string, string> absolute, bool isRunning)
+    private static ReplicaIdentity Resolve(
+        YamlMap replica,
+        Func<string, string?> lookup,
+        Func<string, string> absolute,
+        bool isRunning
+    )
     {
         var missing = new List<string>();
-        string Known(string key) => replica[key] is YamlScalar { IsNull: false } scalar ? ScalarText.Known(scalar, lookup) : "";
+        string Known(string key) =>
+            replica[key] is YamlScalar { IsNull: false } scalar ? ScalarText.Known(scalar, lookup) : "";
         string Needed(string key)
         {
             var text = Known(key);
@@ -73,11 +82,16 @@ internal sealed partial record ReplicaIdentity
         // The URL wins over `type:`, as it does in the executable.
         var url = Needed("url");
         var type = url.Length > 0 ? TypeOfUrl(url) : TypeOfKey(Needed("type"));
-        var values = PlaceKeys.ToDictionary(key => key, key => url.Length > 0 && key != "account-name" ? Known(key) : Needed(key), StringComparer.Ordinal);
+        var values = PlaceKeys.ToDictionary(
+            key => key,
+            key => url.Length > 0 && key != "account-name" ? Known(key) : Needed(key),
+            StringComparer.Ordinal
+        );
         values["endpoint"] = Known("endpoint");
         values["url"] = url;
 
-        var folder = missing.Count > 0 || type != "file" ? null
+        var folder =
+            missing.Count > 0 || type != "file" ? null
             : url.Length > 0 ? FileUrl.Folder(url)
             : Scheme().IsMatch(values["path"]) || string.IsNullOrWhiteSpace(values["path"]) ? null
             : values["path"];
@@ -93,9 +107,18 @@ internal sealed partial record ReplicaIdentity
             Name = name is { Length: 0 } ? type : name,
             Folder = isRunning ? folder : null,
             Place = folder is not null ? PlaceOfFolder(folder) : PlaceOf(type, url, values),
-            Location = folder ?? ReplicaUrl.Describe(type ?? "", key => VariableText.Unmark(values.GetValueOrDefault(key, ""))),
+            Location =
+                folder
+                ?? ReplicaUrl.Describe(type ?? "", key => VariableText.Unmark(values.GetValueOrDefault(key, ""))),
             Missing = missing,
-            Source = (url.Length > 0 ? replica["url"] : PlaceKeys.Select(key => replica[key]).FirstOrDefault(value => value is YamlScalar text && VariableText.HasVariables(text.Text))) as YamlScalar,
+            Source =
+                (
+                    url.Length > 0
+                        ? replica["url"]
+                        : PlaceKeys
+                            .Select(key => replica[key])
+                            .FirstOrDefault(value => value is YamlScalar text && VariableText.HasVariables(text.Text))
+                ) as YamlScalar,
         };
     }
 
@@ -105,15 +128,25 @@ internal sealed partial record ReplicaIdentity
         : VariableText.HasVariables(url) ? null
         : "";
 
-    private static string? TypeOfKey(string type) => VariableText.HasVariables(type) ? null : type.Length == 0 ? "file" : type;
+    private static string? TypeOfKey(string type) =>
+        VariableText.HasVariables(type) ? null
+        : type.Length == 0 ? "file"
+        : type;
 
     private static string PlaceOfFolder(string folder) =>
-        $"file\n{(folder.StartsWith('/') ? "/" : "")}{string.Join('/', folder.Split('/').Where(part => part is not ("" or ".")))}";
+        $"file\n{(folder.StartsWith('/') ? "/" : "")}"
+        + $"{string.Join('/', folder.Split('/').Where(part => part is not ("" or ".")))}";
 
     /// <summary>The same for the two ways to write one place: a URL, and the keys.</summary>
     private static string PlaceOf(string? type, string url, Dictionary<string, string> values)
     {
-        var (host, bucket, account, path, endpoint) = (values["host"], values["bucket"], values["account-name"], values["path"], values["endpoint"]);
+        var (host, bucket, account, path, endpoint) = (
+            values["host"],
+            values["bucket"],
+            values["account-name"],
+            values["path"],
+            values["endpoint"]
+        );
         if (url.Length > 0)
         {
             if (Scheme().Match(url) is not { Success: true } scheme || type == "file")
@@ -140,7 +173,8 @@ internal sealed partial record ReplicaIdentity
         return type switch
         {
             "file" => $"file\n{values["path"]}",
-            "sftp" => $"sftp\n{(host.EndsWith(":22", StringComparison.Ordinal) ? host[..^3] : host).ToLowerInvariant()}\n{path}",
+            "sftp" =>
+                $"sftp\n{(host.EndsWith(":22", StringComparison.Ordinal) ? host[..^3] : host).ToLowerInvariant()}\n{path}",
             "s3" => $"s3\n{endpoint.ToLowerInvariant()}\n{bucket}\n{path}",
             "abs" => $"abs\n{endpoint.ToLowerInvariant()}\n{account}\n{bucket}\n{path}",
             "gcs" => $"gcs\n{bucket}\n{path}",

@@ -5,8 +5,10 @@ using Litestream.Diagnostics;
 namespace Litestream.Configuration;
 
 /// <summary>
-/// A replica's place, from the one URL a user gives to the keys of release line 0.3. Split by hand: <c>${NAME}</c> may stand anywhere,
-/// which <see cref="Uri"/> refuses, and the executable's own <c>url:</c> key knows no endpoint and writes %20 into folder names.
+/// A replica's place, from the one URL a user gives to the keys of release line 0.3. Split by hand: <c>${NAME}</c> may
+/// stand anywhere,
+/// which <see cref="Uri"/> refuses, and the executable's own <c>url:</c> key knows no endpoint and writes %20 into
+/// folder names.
 /// </summary>
 internal static partial class ReplicaUrl
 {
@@ -14,43 +16,66 @@ internal static partial class ReplicaUrl
     public const string DefaultFolder = "litestream-replicas";
 
     /// <summary>
-    /// Whether a variable may be missing: the executable's own defaults then hold. Without keys, those are the machine's own (a profile, an instance's role);
+    /// Whether a variable may be missing: the executable's own defaults then hold. Without keys, those are the
+    /// machine's own (a profile, an instance's role);
     /// in a file of the user's own that is not taken for granted.
     /// </summary>
-    public static bool IsOptional(string variable, bool isGenerated) => variable switch
-    {
-        "LITESTREAM_REPLICA_REGION" or "LITESTREAM_REPLICA_ENDPOINT" => true,
-        "LITESTREAM_ACCESS_KEY_ID" or "LITESTREAM_SECRET_ACCESS_KEY" => isGenerated,
-        _ => false,
-    };
+    public static bool IsOptional(string variable, bool isGenerated) =>
+        variable switch
+        {
+            "LITESTREAM_REPLICA_REGION" or "LITESTREAM_REPLICA_ENDPOINT" => true,
+            "LITESTREAM_ACCESS_KEY_ID" or "LITESTREAM_SECRET_ACCESS_KEY" => isGenerated,
+            _ => false,
+        };
 
     private static readonly string[] LocationKeys =
     [
-        "type", "name", "url", "path", "bucket", "region", "endpoint", "force-path-style", "skip-verify", "access-key-id", "secret-access-key",
-        "account-name", "account-key", "host", "user", "password", "key-path",
+        "type",
+        "name",
+        "url",
+        "path",
+        "bucket",
+        "region",
+        "endpoint",
+        "force-path-style",
+        "skip-verify",
+        "access-key-id",
+        "secret-access-key",
+        "account-name",
+        "account-key",
+        "host",
+        "user",
+        "password",
+        "key-path",
     ];
 
     /// <summary>Whether a replica's key says where it is, as opposed to how it is kept.</summary>
     public static bool IsLocationKey(string key) => LocationKeys.Contains(key, StringComparer.Ordinal);
 
     /// <summary>The embedded default: a folder beside the database.</summary>
-    public static YamlMap Default(string databasePath) => new()
-    {
-        ["type"] = new YamlScalar("file"),
-        ["path"] = new YamlScalar(DefaultPath(databasePath)),
-    };
+    public static YamlMap Default(string databasePath) =>
+        new() { ["type"] = new YamlScalar("file"), ["path"] = new YamlScalar(DefaultPath(databasePath)) };
 
-    /// <summary>The default's folder for a database as it is configured. Both separators count: the yml may go to Windows.</summary>
+    /// <summary>
+    /// The default's folder for a database as it is configured. Both separators count: the yml may go to Windows.
+    /// </summary>
     public static string DefaultPath(string databasePath)
     {
         var cut = databasePath.LastIndexOfAny(['/', '\\']) + 1;
         return $"{databasePath[..cut]}{DefaultFolder}/{databasePath[cut..]}";
     }
 
-    /// <summary>The database's own part of a replica path: its configured path without what only makes sense on one machine. The same wherever the live file is.</summary>
+    /// <summary>
+    /// The database's own part of a replica path: its configured path without what only makes sense on one machine. The
+    /// same wherever the live file is.
+    /// </summary>
     public static string DatabaseKey(string configuredPath)
     {
-        var text = DrivePrefix().Replace(configuredPath.Replace("|DataDirectory|", "/", StringComparison.OrdinalIgnoreCase).Replace('\\', '/'), "");
+        var text = DrivePrefix()
+            .Replace(
+                configuredPath.Replace("|DataDirectory|", "/", StringComparison.OrdinalIgnoreCase).Replace('\\', '/'),
+                ""
+            );
         return string.Join('/', text.Split('/').Where(part => part is not ("" or "." or ".." or "~")));
     }
 
@@ -59,15 +84,28 @@ internal static partial class ReplicaUrl
     /// <param name="configuredPath">The database as it is configured.</param>
     /// <param name="error">Makes the exception for a code and a message, with the user's place.</param>
     /// <param name="lookup">The value of a variable where the app runs; null while the app is built.</param>
-    public static YamlMap Parse(string url, string configuredPath, Func<string, string, LitestreamException> error, Func<string, string?>? lookup = null) =>
-        ParseMarked(VariableText.Mark(url.Trim()), DatabaseKey(configuredPath), error, lookup);
+    public static YamlMap Parse(
+        string url,
+        string configuredPath,
+        Func<string, string, LitestreamException> error,
+        Func<string, string?>? lookup = null
+    ) => ParseMarked(VariableText.Mark(url.Trim()), DatabaseKey(configuredPath), error, lookup);
 
     /// <summary>The same for a <c>url:</c> that <see cref="Parse"/> made while the app was built; any other replica as
     /// it is.</summary>
-    public static YamlMap ParseBuilt(YamlMap replica, string configuredPath, Func<string, string, LitestreamException> error, Func<string, string?> lookup)
+    public static YamlMap ParseBuilt(
+        YamlMap replica,
+        string configuredPath,
+        Func<string, string, LitestreamException> error,
+        Func<string, string?> lookup
+    )
     {
         var key = "/" + DatabaseKey(configuredPath);
-        var (url, query) = SplitQuery(replica.Text("url").Replace(VariableText.Variable(VariableText.DollarVariable), "$", StringComparison.Ordinal));
+        var (url, query) = SplitQuery(
+            replica
+                .Text("url")
+                .Replace(VariableText.Variable(VariableText.DollarVariable), "$", StringComparison.Ordinal)
+        );
         if (!url.EndsWith(key, StringComparison.Ordinal))
             return replica;
         var parsed = ParseMarked(url[..^key.Length] + query, key[1..], error, lookup);
@@ -92,10 +130,16 @@ internal static partial class ReplicaUrl
         if (!VariableText.HasVariables(marked) || SchemePrefix().IsMatch(marked))
             return false;
         var before = VariableText.Literal(marked);
-        return before.Length == 0 || (SchemeStart().IsMatch(before) && marked.Contains("://", StringComparison.Ordinal));
+        return before.Length == 0
+            || (SchemeStart().IsMatch(before) && marked.Contains("://", StringComparison.Ordinal));
     }
 
-    private static YamlMap ParseMarked(string text, string key, Func<string, string, LitestreamException> error, Func<string, string?>? lookup)
+    private static YamlMap ParseMarked(
+        string text,
+        string key,
+        Func<string, string, LitestreamException> error,
+        Func<string, string?>? lookup
+    )
     {
         error = Shown(error);
         if (!IsOpen(text))
@@ -113,13 +157,19 @@ internal static partial class ReplicaUrl
     private static (string Url, string Query) SplitQuery(string marked) =>
         marked.IndexOf('?', StringComparison.Ordinal) is >= 0 and var at ? (marked[..at], marked[at..]) : (marked, "");
 
-    private static Func<string, string, LitestreamException> Shown(Func<string, string, LitestreamException> error) => (code, message) => error(code, VariableText.Unmark(message));
+    private static Func<string, string, LitestreamException> Shown(Func<string, string, LitestreamException> error) =>
+        (code, message) => error(code, VariableText.Unmark(message));
 
     /// <param name="text">Marked.</param>
     /// <param name="key">The database's own part of the path.</param>
     /// <param name="isFromVariable">Whether all of it is the value of a variable, where a secret belongs.</param>
     /// <param name="error">Makes the exception.</param>
-    private static YamlMap Split(string text, string key, bool isFromVariable, Func<string, string, LitestreamException> error)
+    private static YamlMap Split(
+        string text,
+        string key,
+        bool isFromVariable,
+        Func<string, string, LitestreamException> error
+    )
     {
         if (text.Any(char.IsControl))
             throw error("LSB1013", "The replica URL has a control character in it.");
@@ -132,11 +182,25 @@ internal static partial class ReplicaUrl
             if (cut.Value.Equals("file:", StringComparison.OrdinalIgnoreCase))
             {
                 var (folder, options) = SplitQuery(text[cut.Length..]);
-                return File(new Parts("", "", null, Decode(folder), key, ReadQuery(options.TrimStart('?'), isFromVariable, error), error));
+                return File(
+                    new Parts(
+                        "",
+                        "",
+                        null,
+                        Decode(folder),
+                        key,
+                        ReadQuery(options.TrimStart('?'), isFromVariable, error),
+                        error
+                    )
+                );
             }
 
             if (cut.Success)
-                throw error("LSB1013", $"The replica URL begins with `{cut.Value}` without `//`. Write {cut.Value}//..., or ./{cut.Value}... for a folder of that name.");
+                throw error(
+                    "LSB1013",
+                    $"The replica URL begins with `{cut.Value}` without `//`. Write {cut.Value}//..., or "
+                        + $"./{cut.Value}... for a folder of that name."
+                );
             return Folder(text, key);
         }
 
@@ -148,11 +212,21 @@ internal static partial class ReplicaUrl
         var authority = slash < 0 ? rest : rest[..slash];
         var path = Decode(slash < 0 ? "" : rest[slash..]);
 
-        // A `/` in a secret ends the host early: what follows would become a part of the replica's path, in litestream.yml and in every log.
-        if (!isFromVariable && authority.Contains(':', StringComparison.Ordinal) && !authority.Contains('@', StringComparison.Ordinal)
-            && text.Contains('@', StringComparison.Ordinal) && !LocalHost().IsMatch(authority))
+        // A `/` in a secret ends the host early: what follows would become a part of the replica's path, in
+        // litestream.yml and in every log.
+        if (
+            !isFromVariable
+            && authority.Contains(':', StringComparison.Ordinal)
+            && !authority.Contains('@', StringComparison.Ordinal)
+            && text.Contains('@', StringComparison.Ordinal)
+            && !LocalHost().IsMatch(authority)
+        )
         {
-            throw error("LSB1014", "The replica URL seems to hold a secret with a `/` in it, which would end up in build logs and in litestream.yml. Write ${NAME} in its place and set that environment variable where the app runs.");
+            throw error(
+                "LSB1014",
+                "The replica URL seems to hold a secret with a `/` in it, which would end up in build logs and in "
+                    + "litestream.yml. Write ${NAME} in its place and set that environment variable where the app runs."
+            );
         }
 
         var user = "";
@@ -164,9 +238,20 @@ internal static partial class ReplicaUrl
                 (user, password) = (user[..colon], user[(colon + 1)..]);
         }
 
-        var parts = new Parts(Decode(authority), Decode(user), password is null ? null : Secret(Decode(password), "the password", isFromVariable, error), path, key, ReadQuery(query, isFromVariable, error), error);
+        var parts = new Parts(
+            Decode(authority),
+            Decode(user),
+            password is null ? null : Secret(Decode(password), "the password", isFromVariable, error),
+            path,
+            key,
+            ReadQuery(query, isFromVariable, error),
+            error
+        );
         if (StrayPercent().Match(authority + (slash < 0 ? "" : rest[slash..])) is { Success: true } stray)
-            throw error("LSB1013", $"`{stray.Value}` in the replica URL is not a percent-encoded character. Write %25 for a percent sign.");
+            throw error(
+                "LSB1013",
+                $"`{stray.Value}` in the replica URL is not a percent-encoded character. Write %25 for a percent sign."
+            );
         return scheme.Groups[1].Value.ToLowerInvariant() switch
         {
             "s3" => S3(parts),
@@ -174,11 +259,17 @@ internal static partial class ReplicaUrl
             "gs" or "gcs" => Google(parts),
             "sftp" => Sftp(parts),
             "file" => File(parts),
-            var other => throw error("LSB1013", $"Replica URLs of the kind `{other}://` are not known. Use s3://bucket/prefix, abs://account@container/prefix, gs://bucket/prefix, sftp://user@host/folder, or a folder."),
+            var other => throw error(
+                "LSB1013",
+                $"Replica URLs of the kind `{other}://` are not known. Use s3://bucket/prefix, "
+                    + $"abs://account@container/prefix, gs://bucket/prefix, sftp://user@host/folder, or a folder."
+            ),
         };
     }
 
-    /// <summary>The password in a URL, also one with characters that should be percent-encoded; null when there is none.</summary>
+    /// <summary>
+    /// The password in a URL, also one with characters that should be percent-encoded; null when there is none.
+    /// </summary>
     public static string? Password(string url)
     {
         var start = url.IndexOf("://", StringComparison.Ordinal) + 3;
@@ -211,11 +302,8 @@ internal static partial class ReplicaUrl
         };
     }
 
-    private static YamlMap Folder(string folder, string key) => new()
-    {
-        ["type"] = new YamlScalar("file"),
-        ["path"] = new YamlScalar(Join(folder, key)),
-    };
+    private static YamlMap Folder(string folder, string key) =>
+        new() { ["type"] = new YamlScalar("file"), ["path"] = new YamlScalar(Join(folder, key)) };
 
     private static YamlMap File(Parts url)
     {
@@ -225,7 +313,11 @@ internal static partial class ReplicaUrl
         if (VariableText.IsVariable(url.Authority))
             return Folder(url.Authority + url.Path, url.Key);
         if (url.Authority.Length > 0 && !url.Authority.Equals("localhost", StringComparison.OrdinalIgnoreCase))
-            throw url.Error("LSB1013", $"`file://{VariableText.Unmark(url.Authority)}/...` names a host. Write a folder's path as it is, or file:///folder.");
+            throw url.Error(
+                "LSB1013",
+                $"`file://{VariableText.Unmark(url.Authority)}/...` names a host. Write a folder's path as it is, "
+                    + $"or file:///folder."
+            );
         if (url.Path.Trim('/').Length == 0)
             throw url.Error("LSB1013", "The replica URL names no folder: file:///folder.");
         return Folder(WindowsFileUrl().IsMatch(url.Path) ? url.Path[1..] : url.Path, url.Key);
@@ -237,7 +329,9 @@ internal static partial class ReplicaUrl
         var bucket = url.Authority;
         if (!LocalHost().IsMatch(bucket))
             url.RefusePort("For another server write s3://bucket/prefix?endpoint=http://server:9000.");
-        string? region = null, endpoint = null, pathStyle = null;
+        string? region = null,
+            endpoint = null,
+            pathStyle = null;
         if (S3Host(bucket) is { } host)
             (bucket, region, endpoint, pathStyle) = host;
         if (bucket.Length == 0)
@@ -250,8 +344,13 @@ internal static partial class ReplicaUrl
             ["path"] = new YamlScalar(Join(url.Path, url.Key).TrimStart('/')),
             ["region"] = url.Value("region", region ?? VariableText.Variable("LITESTREAM_REPLICA_REGION")),
             ["endpoint"] = url.Value("endpoint", endpoint ?? VariableText.Variable("LITESTREAM_REPLICA_ENDPOINT")),
-            ["access-key-id"] = url.User.Length > 0 ? new YamlScalar(url.User) : url.Value("access-key-id", VariableText.Variable("LITESTREAM_ACCESS_KEY_ID")),
-            ["secret-access-key"] = url.Password is { } password ? new YamlScalar(password) : url.Value("secret-access-key", VariableText.Variable("LITESTREAM_SECRET_ACCESS_KEY")),
+            ["access-key-id"] =
+                url.User.Length > 0
+                    ? new YamlScalar(url.User)
+                    : url.Value("access-key-id", VariableText.Variable("LITESTREAM_ACCESS_KEY_ID")),
+            ["secret-access-key"] = url.Password is { } password
+                ? new YamlScalar(password)
+                : url.Value("secret-access-key", VariableText.Variable("LITESTREAM_SECRET_ACCESS_KEY")),
         };
         if (url.Flag("force-path-style") is { } style || (style = pathStyle!) is not null)
             map["force-path-style"] = new YamlScalar(style, YamlStyle.Plain);
@@ -264,14 +363,19 @@ internal static partial class ReplicaUrl
     {
         url.Allow("endpoint", "account-key");
         if (url.User.Length == 0 || url.Authority.Length == 0)
-            throw url.Error("LSB1013", "An Azure replica needs the account and the container: abs://account@container/prefix.");
+            throw url.Error(
+                "LSB1013",
+                "An Azure replica needs the account and the container: abs://account@container/prefix."
+            );
         url.RefusePort("For another server write abs://account@container/prefix?endpoint=http://server:10000/account.");
 
         var map = new YamlMap
         {
             ["type"] = new YamlScalar("abs"),
             ["account-name"] = new YamlScalar(url.User),
-            ["account-key"] = url.Password is { } key ? new YamlScalar(key) : url.Value("account-key", VariableText.Variable("LITESTREAM_AZURE_ACCOUNT_KEY")),
+            ["account-key"] = url.Password is { } key
+                ? new YamlScalar(key)
+                : url.Value("account-key", VariableText.Variable("LITESTREAM_AZURE_ACCOUNT_KEY")),
             ["bucket"] = new YamlScalar(url.Authority),
             ["path"] = new YamlScalar(Join(url.Path, url.Key).TrimStart('/')),
         };
@@ -299,10 +403,19 @@ internal static partial class ReplicaUrl
         url.Allow("key-path", "password");
         if (url.Authority.Length == 0 || url.User.Length == 0)
             throw url.Error("LSB1013", "An SFTP replica needs the user and the host: sftp://user@host/folder.");
-        if (Port().Match(url.Authority) is { Success: true } port && !VariableText.HasVariables(port.Value)
-            && !(ushort.TryParse(port.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0))
+        if (
+            Port().Match(url.Authority) is { Success: true } port
+            && !VariableText.HasVariables(port.Value)
+            && !(
+                ushort.TryParse(port.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                && number > 0
+            )
+        )
         {
-            throw url.Error("LSB1013", $"`{port.Value}` in the replica URL is not a port: that is a number from 1 to 65535.");
+            throw url.Error(
+                "LSB1013",
+                $"`{port.Value}` in the replica URL is not a port: that is a number from 1 to 65535."
+            );
         }
 
         var map = new YamlMap
@@ -329,15 +442,34 @@ internal static partial class ReplicaUrl
         if (Filebase().Match(host) is { Success: true } filebase)
             return (filebase.Groups[1].Value, "us-east-1", "https://s3.filebase.com", "false");
         if (DigitalOcean().Match(host) is { Success: true } ocean)
-            return (ocean.Groups[1].Value, ocean.Groups[2].Value, $"https://{ocean.Groups[2].Value}.digitaloceanspaces.com", "false");
+            return (
+                ocean.Groups[1].Value,
+                ocean.Groups[2].Value,
+                $"https://{ocean.Groups[2].Value}.digitaloceanspaces.com",
+                "false"
+            );
         if (Scaleway().Match(host) is { Success: true } scaleway)
-            return (scaleway.Groups[1].Value, scaleway.Groups[2].Value, $"https://s3.{scaleway.Groups[2].Value}.scw.cloud", "false");
+            return (
+                scaleway.Groups[1].Value,
+                scaleway.Groups[2].Value,
+                $"https://s3.{scaleway.Groups[2].Value}.scw.cloud",
+                "false"
+            );
         if (Linode().Match(host) is { Success: true } linode)
-            return (linode.Groups[1].Value, linode.Groups[2].Value, $"https://{linode.Groups[2].Value}.linodeobjects.com", "false");
+            return (
+                linode.Groups[1].Value,
+                linode.Groups[2].Value,
+                $"https://{linode.Groups[2].Value}.linodeobjects.com",
+                "false"
+            );
         return null;
     }
 
-    private static Dictionary<string, string> ReadQuery(string query, bool isFromVariable, Func<string, string, LitestreamException> error)
+    private static Dictionary<string, string> ReadQuery(
+        string query,
+        bool isFromVariable,
+        Func<string, string, LitestreamException> error
+    )
     {
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
@@ -356,31 +488,63 @@ internal static partial class ReplicaUrl
         return values;
     }
 
-    private static string Secret(string value, string what, bool isFromVariable, Func<string, string, LitestreamException> error) =>
-        value.Length == 0 || isFromVariable || WholeVariable().IsMatch(VariableText.ToFile(value)) && VariableText.HasVariables(value)
+    private static string Secret(
+        string value,
+        string what,
+        bool isFromVariable,
+        Func<string, string, LitestreamException> error
+    ) =>
+        value.Length == 0
+        || isFromVariable
+        || WholeVariable().IsMatch(VariableText.ToFile(value)) && VariableText.HasVariables(value)
             ? value
-            : throw error("LSB1014", $"The replica URL holds a secret ({what}), which would end up in build logs and in litestream.yml. Write ${{NAME}} in its place and set that environment variable where the app runs.");
+            : throw error(
+                "LSB1014",
+                $"The replica URL holds a secret ({what}), which would end up in build logs and in litestream.yml. "
+                    + $"Write ${{NAME}} in its place and set that environment variable where the app runs."
+            );
 
-    private static string Join(string prefix, string key) => prefix.Length == 0 ? key : prefix.EndsWith('/') || prefix.EndsWith('\\') ? prefix + key : $"{prefix}/{key}";
+    private static string Join(string prefix, string key) =>
+        prefix.Length == 0 ? key
+        : prefix.EndsWith('/') || prefix.EndsWith('\\') ? prefix + key
+        : $"{prefix}/{key}";
 
-    private static string Decode(string text) => text.Contains('%', StringComparison.Ordinal) ? Uri.UnescapeDataString(text) : text;
+    private static string Decode(string text) =>
+        text.Contains('%', StringComparison.Ordinal) ? Uri.UnescapeDataString(text) : text;
 
-    private sealed record Parts(string Authority, string User, string? Password, string Path, string Key, Dictionary<string, string> Query, Func<string, string, LitestreamException> Error)
+    private sealed record Parts(
+        string Authority,
+        string User,
+        string? Password,
+        string Path,
+        string Key,
+        Dictionary<string, string> Query,
+        Func<string, string, LitestreamException> Error
+    )
     {
         public void Allow(params string[] names)
         {
             if (Query.Keys.FirstOrDefault(k => !names.Contains(k, StringComparer.Ordinal)) is { } unknown)
             {
-                throw Error("LSB1013", names.Length == 0
-                    ? $"The replica URL has an option `{VariableText.Unmark(unknown)}`; this kind of URL takes none."
-                    : $"The replica URL has an option `{VariableText.Unmark(unknown)}`; known are: {string.Join(", ", names)}.");
+                throw Error(
+                    "LSB1013",
+                    names.Length == 0
+                        ? $"The replica URL has an option `{VariableText.Unmark(unknown)}`; this kind of URL "
+                            + $"takes none."
+                        : $"The replica URL has an option `{VariableText.Unmark(unknown)}`; known "
+                            + $"are: {string.Join(", ", names)}."
+                );
             }
         }
 
         public void RefusePort(string instead)
         {
             if (Port().IsMatch(Authority))
-                throw Error("LSB1013", $"The replica URL names a port, `{VariableText.Unmark(Authority)}`, and a bucket has none. {instead}");
+                throw Error(
+                    "LSB1013",
+                    $"The replica URL names a port, `{VariableText.Unmark(Authority)}`, and a bucket has "
+                        + $"none. {instead}"
+                );
         }
 
         public YamlScalar Value(string name, string otherwise) => new(Query.GetValueOrDefault(name, otherwise));

@@ -6,9 +6,15 @@ namespace Litestream.Configuration;
 /// <summary>How a database is replicated: what the configuration says, with the executable's defaults.</summary>
 /// <param name="MonitorInterval">How often the database is looked at.</param>
 /// <param name="CheckpointInterval">How often it is checkpointed, and with it sent again what was overlooked.</param>
-/// <param name="MetricsAddress">Where the replicator answers: as an app with its own replicator has noted beside the database, else as the file says.</param>
+/// <param name="MetricsAddress">Where the replicator answers: as an app with its own replicator has noted beside the
+/// database, else as the file says.</param>
 /// <param name="Replicas">Where it goes.</param>
-internal sealed record ReplicationSettings(TimeSpan MonitorInterval, TimeSpan CheckpointInterval, string? MetricsAddress, IReadOnlyList<ReplicaSettings> Replicas)
+internal sealed record ReplicationSettings(
+    TimeSpan MonitorInterval,
+    TimeSpan CheckpointInterval,
+    string? MetricsAddress,
+    IReadOnlyList<ReplicaSettings> Replicas
+)
 {
     private const int DefaultMaxCheckpointPages = 10_000;
 
@@ -18,30 +24,47 @@ internal sealed record ReplicationSettings(TimeSpan MonitorInterval, TimeSpan Ch
     private static readonly TimeSpan DefaultInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>The longest that a commit takes on its way when all is well.</summary>
-    public TimeSpan Round(IEnumerable<ReplicaSettings> replicas) => MonitorInterval + replicas.Select(r => r.SyncInterval).DefaultIfEmpty(DefaultInterval).Max();
+    public TimeSpan Round(IEnumerable<ReplicaSettings> replicas) =>
+        MonitorInterval + replicas.Select(r => r.SyncInterval).DefaultIfEmpty(DefaultInterval).Max();
 
     public static ReplicationSettings Of(EffectiveConfig config, EffectiveDatabase database)
     {
         var environment = ProcessVariables.Read();
         string? Lookup(string name) => config.Variables.GetValueOrDefault(name) ?? environment.GetValueOrDefault(name);
         string Expand(string marked) => VariableText.Expand(marked, Lookup);
-        TimeSpan Interval(YamlMap map, string key, TimeSpan otherwise) => Expand(map.Text(key)) is var text && GoDuration.IsPositive(text) ? GoDuration.Parse(text) : otherwise;
+        TimeSpan Interval(YamlMap map, string key, TimeSpan otherwise) =>
+            Expand(map.Text(key)) is var text && GoDuration.IsPositive(text) ? GoDuration.Parse(text) : otherwise;
 
-        var node = (config.Root["dbs"] as YamlList)?.Items.OfType<YamlMap>().FirstOrDefault(db => string.Equals(Expand(db.Text("path")), database.Path, StringComparison.Ordinal)) ?? new YamlMap();
+        var node =
+            (config.Root["dbs"] as YamlList)
+                ?.Items.OfType<YamlMap>()
+                .FirstOrDefault(db => string.Equals(Expand(db.Text("path")), database.Path, StringComparison.Ordinal))
+            ?? new YamlMap();
         var address = DatabaseLock.Peek(database.Path).MetricsAddress ?? Expand(config.Root.Text("addr"));
-        var replicas = (node["replicas"] as YamlList)?.Items.OfType<YamlMap>().Select(replica =>
-        {
-            var identity = ReplicaIdentity.AtRun(replica, Lookup, Path.GetFullPath);
-            return new ReplicaSettings(identity.Name ?? "", identity.Type ?? "", Interval(replica, "sync-interval", DefaultInterval), identity.Folder);
-        });
+        var replicas = (node["replicas"] as YamlList)
+            ?.Items.OfType<YamlMap>()
+            .Select(replica =>
+            {
+                var identity = ReplicaIdentity.AtRun(replica, Lookup, Path.GetFullPath);
+                return new ReplicaSettings(
+                    identity.Name ?? "",
+                    identity.Type ?? "",
+                    Interval(replica, "sync-interval", DefaultInterval),
+                    identity.Folder
+                );
+            });
 
         return new ReplicationSettings(
             Interval(node, "monitor-interval", DefaultInterval),
             Interval(node, "checkpoint-interval", TimeSpan.FromMinutes(1)),
             address.Length > 0 ? address : null,
-            [.. replicas ?? []])
+            [.. replicas ?? []]
+        )
         {
-            MaxCheckpointPages = int.TryParse(Expand(node.Text("max-checkpoint-page-count")), out var pages) && pages > 0 ? pages : DefaultMaxCheckpointPages,
+            MaxCheckpointPages =
+                int.TryParse(Expand(node.Text("max-checkpoint-page-count")), out var pages) && pages > 0
+                    ? pages
+                    : DefaultMaxCheckpointPages,
         };
     }
 }

@@ -12,7 +12,9 @@ internal static class RuntimeReplica
 
     public const string UrlSetting = "Litestream:ReplicaUrl";
 
-    /// <summary>The URL of <c>Litestream:ReplicaUrl</c>, or the bucket of the variable; null when the built replica stands.</summary>
+    /// <summary>
+    /// The URL of <c>Litestream:ReplicaUrl</c>, or the bucket of the variable; null when the built replica stands.
+    /// </summary>
     /// <param name="file">A generated file.</param>
     /// <param name="getSetting">The live settings.</param>
     /// <param name="lookup">The variables, those that come from settings included.</param>
@@ -22,13 +24,18 @@ internal static class RuntimeReplica
             return url;
 
         // A built URL with the bucket's variable in it has a prefix of its own.
-        var replicas = file.AtRunTime.ContainsKey(ReplicaUrlComment) ? [ForAdded(file, [], "app.db", "app.db")] : file.Entries.SelectMany(e => e.Replicas);
+        var replicas = file.AtRunTime.ContainsKey(ReplicaUrlComment)
+            ? [ForAdded(file, [], "app.db", "app.db")]
+            : file.Entries.SelectMany(e => e.Replicas);
         var built = replicas.SelectMany(r => VariableText.Names(r.Text("bucket") + r.Text("url")));
-        return string.IsNullOrEmpty(lookup(BucketVariable)) || built.Contains(BucketVariable) ? null : $"s3://${{{BucketVariable}}}";
+        return string.IsNullOrEmpty(lookup(BucketVariable)) || built.Contains(BucketVariable)
+            ? null
+            : $"s3://${{{BucketVariable}}}";
     }
 
     /// <summary>
-    /// The replica of a database that is not in the file: where all of a generated file's are, if that is one place, and kept as all of them are; else the folder beside it.
+    /// The replica of a database that is not in the file: where all of a generated file's are, if that is one place,
+    /// and kept as all of them are; else the folder beside it.
     /// </summary>
     /// <param name="file">The file.</param>
     /// <param name="entries">Those of a generated file, as they are here; none for a file of the user's own.</param>
@@ -40,14 +47,19 @@ internal static class RuntimeReplica
         IEnumerable<ConfigEntry> entries,
         string configuredPath,
         string path,
-        Func<string, string?>? lookup = null)
+        Func<string, string?>? lookup = null
+    )
     {
         if (file.AtRunTime is { Count: > 0 } settings)
             return FromComments(settings, configuredPath, path, lookup);
 
         var places = entries.SelectMany(e => e.Replicas.Select(r => Place(r, e.Database.Path))).ToList();
         var replica = Common(places) ?? new YamlMap { ["type"] = new YamlScalar("file") };
-        replica["path"] = new YamlScalar(replica.Has("path") ? replica.Text("path") + ReplicaUrl.DatabaseKey(configuredPath) : ReplicaUrl.DefaultPath(path));
+        replica["path"] = new YamlScalar(
+            replica.Has("path")
+                ? replica.Text("path") + ReplicaUrl.DatabaseKey(configuredPath)
+                : ReplicaUrl.DefaultPath(path)
+        );
         if (ReplicaIdentity.AtBuild(replica).IsFile && !replica.Has("retention"))
             replica["retention"] = new YamlScalar(GeneratedConfig.FolderRetention);
         return replica;
@@ -59,7 +71,8 @@ internal static class RuntimeReplica
         IReadOnlyDictionary<string, string> settings,
         string configuredPath,
         string path,
-        Func<string, string?>? lookup)
+        Func<string, string?>? lookup
+    )
     {
         var replica = settings.TryGetValue(ReplicaUrlComment, out var url)
             ? ReplicaUrl.Parse(url, configuredPath, (code, message) => new(code, $"litestream.yml: {message}"), lookup)
@@ -77,9 +90,21 @@ internal static class RuntimeReplica
     /// <param name="configuredPath">The database.</param>
     /// <param name="lookup">The variables; null: they stay variables.</param>
     /// <exception cref="LitestreamException">LSB1013, LSB1014.</exception>
-    public static YamlMap Replace(YamlMap built, string url, string configuredPath, Func<string, string?>? lookup = null) => ReplicaUrl.Keep(
-        ReplicaUrl.Parse(url, configuredPath, (code, message) => new LitestreamException(code, $"{UrlSetting}: {message}"), lookup),
-        built);
+    public static YamlMap Replace(
+        YamlMap built,
+        string url,
+        string configuredPath,
+        Func<string, string?>? lookup = null
+    ) =>
+        ReplicaUrl.Keep(
+            ReplicaUrl.Parse(
+                url,
+                configuredPath,
+                (code, message) => new LitestreamException(code, $"{UrlSetting}: {message}"),
+                lookup
+            ),
+            built
+        );
 
     /// <summary>
     /// A database of a generated file as it is where the app runs: a path with variables has their values, in the
@@ -87,13 +112,25 @@ internal static class RuntimeReplica
     /// variables is the replica that it names. What a variable without a value decides stays as it is.
     /// </summary>
     /// <exception cref="LitestreamException">LSB1013, LSB1014.</exception>
-    public static ConfigEntry Live(ConfigEntry entry, Func<string, string?> lookup, Func<string, string, YamlNode, LitestreamException> error)
+    public static ConfigEntry Live(
+        ConfigEntry entry,
+        Func<string, string?> lookup,
+        Func<string, string, YamlNode, LitestreamException> error
+    )
     {
         var (marked, path) = (entry.Node.Text("path"), entry.Database.Path);
         var replicas = entry.Replicas;
         if (replicas.Any(replica => replica.Has("url")))
-            replicas = [.. replicas.Select(replica => ReplicaUrl.ParseBuilt(replica, marked, (code, message) => error(code, message, replica), lookup))];
-        if (!VariableText.HasVariables(marked) || VariableText.Names(marked).Any(name => string.IsNullOrEmpty(lookup(name))))
+            replicas =
+            [
+                .. replicas.Select(replica =>
+                    ReplicaUrl.ParseBuilt(replica, marked, (code, message) => error(code, message, replica), lookup)
+                ),
+            ];
+        if (
+            !VariableText.HasVariables(marked)
+            || VariableText.Names(marked).Any(name => string.IsNullOrEmpty(lookup(name)))
+        )
             return entry with { Replicas = replicas };
 
         path = VariableText.Expand(marked, lookup);
@@ -109,7 +146,10 @@ internal static class RuntimeReplica
         return new ConfigEntry(entry.Node, replicas, entry.Database with { Path = path });
     }
 
-    /// <summary>A replica with only the part of its path that comes before the database's own; without a path when it is the folder beside the database. Null when that part cannot be told.</summary>
+    /// <summary>
+    /// A replica with only the part of its path that comes before the database's own; without a path when it is the
+    /// folder beside the database. Null when that part cannot be told.
+    /// </summary>
     private static YamlMap? Place(YamlMap replica, string databasePath)
     {
         var place = (YamlMap)replica.Clone();

@@ -28,7 +28,9 @@ internal static class ScalarText
         try
         {
             return YamlReader.Read("", $"value: {text}", expandVariables: false)["value"] is YamlScalar parsed
-                ? parsed.IsNull ? "" : parsed.Text
+                ? parsed.IsNull
+                    ? ""
+                    : parsed.Text
                 : text;
         }
         catch (LitestreamException)

@@ -28,14 +28,15 @@ internal sealed record SettingName(string Name, params IReadOnlyList<string> Wor
 
     /// <summary>What a value has to be that the setting does not take; null for one that it takes, or that only the
     /// running app understands.</summary>
-    public string? Refusal(string value) => Kind switch
-    {
-        SettingKind.Flag => FlagText.Parse(value) is null ? $"{FlagText.Forms}." : null,
-        SettingKind.Duration => DurationText.Wait(value) is null ? $"{DurationText.WaitForms}." : null,
-        _ when Words.Count > 0 && !Words.Contains(value.Trim(), StringComparer.OrdinalIgnoreCase) =>
-            $"{NearestName.Choice(Words)}.{NearestName.DidYouMean(value.Trim(), Words)}",
-        _ => null,
-    };
+    public string? Refusal(string value) =>
+        Kind switch
+        {
+            SettingKind.Flag => FlagText.Parse(value) is null ? $"{FlagText.Forms}." : null,
+            SettingKind.Duration => DurationText.Wait(value) is null ? $"{DurationText.WaitForms}." : null,
+            _ when Words.Count > 0 && !Words.Contains(value.Trim(), StringComparer.OrdinalIgnoreCase) =>
+                $"{NearestName.Choice(Words)}.{NearestName.DidYouMean(value.Trim(), Words)}",
+            _ => null,
+        };
 }
 
 /// <summary>
@@ -77,9 +78,11 @@ internal static class SettingNames
     /// Whether something reads the setting; case does not matter, as nowhere in .NET's configuration.
     /// </summary>
     /// <param name="name">Below the section.</param>
-    public static bool IsKnown(string name) => All.Any(known =>
-        name.Equals(known.Name, StringComparison.OrdinalIgnoreCase)
-        || (known.IsList && name.StartsWith(known.Name + ":", StringComparison.OrdinalIgnoreCase)));
+    public static bool IsKnown(string name) =>
+        All.Any(known =>
+            name.Equals(known.Name, StringComparison.OrdinalIgnoreCase)
+            || (known.IsList && name.StartsWith(known.Name + ":", StringComparison.OrdinalIgnoreCase))
+        );
 
     /// <summary>The setting that somebody who wrote this name probably meant, or null.</summary>
     /// <param name="name">Below the section.</param>

@@ -22,7 +22,8 @@ internal static class UnknownNames
         string? text = null;
         try
         {
-            text = options.ConfigText
+            text =
+                options.ConfigText
                 ?? (File.Exists(options.ConfigPath) ? PlainFile.ReadAllText(options.ConfigPath) : null);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -47,13 +48,16 @@ internal static class UnknownNames
             {
                 // A section of somebody else's, unless its name is ours with a typing mistake and what is in it is ours
                 // too.
-                if (NearestName.Of(section, [SettingNames.Section]) is not null
-                    && SettingNames.All.FirstOrDefault(known => Is(known, name)) is { } known)
+                if (
+                    NearestName.Of(section, [SettingNames.Section]) is not null
+                    && SettingNames.All.FirstOrDefault(known => Is(known, name)) is { } known
+                )
                 {
                     yield return Warning(
                         setting,
                         $"Nothing reads the section of '{setting.Key}', so the setting has no effect. "
-                        + $"Did you mean '{SettingNames.Section}:{known.Name}'?");
+                            + $"Did you mean '{SettingNames.Section}:{known.Name}'?"
+                    );
                 }
             }
             else if (!SettingNames.IsKnown(name))
@@ -62,7 +66,9 @@ internal static class UnknownNames
                 if (setting.Value.Length > 0 || !SettingNames.All.Any(known => IsIn(known, name)))
                 {
                     yield return Warning(
-                        setting, $"'{setting.Key}' is not a setting of Litestream and has no effect. {Meant(name)}");
+                        setting,
+                        $"'{setting.Key}' is not a setting of Litestream and has no effect. {Meant(name)}"
+                    );
                 }
             }
         }
@@ -72,9 +78,10 @@ internal static class UnknownNames
         static bool IsIn(SettingName known, string section) =>
             known.Name.StartsWith(section + ":", StringComparison.OrdinalIgnoreCase);
 
-        static string Meant(string name) => SettingNames.Nearest(name) is { } nearest
-            ? $"Did you mean '{SettingNames.Section}:{nearest}'?"
-            : "Remove it, or correct its name: docs/hosting.md has all settings.";
+        static string Meant(string name) =>
+            SettingNames.Nearest(name) is { } nearest
+                ? $"Did you mean '{SettingNames.Section}:{nearest}'?"
+                : "Remove it, or correct its name: docs/hosting.md has all settings.";
 
         static LitestreamDiagnostic Warning(Setting setting, string message) =>
             new(Unknown, LitestreamSeverity.Warning, message, setting.File, setting.Line, setting.Column);
@@ -87,8 +94,10 @@ internal static class UnknownNames
     {
         foreach (var setting in settings)
         {
-            if (setting.Value.Trim() is { Length: > 0 } value
-                && SettingNames.All.FirstOrDefault(one => Is(one, setting))?.Refusal(value) is { } refusal)
+            if (
+                setting.Value.Trim() is { Length: > 0 } value
+                && SettingNames.All.FirstOrDefault(one => Is(one, setting))?.Refusal(value) is { } refusal
+            )
             {
                 yield return new(
                     "LSB1019",
@@ -97,7 +106,8 @@ internal static class UnknownNames
                         + $"it must be {refusal}",
                     setting.File,
                     setting.Line,
-                    setting.Column);
+                    setting.Column
+                );
             }
         }
 
@@ -113,32 +123,47 @@ internal static class UnknownNames
     /// <param name="isBuild">In a build a variable is a property too.</param>
     /// <param name="configText">The litestream.yml: what it uses is known.</param>
     public static IEnumerable<LitestreamDiagnostic> OfVariables(
-        IEnumerable<string> variables, bool isBuild, string? configText) => variables
-        .Select(variable => (Name: variable, Meant: EnvironmentNames.Meant(variable, isBuild)))
-        .Where(variable => variable.Meant is not null && !IsUsed(variable.Name, configText))
-        .OrderBy(variable => variable.Name, StringComparer.Ordinal)
-        .Select(variable => Misspelling(
-            $"Nothing reads the environment variable '{variable.Name}'. Did you mean '{variable.Meant}'?"));
+        IEnumerable<string> variables,
+        bool isBuild,
+        string? configText
+    ) =>
+        variables
+            .Select(variable => (Name: variable, Meant: EnvironmentNames.Meant(variable, isBuild)))
+            .Where(variable => variable.Meant is not null && !IsUsed(variable.Name, configText))
+            .OrderBy(variable => variable.Name, StringComparer.Ordinal)
+            .Select(variable =>
+                Misspelling(
+                    $"Nothing reads the environment variable '{variable.Name}'. Did you mean '{variable.Meant}'?"
+                )
+            );
 
     /// <summary>LSB1053 for each name in a project file that none of the targets reads.</summary>
     /// <param name="files">Each file with its text.</param>
     public static IEnumerable<LitestreamDiagnostic> OfProject(IReadOnlyList<(string File, string Text)> files) =>
-        ProjectNames.Unknown(files).Select(name => Misspelling(name.Kind switch
-        {
-            ProjectNameKind.Property =>
-                $"'{name.Name}' is not a property of Litestream and has no effect. {MeantProperty(name.Name)}",
-            ProjectNameKind.Item => $"'{name.Name}' is no item of Litestream, so it has no effect. "
-                + $"Did you mean '{PropertyNames.DatabaseItem}'?",
-            _ => $"{PropertyNames.DatabaseItem} has no metadata '{name.Name}', so it has no effect. "
-                + (NearestName.Of(name.Name, PropertyNames.DatabaseMetadata) is { } nearest
-                    ? $"Did you mean '{nearest}'?"
-                    : $"It has {string.Join(" and ", PropertyNames.DatabaseMetadata)}."),
-        }) with
-        {
-            File = name.File,
-            Line = name.Line,
-            Column = name.Column,
-        });
+        ProjectNames
+            .Unknown(files)
+            .Select(name =>
+                Misspelling(
+                    name.Kind switch
+                    {
+                        ProjectNameKind.Property => $"'{name.Name}' is not a property of Litestream and has no "
+                            + $"effect. {MeantProperty(name.Name)}",
+                        ProjectNameKind.Item => $"'{name.Name}' is no item of Litestream, so it has no effect. "
+                            + $"Did you mean '{PropertyNames.DatabaseItem}'?",
+                        _ => $"{PropertyNames.DatabaseItem} has no metadata '{name.Name}', so it has no effect. "
+                            + (
+                                NearestName.Of(name.Name, PropertyNames.DatabaseMetadata) is { } nearest
+                                    ? $"Did you mean '{nearest}'?"
+                                    : $"It has {string.Join(" and ", PropertyNames.DatabaseMetadata)}."
+                            ),
+                    }
+                ) with
+                {
+                    File = name.File,
+                    Line = name.Line,
+                    Column = name.Column,
+                }
+            );
 
     /// <summary>
     /// LSB1053 for metadata of items that came from elsewhere than the files that were looked at, where it is like one
@@ -147,21 +172,30 @@ internal static class UnknownNames
     /// <param name="metadata">Names of custom metadata.</param>
     /// <param name="files">The files that were looked at: what is written there is said with its place.</param>
     public static IEnumerable<LitestreamDiagnostic> OfMetadata(
-        IEnumerable<string> metadata, IReadOnlyList<(string File, string Text)> files) => metadata
-        .Distinct(StringComparer.OrdinalIgnoreCase)
-        .Where(name => !PropertyNames.DatabaseMetadata.Contains(name, StringComparer.OrdinalIgnoreCase))
-        .Where(name => !files.Any(file => file.Text.Contains(name, StringComparison.OrdinalIgnoreCase)))
-        .Select(name => (Name: name, Meant: NearestName.Of(name, PropertyNames.DatabaseMetadata)))
-        .Where(name => name.Meant is not null)
-        .Select(name => Misspelling(
-            $"{PropertyNames.DatabaseItem} has no metadata '{name.Name}', so it has no effect. "
-                + $"Did you mean '{name.Meant}'?"));
+        IEnumerable<string> metadata,
+        IReadOnlyList<(string File, string Text)> files
+    ) =>
+        metadata
+            .Distinct(StringComparer.OrdinalIgnoreCase)
+            .Where(name => !PropertyNames.DatabaseMetadata.Contains(name, StringComparer.OrdinalIgnoreCase))
+            .Where(name => !files.Any(file => file.Text.Contains(name, StringComparison.OrdinalIgnoreCase)))
+            .Select(name => (Name: name, Meant: NearestName.Of(name, PropertyNames.DatabaseMetadata)))
+            .Where(name => name.Meant is not null)
+            .Select(name =>
+                Misspelling(
+                    $"{PropertyNames.DatabaseItem} has no metadata '{name.Name}', so it has no effect. "
+                        + $"Did you mean '{name.Meant}'?"
+                )
+            );
 
     /// <summary>What was given on the command line of a build, or as a variable, and is no property.</summary>
     /// <param name="given">What the build was given.</param>
-    public static IEnumerable<LitestreamDiagnostic> OfBuild(GivenProperties given) => given.Unknown()
-        .Select(name => Misspelling(
-            $"'{name}' is not a property of Litestream and has no effect. {MeantProperty(name)}"));
+    public static IEnumerable<LitestreamDiagnostic> OfBuild(GivenProperties given) =>
+        given
+            .Unknown()
+            .Select(name =>
+                Misspelling($"'{name}' is not a property of Litestream and has no effect. {MeantProperty(name)}")
+            );
 
     /// <summary>
     /// LSB3019 for what is no property, LSB3020 for a property of another verb. An error wherever the verb would do
@@ -171,7 +205,10 @@ internal static class UnknownNames
     /// <param name="given">What it was given.</param>
     /// <param name="files">The project's files with their text.</param>
     public static IEnumerable<LitestreamDiagnostic> OfVerb(
-        string verb, GivenProperties given, IReadOnlyList<(string File, string Text)> files)
+        string verb,
+        GivenProperties given,
+        IReadOnlyList<(string File, string Text)> files
+    )
     {
         foreach (var name in given.Unknown())
             yield return NoProperty(name);
@@ -179,7 +216,12 @@ internal static class UnknownNames
         foreach (var name in ProjectNames.Unknown(files).Where(name => name.Kind == ProjectNameKind.Property))
         {
             if (PropertyNames.Nearest(name.Name) is { } nearest && PropertyNames.IsOfVerb(nearest))
-                yield return NoProperty(name.Name) with { File = name.File, Line = name.Line, Column = name.Column };
+                yield return NoProperty(name.Name) with
+                {
+                    File = name.File,
+                    Line = name.Line,
+                    Column = name.Column,
+                };
         }
 
         var takes = PropertyNames.Verbs[verb];
@@ -187,32 +229,38 @@ internal static class UnknownNames
         {
             // What says which backup is restored, or that nothing is to be changed, must not be lost on a verb that
             // restores.
-            var isDangerous = verb is "LitestreamPull" or "LitestreamDrill"
+            var isDangerous =
+                verb is "LitestreamPull" or "LitestreamDrill"
                 && PropertyNames.Verbs["LitestreamRestore"].Contains(name, StringComparer.OrdinalIgnoreCase);
             yield return isDangerous
                 ? new(
                     "LSB3020",
                     LitestreamSeverity.Error,
-                    $"{verb} does not take {name}. Leave it out, or use LitestreamRestore. Nothing was started.")
+                    $"{verb} does not take {name}. Leave it out, or use LitestreamRestore. Nothing was started."
+                )
                 : new(
                     "LSB3020",
                     LitestreamSeverity.Warning,
-                    $"{verb} does not take {name}: it has no effect on this target.");
+                    $"{verb} does not take {name}: it has no effect on this target."
+                );
         }
     }
 
     private static LitestreamDiagnostic Misspelling(string message) =>
         new(Misspelt, LitestreamSeverity.Warning, message);
 
-    private static LitestreamDiagnostic NoProperty(string name) => new(
-        "LSB3019",
-        LitestreamSeverity.Error,
-        $"'{name}' is not a property of Litestream. {MeantProperty(name)} Nothing was started.");
+    private static LitestreamDiagnostic NoProperty(string name) =>
+        new(
+            "LSB3019",
+            LitestreamSeverity.Error,
+            $"'{name}' is not a property of Litestream. {MeantProperty(name)} Nothing was started."
+        );
 
-    private static bool IsUsed(string variable, string? configText) => configText is not null
-        && Regex.IsMatch(configText, $@"\$\{{?{Regex.Escape(variable)}(?![A-Za-z0-9_])");
+    private static bool IsUsed(string variable, string? configText) =>
+        configText is not null && Regex.IsMatch(configText, $@"\$\{{?{Regex.Escape(variable)}(?![A-Za-z0-9_])");
 
-    private static string MeantProperty(string name) => PropertyNames.Nearest(name) is { } nearest
-        ? $"Did you mean '{nearest}'?"
-        : "Remove it, or correct its name: README.md and docs/commands.md have all properties.";
+    private static string MeantProperty(string name) =>
+        PropertyNames.Nearest(name) is { } nearest
+            ? $"Did you mean '{nearest}'?"
+            : "Remove it, or correct its name: README.md and docs/commands.md have all properties.";
 }

@@ -4,16 +4,21 @@ using System.Text;
 namespace Litestream.Configuration;
 
 /// <summary>
-/// Text with environment variables in it. The executable expands <c>$NAME</c> and <c>${NAME}</c> over the raw file before it parses it
-/// (Go's <c>os.ExpandEnv</c>), so a <c>$</c> that the file really has and one that a YAML escape (<c>"\x24"</c>) makes are different things:
-/// the first kind is kept as private-use characters, one for one, which also keeps line and column right and lets <c>{path: ${X}}</c> be parsed.
+/// Text with environment variables in it. The executable expands <c>$NAME</c> and <c>${NAME}</c> over the raw file
+/// before it parses it
+/// (Go's <c>os.ExpandEnv</c>), so a <c>$</c> that the file really has and one that a YAML escape (<c>"\x24"</c>) makes
+/// are different things:
+/// the first kind is kept as private-use characters, one for one, which also keeps line and column right and lets
+/// <c>{path: ${X}}</c> be parsed.
 /// </summary>
 internal static class VariableText
 {
     /// <summary>Holds a literal <c>$</c> where a scalar has variables as well and cannot be escaped.</summary>
     public const string DollarVariable = "LITESTREAM_DOLLAR";
 
-    private static readonly SearchValues<char> NameCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+    private static readonly SearchValues<char> NameCharacters = SearchValues.Create(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+    );
 
     private const char Dollar = '\uE000';
     private const char Open = '\uE001';
@@ -45,9 +50,12 @@ internal static class VariableText
     }
 
     /// <summary>The text as people write it.</summary>
-    public static string Unmark(string marked) => marked
-        .Replace(Variable(DollarVariable), "$", StringComparison.Ordinal)
-        .Replace(Dollar, '$').Replace(Open, '{').Replace(Close, '}');
+    public static string Unmark(string marked) =>
+        marked
+            .Replace(Variable(DollarVariable), "$", StringComparison.Ordinal)
+            .Replace(Dollar, '$')
+            .Replace(Open, '{')
+            .Replace(Close, '}');
 
     /// <summary>The text as it has to stand in the file.</summary>
     public static string ToFile(string marked) => marked.Replace(Dollar, '$').Replace(Open, '{').Replace(Close, '}');
@@ -80,14 +88,20 @@ internal static class VariableText
         }
     }
 
-    /// <summary>A name for people: in <c>${NAME:-default}</c>, which is all one name to the executable, the rest may be a secret.</summary>
+    /// <summary>
+    /// A name for people: in <c>${NAME:-default}</c>, which is all one name to the executable, the rest may be a
+    /// secret.
+    /// </summary>
     public static string Shown(string name)
     {
         var end = name.AsSpan().IndexOfAnyExcept(NameCharacters);
         return end < 0 ? name : name[..end] + "...";
     }
 
-    /// <summary>What expansion swallows although it is no variable: <c>$$</c>, <c>$1</c>, <c>${}</c>, <c>${A:-b}</c>. As people write it, names as <see cref="Shown"/>.</summary>
+    /// <summary>
+    /// What expansion swallows although it is no variable: <c>$$</c>, <c>$1</c>, <c>${}</c>, <c>${A:-b}</c>. As people
+    /// write it, names as <see cref="Shown"/>.
+    /// </summary>
     public static IEnumerable<string> Swallowed(string marked)
     {
         for (var i = 0; i + 1 < marked.Length; i++)
@@ -96,18 +110,33 @@ internal static class VariableText
                 continue;
 
             var (name, length) = ReadName(marked, i + 1);
-            if (length > 0 && (name.Length == 0 || !(char.IsAsciiLetter(name[0]) || name[0] == '_') || name.AsSpan().ContainsAnyExcept(NameCharacters)))
-                yield return name.Length > 1 ? $"${{{Shown(name)}}}" : Unmark(marked.Substring(i, Math.Min(length + 1, marked.Length - i)));
+            if (
+                length > 0
+                && (
+                    name.Length == 0
+                    || !(char.IsAsciiLetter(name[0]) || name[0] == '_')
+                    || name.AsSpan().ContainsAnyExcept(NameCharacters)
+                )
+            )
+                yield return name.Length > 1
+                    ? $"${{{Shown(name)}}}"
+                    : Unmark(marked.Substring(i, Math.Min(length + 1, marked.Length - i)));
             i += length;
         }
     }
 
-    /// <summary>Whether a variable without braces directly follows a letter or a digit: <c>pa$word</c> is probably no variable.</summary>
+    /// <summary>
+    /// Whether a variable without braces directly follows a letter or a digit: <c>pa$word</c> is probably no variable.
+    /// </summary>
     public static bool HasDoubtful(string marked)
     {
         for (var i = 1; i + 1 < marked.Length; i++)
         {
-            if (marked[i] == Dollar && char.IsAsciiLetterOrDigit(marked[i - 1]) && (char.IsAsciiLetter(marked[i + 1]) || marked[i + 1] == '_'))
+            if (
+                marked[i] == Dollar
+                && char.IsAsciiLetterOrDigit(marked[i - 1])
+                && (char.IsAsciiLetter(marked[i + 1]) || marked[i + 1] == '_')
+            )
                 return true;
         }
 
@@ -140,7 +169,11 @@ internal static class VariableText
         {
             if (marked[i] != Dollar)
             {
-                text.Append(marked[i] is Open ? '{' : marked[i] is Close ? '}' : marked[i]);
+                text.Append(
+                    marked[i] is Open ? '{'
+                    : marked[i] is Close ? '}'
+                    : marked[i]
+                );
                 continue;
             }
 
@@ -176,7 +209,10 @@ internal static class VariableText
             return (text[start] == Dollar ? "$" : text[start].ToString(), 1);
 
         var length = 0;
-        while (start + length < text.Length && (char.IsAsciiLetterOrDigit(text[start + length]) || text[start + length] == '_'))
+        while (
+            start + length < text.Length
+            && (char.IsAsciiLetterOrDigit(text[start + length]) || text[start + length] == '_')
+        )
             length++;
         return (text.Substring(start, length), length);
     }

@@ -18,7 +18,9 @@ internal abstract class YamlNode
 
 internal enum YamlStyle
 {
-    /// <summary>Double quotes; a literal block when there are variables in it, which any value but a line break survives.</summary>
+    /// <summary>
+    /// Double quotes; a literal block when there are variables in it, which any value but a line break survives.
+    /// </summary>
     Safe,
     Plain,
     SingleQuoted,
@@ -34,14 +36,27 @@ internal sealed class YamlScalar(string text, YamlStyle style = YamlStyle.Safe) 
 
     public bool IsNull => Style == YamlStyle.Plain && Text is "" or "~" or "null" or "Null" or "NULL";
 
-    public override YamlNode Clone() => new YamlScalar(Text, Style) { Line = Line, Column = Column, Comment = Comment };
+    public override YamlNode Clone() =>
+        new YamlScalar(Text, Style)
+        {
+            Line = Line,
+            Column = Column,
+            Comment = Comment,
+        };
 }
 
 internal sealed class YamlList : YamlNode
 {
     public List<YamlNode> Items { get; init; } = [];
 
-    public override YamlNode Clone() => new YamlList { Items = [.. Items.Select(i => i.Clone())], Line = Line, Column = Column, Comment = Comment };
+    public override YamlNode Clone() =>
+        new YamlList
+        {
+            Items = [.. Items.Select(i => i.Clone())],
+            Line = Line,
+            Column = Column,
+            Comment = Comment,
+        };
 }
 
 internal sealed class YamlMap : YamlNode
@@ -70,7 +85,8 @@ internal sealed class YamlMap : YamlNode
     }
 
     /// <summary>Line and column of the key itself; those of the mapping when it was not read from a file.</summary>
-    public (int Line, int Column) PlaceOf(string key) => _places.TryGetValue(key, out var place) ? place : (Line, Column);
+    public (int Line, int Column) PlaceOf(string key) =>
+        _places.TryGetValue(key, out var place) ? place : (Line, Column);
 
     /// <summary>Sets a key together with its place in the file.</summary>
     public void Set(string key, YamlNode value, (int Line, int Column) place)
@@ -96,7 +112,12 @@ internal sealed class YamlMap : YamlNode
 
     public override YamlNode Clone()
     {
-        var clone = new YamlMap { Line = Line, Column = Column, Comment = Comment };
+        var clone = new YamlMap
+        {
+            Line = Line,
+            Column = Column,
+            Comment = Comment,
+        };
         foreach (var (key, value) in _entries)
             clone.Set(key, value.Clone(), PlaceOf(key));
         return clone;

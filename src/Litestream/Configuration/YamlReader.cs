@@ -6,7 +6,9 @@ using YamlDotNet.Core.Events;
 
 namespace Litestream.Configuration;
 
-/// <summary>Reads a litestream.yml into nodes. Anchors and merge keys are resolved the way the executable's own parser does it.</summary>
+/// <summary>
+/// Reads a litestream.yml into nodes. Anchors and merge keys are resolved the way the executable's own parser does it.
+/// </summary>
 internal sealed partial class YamlReader
 {
     private readonly string _file;
@@ -28,21 +30,35 @@ internal sealed partial class YamlReader
         _duplicates = duplicates;
         _raw = raw;
         _lines = ConfigText.Lines(raw);
-        _parser = new Parser(new Scanner(new StringReader(expandVariables ? VariableText.Mark(raw) : raw), skipComments: true));
+        _parser = new Parser(
+            new Scanner(new StringReader(expandVariables ? VariableText.Mark(raw) : raw), skipComments: true)
+        );
     }
 
     /// <param name="file">For messages.</param>
     /// <param name="raw">The text.</param>
     /// <param name="expandVariables">Whether <c>$</c> begins a variable.</param>
-    /// <param name="duplicates">Gets the keys that are there twice in one place, so that reading goes on; null: the first one is the exception.</param>
+    /// <param name="duplicates">Gets the keys that are there twice in one place, so that reading goes on; null: the
+    /// first one is the exception.</param>
     /// <exception cref="LitestreamException">LSB1010.</exception>
-    public static YamlMap Read(string file, string raw, bool expandVariables = true, ICollection<LitestreamDiagnostic>? duplicates = null)
+    public static YamlMap Read(
+        string file,
+        string raw,
+        bool expandVariables = true,
+        ICollection<LitestreamDiagnostic>? duplicates = null
+    )
     {
         ConfigText.Check(file, raw);
 
         // Our parser would never come to an end.
         if (EndAtBegin().Match(raw) is { Success: true } end)
-            throw new LitestreamException("LSB1010", "The file begins with the end of a document (`...`), and Litestream would not start. Remove that line.", file, ConfigText.Place(raw, end.Groups[1].Index).Line, 1);
+            throw new LitestreamException(
+                "LSB1010",
+                "The file begins with the end of a document (`...`), and Litestream would not start. Remove that line.",
+                file,
+                ConfigText.Place(raw, end.Groups[1].Index).Line,
+                1
+            );
         for (var rewritten = 0; ; rewritten++)
         {
             var found = duplicates is null ? null : new List<LitestreamDiagnostic>();
@@ -54,7 +70,11 @@ internal sealed partial class YamlReader
             }
             catch (LitestreamException e)
             {
-                if (rewritten < YamlRewrite.AtMost && e.InnerException is { } stopped && YamlRewrite.Of(raw, stopped) is { } text)
+                if (
+                    rewritten < YamlRewrite.AtMost
+                    && e.InnerException is { } stopped
+                    && YamlRewrite.Of(raw, stopped) is { } text
+                )
                 {
                     raw = text;
                     continue;
@@ -83,12 +103,20 @@ internal sealed partial class YamlReader
         catch (Exception e) when (e is not LitestreamException)
         {
             // The parser ends with an exception of another kind at some texts, an unclosed `[` for example.
-            var message = "This is not valid YAML. Perhaps a `[`, a `{` or a quotation mark before or in this line is not closed.";
-            throw new LitestreamException((IndentingTab() ?? Error(message, _parser.Current?.Start ?? Mark.Empty)).Diagnostic, e);
+            var message =
+                "This is not valid YAML. Perhaps a `[`, a `{` or a quotation mark before or in this line is "
+                + "not closed.";
+            throw new LitestreamException(
+                (IndentingTab() ?? Error(message, _parser.Current?.Start ?? Mark.Empty)).Diagnostic,
+                e
+            );
         }
     }
 
-    /// <summary>The first tab before the text of a line, or on a line of its own, at which the executable's parser stops; null when there is none.</summary>
+    /// <summary>
+    /// The first tab before the text of a line, or on a line of its own, at which the executable's parser stops; null
+    /// when there is none.
+    /// </summary>
     private LitestreamException? IndentingTab()
     {
         var columns = new int?[_lines.Length];
@@ -101,9 +129,16 @@ internal sealed partial class YamlReader
         for (var i = 0; i < Math.Min(_lines.Length, _end); i++)
         {
             var allowed = columns[i];
-            var tab = allowed is null ? TabAfterDashes().Match(_lines[i]).Length - 1 : _lines[i].AsSpan(0, Indentation(_lines[i])).IndexOf('\t');
+            var tab = allowed is null
+                ? TabAfterDashes().Match(_lines[i]).Length - 1
+                : _lines[i].AsSpan(0, Indentation(_lines[i])).IndexOf('\t');
             if (tab >= 0 && tab < (allowed ?? int.MaxValue))
-                return Error("This is not valid YAML: a tab stands where only spaces are allowed, before the text of the line or on a line of its own.", i + 1, tab + 1);
+                return Error(
+                    "This is not valid YAML: a tab stands where only spaces are allowed, before the text of the "
+                        + "line or on a line of its own.",
+                    i + 1,
+                    tab + 1
+                );
         }
 
         return null;
@@ -132,22 +167,30 @@ internal sealed partial class YamlReader
             case ScalarStyle.SingleQuoted or ScalarStyle.DoubleQuoted:
                 _tabsAllowed.Add((first, last, 0));
                 break;
-            case ScalarStyle.Plain when LineAt(last).AsSpan(Math.Min((int)scalar.End.Column - 1, LineAt(last).Length)).IndexOfAnyExcept(" \t\r") >= 0:
+            case ScalarStyle.Plain
+                when LineAt(last)
+                    .AsSpan(Math.Min((int)scalar.End.Column - 1, LineAt(last).Length))
+                    .IndexOfAnyExcept(" \t\r") >= 0:
                 _tabsAllowed.Add((first, last, _indent + 1));
                 break;
             case ScalarStyle.Plain:
                 // The parser looks on until there is something that does not go on with it.
-                for (last++; last < _lines.Length && IsBlank(last); last++)
-                {
-                }
+                for (last++; last < _lines.Length && IsBlank(last); last++) { }
 
                 _tabsAllowed.Add((first, last, _indent + 1));
                 break;
             default:
                 var header = BlockHeader().Match(LineAt(first - 1));
-                while (first < _lines.Length && !header.Groups[1].Success && IsBlank(first) && !LineAt(first).Contains('\t', StringComparison.Ordinal))
+                while (
+                    first < _lines.Length
+                    && !header.Groups[1].Success
+                    && IsBlank(first)
+                    && !LineAt(first).Contains('\t', StringComparison.Ordinal)
+                )
                     first++;
-                var column = header.Groups[1].Success ? _indent + header.Groups[1].Value[0] - '0' : LineAt(first).AsSpan().IndexOfAnyExcept(' ');
+                var column = header.Groups[1].Success
+                    ? _indent + header.Groups[1].Value[0] - '0'
+                    : LineAt(first).AsSpan().IndexOfAnyExcept(' ');
 
                 // Without an indentation that is said, the first line tells it, with spaces alone.
                 _tabsAllowed.Add((header.Groups[1].Success ? first : first + 1, (int)scalar.End.Line, column));
@@ -158,7 +201,10 @@ internal sealed partial class YamlReader
     /// <summary>The line that a text begins in, behind its tag and its anchor.</summary>
     private int FirstLine(Scalar scalar)
     {
-        var before = scalar.Anchor.IsEmpty && scalar.Tag.IsEmpty ? "" : Properties().Match(_raw, Math.Min((int)scalar.Start.Index, _raw.Length)).Value;
+        var before =
+            scalar.Anchor.IsEmpty && scalar.Tag.IsEmpty
+                ? ""
+                : Properties().Match(_raw, Math.Min((int)scalar.Start.Index, _raw.Length)).Value;
         return (int)scalar.Start.Line + ConfigText.Lines(before).Length - 1;
     }
 
@@ -176,19 +222,33 @@ internal sealed partial class YamlReader
         if (_parser.TryConsume<DocumentStart>(out var second))
             throw Error("There is a second document (`---`), which Litestream would not read.", second.Start);
 
-        return root as YamlMap ?? throw Error("The file must hold settings of the form `key: value`, first of all a list `dbs:`.", root.Line, root.Column);
+        return root as YamlMap
+            ?? throw Error(
+                "The file must hold settings of the form `key: value`, first of all a list `dbs:`.",
+                root.Line,
+                root.Column
+            );
     }
 
     /// <summary>The executable's parser knows <c>%YAML 1.1</c> and <c>%TAG</c>, and refuses all others.</summary>
     private void CheckDirectives(DocumentStart begin)
     {
         if (begin.Version is { } version && version.Version is not { Major: 1, Minor: 1 })
-            throw Error("Litestream reads YAML 1.1 and refuses a file that says `%YAML` with another version. Remove that line.", version.Start);
+            throw Error(
+                "Litestream reads YAML 1.1 and refuses a file that says `%YAML` with another version. Remove "
+                    + "that line.",
+                version.Start
+            );
 
         for (var i = 0; i < _lines.Length && i + 1 < begin.Start.Line; i++)
         {
             if (_lines[i].StartsWith('%') && !KnownDirective().IsMatch(_lines[i]))
-                throw Error("Litestream does not know what this line, which begins with `%`, says, and would not start. Remove it.", i + 1, 1);
+                throw Error(
+                    "Litestream does not know what this line, which begins with `%`, says, and would not start. "
+                        + "Remove it.",
+                    i + 1,
+                    1
+                );
         }
     }
 
@@ -204,7 +264,11 @@ internal sealed partial class YamlReader
     private YamlNode Alias(AnchorAlias alias, Mark start)
     {
         if (!_anchors.TryGetValue(alias.Value.Value, out var target))
-            throw Error("A value that begins with `*` refers to an anchor, and there is none of that name. Put it into quotes if it is meant as it stands.", start);
+            throw Error(
+                "A value that begins with `*` refers to an anchor, and there is none of that name. Put it into "
+                    + "quotes if it is meant as it stands.",
+                start
+            );
         Count(target.Size, start);
         return target.Node.Clone();
     }
@@ -230,7 +294,12 @@ internal sealed partial class YamlReader
         if (_parser.TryConsume<SequenceStart>(out var sequence))
         {
             var list = new YamlList { Line = (int)start.Line, Column = (int)start.Column };
-            var outer = Enter(sequence.Style == SequenceStyle.Flow, (int)(sequence.Anchor.IsEmpty && sequence.Tag.IsEmpty ? start.Column : _parser.Current!.Start.Column - 2));
+            var outer = Enter(
+                sequence.Style == SequenceStyle.Flow,
+                (int)(
+                    sequence.Anchor.IsEmpty && sequence.Tag.IsEmpty ? start.Column : _parser.Current!.Start.Column - 2
+                )
+            );
             while (!_parser.Accept<SequenceEnd>(out _))
                 list.Items.Add(ReadNode(depth + 1));
             Leave(sequence.Style == SequenceStyle.Flow, start, _parser.Consume<SequenceEnd>().End, outer);
@@ -241,7 +310,9 @@ internal sealed partial class YamlReader
         return Anchored(mapping, ReadMap(mapping, start, depth), before);
     }
 
-    /// <summary>How far a collection is indented; a flow collection (<c>{}</c>, <c>[]</c>) has no indentation of its own.</summary>
+    /// <summary>
+    /// How far a collection is indented; a flow collection (<c>{}</c>, <c>[]</c>) has no indentation of its own.
+    /// </summary>
     /// <returns>What it was outside.</returns>
     private int Enter(bool flow, int column)
     {
@@ -280,7 +351,10 @@ internal sealed partial class YamlReader
                 CheckMerge(at);
                 var source = ReadNode(depth + 1);
                 foreach (var covered in own.Where(one => Brings(source, one)))
-                    Duplicate($"`{covered}` stands before `<<`, which has a value for it that would win. Put `<<` first.", at);
+                    Duplicate(
+                        $"`{covered}` stands before `<<`, which has a value for it that would win. Put `<<` first.",
+                        at
+                    );
                 Merge(map, source, at);
                 continue;
             }
@@ -306,17 +380,22 @@ internal sealed partial class YamlReader
     }
 
     /// <summary>Whether a mapping, or one of a list, has a key.</summary>
-    private static bool Brings(YamlNode source, string key) => source switch
-    {
-        YamlMap map => map.Has(key),
-        YamlList list => list.Items.Exists(item => Brings(item, key)),
-        _ => false,
-    };
+    private static bool Brings(YamlNode source, string key) =>
+        source switch
+        {
+            YamlMap map => map.Has(key),
+            YamlList list => list.Items.Exists(item => Brings(item, key)),
+            _ => false,
+        };
 
     /// <summary>A list of mappings has to stand there itself: the executable takes no alias of one.</summary>
     private void CheckMerge(Mark at)
     {
-        if (_parser.Accept<AnchorAlias>(out var alias) && _anchors.TryGetValue(alias.Value.Value, out var target) && target.Node is YamlList)
+        if (
+            _parser.Accept<AnchorAlias>(out var alias)
+            && _anchors.TryGetValue(alias.Value.Value, out var target)
+            && target.Node is YamlList
+        )
             throw Error("`<<` takes a mapping or a list of mappings, and Litestream takes no alias of a list.", at);
     }
 
@@ -342,13 +421,24 @@ internal sealed partial class YamlReader
     private void CheckText(Scalar scalar)
     {
         if (scalar.Style == ScalarStyle.Plain && _flow > 0 && scalar.Value.StartsWith(':'))
-            throw Error("Between `{` and `}`, or `[` and `]`, Litestream's parser takes a `:` before a text for the beginning of a value. Put the text into quotes.", scalar.Start);
+            throw Error(
+                "Between `{` and `}`, or `[` and `]`, Litestream's parser takes a `:` before a text for the "
+                    + "beginning of a value. Put the text into quotes.",
+                scalar.Start
+            );
         if (scalar.Style == ScalarStyle.Plain && _flow > 0 && scalar.Value.Contains('?', StringComparison.Ordinal))
-            throw Error("Between `{` and `}`, or `[` and `]`, Litestream's parser takes `?` for the end of a text. Put the text into quotes.", scalar.Start);
+            throw Error(
+                "Between `{` and `}`, or `[` and `]`, Litestream's parser takes `?` for the end of a text. Put the "
+                    + "text into quotes.",
+                scalar.Start
+            );
 
         var (start, end) = ((int)scalar.Start.Index, Math.Min((int)scalar.End.Index, _raw.Length));
         if (scalar.Style == ScalarStyle.DoubleQuoted && start < end && EscapedSlash().IsMatch(_raw[start..end]))
-            throw Error("Litestream's parser does not know the escape `\\/`. Write `/` alone, or use single quotes.", scalar.Start);
+            throw Error(
+                "Litestream's parser does not know the escape `\\/`. Write `/` alone, or use single quotes.",
+                scalar.Start
+            );
     }
 
     /// <summary>A scalar whose tag, if it has one, is applied.</summary>
@@ -358,9 +448,14 @@ internal sealed partial class YamlReader
         if (!scalar.Tag.IsEmpty)
         {
             // What a variable will be is not known here.
-            (text, style) = VariableText.HasVariables(text) ? (text, scalar.Tag.Value == "tag:yaml.org,2002:str" ? YamlStyle.DoubleQuoted : style)
+            (text, style) = VariableText.HasVariables(text)
+                ? (text, scalar.Tag.Value == "tag:yaml.org,2002:str" ? YamlStyle.DoubleQuoted : style)
                 : GoYaml.Untag(scalar.Tag.Value, text)
-                ?? throw Error($"This value is not what its tag (`!!`) says, and Litestream would not start. Write it without the tag.", start);
+                    ?? throw Error(
+                        $"This value is not what its tag (`!!`) says, and Litestream would not start. Write it "
+                            + $"without the tag.",
+                        start
+                    );
         }
 
         // No file system and no storage takes it in a name, and nothing else is longer because of it.
@@ -381,23 +476,29 @@ internal sealed partial class YamlReader
         return node;
     }
 
-    private static YamlStyle StyleOf(Scalar scalar) => scalar.Style switch
-    {
-        ScalarStyle.SingleQuoted => YamlStyle.SingleQuoted,
-        ScalarStyle.DoubleQuoted => YamlStyle.DoubleQuoted,
-        ScalarStyle.Literal or ScalarStyle.Folded => YamlStyle.Block,
-        _ => YamlStyle.Plain,
-    };
+    private static YamlStyle StyleOf(Scalar scalar) =>
+        scalar.Style switch
+        {
+            ScalarStyle.SingleQuoted => YamlStyle.SingleQuoted,
+            ScalarStyle.DoubleQuoted => YamlStyle.DoubleQuoted,
+            ScalarStyle.Literal or ScalarStyle.Folded => YamlStyle.Block,
+            _ => YamlStyle.Plain,
+        };
 
     private LitestreamException Error(string message, Mark at) => Error(message, (int)at.Line, (int)at.Column);
 
-    private LitestreamException Error(string message, int line, int column) => new("LSB1010", message, _file, line, column);
+    private LitestreamException Error(string message, int line, int column) =>
+        new("LSB1010", message, _file, line, column);
 
-    /// <summary>The parser puts the place in front of its message; the place is told in the diagnostic's own form.</summary>
+    /// <summary>
+    /// The parser puts the place in front of its message; the place is told in the diagnostic's own form.
+    /// </summary>
     private static string Sentence(string message)
     {
         var text = PlacePrefix().Replace(message, "").Trim();
-        return text.Length == 0 ? text : string.Create(CultureInfo.InvariantCulture, $"{char.ToUpperInvariant(text[0])}{text[1..].TrimEnd('.')}.");
+        return text.Length == 0
+            ? text
+            : string.Create(CultureInfo.InvariantCulture, $"{char.ToUpperInvariant(text[0])}{text[1..].TrimEnd('.')}.");
     }
 
     [GeneratedRegex(@"\G(?:[&!][^\s,\[\]{}]*(?>\s+(?:#[^\n\r\u0085\u2028\u2029]*)?)+)+")]

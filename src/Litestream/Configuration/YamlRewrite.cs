@@ -32,7 +32,10 @@ internal static class YamlRewrite
         var at = (int)error.Start.Index;
         if (at < 0 || at > raw.Length)
             return null;
-        if (error.Message.Contains("block scalar, found", StringComparison.Ordinal) && !(at < raw.Length && raw[at] is '|' or '>'))
+        if (
+            error.Message.Contains("block scalar, found", StringComparison.Ordinal)
+            && !(at < raw.Length && raw[at] is '|' or '>')
+        )
             return BlankLines(raw, at);
         if (at == raw.Length)
             return null;
@@ -45,7 +48,8 @@ internal static class YamlRewrite
             '#' => raw.Insert(at, " "),
             ',' or ']' or '}' when next == '#' => raw.Insert(at + 1, " "),
             '|' or '>' when Comment(raw, at) is { } comment => raw.Insert(comment, " "),
-            not ',' when IsAfterComma(raw, at) && error.Message.Contains("flow mapping", StringComparison.Ordinal) => raw.Insert(at, ","),
+            not ',' when IsAfterComma(raw, at) && error.Message.Contains("flow mapping", StringComparison.Ordinal) =>
+                raw.Insert(at, ","),
             _ => null,
         };
     }
@@ -59,9 +63,7 @@ internal static class YamlRewrite
         var scanner = new Scanner(new StringReader(raw), skipComments: true);
         try
         {
-            while (scanner.MoveNext())
-            {
-            }
+            while (scanner.MoveNext()) { }
 
             return null;
         }
@@ -71,7 +73,8 @@ internal static class YamlRewrite
             while (begin > 0 && !IsLineEnd(raw[begin - 1]))
                 begin--;
             var line = raw.AsSpan(begin);
-            var isMark = line.StartsWith("---", StringComparison.Ordinal) || line.StartsWith("...", StringComparison.Ordinal);
+            var isMark =
+                line.StartsWith("---", StringComparison.Ordinal) || line.StartsWith("...", StringComparison.Ordinal);
             return begin == 0 || isMark || line.IndexOfAnyExcept(" \t") is not (>= 0 and < Far)
                 ? null
                 : raw.Insert(begin, new string(' ', Far));
@@ -86,15 +89,14 @@ internal static class YamlRewrite
     /// <c>{}</c>.</summary>
     private static bool IsAfterComma(string raw, int at)
     {
-        for (at--; at >= 0 && (raw[at] is ' ' or '\t' || IsLineEnd(raw[at])); at--)
-        {
-        }
+        for (at--; at >= 0 && (raw[at] is ' ' or '\t' || IsLineEnd(raw[at])); at--) { }
 
         return at >= 0 && raw[at] == ',';
     }
 
     /// <summary>
-    /// Before the first line of a block, lines of nothing but spaces, no more of them than that line begins with: empty.
+    /// Before the first line of a block, lines of nothing but spaces, no more of them than that line begins with:
+    /// empty.
     /// </summary>
     private static string? BlankLines(string raw, int at)
     {
@@ -103,8 +105,13 @@ internal static class YamlRewrite
             begin--;
 
         // The parser has passed the lines.
-        while (begin > 0 && raw.AsSpan(0, begin).TrimEnd(' ') is { Length: > 0 } above && IsLineEnd(above[^1])
-            && raw.AsSpan(0, above.Length - 1).TrimEnd(' ') is { Length: > 0 } blank && IsLineEnd(blank[^1]))
+        while (
+            begin > 0
+            && raw.AsSpan(0, begin).TrimEnd(' ') is { Length: > 0 } above
+            && IsLineEnd(above[^1])
+            && raw.AsSpan(0, above.Length - 1).TrimEnd(' ') is { Length: > 0 } blank
+            && IsLineEnd(blank[^1])
+        )
             begin = blank.Length;
         var header = raw[..begin].TrimEnd('\n', '\r', '\u0085', '\u2028', '\u2029', ' ');
         header = header[(header.LastIndexOfAny(['\n', '\r', '\u0085', '\u2028', '\u2029']) + 1)..];
@@ -164,7 +171,9 @@ internal static class YamlRewrite
             {
                 // There it would end a document.
                 var line = raw.AsSpan(i + 1);
-                if (line.StartsWith("---", StringComparison.Ordinal) || line.StartsWith("...", StringComparison.Ordinal))
+                if (
+                    line.StartsWith("---", StringComparison.Ordinal) || line.StartsWith("...", StringComparison.Ordinal)
+                )
                     return null;
                 if (!line.StartsWith(spaces, StringComparison.Ordinal))
                 {

@@ -3,7 +3,10 @@ using System.Text;
 
 namespace Litestream.Configuration;
 
-/// <summary>Writes nodes as YAML, the same text for the same nodes, so that the executable reads every value as it is meant: see <see cref="YamlStyle.Safe"/>.</summary>
+/// <summary>
+/// Writes nodes as YAML, the same text for the same nodes, so that the executable reads every value as it is meant: see
+/// <see cref="YamlStyle.Safe"/>.
+/// </summary>
 internal sealed class YamlWriter
 {
     private readonly StringBuilder _text = new();
@@ -16,7 +19,10 @@ internal sealed class YamlWriter
         return writer._text.ToString();
     }
 
-    /// <summary>A comment is expanded like everything else: a line break in a variable's value would end it. So it holds no dollar sign.</summary>
+    /// <summary>
+    /// A comment is expanded like everything else: a line break in a variable's value would end it. So it holds no
+    /// dollar sign.
+    /// </summary>
     public static string EscapeComment(string comment)
     {
         var text = new StringBuilder();
@@ -36,8 +42,17 @@ internal sealed class YamlWriter
         var text = new StringBuilder();
         for (var i = 0; i < comment.Length; i++)
         {
-            if (comment[i] == '\\' && i + 5 < comment.Length && comment[i + 1] == 'u'
-                && ushort.TryParse(comment.AsSpan(i + 2, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code))
+            if (
+                comment[i] == '\\'
+                && i + 5 < comment.Length
+                && comment[i + 1] == 'u'
+                && ushort.TryParse(
+                    comment.AsSpan(i + 2, 4),
+                    NumberStyles.AllowHexSpecifier,
+                    CultureInfo.InvariantCulture,
+                    out var code
+                )
+            )
             {
                 text.Append((char)code);
                 i += 5;
@@ -62,7 +77,11 @@ internal sealed class YamlWriter
             }
 
             firstKeyIsPlaced = false;
-            _text.Append(key.Length > 0 && key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') ? key : Quote(key)).Append(':');
+            _text
+                .Append(
+                    key.Length > 0 && key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') ? key : Quote(key)
+                )
+                .Append(':');
             switch (value)
             {
                 case YamlScalar scalar:
@@ -133,7 +152,10 @@ internal sealed class YamlWriter
                 _text.Append(' ').Append(VariableText.ToFile(text));
                 break;
             case YamlStyle.SingleQuoted when oneLine:
-                _text.Append(" '").Append(VariableText.ToFile(text).Replace("'", "''", StringComparison.Ordinal)).Append('\'');
+                _text
+                    .Append(" '")
+                    .Append(VariableText.ToFile(text).Replace("'", "''", StringComparison.Ordinal))
+                    .Append('\'');
                 break;
             case YamlStyle.Block:
             case YamlStyle.Safe when VariableText.HasVariables(text):
@@ -151,11 +173,24 @@ internal sealed class YamlWriter
     {
         var body = text.TrimEnd('\n');
         var breaks = text.Length - body.Length;
-        _text.Append(" |2").Append(breaks switch { 0 => "-", 1 => "", _ => "+" });
+        _text
+            .Append(" |2")
+            .Append(
+                breaks switch
+                {
+                    0 => "-",
+                    1 => "",
+                    _ => "+",
+                }
+            );
         foreach (var line in body.Split('\n'))
         {
             _text.Append('\n').Append(' ', indent + 2);
-            _text.Append(VariableText.ToFile(line.Replace("$", VariableText.Variable(VariableText.DollarVariable), StringComparison.Ordinal)));
+            _text.Append(
+                VariableText.ToFile(
+                    line.Replace("$", VariableText.Variable(VariableText.DollarVariable), StringComparison.Ordinal)
+                )
+            );
         }
 
         for (var i = 1; i < breaks; i++)
@@ -173,7 +208,7 @@ internal sealed class YamlWriter
             else if (char.IsHighSurrogate(c) && i + 1 < marked.Length && char.IsLowSurrogate(marked[i + 1]))
                 text.Append(c).Append(marked[++i]);
             else if (c == '$' || !IsPrintable(c))
-                text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"); // An escaped dollar sign is not there when variables are expanded.
+                text.Append(CultureInfo.InvariantCulture, $"\\u" + $"{(int)c:x4}"); // An escaped dollar sign is not there when variables are expanded.
             else
                 text.Append(c);
         }
@@ -181,5 +216,8 @@ internal sealed class YamlWriter
         return VariableText.ToFile(text.Append('"').ToString());
     }
 
-    private static bool IsPrintable(char c) => !char.IsControl(c) && c is not ('\u2028' or '\u2029' or '\uFEFF' or '\uFFFE' or '\uFFFF') && !char.IsSurrogate(c);
+    private static bool IsPrintable(char c) =>
+        !char.IsControl(c)
+        && c is not ('\u2028' or '\u2029' or '\uFEFF' or '\uFFFE' or '\uFFFF')
+        && !char.IsSurrogate(c);
 }

@@ -5,16 +5,24 @@ namespace Litestream.Databases;
 /// <summary>What to search for SQLite databases, and what is known about the app.</summary>
 public sealed record DatabaseSearch
 {
-    /// <summary>appsettings.json, appsettings.{Environment}.json, app.config, web.config, in layering order: a later file wins. A file that is not there is skipped.</summary>
+    /// <summary>
+    /// appsettings.json, appsettings.{Environment}.json, app.config, web.config, in layering order: a later file wins.
+    /// A file that is not there is skipped.
+    /// </summary>
     public required IReadOnlyList<string> SettingsFiles { get; init; }
 
-    /// <summary>The resolved NuGet package ids of the app, transitive ones too. They settle what a string alone cannot.</summary>
+    /// <summary>
+    /// The resolved NuGet package ids of the app, transitive ones too. They settle what a string alone cannot.
+    /// </summary>
     public IReadOnlyCollection<string> Packages { get; init; } = [];
 
     /// <summary>Names or full keys of settings to take, and, with a leading <c>!</c>, to leave out.</summary>
     public IReadOnlyList<string> ConnectionStrings { get; init; } = [];
 
-    /// <summary>Whether the app is built for Windows, where <c>\</c> separates folders. Elsewhere it is a character of a file name.</summary>
+    /// <summary>
+    /// Whether the app is built for Windows, where <c>\</c> separates folders. Elsewhere it is a character of a file
+    /// name.
+    /// </summary>
     public bool WindowsTarget { get; init; }
 }
 
@@ -30,8 +38,14 @@ public sealed record FoundDatabase(string Path, string? Name, string? Key, strin
 /// <summary>What a search has found.</summary>
 /// <param name="Databases">The database files, each once, in the order of the settings files.</param>
 /// <param name="Diagnostics">What the user has to know; none of them quotes a value.</param>
-public sealed record DatabaseSearchResult(IReadOnlyList<FoundDatabase> Databases, IReadOnlyList<LitestreamDiagnostic> Diagnostics)
+public sealed record DatabaseSearchResult(
+    IReadOnlyList<FoundDatabase> Databases,
+    IReadOnlyList<LitestreamDiagnostic> Diagnostics
+)
 {
-    /// <summary>The keys that are left out although they look like a SQLite file: because <see cref="DatabaseSearch.ConnectionStrings"/> or the packages say so.</summary>
+    /// <summary>
+    /// The keys that are left out although they look like a SQLite file: because
+    /// <see cref="DatabaseSearch.ConnectionStrings"/> or the packages say so.
+    /// </summary>
     public IReadOnlyList<string> LeftOut { get; init; } = [];
 }

@@ -7,22 +7,30 @@ using Litestream.FileSystem;
 
 namespace Litestream.Databases;
 
-/// <summary>One key of a JSON settings file; the setting is null where the file says <c>null</c>, which hides what an earlier file says.</summary>
+/// <summary>
+/// One key of a JSON settings file; the setting is null where the file says <c>null</c>, which hides what an earlier
+/// file says.
+/// </summary>
 internal readonly record struct JsonSetting(string Key, Setting? Setting);
 
-/// <summary>Flattens a JSON settings file exactly as Microsoft.Extensions.Configuration.Json does, and keeps the place of every value.</summary>
+/// <summary>
+/// Flattens a JSON settings file exactly as Microsoft.Extensions.Configuration.Json does, and keeps the place of every
+/// value.
+/// </summary>
 internal static class JsonSettingsReader
 {
     private const string Code = "LSB1001";
 
     /// <summary>Reads a file; empty when it is not there.</summary>
-    /// <exception cref="LitestreamException">LSB1001: the file is not what the configuration system accepts.</exception>
+    /// <exception cref="LitestreamException">LSB1001: the file is not what the configuration system
+    /// accepts.</exception>
     public static IReadOnlyList<JsonSetting> Read(string file)
     {
         byte[] json;
         try
         {
-            if (!File.Exists(file)) return [];
+            if (!File.Exists(file))
+                return [];
 
             // Like the configuration system: the encoding comes from the byte order mark, UTF-8 without one.
             using var text = new StreamReader(PlainFile.OpenRead(file));
@@ -30,7 +38,12 @@ internal static class JsonSettingsReader
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LitestreamException(Code, $"The settings file cannot be read: {e.Message}", file, innerException: e);
+            throw new LitestreamException(
+                Code,
+                $"The settings file cannot be read: {e.Message}",
+                file,
+                innerException: e
+            );
         }
 
         return Parse(json, file);
@@ -43,11 +56,10 @@ internal static class JsonSettingsReader
         var containers = new Stack<Container>();
         var place = new Place(json);
         var propertyKey = string.Empty;
-        var reader = new Utf8JsonReader(json, new JsonReaderOptions
-        {
-            CommentHandling = JsonCommentHandling.Skip,
-            AllowTrailingCommas = true,
-        });
+        var reader = new Utf8JsonReader(
+            json,
+            new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true }
+        );
 
         try
         {
@@ -56,18 +68,23 @@ internal static class JsonSettingsReader
                 switch (reader.TokenType)
                 {
                     case JsonTokenType.PropertyName:
-                        propertyKey = containers.Count == 1 ? reader.GetString()! : $"{containers.Peek().Key}:{reader.GetString()}";
+                        propertyKey =
+                            containers.Count == 1
+                                ? reader.GetString()!
+                                : $"{containers.Peek().Key}:{reader.GetString()}";
                         break;
                     case JsonTokenType.StartObject or JsonTokenType.StartArray:
                         var key = containers.Count == 0 ? string.Empty : KeyOfValue();
-                        if (containers.Count == 0 && reader.TokenType == JsonTokenType.StartArray) throw NotAnObject(reader.TokenStartIndex);
+                        if (containers.Count == 0 && reader.TokenType == JsonTokenType.StartArray)
+                            throw NotAnObject(reader.TokenStartIndex);
                         containers.Push(new Container(key, reader.TokenType == JsonTokenType.StartArray));
                         break;
                     case JsonTokenType.EndObject or JsonTokenType.EndArray:
                         containers.Pop();
                         break;
                     default:
-                        if (containers.Count == 0) throw NotAnObject(reader.TokenStartIndex);
+                        if (containers.Count == 0)
+                            throw NotAnObject(reader.TokenStartIndex);
                         Add(KeyOfValue(), ref reader);
                         break;
                 }
@@ -76,13 +93,27 @@ internal static class JsonSettingsReader
         catch (JsonException e)
         {
             var (line, column) = Place.OfException(json, e);
-            throw new LitestreamException(Code, $"The settings file is not valid JSON: {Reason(e)}", file, line, column, e);
+            throw new LitestreamException(
+                Code,
+                $"The settings file is not valid JSON: {Reason(e)}",
+                file,
+                line,
+                column,
+                e
+            );
         }
         catch (InvalidOperationException e)
         {
             // An escape such as \ud800 alone is no text.
             var (line, column) = place.At(reader.TokenStartIndex);
-            throw new LitestreamException(Code, "The settings file is not valid JSON: a string has an escape that is no character.", file, line, column, e);
+            throw new LitestreamException(
+                Code,
+                "The settings file is not valid JSON: a string has an escape that is no character.",
+                file,
+                line,
+                column,
+                e
+            );
         }
 
         return settings;
@@ -100,10 +131,12 @@ internal static class JsonSettingsReader
             {
                 throw new LitestreamException(
                     Code,
-                    $"The key '{key}' is there twice (letter case and ':' inside a key make no difference), which the configuration system does not accept. Remove one.",
+                    $"The key '{key}' is there twice (letter case and ':' inside a key make no difference), which "
+                        + $"the configuration system does not accept. Remove one.",
                     file,
                     line,
-                    column);
+                    column
+                );
             }
 
             var text = value.TokenType switch
@@ -111,7 +144,9 @@ internal static class JsonSettingsReader
                 JsonTokenType.String => value.GetString(),
                 JsonTokenType.True => bool.TrueString,
                 JsonTokenType.False => bool.FalseString,
-                JsonTokenType.Number => Encoding.UTF8.GetString(value.HasValueSequence ? value.ValueSequence.ToArray() : value.ValueSpan),
+                JsonTokenType.Number => Encoding.UTF8.GetString(
+                    value.HasValueSequence ? value.ValueSequence.ToArray() : value.ValueSpan
+                ),
                 _ => null,
             };
             settings.Add(new JsonSetting(key, text is null ? null : new Setting(key, text, file, line, column)));
@@ -120,7 +155,13 @@ internal static class JsonSettingsReader
         LitestreamException NotAnObject(long index)
         {
             var (line, column) = place.At(index);
-            return new LitestreamException(Code, "The settings file is not a JSON object: it has to begin with '{'.", file, line, column);
+            return new LitestreamException(
+                Code,
+                "The settings file is not a JSON object: it has to begin with '{'.",
+                file,
+                line,
+                column
+            );
         }
     }
 
@@ -128,7 +169,8 @@ internal static class JsonSettingsReader
     private static string Reason(JsonException e)
     {
         var message = e.Message;
-        if (message.Contains("literal", StringComparison.Ordinal)) return "a value is neither quoted nor a number, true, false or null.";
+        if (message.Contains("literal", StringComparison.Ordinal))
+            return "a value is neither quoted nor a number, true, false or null.";
         var end = message.IndexOf(" LineNumber:", StringComparison.Ordinal);
         return end < 0 ? message : message[..end];
     }
@@ -174,16 +216,21 @@ internal static class JsonSettingsReader
             var start = 0;
             for (var line = e.LineNumber ?? 0; line > 0 && start < json.Length; start++)
             {
-                if (json[start] == '\n') line--;
+                if (json[start] == '\n')
+                    line--;
             }
 
             var column = 1;
             var end = Math.Min(json.Length, start + (e.BytePositionInLine ?? 0));
-            for (var i = start; i < end; i++) column += Units(json[i]);
+            for (var i = start; i < end; i++)
+                column += Units(json[i]);
             return ((int)(e.LineNumber ?? 0) + 1, column);
         }
 
         // UTF-16 units, as editors count: a continuation byte is none, a four-byte sequence two.
-        private static int Units(byte b) => (b & 0xC0) == 0x80 ? 0 : b >= 0xF0 ? 2 : 1;
+        private static int Units(byte b) =>
+            (b & 0xC0) == 0x80 ? 0
+            : b >= 0xF0 ? 2
+            : 1;
     }
 }

@@ -2,28 +2,39 @@ using Litestream.Diagnostics;
 
 namespace Litestream.Databases;
 
-/// <summary>An app's settings as its host would read them: appsettings.json, appsettings.{Environment}.json, environment variables.</summary>
+/// <summary>
+/// An app's settings as its host would read them: appsettings.json, appsettings.{Environment}.json, environment
+/// variables.
+/// </summary>
 public sealed class LiveSettings
 {
     private readonly Dictionary<string, Setting> _values = new(StringComparer.OrdinalIgnoreCase);
 
-    private LiveSettings()
-    {
-    }
+    private LiveSettings() { }
 
-    /// <summary>Reads the settings of the app whose content root this is. Later sources win: appsettings.json, appsettings.{Environment}.json, variables (<c>A__B</c> is <c>A:B</c>; <c>CUSTOMCONNSTR_X</c> and its kin are <c>ConnectionStrings:X</c>).</summary>
+    /// <summary>
+    /// Reads the settings of the app whose content root this is. Later sources win: appsettings.json,
+    /// appsettings.{Environment}.json, variables (<c>A__B</c> is <c>A:B</c>; <c>CUSTOMCONNSTR_X</c> and its kin are
+    /// <c>ConnectionStrings:X</c>).
+    /// </summary>
     /// <param name="contentRoot">The folder of the settings files; files that are not there are skipped.</param>
     /// <param name="environmentName">Such as <c>Production</c>; empty for none.</param>
     /// <param name="environment">The environment variables.</param>
     /// <exception cref="LitestreamException">LSB1001: a file is not valid JSON.</exception>
-    public static LiveSettings Read(string contentRoot, string environmentName, IReadOnlyDictionary<string, string> environment)
+    public static LiveSettings Read(
+        string contentRoot,
+        string environmentName,
+        IReadOnlyDictionary<string, string> environment
+    )
     {
         ArgumentNullException.ThrowIfNull(contentRoot);
         ArgumentNullException.ThrowIfNull(environment);
         var settings = new LiveSettings();
         settings.Add(Path.Combine(contentRoot, "appsettings.json"));
-        if (!string.IsNullOrEmpty(environmentName)) settings.Add(Path.Combine(contentRoot, $"appsettings.{environmentName}.json"));
-        foreach (var (name, value) in environment.OrderBy(v => v.Key, StringComparer.Ordinal)) settings._values[KeyOf(name)] = new Setting(KeyOf(name), value);
+        if (!string.IsNullOrEmpty(environmentName))
+            settings.Add(Path.Combine(contentRoot, $"appsettings.{environmentName}.json"));
+        foreach (var (name, value) in environment.OrderBy(v => v.Key, StringComparer.Ordinal))
+            settings._values[KeyOf(name)] = new Setting(KeyOf(name), value);
         return settings;
     }
 
@@ -37,17 +48,22 @@ public sealed class LiveSettings
     {
         foreach (var (key, setting) in JsonSettingsReader.Read(file))
         {
-            if (setting is null) _values.Remove(key);
-            else _values[key] = setting;
+            if (setting is null)
+                _values.Remove(key);
+            else
+                _values[key] = setting;
         }
     }
 
     // Azure App Service hands its connection strings over under these prefixes.
     private static string KeyOf(string variable)
     {
-        foreach (var prefix in (ReadOnlySpan<string>)["CUSTOMCONNSTR_", "SQLCONNSTR_", "SQLAZURECONNSTR_", "MYSQLCONNSTR_"])
+        foreach (
+            var prefix in (ReadOnlySpan<string>)["CUSTOMCONNSTR_", "SQLCONNSTR_", "SQLAZURECONNSTR_", "MYSQLCONNSTR_"]
+        )
         {
-            if (variable.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)) return "ConnectionStrings:" + Normalize(variable[prefix.Length..]);
+            if (variable.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
+                return "ConnectionStrings:" + Normalize(variable[prefix.Length..]);
         }
 
         return Normalize(variable);

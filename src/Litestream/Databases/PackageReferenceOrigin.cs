@@ -34,10 +34,14 @@ internal static partial class PackageReferenceOrigin
         var file = Path.GetFileName(definingFile);
         if (IsSame(projectFile, definingFile) || file.StartsWith(name + ".", StringComparison.OrdinalIgnoreCase))
             return true;
-        return References(content).Any(reference => reference.AncestorsAndSelf()
-            .Select(element => element.Attribute("Condition")?.Value)
-            .OfType<string>()
-            .Any(condition => Names(condition, projectFile)));
+        return References(content)
+            .Any(reference =>
+                reference
+                    .AncestorsAndSelf()
+                    .Select(element => element.Attribute("Condition")?.Value)
+                    .OfType<string>()
+                    .Any(condition => Names(condition, projectFile))
+            );
     }
 
     /// <summary>
@@ -48,13 +52,19 @@ internal static partial class PackageReferenceOrigin
         var name = Path.GetFileNameWithoutExtension(projectFile);
         var file = Path.GetFileName(projectFile);
         var folder = Path.GetFileName(Path.GetDirectoryName(projectFile)) ?? "";
-        var isOfFolder = folder.Length > 0
-            && condition.Contains("MSBuildProjectDirectory", StringComparison.OrdinalIgnoreCase);
-        return condition.Contains("MSBuildProject", StringComparison.OrdinalIgnoreCase) && Literal().Matches(condition)
-            .Where(literal => !literal.Groups[1].Success)
-            .Select(literal => literal.Groups[2].Value.Replace('\\', '/').TrimEnd('/'))
-            .Any(literal => Is(literal, name) || Is(literal, file) || EndsWith(literal, file)
-                || (isOfFolder && EndsWith(literal, folder)));
+        var isOfFolder =
+            folder.Length > 0 && condition.Contains("MSBuildProjectDirectory", StringComparison.OrdinalIgnoreCase);
+        return condition.Contains("MSBuildProject", StringComparison.OrdinalIgnoreCase)
+            && Literal()
+                .Matches(condition)
+                .Where(literal => !literal.Groups[1].Success)
+                .Select(literal => literal.Groups[2].Value.Replace('\\', '/').TrimEnd('/'))
+                .Any(literal =>
+                    Is(literal, name)
+                    || Is(literal, file)
+                    || EndsWith(literal, file)
+                    || (isOfFolder && EndsWith(literal, folder))
+                );
 
         static bool Is(string literal, string text) => literal.Equals(text, StringComparison.OrdinalIgnoreCase);
 
@@ -66,9 +76,10 @@ internal static partial class PackageReferenceOrigin
 
     private static bool MentionsPackage(XDocument? project) => References(project).Any();
 
-    private static IEnumerable<XElement> References(XDocument? content) => (content?.Descendants() ?? [])
-        .Where(element => element.Name.LocalName == "PackageReference")
-        .Where(element => HasPackage(element.Attribute("Include")) || HasPackage(element.Attribute("Update")));
+    private static IEnumerable<XElement> References(XDocument? content) =>
+        (content?.Descendants() ?? [])
+            .Where(element => element.Name.LocalName == "PackageReference")
+            .Where(element => HasPackage(element.Attribute("Include")) || HasPackage(element.Attribute("Update")));
 
     private static bool HasPackage(XAttribute? names) =>
         names is not null

@@ -11,19 +11,23 @@ internal sealed class SettingSelection
     private readonly HashSet<Setting> _named = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<Setting> _leftOut = new(ReferenceEqualityComparer.Instance);
 
-    private SettingSelection()
-    {
-    }
+    private SettingSelection() { }
 
     /// <summary>Whether a setting to take is named, so that no other one is.</summary>
     public bool TakesOnlyNamed { get; private set; }
 
-    /// <summary>Finds what the names mean. A name is a full key, the name of a connection string, or the last segment of the key of anything that may be SQLite.</summary>
-    /// <remarks>LSB1016 is added to <paramref name="diagnostics"/> for a name that is not there or that cannot be taken.</remarks>
+    /// <summary>
+    /// Finds what the names mean. A name is a full key, the name of a connection string, or the last segment of the key
+    /// of anything that may be SQLite.
+    /// </summary>
+    /// <remarks>
+    /// LSB1016 is added to <paramref name="diagnostics"/> for a name that is not there or that cannot be taken.
+    /// </remarks>
     public static SettingSelection Create(
         IReadOnlyList<string> names,
         IReadOnlyList<(Setting Setting, SqliteTarget Target)> settings,
-        List<LitestreamDiagnostic> diagnostics)
+        List<LitestreamDiagnostic> diagnostics
+    )
     {
         var selection = new SettingSelection();
         foreach (var entry in names.Select(n => n.Trim()).Where(n => n.Length > 0))
@@ -40,9 +44,18 @@ internal sealed class SettingSelection
 
             foreach (var setting in matches)
             {
-                if (isLeftOut) selection._leftOut.Add(setting);
-                else if (SqliteConnectionSetting.Parse(setting.Value).Kind != SqliteTargetKind.NotSqlite) selection._named.Add(setting);
-                else diagnostics.Add(Error($"LitestreamConnectionStrings names '{name}', but the value of '{setting.Key}' is no SQLite connection string and no path. Take the name out or correct the value.", setting));
+                if (isLeftOut)
+                    selection._leftOut.Add(setting);
+                else if (SqliteConnectionSetting.Parse(setting.Value).Kind != SqliteTargetKind.NotSqlite)
+                    selection._named.Add(setting);
+                else
+                    diagnostics.Add(
+                        Error(
+                            $"LitestreamConnectionStrings names '{name}', but the value of '{setting.Key}' is no "
+                                + $"SQLite connection string and no path. Take the name out or correct the value.",
+                            setting
+                        )
+                    );
             }
         }
 
@@ -50,7 +63,8 @@ internal sealed class SettingSelection
     }
 
     /// <summary>The shortest name that <c>LitestreamConnectionStrings</c> takes for a key.</summary>
-    public static string ShortName(string key) => key.StartsWith(Section, StringComparison.OrdinalIgnoreCase) ? key[Section.Length..] : key;
+    public static string ShortName(string key) =>
+        key.StartsWith(Section, StringComparison.OrdinalIgnoreCase) ? key[Section.Length..] : key;
 
     /// <summary>Whether this one is to be taken.</summary>
     public bool IsNamed(Setting setting) => _named.Contains(setting);
@@ -61,26 +75,41 @@ internal sealed class SettingSelection
     private static List<Setting> Matches(string name, IReadOnlyList<(Setting Setting, SqliteTarget Target)> settings)
     {
         var exact = settings.Where(s => Is(s.Setting.Key, name)).Select(s => s.Setting).ToList();
-        if (exact.Count > 0) return exact;
+        if (exact.Count > 0)
+            return exact;
         var connectionStrings = settings.Where(s => Is(s.Setting.Key, Section + name)).Select(s => s.Setting).ToList();
         return connectionStrings.Count > 0
             ? connectionStrings
-            : [.. settings.Where(s => s.Target.Kind != SqliteTargetKind.NotSqlite && Is(SettingEvidence.LastName(s.Setting.Key), name)).Select(s => s.Setting)];
+            :
+            [
+                .. settings
+                    .Where(s =>
+                        s.Target.Kind != SqliteTargetKind.NotSqlite && Is(SettingEvidence.LastName(s.Setting.Key), name)
+                    )
+                    .Select(s => s.Setting),
+            ];
     }
 
     private static string NotThere(string name, IReadOnlyList<(Setting Setting, SqliteTarget Target)> settings)
     {
         var known = settings
-            .Where(s => s.Target.Kind != SqliteTargetKind.NotSqlite || s.Setting.Key.StartsWith(Section, StringComparison.OrdinalIgnoreCase))
+            .Where(s =>
+                s.Target.Kind != SqliteTargetKind.NotSqlite
+                || s.Setting.Key.StartsWith(Section, StringComparison.OrdinalIgnoreCase)
+            )
             .Select(s => ShortName(s.Setting.Key))
             .Distinct(StringComparer.OrdinalIgnoreCase)
             .Order(StringComparer.Ordinal)
             .ToList();
-        var nearest = NearestName.Of(name, known) ?? known.Find(key => NearestName.Of(name, [SettingEvidence.LastName(key)]) is not null);
+        var nearest =
+            NearestName.Of(name, known)
+            ?? known.Find(key => NearestName.Of(name, [SettingEvidence.LastName(key)]) is not null);
         return $"LitestreamConnectionStrings names '{name}', which none of the settings files has. "
-            + (known.Count == 0 ? "They have no setting that could be a database."
+            + (
+                known.Count == 0 ? "They have no setting that could be a database."
                 : nearest is not null ? $"The nearest one is '{nearest}'."
-                : $"They have {string.Join(", ", known.Select(key => $"'{key}'"))}.");
+                : $"They have {string.Join(", ", known.Select(key => $"'{key}'"))}."
+            );
     }
 
     private static LitestreamDiagnostic Error(string message, Setting? setting) =>

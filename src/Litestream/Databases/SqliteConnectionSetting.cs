@@ -6,8 +6,10 @@ namespace Litestream.Databases;
 public static class SqliteConnectionSetting
 {
     /// <summary>
-    /// Tells what the value leads to: a connection string of any SQLite provider, a <c>file:</c> URI, <c>:memory:</c> or a plain path.
-    /// <see cref="SqliteTargetKind.NotSqlite"/> when the value speaks of another engine or is no path at all; never <see cref="SqliteTargetKind.Candidate"/>.
+    /// Tells what the value leads to: a connection string of any SQLite provider, a <c>file:</c> URI, <c>:memory:</c>
+    /// or a plain path.
+    /// <see cref="SqliteTargetKind.NotSqlite"/> when the value speaks of another engine or is no path at all; never
+    /// <see cref="SqliteTargetKind.Candidate"/>.
     /// </summary>
     public static SqliteTarget Parse(string value)
     {

@@ -11,8 +11,12 @@ internal sealed record WithoutDatabase(bool Acts, LitestreamDiagnostic? Finding)
     /// <summary>Begins the names of the packages that say that an app uses SQLite.</summary>
     private static readonly string[] SqlitePackages =
     [
-        "SQLitePCLRaw.bundle", "SQLitePCLRaw.lib", "Microsoft.Data.Sqlite", "Microsoft.EntityFrameworkCore.Sqlite",
-        "System.Data.SQLite", "sqlite-net",
+        "SQLitePCLRaw.bundle",
+        "SQLitePCLRaw.lib",
+        "Microsoft.Data.Sqlite",
+        "Microsoft.EntityFrameworkCore.Sqlite",
+        "System.Data.SQLite",
+        "sqlite-net",
     ];
 
     /// <summary>Decides.</summary>
@@ -24,7 +28,8 @@ internal sealed record WithoutDatabase(bool Acts, LitestreamDiagnostic? Finding)
         bool isReferenced,
         bool isOwn,
         IReadOnlyCollection<string> packages,
-        string? replicaUrl)
+        string? replicaUrl
+    )
     {
         const string Found =
             "No SQLite database is named in appsettings.json, appsettings.{environment}.json, app.config or the "
@@ -36,11 +41,16 @@ internal sealed record WithoutDatabase(bool Acts, LitestreamDiagnostic? Finding)
         if (isOwn)
         {
             var place = replicaUrl ?? $"a folder '{ReplicaUrl.DefaultFolder}' beside each";
-            return new(true, new(
-                "LSB1003",
-                LitestreamSeverity.Message,
-                $"{Found} Where the app runs, those that its configuration names (environment variables, secrets, "
-                + $"command line) are replicated to {place}, unless Litestream:ReplicaUrl says otherwise. {Name}"));
+            return new(
+                true,
+                new(
+                    "LSB1003",
+                    LitestreamSeverity.Message,
+                    $"{Found} Where the app runs, those that its configuration names (environment variables, secrets, "
+                        + $"command line) are replicated to {place}, unless Litestream:ReplicaUrl says "
+                        + $"otherwise. {Name}"
+                )
+            );
         }
 
         if (!isReferenced)
@@ -48,14 +58,21 @@ internal sealed record WithoutDatabase(bool Acts, LitestreamDiagnostic? Finding)
 
         // Tools without a database are told no more than that; an app with SQLite seems to be meant.
         var usesSqlite = packages.Any(package =>
-            SqlitePackages.Any(prefix => package.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)));
-        return new(false, new(
-            "LSB1003",
-            usesSqlite ? LitestreamSeverity.Warning : LitestreamSeverity.Message,
-            $"{Found} The reference to Litestream.Build is one that every project gets, so nothing is added to this "
-            + "one, "
-            + "and nothing will be replicated. Reference Litestream.Build in the project file itself if its databases "
-            + "are "
-            + $"named where it runs. {Name}"));
+            SqlitePackages.Any(prefix => package.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
+        );
+        return new(
+            false,
+            new(
+                "LSB1003",
+                usesSqlite ? LitestreamSeverity.Warning : LitestreamSeverity.Message,
+                $"{Found} The reference to Litestream.Build is one that every project gets, so nothing is "
+                    + $"added to this "
+                    + "one, "
+                    + "and nothing will be replicated. Reference Litestream.Build in the project file itself if its "
+                    + "databases "
+                    + "are "
+                    + $"named where it runs. {Name}"
+            )
+        );
     }
 }

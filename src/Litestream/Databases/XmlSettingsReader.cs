@@ -6,8 +6,10 @@ using Litestream.FileSystem;
 namespace Litestream.Databases;
 
 /// <summary>
-/// Flattens app.config, web.config and other XML settings. <c>connectionStrings/add</c> becomes <c>connectionStrings:Name</c> and
-/// <c>connectionStrings:Name_ProviderName</c>, <c>appSettings/add</c> becomes <c>appSettings:Key</c>; any other attribute or text has the path of its
+/// Flattens app.config, web.config and other XML settings. <c>connectionStrings/add</c> becomes
+/// <c>connectionStrings:Name</c> and
+/// <c>connectionStrings:Name_ProviderName</c>, <c>appSettings/add</c> becomes <c>appSettings:Key</c>; any other
+/// attribute or text has the path of its
 /// elements below the root, with the element's <c>name</c> as a segment of its own.
 /// </summary>
 internal static class XmlSettingsReader
@@ -23,16 +25,20 @@ internal static class XmlSettingsReader
     {
         try
         {
-            if (!File.Exists(file)) return [];
+            if (!File.Exists(file))
+                return [];
             using var stream = PlainFile.OpenRead(file);
-            using var reader = XmlReader.Create(stream, new XmlReaderSettings
-            {
-                DtdProcessing = DtdProcessing.Ignore,
-                XmlResolver = null,
-                IgnoreComments = true,
-                IgnoreProcessingInstructions = true,
-                IgnoreWhitespace = true,
-            });
+            using var reader = XmlReader.Create(
+                stream,
+                new XmlReaderSettings
+                {
+                    DtdProcessing = DtdProcessing.Ignore,
+                    XmlResolver = null,
+                    IgnoreComments = true,
+                    IgnoreProcessingInstructions = true,
+                    IgnoreWhitespace = true,
+                }
+            );
             return Read(reader, file);
         }
         catch (XmlException e)
@@ -40,15 +46,22 @@ internal static class XmlSettingsReader
             // Not the parser's own words: it quotes what it stumbles over, which may be a piece of a password.
             throw new LitestreamException(
                 Code,
-                "The settings file is not well-formed XML here. In a value, '&' has to be written '&amp;', '<' as '&lt;' and a quote as '&quot;'; every element has to be closed.",
+                "The settings file is not well-formed XML here. In a value, '&' has to be written '&amp;', '<' as "
+                    + "'&lt;' and a quote as '&quot;'; every element has to be closed.",
                 file,
                 e.LineNumber,
                 e.LinePosition,
-                e);
+                e
+            );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LitestreamException(Code, $"The settings file cannot be read: {e.Message}", file, innerException: e);
+            throw new LitestreamException(
+                Code,
+                $"The settings file cannot be read: {e.Message}",
+                file,
+                innerException: e
+            );
         }
     }
 
@@ -61,18 +74,33 @@ internal static class XmlSettingsReader
             switch (reader.NodeType)
             {
                 case XmlNodeType.Element when elements.Count >= DeepestElement:
-                    throw new LitestreamException(Code, $"The elements of the settings file are nested more than {DeepestElement} deep.", file, ((IXmlLineInfo)reader).LineNumber, ((IXmlLineInfo)reader).LinePosition);
+                    throw new LitestreamException(
+                        Code,
+                        $"The elements of the settings file are nested more than {DeepestElement} deep.",
+                        file,
+                        ((IXmlLineInfo)reader).LineNumber,
+                        ((IXmlLineInfo)reader).LinePosition
+                    );
                 case XmlNodeType.Element:
                     var isEmpty = reader.IsEmptyElement;
                     elements.Push(Open(reader, file, elements.Count == 0 ? null : elements.Peek(), settings));
-                    if (isEmpty) elements.Pop();
+                    if (isEmpty)
+                        elements.Pop();
                     break;
                 case XmlNodeType.EndElement:
                     elements.Pop();
                     break;
                 case XmlNodeType.Text or XmlNodeType.CDATA:
                     var place = (IXmlLineInfo)reader;
-                    settings.Add(new Setting(elements.Peek().Key, reader.Value.Trim(), file, place.LineNumber, place.LinePosition));
+                    settings.Add(
+                        new Setting(
+                            elements.Peek().Key,
+                            reader.Value.Trim(),
+                            file,
+                            place.LineNumber,
+                            place.LinePosition
+                        )
+                    );
                     break;
             }
         }
@@ -97,19 +125,30 @@ internal static class XmlSettingsReader
         {
             var key = Combine(parentKey, name.Value);
             settings.Add(value with { Key = key });
-            settings.AddRange(attributes.Where(a => a != name && a != value).Select(a => a with { Key = $"{key}_{a.Key}" }));
+            settings.AddRange(
+                attributes.Where(a => a != name && a != value).Select(a => a with { Key = $"{key}_{a.Key}" })
+            );
             return new Element(key);
         }
 
         // <property name="connection.connection_string"> is named by its attribute, <target name="db"> by both.
-        var isProperty = name is not null && (Is(reader.LocalName, "property") || Is(reader.LocalName, "setting") || Is(reader.LocalName, "param"));
+        var isProperty =
+            name is not null
+            && (Is(reader.LocalName, "property") || Is(reader.LocalName, "setting") || Is(reader.LocalName, "param"));
         var elementKey = isProperty ? Combine(parentKey, name!.Value) : Combine(parentKey, reader.LocalName);
-        if (!isProperty && name is not null) elementKey = Combine(elementKey, name.Value);
+        if (!isProperty && name is not null)
+            elementKey = Combine(elementKey, name.Value);
         elementKey = parent?.Unique(elementKey) ?? elementKey;
         foreach (var attribute in attributes)
         {
-            if (isProperty && attribute == name) continue;
-            settings.Add(attribute with { Key = Is(attribute.Key, "value") ? elementKey : Combine(elementKey, attribute.Key) });
+            if (isProperty && attribute == name)
+                continue;
+            settings.Add(
+                attribute with
+                {
+                    Key = Is(attribute.Key, "value") ? elementKey : Combine(elementKey, attribute.Key),
+                }
+            );
         }
 
         return new Element(elementKey);
@@ -121,7 +160,8 @@ internal static class XmlSettingsReader
         var place = (IXmlLineInfo)reader;
         while (reader.MoveToNextAttribute())
         {
-            if (reader.Prefix == "xmlns" || reader.Name == "xmlns") continue;
+            if (reader.Prefix == "xmlns" || reader.Name == "xmlns")
+                continue;
             var (name, value, line, column) = (reader.LocalName, reader.Value, place.LineNumber, place.LinePosition);
 
             // The attribute's place is its name; its value's is one past the opening quote.

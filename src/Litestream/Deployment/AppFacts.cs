@@ -39,10 +39,15 @@ public sealed partial record AppFacts
     /// <summary>Whether the app's own settings say where it listens.</summary>
     public bool HasOwnUrls { get; init; }
 
-    /// <summary>The port that it listens on, by its settings or, in development, its launch settings; null when that is not known.</summary>
+    /// <summary>
+    /// The port that it listens on, by its settings or, in development, its launch settings; null when that is not
+    /// known.
+    /// </summary>
     public int? Port { get; init; }
 
-    /// <summary>The databases as the app names them, with slashes: relative to its working directory, or absolute.</summary>
+    /// <summary>
+    /// The databases as the app names them, with slashes: relative to its working directory, or absolute.
+    /// </summary>
     public IReadOnlyList<string> Databases { get; init; } = [];
 
     /// <summary>The folders of replicas that are folders, in the same way.</summary>
@@ -58,10 +63,22 @@ public sealed partial record AppFacts
     public string? InstallDirectory { get; init; }
 
     /// <summary>The name for a service, a user, a container: lower case, <c>a-z0-9-</c>.</summary>
-    public string Name => Other().Replace(AssemblyName.ToLowerInvariant(), "-").Trim('-') is { Length: > 0 } name ? char.IsAsciiLetter(name[0]) ? name : $"app-{name}" : "app";
+    public string Name =>
+        Other().Replace(AssemblyName.ToLowerInvariant(), "-").Trim('-') is { Length: > 0 } name
+            ? char.IsAsciiLetter(name[0])
+                ? name
+                : $"app-{name}"
+            : "app";
 
     /// <summary>Whether what is started is a program of its own, not <c>dotnet</c>.</summary>
-    public bool IsNative => HasAppHost && (IsSelfContained || IsAot || IsSingleFile || RuntimeIdentifier?.StartsWith("linux", StringComparison.Ordinal) == true);
+    public bool IsNative =>
+        HasAppHost
+        && (
+            IsSelfContained
+            || IsAot
+            || IsSingleFile
+            || RuntimeIdentifier?.StartsWith("linux", StringComparison.Ordinal) == true
+        );
 
     [GeneratedRegex("[^a-z0-9]+")]
     private static partial Regex Other();

@@ -54,12 +54,15 @@ internal sealed record PublishCheck
     /// <summary>Whether the app would end at its start, because the hook that is named cannot be loaded.</summary>
     public bool HookEndsApp { get; }
 
-    private static LitestreamDiagnostic MissingConfiguration => new(
-        "LSB1208",
-        LitestreamSeverity.Error,
-        "litestream.yml is not in the publish folder, so the app does not know what to replicate and where to. Do not "
-        + "remove "
-        + "it from the published files (a target of the project, a publish profile).");
+    private static LitestreamDiagnostic MissingConfiguration =>
+        new(
+            "LSB1208",
+            LitestreamSeverity.Error,
+            "litestream.yml is not in the publish folder, so the app does not know what to replicate and "
+                + "where to. Do not "
+                + "remove "
+                + "it from the published files (a target of the project, a publish profile)."
+        );
 
     /// <summary>Decides.</summary>
     public static PublishCheck Run(PublishedOutput output, PublishExpectation expected)
@@ -67,14 +70,17 @@ internal sealed record PublishCheck
         var findings = new List<LitestreamDiagnostic>();
         var app = output.IsNative ? output.Assemblies.SingleOrDefault() : output.Find(output.AssemblyName);
         var missing = output.IsNative ? [] : Missing(output, app);
-        var isNamed = PublishedOutput.SplitHooks(PublishedOutput.Property(output.RuntimeConfig, Hooks) ?? "")
+        var isNamed = PublishedOutput
+            .SplitHooks(PublishedOutput.Property(output.RuntimeConfig, Hooks) ?? "")
             .Contains(Shim, StringComparer.OrdinalIgnoreCase);
         var isEnabled = !IsFalse(PublishedOutput.Property(output.RuntimeConfig, HookSwitch));
         if (expected.AutoStart)
         {
-            Error(missing.Count > 0
-                ? MissingAssemblies(missing)
-                : WithoutStart(output, app, isNamed, isEnabled) ?? WithoutHost(output));
+            Error(
+                missing.Count > 0
+                    ? MissingAssemblies(missing)
+                    : WithoutStart(output, app, isNamed, isEnabled) ?? WithoutHost(output)
+            );
         }
         else if (missing.Count > 0 && (app?.References.Contains(Shim) == true || (isNamed && isEnabled)))
         {
@@ -107,8 +113,8 @@ internal sealed record PublishCheck
         var isWeb = PublishedOutput.UsesAspNetCore(output.RuntimeConfig);
         return
         [
-            .. output.Assemblies
-                .Where(assembly => IsOurs(assembly.Name) && output.Find(assembly.Name) is not null)
+            .. output
+                .Assemblies.Where(assembly => IsOurs(assembly.Name) && output.Find(assembly.Name) is not null)
                 .SelectMany(assembly => assembly.References)
                 .Distinct(StringComparer.OrdinalIgnoreCase)
                 .Where(name => !IsOfFramework(name, isWeb) && output.Find(name) is null)
@@ -127,39 +133,49 @@ internal sealed record PublishCheck
         || (isWeb && name.StartsWith("Microsoft.Extensions.", StringComparison.Ordinal))
         || (isWeb && name.StartsWith("Microsoft.AspNetCore.", StringComparison.Ordinal));
 
-    private static LitestreamDiagnostic MissingAssemblies(List<string> missing) => new(
-        "LSB1206",
-        LitestreamSeverity.Error,
-        string.Join(", ", missing.Select(name => name + ".dll"))
-        + $" {(missing.Count == 1 ? "is" : "are")} not among the "
-        + "published files (or not in deps.json), so the app would replicate nothing. Take PrivateAssets=\"all\" and "
-        + "ExcludeAssets off the reference to Litestream.Build, and exclude Litestream's assemblies from tools that "
-        + "embed or "
-        + "merge assemblies (Costura.Fody: ExcludeAssemblies).");
-
-    private static LitestreamDiagnostic MissingExecutable(bool isRequired) => isRequired
-        ? new(
-            "LSB1207",
+    private static LitestreamDiagnostic MissingAssemblies(List<string> missing) =>
+        new(
+            "LSB1206",
             LitestreamSeverity.Error,
-            "There is no litestream executable in the publish folder that can be started, so the output replicates "
-            + "nothing. "
-            + "Do not remove it from the published files, or set LitestreamRequireExecutable=false to publish without "
-            + "one.")
-        : new(
-            "LSB1207",
-            LitestreamSeverity.Warning,
-            "The output has no litestream executable (LitestreamRequireExecutable=false). It replicates nothing, "
-            + "unless "
-            + "Litestream:ExecutablePath or LITESTREAM_INSTALL_DIR names one where the app runs.");
+            string.Join(", ", missing.Select(name => name + ".dll"))
+                + $" {(missing.Count == 1 ? "is" : "are")} not among the "
+                + "published files (or not in deps.json), so the app would replicate nothing. Take "
+                + "PrivateAssets=\"all\" and "
+                + "ExcludeAssets off the reference to Litestream.Build, and exclude Litestream's assemblies from "
+                + "tools that "
+                + "embed or "
+                + "merge assemblies (Costura.Fody: ExcludeAssemblies)."
+        );
+
+    private static LitestreamDiagnostic MissingExecutable(bool isRequired) =>
+        isRequired
+            ? new(
+                "LSB1207",
+                LitestreamSeverity.Error,
+                "There is no litestream executable in the publish folder that can be started, so the output replicates "
+                    + "nothing. "
+                    + "Do not remove it from the published files, or set LitestreamRequireExecutable=false to "
+                    + "publish without "
+                    + "one."
+            )
+            : new(
+                "LSB1207",
+                LitestreamSeverity.Warning,
+                "The output has no litestream executable (LitestreamRequireExecutable=false). It replicates nothing, "
+                    + "unless "
+                    + "Litestream:ExecutablePath or LITESTREAM_INSTALL_DIR names one where the app runs."
+            );
 
     /// <summary>Why neither the hook nor the initializer runs; null when one does.</summary>
     private static LitestreamDiagnostic? WithoutStart(
         PublishedOutput output,
         PublishedAssembly? app,
         bool isNamed,
-        bool isEnabled)
+        bool isEnabled
+    )
     {
-        var hasInitializer = app is { HasModuleInitializer: true }
+        var hasInitializer =
+            app is { HasModuleInitializer: true }
             && app.Types.Contains(Initializer)
             && app.UsedTypes.Contains(EnableType);
         if (hasInitializer && (output.IsNative || output.Find(Shim)!.Types.Contains(EnableType)))
@@ -175,38 +191,45 @@ internal sealed record PublishCheck
                 "LSB1205",
                 LitestreamSeverity.Error,
                 $"The assembly '{output.AssemblyName}' was built without the initializer that starts Litestream in a "
-                + $"{kind} "
-                + "app, which has no startup hooks. The output would replicate nothing. "
-                + $"Set {property} in the project, or publish without --no-build.");
+                    + $"{kind} "
+                    + "app, which has no startup hooks. The output would replicate nothing. "
+                    + $"Set {property} in the project, or publish without --no-build."
+            );
         }
 
-        var why = output.RuntimeConfig is null ? "there is no runtimeconfig.json"
+        var why =
+            output.RuntimeConfig is null ? "there is no runtimeconfig.json"
             : !isNamed ? $"{Hooks} in runtimeconfig.json does not name {Shim}"
             : !isEnabled ? $"startup hooks are switched off in runtimeconfig.json ({HookSwitch} is false)"
             : !IsForThisApp(output) ? $"{HostKey} in runtimeconfig.json is not '{output.AssemblyName}'"
             : !output.Find(Shim)!.Types.Contains(HookType) ? $"{Shim}.dll has no startup hook"
             : null;
-        return why is null ? null : new(
-            "LSB1204",
-            LitestreamSeverity.Error,
-            $"Nothing starts Litestream in the published app: {why}. The output would replicate nothing. "
-            + "Remove StartupHookSupport=false, GenerateRuntimeConfigurationFiles=false and what "
-            + "runtimeconfig.template.json "
-            + "says of it, and build again; or call services.AddLitestream() in the app and set "
-            + "LitestreamAutoStart=false.");
+        return why is null
+            ? null
+            : new(
+                "LSB1204",
+                LitestreamSeverity.Error,
+                $"Nothing starts Litestream in the published app: {why}. The output would replicate nothing. "
+                    + "Remove StartupHookSupport=false, GenerateRuntimeConfigurationFiles=false and what "
+                    + "runtimeconfig.template.json "
+                    + "says of it, and build again; or call services.AddLitestream() in the app and set "
+                    + "LitestreamAutoStart=false."
+            );
     }
 
     private static bool IsForThisApp(PublishedOutput output) =>
         output.AssemblyName.Equals(
             PublishedOutput.Property(output.RuntimeConfig, HostKey),
-            StringComparison.OrdinalIgnoreCase);
+            StringComparison.OrdinalIgnoreCase
+        );
 
     /// <summary>
     /// Code that builds a host refers to one of a few types. Where no assembly of the output does, nothing builds one.
     /// </summary>
     private static LitestreamDiagnostic? WithoutHost(PublishedOutput output)
     {
-        var builders = output.Assemblies.Where(MayBuildHost)
+        var builders = output
+            .Assemblies.Where(MayBuildHost)
             .Where(assembly => assembly.UsedTypes.Intersect(HostTypes, StringComparer.Ordinal).Any());
         if (output.IsNative || builders.Any())
             return null;
@@ -214,11 +237,13 @@ internal sealed record PublishCheck
             "LSB1202",
             LitestreamSeverity.Error,
             "No code of this app builds a generic host, so nothing would start Litestream in it. Build the app on a "
-            + "host "
-            + "(Host.CreateApplicationBuilder, WebApplication.CreateBuilder). Or set LitestreamAutoStart=false, and "
-            + "call "
-            + "services.AddLitestream() (for a WebHost) or run the published litestream executable yourself: "
-            + "./litestream replicate -config litestream.yml.");
+                + "host "
+                + "(Host.CreateApplicationBuilder, WebApplication.CreateBuilder). Or set "
+                + "LitestreamAutoStart=false, and "
+                + "call "
+                + "services.AddLitestream() (for a WebHost) or run the published litestream executable yourself: "
+                + "./litestream replicate -config litestream.yml."
+        );
     }
 
     private static bool MayBuildHost(PublishedAssembly assembly) =>

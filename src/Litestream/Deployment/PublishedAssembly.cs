@@ -49,19 +49,31 @@ internal sealed record PublishedAssembly(string Name)
         var module = types.FirstOrDefault(type => metadata.StringComparer.Equals(type.Name, "<Module>"));
         return new PublishedAssembly(metadata.GetString(metadata.GetAssemblyDefinition().Name))
         {
-            References = Set(metadata.AssemblyReferences
-                .Select(handle => metadata.GetString(metadata.GetAssemblyReference(handle).Name))),
-            Types = Set(types
-                .Where(type => type.GetDeclaringType().IsNil)
-                .Select(type => FullName(metadata, type.Namespace, type.Name))),
-            UsedTypes = Set(metadata.TypeReferences
-                .Select(metadata.GetTypeReference)
-                .Select(type => FullName(metadata, type.Namespace, type.Name))),
-            Embedded = Set(metadata.ManifestResources
-                .Select(handle => EmbeddedName(metadata.GetString(metadata.GetManifestResource(handle).Name)))
-                .OfType<string>()),
-            HasModuleInitializer = module.GetMethods().Any(method =>
-                metadata.StringComparer.Equals(metadata.GetMethodDefinition(method).Name, ".cctor")),
+            References = Set(
+                metadata.AssemblyReferences.Select(handle =>
+                    metadata.GetString(metadata.GetAssemblyReference(handle).Name)
+                )
+            ),
+            Types = Set(
+                types
+                    .Where(type => type.GetDeclaringType().IsNil)
+                    .Select(type => FullName(metadata, type.Namespace, type.Name))
+            ),
+            UsedTypes = Set(
+                metadata
+                    .TypeReferences.Select(metadata.GetTypeReference)
+                    .Select(type => FullName(metadata, type.Namespace, type.Name))
+            ),
+            Embedded = Set(
+                metadata
+                    .ManifestResources.Select(handle =>
+                        EmbeddedName(metadata.GetString(metadata.GetManifestResource(handle).Name))
+                    )
+                    .OfType<string>()
+            ),
+            HasModuleInitializer = module
+                .GetMethods()
+                .Any(method => metadata.StringComparer.Equals(metadata.GetMethodDefinition(method).Name, ".cctor")),
         };
     }
 

@@ -47,9 +47,10 @@ internal sealed record PublishedOutput
     public bool HasConfiguration { get; init; }
 
     /// <summary>The assembly of that name that .NET finds; null when there is none.</summary>
-    public PublishedAssembly? Find(string name) => Listed is null || Listed.Contains(name + ".dll")
-        ? Assemblies.FirstOrDefault(assembly => assembly.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
-        : null;
+    public PublishedAssembly? Find(string name) =>
+        Listed is null || Listed.Contains(name + ".dll")
+            ? Assemblies.FirstOrDefault(assembly => assembly.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+            : null;
 
     /// <summary>Reads a publish folder.</summary>
     /// <param name="folder">The folder.</param>
@@ -88,7 +89,8 @@ internal sealed record PublishedOutput
             Listed = ReadListed(Text(Path.Combine(folder, name + ".deps.json"))),
             Assemblies =
             [
-                .. Directory.EnumerateFiles(folder)
+                .. Directory
+                    .EnumerateFiles(folder)
                     .Where(IsOfInterest)
                     .Select(ReadAssembly)
                     .OfType<PublishedAssembly>(),
@@ -105,8 +107,12 @@ internal sealed record PublishedOutput
         try
         {
             using var document = JsonDocument.Parse(depsJson, JsonOptions);
-            foreach (var library in document.RootElement.GetProperty("targets").EnumerateObject()
-                .SelectMany(target => target.Value.EnumerateObject()))
+            foreach (
+                var library in document
+                    .RootElement.GetProperty("targets")
+                    .EnumerateObject()
+                    .SelectMany(target => target.Value.EnumerateObject())
+            )
             {
                 foreach (var kind in AssemblyKinds)
                 {
@@ -127,17 +133,24 @@ internal sealed record PublishedOutput
     /// <summary>
     /// The value of a property of runtimeconfig.json, also one that is a boolean there; null when it is not there.
     /// </summary>
-    internal static string? Property(string? runtimeConfig, string name) => Options(runtimeConfig, options =>
-        options.TryGetProperty("configProperties", out var properties) && properties.TryGetProperty(name, out var value)
-            ? value.ToString()
-            : null);
+    internal static string? Property(string? runtimeConfig, string name) =>
+        Options(
+            runtimeConfig,
+            options =>
+                options.TryGetProperty("configProperties", out var properties)
+                && properties.TryGetProperty(name, out var value)
+                    ? value.ToString()
+                    : null
+        );
 
     /// <summary>The text of runtimeconfig.json without our startup hook; those of others stay.</summary>
     internal static string WithoutHook(string runtimeConfig)
     {
         var root = JsonNode.Parse(runtimeConfig, documentOptions: JsonOptions)!;
-        if (root["runtimeOptions"]?["configProperties"] is not JsonObject properties
-            || properties[PublishCheck.Hooks] is not JsonValue value)
+        if (
+            root["runtimeOptions"]?["configProperties"] is not JsonObject properties
+            || properties[PublishCheck.Hooks] is not JsonValue value
+        )
         {
             return runtimeConfig;
         }
@@ -158,21 +171,31 @@ internal sealed record PublishedOutput
     }
 
     /// <summary>The hooks of STARTUP_HOOKS. The separator is that of the system; a drive's colon is none.</summary>
-    internal static string[] SplitHooks(string hooks) => hooks.Split(
-        hooks.Contains(';', StringComparison.Ordinal) ? ';' : ':',
-        StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    internal static string[] SplitHooks(string hooks) =>
+        hooks.Split(
+            hooks.Contains(';', StringComparison.Ordinal) ? ';' : ':',
+            StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries
+        );
 
     /// <summary>Whether the app runs on the shared framework of ASP.NET Core.</summary>
-    internal static bool UsesAspNetCore(string? runtimeConfig) => Options(runtimeConfig, options =>
-    {
-        var frameworks = new List<JsonElement>();
-        if (options.TryGetProperty("framework", out var one))
-            frameworks.Add(one);
-        if (options.TryGetProperty("frameworks", out var several))
-            frameworks.AddRange(several.EnumerateArray());
-        return frameworks.Exists(framework =>
-            framework.TryGetProperty("name", out var name) && name.ValueEquals("Microsoft.AspNetCore.App")) ? "" : null;
-    }) is not null;
+    internal static bool UsesAspNetCore(string? runtimeConfig) =>
+        Options(
+            runtimeConfig,
+            options =>
+            {
+                var frameworks = new List<JsonElement>();
+                if (options.TryGetProperty("framework", out var one))
+                    frameworks.Add(one);
+                if (options.TryGetProperty("frameworks", out var several))
+                    frameworks.AddRange(several.EnumerateArray());
+                return frameworks.Exists(framework =>
+                    framework.TryGetProperty("name", out var name) && name.ValueEquals("Microsoft.AspNetCore.App")
+                )
+                    ? ""
+                    : null;
+            }
+        )
+            is not null;
 
     private static string? Options(string? runtimeConfig, Func<JsonElement, string?> read)
     {
@@ -233,8 +256,10 @@ internal sealed record PublishedOutput
     {
         var name = Path.GetFileName(file);
         return name.EndsWith(".dll", StringComparison.OrdinalIgnoreCase)
-            && (!name.StartsWith("System.", StringComparison.OrdinalIgnoreCase)
-                || name.StartsWith("System.CommandLine", StringComparison.OrdinalIgnoreCase));
+            && (
+                !name.StartsWith("System.", StringComparison.OrdinalIgnoreCase)
+                || name.StartsWith("System.CommandLine", StringComparison.OrdinalIgnoreCase)
+            );
     }
 
     private static bool IsExecutable(string file)

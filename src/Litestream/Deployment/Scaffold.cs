@@ -28,7 +28,8 @@ public enum ScaffoldKind
 public sealed record ScaffoldFile(string Name, string Text);
 
 /// <summary>
-/// The files that run an app on a server so that nothing is lost when it is stopped: the signal goes to the app, which stops litestream itself, and there is time for the last commits;
+/// The files that run an app on a server so that nothing is lost when it is stopped: the signal goes to the app, which
+/// stops litestream itself, and there is time for the last commits;
 /// the database is where the app may write and where it stays; secrets come from the environment.
 /// </summary>
 public static class Scaffold
@@ -38,7 +39,9 @@ public static class Scaffold
 
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(15);
 
-    /// <summary>How long a service manager has to wait before it kills, in whole seconds: longer than all that the app may take.</summary>
+    /// <summary>
+    /// How long a service manager has to wait before it kills, in whole seconds: longer than all that the app may take.
+    /// </summary>
     public static int StopSeconds(AppFacts app)
     {
         ArgumentNullException.ThrowIfNull(app);
@@ -56,7 +59,11 @@ public static class Scaffold
         return kind switch
         {
             ScaffoldKind.Systemd => [new($"{app.Name}.service", Unit(app))],
-            ScaffoldKind.Dockerfile => [new("Dockerfile", Dockerfile(app, folder)), new("Dockerfile.dockerignore", Ignored)],
+            ScaffoldKind.Dockerfile =>
+            [
+                new("Dockerfile", Dockerfile(app, folder)),
+                new("Dockerfile.dockerignore", Ignored),
+            ],
             ScaffoldKind.Compose => [new("compose.yaml", Compose(app, folder))],
             _ => [new("Procfile", Procfile(app))],
         };
@@ -86,22 +93,32 @@ public static class Scaffold
             throw new LitestreamException(
                 "LSB0003",
                 $"What was made for '{folder}' cannot be written: {e.Message} Nothing has changed there.",
-                innerException: e);
+                innerException: e
+            );
         }
     }
 
     private static LitestreamException Exists(List<string> paths) =>
-        new("LSB3017", $"{string.Join(", ", paths)} {(paths.Count == 1 ? "is" : "are")} there already and not overwritten; nothing was written. Move away what you do not need, write elsewhere (LitestreamOutput), or set LitestreamForce=true to replace.", paths[0]);
+        new(
+            "LSB3017",
+            $"{string.Join(", ", paths)} {(paths.Count == 1 ? "is" : "are")} there already and not overwritten; "
+                + $"nothing was written. Move away what you do not need, write elsewhere (LitestreamOutput), or set "
+                + $"LitestreamForce=true to replace.",
+            paths[0]
+        );
 
     private static string Unit(AppFacts app)
     {
         var (name, data) = (app.Name, DataFolder(app));
         var install = app.InstallDirectory ?? $"/opt/{name}";
         var folders = new Folders(app, data);
-        var program = app.IsNative ? Word($"{install}/{app.AssemblyName}") : $"/usr/bin/dotnet {CommandWord($"{install}/{app.AssemblyName}.dll")}";
+        var program = app.IsNative
+            ? Word($"{install}/{app.AssemblyName}")
+            : $"/usr/bin/dotnet {CommandWord($"{install}/{app.AssemblyName}.dll")}";
         List<string> lines =
         [
-            $"# {app.AssemblyName} as a service; the app runs litestream itself. Written by LitestreamScaffold, and yours to change.",
+            $"# {app.AssemblyName} as a service; the app runs litestream itself. Written by LitestreamScaffold, and "
+                + $"yours to change.",
             "#",
             $"#   useradd --system --home-dir {data} --shell /usr/sbin/nologin {name}",
             $"#   publish to {install} (dotnet publish -c Release -o ...); the service only reads it",
@@ -130,8 +147,10 @@ public static class Scaffold
         lines.AddRange([
             $"EnvironmentFile=-/etc/{name}.env",
             "",
-            "# The signal goes to the app only, which stops litestream after its last commit; what is left when the time is up is killed.",
-            "# control-group, the default, would stop litestream first, and the last commits would have to be sent by another run of it.",
+            "# The signal goes to the app only, which stops litestream after its last commit; what is left when the "
+                + "time is up is killed.",
+            "# control-group, the default, would stop litestream first, and the last commits would have to be sent "
+                + "by another run of it.",
             "KillMode=mixed",
             $"# The host's own 30 s, then Litestream:ShutdownTimeout ({Seconds(app.ShutdownTimeout)} s), and a margin.",
             $"TimeoutStopSec={Number(StopSeconds(app))}",
@@ -140,13 +159,26 @@ public static class Scaffold
             "# Stopped during the restore at start.",
             "SuccessExitStatus=143",
             "",
-            "# What neither .NET nor litestream needs. Not here: MemoryDenyWriteExecute (the JIT), PrivateUsers and any pid namespace (the lock names processes).",
+            "# What neither .NET nor litestream needs. Not here: MemoryDenyWriteExecute (the JIT), PrivateUsers and "
+                + "any pid namespace (the lock names processes).",
             "NoNewPrivileges=yes",
             "ProtectSystem=strict",
         ]);
         if (folders.Outside.Count > 0)
-            lines.AddRange(["# These have to be there, and the user has to own them.", .. folders.Outside.Select(folder => $"ReadWritePaths={Word(folder)}")]);
-        lines.Add(folders.Outside.Concat([install]).Any(folder => folder.StartsWith("/home/", StringComparison.Ordinal) || folder.StartsWith("/root", StringComparison.Ordinal)) ? "ProtectHome=no" : "ProtectHome=yes");
+            lines.AddRange([
+                "# These have to be there, and the user has to own them.",
+                .. folders.Outside.Select(folder => $"ReadWritePaths={Word(folder)}"),
+            ]);
+        lines.Add(
+            folders
+                .Outside.Concat([install])
+                .Any(folder =>
+                    folder.StartsWith("/home/", StringComparison.Ordinal)
+                    || folder.StartsWith("/root", StringComparison.Ordinal)
+                )
+                ? "ProtectHome=no"
+                : "ProtectHome=yes"
+        );
         lines.AddRange([
             "PrivateTmp=yes",
             "PrivateDevices=yes",
@@ -163,9 +195,11 @@ public static class Scaffold
             "LockPersonality=yes",
             "SystemCallArchitectures=native",
         ]);
-        lines.AddRange(app.Port is > 0 and < 1024
-            ? ["CapabilityBoundingSet=CAP_NET_BIND_SERVICE", "AmbientCapabilities=CAP_NET_BIND_SERVICE"]
-            : ["CapabilityBoundingSet="]);
+        lines.AddRange(
+            app.Port is > 0 and < 1024
+                ? ["CapabilityBoundingSet=CAP_NET_BIND_SERVICE", "AmbientCapabilities=CAP_NET_BIND_SERVICE"]
+                : ["CapabilityBoundingSet="]
+        );
         lines.AddRange(["UMask=0027", "", "[Install]", "WantedBy=multi-user.target"]);
         return Text(lines);
     }
@@ -175,16 +209,29 @@ public static class Scaffold
         var data = DataFolder(app);
         var folders = new Folders(app, data);
         var isMusl = app.RuntimeIdentifier?.StartsWith("linux-musl", StringComparison.Ordinal) == true;
-        var rid = app.RuntimeIdentifier is null || app.RuntimeIdentifier.StartsWith("linux", StringComparison.Ordinal) ? app.RuntimeIdentifier : "linux-x64";
+        var rid =
+            app.RuntimeIdentifier is null || app.RuntimeIdentifier.StartsWith("linux", StringComparison.Ordinal)
+                ? app.RuntimeIdentifier
+                : "linux-x64";
         var tag = app.FrameworkVersion + (isMusl ? "-alpine" : "");
-        var image = app.IsSelfContained || app.IsAot ? "runtime-deps" : app.IsWeb ? "aspnet" : "runtime";
+        var image =
+            app.IsSelfContained || app.IsAot ? "runtime-deps"
+            : app.IsWeb ? "aspnet"
+            : "runtime";
         List<string> lines =
         [
             "# syntax=docker/dockerfile:1",
-            $"# {app.AssemblyName} in a container; the app runs litestream itself. Written by LitestreamScaffold, and yours to change.",
+            $"# {app.AssemblyName} in a container; the app runs litestream itself. Written by LitestreamScaffold, "
+                + $"and yours to change.",
             "#",
-            $"#   docker build -f {Shell(Relative(app.BuildContext, Path.Combine(folder, "Dockerfile")))} -t {app.Name} .      (in {(Relative(folder, app.BuildContext) is var context && context == "." ? "this folder" : context)})",
-            $"#   docker run --stop-timeout {Number(StopSeconds(app))} --env-file {app.Name}.env -v {app.Name}-data:{data} {(app.IsWeb ? $"-p {Number(ContainerPort(app))}:{Number(ContainerPort(app))} " : "")}{app.Name}",
+            $"#   docker build -f {Shell(Relative(app.BuildContext, Path.Combine(folder, "Dockerfile")))} "
+                + $"-t {app.Name} .      "
+                + $"(in "
+                + $"{(Relative(folder, app.BuildContext) is var context && context == "." ? "this folder" : context)})",
+            $"#   docker run --stop-timeout {Number(StopSeconds(app))} --env-file {app.Name}.env "
+                + $"-v {app.Name}-data:{data} "
+                + $"{(app.IsWeb ? $"-p {Number(ContainerPort(app))}:{Number(ContainerPort(app))} " : "")}"
+                + $"{app.Name}",
             "#",
             $"# One container at a time: SQLite and its replica have one writer. {app.Name}.env has lines NAME=value:",
             .. Variables(app).Select(line => $"#   {line}"),
@@ -192,7 +239,11 @@ public static class Scaffold
             $"FROM mcr.microsoft.com/dotnet/sdk:{tag} AS build",
         ];
         if (app.IsAot)
-            lines.Add(isMusl ? "RUN apk add --no-cache clang build-base zlib-dev" : "RUN apt-get update && apt-get install -y --no-install-recommends clang zlib1g-dev");
+            lines.Add(
+                isMusl
+                    ? "RUN apk add --no-cache clang build-base zlib-dev"
+                    : "RUN apt-get update && apt-get install -y --no-install-recommends clang zlib1g-dev"
+            );
         lines.AddRange([
             "WORKDIR /src",
             "COPY . .",
@@ -200,26 +251,34 @@ public static class Scaffold
             "",
             $"FROM mcr.microsoft.com/dotnet/{image}:{tag}",
             "COPY --from=build /app /app",
-            $"RUN mkdir -p {string.Join(' ', folders.All.Select(Shell))} && chown app:app {string.Join(' ', folders.All.Select(Shell))}",
+            $"RUN mkdir -p {string.Join(' ', folders.All.Select(Shell))} && chown "
+                + $"app:app {string.Join(' ', folders.All.Select(Shell))}",
             "",
-            "# The databases outlive the container. A folder of the host that is mounted here has to belong to the user app (id 1654).",
+            "# The databases outlive the container. A folder of the host that is mounted here has to belong to the "
+                + "user app (id 1654).",
             $"VOLUME {Json(folders.Volumes)}",
             "# Relative database paths begin here; settings are read from the app's folder.",
             $"WORKDIR {data}",
             "ENV DOTNET_CONTENTROOT=/app",
         ]);
         if (app.IsWeb)
-            lines.AddRange([$"ENV {UrlsVariable(app)}=http://+:{Number(ContainerPort(app))}", $"EXPOSE {Number(ContainerPort(app))}"]);
+            lines.AddRange([
+                $"ENV {UrlsVariable(app)}=http://+:{Number(ContainerPort(app))}",
+                $"EXPOSE {Number(ContainerPort(app))}",
+            ]);
         lines.AddRange([
             "USER app",
             "# To the app only, which stops litestream after its last commit.",
             "STOPSIGNAL SIGTERM",
-            $"ENTRYPOINT {Json(app.IsNative ? [$"/app/{app.AssemblyName}"] : new[] { "dotnet", $"/app/{app.AssemblyName}.dll" })}",
+            $"ENTRYPOINT "
+                + $"{Json(app.IsNative ? [$"/app/{app.AssemblyName}"] : new[] { "dotnet", $"/app/{app.AssemblyName}.dll" })}",
         ]);
         return Text(lines);
     }
 
-    /// <summary>What a machine has built is not for another one, and a database or a secret of the developer's is for nobody.</summary>
+    /// <summary>
+    /// What a machine has built is not for another one, and a database or a secret of the developer's is for nobody.
+    /// </summary>
     private const string Ignored = """
         **/bin/
         **/obj/
@@ -244,7 +303,8 @@ public static class Scaffold
         string Volume(int i) => i == 0 ? $"{app.Name}-data" : $"{app.Name}-data-{Number(i + 1)}";
         List<string> lines =
         [
-            $"# docker compose up --build -d      Written by LitestreamScaffold, and yours to change. Needs the Dockerfile (LitestreamScaffoldKind=dockerfile).",
+            $"# docker compose up --build -d      Written by LitestreamScaffold, and yours to change. Needs the "
+                + $"Dockerfile (LitestreamScaffoldKind=dockerfile).",
             "services:",
             $"  {app.Name}:",
             "    build:",
@@ -277,10 +337,15 @@ public static class Scaffold
     {
         var program = app.IsNative ? Shell($"./{app.AssemblyName}") : $"dotnet {Shell($"{app.AssemblyName}.dll")}";
         return Text([
-            $"# For the publish folder of {app.AssemblyName}; the app runs litestream itself. Written by LitestreamScaffold, and yours to change.",
-            $"# Whoever stops it has to wait {Number(StopSeconds(app))} s before it kills (foreman: -t {Number(StopSeconds(app))}). Relative database paths begin in the folder that it is started from.",
+            $"# For the publish folder of {app.AssemblyName}; the app runs litestream itself. Written by "
+                + $"LitestreamScaffold, and yours to change.",
+            $"# Whoever stops it has to wait {Number(StopSeconds(app))} s before it kills (foreman: "
+                + $"-t {Number(StopSeconds(app))}). Relative database paths begin in the folder that it is "
+                + $"started from.",
             "# exec: so that the signal goes to the app, not to a shell before it.",
-            app.IsWeb ? $"web: exec env {UrlsVariable(app)}=http://+:${{PORT:-{Number(app.Port ?? 5000)}}} {program}" : $"worker: exec {program}",
+            app.IsWeb
+                ? $"web: exec env {UrlsVariable(app)}=http://+:${{PORT:-{Number(app.Port ?? 5000)}}} {program}"
+                : $"worker: exec {program}",
             "# Instead of the app's own replication (Litestream__Enabled=false), never beside it:",
             $"# litestream: exec {program} litestream replicate",
         ]);
@@ -288,7 +353,9 @@ public static class Scaffold
 
     private static string DataFolder(AppFacts app) => $"/var/lib/{app.Name}";
 
-    /// <summary>The image's own port, whatever the developer's machine listens on, unless the app's settings say other.</summary>
+    /// <summary>
+    /// The image's own port, whatever the developer's machine listens on, unless the app's settings say other.
+    /// </summary>
     private static int ContainerPort(AppFacts app) => app.HasOwnUrls ? app.Port ?? 8080 : 8080;
 
     /// <summary>Over the setting Urls of a settings file only the variable of that name counts.</summary>
@@ -299,7 +366,9 @@ public static class Scaffold
         var width = app.Variables.Select(variable => variable.Name.Length).DefaultIfEmpty().Max();
         return app.Variables.Count == 0
             ? ["(nothing is needed; Litestream__ReplicaUrl=s3://bucket/path and the keys for it would go here)"]
-            : app.Variables.Select(variable => $"{variable.Name.PadRight(width)}  {variable.Purpose}{(variable.Required ? "" : " (if needed)")}");
+            : app.Variables.Select(variable =>
+                $"{variable.Name.PadRight(width)}  {variable.Purpose}{(variable.Required ? "" : " (if needed)")}"
+            );
     }
 
     private static string Relative(string from, string to) => Path.GetRelativePath(from, to).Replace('\\', '/');
@@ -309,7 +378,8 @@ public static class Scaffold
     private static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
 
     /// <summary>What JSON, YAML and the exec form of a Dockerfile read alike.</summary>
-    private static string Json(string value) => $"\"{JsonEncodedText.Encode(value, JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"";
+    private static string Json(string value) =>
+        $"\"{JsonEncodedText.Encode(value, JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"";
 
     private static string Json(IEnumerable<string> values) => $"[{string.Join(", ", values.Select(Json))}]";
 
@@ -318,7 +388,9 @@ public static class Scaffold
     /// <summary>A word of a unit: specifiers escaped, quoted where it has to be.</summary>
     private static string Word(string text)
     {
-        var escaped = text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("%", "%%", StringComparison.Ordinal);
+        var escaped = text.Replace("\\", "\\\\", StringComparison.Ordinal)
+            .Replace("\"", "\\\"", StringComparison.Ordinal)
+            .Replace("%", "%%", StringComparison.Ordinal);
         return escaped.Any(c => char.IsWhiteSpace(c) || c is '\'' or '"' or ';') ? $"\"{escaped}\"" : escaped;
     }
 
@@ -327,22 +399,38 @@ public static class Scaffold
 
     /// <summary>A word for a shell.</summary>
     private static string Shell(string text) =>
-        text.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '-' or '_' or '+') ? text : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+        text.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '-' or '_' or '+')
+            ? text
+            : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
-    /// <summary>The folders that the app has to write to: the database's own, for all that lies beside it, and the replicas that are folders.</summary>
+    /// <summary>
+    /// The folders that the app has to write to: the database's own, for all that lies beside it, and the replicas that
+    /// are folders.
+    /// </summary>
     private sealed class Folders
     {
         public Folders(AppFacts app, string data)
         {
-            var all = app.Databases.Select(database => Up(Resolve(database, data))).Concat(app.ReplicaFolders.Select(folder => Resolve(folder, data)))
+            var all = app
+                .Databases.Select(database => Up(Resolve(database, data)))
+                .Concat(app.ReplicaFolders.Select(folder => Resolve(folder, data)))
                 .Where(folder => folder is not "/" && !folder.Contains(':', StringComparison.Ordinal))
                 .Distinct(StringComparer.Ordinal)
                 .Order(StringComparer.Ordinal)
                 .ToList();
             Inside = [data, .. all.Where(folder => folder.StartsWith(data + "/", StringComparison.Ordinal))];
-            Outside = [.. all.Where(folder => folder != data && !folder.StartsWith(data + "/", StringComparison.Ordinal))];
+            Outside =
+            [
+                .. all.Where(folder => folder != data && !folder.StartsWith(data + "/", StringComparison.Ordinal)),
+            ];
             All = [.. Inside, .. Outside];
-            Volumes = [data, .. Outside.Where(folder => !Outside.Any(other => folder.StartsWith(other + "/", StringComparison.Ordinal)))];
+            Volumes =
+            [
+                data,
+                .. Outside.Where(folder =>
+                    !Outside.Any(other => folder.StartsWith(other + "/", StringComparison.Ordinal))
+                ),
+            ];
         }
 
         public IReadOnlyList<string> Inside { get; }

@@ -9,11 +9,12 @@ internal static class ByteSize
     private const long Mega = 1024 * Kilo;
     private const long Giga = 1024 * Mega;
 
-    public static string Text(long bytes) => bytes switch
-    {
-        < Kilo => string.Create(CultureInfo.InvariantCulture, $"{bytes} B"),
-        < Mega => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)Kilo:0.#} KiB"),
-        < Giga => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)Mega:0.#} MiB"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)Giga:0.#} GiB"),
-    };
+    public static string Text(long bytes) =>
+        bytes switch
+        {
+            < Kilo => string.Create(CultureInfo.InvariantCulture, $"{bytes} B"),
+            < Mega => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)Kilo:0.#} KiB"),
+            < Giga => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)Mega:0.#} MiB"),
+            _ => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)Giga:0.#} GiB"),
+        };
 }

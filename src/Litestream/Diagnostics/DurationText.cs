@@ -29,11 +29,11 @@ internal static partial class DurationText
     {
         const NumberStyles Plain = NumberStyles.AllowDecimalPoint;
         var simple = Simplify(text);
-        TimeSpan? duration = !decimal.TryParse(simple, Plain, CultureInfo.InvariantCulture, out var seconds)
-            ? Parse(simple)
+        TimeSpan? duration =
+            !decimal.TryParse(simple, Plain, CultureInfo.InvariantCulture, out var seconds) ? Parse(simple)
             : seconds <= (decimal)Longest.TotalSeconds
                 ? TimeSpan.FromTicks(decimal.ToInt64(seconds * TimeSpan.TicksPerSecond))
-                : null;
+            : null;
         return duration >= Shortest && duration <= Longest ? duration : null;
     }
 
@@ -48,9 +48,10 @@ internal static partial class DurationText
             return simple;
         if (Parse(simple) is not { } clock)
             return null;
-        var written = clock.Ticks % TimeSpan.TicksPerSecond == 0
-            ? string.Create(CultureInfo.InvariantCulture, $"{clock.Ticks / TimeSpan.TicksPerSecond}s")
-            : GoDuration.Format(clock);
+        var written =
+            clock.Ticks % TimeSpan.TicksPerSecond == 0
+                ? string.Create(CultureInfo.InvariantCulture, $"{clock.Ticks / TimeSpan.TicksPerSecond}s")
+                : GoDuration.Format(clock);
         return GoDuration.IsPositive(written) ? written : null;
     }
 
@@ -62,9 +63,10 @@ internal static partial class DurationText
             return null;
 
         // TimeSpan reads 24:00:00 as 24 days.
-        decimal Part(string name) => match.Groups[name] is { Success: true } group
-            ? decimal.Parse(group.Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture)
-            : 0;
+        decimal Part(string name) =>
+            match.Groups[name] is { Success: true } group
+                ? decimal.Parse(group.Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture)
+                : 0;
         var seconds = (((((Part("days") * 24) + Part("hours")) * 60) + Part("minutes")) * 60) + Part("seconds");
         return TimeSpan.FromTicks(decimal.ToInt64(seconds * TimeSpan.TicksPerSecond));
     }
@@ -73,6 +75,7 @@ internal static partial class DurationText
 
     [GeneratedRegex(
         @"^((?<days>[0-9]{1,6})\.(?=[01]?[0-9]:|2[0-3]:))?(?<hours>[0-9]{1,7}):(?<minutes>[0-5]?[0-9])"
-        + @"(:(?<seconds>[0-5]?[0-9](\.[0-9]{1,7})?))?\z")]
+            + @"(:(?<seconds>[0-5]?[0-9](\.[0-9]{1,7})?))?\z"
+    )]
     private static partial Regex Clock();
 }

@@ -7,10 +7,11 @@ internal static class FlagText
     public const string Forms = "true or false (also 1 or 0, yes or no, on or off)";
 
     /// <summary>The flag, in any case and with white space around it; null when it is something else.</summary>
-    public static bool? Parse(string? text) => text?.Trim().ToUpperInvariant() switch
-    {
-        "TRUE" or "1" or "YES" or "ON" => true,
-        "FALSE" or "0" or "NO" or "OFF" => false,
-        _ => null,
-    };
+    public static bool? Parse(string? text) =>
+        text?.Trim().ToUpperInvariant() switch
+        {
+            "TRUE" or "1" or "YES" or "ON" => true,
+            "FALSE" or "0" or "NO" or "OFF" => false,
+            _ => null,
+        };
 }

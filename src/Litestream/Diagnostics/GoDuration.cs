@@ -3,7 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace Litestream.Diagnostics;
 
-/// <summary>Durations in the form that the executable reads. It takes a bare number as nanoseconds and panics on zero, so neither is let through.</summary>
+/// <summary>
+/// Durations in the form that the executable reads. It takes a bare number as nanoseconds and panics on zero, so
+/// neither is let through.
+/// </summary>
 internal static partial class GoDuration
 {
     public static bool IsPositive(string text) => Nanoseconds(text) > 0;
@@ -55,18 +58,21 @@ internal static partial class GoDuration
     /// <summary>Whether it is written as a duration, however long it is.</summary>
     public static bool HasForm(string text) => Syntax().IsMatch(text);
 
-    private static decimal Whole(string digits) => digits.Length == 0 ? 0 : decimal.Parse(digits, NumberStyles.None, CultureInfo.InvariantCulture);
+    private static decimal Whole(string digits) =>
+        digits.Length == 0 ? 0 : decimal.Parse(digits, NumberStyles.None, CultureInfo.InvariantCulture);
 
-    public static string Format(TimeSpan duration) => duration.Ticks % TimeSpan.TicksPerMillisecond == 0
-        ? string.Create(CultureInfo.InvariantCulture, $"{duration.Ticks / TimeSpan.TicksPerMillisecond}ms")
-        : string.Create(CultureInfo.InvariantCulture, $"{duration.Ticks / TimeSpan.TicksPerMicrosecond}us");
+    public static string Format(TimeSpan duration) =>
+        duration.Ticks % TimeSpan.TicksPerMillisecond == 0
+            ? string.Create(CultureInfo.InvariantCulture, $"{duration.Ticks / TimeSpan.TicksPerMillisecond}ms")
+            : string.Create(CultureInfo.InvariantCulture, $"{duration.Ticks / TimeSpan.TicksPerMicrosecond}us");
 
     /// <summary>A duration as the executable reads and prints it, <c>-1m3.5s</c> for example; what is shorter than
     /// 100 ns is lost.</summary>
     /// <exception cref="FormatException">It is something else, or longer than the executable can count.</exception>
-    public static TimeSpan Parse(string text) => Nanoseconds(text) is { } nanoseconds
-        ? TimeSpan.FromTicks(decimal.ToInt64(nanoseconds / TimeSpan.NanosecondsPerTick))
-        : throw new FormatException($"'{text}' is not a duration.");
+    public static TimeSpan Parse(string text) =>
+        Nanoseconds(text) is { } nanoseconds
+            ? TimeSpan.FromTicks(decimal.ToInt64(nanoseconds / TimeSpan.NanosecondsPerTick))
+            : throw new FormatException($"'{text}' is not a duration.");
 
     [GeneratedRegex(@"^[-+]?((?<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)(?<unit>ns|us|µs|μs|ms|s|m|h))+\z")]
     private static partial Regex Syntax();

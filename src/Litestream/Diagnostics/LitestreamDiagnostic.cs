@@ -13,7 +13,10 @@ public enum LitestreamSeverity
     Error,
 }
 
-/// <summary>One thing to tell the user: a stable code, one clear sentence of what is wrong and what to do, and the place it is about.</summary>
+/// <summary>
+/// One thing to tell the user: a stable code, one clear sentence of what is wrong and what to do, and the place it is
+/// about.
+/// </summary>
 /// <param name="Code"><c>LSB</c> and four digits; each has a page in docs/diagnostics.</param>
 /// <param name="Severity">How much it matters.</param>
 /// <param name="Message">What is wrong and what to do, without secrets.</param>
@@ -26,13 +29,15 @@ public sealed record LitestreamDiagnostic(
     string Message,
     string? File = null,
     int Line = 0,
-    int Column = 0)
+    int Column = 0
+)
 {
     /// <inheritdoc />
-    public override string ToString() => File switch
-    {
-        null => $"{Code}: {Message}",
-        _ when Line > 0 => $"{File}({Line},{Math.Max(Column, 1)}): {Code}: {Message}",
-        _ => $"{File}: {Code}: {Message}",
-    };
+    public override string ToString() =>
+        File switch
+        {
+            null => $"{Code}: {Message}",
+            _ when Line > 0 => $"{File}({Line},{Math.Max(Column, 1)}): {Code}: {Message}",
+            _ => $"{File}: {Code}: {Message}",
+        };
 }

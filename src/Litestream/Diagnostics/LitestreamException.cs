@@ -12,10 +12,16 @@ public class LitestreamException : Exception
     }
 
     /// <summary>Creates the exception for an error with this code and message.</summary>
-    public LitestreamException(string code, string message, string? file = null, int line = 0, int column = 0, Exception? innerException = null)
+    public LitestreamException(
+        string code,
+        string message,
+        string? file = null,
+        int line = 0,
+        int column = 0,
+        Exception? innerException = null
+    )
         : this(new LitestreamDiagnostic(code, LitestreamSeverity.Error, message, file, line, column), innerException)
-    {
-    }
+    { }
 
     /// <summary>Creates the exception from several findings, at least one of them an error.</summary>
     internal LitestreamException(IReadOnlyList<LitestreamDiagnostic> diagnostics)

@@ -4,7 +4,8 @@ namespace Litestream.Diagnostics;
 internal static class NearestName
 {
     /// <summary>
-    /// The known name that is the fewest typing mistakes away (a letter too many, missing, wrong, or two swapped), without regard to case, <c>-</c> and <c>_</c>;
+    /// The known name that is the fewest typing mistakes away (a letter too many, missing, wrong, or two swapped),
+    /// without regard to case, <c>-</c> and <c>_</c>;
     /// null when none is near: more than a third of its letters would have to change.
     /// </summary>
     public static string? Of(string wrong, IEnumerable<string> known)
@@ -38,7 +39,8 @@ internal static class NearestName
     public static string Choice(IReadOnlyList<string> words) =>
         words.Count == 1 ? words[0] : $"{string.Join(", ", words.SkipLast(1))} or {words[^1]}";
 
-    private static string Simplify(string name) => name.Replace("-", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal).ToLowerInvariant();
+    private static string Simplify(string name) =>
+        name.Replace("-", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal).ToLowerInvariant();
 
     private static int Distance(string left, string right)
     {
@@ -53,7 +55,10 @@ internal static class NearestName
             for (var j = 1; j <= right.Length; j++)
             {
                 var change = left[i - 1] == right[j - 1] ? 0 : 1;
-                var distance = Math.Min(Math.Min(table[i - 1, j] + 1, table[i, j - 1] + 1), table[i - 1, j - 1] + change);
+                var distance = Math.Min(
+                    Math.Min(table[i - 1, j] + 1, table[i, j - 1] + 1),
+                    table[i - 1, j - 1] + change
+                );
                 if (i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1])
                     distance = Math.Min(distance, table[i - 2, j - 2] + 1);
                 table[i, j] = distance;

@@ -4,63 +4,97 @@ using System.Text.RegularExpressions;
 namespace Litestream.Diagnostics;
 
 /// <summary>
-/// Options as people type them. Nothing typed is null; what is not understood is LSB3008, which names the option. The same forms hold wherever a command is
+/// Options as people type them. Nothing typed is null; what is not understood is LSB3008, which names the option. The
+/// same forms hold wherever a command is
 /// given: for an MSBuild target and for the published app.
 /// </summary>
 internal static partial class OptionValue
 {
     /// <summary>A flag, as <see cref="FlagText"/> reads it.</summary>
-    public static bool? Flag(string option, string? text) => Trim(text) is { } value
-        ? FlagText.Parse(value) ?? throw Wrong(option, value, FlagText.Forms)
-        : null;
+    public static bool? Flag(string option, string? text) =>
+        Trim(text) is { } value ? FlagText.Parse(value) ?? throw Wrong(option, value, FlagText.Forms) : null;
 
     /// <summary>How long something may take, as <see cref="DurationText"/> reads it.</summary>
-    public static TimeSpan? Duration(string option, string? text) => Trim(text) is { } value
-        ? DurationText.Wait(value) ?? throw Wrong(option, value, DurationText.WaitForms)
-        : null;
+    public static TimeSpan? Duration(string option, string? text) =>
+        Trim(text) is { } value ? DurationText.Wait(value) ?? throw Wrong(option, value, DurationText.WaitForms) : null;
 
     /// <summary>A path, from a directory on where it is relative.</summary>
-    public static string? Path(string option, string? text, string directory) => Trim(text) switch
-    {
-        null => null,
-        var value when value.Contains('\0', StringComparison.Ordinal) =>
-            throw Wrong(option, value.Replace('\0', ' '), "a path without a null character"),
-        var value => System.IO.Path.GetFullPath(value, directory),
-    };
+    public static string? Path(string option, string? text, string directory) =>
+        Trim(text) switch
+        {
+            null => null,
+            var value when value.Contains('\0', StringComparison.Ordinal) => throw Wrong(
+                option,
+                value.Replace('\0', ' '),
+                "a path without a null character"
+            ),
+            var value => System.IO.Path.GetFullPath(value, directory),
+        };
 
     /// <summary>A count from 1 on.</summary>
-    public static int? Count(string option, string? text) => Trim(text) switch
-    {
-        null => null,
-        var value when int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0 => count,
-        var value => throw Wrong(option, value, "a whole number from 1 on"),
-    };
+    public static int? Count(string option, string? text) =>
+        Trim(text) switch
+        {
+            null => null,
+            var value
+                when int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0 =>
+                count,
+            var value => throw Wrong(option, value, "a whole number from 1 on"),
+        };
 
-    /// <summary>An index of a snapshot or a WAL segment: decimal as the tables have it, or hexadecimal after <c>0x</c>, as in the names of the replica's files.</summary>
-    public static long? Index(string option, string? text) => Trim(text) switch
-    {
-        null => null,
-        var value when uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index <= int.MaxValue => index,
-        var value when value.StartsWith("0x", StringComparison.OrdinalIgnoreCase)
-            && uint.TryParse(value[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var index) && index <= int.MaxValue => index,
-        var value => throw Wrong(option, value, "an index as LitestreamSnapshots and LitestreamWal print it (12), or hexadecimal as in the names of files (0x0c)"),
-    };
+    /// <summary>
+    /// An index of a snapshot or a WAL segment: decimal as the tables have it, or hexadecimal after <c>0x</c>, as in
+    /// the names of the replica's files.
+    /// </summary>
+    public static long? Index(string option, string? text) =>
+        Trim(text) switch
+        {
+            null => null,
+            var value
+                when uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
+                    && index <= int.MaxValue => index,
+            var value
+                when value.StartsWith("0x", StringComparison.OrdinalIgnoreCase)
+                    && uint.TryParse(
+                        value[2..],
+                        NumberStyles.AllowHexSpecifier,
+                        CultureInfo.InvariantCulture,
+                        out var index
+                    )
+                    && index <= int.MaxValue => index,
+            var value => throw Wrong(
+                option,
+                value,
+                "an index as LitestreamSnapshots and LitestreamWal print it (12), or hexadecimal as in the names of "
+                    + "files (0x0c)"
+            ),
+        };
 
     /// <summary>A generation: 16 hexadecimal digits.</summary>
-    public static string? Generation(string option, string? text) => Trim(text) switch
-    {
-        null => null,
-        var value when GenerationForm().IsMatch(value) => value,
-        var value => throw Wrong(option, value, "16 hexadecimal digits, as LitestreamGenerations prints them"),
-    };
+    public static string? Generation(string option, string? text) =>
+        Trim(text) switch
+        {
+            null => null,
+            var value when GenerationForm().IsMatch(value) => value,
+            var value => throw Wrong(option, value, "16 hexadecimal digits, as LitestreamGenerations prints them"),
+        };
 
     /// <summary>One of a list of words, in any case.</summary>
     public static T? Word<T>(string option, string? text)
-        where T : struct, Enum => Trim(text) switch
+        where T : struct, Enum =>
+        Trim(text) switch
         {
             null => null,
-            var value when Enum.GetNames<T>().Contains(value, StringComparer.OrdinalIgnoreCase) => Enum.Parse<T>(value, ignoreCase: true),
-            var value => throw Wrong(option, value, NearestName.Choice(Enum.GetNames<T>()), NearestName.DidYouMean(value, Enum.GetNames<T>())),
+            var value when Enum.GetNames<T>().Contains(value, StringComparer.OrdinalIgnoreCase) => Enum.Parse<T>(
+                value,
+                ignoreCase: true
+            ),
+            var value => throw Wrong(
+                option,
+                value,
+                NearestName.Choice(Enum.GetNames<T>()),
+                NearestName.DidYouMean(value, Enum.GetNames<T>())
+            ),
         };
 
     /// <summary>The text without white space around it, null when nothing is left.</summary>

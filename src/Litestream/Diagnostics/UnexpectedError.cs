@@ -20,24 +20,42 @@ internal static partial class UnexpectedError
     /// <param name="consequence">What follows, as a sentence.</param>
     /// <param name="variable">The value of an environment variable, null when it has none; left out: this
     /// process's.</param>
-    public static LitestreamDiagnostic Diagnostic(Exception exception, string consequence, Func<string, string?>? variable = null)
+    public static LitestreamDiagnostic Diagnostic(
+        Exception exception,
+        string consequence,
+        Func<string, string?>? variable = null
+    )
     {
         var inner = exception;
-        while (inner is AggregateException { InnerExceptions.Count: 1 } or TargetInvocationException or TypeInitializationException)
+        while (
+            inner
+                is AggregateException { InnerExceptions.Count: 1 }
+                    or TargetInvocationException
+                    or TypeInitializationException
+        )
         {
             if (inner.InnerException is not { } next)
                 break;
             inner = next;
         }
 
-        var text = inner is LitestreamException known ? known.Diagnostic.ToString() : $"{inner.GetType().Name}: {inner.Message}";
+        var text = inner is LitestreamException known
+            ? known.Diagnostic.ToString()
+            : $"{inner.GetType().Name}: {inner.Message}";
         text = OneLine(Mask(text));
         if (text.Length > LongestMessage)
             text = text[..LongestMessage] + "...";
         var trace = FlagText.Parse((variable ?? Environment.GetEnvironmentVariable)(TraceVariable)) is true
             ? $" {OneLine(Mask(exception.ToString()))}"
             : $" {TraceVariable}=1 adds the stack trace.";
-        return new LitestreamDiagnostic(Code, LitestreamSeverity.Error, string.Create(CultureInfo.InvariantCulture, $"Unexpected error, please report it: {text.TrimEnd('.')}. {consequence}{trace}"));
+        return new LitestreamDiagnostic(
+            Code,
+            LitestreamSeverity.Error,
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Unexpected error, please report it: {text.TrimEnd('.')}. {consequence}{trace}"
+            )
+        );
     }
 
     private static string OneLine(string text) => LineBreaks().Replace(text, " ").Trim();
@@ -55,6 +73,9 @@ internal static partial class UnexpectedError
     private static partial Regex UrlPassword();
 
     /// <summary>A secret by its name, as in a connection string or a setting.</summary>
-    [GeneratedRegex(@"((?:password|passwd|pwd|passphrase|secret|token|access[-_ ]?key|account[-_ ]?key)[-_A-Za-z ]*[""']?\s*[=:]\s*[""']?)[^\s;,""']+", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"((?:password|passwd|pwd|passphrase|secret|token|access[-_ ]?key|account[-_ ]?key)[-_A-Za-z ]*[""']?\s*[=:]\s*[""']?)[^\s;,""']+",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant
+    )]
     private static partial Regex Named();
 }

@@ -12,7 +12,13 @@ namespace Litestream.Doctor;
 
 /// <summary>Everything about one database. Its file is opened by SQLite only, which alone can do it where this
 /// process has it open.</summary>
-internal sealed partial class DatabaseExamination(DoctorOptions options, LitestreamExecutable? executable, EffectiveConfig config, EffectiveDatabase database, List<Finding> findings)
+internal sealed partial class DatabaseExamination(
+    DoctorOptions options,
+    LitestreamExecutable? executable,
+    EffectiveConfig config,
+    EffectiveDatabase database,
+    List<Finding> findings
+)
 {
     private const long Megabyte = 1024 * 1024;
 
@@ -46,17 +52,31 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
     {
         if (!Directory.Exists(_folder))
         {
-            Add(FindingLevel.Warning, $"Its folder {_folder} does not exist.", "Create it, mount its volume, or correct the path: SQLite creates files, not folders.");
+            Add(
+                FindingLevel.Warning,
+                $"Its folder {_folder} does not exist.",
+                "Create it, mount its volume, or correct the path: SQLite creates files, not folders."
+            );
             return;
         }
 
         if (!OperatingSystem.IsWindows() && !UnixCalls.IsWritable(_folder))
-            Add(FindingLevel.Warning, $"The user at work here may not write into {_folder}.", "The app's user must: SQLite and Litestream create files beside the database.", "LSB0003");
+            Add(
+                FindingLevel.Warning,
+                $"The user at work here may not write into {_folder}.",
+                "The app's user must: SQLite and Litestream create files beside the database.",
+                "LSB0003"
+            );
 
         if (Mounts.Of(_folder) is not { } drive)
             return;
         if (Mounts.NetworkFormat(drive) is { } format)
-            Add(FindingLevel.Warning, $"{_folder} is on a network file system ({format}): SQLite's locks and WAL mode do not work reliably there.", "Keep the database on a local disk, and let the replica go over the network.");
+            Add(
+                FindingLevel.Warning,
+                $"{_folder} is on a network file system ({format}): SQLite's locks and WAL mode do not work "
+                    + $"reliably there.",
+                "Keep the database on a local disk, and let the replica go over the network."
+            );
 
         try
         {
@@ -66,13 +86,21 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
             if (free < Megabyte)
                 Add(FindingLevel.Error, $"{text}: commits and replication fail.", "Free some space at once.");
             else if (free < needed)
-                Add(FindingLevel.Warning, $"{text}; a restore, a verification or a folder replica needs about {Size(needed)} here.", "Free some space.");
+                Add(
+                    FindingLevel.Warning,
+                    $"{text}; a restore, a verification or a folder replica needs about {Size(needed)} here.",
+                    "Free some space."
+                );
             else
                 Add(FindingLevel.Ok, $"{text}.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Add(FindingLevel.Note, $"The free space of {drive.Name} cannot be told: {e.Message}", "Look at it by hand.");
+            Add(
+                FindingLevel.Note,
+                $"The free space of {drive.Name} cannot be told: {e.Message}",
+                "Look at it by hand."
+            );
         }
     }
 
@@ -91,13 +119,23 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
             {
                 Add(
                     FindingLevel.Error,
-                    $"{database.Path} does not exist, but its {string.Join(", ", sidecars)} {(sidecars.Count == 1 ? "does" : "do")}: what a lost database left behind.",
-                    "Move it away (it may hold the last changes), then restore. SQLite would apply it to any file put there.",
-                    "LSB4004");
+                    $"{database.Path} does not exist, but "
+                        + $"its {string.Join(", ", sidecars)} {(sidecars.Count == 1 ? "does" : "do")}: what a "
+                        + $"lost database "
+                        + $"left behind.",
+                    "Move it away (it may hold the last changes), then restore. SQLite would apply it to any file "
+                        + "put there.",
+                    "LSB4004"
+                );
             }
             else
             {
-                Add(FindingLevel.Note, $"{database.Path} does not exist. The app restores it at start if there is a backup, or creates it.", "If it should be there, check the path; `LitestreamRestore` brings it back.");
+                Add(
+                    FindingLevel.Note,
+                    $"{database.Path} does not exist. The app restores it at start if there is a backup, or "
+                        + $"creates it.",
+                    "If it should be there, check the path; `LitestreamRestore` brings it back."
+                );
             }
 
             return false;
@@ -105,7 +143,11 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
 
         if (_file.Length == 0)
         {
-            Add(FindingLevel.Warning, $"{database.Path} is empty (0 bytes).", "If it should not be, move it away and restore.");
+            Add(
+                FindingLevel.Warning,
+                $"{database.Path} is empty (0 bytes).",
+                "If it should not be, move it away and restore."
+            );
             return false;
         }
 
@@ -125,14 +167,16 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
                     FindingLevel.Error,
                     $"{size}, is not a SQLite database, or an encrypted one: Litestream cannot replicate it.",
                     "Correct the path. For an encrypted database use another kind of backup.",
-                    "LSB1007");
+                    "LSB1007"
+                );
                 return;
             case DatabaseFormat.NotReadable:
                 Add(
                     FindingLevel.Error,
                     $"{database.Path} cannot be read: {why}",
                     "Check its owner and mode.",
-                    "LSB0003");
+                    "LSB0003"
+                );
                 return;
             case DatabaseFormat.Wal:
                 Add(FindingLevel.Ok, $"{size}, journal mode WAL.");
@@ -141,7 +185,8 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
                 Add(
                     FindingLevel.Note,
                     $"{size}, journal mode with a rollback journal.",
-                    "Nothing: Litestream switches it to WAL when it first replicates it.");
+                    "Nothing: Litestream switches it to WAL when it first replicates it."
+                );
                 break;
         }
 
@@ -150,7 +195,8 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
             Add(
                 FindingLevel.Warning,
                 $"Its -wal has {Size(wal.Length)}, more than the database: it is not checkpointed.",
-                "Look for a reader that never ends, and whether a replicator runs.");
+                "Look for a reader that never ends, and whether a replicator runs."
+            );
         }
     }
 
@@ -165,7 +211,8 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
                 Add(
                     FindingLevel.Note,
                     $"A restore moved aside what was there before: {string.Join(", ", aside)}.",
-                    "Delete it when nothing is missing in the restored database.");
+                    "Delete it when nothing is missing in the restored database."
+                );
             }
 
             var working = RestoreLeftovers.Working(places);
@@ -174,7 +221,8 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
                 Add(
                     FindingLevel.Note,
                     $"A restore is at work or was killed: {string.Join(", ", working.Select(path => $"'{path}'"))}.",
-                    "The next restore removes what a killed one left.");
+                    "The next restore removes what a killed one left."
+                );
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -183,7 +231,8 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
                 FindingLevel.Warning,
                 $"The folder '{_folder}' cannot be listed: {e.Message}",
                 "Check its owner and mode.",
-                "LSB0003");
+                "LSB0003"
+            );
         }
     }
 
@@ -193,11 +242,32 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
         var app = record.App is { } a && a.IsRunning() ? a : null;
         var replicator = record.Replicator is { } r && r.IsRunning() ? r : null;
         if (app is not null && replicator is not null)
-            Add(FindingLevel.Ok, string.Create(CultureInfo.InvariantCulture, $"Replicated by process {replicator.ProcessId} ({replicator.Executable}), which process {app.ProcessId} ({app.Executable}) runs."));
+            Add(
+                FindingLevel.Ok,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Replicated by process {replicator.ProcessId} ({replicator.Executable}), which "
+                        + $"process {app.ProcessId} ({app.Executable}) runs."
+                )
+            );
         else if (app is not null)
-            Add(FindingLevel.Note, string.Create(CultureInfo.InvariantCulture, $"Process {app.ProcessId} ({app.Executable}) holds its lock; it runs no litestream at the moment."), "Look at that app's log (category Litestream).");
+            Add(
+                FindingLevel.Note,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Process {app.ProcessId} ({app.Executable}) holds its lock; it runs no litestream at the moment."
+                ),
+                "Look at that app's log (category Litestream)."
+            );
         else if (replicator is not null)
-            Add(FindingLevel.Warning, string.Create(CultureInfo.InvariantCulture, $"A litestream of an app that was killed still runs as process {replicator.ProcessId}."), "Start the app again: it ends that process properly and takes over.");
+            Add(
+                FindingLevel.Warning,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"A litestream of an app that was killed still runs as process {replicator.ProcessId}."
+                ),
+                "Start the app again: it ends that process properly and takes over."
+            );
 
         var others = OpenDatabases.Replicators(database.Path).Where(id => id != replicator?.ProcessId).ToList();
         if (others.Count == 0)
@@ -205,9 +275,20 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
 
         var ids = string.Join(", ", others.Select(id => id.ToString(CultureInfo.InvariantCulture)));
         if (replicator is not null || others.Count > 1)
-            Add(FindingLevel.Error, $"More than one litestream has it open: also process {ids}. Two replicators destroy the backup.", "End all of them but one, then delete nothing and try a restore (LitestreamVerify).", "LSB5003");
+            Add(
+                FindingLevel.Error,
+                $"More than one litestream has it open: also process {ids}. Two replicators destroy the backup.",
+                "End all of them but one, then delete nothing and try a restore (LitestreamVerify).",
+                "LSB5003"
+            );
         else
-            Add(FindingLevel.Warning, $"Process {ids} is a litestream that nobody here started, and it replicates this database.", "Do not let the app replicate as well (Litestream:Enabled=false), or end that process: two replicators destroy the backup.", "LSB5003");
+            Add(
+                FindingLevel.Warning,
+                $"Process {ids} is a litestream that nobody here started, and it replicates this database.",
+                "Do not let the app replicate as well (Litestream:Enabled=false), or end that process: two "
+                    + "replicators destroy the backup.",
+                "LSB5003"
+            );
     }
 
     /// <summary>What the running app itself reports: the doctor never finds well what the app's own health does
@@ -221,17 +302,30 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
         {
             var code = Code().Match(problem).Value;
             var message = $"The running app says that it is {overall.Word}: {problem}";
-            Add(FindingLevel.Error, message, "See the page of the code, and the app's log (category Litestream).", code.Length > 0 ? code : null);
+            Add(
+                FindingLevel.Error,
+                message,
+                "See the page of the code, and the app's log (category Litestream).",
+                code.Length > 0 ? code : null
+            );
         }
 
         if (overall.Problems.Count > 0)
             return;
         if (status.State == LitestreamState.Disabled)
-            Add(FindingLevel.Note, "The running app replicates nothing: Litestream is off in it.", "Set Litestream:Enabled to true there if it should.");
+            Add(
+                FindingLevel.Note,
+                "The running app replicates nothing: Litestream is off in it.",
+                "Set Litestream:Enabled to true there if it should."
+            );
         else if (overall.IsProven)
             Add(FindingLevel.Ok, "The running app says that what is committed arrives.");
         else
-            Add(FindingLevel.Note, $"The running app does not know yet whether what is committed arrives ({status.State}).", "Look again in a minute.");
+            Add(
+                FindingLevel.Note,
+                $"The running app does not know yet whether what is committed arrives ({status.State}).",
+                "Look again in a minute."
+            );
     }
 
     private void ExamineReplicaFolders()
@@ -242,9 +336,11 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
             {
                 Add(
                     FindingLevel.Warning,
-                    $"Its replica is a folder on the same disk ({replica.Location}): it helps against a lost file, not against a lost disk.",
+                    $"Its replica is a folder on the same disk ({replica.Location}): it helps against a lost file, "
+                        + $"not against a lost disk.",
                     "Set LitestreamReplicaUrl (or Litestream:ReplicaUrl where the app runs) to storage elsewhere.",
-                    "LSB1101");
+                    "LSB1101"
+                );
             }
         }
     }
@@ -256,12 +352,19 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
         {
             try
             {
-                var generations = await client.GenerationsAsync(database, replica.Name, cancellationToken).ConfigureAwait(false);
+                var generations = await client
+                    .GenerationsAsync(database, replica.Name, cancellationToken)
+                    .ConfigureAwait(false);
                 Judge(replica, generations.Max(g => g.End));
             }
             catch (LitestreamException e)
             {
-                Add(FindingLevel.Error, $"Its replica {replica.Location} does not answer as it should: {e.Diagnostic.Message}", "Check address, credentials (LitestreamEnv) and network; then run LitestreamGenerations.", e.Diagnostic.Code);
+                Add(
+                    FindingLevel.Error,
+                    $"Its replica {replica.Location} does not answer as it should: {e.Diagnostic.Message}",
+                    "Check address, credentials (LitestreamEnv) and network; then run LitestreamGenerations.",
+                    e.Diagnostic.Code
+                );
             }
         }
     }
@@ -271,9 +374,18 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
         if (newest is null)
         {
             if (_file.Exists)
-                Add(FindingLevel.Warning, $"There is no backup in {replica.Location} yet.", "Start the app (or LitestreamReplicate) and look again.", "LSB4002");
+                Add(
+                    FindingLevel.Warning,
+                    $"There is no backup in {replica.Location} yet.",
+                    "Start the app (or LitestreamReplicate) and look again.",
+                    "LSB4002"
+                );
             else
-                Add(FindingLevel.Note, $"There is no backup in {replica.Location}, and no database either.", "Nothing, before the first start.");
+                Add(
+                    FindingLevel.Note,
+                    $"There is no backup in {replica.Location}, and no database either.",
+                    "Nothing, before the first start."
+                );
             return;
         }
 
@@ -281,21 +393,29 @@ internal sealed partial class DatabaseExamination(DoctorOptions options, Litestr
         var text = $"The newest backup in {replica.Location} is {Age(age)} old";
         var written = new[] { _file, Wal }.Where(f => f.Exists).Select(f => (DateTimeOffset?)f.LastWriteTimeUtc).Max();
         if (written - newest > BehindAfter)
-            Add(FindingLevel.Warning, $"{text}, and the database was written {Age(options.Time.GetUtcNow() - written!.Value)} ago: the changes between are not backed up.", "Start the app (or LitestreamReplicate); if it runs, look at its log for errors, then LitestreamVerify.", "LSB4101");
+            Add(
+                FindingLevel.Warning,
+                $"{text}, and the database was written {Age(options.Time.GetUtcNow() - written!.Value)} ago: the "
+                    + $"changes between are not backed up.",
+                "Start the app (or LitestreamReplicate); if it runs, look at its log for errors, then "
+                    + "LitestreamVerify.",
+                "LSB4101"
+            );
         else
             Add(FindingLevel.Ok, $"{text}.");
     }
 
     private static string Size(long bytes) => ByteSize.Text(bytes);
 
-    private static string Age(TimeSpan age) => age switch
-    {
-        { Ticks: < 0 } => "0 s",
-        { TotalMinutes: < 2 } => string.Create(CultureInfo.InvariantCulture, $"{age.TotalSeconds:0} s"),
-        { TotalHours: < 2 } => string.Create(CultureInfo.InvariantCulture, $"{age.TotalMinutes:0} min"),
-        { TotalDays: < 2 } => string.Create(CultureInfo.InvariantCulture, $"{age.TotalHours:0} h"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{age.TotalDays:0} days"),
-    };
+    private static string Age(TimeSpan age) =>
+        age switch
+        {
+            { Ticks: < 0 } => "0 s",
+            { TotalMinutes: < 2 } => string.Create(CultureInfo.InvariantCulture, $"{age.TotalSeconds:0} s"),
+            { TotalHours: < 2 } => string.Create(CultureInfo.InvariantCulture, $"{age.TotalMinutes:0} min"),
+            { TotalDays: < 2 } => string.Create(CultureInfo.InvariantCulture, $"{age.TotalHours:0} h"),
+            _ => string.Create(CultureInfo.InvariantCulture, $"{age.TotalDays:0} days"),
+        };
 
     [GeneratedRegex(@"LSB\d{4}", RegexOptions.CultureInvariant)]
     private static partial Regex Code();

@@ -18,8 +18,15 @@ public enum FindingLevel
 
 /// <summary>One thing that was looked at.</summary>
 /// <param name="Level">How good or bad it is.</param>
-/// <param name="Subject">What was looked at: <c>executable</c>, <c>variables</c>, a database as it is configured.</param>
+/// <param name="Subject">What was looked at: <c>executable</c>, <c>variables</c>, a database as it is
+/// configured.</param>
 /// <param name="Message">What was found, without secrets.</param>
 /// <param name="Action">What to do; null where nothing has to be done.</param>
 /// <param name="Code">The <c>LSB</c> code whose page says more, or null.</param>
-public sealed record Finding(FindingLevel Level, string Subject, string Message, string? Action = null, string? Code = null);
+public sealed record Finding(
+    FindingLevel Level,
+    string Subject,
+    string Message,
+    string? Action = null,
+    string? Code = null
+);

@@ -10,13 +10,17 @@ namespace Litestream.Doctor;
 /// <summary>What the doctor looks at.</summary>
 public sealed record DoctorOptions
 {
-    /// <summary>The configuration as a command would take it. Its file may be missing or wrong: that is a finding.</summary>
+    /// <summary>
+    /// The configuration as a command would take it. Its file may be missing or wrong: that is a finding.
+    /// </summary>
     public required EffectiveConfigOptions Config { get; init; }
 
     /// <summary>Finds the executable; a <see cref="LitestreamException"/> is a finding.</summary>
     public required Func<LitestreamExecutable> Executable { get; init; }
 
-    /// <summary>The SHA-256 that the executable should have, in hexadecimal; null: there is nothing to compare it with.</summary>
+    /// <summary>
+    /// The SHA-256 that the executable should have, in hexadecimal; null: there is nothing to compare it with.
+    /// </summary>
     public string? ExpectedSha256 { get; init; }
 
     /// <summary>The version of the .NET SDK at work; null: there is none to look at.</summary>
@@ -29,13 +33,22 @@ public sealed record DoctorOptions
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }
 
-/// <summary>Checks everything that a person would check by hand. Reads only: it writes no file that stays, takes no lock, starts no replicator.</summary>
+/// <summary>
+/// Checks everything that a person would check by hand. Reads only: it writes no file that stays, takes no lock, starts
+/// no replicator.
+/// </summary>
 public static class LitestreamDoctor
 {
     private static readonly Version OldestSdk = new(10, 0, 100);
 
-    /// <summary>All findings, in the order in which things depend on each other. Foreseeable failures are findings, not exceptions.</summary>
-    public static async Task<IReadOnlyList<Finding>> ExamineAsync(DoctorOptions options, CancellationToken cancellationToken = default)
+    /// <summary>
+    /// All findings, in the order in which things depend on each other. Foreseeable failures are findings, not
+    /// exceptions.
+    /// </summary>
+    public static async Task<IReadOnlyList<Finding>> ExamineAsync(
+        DoctorOptions options,
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentNullException.ThrowIfNull(options);
         var findings = new List<Finding>();
@@ -45,18 +58,40 @@ public static class LitestreamDoctor
         var executable = await ExamineExecutableAsync(options, findings, cancellationToken).ConfigureAwait(false);
         var config = ExamineConfig(options, findings);
         foreach (var database in config?.Databases ?? [])
-            await new DatabaseExamination(options, executable, config!, database, findings).RunAsync(cancellationToken).ConfigureAwait(false);
+            await new DatabaseExamination(options, executable, config!, database, findings)
+                .RunAsync(cancellationToken)
+                .ConfigureAwait(false);
 
-        return [.. findings.Select(f => f with { Message = Mask(f.Message), Action = f.Action is null ? null : Mask(f.Action) })];
+        return
+        [
+            .. findings.Select(f =>
+                f with
+                {
+                    Message = Mask(f.Message),
+                    Action = f.Action is null ? null : Mask(f.Action),
+                }
+            ),
+        ];
 
         string Mask(string text) => config?.Secrets.Mask(text) ?? text;
     }
 
-    private static Finding ExamineSdk(string sdk) => Version.TryParse(sdk.Split('-')[0], out var version) && version < OldestSdk
-        ? new(FindingLevel.Error, "SDK", $"The .NET SDK is {sdk}; the targets need 10.0.100 or later.", "Install a newer SDK, or let global.json take it.", "LSB0001")
-        : new(FindingLevel.Ok, "SDK", sdk);
+    private static Finding ExamineSdk(string sdk) =>
+        Version.TryParse(sdk.Split('-')[0], out var version) && version < OldestSdk
+            ? new(
+                FindingLevel.Error,
+                "SDK",
+                $"The .NET SDK is {sdk}; the targets need 10.0.100 or later.",
+                "Install a newer SDK, or let global.json take it.",
+                "LSB0001"
+            )
+            : new(FindingLevel.Ok, "SDK", sdk);
 
-    private static async Task<LitestreamExecutable?> ExamineExecutableAsync(DoctorOptions options, List<Finding> findings, CancellationToken cancellationToken)
+    private static async Task<LitestreamExecutable?> ExamineExecutableAsync(
+        DoctorOptions options,
+        List<Finding> findings,
+        CancellationToken cancellationToken
+    )
     {
         const string Subject = "executable";
         try
@@ -64,9 +99,15 @@ public static class LitestreamDoctor
             var executable = options.Executable();
             var version = await executable.GetVersionAsync(cancellationToken).ConfigureAwait(false);
             findings.Add(new(FindingLevel.Ok, Subject, $"{version}, {executable.Path}"));
-            findings.Add(options.ExpectedSha256 is { } expected
-                ? await CompareAsync(executable.Path, expected, cancellationToken).ConfigureAwait(false)
-                : new(FindingLevel.Note, Subject, "There is no SHA-256 to compare it with: it is not the package's, or this is the published app."));
+            findings.Add(
+                options.ExpectedSha256 is { } expected
+                    ? await CompareAsync(executable.Path, expected, cancellationToken).ConfigureAwait(false)
+                    : new(
+                        FindingLevel.Note,
+                        Subject,
+                        "There is no SHA-256 to compare it with: it is not the package's, or this is the published app."
+                    )
+            );
             if (!OperatingSystem.IsWindows())
                 ExamineMode(File.GetUnixFileMode(executable.Path), findings);
             findings.AddRange(KnownProblems.Of(version));
@@ -84,26 +125,51 @@ public static class LitestreamDoctor
         return null;
     }
 
-    /// <summary>Only where there is a manifest, on a machine with the SDK: without OpenSSL in the image, .NET's cryptography ends the whole app.</summary>
+    /// <summary>
+    /// Only where there is a manifest, on a machine with the SDK: without OpenSSL in the image, .NET's cryptography
+    /// ends the whole app.
+    /// </summary>
     private static async Task<Finding> CompareAsync(string path, string expected, CancellationToken cancellationToken)
     {
         string hash;
         var file = PlainFile.OpenRead(path);
         await using (file.ConfigureAwait(false))
-            hash = Convert.ToHexString(await SHA256.HashDataAsync(file, cancellationToken).ConfigureAwait(false)).ToLowerInvariant();
+            hash = Convert
+                .ToHexString(await SHA256.HashDataAsync(file, cancellationToken).ConfigureAwait(false))
+                .ToLowerInvariant();
 
         return string.Equals(expected, hash, StringComparison.OrdinalIgnoreCase)
             ? new(FindingLevel.Ok, "executable", "SHA-256 as the package's manifest has it.")
-            : new(FindingLevel.Error, "executable", $"SHA-256 is {hash}, and the package's manifest has {expected}.", "Delete the folder obj/litestream and the package's folder in the NuGet cache, and restore again.", "LSB2002");
+            : new(
+                FindingLevel.Error,
+                "executable",
+                $"SHA-256 is {hash}, and the package's manifest has {expected}.",
+                "Delete the folder obj/litestream and the package's folder in the NuGet cache, and restore again.",
+                "LSB2002"
+            );
     }
 
     private static void ExamineMode(UnixFileMode mode, List<Finding> findings)
     {
         var octal = Convert.ToString((int)mode, 8).PadLeft(4, '0');
         if ((mode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0)
-            findings.Add(new(FindingLevel.Warning, "executable", $"Its mode is {octal}: others can replace what runs with your replica's secrets.", "Run `chmod go-w` on it."));
+            findings.Add(
+                new(
+                    FindingLevel.Warning,
+                    "executable",
+                    $"Its mode is {octal}: others can replace what runs with your replica's secrets.",
+                    "Run `chmod go-w` on it."
+                )
+            );
         else if ((mode & UnixFileMode.OtherExecute) == 0)
-            findings.Add(new(FindingLevel.Note, "executable", $"Its mode is {octal}: a container's `USER app` could not run it.", "Run `chmod 755` on it if another user is to run it."));
+            findings.Add(
+                new(
+                    FindingLevel.Note,
+                    "executable",
+                    $"Its mode is {octal}: a container's `USER app` could not run it.",
+                    "Run `chmod 755` on it if another user is to run it."
+                )
+            );
     }
 
     private static EffectiveConfig? ExamineConfig(DoctorOptions options, List<Finding> findings)
@@ -112,7 +178,16 @@ public static class LitestreamDoctor
         var path = options.Config.ConfigPath;
         if (!File.Exists(path))
         {
-            findings.Add(new(FindingLevel.Error, Subject, $"There is none ({path}).", "Add a connection string, a <LitestreamDatabase Include=\"...\" /> item or a litestream.yml of your own to the project.", "LSB3004"));
+            findings.Add(
+                new(
+                    FindingLevel.Error,
+                    Subject,
+                    $"There is none ({path}).",
+                    "Add a connection string, a <LitestreamDatabase Include=\"...\" /> item or a litestream.yml of "
+                        + "your own to the project.",
+                    "LSB3004"
+                )
+            );
             return null;
         }
 
@@ -120,14 +195,42 @@ public static class LitestreamDoctor
         try
         {
             foreach (var missing in ConfigVariables.Read(options.Config).Where(v => v.IsMissing))
-                findings.Add(new(FindingLevel.Error, "variables", $"{missing.Name} is not set ({missing.Purpose}{(missing.Line > 0 ? $"; {path}({missing.Line},{missing.Column})" : "")}).", missing.Setting is { } setting ? $"Set it where the app runs, or the setting {setting}." : "Set it where the app runs.", "LSB1018"));
+                findings.Add(
+                    new(
+                        FindingLevel.Error,
+                        "variables",
+                        $"{missing.Name} is not set "
+                            + $"({missing.Purpose}"
+                            + $"{(missing.Line > 0 ? $"; {path}({missing.Line},{missing.Column})" : "")}).",
+                        missing.Setting is { } setting
+                            ? $"Set it where the app runs, or the setting {setting}."
+                            : "Set it where the app runs.",
+                        "LSB1018"
+                    )
+                );
 
             config = EffectiveConfig.Create(options.Config with { AllowUnknown = true });
             foreach (var diagnostic in config.Diagnostics.Where(d => d.Code != "LSB1018"))
                 findings.Add(Of(diagnostic, Subject));
-            findings.Add(config.Databases.Count == 0
-                ? new(FindingLevel.Error, Subject, $"{path} has no database to replicate here.", "Add one.", "LSB3004")
-                : new(FindingLevel.Ok, Subject, string.Create(CultureInfo.InvariantCulture, $"{path}, {config.Databases.Count} {(config.Databases.Count == 1 ? "database" : "databases")}.")));
+            findings.Add(
+                config.Databases.Count == 0
+                    ? new(
+                        FindingLevel.Error,
+                        Subject,
+                        $"{path} has no database to replicate here.",
+                        "Add one.",
+                        "LSB3004"
+                    )
+                    : new(
+                        FindingLevel.Ok,
+                        Subject,
+                        string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"{path}, {config.Databases.Count} "
+                                + $"{(config.Databases.Count == 1 ? "database" : "databases")}."
+                        )
+                    )
+            );
         }
         catch (LitestreamException e) when (e.Diagnostic.Code == "LSB1018")
         {
@@ -141,9 +244,20 @@ public static class LitestreamDoctor
         return config;
     }
 
-    private static Finding Of(LitestreamDiagnostic diagnostic, string subject) => new(
-        diagnostic.Severity switch { LitestreamSeverity.Error => FindingLevel.Error, LitestreamSeverity.Warning => FindingLevel.Warning, _ => FindingLevel.Note },
-        subject,
-        diagnostic.File is null ? diagnostic.Message : $"{diagnostic.File}{(diagnostic.Line > 0 ? string.Create(CultureInfo.InvariantCulture, $"({diagnostic.Line},{Math.Max(diagnostic.Column, 1)})") : "")}: {diagnostic.Message}",
-        Code: diagnostic.Code);
+    private static Finding Of(LitestreamDiagnostic diagnostic, string subject) =>
+        new(
+            diagnostic.Severity switch
+            {
+                LitestreamSeverity.Error => FindingLevel.Error,
+                LitestreamSeverity.Warning => FindingLevel.Warning,
+                _ => FindingLevel.Note,
+            },
+            subject,
+            diagnostic.File is null
+                ? diagnostic.Message
+                : $"{diagnostic.File}"
+                    + $"{(diagnostic.Line > 0 ? string.Create(CultureInfo.InvariantCulture, $"({diagnostic.Line},{Math.Max(diagnostic.Column, 1)})") : "")}: "
+                    + $"{diagnostic.Message}",
+            Code: diagnostic.Code
+        );
 }

@@ -26,34 +26,41 @@ internal static class RestoreLeftovers
     /// <exception cref="IOException">A folder cannot be listed.</exception>
     /// <exception cref="UnauthorizedAccessException">The same.</exception>
     public static IReadOnlyList<MovedAside> Find(IEnumerable<string> places) =>
-    [
-        .. places
-            .SelectMany(place => Beside(place).Where(name => IsAside(name, Path.GetFileName(place)))
-                .Select(name => Path.Combine(Path.GetDirectoryName(place)!, name)))
-            .Distinct(StringComparer.Ordinal)
-            .Order(StringComparer.Ordinal)
-            .Select(path => new MovedAside(path, Size(path))),
-    ];
+        [
+            .. places
+                .SelectMany(place =>
+                    Beside(place)
+                        .Where(name => IsAside(name, Path.GetFileName(place)))
+                        .Select(name => Path.Combine(Path.GetDirectoryName(place)!, name))
+                )
+                .Distinct(StringComparer.Ordinal)
+                .Order(StringComparer.Ordinal)
+                .Select(path => new MovedAside(path, Size(path))),
+        ];
 
     /// <summary>The folders in which restores of these paths work, or worked when they were killed.</summary>
     /// <exception cref="IOException">A folder cannot be listed.</exception>
     /// <exception cref="UnauthorizedAccessException">The same.</exception>
     public static IReadOnlyList<string> Working(IEnumerable<string> places) =>
-    [
-        .. places
-            .SelectMany(place => Beside(place)
-                .Where(name => name.StartsWith(
-                    $".{Path.GetFileName(place)}.litestream-restore-", StringComparison.Ordinal))
-                .Select(name => Path.Combine(Path.GetDirectoryName(place)!, name)))
-            .Distinct(StringComparer.Ordinal)
-            .Order(StringComparer.Ordinal),
-    ];
+        [
+            .. places
+                .SelectMany(place =>
+                    Beside(place)
+                        .Where(name =>
+                            name.StartsWith($".{Path.GetFileName(place)}.litestream-restore-", StringComparison.Ordinal)
+                        )
+                        .Select(name => Path.Combine(Path.GetDirectoryName(place)!, name))
+                )
+                .Distinct(StringComparer.Ordinal)
+                .Order(StringComparer.Ordinal),
+        ];
 
     /// <summary>Whether an entry beside a file was moved aside from there: the set of a forced restore, or the state
     /// of a lost database.</summary>
     internal static bool IsAside(string entry, string name) =>
-        Aside.Any(word => DatabasePath.Endings
-            .Any(ending => entry.StartsWith(name + ending + word, StringComparison.Ordinal)));
+        Aside.Any(word =>
+            DatabasePath.Endings.Any(ending => entry.StartsWith(name + ending + word, StringComparison.Ordinal))
+        );
 
     private static IEnumerable<string> Beside(string place)
     {

@@ -11,7 +11,8 @@ namespace Litestream.Execution;
 
 /// <summary>How a command ended and what it wrote, secrets masked.</summary>
 /// <param name="ExitCode">Its exit code.</param>
-/// <param name="StandardOutput">What it wrote to standard output; with a line callback only the last 1000 lines.</param>
+/// <param name="StandardOutput">What it wrote to standard output; with a line callback only the last 1000
+/// lines.</param>
 /// <param name="StandardError">What it wrote to standard error; likewise.</param>
 public sealed record CommandResult(int ExitCode, string StandardOutput, string StandardError);
 
@@ -27,11 +28,14 @@ public sealed class LitestreamCommand(LitestreamExecutable executable, IReadOnly
 
     private static readonly TimeSpan LongestLook = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>How long the child may take to end after it was asked to (SIGTERM); then it is killed. Default 5 s.</summary>
+    /// <summary>
+    /// How long the child may take to end after it was asked to (SIGTERM); then it is killed. Default 5 s.
+    /// </summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// How long it may neither say, read (from the network too) nor write anything before it is ended; null: without limit. Release line 0.3 itself waits for a storage that accepts
+    /// How long it may neither say, read (from the network too) nor write anything before it is ended; null: without
+    /// limit. Release line 0.3 itself waits for a storage that accepts
     /// connections and never answers without an end.
     /// </summary>
     internal TimeSpan? Patience { get; init; }
@@ -47,11 +51,18 @@ public sealed class LitestreamCommand(LitestreamExecutable executable, IReadOnly
 
     /// <summary>Runs it to its end. Both streams are always read, so a chatty child never blocks.</summary>
     /// <param name="arguments">The arguments, each passed on as it is.</param>
-    /// <param name="cancellationToken">Cancelling asks the child to end, waits <see cref="StopTimeout"/>, then kills it; the task ends when the child has.</param>
+    /// <param name="cancellationToken">Cancelling asks the child to end, waits <see cref="StopTimeout"/>, then kills
+    /// it; the task ends when the child has.</param>
     /// <param name="onLine">Gets every line of both streams, one at a time.</param>
-    /// <exception cref="LitestreamException">LSB2008: the executable cannot be started. LSB4005, with an <see cref="OperationCanceledException"/> in it: it was silent for longer than the <see cref="Patience"/>.</exception>
+    /// <exception cref="LitestreamException">LSB2008: the executable cannot be started. LSB4005, with an
+    /// <see cref="OperationCanceledException"/> in it: it was silent for longer than the
+    /// <see cref="Patience"/>.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the child has ended.</exception>
-    public async Task<CommandResult> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken, Action<LogLine>? onLine = null)
+    public async Task<CommandResult> RunAsync(
+        IReadOnlyList<string> arguments,
+        CancellationToken cancellationToken,
+        Action<LogLine>? onLine = null
+    )
     {
         ArgumentNullException.ThrowIfNull(arguments);
         cancellationToken.ThrowIfCancellationRequested();
@@ -68,33 +79,35 @@ public sealed class LitestreamCommand(LitestreamExecutable executable, IReadOnly
         var output = new Queue<string>();
         var error = new Queue<string>();
 
-        PipeTarget Read(Queue<string> lines) => PipeTarget.ToDelegate(
-            raw =>
-            {
-                var line = Mask(raw);
-                lock (gate)
+        PipeTarget Read(Queue<string> lines) =>
+            PipeTarget.ToDelegate(
+                raw =>
                 {
-                    count++;
-                    lines.Enqueue(line);
-                    if (onLine is null)
-                        return;
-                    if (lines.Count > KeptLines)
-                        lines.Dequeue();
-                    try
+                    var line = Mask(raw);
+                    lock (gate)
                     {
-                        if (callbackFailure is null)
-                            onLine(LogLine.Parse(line));
-                    }
+                        count++;
+                        lines.Enqueue(line);
+                        if (onLine is null)
+                            return;
+                        if (lines.Count > KeptLines)
+                            lines.Dequeue();
+                        try
+                        {
+                            if (callbackFailure is null)
+                                onLine(LogLine.Parse(line));
+                        }
 #pragma warning disable CA1031 // An exception here would stop the reading, and with it the child: it is thrown again once the child has ended.
-                    catch (Exception e)
+                        catch (Exception e)
 #pragma warning restore CA1031
-                    {
-                        callbackFailure = ExceptionDispatchInfo.Capture(e);
-                        stop.Cancel();
+                        {
+                            callbackFailure = ExceptionDispatchInfo.Capture(e);
+                            stop.Cancel();
+                        }
                     }
-                }
-            },
-            Encoding.UTF8);
+                },
+                Encoding.UTF8
+            );
 
         int exitCode;
         try
@@ -108,14 +121,21 @@ public sealed class LitestreamCommand(LitestreamExecutable executable, IReadOnly
                 .WithValidation(CommandResultValidation.None)
                 .ExecuteAsync(kill.Token, OperatingSystem.IsWindows() ? stop.Token : CancellationToken.None);
 
-            // SIGTERM rather than CliWrap's interrupt: a shell that starts an app in the background makes its children ignore SIGINT.
-            await using var asking = stop.Token.Register(() =>
-            {
-                if (!OperatingSystem.IsWindows() && !running.Task.IsCompleted)
-                    UnixCalls.Terminate(running.ProcessId);
-                kill.CancelAfter(StopTimeout);
-            }).ConfigureAwait(false);
-            if (Patience is { } patience && await IsSilentAsync(running.Task, running.ProcessId, () => Volatile.Read(ref count), patience).ConfigureAwait(false))
+            // SIGTERM rather than CliWrap's interrupt: a shell that starts an app in the background makes its children
+            // ignore SIGINT.
+            await using var asking = stop
+                .Token.Register(() =>
+                {
+                    if (!OperatingSystem.IsWindows() && !running.Task.IsCompleted)
+                        UnixCalls.Terminate(running.ProcessId);
+                    kill.CancelAfter(StopTimeout);
+                })
+                .ConfigureAwait(false);
+            if (
+                Patience is { } patience
+                && await IsSilentAsync(running.Task, running.ProcessId, () => Volatile.Read(ref count), patience)
+                    .ConfigureAwait(false)
+            )
             {
                 isSilent = true;
                 await stop.CancelAsync().ConfigureAwait(false);
@@ -129,7 +149,14 @@ public sealed class LitestreamCommand(LitestreamExecutable executable, IReadOnly
         }
         catch (Win32Exception e)
         {
-            throw new LitestreamException("LSB2008", $"The Litestream executable {executable.Path} cannot be started: {e.InnerException?.Message ?? e.Message} It may be made for another system or processor, or lie on a volume that allows no execution (noexec).", innerException: e);
+            throw new LitestreamException(
+                "LSB2008",
+                $"The Litestream executable {executable.Path} cannot be "
+                    + $"started: {e.InnerException?.Message ?? e.Message} It may be made for another system "
+                    + $"or processor, "
+                    + $"or lie on a volume that allows no execution (noexec).",
+                innerException: e
+            );
         }
 
         callbackFailure?.Throw();
@@ -138,21 +165,32 @@ public sealed class LitestreamCommand(LitestreamExecutable executable, IReadOnly
         {
             throw new LitestreamException(
                 "LSB4005",
-                string.Create(CultureInfo.InvariantCulture, $"The storage does not answer: `litestream {arguments[0]}` neither said, read nor wrote anything for {Patience!.Value.TotalSeconds:0.###} s, and was ended."),
-                innerException: new OperationCanceledException());
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The storage does not answer: `litestream {arguments[0]}` neither said, read nor wrote "
+                        + $"anything for {Patience!.Value.TotalSeconds:0.###} s, and was ended."
+                ),
+                innerException: new OperationCanceledException()
+            );
         }
 
         return new CommandResult(exitCode, Join(output), Join(error));
     }
 
-    /// <summary>The bytes that a process has read and written by now, from and to files, pipes and the network; null where the system does not tell.</summary>
+    /// <summary>
+    /// The bytes that a process has read and written by now, from and to files, pipes and the network; null where the
+    /// system does not tell.
+    /// </summary>
     internal static (long Read, long Written)? Bytes(int processId)
     {
         if (!OperatingSystem.IsLinux())
             return null;
         try
         {
-            var values = PlainFile.ReadLines($"/proc/{processId}/io").Select(line => line.Split(": ")).ToDictionary(pair => pair[0], pair => long.Parse(pair[1], CultureInfo.InvariantCulture));
+            var values = PlainFile
+                .ReadLines($"/proc/{processId}/io")
+                .Select(line => line.Split(": "))
+                .ToDictionary(pair => pair[0], pair => long.Parse(pair[1], CultureInfo.InvariantCulture));
             return (values["rchar"], values["wchar"]);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or KeyNotFoundException)
@@ -166,7 +204,11 @@ public sealed class LitestreamCommand(LitestreamExecutable executable, IReadOnly
     {
         var look = patience / 20 < LongestLook ? patience / 20 : LongestLook;
         (int Lines, long Bytes, (long, DateTime) Files) seen = (-1, 0, default);
-        for (var since = Stopwatch.GetTimestamp(); await Task.WhenAny(ended, Task.Delay(look, CancellationToken.None)).ConfigureAwait(false) != ended;)
+        for (
+            var since = Stopwatch.GetTimestamp();
+            await Task.WhenAny(ended, Task.Delay(look, CancellationToken.None)).ConfigureAwait(false) != ended;
+
+        )
         {
             var (read, written) = Bytes(processId) ?? default;
             var now = (Lines: lines(), Bytes: read + written, Files: Files());

@@ -10,7 +10,10 @@ public sealed record ExecutableSearch
     /// <summary>The file itself (<c>Litestream:ExecutablePath</c>); relative to <see cref="BaseDirectory"/>.</summary>
     public string? ExecutablePath { get; init; }
 
-    /// <summary>A folder with the user's own executable (<c>LITESTREAM_INSTALL_DIR</c>); relative to <see cref="BaseDirectory"/>.</summary>
+    /// <summary>
+    /// A folder with the user's own executable (<c>LITESTREAM_INSTALL_DIR</c>); relative to
+    /// <see cref="BaseDirectory"/>.
+    /// </summary>
     public string? InstallDirectory { get; init; }
 
     /// <summary>The folder of the app, where publishing puts it.</summary>
@@ -26,7 +29,10 @@ public sealed record LitestreamExecutable(string Path)
 {
     private static string FileName => OperatingSystem.IsWindows() ? "litestream.exe" : "litestream";
 
-    /// <summary>Finds it. An execute bit lost on the way is set again; where that is not allowed, a private copy (mode 0700) is used.</summary>
+    /// <summary>
+    /// Finds it. An execute bit lost on the way is set again; where that is not allowed, a private copy (mode 0700) is
+    /// used.
+    /// </summary>
     /// <exception cref="LitestreamException">LSB2003, LSB2004, LSB2008.</exception>
     public static LitestreamExecutable Find(ExecutableSearch search)
     {
@@ -37,19 +43,30 @@ public sealed record LitestreamExecutable(string Path)
         {
             path = System.IO.Path.GetFullPath(search.ExecutablePath, baseDirectory);
             if (!File.Exists(path))
-                throw new LitestreamException("LSB2003", $"There is no Litestream executable at {path}, which Litestream:ExecutablePath names.");
+                throw new LitestreamException(
+                    "LSB2003",
+                    $"There is no Litestream executable at {path}, which Litestream:ExecutablePath names."
+                );
         }
         else if (!string.IsNullOrWhiteSpace(search.InstallDirectory))
         {
             path = System.IO.Path.Combine(System.IO.Path.GetFullPath(search.InstallDirectory, baseDirectory), FileName);
             if (!File.Exists(path))
-                throw new LitestreamException("LSB2004", $"There is no Litestream executable at {path}. LITESTREAM_INSTALL_DIR must name the folder that holds `{FileName}`.");
+                throw new LitestreamException(
+                    "LSB2004",
+                    $"There is no Litestream executable at {path}. LITESTREAM_INSTALL_DIR must name the folder that "
+                        + $"holds `{FileName}`."
+                );
         }
         else
         {
             path = System.IO.Path.Combine(System.IO.Path.GetFullPath(search.ApplicationDirectory), FileName);
             if (!File.Exists(path))
-                throw new LitestreamException("LSB2003", $"The Litestream executable is missing: {path}. Publish the app for the system it runs on, or set LITESTREAM_INSTALL_DIR to a folder that has one.");
+                throw new LitestreamException(
+                    "LSB2003",
+                    $"The Litestream executable is missing: {path}. Publish the app for the system it runs on, or "
+                        + $"set LITESTREAM_INSTALL_DIR to a folder that has one."
+                );
         }
 
         return new LitestreamExecutable(OperatingSystem.IsWindows() ? path : MakeExecutable(path));
@@ -59,14 +76,17 @@ public sealed record LitestreamExecutable(string Path)
     /// <exception cref="LitestreamException">LSB2008: it cannot be run; LSB3001: it failed.</exception>
     public async Task<string> GetVersionAsync(CancellationToken cancellationToken)
     {
-        var result = await new LitestreamCommand(this, new Dictionary<string, string>()).RunAsync(["version"], cancellationToken).ConfigureAwait(false);
+        var result = await new LitestreamCommand(this, new Dictionary<string, string>())
+            .RunAsync(["version"], cancellationToken)
+            .ConfigureAwait(false);
         var version = result.StandardOutput.Trim();
         if (result.ExitCode != 0 || version.Length == 0 || version.Contains('\n', StringComparison.Ordinal))
         {
             throw new LitestreamException(
                 "LSB3001",
                 $"`{Path} version` ended with exit code {NumberText.Of(result.ExitCode)}: "
-                + (result.StandardError + result.StandardOutput).Trim());
+                    + (result.StandardError + result.StandardOutput).Trim()
+            );
         }
 
         return version.StartsWith('v') ? version[1..] : version;
@@ -86,8 +106,9 @@ public sealed record LitestreamExecutable(string Path)
             throw new LitestreamException(
                 "LSB2008",
                 $"The Litestream executable '{path}' may not be run by this user, and it can neither be made "
-                + $"executable nor be copied: {e.Message} Run `chmod 755` on it.",
-                innerException: e);
+                    + $"executable nor be copied: {e.Message} Run `chmod 755` on it.",
+                innerException: e
+            );
         }
     }
 
@@ -98,7 +119,11 @@ public sealed record LitestreamExecutable(string Path)
     /// <param name="allow">Sets what is missing in its mode.</param>
     /// <param name="copy">Makes the copy, and gives its path.</param>
     internal static string MakeExecutable(
-        string path, Func<string, bool> isExecutable, Action<string> allow, Func<string, string> copy)
+        string path,
+        Func<string, bool> isExecutable,
+        Action<string> allow,
+        Func<string, string> copy
+    )
     {
         if (isExecutable(path))
             return path;
@@ -127,7 +152,8 @@ public sealed record LitestreamExecutable(string Path)
     }
 
     /// <summary>
-    /// One copy for each file, in the user's own cache; where there is none, in a fresh private folder. Told by size and time and compared byte by byte: without OpenSSL in the image, .NET's cryptography
+    /// One copy for each file, in the user's own cache; where there is none, in a fresh private folder. Told by size
+    /// and time and compared byte by byte: without OpenSSL in the image, .NET's cryptography
     /// ends the whole app.
     /// </summary>
     private static string PrivateCopy(string path)
@@ -135,10 +161,11 @@ public sealed record LitestreamExecutable(string Path)
         try
         {
             var cache = Environment.GetFolderPath(
-                Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create);
+                Environment.SpecialFolder.LocalApplicationData,
+                Environment.SpecialFolderOption.Create
+            );
             var file = new FileInfo(path);
-            var name = string.Create(
-                CultureInfo.InvariantCulture, $"{file.Length:x}-{file.LastWriteTimeUtc.Ticks:x}");
+            var name = string.Create(CultureInfo.InvariantCulture, $"{file.Length:x}-{file.LastWriteTimeUtc.Ticks:x}");
             if (cache.Length > 0 && CopyInto(System.IO.Path.Combine(cache, "Litestream.Build", name), path) is { } copy)
                 return copy;
         }
@@ -180,7 +207,10 @@ public sealed record LitestreamExecutable(string Path)
         while (true)
         {
             var read = left.ReadAtLeast(leftPart, leftPart.Length, throwOnEndOfStream: false);
-            if (read != right.ReadAtLeast(rightPart, rightPart.Length, throwOnEndOfStream: false) || !leftPart.AsSpan(0, read).SequenceEqual(rightPart.AsSpan(0, read)))
+            if (
+                read != right.ReadAtLeast(rightPart, rightPart.Length, throwOnEndOfStream: false)
+                || !leftPart.AsSpan(0, read).SequenceEqual(rightPart.AsSpan(0, read))
+            )
                 return false;
             if (read < leftPart.Length)
                 return true;

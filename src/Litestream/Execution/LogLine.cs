@@ -5,26 +5,45 @@ using System.Text.RegularExpressions;
 namespace Litestream.Execution;
 
 /// <summary>One line that the executable wrote.</summary>
-/// <param name="Level"><c>DEBUG</c>, <c>INFO</c>, <c>WARN</c>, <c>ERROR</c>; empty for a line that is no log line.</param>
+/// <param name="Level"><c>DEBUG</c>, <c>INFO</c>, <c>WARN</c>, <c>ERROR</c>; empty for a line that is no log
+/// line.</param>
 /// <param name="Message">The message; the whole line when it is no log line.</param>
 /// <param name="Fields">Everything else but the time. Durations of JSON lines are nanoseconds.</param>
 /// <param name="Text">The line as it was written, secrets masked.</param>
-public sealed partial record LogLine(string Level, string Message, IReadOnlyDictionary<string, string> Fields, string Text)
+public sealed partial record LogLine(
+    string Level,
+    string Message,
+    IReadOnlyDictionary<string, string> Fields,
+    string Text
+)
 {
-    /// <summary>Reads a line of slog's text or JSON form, or of the plain form that 0.3 uses before it has read its configuration.</summary>
+    /// <summary>
+    /// Reads a line of slog's text or JSON form, or of the plain form that 0.3 uses before it has read its
+    /// configuration.
+    /// </summary>
     public static LogLine Parse(string line)
     {
         ArgumentNullException.ThrowIfNull(line);
         if (line.StartsWith('{') && ParseJson(line) is { } json)
             return json;
-        if (line.StartsWith("time=", StringComparison.Ordinal) && ReadFields(line) is { } fields && fields.Remove("level", out var level) && fields.Remove("msg", out var message))
+        if (
+            line.StartsWith("time=", StringComparison.Ordinal)
+            && ReadFields(line) is { } fields
+            && fields.Remove("level", out var level)
+            && fields.Remove("msg", out var message)
+        )
         {
             fields.Remove("time");
             return new LogLine(level, message, fields, line);
         }
 
         if (line.Length <= LongestPlain && PlainForm().Match(line) is { Success: true } plain)
-            return new LogLine(plain.Groups["level"].Value, plain.Groups["message"].Value, ReadFields(plain.Groups["fields"].Value) ?? [], line);
+            return new LogLine(
+                plain.Groups["level"].Value,
+                plain.Groups["message"].Value,
+                ReadFields(plain.Groups["fields"].Value) ?? [],
+                line
+            );
         return new LogLine("", line, new Dictionary<string, string>(), line);
     }
 
@@ -33,14 +52,25 @@ public sealed partial record LogLine(string Level, string Message, IReadOnlyDict
     private const int LongestPlain = 10_000;
 
     /// <summary>Message and fields, for people.</summary>
-    internal string Display => OneLine(Fields.Count == 0
-        ? Message
-        : $"{Message} {string.Join(' ', Fields.Select(f => $"{f.Key}={(f.Value.Contains(' ', StringComparison.Ordinal) ? $"\"{f.Value}\"" : f.Value)}"))}");
+    internal string Display =>
+        OneLine(
+            Fields.Count == 0
+                ? Message
+                : $"{Message} "
+                    + $"{string.Join(' ', Fields.Select(f => $"{f.Key}={(f.Value.Contains(' ', StringComparison.Ordinal) ? $"\"{f.Value}\"" : f.Value)}"))}"
+        );
 
     /// <summary>The message with what went wrong.</summary>
-    internal string Explanation => OneLine(Fields.TryGetValue("error", out var error) || Fields.TryGetValue("err", out error) ? (Message is "failed to run" or "" ? error : $"{Message}: {error}") : Message);
+    internal string Explanation =>
+        OneLine(
+            Fields.TryGetValue("error", out var error) || Fields.TryGetValue("err", out error)
+                ? (Message is "failed to run" or "" ? error : $"{Message}: {error}")
+                : Message
+        );
 
-    /// <summary>The errors of storage libraries have several lines, and a status, a diagnostic and a line of a log have one.</summary>
+    /// <summary>
+    /// The errors of storage libraries have several lines, and a status, a diagnostic and a line of a log have one.
+    /// </summary>
     private static string OneLine(string text) => LineBreaks().Replace(text, " ");
 
     private static LogLine? ParseJson(string line)
@@ -50,7 +80,10 @@ public sealed partial record LogLine(string Level, string Message, IReadOnlyDict
             using var document = JsonDocument.Parse(line);
             var fields = new Dictionary<string, string>(StringComparer.Ordinal);
             foreach (var property in document.RootElement.EnumerateObject())
-                fields[property.Name] = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString() ?? "" : property.Value.GetRawText();
+                fields[property.Name] =
+                    property.Value.ValueKind == JsonValueKind.String
+                        ? property.Value.GetString() ?? ""
+                        : property.Value.GetRawText();
             if (!fields.Remove("level", out var level) || !fields.Remove("msg", out var message))
                 return null;
             fields.Remove("time");
@@ -74,7 +107,12 @@ public sealed partial record LogLine(string Level, string Message, IReadOnlyDict
                 i++;
             if (i == text.Length)
                 return fields;
-            if (ReadToken(text, ref i, '=') is not { } key || i == text.Length || text[i++] != '=' || ReadToken(text, ref i, ' ') is not { } value)
+            if (
+                ReadToken(text, ref i, '=') is not { } key
+                || i == text.Length
+                || text[i++] != '='
+                || ReadToken(text, ref i, ' ') is not { } value
+            )
                 return null;
             fields[key] = value;
         }
@@ -112,20 +150,50 @@ public sealed partial record LogLine(string Level, string Message, IReadOnlyDict
     private static void ReadEscape(string text, ref int i, StringBuilder value)
     {
         var kind = text[++i];
-        var digits = kind switch { 'x' => 2, 'u' => 4, 'U' => 8, _ => 0 };
-        if (digits > 0 && i + digits < text.Length && int.TryParse(text.AsSpan(i + 1, digits), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var code) && Rune.IsValid(code))
+        var digits = kind switch
+        {
+            'x' => 2,
+            'u' => 4,
+            'U' => 8,
+            _ => 0,
+        };
+        if (
+            digits > 0
+            && i + digits < text.Length
+            && int.TryParse(
+                text.AsSpan(i + 1, digits),
+                System.Globalization.NumberStyles.AllowHexSpecifier,
+                null,
+                out var code
+            )
+            && Rune.IsValid(code)
+        )
         {
             value.Append(new Rune(code).ToString());
             i += digits;
             return;
         }
 
-        value.Append(kind switch { 'n' => '\n', 't' => '\t', 'r' => '\r', 'a' => '\a', 'b' => '\b', 'f' => '\f', 'v' => '\v', _ => kind });
+        value.Append(
+            kind switch
+            {
+                'n' => '\n',
+                't' => '\t',
+                'r' => '\r',
+                'a' => '\a',
+                'b' => '\b',
+                'f' => '\f',
+                'v' => '\v',
+                _ => kind,
+            }
+        );
     }
 
     [GeneratedRegex(@"\s*[\r\n]\s*")]
     private static partial Regex LineBreaks();
 
-    [GeneratedRegex("""^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?<level>[A-Z]+) (?<message>.*?)(?<fields>( [A-Za-z_.-]+=("([^"\\]|\\.)*"|[^ "]*))*)$""")]
+    [GeneratedRegex(
+        """^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?<level>[A-Z]+) (?<message>.*?)(?<fields>( [A-Za-z_.-]+=("([^"\\]|\\.)*"|[^ "]*))*)$"""
+    )]
     private static partial Regex PlainForm();
 }

@@ -1,7 +1,8 @@
 namespace Litestream.FileSystem;
 
 /// <summary>
-/// Moves a file to a name that must be free. <see cref="File.Move(string, string, bool)"/> without overwriting looks first and renames then on Unix,
+/// Moves a file to a name that must be free. <see cref="File.Move(string, string, bool)"/> without overwriting looks
+/// first and renames then on Unix,
 /// so a file that appears in between is lost; a hard link fails instead.
 /// </summary>
 internal static class AtomicPlacement
@@ -9,7 +10,8 @@ internal static class AtomicPlacement
     /// <summary>False when the name is taken; then nothing has been done.</summary>
     /// <param name="source">The file.</param>
     /// <param name="target">The name.</param>
-    /// <param name="beforePlaceholder">Called where nothing else is left than to take the name with an empty file first: who is killed then leaves that behind.</param>
+    /// <param name="beforePlaceholder">Called where nothing else is left than to take the name with an empty file
+    /// first: who is killed then leaves that behind.</param>
     public static bool TryPlace(string source, string target, Action beforePlaceholder)
     {
         if (OperatingSystem.IsWindows())
@@ -40,16 +42,30 @@ internal static class AtomicPlacement
         return TryPlaceOverPlaceholder(source, target);
     }
 
-    /// <summary>Gives a file a second name, where that can be told from a second file (Linux). False when there is none then.</summary>
+    /// <summary>
+    /// Gives a file a second name, where that can be told from a second file (Linux). False when there is none then.
+    /// </summary>
     public static bool TryLink(string source, string name) =>
         OperatingSystem.IsLinux() && UnixCalls.Link(source, name) is true;
 
-    /// <summary>For the others: the name is taken with an empty file of our own, which the rename then replaces.</summary>
+    /// <summary>
+    /// For the others: the name is taken with an empty file of our own, which the rename then replaces.
+    /// </summary>
     internal static bool TryPlaceOverPlaceholder(string source, string target)
     {
         try
         {
-            PlainFile.Open(target, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None }).Dispose();
+            PlainFile
+                .Open(
+                    target,
+                    new FileStreamOptions
+                    {
+                        Mode = FileMode.CreateNew,
+                        Access = FileAccess.Write,
+                        Share = FileShare.None,
+                    }
+                )
+                .Dispose();
         }
         catch (IOException) when (File.Exists(target))
         {

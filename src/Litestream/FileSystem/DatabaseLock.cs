@@ -6,8 +6,10 @@ using Microsoft.Win32.SafeHandles;
 namespace Litestream.FileSystem;
 
 /// <summary>
-/// One replicator per database, across processes: an exclusive lock on a file of our own beside the database, which the system releases when the process
-/// dies. Two replicators on one database destroy its replica. The file stays where it is: a lock file that is deleted can be locked twice.
+/// One replicator per database, across processes: an exclusive lock on a file of our own beside the database, which the
+/// system releases when the process
+/// dies. Two replicators on one database destroy its replica. The file stays where it is: a lock file that is deleted
+/// can be locked twice.
 /// </summary>
 internal sealed class DatabaseLock : IDisposable
 {
@@ -62,18 +64,24 @@ internal sealed class DatabaseLock : IDisposable
         {
             throw new LitestreamException(
                 "LSB0003",
-                $"The lock file of the database cannot be written: {exception.Message} A replicated database needs a folder that the app may write.",
+                $"The lock file of the database cannot be written: {exception.Message} A replicated database needs "
+                    + $"a folder that the app may write.",
                 path,
-                innerException: exception);
+                innerException: exception
+            );
         }
     }
 
-    /// <summary>The record of a database, without taking its lock or creating it; empty where there is none, or where the system lets nobody read it (Windows, while it is held).</summary>
+    /// <summary>
+    /// The record of a database, without taking its lock or creating it; empty where there is none, or where the system
+    /// lets nobody read it (Windows, while it is held).
+    /// </summary>
     public static LockRecord Peek(string databasePath)
     {
         try
         {
-            // Not by .NET's own means on Unix: an open for reading takes a shared lock there, which fails while the lock is held, and keeps others from it while it is free.
+            // Not by .NET's own means on Unix: an open for reading takes a shared lock there, which fails while the
+            // lock is held, and keeps others from it while it is free.
             var path = PathFor(databasePath);
             using var file = OperatingSystem.IsWindows()
                 ? PlainFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)
@@ -86,7 +94,10 @@ internal sealed class DatabaseLock : IDisposable
         }
     }
 
-    /// <summary>Replaces the record. Litestreams that were found and have not ended yet stay in it: should this process be killed, the next one has to know them.</summary>
+    /// <summary>
+    /// Replaces the record. Litestreams that were found and have not ended yet stay in it: should this process be
+    /// killed, the next one has to know them.
+    /// </summary>
     public void Write(LockRecord record)
     {
         if (Found.LivingReplicators.ToList() is { Count: > 0 } orphans)
@@ -127,13 +138,16 @@ internal sealed class DatabaseLock : IDisposable
         {
             try
             {
-                using var created = PlainFile.Open(path, new FileStreamOptions
-                {
-                    Mode = FileMode.CreateNew,
-                    Access = FileAccess.Write,
-                    Share = FileShare.ReadWrite,
-                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-                });
+                using var created = PlainFile.Open(
+                    path,
+                    new FileStreamOptions
+                    {
+                        Mode = FileMode.CreateNew,
+                        Access = FileAccess.Write,
+                        Share = FileShare.ReadWrite,
+                        UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                    }
+                );
                 DatabaseOwner.TryGive(created.SafeFileHandle, databasePath);
             }
             catch (IOException) when (File.Exists(path))
@@ -147,13 +161,26 @@ internal sealed class DatabaseLock : IDisposable
         if (file is null || status is { IsFile: false } or { Names: > 1 })
         {
             file?.Dispose();
-            throw new UnauthorizedAccessException(status is null or { IsFile: true, Names: 1 }
-                ? $"It cannot be opened for writing{(status is null ? "" : string.Create(CultureInfo.InvariantCulture, $"; it belongs to the user with id {status.User}"))}."
-                : "It is a link, or another file's second name.");
+            throw new UnauthorizedAccessException(
+                status is null or { IsFile: true, Names: 1 }
+                    ? $"It cannot be opened for "
+                        + $"writing"
+                        + $"{(status is null ? "" : string.Create(CultureInfo.InvariantCulture, $"; it belongs to the user with id {status.User}"))}."
+                    : "It is a link, or another file's second name."
+            );
         }
 
-        // Left as root's by an earlier version, or by a root that was killed just here. What holds something else is not ours.
-        if (Environment.IsPrivilegedProcess && status is not null && UnixCalls.IsOwn(status) && (RandomAccess.GetLength(file) == 0 || (ReadRecord(file) is { IsTorn: false } record && record != LockRecord.Empty)))
+        // Left as root's by an earlier version, or by a root that was killed just here. What holds something else is
+        // not ours.
+        if (
+            Environment.IsPrivilegedProcess
+            && status is not null
+            && UnixCalls.IsOwn(status)
+            && (
+                RandomAccess.GetLength(file) == 0
+                || (ReadRecord(file) is { IsTorn: false } record && record != LockRecord.Empty)
+            )
+        )
             DatabaseOwner.TryGive(file, databasePath);
         return file;
     }

@@ -2,17 +2,19 @@ using Litestream.Diagnostics;
 
 namespace Litestream.FileSystem;
 
-/// <summary>The locks of several databases, all or none: with some of them, litestream would run with databases that are another process's.</summary>
+/// <summary>
+/// The locks of several databases, all or none: with some of them, litestream would run with databases that are another
+/// process's.
+/// </summary>
 internal sealed class DatabaseLocks : IDisposable
 {
     private readonly List<DatabaseLock> _locks = [];
 
-    private DatabaseLocks()
-    {
-    }
+    private DatabaseLocks() { }
 
     /// <summary>What the holders before us left behind, for each database.</summary>
-    public IEnumerable<(string Path, LockRecord Record)> Found => _locks.Select(held => (held.DatabasePath, held.Found));
+    public IEnumerable<(string Path, LockRecord Record)> Found =>
+        _locks.Select(held => (held.DatabasePath, held.Found));
 
     /// <summary>The databases whose chain to the replica may be broken when the locks are released: the next holder has
     /// to know.</summary>
@@ -46,7 +48,10 @@ internal sealed class DatabaseLocks : IDisposable
         }
 
         // Until somebody says otherwise, what was unclean stays so.
-        locks.Broken = locks.Found.Where(found => found.Record.IsUnclean).Select(found => found.Path).ToHashSet(StringComparer.Ordinal);
+        locks.Broken = locks
+            .Found.Where(found => found.Record.IsUnclean)
+            .Select(found => found.Path)
+            .ToHashSet(StringComparer.Ordinal);
         return locks;
     }
 

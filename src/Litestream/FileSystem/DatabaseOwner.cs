@@ -4,7 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Litestream.FileSystem;
 
 /// <summary>
-/// Whose the files beside a database are. What root makes there would be root's, and the app, which runs as somebody else, could open none of it: it goes to the owner of the
+/// Whose the files beside a database are. What root makes there would be root's, and the app, which runs as somebody
+/// else, could open none of it: it goes to the owner of the
 /// database, or of the folder while there is no database.
 /// </summary>
 internal static class DatabaseOwner
@@ -12,7 +13,8 @@ internal static class DatabaseOwner
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     /// <summary>Gives away what root has just made; of others nothing changes.</summary>
-    /// <param name="file">A file of our own. By its handle, not by its name: whoever may write in the folder could put a link there meanwhile.</param>
+    /// <param name="file">A file of our own. By its handle, not by its name: whoever may write in the folder could put
+    /// a link there meanwhile.</param>
     /// <param name="databasePath">The database that it belongs to.</param>
     /// <returns>False where the file system does not let root give it.</returns>
     [UnsupportedOSPlatform("windows")]
@@ -24,13 +26,19 @@ internal static class DatabaseOwner
         if (!TryChange(() => UnixCalls.ChangeOwner(file, owner)))
             return false;
 
-        // A folder that a group writes is shared by it: so are the files in it. Where a mode cannot be set (FAT), all files have the same.
+        // A folder that a group writes is shared by it: so are the files in it. Where a mode cannot be set (FAT), all
+        // files have the same.
         var shared = (File.GetUnixFileMode(model) & UnixFileMode.GroupWrite) != 0;
-        TryChange(() => File.SetUnixFileMode(file, shared ? Private | UnixFileMode.GroupRead | UnixFileMode.GroupWrite : Private));
+        TryChange(() =>
+            File.SetUnixFileMode(file, shared ? Private | UnixFileMode.GroupRead | UnixFileMode.GroupWrite : Private)
+        );
         return true;
     }
 
-    /// <summary>Makes a folder and what is missing above it; what root makes there belongs to the owner of the folder that was there.</summary>
+    /// <summary>
+    /// Makes a folder and what is missing above it; what root makes there belongs to the owner of the folder that was
+    /// there.
+    /// </summary>
     public static void CreateFolder(string path)
     {
         if (Directory.Exists(path))
@@ -44,7 +52,10 @@ internal static class DatabaseOwner
             GiveNewFolder(path, owner);
     }
 
-    /// <summary>Gives away a folder that root has just made, and nothing that was put in its place meanwhile: not what others made, nor what has something in it.</summary>
+    /// <summary>
+    /// Gives away a folder that root has just made, and nothing that was put in its place meanwhile: not what others
+    /// made, nor what has something in it.
+    /// </summary>
     internal static void GiveNewFolder(string path, FileStatus owner)
     {
         using var made = HeldFolder.TryOpen(path);

@@ -23,7 +23,8 @@ public static class DatabasePath
     private const string DataDirectory = "|DataDirectory|";
 
     /// <summary>
-    /// The absolute path of the file that the app's SQLite opens: relative paths against <paramref name="dataDirectory"/> where the app has set one, else against
+    /// The absolute path of the file that the app's SQLite opens: relative paths against
+    /// <paramref name="dataDirectory"/> where the app has set one, else against
     /// <paramref name="baseDirectory"/>; <c>.</c>, <c>..</c> and doubled separators removed; links not followed.
     /// </summary>
     /// <remarks>
@@ -34,19 +35,26 @@ public static class DatabasePath
     /// </remarks>
     /// <param name="path">The path as the app has it.</param>
     /// <param name="baseDirectory">An absolute folder, or one relative to the current directory.</param>
-    /// <param name="dataDirectory">The AppDomain's <c>DataDirectory</c>; relative to <paramref name="baseDirectory"/>, or null.</param>
+    /// <param name="dataDirectory">The AppDomain's <c>DataDirectory</c>; relative to <paramref name="baseDirectory"/>,
+    /// or null.</param>
     /// <exception cref="LitestreamException">LSB1015: the path holds a null character.</exception>
-    public static string Resolve(string path, string baseDirectory, string? dataDirectory = null) => Resolve(path, baseDirectory, dataDirectory, DataDirectoryToken.Replaced);
+    public static string Resolve(string path, string baseDirectory, string? dataDirectory = null) =>
+        Resolve(path, baseDirectory, dataDirectory, DataDirectoryToken.Replaced);
 
     /// <summary>The same, as a given provider does it.</summary>
     internal static string Resolve(string path, string baseDirectory, string? dataDirectory, DataDirectoryToken token)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         ArgumentException.ThrowIfNullOrWhiteSpace(baseDirectory);
-        if (path.Contains('\0', StringComparison.Ordinal)) throw new LitestreamException("LSB1015", "A database path holds a null character, which no file system allows.");
+        if (path.Contains('\0', StringComparison.Ordinal))
+            throw new LitestreamException(
+                "LSB1015",
+                "A database path holds a null character, which no file system allows."
+            );
 
         var folder = Path.GetFullPath(baseDirectory);
-        if (!string.IsNullOrEmpty(dataDirectory)) folder = Path.GetFullPath(dataDirectory, folder);
+        if (!string.IsNullOrEmpty(dataDirectory))
+            folder = Path.GetFullPath(dataDirectory, folder);
         if (path.StartsWith(DataDirectory, StringComparison.OrdinalIgnoreCase))
         {
             path = path[DataDirectory.Length..];
@@ -57,7 +65,10 @@ public static class DatabasePath
         return Path.GetFullPath(path, folder);
     }
 
-    /// <summary>Where an absolute path really leads, all links on the way followed, as the system shows it for an open file. What does not exist keeps its name.</summary>
+    /// <summary>
+    /// Where an absolute path really leads, all links on the way followed, as the system shows it for an open file.
+    /// What does not exist keeps its name.
+    /// </summary>
     internal static string Real(string path)
     {
         if (OperatingSystem.IsWindows())

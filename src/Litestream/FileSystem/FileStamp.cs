@@ -14,7 +14,9 @@ internal sealed record FileStamp(FileIdentity? Identity, long Size, long Modifie
             var file = new FileInfo(path);
             if (file.LinkTarget is not null)
                 file = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
-            return file.Exists ? new FileStamp(UnixCalls.Status(path)?.Identity, file.Length, file.LastWriteTimeUtc.Ticks) : null;
+            return file.Exists
+                ? new FileStamp(UnixCalls.Status(path)?.Identity, file.Length, file.LastWriteTimeUtc.Ticks)
+                : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

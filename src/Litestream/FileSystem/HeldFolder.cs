@@ -4,8 +4,10 @@ using Microsoft.Win32.SafeHandles;
 namespace Litestream.FileSystem;
 
 /// <summary>
-/// A folder by its descriptor, so that it stays the same whatever is put at its name: who may write in the folder above can rename it and lay a link or a folder of his own there,
-/// and root would change files elsewhere. Where the system has no such names (anything but Linux with <c>/proc</c>) it is the name after all.
+/// A folder by its descriptor, so that it stays the same whatever is put at its name: who may write in the folder above
+/// can rename it and lay a link or a folder of his own there,
+/// and root would change files elsewhere. Where the system has no such names (anything but Linux with <c>/proc</c>) it
+/// is the name after all.
 /// </summary>
 internal sealed class HeldFolder : IDisposable
 {
@@ -15,7 +17,9 @@ internal sealed class HeldFolder : IDisposable
     {
         Path = path;
         _handle = handle;
-        var inside = handle is null ? path : string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{handle.DangerousGetHandle()}");
+        var inside = handle is null
+            ? path
+            : string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{handle.DangerousGetHandle()}");
         Inside = Directory.Exists(inside) ? inside : path;
     }
 
@@ -35,11 +39,14 @@ internal sealed class HeldFolder : IDisposable
     {
         if (OperatingSystem.IsWindows())
             return Directory.Exists(path) ? new HeldFolder(path, null) : null;
-        return UnixCalls.OpenWithoutLink(path, isFolder: true) is { } handle ? new HeldFolder(name ?? path, handle) : null;
+        return UnixCalls.OpenWithoutLink(path, isFolder: true) is { } handle
+            ? new HeldFolder(name ?? path, handle)
+            : null;
     }
 
     /// <summary>Whether it is what has that name now.</summary>
-    public bool IsAt(string path) => Status is not { } status || UnixCalls.Status(path, followLinks: false)?.Identity == status.Identity;
+    public bool IsAt(string path) =>
+        Status is not { } status || UnixCalls.Status(path, followLinks: false)?.Identity == status.Identity;
 
     /// <summary>Adds to who may do what with it.</summary>
     public void Allow(UnixFileMode added)

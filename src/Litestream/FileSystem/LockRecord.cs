@@ -5,7 +5,8 @@ namespace Litestream.FileSystem;
 /// <summary>What stands in a lock file: the app that holds it, and the litestream that it runs.</summary>
 /// <param name="App">The process that holds the lock.</param>
 /// <param name="Replicator">The litestream that it runs, null while it runs none.</param>
-/// <param name="MetricsAddress">Where that litestream answers with its counters (<c>host:port</c>), null when it does not.</param>
+/// <param name="MetricsAddress">Where that litestream answers with its counters (<c>host:port</c>), null when it does
+/// not.</param>
 internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replicator, string? MetricsAddress = null)
 {
     public static readonly LockRecord Empty = new(null, null);
@@ -16,7 +17,10 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
     /// <summary>Whether the app is done with restoring: it replicates, or waits for something to replicate.</summary>
     public bool IsPastGate { get; init; }
 
-    /// <summary>All litestreams that it names and that still replicate. Whoever holds the lock and runs none of them has found orphans.</summary>
+    /// <summary>
+    /// All litestreams that it names and that still replicate. Whoever holds the lock and runs none of them has found
+    /// orphans.
+    /// </summary>
     public IEnumerable<ProcessIdentity> LivingReplicators =>
         (Replicator is null ? Orphans : Orphans.Prepend(Replicator)).Where(LitestreamProcess.Lives);
 
@@ -24,7 +28,17 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
     /// Whether the holder before us ended without saying that all was in order: it was killed, or its litestream was.
     /// What litestream did last cannot be relied on then.
     /// </summary>
-    public bool IsUnclean => IsTorn || (this != Empty && (Replicator is not null || Orphans.Count > 0 || App?.ProcessId != Environment.ProcessId || !App.IsRunning()));
+    public bool IsUnclean =>
+        IsTorn
+        || (
+            this != Empty
+            && (
+                Replicator is not null
+                || Orphans.Count > 0
+                || App?.ProcessId != Environment.ProcessId
+                || !App.IsRunning()
+            )
+        );
 
     /// <summary>Whether there was something that cannot be read: its writer was killed while it wrote.</summary>
     public bool IsTorn { get; init; }
@@ -76,13 +90,17 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
             return new LockRecord(
                 Read(root, "app"),
                 Read(root, "replicator"),
-                root.TryGetProperty("metricsAddress", out var address) ? address.GetString() : null)
+                root.TryGetProperty("metricsAddress", out var address) ? address.GetString() : null
+            )
             {
                 IsPastGate = root.TryGetProperty("pastGate", out var pastGate) && pastGate.GetBoolean(),
-                Orphans = root.TryGetProperty("orphans", out var orphans) ? [.. orphans.EnumerateArray().Select(Identity)] : [],
+                Orphans = root.TryGetProperty("orphans", out var orphans)
+                    ? [.. orphans.EnumerateArray().Select(Identity)]
+                    : [],
             };
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        catch (Exception exception)
+            when (exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
             return Empty with { IsTorn = true };
         }
@@ -107,12 +125,15 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
         json.WriteString("executable", identity.Executable);
     }
 
-    public static ProcessIdentity? Read(JsonElement root, string name) => root.TryGetProperty(name, out var value) ? Identity(value) : null;
+    public static ProcessIdentity? Read(JsonElement root, string name) =>
+        root.TryGetProperty(name, out var value) ? Identity(value) : null;
 
-    private static ProcessIdentity Identity(JsonElement value) => new(
-        value.GetProperty("pid").GetInt32(),
-        value.GetProperty("startTicks").GetInt64(),
-        value.GetProperty("bootId").GetString() ?? "",
-        value.GetProperty("pidNamespace").GetString() ?? "",
-        value.GetProperty("executable").GetString() ?? "");
+    private static ProcessIdentity Identity(JsonElement value) =>
+        new(
+            value.GetProperty("pid").GetInt32(),
+            value.GetProperty("startTicks").GetInt64(),
+            value.GetProperty("bootId").GetString() ?? "",
+            value.GetProperty("pidNamespace").GetString() ?? "",
+            value.GetProperty("executable").GetString() ?? ""
+        );
 }

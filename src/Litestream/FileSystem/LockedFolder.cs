@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Litestream.FileSystem;
 
 /// <summary>
-/// A folder that only this user can look into and that goes with its process: a lock file in it is held as long as the process lives, so a folder
+/// A folder that only this user can look into and that goes with its process: a lock file in it is held as long as the
+/// process lives, so a folder
 /// of the same name whose lock is free is what a killed process left behind.
 /// </summary>
 internal sealed class LockedFolder : IDisposable
@@ -49,7 +50,8 @@ internal sealed class LockedFolder : IDisposable
             held = Open(begun, path);
             locked = OpenLock(held.Inside, FileMode.CreateNew);
 
-            // Some file systems give all files to one user; but what is in a folder that this user has made is whose the folder is.
+            // Some file systems give all files to one user; but what is in a folder that this user has made is whose
+            // the folder is.
             if (held.Status is { } folder && UnixCalls.Status(locked.SafeFileHandle)?.User != folder.User)
                 throw NotOurs(begun);
             Directory.Move(begun, path);
@@ -77,10 +79,12 @@ internal sealed class LockedFolder : IDisposable
         {
             // 1: FLOCK ADVISORY WRITE 1234 fe:01:5678 0 EOF
             var ending = string.Create(CultureInfo.InvariantCulture, $":{file.Identity.Inode}");
-            return PlainFile.ReadLines("/proc/locks")
+            return PlainFile
+                .ReadLines("/proc/locks")
                 .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
-                .Any(fields => fields is [_, "FLOCK", _, _, _, var place, ..]
-                    && place.EndsWith(ending, StringComparison.Ordinal));
+                .Any(fields =>
+                    fields is [_, "FLOCK", _, _, _, var place, ..] && place.EndsWith(ending, StringComparison.Ordinal)
+                );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -88,7 +92,10 @@ internal sealed class LockedFolder : IDisposable
         }
     }
 
-    /// <summary>Removes what killed processes of this user left. What a living one uses stays, and so does what is another user's: what stands in it may be anything.</summary>
+    /// <summary>
+    /// Removes what killed processes of this user left. What a living one uses stays, and so does what is another
+    /// user's: what stands in it may be anything.
+    /// </summary>
     /// <param name="parent">The folder that they lie in.</param>
     /// <param name="name">What their names begin with.</param>
     /// <param name="recover">Called for each before it goes, its lock held.</param>
@@ -137,9 +144,11 @@ internal sealed class LockedFolder : IDisposable
         TryDelete(Path);
     }
 
-    private static HeldFolder Open(string made, string? name = null) => HeldFolder.TryOpen(made, name) ?? throw NotOurs(made);
+    private static HeldFolder Open(string made, string? name = null) =>
+        HeldFolder.TryOpen(made, name) ?? throw NotOurs(made);
 
-    private static IOException NotOurs(string path) => new($"Somebody else has put something in the place of the folder {path}.");
+    private static IOException NotOurs(string path) =>
+        new($"Somebody else has put something in the place of the folder {path}.");
 
     private static string Begun(string name) => $"{name}.begun-";
 
@@ -149,7 +158,12 @@ internal sealed class LockedFolder : IDisposable
     {
         try
         {
-            return [.. Directory.EnumerateDirectories(parent).Where(folder => System.IO.Path.GetFileName(folder).StartsWith(prefix, StringComparison.Ordinal))];
+            return
+            [
+                .. Directory
+                    .EnumerateDirectories(parent)
+                    .Where(folder => System.IO.Path.GetFileName(folder).StartsWith(prefix, StringComparison.Ordinal)),
+            ];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -159,7 +173,12 @@ internal sealed class LockedFolder : IDisposable
 
     private static FileStream OpenLock(string folder, FileMode mode)
     {
-        var options = new FileStreamOptions { Mode = mode, Access = FileAccess.ReadWrite, Share = FileShare.None };
+        var options = new FileStreamOptions
+        {
+            Mode = mode,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.None,
+        };
 
         // Whoever could read it could lock it.
         if (mode == FileMode.CreateNew && !OperatingSystem.IsWindows())

@@ -3,9 +3,27 @@ namespace Litestream.FileSystem;
 /// <summary>Which disk a path is on, as far as mount points tell.</summary>
 internal static class Mounts
 {
-    private static readonly string[] NetworkFormats = ["nfs", "cifs", "smb", "9p", "ceph", "gluster", "lustre", "afs", "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse.gcsfuse", "fuse.blobfuse", "davfs"];
+    private static readonly string[] NetworkFormats =
+    [
+        "nfs",
+        "cifs",
+        "smb",
+        "9p",
+        "ceph",
+        "gluster",
+        "lustre",
+        "afs",
+        "fuse.sshfs",
+        "fuse.s3fs",
+        "fuse.rclone",
+        "fuse.gcsfuse",
+        "fuse.blobfuse",
+        "davfs",
+    ];
 
-    /// <summary>True when both paths are on the same disk, or when it cannot be told: better one warning too many.</summary>
+    /// <summary>
+    /// True when both paths are on the same disk, or when it cannot be told: better one warning too many.
+    /// </summary>
     public static bool AreTheSame(string left, string right)
     {
         try
@@ -51,7 +69,11 @@ internal static class Mounts
     {
         try
         {
-            return drive.DriveType == DriveType.Network || NetworkFormats.Any(format => drive.DriveFormat.StartsWith(format, StringComparison.OrdinalIgnoreCase))
+            return
+                drive.DriveType == DriveType.Network
+                || NetworkFormats.Any(format =>
+                    drive.DriveFormat.StartsWith(format, StringComparison.OrdinalIgnoreCase)
+                )
                 ? drive.DriveFormat
                 : null;
         }
@@ -63,9 +85,11 @@ internal static class Mounts
 
     private static DriveInfo? Of(string path, DriveInfo[] drives) => Find(DatabasePath.Real(path), drives);
 
-    private static DriveInfo? Find(string path, DriveInfo[] drives) => drives
-        .Where(drive => path.StartsWith(WithSeparator(drive.RootDirectory.FullName), StringComparison.Ordinal))
-        .MaxBy(drive => drive.RootDirectory.FullName.Length);
+    private static DriveInfo? Find(string path, DriveInfo[] drives) =>
+        drives
+            .Where(drive => path.StartsWith(WithSeparator(drive.RootDirectory.FullName), StringComparison.Ordinal))
+            .MaxBy(drive => drive.RootDirectory.FullName.Length);
 
-    private static string WithSeparator(string folder) => folder.EndsWith(Path.DirectorySeparatorChar) ? folder : folder + Path.DirectorySeparatorChar;
+    private static string WithSeparator(string folder) =>
+        folder.EndsWith(Path.DirectorySeparatorChar) ? folder : folder + Path.DirectorySeparatorChar;
 }

@@ -5,11 +5,13 @@ namespace Litestream.FileSystem;
 /// <summary>A process that has a database open.</summary>
 /// <param name="Id">Its process id.</param>
 /// <param name="Name">Its executable, or its name where that is not to be seen.</param>
-/// <param name="File">Which file it has open: the database, its <c>-wal</c>, <c>-shm</c> or <c>-journal</c>, as it stands now or deleted.</param>
+/// <param name="File">Which file it has open: the database, its <c>-wal</c>, <c>-shm</c> or <c>-journal</c>, as it
+/// stands now or deleted.</param>
 internal sealed record DatabaseUser(int Id, string Name, string File);
 
 /// <summary>
-/// Which processes have a database open. Looks at what the system lists about them and never opens the file itself: that would drop the locks of this process on it.
+/// Which processes have a database open. Looks at what the system lists about them and never opens the file itself:
+/// that would drop the locks of this process on it.
 /// </summary>
 internal static class OpenDatabases
 {
@@ -17,7 +19,8 @@ internal static class OpenDatabases
 
     /// <summary>The processes, this one too; null where the system does not tell (anything but Linux).</summary>
     /// <param name="databasePath">The path of the database; it need not exist any more.</param>
-    /// <param name="unseen">How many processes could not be looked at, because they are other users'. Those are still found when they hold a lock on the file.</param>
+    /// <param name="unseen">How many processes could not be looked at, because they are other users'. Those are still
+    /// found when they hold a lock on the file.</param>
     public static IReadOnlyList<DatabaseUser>? Find(string databasePath, out int unseen)
     {
         unseen = 0;
@@ -51,17 +54,24 @@ internal static class OpenDatabases
         return users;
     }
 
-    /// <summary>Processes that run <c>litestream replicate</c> and have the database open. None where the system does not tell.</summary>
+    /// <summary>
+    /// Processes that run <c>litestream replicate</c> and have the database open. None where the system does not tell.
+    /// </summary>
     public static IEnumerable<int> Replicators(string databasePath) =>
         (Find(databasePath, out _) ?? []).Select(user => user.Id).Where(LitestreamProcess.IsReplicator);
 
     /// <summary>Processes that run <c>litestream replicate</c>, for whatever database.</summary>
     public static IEnumerable<int> Replicators() =>
-        Directory.EnumerateDirectories("/proc").Select(Path.GetFileName)
+        Directory
+            .EnumerateDirectories("/proc")
+            .Select(Path.GetFileName)
             .Select(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : 0)
             .Where(id => id > 0 && LitestreamProcess.IsReplicator(id));
 
-    /// <summary>Whether this process has the database itself open; null where that cannot be known. On Windows nobody's lock depends on it, so there it is false.</summary>
+    /// <summary>
+    /// Whether this process has the database itself open; null where that cannot be known. On Windows nobody's lock
+    /// depends on it, so there it is false.
+    /// </summary>
     public static bool? IsOpenHere(string databasePath)
     {
         if (!OperatingSystem.IsLinux())
@@ -78,7 +88,10 @@ internal static class OpenDatabases
     }
 
     private static Dictionary<FileIdentity, string> Identify(IEnumerable<string> paths) =>
-        paths.Select(path => (path, status: UnixCalls.Status(path))).Where(file => file.status is not null).ToDictionary(file => file.status!.Identity, file => file.path);
+        paths
+            .Select(path => (path, status: UnixCalls.Status(path)))
+            .Where(file => file.status is not null)
+            .ToDictionary(file => file.status!.Identity, file => file.path);
 
     private static string? OpenFile(string process, HashSet<string> paths, Dictionary<FileIdentity, string> files)
     {
@@ -96,18 +109,28 @@ internal static class OpenDatabases
 
             if (target is null || !target.StartsWith('/') || target.StartsWith("/dev/", StringComparison.Ordinal))
                 continue;
-            if (paths.Contains(target) || (target.EndsWith(Deleted, StringComparison.Ordinal) && paths.Contains(target[..^Deleted.Length])))
+            if (
+                paths.Contains(target)
+                || (target.EndsWith(Deleted, StringComparison.Ordinal) && paths.Contains(target[..^Deleted.Length]))
+            )
                 return target;
 
             // Another container sees the same file by another path.
-            if (files.Count > 0 && UnixCalls.Status(descriptor) is { } status && files.TryGetValue(status.Identity, out var file))
+            if (
+                files.Count > 0
+                && UnixCalls.Status(descriptor) is { } status
+                && files.TryGetValue(status.Identity, out var file)
+            )
                 return file;
         }
 
         return null;
     }
 
-    /// <summary>A connection in WAL mode holds a lock as long as it is open, and the list of locks shows other users' processes too.</summary>
+    /// <summary>
+    /// A connection in WAL mode holds a lock as long as it is open, and the list of locks shows other users' processes
+    /// too.
+    /// </summary>
     private static IEnumerable<DatabaseUser> LockHolders(Dictionary<FileIdentity, string> files)
     {
         string[] lines;
@@ -125,12 +148,14 @@ internal static class OpenDatabases
         {
             // 1: POSIX  ADVISORY  READ 1234 fe:01:5678 128 128
             var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (fields is [_, "POSIX", _, _, var process, var place, ..]
+            if (
+                fields is [_, "POSIX", _, _, var process, var place, ..]
                 && int.TryParse(process, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
                 && id > 0
                 && FileIdentity.Parse(place) is { } identity
                 && files.TryGetValue(identity, out var file)
-                && seen.Add(id))
+                && seen.Add(id)
+            )
             {
                 yield return new DatabaseUser(id, Name(id), file);
             }

@@ -32,12 +32,23 @@ internal static class OpenSqliteFiles
                 open[file.Path] = file;
         }
 
-        return [.. open.Keys
-            .SelectMany(path => Beside.Where(ending => path.EndsWith(ending, StringComparison.Ordinal)).Select(ending => path[..^ending.Length]))
-            .Distinct(StringComparer.Ordinal)
-            .Where(path => open.TryGetValue(path, out var database) && database.IsWritable && !path.Contains(OwnFolder, StringComparison.Ordinal))
-            .Order(StringComparer.Ordinal)
-            .Select(path => open[path])];
+        return
+        [
+            .. open
+                .Keys.SelectMany(path =>
+                    Beside
+                        .Where(ending => path.EndsWith(ending, StringComparison.Ordinal))
+                        .Select(ending => path[..^ending.Length])
+                )
+                .Distinct(StringComparer.Ordinal)
+                .Where(path =>
+                    open.TryGetValue(path, out var database)
+                    && database.IsWritable
+                    && !path.Contains(OwnFolder, StringComparison.Ordinal)
+                )
+                .Order(StringComparer.Ordinal)
+                .Select(path => open[path]),
+        ];
     }
 
     /// <summary>The databases that are neither replicated nor meant not to be. Pure.</summary>
@@ -45,13 +56,20 @@ internal static class OpenSqliteFiles
     /// <param name="known">What is replicated, or named as not replicated already: where the path really leads, and
     /// which file that is.</param>
     /// <param name="meant">What has no backup on purpose.</param>
-    public static IReadOnlyList<string> Unknown(IReadOnlyList<OpenFile> open, IReadOnlyList<(string Path, FileIdentity? Identity)> known, PathList meant) =>
-    [
-        .. open
-            .Where(file => !known.Any(one => one.Path == file.Path || (one.Identity is not null && one.Identity == file.Identity)))
-            .Select(file => file.Path)
-            .Where(path => !meant.Contains(path)),
-    ];
+    public static IReadOnlyList<string> Unknown(
+        IReadOnlyList<OpenFile> open,
+        IReadOnlyList<(string Path, FileIdentity? Identity)> known,
+        PathList meant
+    ) =>
+        [
+            .. open.Where(file =>
+                    !known.Any(one =>
+                        one.Path == file.Path || (one.Identity is not null && one.Identity == file.Identity)
+                    )
+                )
+                .Select(file => file.Path)
+                .Where(path => !meant.Contains(path)),
+        ];
 
     /// <summary>What this process holds open; null where the system does not tell (anything but Linux).</summary>
     public static IReadOnlyList<OpenFile>? OfThisProcess()
@@ -79,11 +97,16 @@ internal static class OpenSqliteFiles
     {
         try
         {
-            if (new FileInfo(descriptor).LinkTarget is not { } target || !target.StartsWith('/') || target.StartsWith("/dev/", StringComparison.Ordinal))
+            if (
+                new FileInfo(descriptor).LinkTarget is not { } target
+                || !target.StartsWith('/')
+                || target.StartsWith("/dev/", StringComparison.Ordinal)
+            )
                 return null;
             var status = UnixCalls.Status(descriptor);
             var isDeleted = status?.Names == 0;
-            var path = isDeleted && target.EndsWith(Deleted, StringComparison.Ordinal) ? target[..^Deleted.Length] : target;
+            var path =
+                isDeleted && target.EndsWith(Deleted, StringComparison.Ordinal) ? target[..^Deleted.Length] : target;
             return new OpenFile(path, IsWritable(descriptor), status?.Identity, isDeleted);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -96,7 +119,9 @@ internal static class OpenSqliteFiles
     /// <summary>The lowest two bits of the flags, in octal: 0 is read-only.</summary>
     private static bool IsWritable(string descriptor)
     {
-        var flags = PlainFile.ReadLines($"/proc/self/fdinfo/{Path.GetFileName(descriptor)}").FirstOrDefault(line => line.StartsWith("flags:", StringComparison.Ordinal));
+        var flags = PlainFile
+            .ReadLines($"/proc/self/fdinfo/{Path.GetFileName(descriptor)}")
+            .FirstOrDefault(line => line.StartsWith("flags:", StringComparison.Ordinal));
         return flags is null || ((flags[^1] - '0') & 3) != 0;
     }
 }

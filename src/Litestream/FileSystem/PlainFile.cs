@@ -4,13 +4,16 @@
 namespace Litestream.FileSystem;
 
 /// <summary>
-/// Opens files that are no database and no <c>-shm</c>. POSIX drops all locks that a process holds on a file as soon as it closes any descriptor of it, so who opens and closes the database of the app, in the
-/// app, takes SQLite's locks away: another process deletes the <c>-wal</c> then, and what is committed later is lost. Elsewhere these methods of .NET are banned (RS0030).
+/// Opens files that are no database and no <c>-shm</c>. POSIX drops all locks that a process holds on a file as soon as
+/// it closes any descriptor of it, so who opens and closes the database of the app, in the
+/// app, takes SQLite's locks away: another process deletes the <c>-wal</c> then, and what is committed later is lost.
+/// Elsewhere these methods of .NET are banned (RS0030).
 /// </summary>
 internal static class PlainFile
 {
     /// <summary>For reading, whoever else reads, writes or deletes it.</summary>
-    public static FileStream OpenRead(string path) => new(Checked(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+    public static FileStream OpenRead(string path) =>
+        new(Checked(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
     /// <summary>A new file; nothing that is there is followed or overwritten.</summary>
     public static FileStream CreateNew(string path) => new(Checked(path), FileMode.CreateNew, FileAccess.Write);
@@ -19,7 +22,12 @@ internal static class PlainFile
     public static FileStream Open(string path, FileStreamOptions options) => new(Checked(path), options);
 
     /// <inheritdoc cref="File.OpenHandle" />
-    public static Microsoft.Win32.SafeHandles.SafeFileHandle OpenHandle(string path, FileMode mode, FileAccess access, FileShare share = FileShare.Read) => File.OpenHandle(Checked(path), mode, access, share);
+    public static Microsoft.Win32.SafeHandles.SafeFileHandle OpenHandle(
+        string path,
+        FileMode mode,
+        FileAccess access,
+        FileShare share = FileShare.Read
+    ) => File.OpenHandle(Checked(path), mode, access, share);
 
     /// <inheritdoc cref="File.ReadAllText(string)" />
     public static string ReadAllText(string path) => File.ReadAllText(Checked(path));
@@ -34,5 +42,7 @@ internal static class PlainFile
     public static void Copy(string from, string to) => File.Copy(Checked(from), to);
 
     private static string Checked(string path) =>
-        path.EndsWith("-shm", StringComparison.Ordinal) ? throw new ArgumentException($"{path} is SQLite's, and must not be opened.", nameof(path)) : path;
+        path.EndsWith("-shm", StringComparison.Ordinal)
+            ? throw new ArgumentException($"{path} is SQLite's, and must not be opened.", nameof(path))
+            : path;
 }

@@ -3,7 +3,8 @@ using Litestream.Diagnostics;
 namespace Litestream.FileSystem;
 
 /// <summary>
-/// The folder for the files of one run, such as the configuration that litestream gets. It lies beside the database: a replicated one needs a folder that the app may write
+/// The folder for the files of one run, such as the configuration that litestream gets. It lies beside the database: a
+/// replicated one needs a folder that the app may write
 /// anyway, others may write into the system's temporary folder too, and a read-only root file system has none.
 /// </summary>
 internal sealed class PrivateFolder : IDisposable
@@ -26,7 +27,11 @@ internal sealed class PrivateFolder : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LitestreamException("LSB0003", $"A folder for the configuration of litestream cannot be made in {parent}: {e.Message}", innerException: e);
+            throw new LitestreamException(
+                "LSB0003",
+                $"A folder for the configuration of litestream cannot be made in {parent}: {e.Message}",
+                innerException: e
+            );
         }
     }
 

@@ -3,14 +3,24 @@ using System.Globalization;
 namespace Litestream.FileSystem;
 
 /// <summary>
-/// Names one process for good. A process id alone is used again, and means another process in another container: together with the start time,
+/// Names one process for good. A process id alone is used again, and means another process in another container:
+/// together with the start time,
 /// the machine's boot and the pid namespace it does not.
 /// </summary>
-internal sealed record ProcessIdentity(int ProcessId, long StartTicks, string BootId, string PidNamespace, string Executable)
+internal sealed record ProcessIdentity(
+    int ProcessId,
+    long StartTicks,
+    string BootId,
+    string PidNamespace,
+    string Executable
+)
 {
     private const string Deleted = " (deleted)";
 
-    /// <summary>The identity of a running process, without executable and namespace where it is another user's; null when it has ended or the system does not tell (anything but Linux).</summary>
+    /// <summary>
+    /// The identity of a running process, without executable and namespace where it is another user's; null when it has
+    /// ended or the system does not tell (anything but Linux).
+    /// </summary>
     public static ProcessIdentity? Of(int processId)
     {
         if (!OperatingSystem.IsLinux() || processId <= 0)
@@ -20,7 +30,8 @@ internal sealed record ProcessIdentity(int ProcessId, long StartTicks, string Bo
 
         try
         {
-            // Field 2 is the program's name in parentheses, which may hold spaces and parentheses itself: count from the last one.
+            // Field 2 is the program's name in parentheses, which may hold spaces and parentheses itself: count from
+            // the last one.
             var stat = PlainFile.ReadAllText($"/proc/{processId}/stat");
             var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
             if (fields[0] is "Z" or "X")
@@ -34,25 +45,48 @@ internal sealed record ProcessIdentity(int ProcessId, long StartTicks, string Bo
                 long.Parse(fields[19], CultureInfo.InvariantCulture),
                 PlainFile.ReadAllText("/proc/sys/kernel/random/boot_id").Trim(),
                 Link($"/proc/{processId}/ns/pid"),
-                executable.EndsWith(Deleted, StringComparison.Ordinal) ? executable[..^Deleted.Length] : executable);
+                executable.EndsWith(Deleted, StringComparison.Ordinal) ? executable[..^Deleted.Length] : executable
+            );
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or FormatException or IndexOutOfRangeException or ArgumentException)
+        catch (Exception exception)
+            when (exception
+                    is IOException
+                        or UnauthorizedAccessException
+                        or FormatException
+                        or IndexOutOfRangeException
+                        or ArgumentException
+            )
         {
             return null;
         }
     }
 
-    /// <summary>True while exactly this process runs. Of another user's process, executable and namespace are not to be seen; its id and its start tell it.</summary>
+    /// <summary>
+    /// True while exactly this process runs. Of another user's process, executable and namespace are not to be seen;
+    /// its id and its start tell it.
+    /// </summary>
     public bool IsRunning() =>
-        Executable.Length > 0 && PidNamespace.Length > 0
+        Executable.Length > 0
+        && PidNamespace.Length > 0
         && Of(ProcessId) is { } running
-        && (running is { Executable: "", PidNamespace: "" } ? running with { Executable = Executable, PidNamespace = PidNamespace } : running) == this;
+        && (
+            running is { Executable: "", PidNamespace: "" }
+                ? running with
+                {
+                    Executable = Executable,
+                    PidNamespace = PidNamespace,
+                }
+                : running
+        ) == this;
 
     /// <summary>
-    /// True when it is one of another container or machine: from here it can be neither seen nor signalled, and whether it still runs is told by the lock that it holds alone.
+    /// True when it is one of another container or machine: from here it can be neither seen nor signalled, and whether
+    /// it still runs is told by the lock that it holds alone.
     /// </summary>
     public bool IsElsewhere =>
-        PidNamespace.Length > 0 && Of(Environment.ProcessId) is { PidNamespace.Length: > 0 } here && (here.BootId != BootId || here.PidNamespace != PidNamespace);
+        PidNamespace.Length > 0
+        && Of(Environment.ProcessId) is { PidNamespace.Length: > 0 } here
+        && (here.BootId != BootId || here.PidNamespace != PidNamespace);
 
     private static string Link(string path)
     {

@@ -43,7 +43,11 @@ internal sealed class RoomLedger
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>Gives the room back when it is disposed of; null when there is none.</returns>
     public async Task<IDisposable?> TakeAsync(
-        string volume, long needed, Func<(long Free, long Kept)?> look, CancellationToken cancellationToken)
+        string volume,
+        long needed,
+        Func<(long Free, long Kept)?> look,
+        CancellationToken cancellationToken
+    )
     {
         while (true)
         {

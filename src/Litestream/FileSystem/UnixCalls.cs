@@ -59,11 +59,22 @@ internal static partial class UnixCalls
 
     private static int Continue => OperatingSystem.IsLinux() ? 18 : 19;
 
-    private static int NoLink => !OperatingSystem.IsLinux() ? 0x100 : HasFlagsOfArm ? 0x8000 : 0x20000;
+    private static int NoLink =>
+        !OperatingSystem.IsLinux() ? 0x100
+        : HasFlagsOfArm ? 0x8000
+        : 0x20000;
 
-    private static int FolderOnly => !OperatingSystem.IsLinux() ? 0x100000 : HasFlagsOfArm ? 0x4000 : 0x10000;
+    private static int FolderOnly =>
+        !OperatingSystem.IsLinux() ? 0x100000
+        : HasFlagsOfArm ? 0x4000
+        : 0x10000;
 
-    private static bool HasFlagsOfArm => RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Armv6 or Architecture.Arm64 or Architecture.Ppc64le;
+    private static bool HasFlagsOfArm =>
+        RuntimeInformation.ProcessArchitecture
+            is Architecture.Arm
+                or Architecture.Armv6
+                or Architecture.Arm64
+                or Architecture.Ppc64le;
 
     private static int CloseOnExec => OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
 
@@ -79,25 +90,40 @@ internal static partial class UnixCalls
     /// <summary>Ends a process at once. False when there is no such process, or it is not ours.</summary>
     public static bool Kill(int processId) => Kill(processId, SigKill) == 0;
 
-    /// <summary>From now on what this process writes to standard output goes to standard error, whoever writes it.</summary>
+    /// <summary>
+    /// From now on what this process writes to standard output goes to standard error, whoever writes it.
+    /// </summary>
     public static void SendOutputToError() => _ = Duplicate(2, 1);
 
     /// <summary>
-    /// Opens an existing file or folder of our own, to change its owner or its mode: by its descriptor it is the same whatever is put at its name meanwhile. Without the advisory lock
+    /// Opens an existing file or folder of our own, to change its owner or its mode: by its descriptor it is the same
+    /// whatever is put at its name meanwhile. Without the advisory lock
     /// that .NET takes with every open, so that a locked file's content can be read.
     /// Never a database that somebody has open: closing it again would drop the locks that this process holds on it.
     /// </summary>
     /// <returns>Null when there is none, or a link, or it may not be opened.</returns>
     public static SafeFileHandle? OpenWithoutLink(string path, bool isFolder = false, bool forWriting = false)
     {
-        var descriptor = Open(path, (forWriting ? OpenReadWrite : OpenReadOnly) | CloseOnExec | NoLink | NotBlocking | (isFolder ? FolderOnly : 0));
+        var descriptor = Open(
+            path,
+            (forWriting ? OpenReadWrite : OpenReadOnly)
+                | CloseOnExec
+                | NoLink
+                | NotBlocking
+                | (isFolder ? FolderOnly : 0)
+        );
         return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
-    /// <summary>Takes the exclusive flock of an open file, without waiting. The system releases it when the process ends.</summary>
+    /// <summary>
+    /// Takes the exclusive flock of an open file, without waiting. The system releases it when the process ends.
+    /// </summary>
     public static bool TryLock(SafeFileHandle file) => Flock(file, LockExclusiveNonBlocking) == 0;
 
-    /// <summary>Releases it at once: closing the file would leave it to a child that is being started just then and still has all files of its parent.</summary>
+    /// <summary>
+    /// Releases it at once: closing the file would leave it to a child that is being started just then and still has
+    /// all files of its parent.
+    /// </summary>
     public static void Unlock(SafeFileHandle file) => _ = Flock(file, Unlocked);
 
     /// <summary>Gives a file a second name. False when the name is taken, null when the file system cannot.</summary>
@@ -134,10 +160,17 @@ internal static partial class UnixCalls
     /// <summary>Whether this user may ask for a name in that folder.</summary>
     public static bool CanBeEntered(string folder) => Access(folder, EnterAccess) == 0;
 
-    /// <summary>Whether it is this user's own: by its owner on Linux, by the permission to write elsewhere. A link is never.</summary>
+    /// <summary>
+    /// Whether it is this user's own: by its owner on Linux, by the permission to write elsewhere. A link is never.
+    /// </summary>
     public static bool IsOwn(string path) =>
         OperatingSystem.IsWindows()
-        || (new FileInfo(path).LinkTarget is null && (OperatingSystem.IsLinux() ? Status(path, followLinks: false)?.User == EffectiveUser() : IsWritable(path)));
+        || (
+            new FileInfo(path).LinkTarget is null
+            && (
+                OperatingSystem.IsLinux() ? Status(path, followLinks: false)?.User == EffectiveUser() : IsWritable(path)
+            )
+        );
 
     /// <summary>Makes sure that the names in a folder survive a power cut, where the file system can.</summary>
     /// <exception cref="IOException">The disk failed, or is full.</exception>
@@ -151,15 +184,22 @@ internal static partial class UnixCalls
             return;
         using var folder = new SafeFileHandle(descriptor, ownsHandle: true);
         if (Fsync(folder) != 0 && Marshal.GetLastPInvokeError() is var error and (NoSpaceLeft or InputOutputError))
-            throw new IOException($"The folder {path} cannot be flushed: {Marshal.GetPInvokeErrorMessage(error)}.", error);
+            throw new IOException(
+                $"The folder {path} cannot be flushed: {Marshal.GetPInvokeErrorMessage(error)}.",
+                error
+            );
     }
 
-    /// <summary>Which file it is and whose, without opening it. Null when there is none, or where the system does not tell (anything but Linux).</summary>
+    /// <summary>
+    /// Which file it is and whose, without opening it. Null when there is none, or where the system does not tell
+    /// (anything but Linux).
+    /// </summary>
     public static FileStatus? Status(string path, bool followLinks = true) =>
         OperatingSystem.IsLinux() ? Status(CurrentFolder, path, followLinks ? 0 : NotFollowingLinks) : null;
 
     /// <summary>The same of an open one.</summary>
-    public static FileStatus? Status(SafeFileHandle file) => OperatingSystem.IsLinux() ? Status((int)file.DangerousGetHandle(), "", TheDescriptorItself) : null;
+    public static FileStatus? Status(SafeFileHandle file) =>
+        OperatingSystem.IsLinux() ? Status((int)file.DangerousGetHandle(), "", TheDescriptorItself) : null;
 
     /// <summary>Gives an open file or folder to a user and a group.</summary>
     /// <exception cref="UnauthorizedAccessException">Only root may, or the file system knows no owners.</exception>
@@ -187,9 +227,14 @@ internal static partial class UnixCalls
         }
 
         return new FileStatus(
-            new FileIdentity(MemoryMarshal.Read<uint>(buffer[136..]), MemoryMarshal.Read<uint>(buffer[140..]), MemoryMarshal.Read<ulong>(buffer[32..])),
+            new FileIdentity(
+                MemoryMarshal.Read<uint>(buffer[136..]),
+                MemoryMarshal.Read<uint>(buffer[140..]),
+                MemoryMarshal.Read<ulong>(buffer[32..])
+            ),
             MemoryMarshal.Read<uint>(buffer[20..]),
-            MemoryMarshal.Read<uint>(buffer[24..]))
+            MemoryMarshal.Read<uint>(buffer[24..])
+        )
         {
             Names = MemoryMarshal.Read<uint>(buffer[16..]),
             RawMode = MemoryMarshal.Read<ushort>(buffer[28..]),

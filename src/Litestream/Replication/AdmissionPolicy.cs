@@ -57,7 +57,14 @@ internal enum Admission
 /// <param name="IsLast">Whether the app has written its last, so that nothing can be waited for.</param>
 /// <param name="IsSuspect">Whether it was taken from litestream, as a statement of the app failed.</param>
 internal sealed record AdmissionFacts(
-    long? Size, TablesLook? Content, JournalEvidence Evidence, bool WasWal, TimeSpan WatchedFor, bool IsLast, bool IsSuspect = false);
+    long? Size,
+    TablesLook? Content,
+    JournalEvidence Evidence,
+    bool WasWal,
+    TimeSpan WatchedFor,
+    bool IsLast,
+    bool IsSuspect = false
+);
 
 /// <summary>Decides when litestream gets a database. Pure.</summary>
 internal static class AdmissionPolicy
@@ -95,7 +102,9 @@ internal static class AdmissionPolicy
         // Never in WAL mode so far: that is what every new database is like.
         if (content.IsWal == false)
             return facts.WasWal ? Admission.RollbackJournal : Admission.Admit;
-        return facts.IsLast || facts.WatchedFor >= (facts.IsSuspect ? SuspicionWatch : JournalWatch) ? Admission.Admit : Admission.Wait;
+        return facts.IsLast || facts.WatchedFor >= (facts.IsSuspect ? SuspicionWatch : JournalWatch)
+            ? Admission.Admit
+            : Admission.Wait;
     }
 
     /// <summary>How a database does that litestream does not have yet, and why.</summary>
@@ -105,36 +114,59 @@ internal static class AdmissionPolicy
     /// <param name="limit">From when on that is not in order.</param>
     /// <param name="isWatched">Whether it is watched whether the app sets a rollback journal.</param>
     /// <param name="isSuspect">Whether it was taken from litestream for that.</param>
-    public static (LitestreamHealth Health, LitestreamDiagnostic Why) Explain(Admission admission, string path, TimeSpan waited, TimeSpan limit, bool isWatched = false, bool isSuspect = false)
+    public static (LitestreamHealth Health, LitestreamDiagnostic Why) Explain(
+        Admission admission,
+        string path,
+        TimeSpan waited,
+        TimeSpan limit,
+        bool isWatched = false,
+        bool isSuspect = false
+    )
     {
         if (isSuspect)
         {
-            return (LitestreamHealth.Degraded, new LitestreamDiagnostic(
-                "LSB5019",
-                LitestreamSeverity.Warning,
-                $"'{path}' is not replicated at the moment: a statement of the app ended in "
-                + $"'database is locked'. It is watched for {NumberText.Seconds(SuspicionWatch)} s "
-                + "whether the app sets a rollback journal."));
+            return (
+                LitestreamHealth.Degraded,
+                new LitestreamDiagnostic(
+                    "LSB5019",
+                    LitestreamSeverity.Warning,
+                    $"'{path}' is not replicated at the moment: a statement of the app ended in "
+                        + $"'database is locked'. It is watched for {NumberText.Seconds(SuspicionWatch)} s "
+                        + "whether the app sets a rollback journal."
+                )
+            );
         }
 
         var what = admission switch
         {
             Admission.NoFile => $"'{path}' has not been there since the app was started, so nothing is replicated. "
-                + "If the app keeps its data in another file, correct the path in litestream.yml or in <LitestreamDatabase Include=\"...\" />. If it makes the file later, it is replicated from then on.",
+                + "If the app keeps its data in another file, correct the path in litestream.yml or in "
+                + "<LitestreamDatabase Include=\"...\" />. If it makes the file later, it is replicated from then on.",
             Admission.NoTable => $"'{path}' has no table of the app's own, so nothing is replicated. "
-                + "If the app keeps its data in another file, correct the path in litestream.yml or in <LitestreamDatabase Include=\"...\" />. If it makes its tables later, it is replicated from then on.",
+                + "If the app keeps its data in another file, correct the path in litestream.yml or in "
+                + "<LitestreamDatabase Include=\"...\" />. If it makes its tables later, it is replicated "
+                + "from then on.",
             _ when isWatched => $"'{path}' is not replicated yet: "
                 + $"it is watched for {NumberText.Seconds(JournalWatch)} s "
                 + "whether the app sets a rollback journal.",
-            _ => $"'{path}' could not be read yet, so nothing is replicated: another connection has it locked. End the transaction or the exclusive lock on it.",
+            _ => $"'{path}' could not be read yet, so nothing is replicated: another connection has it locked. End "
+                + $"the transaction or the exclusive lock on it.",
         };
-        return (waited >= limit ? LitestreamHealth.Degraded : LitestreamHealth.Healthy, new LitestreamDiagnostic("LSB5017", LitestreamSeverity.Warning, what));
+        return (
+            waited >= limit ? LitestreamHealth.Degraded : LitestreamHealth.Healthy,
+            new LitestreamDiagnostic("LSB5017", LitestreamSeverity.Warning, what)
+        );
     }
 
     /// <summary>Why a database of an app that sets a rollback journal is not replicated.</summary>
-    public static LitestreamDiagnostic Refuse(string path, JournalEvidence evidence) => new(
-        "LSB5019",
-        LitestreamSeverity.Error,
-        $"'{path}' is not replicated: the app sets a rollback journal for it ({(evidence == JournalEvidence.Keyword ? "its connection string has 'Journal Mode'" : "PRAGMA journal_mode")}), and Litestream needs WAL mode. "
-        + "With both, each of the app's statements would wait and end in 'database is locked'. Let the app set WAL, or set it once ('PRAGMA journal_mode = wal') and leave it so, and start the app again.");
+    public static LitestreamDiagnostic Refuse(string path, JournalEvidence evidence) =>
+        new(
+            "LSB5019",
+            LitestreamSeverity.Error,
+            $"'{path}' is not replicated: the app sets a rollback journal for it "
+                + $"({(evidence == JournalEvidence.Keyword ? "its connection string has 'Journal Mode'" : "PRAGMA journal_mode")}), "
+                + $"and Litestream needs WAL mode. "
+                + "With both, each of the app's statements would wait and end in 'database is locked'. Let the app "
+                + "set WAL, or set it once ('PRAGMA journal_mode = wal') and leave it so, and start the app again."
+        );
 }

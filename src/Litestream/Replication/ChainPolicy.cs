@@ -24,7 +24,14 @@ internal enum ChainAction
 /// litestream's.</param>
 /// <param name="ReaderAge">How long our reader has stood; null when none stands.</param>
 /// <param name="WalGrowth">By how many bytes the WAL has grown since it began.</param>
-internal sealed record ChainLook(MarkState Mark, bool HasSynced, bool WasSeen, int AbsentLooks, TimeSpan? ReaderAge, long WalGrowth);
+internal sealed record ChainLook(
+    MarkState Mark,
+    bool HasSynced,
+    bool WasSeen,
+    int AbsentLooks,
+    TimeSpan? ReaderAge,
+    long WalGrowth
+);
 
 /// <summary>Decides what a look at the mark calls for; nothing here looks or acts.</summary>
 internal static class ChainPolicy
@@ -49,6 +56,8 @@ internal static class ChainPolicy
                 : ChainAction.None;
         }
 
-        return look is { Mark: MarkState.Absent, WasSeen: true } && look.AbsentLooks >= LooksUntilLost ? ChainAction.Break : ChainAction.None;
+        return look is { Mark: MarkState.Absent, WasSeen: true } && look.AbsentLooks >= LooksUntilLost
+            ? ChainAction.Break
+            : ChainAction.None;
     }
 }

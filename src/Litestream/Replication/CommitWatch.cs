@@ -8,7 +8,8 @@ using Litestream.Sqlite;
 namespace Litestream.Replication;
 
 /// <summary>
-/// Follows one database: what has been committed, and how much of that has arrived. From the database itself it reads only the <c>-wal</c> (and asks the system for size and time
+/// Follows one database: what has been committed, and how much of that has arrived. From the database itself it reads
+/// only the <c>-wal</c> (and asks the system for size and time
 /// of the file): see <see cref="WalFile"/>. For release line 0.3.
 /// </summary>
 internal sealed class CommitWatch
@@ -87,13 +88,19 @@ internal sealed class CommitWatch
 
     public bool IsPending => _pending.Count > 0;
 
-    /// <summary>Whether the executable that runs has not said how far a replica in a folder has come: what lies in the folder does.</summary>
+    /// <summary>
+    /// Whether the executable that runs has not said how far a replica in a folder has come: what lies in the folder
+    /// does.
+    /// </summary>
     public bool LacksPosition { get; private set; }
 
     /// <summary>The generation that the executable writes; null before there is one.</summary>
     public string? Generation => _shadow.Generation();
 
-    /// <summary>Whether something of the generation has arrived: of one that the executable has just begun nothing has before it says so.</summary>
+    /// <summary>
+    /// Whether something of the generation has arrived: of one that the executable has just begun nothing has before it
+    /// says so.
+    /// </summary>
     private bool HasWritten(string replica, string generation)
     {
         lock (_gate)
@@ -111,10 +118,14 @@ internal sealed class CommitWatch
     public TimeSpan Lag(DateTimeOffset now) => _pending is [var oldest, ..] ? now - oldest.SeenAt : TimeSpan.Zero;
 
     /// <summary>The bytes that have not arrived; null when that is not known.</summary>
-    public long? LagBytes() => !IsPending ? 0 : Committed is { } committed ? _shadow.Distance(Replicated, committed) : null;
+    public long? LagBytes() =>
+        !IsPending ? 0
+        : Committed is { } committed ? _shadow.Distance(Replicated, committed)
+        : null;
 
     /// <summary>Whether the executable has noticed the last commit, so that it is its turn to send it.</summary>
-    public bool IsNoticed => Committed is { } committed && _shadow.Newest(committed.Generation)?.Reaches(committed) == true;
+    public bool IsNoticed =>
+        Committed is { } committed && _shadow.Newest(committed.Generation)?.Reaches(committed) == true;
 
     /// <summary>A litestream is started: nothing of what the one before did counts.</summary>
     public void Begin(DateTimeOffset now)
@@ -129,7 +140,9 @@ internal sealed class CommitWatch
         (ProgressAt, BegunAt, LacksPosition) = (now, now, true);
     }
 
-    /// <summary>The end of a segment: <c>generation/index:offset</c>, the index in hexadecimal, and its size in bytes.</summary>
+    /// <summary>
+    /// The end of a segment: <c>generation/index:offset</c>, the index in hexadecimal, and its size in bytes.
+    /// </summary>
     private static ReplicaPosition? EndOf(string position, string size) =>
         position.Split('/', ':') is [var generation, var index, var offset]
         && long.TryParse(index, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var at)
@@ -155,7 +168,10 @@ internal sealed class CommitWatch
                 case "snapshot written":
                     _snapshots.Remove(replica);
                     break;
-                case "wal segment written" when line.Fields.TryGetValue("position", out var position) && line.Fields.TryGetValue("sz", out var size) && EndOf(position, size) is { } end:
+                case "wal segment written"
+                    when line.Fields.TryGetValue("position", out var position)
+                        && line.Fields.TryGetValue("sz", out var size)
+                        && EndOf(position, size) is { } end:
                     _written[replica] = end;
                     break;
                 case "monitor error" or "sync error":
@@ -168,9 +184,12 @@ internal sealed class CommitWatch
     }
 
     /// <summary>
-    /// Looks for the last time, when no litestream runs any more: what has arrived is what it last said that it had written, or what lies in a folder.
+    /// Looks for the last time, when no litestream runs any more: what has arrived is what it last said that it had
+    /// written, or what lies in a folder.
     /// </summary>
-    /// <returns>The bytes that have not arrived, 0 when all has; null when there are some, but not how many is known.</returns>
+    /// <returns>
+    /// The bytes that have not arrived, 0 when all has; null when there are some, but not how many is known.
+    /// </returns>
     public long? Finish(FolderLook found, DateTimeOffset now)
     {
         Look(now);
@@ -186,9 +205,13 @@ internal sealed class CommitWatch
             [
                 written,
                 _reached.GetValueOrDefault(replica.Name),
-                replica.Folder is { } folder && found.Generation == generation ? found.Positions.GetValueOrDefault(folder) : null,
+                replica.Folder is { } folder && found.Generation == generation
+                    ? found.Positions.GetValueOrDefault(folder)
+                    : null,
             ];
-            var position = known.Where(place => place?.Generation == generation).Aggregate((ReplicaPosition?)null, (best, place) => best?.Reaches(place!) == true ? best : place);
+            var position = known
+                .Where(place => place?.Generation == generation)
+                .Aggregate((ReplicaPosition?)null, (best, place) => best?.Reaches(place!) == true ? best : place);
             if (isFirst || position is null || least?.Reaches(position) == true)
                 least = position;
         }
@@ -198,14 +221,25 @@ internal sealed class CommitWatch
             return 0;
         var last = _pending[^1].Mark;
         Committed = _shadow.Find(generation, last);
-        while (least is not null && _pending is [var oldest, ..] && _shadow.Find(generation, oldest.Mark) is { } place && least.Reaches(place))
+        while (
+            least is not null
+            && _pending is [var oldest, ..]
+            && _shadow.Find(generation, oldest.Mark) is { } place
+            && least.Reaches(place)
+        )
             _pending.RemoveAt(0);
         if (!IsPending)
             return 0;
 
         // What the executable itself commits when it checkpoints at its end is nothing of the app's.
-        if (Committed is { } committed && least is not null && least.Index == committed.Index && LiveDatabase.SequencePage(Database.Path) is { } page
-            && WalFile.PagesBetween(_wal, last, least.Offset) is { } pages && pages.All(found => found == page))
+        if (
+            Committed is { } committed
+            && least is not null
+            && least.Index == committed.Index
+            && LiveDatabase.SequencePage(Database.Path) is { } page
+            && WalFile.PagesBetween(_wal, last, least.Offset) is { } pages
+            && pages.All(found => found == page)
+        )
         {
             _pending.Clear();
             return 0;
@@ -232,7 +266,8 @@ internal sealed class CommitWatch
         {
             _committed = commit;
 
-            // The last one who had the database open has brought what waited from its WAL, which is gone, into the file: that has arrived when this has, in a generation that begins with the file.
+            // The last one who had the database open has brought what waited from its WAL, which is gone, into the
+            // file: that has arrived when this has, in a generation that begins with the file.
             var seenAt = now;
             if (_pending is [var oldest, ..] && !ShadowWal.GoesOn(_pending[^1].Mark, commit))
             {
@@ -267,9 +302,15 @@ internal sealed class CommitWatch
         var isFirst = true;
         foreach (var replica in Settings.Replicas)
         {
-            // The numbers of a generation that has just ended stay until the first upload of the next one: no replica is ahead of what is sent to it.
-            var position = metrics.Uploaded(Database.Path, replica.Name) is { } uploaded ? new ReplicaPosition(generation, uploaded.Index, uploaded.Offset) : null;
-            if (position is not null && (_shadow.Newest(generation)?.Reaches(position) != true || !HasWritten(replica.Name, generation)))
+            // The numbers of a generation that has just ended stay until the first upload of the next one: no replica
+            // is ahead of what is sent to it.
+            var position = metrics.Uploaded(Database.Path, replica.Name) is { } uploaded
+                ? new ReplicaPosition(generation, uploaded.Index, uploaded.Offset)
+                : null;
+            if (
+                position is not null
+                && (_shadow.Newest(generation)?.Reaches(position) != true || !HasWritten(replica.Name, generation))
+            )
                 position = null;
 
             // A litestream that found everything sent when it was started says nothing; the segments in a folder do.
@@ -292,7 +333,12 @@ internal sealed class CommitWatch
             return;
 
         Committed = _shadow.Find(generation, _pending[^1].Mark);
-        while (least is not null && _pending is [var oldest, ..] && _shadow.Find(generation, oldest.Mark) is { } place && least.Reaches(place))
+        while (
+            least is not null
+            && _pending is [var oldest, ..]
+            && _shadow.Find(generation, oldest.Mark) is { } place
+            && least.Reaches(place)
+        )
             _pending.RemoveAt(0);
         if (IsPending || least is null)
             return;

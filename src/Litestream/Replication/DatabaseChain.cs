@@ -9,12 +9,15 @@ using Microsoft.Data.Sqlite;
 namespace Litestream.Replication;
 
 /// <summary>
-/// The chain from the WAL of one database to its replica: whether litestream has read every commit before somebody could take it from the WAL. Where that was not so, a full copy has to follow.
+/// The chain from the WAL of one database to its replica: whether litestream has read every commit before somebody
+/// could take it from the WAL. Where that was not so, a full copy has to follow.
 /// Not for several threads at once, but for <see cref="BeginReader"/>.
 /// </summary>
 internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider time) : IDisposable
 {
-    /// <summary>After so long without a write, a commit behind SQLite's own end is one that a killed process has left.</summary>
+    /// <summary>
+    /// After so long without a write, a commit behind SQLite's own end is one that a killed process has left.
+    /// </summary>
     private static readonly TimeSpan QuietTime = TimeSpan.FromSeconds(10);
 
     /// <summary>A larger one costs more than it spares.</summary>
@@ -74,7 +77,10 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     /// <summary>Another litestream that is at work on the database, beside ours; null when none is seen.</summary>
     public int? ForeignReplicator { get; private set; }
 
-    /// <summary>Takes over who is at work on the database besides us. Two litestreams take the WAL from each other: what both have sent is no backup.</summary>
+    /// <summary>
+    /// Takes over who is at work on the database besides us. Two litestreams take the WAL from each other: what both
+    /// have sent is no backup.
+    /// </summary>
     /// <returns>True when one is seen that was not before.</returns>
     public bool FindForeign(IEnumerable<int> replicators)
     {
@@ -84,13 +90,21 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
         return isNew;
     }
 
-    /// <summary>Begins the full copy that has to follow, or the reader that keeps the WAL as it is until litestream does, where somebody replicates who does not watch.</summary>
+    /// <summary>
+    /// Begins the full copy that has to follow, or the reader that keeps the WAL as it is until litestream does, where
+    /// somebody replicates who does not watch.
+    /// </summary>
     /// <param name="database">The database, whose lock is held.</param>
     /// <param name="isUnclean">Whether who replicated it before ended without saying that all was in order.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <exception cref="LitestreamException">LSB5026: the WAL cannot be emptied.</exception>
-    public static async Task<DatabaseChain> EnterAsync(EffectiveDatabase database, bool isUnclean, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<DatabaseChain> EnterAsync(
+        EffectiveDatabase database,
+        bool isUnclean,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
     {
         var chain = new DatabaseChain(database, time);
         if (isUnclean)
@@ -102,13 +116,19 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
         {
             await Task.Delay(CutPause, time, cancellationToken).ConfigureAwait(false);
             if (time.GetUtcNow() >= deadline)
-                throw new LitestreamException("LSB5026", $"{chain.Explain()!["LSB5026: ".Length..]}. Nothing was started. End that connection, or try again later.");
+                throw new LitestreamException(
+                    "LSB5026",
+                    $"{chain.Explain()!["LSB5026: ".Length..]}. Nothing was started. End that connection, or try "
+                        + $"again later."
+                );
         }
 
         return chain;
     }
 
-    /// <summary>Keeps everybody from restarting the WAL, until <see cref="EndReader"/> or the end of the process.</summary>
+    /// <summary>
+    /// Keeps everybody from restarting the WAL, until <see cref="EndReader"/> or the end of the process.
+    /// </summary>
     public void BeginReader()
     {
         lock (_gate)
@@ -151,7 +171,9 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
         NeedsRestart = false;
     }
 
-    /// <summary>Makes sure that the next litestream begins with a full copy. Called while none runs on the database. Tries once.</summary>
+    /// <summary>
+    /// Makes sure that the next litestream begins with a full copy. Called while none runs on the database. Tries once.
+    /// </summary>
     /// <param name="isBeforeApp">Whether the app cannot have opened the database yet.</param>
     /// <returns>Whether that is so now.</returns>
     public bool TryCut(bool isBeforeApp = false)
@@ -210,7 +232,8 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     }
 
     /// <summary>Sees whether the full copy has arrived.</summary>
-    /// <param name="replicated">How far the replica that is furthest behind has come, with the litestream that runs.</param>
+    /// <param name="replicated">How far the replica that is furthest behind has come, with the litestream that
+    /// runs.</param>
     /// <param name="isPending">Whether anything waits to be sent.</param>
     /// <returns>True when it has arrived just now, and can be relied on.</returns>
     public bool Mend(ReplicaPosition? replicated, bool isPending)
@@ -224,7 +247,8 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     }
 
     /// <summary>
-    /// Sees a commit that a killed process has left in the WAL, behind SQLite's own end: litestream has sent it, and the next writer takes its place. Asked only when nothing has been written
+    /// Sees a commit that a killed process has left in the WAL, behind SQLite's own end: litestream has sent it, and
+    /// the next writer takes its place. Asked only when nothing has been written
     /// for a while, and believed when it is there at two looks.
     /// </summary>
     /// <param name="wal">The <c>-wal</c> as it is now.</param>
@@ -251,14 +275,18 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     }
 
     /// <summary>
-    /// Keeps a copy of the WAL beside the database, which has all of it in its file by now: SQLite deletes the WAL when the last connection closes, and the next litestream would have to send everything
+    /// Keeps a copy of the WAL beside the database, which has all of it in its file by now: SQLite deletes the WAL when
+    /// the last connection closes, and the next litestream would have to send everything
     /// again. Called while a reader of ours stands and no litestream runs.
     /// </summary>
     /// <returns>Whether it was kept: not where it is large, or something was committed meanwhile.</returns>
     public async Task<WalMark?> SaveWalAsync()
     {
         DeleteSavedWal();
-        if (FileStamp.Of(database.Path) is not { } file || WalFile.LastCommit(_wal) is not { End: <= LargestSavedWal } commit)
+        if (
+            FileStamp.Of(database.Path) is not { } file
+            || WalFile.LastCommit(_wal) is not { End: <= LargestSavedWal } commit
+        )
             return null;
 
         // So that whatever is written to the file from now on has a later time.
@@ -282,7 +310,10 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     /// <summary>Whether nothing has been committed since the WAL was kept.</summary>
     public bool IsSavedWal(WalMark commit) => WalFile.LastCommit(_wal) == commit;
 
-    /// <summary>Puts the WAL back that was kept, so that litestream goes on where it was. Only where the file is just as it was left, and nobody has opened it since: before the app can.</summary>
+    /// <summary>
+    /// Puts the WAL back that was kept, so that litestream goes on where it was. Only where the file is just as it was
+    /// left, and nobody has opened it since: before the app can.
+    /// </summary>
     /// <param name="isAsLeft">Whether the file is as it was left.</param>
     public void PutWalBack(bool isAsLeft)
     {
@@ -316,15 +347,24 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     }
 
     /// <summary>What the health says of it; null while the chain is whole.</summary>
-    public string? Explain() => BrokenBy is null ? null
-        : ForeignReplicator is { } other ? string.Create(CultureInfo.InvariantCulture, $"LSB5003: '{database.Path}' is already replicated by a litestream that this app did not start (process {other})")
+    public string? Explain() =>
+        BrokenBy is null ? null
+        : ForeignReplicator is { } other
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"LSB5003: '{database.Path}' is already replicated by a litestream that this app did not start "
+                    + $"(process {other})"
+            )
         : NeedsRestart
             ? $"LSB5028: '{database.Path}' needs a full copy, as {BrokenBy}, and it waits for the next start: "
-            + "another SQLite library than Microsoft.Data.Sqlite's may have the file open here. "
-            + "What is committed is sent, but a restore may differ until the app has been started again"
+                + "another SQLite library than Microsoft.Data.Sqlite's may have the file open here. "
+                + "What is committed is sent, but a restore may differ until the app has been started again"
         : IsCut ? $"LSB5025: a full copy of '{database.Path}' is being sent, as {BrokenBy}"
         : Obstacle is null ? $"LSB5025: '{database.Path}' needs a full copy, as {BrokenBy}"
-        : string.Create(CultureInfo.InvariantCulture, $"LSB5026: '{database.Path}' needs a full copy, as {BrokenBy}, and it cannot begin: {Obstacle}");
+        : string.Create(
+            CultureInfo.InvariantCulture,
+            $"LSB5026: '{database.Path}' needs a full copy, as {BrokenBy}, and it cannot begin: {Obstacle}"
+        );
 
     /// <summary>Ends the reader, and no other one begins: a signal may still come.</summary>
     public void Dispose()

@@ -33,7 +33,8 @@ internal static class FolderQueue
             },
             CancellationToken.None,
             TaskCreationOptions.LongRunning,
-            TaskScheduler.Default);
+            TaskScheduler.Default
+        );
         return await task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 }

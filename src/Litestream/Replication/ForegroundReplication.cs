@@ -12,13 +12,18 @@ namespace Litestream.Replication;
 /// <summary>How a foreground replication runs.</summary>
 public sealed record ForegroundReplicationOptions
 {
-    /// <summary>A command that litestream runs and lives as long as (<c>-exec</c>); split into words by litestream, no shell. Null: it runs until it is cancelled.</summary>
+    /// <summary>
+    /// A command that litestream runs and lives as long as (<c>-exec</c>); split into words by litestream, no shell.
+    /// Null: it runs until it is cancelled.
+    /// </summary>
     public string? Exec { get; init; }
 
     /// <summary>More arguments of <c>litestream replicate</c>, passed on as they are.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 
-    /// <summary>How long the last commits may take to be sent when it is stopped; then litestream is killed. Default 30 s.</summary>
+    /// <summary>
+    /// How long the last commits may take to be sent when it is stopped; then litestream is killed. Default 30 s.
+    /// </summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>What time is measured with.</summary>
@@ -32,8 +37,10 @@ public static class ForegroundReplication
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// Takes the locks of all databases, starts <c>litestream replicate</c> and waits. Cancelling sends what was committed last and ends normally: SIGTERM, wait, and at
-    /// <see cref="ForegroundReplicationOptions.StopTimeout"/> by force; where a signal to the whole process group has ended litestream already, it runs once more for a moment.
+    /// Takes the locks of all databases, starts <c>litestream replicate</c> and waits. Cancelling sends what was
+    /// committed last and ends normally: SIGTERM, wait, and at
+    /// <see cref="ForegroundReplicationOptions.StopTimeout"/> by force; where a signal to the whole process group has
+    /// ended litestream already, it runs once more for a moment.
     /// </summary>
     /// <param name="executable">What to run.</param>
     /// <param name="config">What to replicate, and the secrets that go to it as environment variables.</param>
@@ -42,7 +49,10 @@ public static class ForegroundReplication
     /// <param name="onDiagnostic">Gets what the user should know.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="LitestreamException">
-    /// LSB3012: a database is replicated already; LSB5009, LSB5012: it is not the one whose history is in its replica, or it is missing; LSB4008: a restore was interrupted and cannot be taken back; LSB3004: there is no database; LSB3001: litestream ended by itself, with an exit code other than 0 or without a command; LSB5004, LSB5005: what was committed last
+    /// LSB3012: a database is replicated already; LSB5009, LSB5012: it is not the one whose history is in its replica,
+    /// or it is missing; LSB4008: a restore was interrupted and cannot be taken back; LSB3004: there is no database;
+    /// LSB3001: litestream ended by itself, with an exit code other than 0 or without a command; LSB5004, LSB5005: what
+    /// was committed last
     /// may not have been sent; LSB0003, LSB1xxx, LSB2008.
     /// </exception>
     public static async Task RunAsync(
@@ -51,7 +61,8 @@ public static class ForegroundReplication
         ForegroundReplicationOptions options,
         Action<LogLine> onLine,
         Action<LitestreamDiagnostic> onDiagnostic,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(executable);
         ArgumentNullException.ThrowIfNull(config);
@@ -64,19 +75,45 @@ public static class ForegroundReplication
         if (effective.Databases.Count == 0)
             throw new LitestreamException("LSB3004", $"{config.ConfigPath} has no database to replicate here.");
 
-        using var locks = DatabaseLocks.TryAcquire(effective.Databases.Select(d => d.Path), out var held, out var holder) ?? throw Refuse(held, holder);
+        using var locks =
+            DatabaseLocks.TryAcquire(effective.Databases.Select(d => d.Path), out var held, out var holder)
+            ?? throw Refuse(held, holder);
         locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null) { IsPastGate = true });
         var unclean = locks.Found.Where(found => found.Record.IsUnclean).Select(found => found.Path).ToList();
         foreach (var (_, found) in locks.Found)
-            await OrphanedReplicator.KillAsync(found, onEnding: id => Say(LogLine.Parse(string.Create(CultureInfo.InvariantCulture, $"A litestream of an app that was killed still runs as process {id}; killing it. A full copy follows."))), cancellationToken).ConfigureAwait(false);
+            await OrphanedReplicator
+                .KillAsync(
+                    found,
+                    onEnding: id =>
+                        Say(
+                            LogLine.Parse(
+                                string.Create(
+                                    CultureInfo.InvariantCulture,
+                                    $"A litestream of an app that was killed still runs as process {id}; killing "
+                                        + $"it. A full copy follows."
+                                )
+                            )
+                        ),
+                    cancellationToken
+                )
+                .ConfigureAwait(false);
 
         foreach (var database in effective.Databases)
             DatabaseRestore.Recover(database.Path, Say);
         foreach (var database in effective.Databases.Where(d => !File.Exists(d.Path)))
-            Say(LogLine.Parse($"{database.Path} does not exist: it is replicated from the moment it does. To bring back a lost one, stop this and run LitestreamRestore first."));
+            Say(
+                LogLine.Parse(
+                    $"{database.Path} does not exist: it is replicated from the moment it does. To bring back a "
+                        + $"lost one, stop this and run LitestreamRestore first."
+                )
+            );
         var empty = Held(effective);
         foreach (var database in effective.Databases.Where(d => empty.Contains(d.Path) && File.Exists(d.Path)))
-            Say(LogLine.Parse($"{database.Path} has no table of the app's own: it is replicated from its first table on."));
+            Say(
+                LogLine.Parse(
+                    $"{database.Path} has no table of the app's own: it is replicated from its first table on."
+                )
+            );
         if (options.Exec is not null)
             onDiagnostic(WarnAboutExec());
 
@@ -84,7 +121,11 @@ public static class ForegroundReplication
 
         var chains = new List<DatabaseChain>();
         foreach (var database in effective.Databases)
-            chains.Add(await DatabaseChain.EnterAsync(database, unclean.Contains(database.Path), options.Time, cancellationToken).ConfigureAwait(false));
+            chains.Add(
+                await DatabaseChain
+                    .EnterAsync(database, unclean.Contains(database.Path), options.Time, cancellationToken)
+                    .ConfigureAwait(false)
+            );
 
         // Until it has ended in order, the next one has to begin with a full copy.
         locks.Broken = effective.Databases.Select(database => database.Path).ToHashSet(StringComparer.Ordinal);
@@ -93,19 +134,40 @@ public static class ForegroundReplication
         var run = started = new ReplicatorRun(
             executable,
             effective.Databases,
-            (address, interval) => EffectiveConfig.Create(config with { MetricsAddress = address, MonitorInterval = interval, Excluded = started!.Excluded }),
+            (address, interval) =>
+                EffectiveConfig.Create(
+                    config with
+                    {
+                        MetricsAddress = address,
+                        MonitorInterval = interval,
+                        Excluded = started!.Excluded,
+                    }
+                ),
             effective.MetricsAddress,
             locks,
             folder,
-            new ReplicatorEvents { Line = SayWhatIsWanted, Started = (_, _) => { }, AddressNotUsed = onDiagnostic, Ended = () => { } },
-            options.Time);
+            new ReplicatorEvents
+            {
+                Line = SayWhatIsWanted,
+                Started = (_, _) => { },
+                AddressNotUsed = onDiagnostic,
+                Ended = () => { },
+            },
+            options.Time
+        );
         try
         {
             // With a command of its own litestream cannot be started again when a table is there: the command would be
             // too.
-            var hasWaited = options.Exec is null && await HoldBackAsync(run, effective, options.Time, cancellationToken).ConfigureAwait(false);
+            var hasWaited =
+                options.Exec is null
+                && await HoldBackAsync(run, effective, options.Time, cancellationToken).ConfigureAwait(false);
             await RunAsync(run, options, effective, chains, hasWaited, Say, cancellationToken).ConfigureAwait(false);
-            locks.Broken = effective.Databases.Zip(chains).Where(pair => pair.Second.BrokenBy is not null && !pair.Second.IsCut).Select(pair => pair.First.Path).ToHashSet(StringComparer.Ordinal);
+            locks.Broken = effective
+                .Databases.Zip(chains)
+                .Where(pair => pair.Second.BrokenBy is not null && !pair.Second.IsCut)
+                .Select(pair => pair.First.Path)
+                .ToHashSet(StringComparer.Ordinal);
         }
         finally
         {
@@ -124,27 +186,47 @@ public static class ForegroundReplication
         }
     }
 
-    /// <summary>Refuses databases that do not go on with the history in their replicas; one that an interrupted restore has moved is not looked at.</summary>
+    /// <summary>
+    /// Refuses databases that do not go on with the history in their replicas; one that an interrupted restore has
+    /// moved is not looked at.
+    /// </summary>
     /// <exception cref="LitestreamException">LSB5009, LSB5012; others: the storage does not answer.</exception>
-    internal static async Task RefuseForeignAsync(LitestreamExecutable executable, EffectiveConfig config, bool adopt, CancellationToken cancellationToken)
+    internal static async Task RefuseForeignAsync(
+        LitestreamExecutable executable,
+        EffectiveConfig config,
+        bool adopt,
+        CancellationToken cancellationToken
+    )
     {
         if (adopt)
             return;
         using var folder = PrivateFolder.Create(config.Databases[0].Path);
         foreach (var database in config.Databases.Where(database => !DatabaseRestore.IsPending(database.Path)))
-            await RefuseForeignAsync(executable, config, database, folder.Path, cancellationToken).ConfigureAwait(false);
+            await RefuseForeignAsync(executable, config, database, folder.Path, cancellationToken)
+                .ConfigureAwait(false);
     }
 
     /// <summary>Ends the readers when litestream holds its marks.</summary>
-    internal static async Task EndReadersAsync(ReplicatorProcess process, ReplicatorRun run, IReadOnlyList<EffectiveDatabase> databases, IReadOnlyList<DatabaseChain> chains, TimeProvider time)
+    internal static async Task EndReadersAsync(
+        ReplicatorProcess process,
+        ReplicatorRun run,
+        IReadOnlyList<EffectiveDatabase> databases,
+        IReadOnlyList<DatabaseChain> chains,
+        TimeProvider time
+    )
     {
         while (chains.Any(chain => chain.HasReader) && !process.Exited.IsCompleted)
         {
             var marks = ReplicationMark.Look(databases.Select(database => database.Path));
-            var answer = marks is null ? await run.ReadMetricsAsync(CancellationToken.None).ConfigureAwait(false) : null;
+            var answer = marks is null
+                ? await run.ReadMetricsAsync(CancellationToken.None).ConfigureAwait(false)
+                : null;
             foreach (var (database, chain) in databases.Zip(chains))
             {
-                var action = chain.Look(marks?[database.Path].MarkOf(process.ProcessId) ?? MarkState.Unknown, answer?.Syncs(database.Path) >= 1);
+                var action = chain.Look(
+                    marks?[database.Path].MarkOf(process.ProcessId) ?? MarkState.Unknown,
+                    answer?.Syncs(database.Path) >= 1
+                );
                 if (action == ChainAction.EndReader)
                     chain.EndReader();
                 else if (action == ChainAction.GiveUpReader)
@@ -158,21 +240,35 @@ public static class ForegroundReplication
     /// <summary>The databases without a file, or without a table of the app's own: an app that makes its tables in an
     /// empty file only must find it empty.</summary>
     private static HashSet<string> Held(EffectiveConfig config) =>
-    [
-        .. config.Databases.Select(database => database.Path)
-            .Where(path => !File.Exists(path) || LiveDatabase.LookAt(path, asksMode: false).Tables is AppTables.None or AppTables.NotNow),
-    ];
+        [
+            .. config
+                .Databases.Select(database => database.Path)
+                .Where(path =>
+                    !File.Exists(path)
+                    || LiveDatabase.LookAt(path, asksMode: false).Tables is AppTables.None or AppTables.NotNow
+                ),
+        ];
 
     /// <summary>Leaves out what litestream must not have yet, and waits while that is all of it, or until it is
     /// cancelled.</summary>
     /// <returns>Whether it had to wait.</returns>
-    private static async Task<bool> HoldBackAsync(ReplicatorRun run, EffectiveConfig config, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<bool> HoldBackAsync(
+        ReplicatorRun run,
+        EffectiveConfig config,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
     {
         var hasWaited = false;
-        for (run.Excluded = Held(config); run.Excluded.Count == config.Databases.Count && !cancellationToken.IsCancellationRequested; run.Excluded = Held(config))
+        for (
+            run.Excluded = Held(config);
+            run.Excluded.Count == config.Databases.Count && !cancellationToken.IsCancellationRequested;
+            run.Excluded = Held(config)
+        )
         {
             hasWaited = true;
-            await Task.Delay(LookInterval, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(LookInterval, time, cancellationToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         return hasWaited;
@@ -189,7 +285,15 @@ public static class ForegroundReplication
         run.Excluded = held;
     }
 
-    private static async Task RunAsync(ReplicatorRun run, ForegroundReplicationOptions options, EffectiveConfig config, List<DatabaseChain> chains, bool hasWaited, Action<LogLine> say, CancellationToken cancellationToken)
+    private static async Task RunAsync(
+        ReplicatorRun run,
+        ForegroundReplicationOptions options,
+        EffectiveConfig config,
+        List<DatabaseChain> chains,
+        bool hasWaited,
+        Action<LogLine> say,
+        CancellationToken cancellationToken
+    )
     {
         if (!hasWaited)
             cancellationToken.ThrowIfCancellationRequested();
@@ -201,14 +305,17 @@ public static class ForegroundReplication
             return;
         }
 
-        IReadOnlyList<string> arguments = options.Exec is null ? options.Arguments : ["-exec", options.Exec, .. options.Arguments];
+        IReadOnlyList<string> arguments = options.Exec is null
+            ? options.Arguments
+            : ["-exec", options.Exec, .. options.Arguments];
         var process = Start();
         var exitCode = 0;
         try
         {
             while (run.Excluded.Count > 0 && !process.Exited.IsCompleted)
             {
-                await Task.WhenAny(process.Exited, Task.Delay(LookInterval, options.Time, cancellationToken)).ConfigureAwait(false);
+                await Task.WhenAny(process.Exited, Task.Delay(LookInterval, options.Time, cancellationToken))
+                    .ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
                 var held = Held(config);
                 if (process.Exited.IsCompleted || run.Excluded.All(held.Contains))
@@ -233,9 +340,19 @@ public static class ForegroundReplication
 
         // By itself and without a command it ends only when it cannot go on: then another run would be no better.
         await AdmitAtTheEndAsync(run, config, options.StopTimeout).ConfigureAwait(false);
-        var drained = cancellationToken.IsCancellationRequested || options.Exec is not null
-            ? await run.DrainAsync(options.StopTimeout, () => say(LogLine.Parse("litestream has ended already; it runs once more for what was committed since."))).ConfigureAwait(false)
-            : null;
+        var drained =
+            cancellationToken.IsCancellationRequested || options.Exec is not null
+                ? await run.DrainAsync(
+                        options.StopTimeout,
+                        () =>
+                            say(
+                                LogLine.Parse(
+                                    "litestream has ended already; it runs once more for what was committed since."
+                                )
+                            )
+                    )
+                    .ConfigureAwait(false)
+                : null;
         if (drained is not null)
             throw new LitestreamException(drained with { Message = config.Secrets.Mask(drained.Message) });
         if (cancellationToken.IsCancellationRequested)
@@ -246,7 +363,15 @@ public static class ForegroundReplication
 
         throw new LitestreamException(
             "LSB3001",
-            config.Secrets.Mask(string.Create(CultureInfo.InvariantCulture, $"litestream replicate ended by itself with exit code {exitCode}{(process.LastError is { } error ? $": {error}" : "")}.{(options.Exec is null ? "" : " With LitestreamExec that is also what a command which failed looks like; its own exit code is lost. What it had committed was sent.")}")));
+            config.Secrets.Mask(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"litestream replicate ended by itself with exit "
+                        + $"code {exitCode}{(process.LastError is { } error ? $": {error}" : "")}."
+                        + $"{(options.Exec is null ? "" : " With LitestreamExec that is also what a command which failed looks like; its own exit code is lost. What it had committed was sent.")}"
+                )
+            )
+        );
 
         ReplicatorProcess Start()
         {
@@ -257,25 +382,58 @@ public static class ForegroundReplication
         }
     }
 
-    private static async Task RefuseForeignAsync(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, string folder, CancellationToken cancellationToken)
+    private static async Task RefuseForeignAsync(
+        LitestreamExecutable executable,
+        EffectiveConfig config,
+        EffectiveDatabase database,
+        string folder,
+        CancellationToken cancellationToken
+    )
     {
-        switch (await new HistoryGuard(executable, config, database).JudgeAsync(folder, cancellationToken).ConfigureAwait(false))
+        switch (
+            await new HistoryGuard(executable, config, database)
+                .JudgeAsync(folder, cancellationToken)
+                .ConfigureAwait(false)
+        )
         {
             case HistoryVerdict.Missing:
-                throw new LitestreamException("LSB5012", $"'{database.Path}' does not exist, but its replica has a backup of it. Nothing was started: what is made in its place would be sent after the backup. Restore it first (LitestreamRestore).");
+                throw new LitestreamException(
+                    "LSB5012",
+                    $"'{database.Path}' does not exist, but its replica has a backup of it. Nothing was started: "
+                        + $"what is made in its place would be sent after the backup. Restore it first "
+                        + $"(LitestreamRestore)."
+                );
             case HistoryVerdict.Other:
-                throw new LitestreamException("LSB5009", $"'{database.Path}' is not the database whose history is in its replica ({string.Join(", ", database.Replicas.Select(r => r.Location))}). Nothing was started, so that the backup stays as it is. Restore the old one, give this one a replica of its own, or set Litestream:AdoptReplica to true to go on with this one.");
+                throw new LitestreamException(
+                    "LSB5009",
+                    $"'{database.Path}' is not the database whose history is in its replica "
+                        + $"({string.Join(", ", database.Replicas.Select(r => r.Location))}). Nothing was "
+                        + $"started, so that the "
+                        + $"backup stays as it is. Restore the old one, give this one a replica of its own, or set "
+                        + $"Litestream:AdoptReplica to true to go on with this one."
+                );
         }
     }
 
-    private static LitestreamException Refuse(string path, LockRecord holder) => new(
-        "LSB3012",
-        $"'{path}' is replicated already{(holder.App is { } app && app.IsRunning() ? string.Create(CultureInfo.InvariantCulture, $" by process {app.ProcessId} ({app.Executable}{(holder.Replicator is { } replicator ? string.Create(CultureInfo.InvariantCulture, $", litestream {replicator.ProcessId}") : "")})") : " by another process")}. "
-        + "Two replicators destroy the replica, so nothing was started. Stop that one first, or leave the work to it.");
+    private static LitestreamException Refuse(string path, LockRecord holder) =>
+        new(
+            "LSB3012",
+            $"'{path}' is replicated "
+                + $"already"
+                + $"{(holder.App is { } app && app.IsRunning() ? string.Create(CultureInfo.InvariantCulture, $" by process {app.ProcessId} ({app.Executable}{(holder.Replicator is { } replicator ? string.Create(CultureInfo.InvariantCulture, $", litestream {replicator.ProcessId}") : "")})") : " by another process")}. "
+                + "Two replicators destroy the replica, so nothing was started. Stop that one first, or leave the "
+                + "work to it."
+        );
 
-    private static LitestreamDiagnostic WarnAboutExec() => new(
-        "LSB3013",
-        LitestreamSeverity.Warning,
-        "With LitestreamExec, litestream runs the command, not the other way round: nothing restarts litestream, its exit code is 1 whatever the command's was, a command that ignores SIGTERM is killed when the time is up, "
-        + "and the command inherits the replica's credentials. The app's own replication must be off in it (Litestream__Enabled=false), and a missing database is not restored. In production let the app run litestream.");
+    private static LitestreamDiagnostic WarnAboutExec() =>
+        new(
+            "LSB3013",
+            LitestreamSeverity.Warning,
+            "With LitestreamExec, litestream runs the command, not the other way round: nothing restarts "
+                + "litestream, its exit code is 1 whatever the command's was, a command that ignores SIGTERM is killed "
+                + "when the time is up, "
+                + "and the command inherits the replica's credentials. The app's own replication must be off in it "
+                + "(Litestream__Enabled=false), and a missing database is not restored. In production let the app run "
+                + "litestream."
+        );
 }

@@ -16,7 +16,9 @@ internal enum HistoryVerdict
     /// <summary>It does, or the replicas are empty.</summary>
     Same,
 
-    /// <summary>It does not: replicating it would begin a history that a restore prefers to the one that is there.</summary>
+    /// <summary>
+    /// It does not: replicating it would begin a history that a restore prefers to the one that is there.
+    /// </summary>
     Other,
 
     /// <summary>There is no database, but a backup of one.</summary>
@@ -24,7 +26,8 @@ internal enum HistoryVerdict
 }
 
 /// <summary>
-/// Keeps a database from going on in the place of another one: a template's that was published over it, a laptop's, an empty one that an app made. A replica
+/// Keeps a database from going on in the place of another one: a template's that was published over it, a laptop's, an
+/// empty one that an app made. A replica
 /// has one history, and a restore takes whichever was written last.
 /// </summary>
 internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database)
@@ -54,7 +57,9 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
 
         var known = DatabaseHistory.Read(database.MetaPath);
         if (FileStamp.Of(database.Path) is not { Size: > 0 } file)
-            return (await GenerationsAsync(cancellationToken).ConfigureAwait(false)).Count == 0 ? HistoryVerdict.Same : HistoryVerdict.Missing;
+            return (await GenerationsAsync(cancellationToken).ConfigureAwait(false)).Count == 0
+                ? HistoryVerdict.Same
+                : HistoryVerdict.Missing;
         if (await IsAnothersReplicaAsync(known, folder, cancellationToken).ConfigureAwait(false))
             return HistoryVerdict.Other;
         if (known?.File == file)
@@ -64,12 +69,21 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         if (known?.Id is { } expected && readable)
         {
             // In the WAL alone it counts only while it has never been seen in the file, and for the same file.
-            if (id == expected || (id is null && !known.IsInFile && known.File?.IsSameFile(file) != false && LiveDatabase.ReadIdentity(database.Path) == expected))
+            if (
+                id == expected
+                || (
+                    id is null
+                    && !known.IsInFile
+                    && known.File?.IsSameFile(file) != false
+                    && LiveDatabase.ReadIdentity(database.Path) == expected
+                )
+            )
                 return HistoryVerdict.Same;
         }
         else if (id is null && known is { Id: null, File.Identity: { } identity } && identity == file.Identity)
         {
-            // (A number in the file that is not remembered came with another database that was written over this one, or the app was killed just then: the backup tells.)
+            // (A number in the file that is not remembered came with another database that was written over this one,
+            // or the app was killed just then: the backup tells.)
             return HistoryVerdict.Same;
         }
 
@@ -80,27 +94,46 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
             return HistoryVerdict.Other;
 
         // Replicated by litestream before anything was remembered, or too short for it.
-        if (id is null && known?.Id is null && new ShadowWal(database.MetaPath).Generation() is { } own && generations.Contains(own))
+        if (
+            id is null
+            && known?.Id is null
+            && new ShadowWal(database.MetaPath).Generation() is { } own
+            && generations.Contains(own)
+        )
             return HistoryVerdict.Same;
 
         // Its state folder is lost: whether the backup is of the same database, the backup tells.
-        return (id ?? LiveDatabase.ReadIdentity(database.Path)) is { } here && here == await IdentityOfBackupAsync(folder, cancellationToken).ConfigureAwait(false)
+        return
+            (id ?? LiveDatabase.ReadIdentity(database.Path)) is { } here
+            && here == await IdentityOfBackupAsync(folder, cancellationToken).ConfigureAwait(false)
             ? HistoryVerdict.Same
             : HistoryVerdict.Other;
     }
 
     /// <summary>
-    /// Another database's replica in the place of its own: what it has sent is not there, something else is. Only folders are looked into; to ask other storage at every start would make
+    /// Another database's replica in the place of its own: what it has sent is not there, something else is. Only
+    /// folders are looked into; to ask other storage at every start would make
     /// each start depend on it.
     /// </summary>
-    private async Task<bool> IsAnothersReplicaAsync(DatabaseHistory? known, string folder, CancellationToken cancellationToken)
+    private async Task<bool> IsAnothersReplicaAsync(
+        DatabaseHistory? known,
+        string folder,
+        CancellationToken cancellationToken
+    )
     {
-        if (known?.Id is not { } id || new ShadowWal(database.MetaPath).Generation() is not { } own || ReplicationSettings.Of(config, database).Replicas.Any(replica => replica.Folder is null))
+        if (
+            known?.Id is not { } id
+            || new ShadowWal(database.MetaPath).Generation() is not { } own
+            || ReplicationSettings.Of(config, database).Replicas.Any(replica => replica.Folder is null)
+        )
             return false;
         var generations = await GenerationsAsync(cancellationToken).ConfigureAwait(false);
 
         // One that was begun just before a kill may not have arrived.
-        return generations.Count > 0 && !generations.Contains(own) && !known.Generations.Any(generations.Contains) && await IdentityOfBackupAsync(folder, cancellationToken).ConfigureAwait(false) != id;
+        return generations.Count > 0
+            && !generations.Contains(own)
+            && !known.Generations.Any(generations.Contains)
+            && await IdentityOfBackupAsync(folder, cancellationToken).ConfigureAwait(false) != id;
     }
 
     /// <summary>The generations that something can be restored from.</summary>
@@ -123,8 +156,15 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         if (isListed)
         {
             var snapshots = await AtStorageAsync(
-                () => new BackupCatalog(executable, config).SnapshotsAsync(database, replica: null, cancellationToken),
-                cancellationToken).ConfigureAwait(false);
+                    () =>
+                        new BackupCatalog(executable, config).SnapshotsAsync(
+                            database,
+                            replica: null,
+                            cancellationToken
+                        ),
+                    cancellationToken
+                )
+                .ConfigureAwait(false);
             found.UnionWith(snapshots.Select(snapshot => snapshot.Generation));
         }
 
@@ -137,9 +177,12 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         {
             return
             [
-                .. new DirectoryInfo(Path.Combine(path, "generations")).EnumerateDirectories()
-                    .Where(generation => Directory.Exists(Path.Combine(generation.FullName, "snapshots"))
-                        && generation.EnumerateFiles("snapshots/*.snapshot.lz4").Any())
+                .. new DirectoryInfo(Path.Combine(path, "generations"))
+                    .EnumerateDirectories()
+                    .Where(generation =>
+                        Directory.Exists(Path.Combine(generation.FullName, "snapshots"))
+                        && generation.EnumerateFiles("snapshots/*.snapshot.lz4").Any()
+                    )
                     .Select(generation => generation.Name),
             ];
         }
@@ -151,7 +194,10 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new LitestreamException(
-                "LSB4005", $"The replica {path} cannot be read: {e.Message}", innerException: e);
+                "LSB4005",
+                $"The replica {path} cannot be read: {e.Message}",
+                innerException: e
+            );
         }
     }
 
@@ -171,14 +217,18 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
     }
 
     /// <summary>What answers, or does not, for all that lies there. Pure.</summary>
-    internal static string StorageOf(IEnumerable<string> locations) => string.Join(
-        ' ',
-        locations
-            .Select(place => Uri.TryCreate(place, UriKind.Absolute, out var url) && url.Authority.Length > 0
-                ? $"{url.Scheme}://{url.Authority}"
-                : place)
-            .Distinct(StringComparer.Ordinal)
-            .Order(StringComparer.Ordinal));
+    internal static string StorageOf(IEnumerable<string> locations) =>
+        string.Join(
+            ' ',
+            locations
+                .Select(place =>
+                    Uri.TryCreate(place, UriKind.Absolute, out var url) && url.Authority.Length > 0
+                        ? $"{url.Scheme}://{url.Authority}"
+                        : place
+                )
+                .Distinct(StringComparer.Ordinal)
+                .Order(StringComparer.Ordinal)
+        );
 
     private async Task<long?> IdentityOfBackupAsync(string folder, CancellationToken cancellationToken)
     {
@@ -186,16 +236,21 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         var copy = Path.Combine(folder, $"history-{Guid.NewGuid():n}.db");
         var request = new RestoreRequest(config, database) { Output = copy, IfReplicaExists = true };
         var backup = await AtStorageAsync(
-            () => BackupSelection.FindAsync(executable, request, cancellationToken), cancellationToken)
+                () => BackupSelection.FindAsync(executable, request, cancellationToken),
+                cancellationToken
+            )
             .ConfigureAwait(false);
         if (backup is null)
             return null;
         var needed = Math.Max(backup.Value.Bytes, FileStamp.Of(database.Path)?.Size ?? 0);
         var disk = Mounts.Of(folder)?.Name ?? folder;
-        using var room = await Copies.TakeAsync(disk, needed, () => Space(folder), cancellationToken)
-            .ConfigureAwait(false) ?? throw NoRoom(folder, needed);
+        using var room =
+            await Copies.TakeAsync(disk, needed, () => Space(folder), cancellationToken).ConfigureAwait(false)
+            ?? throw NoRoom(folder, needed);
         var result = await AtStorageAsync(
-            () => DatabaseRestore.RunAsync(executable, request, onLine: null, cancellationToken), cancellationToken)
+                () => DatabaseRestore.RunAsync(executable, request, onLine: null, cancellationToken),
+                cancellationToken
+            )
             .ConfigureAwait(false);
         if (result.Outcome != RestoreOutcome.Restored)
             return null;
@@ -219,7 +274,8 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         return new(
             "LSB4009",
             $"Only the backup itself tells, and for a copy of it ({Megabytes(needed)} MB) the disk of {folder}, "
-            + $"with {Megabytes(free)} MB free, has no room{stays}. Make room.");
+                + $"with {Megabytes(free)} MB free, has no room{stays}. Make room."
+        );
 
         static string Megabytes(long bytes) => (bytes / Mega).ToString("0.#", CultureInfo.InvariantCulture);
     }

@@ -9,7 +9,10 @@ public enum LitestreamState
     /// <summary>Not started yet, or started and not all databases are in their replicas for the first time.</summary>
     Starting,
 
-    /// <summary>Turned off: by <c>Litestream:Enabled</c>, by the Development environment, or because there is nothing to replicate.</summary>
+    /// <summary>
+    /// Turned off: by <c>Litestream:Enabled</c>, by the Development environment, or because there is nothing to
+    /// replicate.
+    /// </summary>
     Disabled,
 
     /// <summary>Another process replicates one of the databases; tried again every two seconds.</summary>
@@ -18,10 +21,15 @@ public enum LitestreamState
     /// <summary>Litestream runs, and what is committed arrives.</summary>
     Replicating,
 
-    /// <summary>Litestream runs, but commits of at least one database do not arrive in time; see <see cref="LitestreamStatus.Databases"/>.</summary>
+    /// <summary>
+    /// Litestream runs, but commits of at least one database do not arrive in time; see
+    /// <see cref="LitestreamStatus.Databases"/>.
+    /// </summary>
     Stalled,
 
-    /// <summary>The litestream process has ended, or was ended because it was stuck, and is started again after a pause.</summary>
+    /// <summary>
+    /// The litestream process has ended, or was ended because it was stuck, and is started again after a pause.
+    /// </summary>
     Restarting,
 
     /// <summary>The host stops: the last commits are sent.</summary>
@@ -30,7 +38,9 @@ public enum LitestreamState
     /// <summary>Stopped in order.</summary>
     Stopped,
 
-    /// <summary>Does not replicate, and trying again would not help; see <see cref="LitestreamStatus.LastError"/>.</summary>
+    /// <summary>
+    /// Does not replicate, and trying again would not help; see <see cref="LitestreamStatus.LastError"/>.
+    /// </summary>
     Failed,
 }
 
@@ -53,7 +63,13 @@ public enum LitestreamHealth
 /// <param name="StartedAt">When that process was started, null when none runs.</param>
 /// <param name="Restarts">How often litestream had to be started again since the host started.</param>
 /// <param name="LastError">The last error, with its code; null when there was none. Never a secret.</param>
-public sealed record LitestreamStatus(LitestreamState State, int? ProcessId, DateTimeOffset? StartedAt, int Restarts, string? LastError)
+public sealed record LitestreamStatus(
+    LitestreamState State,
+    int? ProcessId,
+    DateTimeOffset? StartedAt,
+    int Restarts,
+    string? LastError
+)
 {
     /// <summary>When <see cref="State"/> last changed.</summary>
     public DateTimeOffset Since { get; init; }
@@ -64,16 +80,23 @@ public sealed record LitestreamStatus(LitestreamState State, int? ProcessId, Dat
     /// <summary>The same as one of a few words, for metrics.</summary>
     internal string? LastRestartCause { get; init; }
 
-    /// <summary>When it was last looked whether what is committed arrives, which is done every second, or from when on it should have been; null before that.</summary>
+    /// <summary>
+    /// When it was last looked whether what is committed arrives, which is done every second, or from when on it should
+    /// have been; null before that.
+    /// </summary>
     internal DateTimeOffset? LookedAt { get; init; }
 
     /// <summary>When litestream was started again the last few times.</summary>
     internal IReadOnlyList<DateTimeOffset> RestartTimes { get; init; } = [];
 
-    /// <summary>The databases that are replicated, or should be, in the order of the configuration. Empty before the host is built and where nothing is replicated.</summary>
+    /// <summary>
+    /// The databases that are replicated, or should be, in the order of the configuration. Empty before the host is
+    /// built and where nothing is replicated.
+    /// </summary>
     public IReadOnlyList<LitestreamDatabaseStatus> Databases { get; init; } = [];
 
-    /// <summary>SQLite databases that the app's configuration names and nobody replicates: litestream.yml does not have them, and
+    /// <summary>SQLite databases that the app's configuration names and nobody replicates: litestream.yml does not have
+    /// them, and
     /// <c>Litestream:ReplicateDiscovered</c> is false or litestream.yml is the user's own. Absolute paths.</summary>
     public IReadOnlyList<string> NotReplicated { get; init; } = [];
 
@@ -83,7 +106,10 @@ public sealed record LitestreamStatus(LitestreamState State, int? ProcessId, Dat
     public IReadOnlyList<string> OpenNotReplicated { get; init; } = [];
 }
 
-/// <summary>How one database is doing, as far as it can be seen without touching its storage: positions are those of release line 0.3.</summary>
+/// <summary>
+/// How one database is doing, as far as it can be seen without touching its storage: positions are those of release
+/// line 0.3.
+/// </summary>
 /// <param name="Path">The database file, absolute.</param>
 public sealed record LitestreamDatabaseStatus(string Path)
 {
@@ -99,7 +125,9 @@ public sealed record LitestreamDatabaseStatus(string Path)
     /// <summary>How far the replica that is furthest behind has come; null before the first upload.</summary>
     public ReplicaPosition? Replicated { get; init; }
 
-    /// <summary>How long ago the oldest commit was seen that has not arrived; zero when everything has arrived.</summary>
+    /// <summary>
+    /// How long ago the oldest commit was seen that has not arrived; zero when everything has arrived.
+    /// </summary>
     public TimeSpan Lag { get; init; }
 
     /// <summary>The bytes of WAL that have not arrived; null when that is not known.</summary>
@@ -114,7 +142,10 @@ public sealed record LitestreamDatabaseStatus(string Path)
     /// <summary>When that was; null when there was none.</summary>
     public DateTimeOffset? VerifiedAt { get; init; }
 
-    /// <summary>Why the scheduled verification leaves it out, as nothing of it is sent: the code of the diagnostic; null when it does not.</summary>
+    /// <summary>
+    /// Why the scheduled verification leaves it out, as nothing of it is sent: the code of the diagnostic; null when it
+    /// does not.
+    /// </summary>
     public string? NotVerified { get; init; }
 
     /// <summary>The code of why nothing of it is sent; null when it is replicated.</summary>

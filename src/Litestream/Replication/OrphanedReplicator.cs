@@ -5,7 +5,8 @@ using Litestream.FileSystem;
 namespace Litestream.Replication;
 
 /// <summary>
-/// A litestream that outlived its app: killed with SIGKILL, an app cannot take its child along, and the lock is free although somebody still replicates.
+/// A litestream that outlived its app: killed with SIGKILL, an app cannot take its child along, and the lock is free
+/// although somebody still replicates.
 /// </summary>
 internal static class OrphanedReplicator
 {
@@ -37,7 +38,14 @@ internal static class OrphanedReplicator
         {
             throw new LitestreamException(
                 "LSB3012",
-                string.Create(CultureInfo.InvariantCulture, $"A litestream of an app that has ended still replicates, as process {orphan.ProcessId} ({orphan.Executable}), and it is another user's. Two replicators destroy the replica, so nothing was started. End it as that user, or as root: `kill {orphan.ProcessId}`."));
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"A litestream of an app that has ended still replicates, as process {orphan.ProcessId} "
+                        + $"({orphan.Executable}), and it is another user's. Two replicators destroy the "
+                        + $"replica, so nothing "
+                        + $"was started. End it as that user, or as root: `kill {orphan.ProcessId}`."
+                )
+            );
         }
 
         while (orphan.IsRunning())

@@ -38,13 +38,18 @@ internal sealed record OverallHealth(LitestreamHealth Health, IReadOnlyList<stri
         if (restarts >= ManyRestarts)
         {
             isBad |= status.State != LitestreamState.Replicating;
-            problems.Add(FormattableString.Invariant(
-                $"LSB5004: litestream was started again {restarts} times in {RestartMemory.TotalMinutes:0} minutes; the last time: {status.LastRestartReason}."));
+            problems.Add(
+                FormattableString.Invariant(
+                    $"LSB5004: litestream was started again {restarts} times in {RestartMemory.TotalMinutes:0} minutes; the last time: {status.LastRestartReason}."
+                )
+            );
         }
 
         foreach (var database in status.Databases)
         {
-            isBad |= database.Health == LitestreamHealth.Unhealthy || database.Verification?.Outcome == VerificationOutcome.Failed;
+            isBad |=
+                database.Health == LitestreamHealth.Unhealthy
+                || database.Verification?.Outcome == VerificationOutcome.Failed;
             if (database.Health != LitestreamHealth.Healthy)
                 problems.Add(database.Problem ?? $"{database.Path} is {database.Health}");
             if (database.Verification is { Outcome: not VerificationOutcome.Verified } verification)
@@ -56,17 +61,29 @@ internal sealed record OverallHealth(LitestreamHealth Health, IReadOnlyList<stri
         if (status.OpenNotReplicated.Count > 0)
             problems.Add($"LSB5018: open and not replicated: {string.Join(", ", status.OpenNotReplicated)}");
 
-        var health = isBad ? LitestreamHealth.Unhealthy : problems.Count > 0 ? LitestreamHealth.Degraded : LitestreamHealth.Healthy;
-        return new OverallHealth(health, [.. problems.Distinct()], status is { State: LitestreamState.Replicating, Databases.Count: > 0 });
+        var health =
+            isBad ? LitestreamHealth.Unhealthy
+            : problems.Count > 0 ? LitestreamHealth.Degraded
+            : LitestreamHealth.Healthy;
+        return new OverallHealth(
+            health,
+            [.. problems.Distinct()],
+            status is { State: LitestreamState.Replicating, Databases.Count: > 0 }
+        );
     }
 
-    private static string? StateProblem(LitestreamStatus status, DateTimeOffset now) => status.State switch
-    {
-        LitestreamState.Failed or LitestreamState.Waiting or LitestreamState.Restarting => status.State.ToString(),
-        LitestreamState.Starting when now - status.Since >= StartPatience => FormattableString.Invariant($"Starting for {(now - status.Since).TotalSeconds:0} s"),
+    private static string? StateProblem(LitestreamStatus status, DateTimeOffset now) =>
+        status.State switch
+        {
+            LitestreamState.Failed or LitestreamState.Waiting or LitestreamState.Restarting => status.State.ToString(),
+            LitestreamState.Starting when now - status.Since >= StartPatience => FormattableString.Invariant(
+                $"Starting for {(now - status.Since).TotalSeconds:0} s"
+            ),
 
-        // Otherwise the databases say why.
-        LitestreamState.Stalled when status.Databases.All(database => database.Health == LitestreamHealth.Healthy) => status.State.ToString(),
-        _ => null,
-    };
+            // Otherwise the databases say why.
+            LitestreamState.Stalled
+                when status.Databases.All(database => database.Health == LitestreamHealth.Healthy) =>
+                status.State.ToString(),
+            _ => null,
+        };
 }

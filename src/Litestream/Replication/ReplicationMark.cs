@@ -30,8 +30,10 @@ internal sealed record ShmLocks(IReadOnlyList<ShmLock> Locks)
     public MarkState MarkOf(int processId)
     {
         var own = Locks.Where(held => held.ProcessId == processId).ToList();
-        return own.Exists(held => held is { IsWrite: false } && held.Covers(ShmLock.FirstRead, ShmLock.LastRead)) ? MarkState.Held
-            : own.Exists(held => held.IsWrite && held.Covers(ShmLock.Write, ShmLock.Checkpoint)) ? MarkState.Checkpointing
+        return own.Exists(held => held is { IsWrite: false } && held.Covers(ShmLock.FirstRead, ShmLock.LastRead))
+                ? MarkState.Held
+            : own.Exists(held => held.IsWrite && held.Covers(ShmLock.Write, ShmLock.Checkpoint))
+                ? MarkState.Checkpointing
             : MarkState.Absent;
     }
 }
@@ -77,7 +79,13 @@ internal static class ReplicationMark
         try
         {
             var lines = PlainFile.ReadLines(Locks).ToList();
-            return databases.Distinct().ToDictionary(database => database, database => Parse(lines, UnixCalls.Status(DatabasePath.Real(database) + "-shm")?.Identity.Inode), StringComparer.Ordinal);
+            return databases
+                .Distinct()
+                .ToDictionary(
+                    database => database,
+                    database => Parse(lines, UnixCalls.Status(DatabasePath.Real(database) + "-shm")?.Identity.Inode),
+                    StringComparer.Ordinal
+                );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -98,13 +106,24 @@ internal static class ReplicationMark
             // 1: POSIX ADVISORY READ 1234 fe:01:5678 123 123 (what waits for a lock has an arrow before it, and is
             // none)
             var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (fields is [_, "POSIX", _, var kind, var process, var place, var first, var last]
+            if (
+                fields is [_, "POSIX", _, var kind, var process, var place, var first, var last]
                 && place.EndsWith(ending, StringComparison.Ordinal)
                 && int.TryParse(process, NumberStyles.None, CultureInfo.InvariantCulture, out var processId)
                 && processId > 0
-                && long.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var from))
+                && long.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var from)
+            )
             {
-                found.Add(new ShmLock(processId, kind == "WRITE", from, long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var to) ? to : long.MaxValue));
+                found.Add(
+                    new ShmLock(
+                        processId,
+                        kind == "WRITE",
+                        from,
+                        long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var to)
+                            ? to
+                            : long.MaxValue
+                    )
+                );
             }
         }
 

@@ -9,13 +9,18 @@ using Litestream.FileSystem;
 
 namespace Litestream.Replication;
 
-/// <summary>One running <c>litestream replicate</c>. Both of its pipes are read to the end: a full one stops replication, a closed one kills it.</summary>
+/// <summary>
+/// One running <c>litestream replicate</c>. Both of its pipes are read to the end: a full one stops replication, a
+/// closed one kills it.
+/// </summary>
 internal sealed partial class ReplicatorProcess : IDisposable
 {
     private const int Killed = 137;
     private const int Unknown = -1;
 
-    /// <summary>What it says when Ctrl+\ reaches it: it has no handler for that, ends at once and prints where it was.</summary>
+    /// <summary>
+    /// What it says when Ctrl+\ reaches it: it has no handler for that, ends at once and prints where it was.
+    /// </summary>
     private const string QuitLine = "SIGQUIT: quit";
 
     private readonly CancellationTokenSource _kill = new();
@@ -25,7 +30,14 @@ internal sealed partial class ReplicatorProcess : IDisposable
     private long _shutdownSeenAt = long.MaxValue;
     private long _terminatedAt;
 
-    private ReplicatorProcess(LitestreamExecutable executable, string configPath, EffectiveConfig config, IReadOnlyList<string> arguments, Action<LogLine> onLine, DateTimeOffset startedAt)
+    private ReplicatorProcess(
+        LitestreamExecutable executable,
+        string configPath,
+        EffectiveConfig config,
+        IReadOnlyList<string> arguments,
+        Action<LogLine> onLine,
+        DateTimeOffset startedAt
+    )
     {
         _secrets = config.Secrets;
         _onLine = onLine;
@@ -36,7 +48,13 @@ internal sealed partial class ReplicatorProcess : IDisposable
         {
             task = Cli.Wrap(executable.Path)
                 .WithArguments(["replicate", "-config", configPath, .. arguments])
-                .WithEnvironmentVariables(config.Variables.ToDictionary(variable => variable.Key, variable => (string?)variable.Value, StringComparer.Ordinal))
+                .WithEnvironmentVariables(
+                    config.Variables.ToDictionary(
+                        variable => variable.Key,
+                        variable => (string?)variable.Value,
+                        StringComparer.Ordinal
+                    )
+                )
                 .WithValidation(CommandResultValidation.None)
                 .WithStandardOutputPipe(pipe)
                 .WithStandardErrorPipe(pipe)
@@ -44,7 +62,11 @@ internal sealed partial class ReplicatorProcess : IDisposable
         }
         catch (Exception exception) when (exception is Win32Exception or IOException or UnauthorizedAccessException)
         {
-            throw new LitestreamException("LSB2008", $"'{executable.Path}' cannot be executed: {exception.Message}", innerException: exception);
+            throw new LitestreamException(
+                "LSB2008",
+                $"'{executable.Path}' cannot be executed: {exception.Message}",
+                innerException: exception
+            );
         }
 
         ProcessId = task.ProcessId;
@@ -55,17 +77,22 @@ internal sealed partial class ReplicatorProcess : IDisposable
 
     public DateTimeOffset StartedAt { get; }
 
-    /// <summary>Ends with the exit code when the process has ended and all it wrote has been read. Never fails.</summary>
+    /// <summary>
+    /// Ends with the exit code when the process has ended and all it wrote has been read. Never fails.
+    /// </summary>
     public Task<int> Exited { get; }
 
     /// <summary>The last line of level ERROR, null when there was none.</summary>
     public string? LastError { get; private set; }
 
-    /// <summary>Why it could not open its metrics address; it goes on without one. Null when it could, or has none.</summary>
+    /// <summary>
+    /// Why it could not open its metrics address; it goes on without one. Null when it could, or has none.
+    /// </summary>
     public string? AddressError { get; private set; }
 
     /// <summary>
-    /// True when somebody else told the process to stop before we did: Ctrl+C and service managers signal the whole group. What was committed
+    /// True when somebody else told the process to stop before we did: Ctrl+C and service managers signal the whole
+    /// group. What was committed
     /// after that is not in the replica.
     /// </summary>
     public bool WasStoppedByOthers => Interlocked.Read(ref _shutdownSeenAt) < Interlocked.Read(ref _terminatedAt);
@@ -75,8 +102,13 @@ internal sealed partial class ReplicatorProcess : IDisposable
 
     /// <exception cref="LitestreamException">LSB2008: it cannot be executed.</exception>
     public static ReplicatorProcess Start(
-        LitestreamExecutable executable, string configPath, EffectiveConfig config, IReadOnlyList<string> arguments, Action<LogLine> onLine, DateTimeOffset startedAt) =>
-        new(executable, configPath, config, arguments, onLine, startedAt);
+        LitestreamExecutable executable,
+        string configPath,
+        EffectiveConfig config,
+        IReadOnlyList<string> arguments,
+        Action<LogLine> onLine,
+        DateTimeOffset startedAt
+    ) => new(executable, configPath, config, arguments, onLine, startedAt);
 
     /// <summary>Asks it to send what is missing and end.</summary>
     public void Terminate(DateTimeOffset now)
@@ -140,15 +172,24 @@ internal sealed partial class ReplicatorProcess : IDisposable
                 LastError = line.Explanation;
                 if (line.Message == "cannot start metrics server")
                 {
-                    AddressError = line.Fields.TryGetValue("error", out var error) || line.Fields.TryGetValue("err", out error) ? error : line.Message;
+                    AddressError =
+                        line.Fields.TryGetValue("error", out var error) || line.Fields.TryGetValue("err", out error)
+                            ? error
+                            : line.Message;
                 }
             }
-            else if (line.Message.StartsWith("signal received", StringComparison.Ordinal) &&
-                DateTimeOffset.TryParse(Timestamp().Match(text).Value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))
+            else if (
+                line.Message.StartsWith("signal received", StringComparison.Ordinal)
+                && DateTimeOffset.TryParse(
+                    Timestamp().Match(text).Value,
+                    CultureInfo.InvariantCulture,
+                    DateTimeStyles.AssumeUniversal,
+                    out var time
+                )
+            )
             {
                 Interlocked.Exchange(ref _shutdownSeenAt, time.ToUnixTimeMilliseconds());
             }
-
             else if (text == QuitLine)
             {
                 Interlocked.Exchange(ref _shutdownSeenAt, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());

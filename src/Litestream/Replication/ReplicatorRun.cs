@@ -23,7 +23,8 @@ internal sealed record ReplicatorEvents
 }
 
 /// <summary>
-/// Litestream on some databases, one process after the other: started, drained, ended. Whoever owns it holds the locks for as long. Not for several threads at once.
+/// Litestream on some databases, one process after the other: started, drained, ended. Whoever owns it holds the locks
+/// for as long. Not for several threads at once.
 /// </summary>
 internal sealed class ReplicatorRun(
     LitestreamExecutable executable,
@@ -33,14 +34,17 @@ internal sealed class ReplicatorRun(
     DatabaseLocks locks,
     PrivateFolder folder,
     ReplicatorEvents events,
-    TimeProvider time)
+    TimeProvider time
+)
 {
     private const int Attempts = 4;
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan FinalPassMonitorInterval = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>After this, a litestream that does not answer on its metrics address is trusted to have looked at its databases.</summary>
+    /// <summary>
+    /// After this, a litestream that does not answer on its metrics address is trusted to have looked at its databases.
+    /// </summary>
     private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(10);
 
     /// <summary>One that can be killed is gone long before.</summary>
@@ -50,7 +54,10 @@ internal sealed class ReplicatorRun(
     private ReplicatorMetrics? _metrics;
     private string? _ownAddressError;
 
-    /// <summary>The databases that are not in the configuration of the next start. The configuration is made by the caller's function, which has to leave them out too.</summary>
+    /// <summary>
+    /// The databases that are not in the configuration of the next start. The configuration is made by the caller's
+    /// function, which has to leave them out too.
+    /// </summary>
     public IReadOnlySet<string> Excluded { get; set; } = new HashSet<string>();
 
     public bool IsRunning => _process is { Exited.IsCompleted: false };
@@ -58,13 +65,19 @@ internal sealed class ReplicatorRun(
     /// <summary>Whether it can be asked at all.</summary>
     public bool HasMetrics => _metrics is not null;
 
-    /// <summary>Why the running one answers nowhere: what answers at its address is another process. Null when it does, or may.</summary>
+    /// <summary>
+    /// Why the running one answers nowhere: what answers at its address is another process. Null when it does, or may.
+    /// </summary>
     public string? AddressError => _process?.AddressError;
 
     /// <summary>What the running one says about itself; null when it does not answer.</summary>
-    public Task<MetricsAnswer?> ReadMetricsAsync(CancellationToken cancellationToken) => _metrics?.ReadAsync(cancellationToken) ?? Task.FromResult<MetricsAnswer?>(null);
+    public Task<MetricsAnswer?> ReadMetricsAsync(CancellationToken cancellationToken) =>
+        _metrics?.ReadAsync(cancellationToken) ?? Task.FromResult<MetricsAnswer?>(null);
 
-    /// <summary>Ends one that is stuck: it is asked to, and killed when it has not ended after <paramref name="patience"/>. Waits for the end, however long it hangs: another one is started then.</summary>
+    /// <summary>
+    /// Ends one that is stuck: it is asked to, and killed when it has not ended after <paramref name="patience"/>.
+    /// Waits for the end, however long it hangs: another one is started then.
+    /// </summary>
     public async Task AbandonAsync(TimeSpan patience)
     {
         if (_process is { } process)
@@ -84,13 +97,15 @@ internal sealed class ReplicatorRun(
 
     /// <summary>Starts it; the one before has ended.</summary>
     /// <param name="arguments">More arguments of <c>replicate</c>.</param>
-    /// <exception cref="LitestreamException">LSB2008: it cannot be executed. LSB0003: its configuration cannot be written. LSB1xxx: the configuration is wrong by now.</exception>
+    /// <exception cref="LitestreamException">LSB2008: it cannot be executed. LSB0003: its configuration cannot be
+    /// written. LSB1xxx: the configuration is wrong by now.</exception>
     /// <exception cref="IOException">Who it is cannot be written down, so it is killed; <see cref="EndAsync"/> waits
     /// for its end.</exception>
     public ReplicatorProcess Start(params IReadOnlyList<string> arguments) => Start(null, arguments);
 
     /// <summary>
-    /// Sends what was committed last. A litestream that is told to stop before it has looked at a database once replicates nothing of it, and one that
+    /// Sends what was committed last. A litestream that is told to stop before it has looked at a database once
+    /// replicates nothing of it, and one that
     /// others have stopped already misses what came after: it runs once more then, and so it does when it failed.
     /// </summary>
     /// <param name="timeout">How long all of it may take; what runs then is killed.</param>
@@ -137,8 +152,9 @@ internal sealed class ReplicatorRun(
                     "LSB5005",
                     LitestreamSeverity.Error,
                     $"litestream did not end within {NumberText.Seconds(timeout)} s (Litestream:ShutdownTimeout) "
-                    + "and was killed. What was committed last may be in the database only; " +
-                    "the next start sends it, if the database is still there.");
+                        + "and was killed. What was committed last may be in the database only; "
+                        + "the next start sends it, if the database is still there."
+                );
             }
 
             var exitCode = await process.Exited.ConfigureAwait(false);
@@ -147,13 +163,14 @@ internal sealed class ReplicatorRun(
             if (exitCode == 0)
                 return null;
 
-            // 0.3 fails when it is stopped just while it uploads a segment: its two uploads of the same file get in each other's way. And it leaves without a
-            // last look when a command that it ran (-exec) failed. Whether anything is really missing, one more run tells.
+            // 0.3 fails when it is stopped just while it uploads a segment: its two uploads of the same file get in
+            // each other's way. And it leaves without a
+            // last look when a command that it ran (-exec) failed. Whether anything is really missing, one more run
+            // tells.
             if (failed is not null)
                 return failed;
             var why = process.LastError is { } error ? $" ({error})" : "";
-            failed = LastCommits(
-                $"litestream ended with exit code {NumberText.Of(exitCode)}{why} when it was stopped");
+            failed = LastCommits($"litestream ended with exit code {NumberText.Of(exitCode)}{why} when it was stopped");
         }
 
         return failed ?? LastCommits($"litestream was ended by others {Attempts} times while it sent the last commits");
@@ -162,7 +179,10 @@ internal sealed class ReplicatorRun(
     /// <summary>Kills what runs, without waiting for the end. From any thread.</summary>
     public void Kill() => _process?.Kill();
 
-    /// <summary>Ends what runs, by force, and waits for the end: not for ever, as one that waits for a disk does not end before that answers. It does nothing any more then.</summary>
+    /// <summary>
+    /// Ends what runs, by force, and waits for the end: not for ever, as one that waits for a disk does not end before
+    /// that answers. It does nothing any more then.
+    /// </summary>
     public async Task EndAsync()
     {
         if (_process is { } process)
@@ -179,26 +199,48 @@ internal sealed class ReplicatorRun(
     private ReplicatorProcess Start(TimeSpan? monitorInterval, IReadOnlyList<string> arguments)
     {
         // A litestream whose address is taken replicates all the same, but what answers there is another process.
-        if (ownMetricsAddress is not null && _ownAddressError is null && (_process?.AddressError ?? ReplicatorMetrics.TryListen(ownMetricsAddress)) is { } error)
+        if (
+            ownMetricsAddress is not null
+            && _ownAddressError is null
+            && (_process?.AddressError ?? ReplicatorMetrics.TryListen(ownMetricsAddress)) is { } error
+        )
         {
             _ownAddressError = error;
-            events.AddressNotUsed(new LitestreamDiagnostic(
-                "LSB5015",
-                LitestreamSeverity.Warning,
-                $"litestream cannot serve its metrics at {ownMetricsAddress}, which litestream.yml names (addr): {error}. It replicates all the same, with its metrics at another address. End what has the address, or name another one, and start the app again."));
+            events.AddressNotUsed(
+                new LitestreamDiagnostic(
+                    "LSB5015",
+                    LitestreamSeverity.Warning,
+                    $"litestream cannot serve its metrics at {ownMetricsAddress}, which litestream.yml names "
+                        + $"(addr): {error}. It replicates all the same, with its metrics at another address. "
+                        + $"End what has the "
+                        + $"address, or name another one, and start the app again."
+                )
+            );
         }
 
         DisposeProcess();
         var own = _ownAddressError is null ? ownMetricsAddress : null;
         var address = own ?? ReplicatorMetrics.FindFreeAddress();
         var config = createConfig(own is null ? address : null, monitorInterval);
-        var process = ReplicatorProcess.Start(executable, config.WriteTalkative(folder.Path), config, arguments, events.Line, time.GetUtcNow());
+        var process = ReplicatorProcess.Start(
+            executable,
+            config.WriteTalkative(folder.Path),
+            config,
+            arguments,
+            events.Line,
+            time.GetUtcNow()
+        );
         _process = process;
         try
         {
             _metrics = address is null ? null : new ReplicatorMetrics(address);
-            locks.Write(new LockRecord(
-                ProcessIdentity.Of(Environment.ProcessId), ProcessIdentity.Of(process.ProcessId), address));
+            locks.Write(
+                new LockRecord(
+                    ProcessIdentity.Of(Environment.ProcessId),
+                    ProcessIdentity.Of(process.ProcessId),
+                    address
+                )
+            );
             events.Started(process, monitorInterval is not null);
             return process;
         }
@@ -215,7 +257,9 @@ internal sealed class ReplicatorRun(
         var silentSince = time.GetUtcNow();
         while (!process.Exited.IsCompleted && time.GetUtcNow() < deadline)
         {
-            var counts = _metrics is null ? null : await _metrics.ReadAsync(CancellationToken.None).ConfigureAwait(false);
+            var counts = _metrics is null
+                ? null
+                : await _metrics.ReadAsync(CancellationToken.None).ConfigureAwait(false);
             if (counts is not null)
             {
                 // A database that the app never created is nothing to wait for.
@@ -241,9 +285,16 @@ internal sealed class ReplicatorRun(
         _process = null;
     }
 
-    /// <summary>It would have ended in order by SIGTERM and SIGINT if it could: this one came before its own handlers were there.</summary>
+    /// <summary>
+    /// It would have ended in order by SIGTERM and SIGINT if it could: this one came before its own handlers were
+    /// there.
+    /// </summary>
     private static bool IsDeathBySignal(int exitCode) => exitCode is 128 + 15 or 128 + 2;
 
-    private static LitestreamDiagnostic LastCommits(string what) => new(
-        "LSB5004", LitestreamSeverity.Error, $"{what}. What was committed last may be in the database only; the next start sends it.");
+    private static LitestreamDiagnostic LastCommits(string what) =>
+        new(
+            "LSB5004",
+            LitestreamSeverity.Error,
+            $"{what}. What was committed last may be in the database only; the next start sends it."
+        );
 }

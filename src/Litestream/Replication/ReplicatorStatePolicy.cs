@@ -53,7 +53,10 @@ internal static class ReplicatorStatePolicy
     /// <param name="isRunning">Whether litestream runs.</param>
     /// <param name="databases">All of them.</param>
     public static LitestreamState Decide(
-        LitestreamState before, bool isRunning, IReadOnlyList<DatabaseStanding> databases)
+        LitestreamState before,
+        bool isRunning,
+        IReadOnlyList<DatabaseStanding> databases
+    )
     {
         if (!isRunning && databases.Any(database => database.Exclusion is not (Exclusion.None or Exclusion.Held)))
             return before == LitestreamState.Failed ? LitestreamState.Failed : LitestreamState.Stalled;

@@ -11,16 +11,24 @@ namespace Litestream.Replication;
 public sealed record RunningApp(int ProcessId, string Executable, DateTimeOffset? StartedAt);
 
 /// <summary>
-/// What the app that runs on this machine tells about the replication of one database: seen by another process, from what the app leaves beside the database. Asks no storage, opens no
-/// database, starts nothing. What a killed app has left is recognized (process id and start) and never believed. An app in another container, and for anybody but root one of another user, is not seen.
+/// What the app that runs on this machine tells about the replication of one database: seen by another process, from
+/// what the app leaves beside the database. Asks no storage, opens no
+/// database, starts nothing. What a killed app has left is recognized (process id and start) and never believed. An app
+/// in another container, and for anybody but root one of another user, is not seen.
 /// </summary>
 /// <param name="Database">The database.</param>
 public sealed record RunningStatus(EffectiveDatabase Database)
 {
-    /// <summary>The app that replicates the database, or would (off, failed); else another process that holds its lock, such as a restore. Null: none runs.</summary>
+    /// <summary>
+    /// The app that replicates the database, or would (off, failed); else another process that holds its lock, such as
+    /// a restore. Null: none runs.
+    /// </summary>
     public RunningApp? App { get; init; }
 
-    /// <summary>What that app says; null when none runs, or when it is a process that says nothing (a restore, <c>LitestreamReplicate</c>). At most a second old, but for the lag, which goes on growing meanwhile.</summary>
+    /// <summary>
+    /// What that app says; null when none runs, or when it is a process that says nothing (a restore,
+    /// <c>LitestreamReplicate</c>). At most a second old, but for the lag, which goes on growing meanwhile.
+    /// </summary>
     public LitestreamStatus? Status { get; init; }
 
     /// <summary>The database's own part of <see cref="Status"/>; null where the app has not got to it.</summary>
@@ -29,7 +37,10 @@ public sealed record RunningStatus(EffectiveDatabase Database)
     /// <summary>When <see cref="Status"/> was written, which is done when it changes; null without one.</summary>
     public DateTimeOffset? WrittenAt { get; init; }
 
-    /// <summary>The litestream that replicates the database, as the lock's record names it: also one that outlived its app. Null when none runs.</summary>
+    /// <summary>
+    /// The litestream that replicates the database, as the lock's record names it: also one that outlived its app. Null
+    /// when none runs.
+    /// </summary>
     public int? ReplicatorProcessId { get; init; }
 
     /// <summary>Looks at one database.</summary>
@@ -38,11 +49,16 @@ public sealed record RunningStatus(EffectiveDatabase Database)
         ArgumentNullException.ThrowIfNull(database);
         var record = DatabaseLock.Peek(database.Path);
         var holder = record.App?.IsRunning() == true ? record.App : null;
-        var file = StatusFile.Read(database) is { IsOfRunningApp: true } found && (holder is null || holder == found.App) ? found : null;
+        var file =
+            StatusFile.Read(database) is { IsOfRunningApp: true } found && (holder is null || holder == found.App)
+                ? found
+                : null;
         return new RunningStatus(database)
         {
-            App = file is not null ? new RunningApp(file.App.ProcessId, file.App.Executable, file.AppStartedAt)
-                : holder is not null ? new RunningApp(holder.ProcessId, holder.Executable, StatusFile.StartOf(holder.ProcessId))
+            App =
+                file is not null ? new RunningApp(file.App.ProcessId, file.App.Executable, file.AppStartedAt)
+                : holder is not null
+                    ? new RunningApp(holder.ProcessId, holder.Executable, StatusFile.StartOf(holder.ProcessId))
                 : null,
             Status = file?.Status,
             WrittenAt = file?.WrittenAt,

@@ -5,12 +5,20 @@ using Litestream.FileSystem;
 
 namespace Litestream.Replication;
 
-/// <summary>What an app tells other processes about the replication of one database: a file beside the database, readable for its owner only. It names its process, because a killed one leaves it behind.</summary>
+/// <summary>
+/// What an app tells other processes about the replication of one database: a file beside the database, readable for
+/// its owner only. It names its process, because a killed one leaves it behind.
+/// </summary>
 /// <param name="App">The process that wrote it.</param>
 /// <param name="AppStartedAt">When that process was started; null where the system does not tell.</param>
 /// <param name="WrittenAt">When it was written. It is written when something changes.</param>
 /// <param name="Status">The status, with this database only.</param>
-internal sealed record StatusFile(ProcessIdentity App, DateTimeOffset? AppStartedAt, DateTimeOffset WrittenAt, LitestreamStatus Status)
+internal sealed record StatusFile(
+    ProcessIdentity App,
+    DateTimeOffset? AppStartedAt,
+    DateTimeOffset WrittenAt,
+    LitestreamStatus Status
+)
 {
     private const int Version = 1;
 
@@ -20,12 +28,18 @@ internal sealed record StatusFile(ProcessIdentity App, DateTimeOffset? AppStarte
     public static string PathFor(string databasePath) =>
         Path.Combine(Path.GetDirectoryName(databasePath)!, $".{Path.GetFileName(databasePath)}-litestream.status");
 
-    /// <summary>The identity of a running process; other systems than Linux tell only when it was started. Null when it has ended.</summary>
-    public static ProcessIdentity? IdentityOf(int processId) => OperatingSystem.IsLinux()
-        ? ProcessIdentity.Of(processId)
-        : StartOf(processId) is { } start ? new ProcessIdentity(processId, start.UtcTicks, "", "", "") : null;
+    /// <summary>
+    /// The identity of a running process; other systems than Linux tell only when it was started. Null when it has
+    /// ended.
+    /// </summary>
+    public static ProcessIdentity? IdentityOf(int processId) =>
+        OperatingSystem.IsLinux() ? ProcessIdentity.Of(processId)
+        : StartOf(processId) is { } start ? new ProcessIdentity(processId, start.UtcTicks, "", "", "")
+        : null;
 
-    /// <summary>The status of a database as it stands in the file; null when there is none, or none that can be read.</summary>
+    /// <summary>
+    /// The status of a database as it stands in the file; null when there is none, or none that can be read.
+    /// </summary>
     public static StatusFile? Read(EffectiveDatabase database)
     {
         try
@@ -33,16 +47,33 @@ internal sealed record StatusFile(ProcessIdentity App, DateTimeOffset? AppStarte
             using var json = JsonDocument.Parse(PlainFile.ReadAllBytes(PathFor(database.Path)));
             var root = json.RootElement;
             return root.GetProperty("version").GetInt32() == Version && LockRecord.Read(root, "app") is { } app
-                ? new StatusFile(app, StatusJson.Time(root, "appStartedAt"), root.GetProperty("writtenAt").GetDateTimeOffset(), StatusJson.Read(root, database))
+                ? new StatusFile(
+                    app,
+                    StatusJson.Time(root, "appStartedAt"),
+                    root.GetProperty("writtenAt").GetDateTimeOffset(),
+                    StatusJson.Read(root, database)
+                )
                 : null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException or OverflowException)
+        catch (Exception e)
+            when (e
+                    is IOException
+                        or UnauthorizedAccessException
+                        or JsonException
+                        or InvalidOperationException
+                        or KeyNotFoundException
+                        or FormatException
+                        or ArgumentException
+                        or OverflowException
+            )
         {
             return null;
         }
     }
 
-    /// <summary>Replaces the file in one step. A folder that cannot be written to is no reason for anything else not to work.</summary>
+    /// <summary>
+    /// Replaces the file in one step. A folder that cannot be written to is no reason for anything else not to work.
+    /// </summary>
     public void Write(string databasePath)
     {
         var path = PathFor(databasePath);
@@ -71,9 +102,7 @@ internal sealed record StatusFile(ProcessIdentity App, DateTimeOffset? AppStarte
 
             File.Move(begun, path, overwrite: true);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
     }
 
     /// <summary>Removes what this process has written; what another one has written since stays.</summary>
@@ -84,9 +113,7 @@ internal sealed record StatusFile(ProcessIdentity App, DateTimeOffset? AppStarte
             if (Read(database) is { } own && own.App == IdentityOf(Environment.ProcessId))
                 File.Delete(PathFor(database.Path));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
     }
 
     /// <summary>When a process was started; null when it has ended.</summary>
@@ -97,7 +124,8 @@ internal sealed record StatusFile(ProcessIdentity App, DateTimeOffset? AppStarte
             using var process = Process.GetProcessById(processId);
             return process.StartTime;
         }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
+        catch (Exception e)
+            when (e is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
         {
             return null;
         }

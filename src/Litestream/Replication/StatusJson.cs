@@ -5,7 +5,9 @@ using Litestream.Verification;
 
 namespace Litestream.Replication;
 
-/// <summary>A status with one database as JSON: members of one object. What is null is left out, durations are seconds.</summary>
+/// <summary>
+/// A status with one database as JSON: members of one object. What is null is left out, durations are seconds.
+/// </summary>
 internal static class StatusJson
 {
     public static void Write(Utf8JsonWriter json, LitestreamStatus status)
@@ -27,21 +29,24 @@ internal static class StatusJson
         }
     }
 
-    public static LitestreamStatus Read(JsonElement json, EffectiveDatabase database) => new(
-        Enum.Parse<LitestreamState>(json.GetProperty("state").GetString()!),
-        (int?)Number(json, "replicatorProcessId"),
-        Time(json, "replicatorStartedAt"),
-        json.GetProperty("restarts").GetInt32(),
-        Text(json, "lastError"))
-    {
-        Since = json.GetProperty("since").GetDateTimeOffset(),
-        LastRestartReason = Text(json, "lastRestartReason"),
-        NotReplicated = Texts(json, "notReplicated"),
-        OpenNotReplicated = Texts(json, "openNotReplicated"),
-        Databases = json.TryGetProperty("database", out var one) ? [ReadDatabase(one, database)] : [],
-    };
+    public static LitestreamStatus Read(JsonElement json, EffectiveDatabase database) =>
+        new(
+            Enum.Parse<LitestreamState>(json.GetProperty("state").GetString()!),
+            (int?)Number(json, "replicatorProcessId"),
+            Time(json, "replicatorStartedAt"),
+            json.GetProperty("restarts").GetInt32(),
+            Text(json, "lastError")
+        )
+        {
+            Since = json.GetProperty("since").GetDateTimeOffset(),
+            LastRestartReason = Text(json, "lastRestartReason"),
+            NotReplicated = Texts(json, "notReplicated"),
+            OpenNotReplicated = Texts(json, "openNotReplicated"),
+            Databases = json.TryGetProperty("database", out var one) ? [ReadDatabase(one, database)] : [],
+        };
 
-    public static DateTimeOffset? Time(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? value.GetDateTimeOffset() : null;
+    public static DateTimeOffset? Time(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var value) ? value.GetDateTimeOffset() : null;
 
     private static void Write(Utf8JsonWriter json, LitestreamDatabaseStatus database)
     {
@@ -65,24 +70,30 @@ internal static class StatusJson
         }
     }
 
-    private static LitestreamDatabaseStatus ReadDatabase(JsonElement json, EffectiveDatabase database) => new(database.Path)
-    {
-        Health = Enum.Parse<LitestreamHealth>(json.GetProperty("health").GetString()!),
-        Problem = Text(json, "problem"),
-        Committed = Position(json, "committed"),
-        Replicated = Position(json, "replicated"),
-        Lag = TimeSpan.FromSeconds(json.GetProperty("lagSeconds").GetDouble()),
-        LagBytes = Number(json, "lagBytes"),
-        LastSync = Time(json, "lastSync"),
-        VerifiedAt = Time(json, "verifiedAt"),
-        Verification = json.TryGetProperty("verification", out var verification)
-            ? new VerificationResult(database, Enum.Parse<VerificationOutcome>(verification.GetProperty("outcome").GetString()!), verification.GetProperty("message").GetString()!, Text(verification, "code"))
-            {
-                Level = Enum.Parse<VerificationLevel>(verification.GetProperty("level").GetString()!),
-                Duration = TimeSpan.FromSeconds(verification.GetProperty("durationSeconds").GetDouble()),
-            }
-            : null,
-    };
+    private static LitestreamDatabaseStatus ReadDatabase(JsonElement json, EffectiveDatabase database) =>
+        new(database.Path)
+        {
+            Health = Enum.Parse<LitestreamHealth>(json.GetProperty("health").GetString()!),
+            Problem = Text(json, "problem"),
+            Committed = Position(json, "committed"),
+            Replicated = Position(json, "replicated"),
+            Lag = TimeSpan.FromSeconds(json.GetProperty("lagSeconds").GetDouble()),
+            LagBytes = Number(json, "lagBytes"),
+            LastSync = Time(json, "lastSync"),
+            VerifiedAt = Time(json, "verifiedAt"),
+            Verification = json.TryGetProperty("verification", out var verification)
+                ? new VerificationResult(
+                    database,
+                    Enum.Parse<VerificationOutcome>(verification.GetProperty("outcome").GetString()!),
+                    verification.GetProperty("message").GetString()!,
+                    Text(verification, "code")
+                )
+                {
+                    Level = Enum.Parse<VerificationLevel>(verification.GetProperty("level").GetString()!),
+                    Duration = TimeSpan.FromSeconds(verification.GetProperty("durationSeconds").GetDouble()),
+                }
+                : null,
+        };
 
     private static void Write(Utf8JsonWriter json, string name, IReadOnlyList<string> values)
     {
@@ -95,7 +106,9 @@ internal static class StatusJson
     }
 
     private static IReadOnlyList<string> Texts(JsonElement json, string name) =>
-        json.TryGetProperty(name, out var values) ? [.. values.EnumerateArray().Select(value => value.GetString()!)] : [];
+        json.TryGetProperty(name, out var values)
+            ? [.. values.EnumerateArray().Select(value => value.GetString()!)]
+            : [];
 
     private static void Write(Utf8JsonWriter json, string name, string? value)
     {
@@ -126,11 +139,18 @@ internal static class StatusJson
         json.WriteEndObject();
     }
 
-    private static string? Text(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? value.GetString() : null;
+    private static string? Text(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var value) ? value.GetString() : null;
 
-    private static long? Number(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? value.GetInt64() : null;
+    private static long? Number(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var value) ? value.GetInt64() : null;
 
-    private static ReplicaPosition? Position(JsonElement json, string name) => json.TryGetProperty(name, out var value)
-        ? new ReplicaPosition(value.GetProperty("generation").GetString()!, value.GetProperty("index").GetInt64(), value.GetProperty("offset").GetInt64())
-        : null;
+    private static ReplicaPosition? Position(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var value)
+            ? new ReplicaPosition(
+                value.GetProperty("generation").GetString()!,
+                value.GetProperty("index").GetInt64(),
+                value.GetProperty("offset").GetInt64()
+            )
+            : null;
 }

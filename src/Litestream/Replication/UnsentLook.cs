@@ -32,12 +32,12 @@ internal static class UnsentLook
 
     /// <summary>The size of each file that is there.</summary>
     public static IReadOnlyList<(string Path, long Size)> Sizes(IEnumerable<string> paths) =>
-    [
-        .. paths
-            .Distinct(StringComparer.Ordinal)
-            .Select(path => (Path: path, Size: FileStamp.Of(path)?.Size ?? 0))
-            .Where(file => file.Size > 0),
-    ];
+        [
+            .. paths
+                .Distinct(StringComparer.Ordinal)
+                .Select(path => (Path: path, Size: FileStamp.Of(path)?.Size ?? 0))
+                .Where(file => file.Size > 0),
+        ];
 
     /// <summary>What a killed app has left running replicates nothing that anybody has to rely on.</summary>
     private static bool IsAnothers(LockRecord record) =>

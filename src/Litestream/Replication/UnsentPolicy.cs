@@ -53,9 +53,12 @@ internal static class UnsentPolicy
     {
         if (facts.FileSize is null)
         {
-            return !facts.WasDeleted ? null : Error(
-                $"What the app committed to '{facts.Path}' after the file was deleted is lost: "
-                + "neither a file nor the replica has it. The next start restores the backup.");
+            return !facts.WasDeleted
+                ? null
+                : Error(
+                    $"What the app committed to '{facts.Path}' after the file was deleted is lost: "
+                        + "neither a file nor the replica has it. The next start restores the backup."
+                );
         }
 
         if (!facts.MayHaveTables || facts.IsAnothers)
@@ -69,16 +72,20 @@ internal static class UnsentPolicy
         var what = facts is { NotReplicated: null, Unsent: 0 }
             ? string.Create(CultureInfo.InvariantCulture, $"The full copy ({facts.FileSize} bytes)")
             : string.Create(CultureInfo.InvariantCulture, $"{upTo}{bytes} bytes of the last commits");
-        var why = facts.NotReplicated
+        var why =
+            facts.NotReplicated
             ?? facts.Error
-            ?? (facts.CopyNeededBy is { } reason
-                ? $"it was needed as {reason}"
-                : "litestream ended before it had sent them");
+            ?? (
+                facts.CopyNeededBy is { } reason
+                    ? $"it was needed as {reason}"
+                    : "litestream ended before it had sent them"
+            );
         var next = facts.IsRefused ? "no start sends it until that is corrected" : "the next start sends it";
         return Error(
             $"{what} of '{facts.Path}' did not arrive in the replica: {why.TrimEnd('.')}. "
-            + $"Everything is in the database file, and {next}. "
-            + "Keep the file until then.");
+                + $"Everything is in the database file, and {next}. "
+                + "Keep the file until then."
+        );
     }
 
     /// <summary>What is said at the stop of databases that the app had and that have no replica at all; null when there
@@ -89,12 +96,15 @@ internal static class UnsentPolicy
         if (databases.Count == 0)
             return null;
         var names = databases.Select(database =>
-            string.Create(CultureInfo.InvariantCulture, $"'{database.Path}' ({database.Size} bytes)"));
+            string.Create(CultureInfo.InvariantCulture, $"'{database.Path}' ({database.Size} bytes)")
+        );
         return new LitestreamDiagnostic(
             "LSB5027",
             LitestreamSeverity.Warning,
             $"The app ended, and nothing of these databases has a backup: {string.Join(", ", names)}. "
-            + "Keep the files. Add them to litestream.yml, or list them in Litestream:NotReplicated if that is meant.");
+                + "Keep the files. Add them to litestream.yml, or list them in Litestream:NotReplicated if "
+                + "that is meant."
+        );
     }
 
     /// <summary>How much had not arrived at the last look, in brackets; empty when that is not known.</summary>

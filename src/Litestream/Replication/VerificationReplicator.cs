@@ -9,7 +9,10 @@ using Litestream.Verification;
 
 namespace Litestream.Replication;
 
-/// <summary>A litestream for one database, for the time of its verification: under the database's lock, with a metrics address of its own, drained at the end.</summary>
+/// <summary>
+/// A litestream for one database, for the time of its verification: under the database's lock, with a metrics address
+/// of its own, drained at the end.
+/// </summary>
 internal sealed class VerificationReplicator
 {
     private readonly LitestreamExecutable _executable;
@@ -17,15 +20,30 @@ internal sealed class VerificationReplicator
     private readonly EffectiveDatabase _database;
     private string? _lastError;
 
-    private VerificationReplicator(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database) =>
-        (_executable, _config, _database) = (executable, config, database);
+    private VerificationReplicator(
+        LitestreamExecutable executable,
+        EffectiveConfig config,
+        EffectiveDatabase database
+    ) => (_executable, _config, _database) = (executable, config, database);
 
-    /// <summary>Verifies while it replicates; just verifies where somebody replicates already, or where there is nothing to replicate.</summary>
+    /// <summary>
+    /// Verifies while it replicates; just verifies where somebody replicates already, or where there is nothing to
+    /// replicate.
+    /// </summary>
     public static async Task<VerificationResult> RunAsync(
-        LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, VerificationOptions options, Func<Task<VerificationResult>> verify, CancellationToken cancellationToken)
+        LitestreamExecutable executable,
+        EffectiveConfig config,
+        EffectiveDatabase database,
+        VerificationOptions options,
+        Func<Task<VerificationResult>> verify,
+        CancellationToken cancellationToken
+    )
     {
-        if (!database.Replicas.Any(replica => options.Replica is null || options.Replica == replica.Name) || !File.Exists(database.Path)
-            || LiveDatabase.LookAt(database.Path, asksMode: false).Tables == AppTables.None)
+        if (
+            !database.Replicas.Any(replica => options.Replica is null || options.Replica == replica.Name)
+            || !File.Exists(database.Path)
+            || LiveDatabase.LookAt(database.Path, asksMode: false).Tables == AppTables.None
+        )
             return await verify().ConfigureAwait(false);
         try
         {
@@ -37,26 +55,45 @@ internal sealed class VerificationReplicator
                 DatabaseRestore.Recover(database.Path, onLine: null);
             return locks is null
                 ? await verify().ConfigureAwait(false)
-                : await new VerificationReplicator(executable, config, database).RunAsync(locks, verify, cancellationToken).ConfigureAwait(false);
+                : await new VerificationReplicator(executable, config, database)
+                    .RunAsync(locks, verify, cancellationToken)
+                    .ConfigureAwait(false);
         }
         catch (LitestreamException e)
         {
-            return new VerificationResult(database, VerificationOutcome.Inconclusive, e.Diagnostic.Message, e.Diagnostic.Code);
+            return new VerificationResult(
+                database,
+                VerificationOutcome.Inconclusive,
+                e.Diagnostic.Message,
+                e.Diagnostic.Code
+            );
         }
         catch (IOException e)
         {
-            return new VerificationResult(database, VerificationOutcome.Inconclusive, $"Which litestream replicates {database.Path} cannot be written down, so none was left running: {e.Message}", "LSB0003");
+            return new VerificationResult(
+                database,
+                VerificationOutcome.Inconclusive,
+                $"Which litestream replicates {database.Path} cannot be written down, so none was left "
+                    + $"running: {e.Message}",
+                "LSB0003"
+            );
         }
     }
 
-    private async Task<VerificationResult> RunAsync(DatabaseLocks locks, Func<Task<VerificationResult>> verify, CancellationToken cancellationToken)
+    private async Task<VerificationResult> RunAsync(
+        DatabaseLocks locks,
+        Func<Task<VerificationResult>> verify,
+        CancellationToken cancellationToken
+    )
     {
         if (await ForeignHistoryAsync(cancellationToken).ConfigureAwait(false) is { } foreign)
             return new VerificationResult(_database, VerificationOutcome.NotReplicating, foreign, "LSB4101");
 
         var isUnclean = locks.Found.Any(found => found.Record.IsUnclean);
         locks.Broken = new HashSet<string> { _database.Path };
-        using var chain = await DatabaseChain.EnterAsync(_database, isUnclean, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+        using var chain = await DatabaseChain
+            .EnterAsync(_database, isUnclean, TimeProvider.System, cancellationToken)
+            .ConfigureAwait(false);
         using var folder = PrivateFolder.Create(_database.Path);
         var run = new ReplicatorRun(
             _executable,
@@ -65,8 +102,15 @@ internal sealed class VerificationReplicator
             null,
             locks,
             folder,
-            new ReplicatorEvents { Line = Keep, Started = (_, _) => { }, AddressNotUsed = _ => { }, Ended = () => { } },
-            TimeProvider.System);
+            new ReplicatorEvents
+            {
+                Line = Keep,
+                Started = (_, _) => { },
+                AddressNotUsed = _ => { },
+                Ended = () => { },
+            },
+            TimeProvider.System
+        );
         try
         {
             VerificationResult result;
@@ -79,14 +123,19 @@ internal sealed class VerificationReplicator
             }
             finally
             {
-                unsent = await run.DrainAsync(VerificationOptions.ReplicatorStopTimeout, () => { }).ConfigureAwait(false);
+                unsent = await run.DrainAsync(VerificationOptions.ReplicatorStopTimeout, () => { })
+                    .ConfigureAwait(false);
                 if (unsent is null)
                     locks.Broken = new HashSet<string>();
             }
 
             return Volatile.Read(ref _lastError) is { } error && result.Outcome != VerificationOutcome.Verified
-                ? result with { Message = $"{result.Message} The litestream that was started for this said: {error}" }
-                : unsent is null ? result : result with { Message = $"{result.Message} At its end: {_config.Secrets.Mask(unsent.Message)}" };
+                    ? result with
+                    {
+                        Message = $"{result.Message} The litestream that was started for this said: {error}",
+                    }
+                : unsent is null ? result
+                : result with { Message = $"{result.Message} At its end: {_config.Secrets.Mask(unsent.Message)}" };
         }
         finally
         {
@@ -102,7 +151,8 @@ internal sealed class VerificationReplicator
     }
 
     /// <summary>
-    /// A replica has one history. To replicate over another one than this database's (a laptop's copy, a template) would start a generation that a restore then prefers.
+    /// A replica has one history. To replicate over another one than this database's (a laptop's copy, a template)
+    /// would start a generation that a restore then prefers.
     /// </summary>
     private async Task<string?> ForeignHistoryAsync(CancellationToken cancellationToken)
     {
@@ -110,11 +160,20 @@ internal sealed class VerificationReplicator
         var client = new BackupCatalog(_executable, _config);
         foreach (var replica in _database.Replicas)
         {
-            var generations = await client.GenerationsAsync(_database, replica.Name, cancellationToken).ConfigureAwait(false);
-            if (generations.Count > 0 && !generations.Any(g => g.Name == own && g.End >= generations.Max(other => other.End)))
+            var generations = await client
+                .GenerationsAsync(_database, replica.Name, cancellationToken)
+                .ConfigureAwait(false);
+            if (
+                generations.Count > 0
+                && !generations.Any(g => g.Name == own && g.End >= generations.Max(other => other.End))
+            )
             {
-                return $"Nobody replicates {_database.Path}, and no litestream was started for it: the newest changes in replica {replica.Name} are of another history ({string.Join(", ", generations.OrderByDescending(g => g.End).Take(3).Select(g => g.Name))}) than this database's ({own ?? "none"}). "
-                    + "A verification never writes over that. Start the app where the database belongs, or restore the replica here first.";
+                return $"Nobody replicates {_database.Path}, and no litestream was started for it: the newest "
+                    + $"changes in replica {replica.Name} are of another history "
+                    + $"({string.Join(", ", generations.OrderByDescending(g => g.End).Take(3).Select(g => g.Name))}) than "
+                    + $"this database's ({own ?? "none"}). "
+                    + "A verification never writes over that. Start the app where the database belongs, or restore "
+                    + "the replica here first.";
             }
         }
 

@@ -8,11 +8,13 @@ using Litestream.FileSystem;
 namespace Litestream.Restore;
 
 /// <summary>
-/// Puts a restored file into place, and moves what was there aside. Several files cannot be renamed in one step, so a record of all steps is written first:
+/// Puts a restored file into place, and moves what was there aside. Several files cannot be renamed in one step, so a
+/// record of all steps is written first:
 /// whoever comes after a process that was killed in between takes them back, or sees that they were all done.
 /// </summary>
 /// <remarks>
-/// The database itself is moved first and comes back last: while a file is at its place, all that belongs to it is there too, and nothing that does not.
+/// The database itself is moved first and comes back last: while a file is at its place, all that belongs to it is
+/// there too, and nothing that does not.
 /// </remarks>
 internal sealed class FileSwap
 {
@@ -30,13 +32,17 @@ internal sealed class FileSwap
     /// <summary>What is moved aside, in this order.</summary>
     public IReadOnlyList<MovedFile> Moves { get; }
 
-    /// <summary>The folder that they are moved into; null when there is at most a state folder of the executable, which stays beside.</summary>
+    /// <summary>
+    /// The folder that they are moved into; null when there is at most a state folder of the executable, which stays
+    /// beside.
+    /// </summary>
     private string? Folder { get; }
 
     /// <summary>What has to go when a file comes to this place.</summary>
     /// <param name="output">The place.</param>
     /// <param name="metaPath">The executable's state of the database at that place; null where there is none.</param>
-    /// <param name="force">Whether a database there goes too. Otherwise there was none a moment ago, and one that has appeared since stays.</param>
+    /// <param name="force">Whether a database there goes too. Otherwise there was none a moment ago, and one that has
+    /// appeared since stays.</param>
     /// <param name="time">Dates the set.</param>
     public static FileSwap Plan(string output, string? metaPath, bool force, TimeProvider time)
     {
@@ -47,16 +53,25 @@ internal sealed class FileSwap
         {
             // Elsewhere it may be on another volume, where a rename cannot take it.
             var beside = folder is not null && Path.GetDirectoryName(metaPath) == Path.GetDirectoryName(output);
-            moves.Add(new MovedFile(metaPath, beside ? Path.Combine(folder!, Path.GetFileName(metaPath)) : Unused($"{metaPath}.lost-{Stamp(time)}", "")));
+            moves.Add(
+                new MovedFile(
+                    metaPath,
+                    beside
+                        ? Path.Combine(folder!, Path.GetFileName(metaPath))
+                        : Unused($"{metaPath}.lost-{Stamp(time)}", "")
+                )
+            );
         }
 
         return new FileSwap(output, folder, moves);
     }
 
     /// <summary>The database, its <c>-wal</c>, <c>-shm</c> and <c>-journal</c>, those that are there.</summary>
-    public static IEnumerable<string> Existing(string output) => DatabasePath.Endings.Select(ending => output + ending).Where(IsThere);
+    public static IEnumerable<string> Existing(string output) =>
+        DatabasePath.Endings.Select(ending => output + ending).Where(IsThere);
 
-    public static string Stamp(TimeProvider time) => time.GetUtcNow().UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
+    public static string Stamp(TimeProvider time) =>
+        time.GetUtcNow().UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
 
     public static string Unused(string stem, string extension)
     {
@@ -66,12 +81,17 @@ internal sealed class FileSwap
         return path;
     }
 
-    /// <summary>Whether files were moved from this restore folder's output and it was not seen yet how that ended.</summary>
+    /// <summary>
+    /// Whether files were moved from this restore folder's output and it was not seen yet how that ended.
+    /// </summary>
     public static bool IsRecorded(string restoreFolder) => File.Exists(Path.Combine(restoreFolder, RecordName));
 
-    /// <summary>Does it: in the end the restored file is at its place and everything else aside, or nothing has changed.</summary>
+    /// <summary>
+    /// Does it: in the end the restored file is at its place and everything else aside, or nothing has changed.
+    /// </summary>
     /// <returns>False when a file has appeared at the place meanwhile; then nothing has changed.</returns>
-    /// <exception cref="LitestreamException">LSB4007: it failed, and everything was put back; LSB4008: that failed too, and the record is kept for the next run.</exception>
+    /// <exception cref="LitestreamException">LSB4007: it failed, and everything was put back; LSB4008: that failed too,
+    /// and the record is kept for the next run.</exception>
     public bool Run(RestoreFolder work, Action<LogLine>? onLine)
     {
         var placed = false;
@@ -79,14 +99,25 @@ internal sealed class FileSwap
         {
             if (Moves.Count > 0)
                 MoveAside(work, onLine);
-            placed = AtomicPlacement.TryPlace(RestoreFolder.RestoredIn(work.Held.Inside), _output, () => WriteOnce(work.Held));
+            placed = AtomicPlacement.TryPlace(
+                RestoreFolder.RestoredIn(work.Held.Inside),
+                _output,
+                () => WriteOnce(work.Held)
+            );
         }
         catch (Exception e)
         {
             // Whoever listens to the lines may have failed too: what has begun is taken back in any case.
-            placed = IsRecorded(work.Held.Inside) ? Recover(work.Held, null) : File.Exists(_output) && IsDone(RestoreFolder.RestoredIn(work.Held.Inside));
+            placed = IsRecorded(work.Held.Inside)
+                ? Recover(work.Held, null)
+                : File.Exists(_output) && IsDone(RestoreFolder.RestoredIn(work.Held.Inside));
             if (!placed && e is (IOException or UnauthorizedAccessException))
-                throw new LitestreamException("LSB4007", $"The restored file cannot be put in place as {_output}: {e.Message} Nothing has changed; what had been moved is back.", innerException: e);
+                throw new LitestreamException(
+                    "LSB4007",
+                    $"The restored file cannot be put in place as {_output}: {e.Message} Nothing has changed; what "
+                        + $"had been moved is back.",
+                    innerException: e
+                );
             if (!placed)
                 throw;
         }
@@ -106,7 +137,11 @@ internal sealed class FileSwap
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // It is done all the same; whoever finds the record sees that.
-            Say(onLine, "WARN", $"{_output} is restored, but whether it would survive a power cut now is not known: {e.Message}");
+            Say(
+                onLine,
+                "WARN",
+                $"{_output} is restored, but whether it would survive a power cut now is not known: {e.Message}"
+            );
         }
 
         return true;
@@ -131,18 +166,40 @@ internal sealed class FileSwap
 
             // First of all the record: without the rest of the folder it would say something else.
             File.Delete(record);
-            Say(onLine, "WARN", done
-                ? $"A restore of {swap._output} was interrupted when it was done{(swap.Moves.Count == 0 ? "" : $"; what it replaced is in {swap.Folder ?? swap.Moves[0].To}")}"
-                : $"A restore of {swap._output} was interrupted; everything is back as it was before");
+            Say(
+                onLine,
+                "WARN",
+                done
+                    ? $"A restore of {swap._output} was interrupted when it was "
+                        + $"done"
+                        + $"{(swap.Moves.Count == 0 ? "" : $"; what it replaced is in {swap.Folder ?? swap.Moves[0].To}")}"
+                    : $"A restore of {swap._output} was interrupted; everything is back as it was before"
+            );
             return done;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException or ArgumentException)
+        catch (Exception e)
+            when (e
+                    is IOException
+                        or UnauthorizedAccessException
+                        or JsonException
+                        or KeyNotFoundException
+                        or InvalidOperationException
+                        or ArgumentException
+            )
         {
-            throw new LitestreamException("LSB4008", $"A restore was interrupted, and it cannot be taken back: {e.Message} {Path.Combine(restoreFolder.Path, RecordName)} says what was moved where. Correct that and try again; or move the files by hand, and delete {restoreFolder.Path}.", innerException: e);
+            throw new LitestreamException(
+                "LSB4008",
+                $"A restore was interrupted, and it cannot be taken "
+                    + $"back: {e.Message} {Path.Combine(restoreFolder.Path, RecordName)} says what was moved "
+                    + $"where. Correct "
+                    + $"that and try again; or move the files by hand, and delete {restoreFolder.Path}.",
+                innerException: e
+            );
         }
     }
 
-    public static void Say(Action<LogLine>? onLine, string level, string message) => onLine?.Invoke(new LogLine(level, message, new Dictionary<string, string>(), message));
+    public static void Say(Action<LogLine>? onLine, string level, string message) =>
+        onLine?.Invoke(new LogLine(level, message, new Dictionary<string, string>(), message));
 
     private static bool IsThere(string path) => Path.Exists(path) || new FileInfo(path).LinkTarget is not null;
 
@@ -153,7 +210,8 @@ internal sealed class FileSwap
         if (Folder is not null)
             MakeFolder(work.Held, owner);
 
-        // Whoever opens the place once the database has gone makes an empty one, and SQLite deletes the log that it finds beside that. By its second name the log stays.
+        // Whoever opens the place once the database has gone makes an empty one, and SQLite deletes the log that it
+        // finds beside that. By its second name the log stays.
         var linked = Moves.Where(move => HoldsChanges(move) && AtomicPlacement.TryLink(move.From, move.To)).ToList();
         foreach (var move in Moves)
         {
@@ -181,14 +239,19 @@ internal sealed class FileSwap
             Directory.CreateDirectory(made, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         if (owner is not null)
         {
-            using var held = HeldFolder.TryOpen(made) ?? throw new IOException($"Somebody else has put something in the place of {made}.");
+            using var held =
+                HeldFolder.TryOpen(made)
+                ?? throw new IOException($"Somebody else has put something in the place of {made}.");
             held.Give(owner);
         }
 
         Directory.Move(made, Folder!);
     }
 
-    /// <summary>Who opened the database between the last look and its move has it open under its new name, and his log lies at the old place, where SQLite would take it for the restored file's.</summary>
+    /// <summary>
+    /// Who opened the database between the last look and its move has it open under its new name, and his log lies at
+    /// the old place, where SQLite would take it for the restored file's.
+    /// </summary>
     /// <exception cref="IOException">Somebody did.</exception>
     private void RefuseOpened()
     {
@@ -204,7 +267,8 @@ internal sealed class FileSwap
     /// <summary>The <c>-wal</c> or the <c>-journal</c>: without it the database lacks changes or is damaged.</summary>
     private bool HoldsChanges(MovedFile move) => move.From == _output + "-wal" || move.From == _output + "-journal";
 
-    private static bool AreOne(string path, string other) => UnixCalls.Status(path) is { } status && UnixCalls.Status(other)?.Identity == status.Identity;
+    private static bool AreOne(string path, string other) =>
+        UnixCalls.Status(path) is { } status && UnixCalls.Status(other)?.Identity == status.Identity;
 
     private static void Move(string from, string to)
     {
@@ -218,11 +282,15 @@ internal sealed class FileSwap
             File.Move(from, to, overwrite: !OperatingSystem.IsWindows());
     }
 
-    /// <summary>The restored file has its new name; the old one may be there still where a name was added and then the other removed.</summary>
+    /// <summary>
+    /// The restored file has its new name; the old one may be there still where a name was added and then the other
+    /// removed.
+    /// </summary>
     private bool IsDone(string restored)
     {
         var (file, source) = (new FileInfo(_output), new FileInfo(restored));
-        return !source.Exists || (file.Exists && file.Length == source.Length && file.LastWriteTimeUtc == source.LastWriteTimeUtc);
+        return !source.Exists
+            || (file.Exists && file.Length == source.Length && file.LastWriteTimeUtc == source.LastWriteTimeUtc);
     }
 
     private void TakeBack()
@@ -230,20 +298,30 @@ internal sealed class FileSwap
         var database = Moves.FirstOrDefault(move => move.From == _output);
         if (IsThere(_output) && (database is null || IsThere(database.To)))
         {
-            // The placeholder of a file system without hard links; anything else is somebody's, and in the way of what is to come back there.
-            if (new FileInfo(_output) is { Exists: true, Length: 0, LinkTarget: null } && OpenDatabases.Find(_output, out _) is not { Count: > 0 })
+            // The placeholder of a file system without hard links; anything else is somebody's, and in the way of what
+            // is to come back there.
+            if (
+                new FileInfo(_output) is { Exists: true, Length: 0, LinkTarget: null }
+                && OpenDatabases.Find(_output, out _) is not { Count: > 0 }
+            )
                 File.Delete(_output);
             else if (Folder is not null)
                 throw new IOException($"{_output} was made by somebody else meanwhile.");
         }
 
         var isMoved = database is null || IsThere(database.To);
-        if (Moves.FirstOrDefault(move => (move == database || (isMoved && HoldsChanges(move))) && !IsThere(move.From) && !IsThere(move.To)) is { } lost)
+        if (
+            Moves.FirstOrDefault(move =>
+                (move == database || (isMoved && HoldsChanges(move))) && !IsThere(move.From) && !IsThere(move.To)
+            ) is
+            { } lost
+        )
             throw new IOException($"{lost.From} is neither there nor at {lost.To}.");
 
         foreach (var move in Moves.Reverse().Where(move => IsThere(move.To)))
         {
-            // A second name. While the database has not been moved, its app may have gone on with it, and the log be an old one.
+            // A second name. While the database has not been moved, its app may have gone on with it, and the log be an
+            // old one.
             if (AreOne(move.From, move.To) || (!isMoved && HoldsChanges(move)))
             {
                 File.Delete(move.To);
@@ -288,7 +366,15 @@ internal sealed class FileSwap
         return new FileSwap(
             root.GetProperty("output").GetString()!,
             root.GetProperty("folder").GetString(),
-            [.. root.GetProperty("moves").EnumerateArray().Select(move => new MovedFile(move.GetProperty("from").GetString()!, move.GetProperty("to").GetString()!))]);
+            [
+                .. root.GetProperty("moves")
+                    .EnumerateArray()
+                    .Select(move => new MovedFile(
+                        move.GetProperty("from").GetString()!,
+                        move.GetProperty("to").GetString()!
+                    )),
+            ]
+        );
     }
 }
 
@@ -298,5 +384,6 @@ internal sealed record SwapForm(string Output, string? Folder, IReadOnlyList<Mov
 [JsonSerializable(typeof(SwapForm))]
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    GenerationMode = JsonSourceGenerationMode.Metadata)]
+    GenerationMode = JsonSourceGenerationMode.Metadata
+)]
 internal sealed partial class SwapJson : JsonSerializerContext;

@@ -7,7 +7,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Litestream.Restore;
 
-/// <summary>The private folder beside the output in which a restore works: on the same volume, so that the last step is a rename.</summary>
+/// <summary>
+/// The private folder beside the output in which a restore works: on the same volume, so that the last step is a
+/// rename.
+/// </summary>
 internal sealed class RestoreFolder : IDisposable
 {
     private readonly LockedFolder _folder;
@@ -30,14 +33,19 @@ internal sealed class RestoreFolder : IDisposable
         {
             var folder = LockedFolder.Create(Parent(output), Name(output));
 
-            // The app's user, whom root leaves it to when it is killed, has to see whether files were being moved; nothing more.
+            // The app's user, whom root leaves it to when it is killed, has to see whether files were being moved;
+            // nothing more.
             if (Environment.IsPrivilegedProcess)
                 folder.Held.Allow(UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
             return new RestoreFolder(folder);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LitestreamException("LSB0003", $"Nothing can be restored into {Parent(output)}: {e.Message}", innerException: e);
+            throw new LitestreamException(
+                "LSB0003",
+                $"Nothing can be restored into {Parent(output)}: {e.Message}",
+                innerException: e
+            );
         }
     }
 
@@ -49,19 +57,27 @@ internal sealed class RestoreFolder : IDisposable
     /// <param name="holder">Who holds the lock of the place: what cannot be seen of a folder is taken for the work of
     /// that process, if it may live.</param>
     public static bool IsAtWork(string output, ProcessIdentity? holder) =>
-        LockedFolder.All(Parent(output), Name(output)).Any(folder =>
-            holder?.IsElsewhere == true || (LockedFolder.IsInUse(folder) ?? holder?.IsRunning() == true));
+        LockedFolder
+            .All(Parent(output), Name(output))
+            .Any(folder =>
+                holder?.IsElsewhere == true || (LockedFolder.IsInUse(folder) ?? holder?.IsRunning() == true)
+            );
 
     /// <summary>Whether a restore to this place was killed while it moved files.</summary>
-    public static bool AnyInterrupted(string output) => LockedFolder.All(Parent(output), Name(output)).Any(FileSwap.IsRecorded);
+    public static bool AnyInterrupted(string output) =>
+        LockedFolder.All(Parent(output), Name(output)).Any(FileSwap.IsRecorded);
 
-    /// <summary>Finishes or takes back what a killed restore to this place had begun, and removes what it left. What a living one uses stays.</summary>
+    /// <summary>
+    /// Finishes or takes back what a killed restore to this place had begun, and removes what it left. What a living
+    /// one uses stays.
+    /// </summary>
     /// <exception cref="LitestreamException">LSB4008: it can be neither finished nor taken back.</exception>
     public static void RemoveLeftovers(string output, Action<LogLine>? onLine) =>
         LockedFolder.RemoveLeftovers(Parent(output), Name(output), folder => FileSwap.Recover(folder, onLine));
 
     /// <summary>
-    /// Whatever a killed restore of another user to this place had begun, such as root's, only that user takes back: what stands in a folder of his is not obeyed, as he may have written it for that.
+    /// Whatever a killed restore of another user to this place had begun, such as root's, only that user takes back:
+    /// what stands in a folder of his is not obeyed, as he may have written it for that.
     /// One that had moved nothing yet is in nobody's way. The caller holds the lock of the place, so it does not live.
     /// </summary>
     /// <exception cref="LitestreamException">LSB4008.</exception>
@@ -78,16 +94,29 @@ internal sealed class RestoreFolder : IDisposable
             0 => "root",
             { } id => string.Create(CultureInfo.InvariantCulture, $"the user with id {id}"),
         };
-        throw new LitestreamException("LSB4008", $"A restore of {output} by another user was interrupted, and {foreign}, where it says what it had moved, is that user's. Run the restore again as {user}: that finishes it or takes it back.");
+        throw new LitestreamException(
+            "LSB4008",
+            $"A restore of {output} by another user was interrupted, and {foreign}, where it says what it had "
+                + $"moved, is that user's. Run the restore again as {user}: that finishes it or takes it back."
+        );
 
-        static bool IsForeign(string folder) => Directory.Exists(folder) && (!UnixCalls.CanBeEntered(folder) || (FileSwap.IsRecorded(folder) && !UnixCalls.IsOwn(folder)));
+        static bool IsForeign(string folder) =>
+            Directory.Exists(folder)
+            && (!UnixCalls.CanBeEntered(folder) || (FileSwap.IsRecorded(folder) && !UnixCalls.IsOwn(folder)));
     }
 
-    /// <summary>Removes what killed restores of this database to files of their own beside it left; each of them had another name. Those that had begun to put the file in place wait for a restore to that name.</summary>
+    /// <summary>
+    /// Removes what killed restores of this database to files of their own beside it left; each of them had another
+    /// name. Those that had begun to put the file in place wait for a restore to that name.
+    /// </summary>
     public static void RemoveSideLeftovers(string databasePath)
     {
-        var own = new Regex($@"^\.({Regex.Escape(System.IO.Path.GetFileNameWithoutExtension(databasePath))}-[0-9]{{8}}T[0-9]{{6}}Z(-[0-9]+)?{Regex.Escape(System.IO.Path.GetExtension(databasePath))})\.litestream-restore-", RegexOptions.CultureInvariant);
-        var outputs = LockedFolder.All(Parent(databasePath), "." + System.IO.Path.GetFileNameWithoutExtension(databasePath))
+        var own = new Regex(
+            $@"^\.({Regex.Escape(System.IO.Path.GetFileNameWithoutExtension(databasePath))}-[0-9]{{8}}T[0-9]{{6}}Z(-[0-9]+)?{Regex.Escape(System.IO.Path.GetExtension(databasePath))})\.litestream-restore-",
+            RegexOptions.CultureInvariant
+        );
+        var outputs = LockedFolder
+            .All(Parent(databasePath), "." + System.IO.Path.GetFileNameWithoutExtension(databasePath))
             .Select(folder => own.Match(System.IO.Path.GetFileName(folder)))
             .Where(match => match.Success)
             .Select(match => System.IO.Path.Combine(Parent(databasePath), match.Groups[1].Value));
@@ -103,7 +132,13 @@ internal sealed class RestoreFolder : IDisposable
             return PlainFile.OpenHandle(Restored, FileMode.Open, FileAccess.ReadWrite);
 
         var file = Held.IsAt(Path) ? UnixCalls.OpenWithoutLink(RestoredIn(Held.Inside)) : null;
-        if (file is not null && (UnixCalls.Status(file) is not { } status || (status is { IsFile: true, Names: 1 } && status.User == Held.Status?.User)))
+        if (
+            file is not null
+            && (
+                UnixCalls.Status(file) is not { } status
+                || (status is { IsFile: true, Names: 1 } && status.User == Held.Status?.User)
+            )
+        )
             return file;
         file?.Dispose();
         throw new IOException($"Somebody else has put something in the place of {Restored}.");

@@ -19,7 +19,9 @@ public enum RestoreOutcome
     /// <summary>A dry run: it could be restored; nothing was done.</summary>
     WouldRestore,
 
-    /// <summary>It failed, as <see cref="RestoreResult.Error"/> says. Only among several: a restore of one database throws.</summary>
+    /// <summary>
+    /// It failed, as <see cref="RestoreResult.Error"/> says. Only among several: a restore of one database throws.
+    /// </summary>
     Failed,
 }
 
@@ -31,28 +33,39 @@ public sealed record RestoreRequest(EffectiveConfig Config, EffectiveDatabase Da
     /// <summary>Where the restored file goes; null: to the database's own path.</summary>
     public string? Output { get; init; }
 
-    /// <summary>An existing file at the output ends in <see cref="RestoreOutcome.DatabaseExists"/> instead of LSB4001. Without meaning together with <see cref="Force"/>.</summary>
+    /// <summary>
+    /// An existing file at the output ends in <see cref="RestoreOutcome.DatabaseExists"/> instead of LSB4001. Without
+    /// meaning together with <see cref="Force"/>.
+    /// </summary>
     public bool IfDatabaseNotExists { get; init; }
 
     /// <summary>An empty replica ends in <see cref="RestoreOutcome.NoBackup"/> instead of LSB4002.</summary>
     public bool IfReplicaExists { get; init; }
 
     /// <summary>
-    /// What is at the output is moved aside, as one dated set in a folder beside it: the database with its <c>-wal</c>, <c>-shm</c> and <c>-journal</c>, and
+    /// What is at the output is moved aside, as one dated set in a folder beside it: the database with its <c>-wal</c>,
+    /// <c>-shm</c> and <c>-journal</c>, and
     /// at the database's own path the executable's state. If anything fails, it is put back. Default false.
     /// </summary>
     public bool Force { get; init; }
 
-    /// <summary>Says what would be restored and what would be moved where, and touches nothing. Default false.</summary>
+    /// <summary>
+    /// Says what would be restored and what would be moved where, and touches nothing. Default false.
+    /// </summary>
     public bool DryRun { get; init; }
 
     /// <summary>
-    /// The restored file becomes a database of its own: the tables of the executable, and with them what ties it to the history of the replica, are taken out of it. Whoever replicates it
-    /// to that replica later is refused (LSB5009), wherever the file is copied to; a replica of its own it can have. For production's data on another machine. Default false.
+    /// The restored file becomes a database of its own: the tables of the executable, and with them what ties it to the
+    /// history of the replica, are taken out of it. Whoever replicates it
+    /// to that replica later is refused (LSB5009), wherever the file is copied to; a replica of its own it can have.
+    /// For production's data on another machine. Default false.
     /// </summary>
     public bool Detach { get; init; }
 
-    /// <summary>How long the executable may neither say, read nor write anything: the storage does not answer then (LSB4005). Where it is only slow, something arrives sooner.</summary>
+    /// <summary>
+    /// How long the executable may neither say, read nor write anything: the storage does not answer then (LSB4005).
+    /// Where it is only slow, something arrives sooner.
+    /// </summary>
     internal TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(2);
 
     /// <summary>The state at this moment, as far as it had been sent by then; null: the newest.</summary>
@@ -61,19 +74,29 @@ public sealed record RestoreRequest(EffectiveConfig Config, EffectiveDatabase Da
     /// <summary>The name of the replica to restore from; null: the one with the newest data.</summary>
     public string? Replica { get; init; }
 
-    /// <summary>The generation to restore from, 16 hexadecimal digits; null: the one with the newest data. Release line 0.3.</summary>
+    /// <summary>
+    /// The generation to restore from, 16 hexadecimal digits; null: the one with the newest data. Release line 0.3.
+    /// </summary>
     public string? Generation { get; init; }
 
-    /// <summary>The last WAL index to restore; null: the highest. Not together with <see cref="Timestamp"/>. Release line 0.3.</summary>
+    /// <summary>
+    /// The last WAL index to restore; null: the highest. Not together with <see cref="Timestamp"/>. Release line 0.3.
+    /// </summary>
     public long? Index { get; init; }
 
     /// <summary>How many WAL files are downloaded at once, 1 or more; null: as the executable has it (8).</summary>
     public int? Parallelism { get; init; }
 
-    /// <summary>More arguments for <c>litestream restore</c>, passed on as they are. Not <c>-o</c>, <c>-config</c> and <c>-if-...</c>: what they do is done here.</summary>
+    /// <summary>
+    /// More arguments for <c>litestream restore</c>, passed on as they are. Not <c>-o</c>, <c>-config</c> and
+    /// <c>-if-...</c>: what they do is done here.
+    /// </summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 
-    /// <summary>How long the executable may take; then it is ended, and the restore fails with LSB3005. Null: as long as it needs.</summary>
+    /// <summary>
+    /// How long the executable may take; then it is ended, and the restore fails with LSB3005. Null: as long as it
+    /// needs.
+    /// </summary>
     public TimeSpan? Timeout { get; init; }
 
     /// <summary>The lock of the database, where the caller holds it already.</summary>
@@ -85,7 +108,11 @@ public sealed record RestoreRequest(EffectiveConfig Config, EffectiveDatabase Da
 /// <summary>How to restore a database that is named apart from this.</summary>
 public sealed record RestoreOptions
 {
-    /// <summary>Where the restored file goes. Null: to a new file beside the database, <c>&lt;name&gt;-&lt;yyyyMMddTHHmmssZ&gt;&lt;extension&gt;</c> (UTC), or, with <see cref="InPlace"/>, to the database's own path.</summary>
+    /// <summary>
+    /// Where the restored file goes. Null: to a new file beside the database,
+    /// <c>&lt;name&gt;-&lt;yyyyMMddTHHmmssZ&gt;&lt;extension&gt;</c> (UTC), or, with <see cref="InPlace"/>, to the
+    /// database's own path.
+    /// </summary>
     public string? Output { get; init; }
 
     /// <summary>To the database's own path. Default false. Not together with <see cref="Output"/>.</summary>
@@ -130,12 +157,16 @@ public sealed record RestoreOptions
     internal TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>The request for one database.</summary>
-    /// <exception cref="LitestreamException">LSB3008: <see cref="Output"/> together with <see cref="InPlace"/>.</exception>
+    /// <exception cref="LitestreamException">LSB3008: <see cref="Output"/> together with
+    /// <see cref="InPlace"/>.</exception>
     public RestoreRequest For(EffectiveConfig config, EffectiveDatabase database)
     {
         ArgumentNullException.ThrowIfNull(database);
         if (InPlace && Output is not null)
-            throw new LitestreamException("LSB3008", "A restore is either in place or to an output of its own, not both.");
+            throw new LitestreamException(
+                "LSB3008",
+                "A restore is either in place or to an output of its own, not both."
+            );
 
         return new RestoreRequest(config, database)
         {
@@ -172,7 +203,10 @@ public sealed record RestoreResult(EffectiveDatabase Database, RestoreOutcome Ou
     /// <summary>What was moved aside, or in a dry run would be.</summary>
     public IReadOnlyList<MovedFile> MovedAside { get; init; } = [];
 
-    /// <summary>What it was restored from, or in a dry run would be; null when nothing is restored, or the executable does not say.</summary>
+    /// <summary>
+    /// What it was restored from, or in a dry run would be; null when nothing is restored, or the executable does not
+    /// say.
+    /// </summary>
     public RestoreSource? Source { get; init; }
 
     /// <summary>The size of the restored file in bytes; in a dry run, what would be downloaded (compressed).</summary>
@@ -195,5 +229,12 @@ public sealed record MovedFile(string From, string To);
 /// <param name="Generation">16 hexadecimal digits.</param>
 /// <param name="SnapshotIndex">The WAL index of the snapshot that it begins with.</param>
 /// <param name="Index">The last WAL index; that of the snapshot when no WAL comes after it.</param>
-/// <param name="Time">When its last file was written (whole seconds); null where that was not asked for: only a dry run does.</param>
-public sealed record RestoreSource(string Replica, string Generation, long SnapshotIndex, long Index, DateTimeOffset? Time);
+/// <param name="Time">When its last file was written (whole seconds); null where that was not asked for: only a dry run
+/// does.</param>
+public sealed record RestoreSource(
+    string Replica,
+    string Generation,
+    long SnapshotIndex,
+    long Index,
+    DateTimeOffset? Time
+);

@@ -22,16 +22,22 @@ internal static class RestoredFile
     /// <exception cref="LitestreamException">LSB4003: it is damaged.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static void Check(
-        string restored, RestoreRequest request, Action<LogLine>? onLine, CancellationToken cancellationToken)
+        string restored,
+        RestoreRequest request,
+        Action<LogLine>? onLine,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder
-            {
-                DataSource = restored,
-                Mode = SqliteOpenMode.ReadOnly,
-                Pooling = false,
-            }.ToString());
+            using var connection = new SqliteConnection(
+                new SqliteConnectionStringBuilder
+                {
+                    DataSource = restored,
+                    Mode = SqliteOpenMode.ReadOnly,
+                    Pooling = false,
+                }.ToString()
+            );
             connection.Open();
             using var interrupt = new Interruption(connection, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
@@ -52,8 +58,8 @@ internal static class RestoredFile
             // A collation or a module that only the app has: no proof of damage.
             Skip(e.Message);
         }
-        catch (Exception e) when (
-            e is not LitestreamException and not OperationCanceledException && !LiveDatabase.HasLibrary(out _))
+        catch (Exception e)
+            when (e is not LitestreamException and not OperationCanceledException && !LiveDatabase.HasLibrary(out _))
         {
             Skip("the app brings no SQLite library for Microsoft.Data.Sqlite.");
         }
@@ -61,13 +67,16 @@ internal static class RestoredFile
         // A check that was interrupted at its last row may have answered all the same.
         cancellationToken.ThrowIfCancellationRequested();
 
-        void Skip(string why) => FileSwap.Say(
-            onLine, "WARN", $"quick_check of the restored {request.Database.Path} was skipped: {why}");
+        void Skip(string why) =>
+            FileSwap.Say(onLine, "WARN", $"quick_check of the restored {request.Database.Path} was skipped: {why}");
     }
 
-    private static LitestreamException Damaged(RestoreRequest request, string answer, Exception? e) => new(
-        "LSB4003",
-        $"The backup of {request.Database.Path} in {RestoreCommand.Places(request)} does not give a sound database: "
-        + $"{answer}. Nothing was put in place.",
-        innerException: e);
+    private static LitestreamException Damaged(RestoreRequest request, string answer, Exception? e) =>
+        new(
+            "LSB4003",
+            $"The backup of {request.Database.Path} in {RestoreCommand.Places(request)} does not give a sound "
+                + $"database: "
+                + $"{answer}. Nothing was put in place.",
+            innerException: e
+        );
 }

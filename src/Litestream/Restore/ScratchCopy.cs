@@ -8,7 +8,10 @@ using Litestream.Sqlite;
 
 namespace Litestream.Restore;
 
-/// <summary>A database restored into a private folder for temporary files, to be looked at and thrown away. What a killed process leaves there, the next one removes.</summary>
+/// <summary>
+/// A database restored into a private folder for temporary files, to be looked at and thrown away. What a killed
+/// process leaves there, the next one removes.
+/// </summary>
 internal sealed class ScratchCopy : IDisposable
 {
     private readonly LockedFolder _folder;
@@ -21,7 +24,12 @@ internal sealed class ScratchCopy : IDisposable
     /// <param name="config">The effective configuration.</param>
     /// <param name="database">One of its databases.</param>
     /// <param name="patience">How long a restore may go on without a sign of life.</param>
-    public ScratchCopy(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, TimeSpan patience)
+    public ScratchCopy(
+        LitestreamExecutable executable,
+        EffectiveConfig config,
+        EffectiveDatabase database,
+        TimeSpan patience
+    )
     {
         _folder = ScratchDatabase.CreateFolder();
         (_executable, _config, _database, _patience) = (executable, config, database, patience);
@@ -54,7 +62,10 @@ internal sealed class ScratchCopy : IDisposable
         var (exitCode, errors, said, source) = await RunAsync(Path, arguments, cancellationToken).ConfigureAwait(false);
         if (exitCode == 0 && File.Exists(Path))
             return source ?? new RestoreSource("", "", 0, 0, null);
-        if (said.Contains("no matching backup", StringComparison.Ordinal) || said.Contains("no snapshots available", StringComparison.Ordinal))
+        if (
+            said.Contains("no matching backup", StringComparison.Ordinal)
+            || said.Contains("no snapshots available", StringComparison.Ordinal)
+        )
             return null;
         var message = errors.Count > 0 ? string.Join("; ", errors.Distinct()) : said.Trim();
         var code = RestoreCommand.Classify(message);
@@ -63,15 +74,21 @@ internal sealed class ScratchCopy : IDisposable
         throw new LitestreamException(
             code,
             $"`litestream restore` ended with exit code {NumberText.Of(exitCode)}: "
-            + (message.Length == 0 ? "it said nothing" : message));
+                + (message.Length == 0 ? "it said nothing" : message)
+        );
     }
 
     /// <summary>
-    /// The database as it was at just this place, which restores of release line 0.3 cannot give (they know whole WALs and times): all WALs before are applied by
+    /// The database as it was at just this place, which restores of release line 0.3 cannot give (they know whole WALs
+    /// and times): all WALs before are applied by
     /// the executable, the last one is only fetched, cut and applied here. Null when that did not work.
     /// </summary>
     /// <exception cref="LitestreamException">LSB0003: there is no room for it.</exception>
-    public async Task<string?> RestoreUpToAsync(ReplicaPosition position, string replica, CancellationToken cancellationToken)
+    public async Task<string?> RestoreUpToAsync(
+        ReplicaPosition position,
+        string replica,
+        CancellationToken cancellationToken
+    )
     {
         RequireRoom();
         var output = System.IO.Path.Combine(_folder.Path, "cut.db");
@@ -79,10 +96,21 @@ internal sealed class ScratchCopy : IDisposable
         var wal = System.IO.Path.Combine(_folder.Path, "fetched-wal");
         var index = position.Index.ToString("x8", CultureInfo.InvariantCulture);
 
-        // The executable fetches each WAL into a file of this name, then applies it in the place of `-wal`. SQLite follows no link there: it stops with the WAL fetched and all others applied.
+        // The executable fetches each WAL into a file of this name, then applies it in the place of `-wal`. SQLite
+        // follows no link there: it stops with the WAL fetched and all others applied.
         File.CreateSymbolicLink($"{restored}-{index}-wal", wal);
-        await RunAsync(output, ["-replica", replica, "-generation", position.Generation, "-index", index], cancellationToken).ConfigureAwait(false);
-        if (!File.Exists(restored) || new FileInfo(wal) is not { Exists: true } fetched || fetched.Length < position.Offset || new FileInfo(restored + "-wal").LinkTarget is null)
+        await RunAsync(
+                output,
+                ["-replica", replica, "-generation", position.Generation, "-index", index],
+                cancellationToken
+            )
+            .ConfigureAwait(false);
+        if (
+            !File.Exists(restored)
+            || new FileInfo(wal) is not { Exists: true } fetched
+            || fetched.Length < position.Offset
+            || new FileInfo(restored + "-wal").LinkTarget is null
+        )
             return null;
 
         File.Delete(restored + "-wal");
@@ -94,26 +122,47 @@ internal sealed class ScratchCopy : IDisposable
     }
 
     /// <summary>A full folder for temporary files would stop others too: it is asked before.</summary>
-    private void RequireRoom() => ScratchRoom.Require(
-        _folder.Path, Free(_folder.Path), Math.Max(ScratchRoom.Needed(_database.Path), LeastBytes));
+    private void RequireRoom() =>
+        ScratchRoom.Require(_folder.Path, Free(_folder.Path), Math.Max(ScratchRoom.Needed(_database.Path), LeastBytes));
 
-    /// <exception cref="LitestreamException">LSB4005: there was no sign of life for as long as the patience lasts.</exception>
-    private async Task<(int ExitCode, List<string> Errors, string Said, RestoreSource? Source)> RunAsync(string output, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    /// <exception cref="LitestreamException">LSB4005: there was no sign of life for as long as the patience
+    /// lasts.</exception>
+    private async Task<(int ExitCode, List<string> Errors, string Said, RestoreSource? Source)> RunAsync(
+        string output,
+        IReadOnlyList<string> arguments,
+        CancellationToken cancellationToken
+    )
     {
         var errors = new List<string>();
         var said = new List<string>();
         RestoreSource? source = null;
-        var command = new LitestreamCommand(_executable, _config.Variables) { Secrets = _config.Secrets, Patience = _patience, WritesTo = _folder.Path };
-        var result = await command.RunAsync(
-            ["restore", "-config", _config.WriteTalkative(_folder.Path), .. arguments, "-o", output, _database.Path],
-            cancellationToken,
-            line =>
-            {
-                said.Add(line.Text);
-                if (line.Level == "ERROR")
-                    errors.Add(line.Explanation);
-                source = RestoreCommand.Source(line, source);
-            }).ConfigureAwait(false);
+        var command = new LitestreamCommand(_executable, _config.Variables)
+        {
+            Secrets = _config.Secrets,
+            Patience = _patience,
+            WritesTo = _folder.Path,
+        };
+        var result = await command
+            .RunAsync(
+                [
+                    "restore",
+                    "-config",
+                    _config.WriteTalkative(_folder.Path),
+                    .. arguments,
+                    "-o",
+                    output,
+                    _database.Path,
+                ],
+                cancellationToken,
+                line =>
+                {
+                    said.Add(line.Text);
+                    if (line.Level == "ERROR")
+                        errors.Add(line.Explanation);
+                    source = RestoreCommand.Source(line, source);
+                }
+            )
+            .ConfigureAwait(false);
         return (result.ExitCode, errors, string.Join('\n', said), source);
     }
 }

@@ -40,7 +40,8 @@ internal sealed record ContentDifference(
     string Key,
     string? Column,
     ContentDifferenceKind Kind,
-    string Detail)
+    string Detail
+)
 {
     /// <summary>
     /// Tells the row from all others of the table in other comparisons too, which <see cref="Key"/>, for people, does
@@ -49,13 +50,14 @@ internal sealed record ContentDifference(
     public string? Id { get; init; } = Key;
 
     /// <inheritdoc />
-    public override string ToString() => Kind switch
-    {
-        ContentDifferenceKind.Missing => $"{Table}: row {Key} is missing",
-        ContentDifferenceKind.Added => $"{Table}: row {Key} is not in the database",
-        ContentDifferenceKind.Changed => $"{Table}: row {Key} has another value in column {Column}",
-        _ => $"{Key}: {Detail}",
-    };
+    public override string ToString() =>
+        Kind switch
+        {
+            ContentDifferenceKind.Missing => $"{Table}: row {Key} is missing",
+            ContentDifferenceKind.Added => $"{Table}: row {Key} is not in the database",
+            ContentDifferenceKind.Changed => $"{Table}: row {Key} has another value in column {Column}",
+            _ => $"{Key}: {Detail}",
+        };
 }
 
 /// <summary>A table that was not compared.</summary>
@@ -75,7 +77,8 @@ internal sealed record ContentComparison(
     IReadOnlyList<ContentDifference> Differences,
     IReadOnlyDictionary<string, long> ExpectedRows,
     IReadOnlyDictionary<string, long> ActualRows,
-    IReadOnlyList<SkippedContent> Skipped)
+    IReadOnlyList<SkippedContent> Skipped
+)
 {
     /// <summary>Whether everything was compared and nothing differs.</summary>
     public bool IsSame => Count == 0 && Skipped.Count == 0;
@@ -99,7 +102,8 @@ internal sealed record ContentComparison(
     public string Describe()
     {
         const int Most = 5;
-        var counts = ExpectedRows.Keys.Union(ActualRows.Keys)
+        var counts = ExpectedRows
+            .Keys.Union(ActualRows.Keys)
             .Where(table => Rows(ExpectedRows, table) != Rows(ActualRows, table))
             .Order(StringComparer.Ordinal)
             .Select(table => $"{table}: {Rows(ActualRows, table)} instead of {Rows(ExpectedRows, table)}")
@@ -128,7 +132,8 @@ internal sealed record ContentWindow(ContentComparison Wrong, long Unknown)
     public static ContentWindow Judge(
         ContentComparison toBefore,
         ContentComparison meanwhile,
-        ContentComparison toAfter)
+        ContentComparison toAfter
+    )
     {
         static (string, string?) Id(ContentDifference one) => (one.Table, one.Id);
         var written = meanwhile.Differences.Select(Id).ToHashSet();
@@ -144,8 +149,8 @@ internal sealed record ContentWindow(ContentComparison Wrong, long Unknown)
             var id = Id(difference);
 
             // A row that is in neither may have come and gone again meanwhile, as those of a queue do.
-            var mayHaveBeenWritten = !isComplete || written.Contains(id)
-                || difference.Kind == ContentDifferenceKind.Added;
+            var mayHaveBeenWritten =
+                !isComplete || written.Contains(id) || difference.Kind == ContentDifferenceKind.Added;
             if (!mayHaveBeenWritten)
                 wrong.Add(difference);
             else if (!isNowComplete || notAsNow.Contains(id) || (difference.Id is null && written.Contains(id)))

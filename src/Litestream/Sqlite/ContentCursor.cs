@@ -13,7 +13,8 @@ internal sealed class ContentCursor(
     ContentTable table,
     bool hasRowIdFirst,
     bool asStored,
-    string? encoding) : IDisposable
+    string? encoding
+) : IDisposable
 {
     private const int LongestText = 40;
     private const int LongestBlob = 16;
@@ -24,22 +25,26 @@ internal sealed class ContentCursor(
     public long Rows { get; private set; }
 
     /// <summary>What tells this row from the others, in words.</summary>
-    public string Key => table switch
-    {
-        { RowIdColumn: >= 0 } => $"{table.Columns[table.RowIdColumn]}={Text(Index(table.RowIdColumn))}",
-        { KeyIndex: not null } =>
-            string.Join(" ", table.Key.Select(part => $"{table.Columns[part.Column]}={Text(Index(part.Column))}")),
-        _ when hasRowIdFirst => $"{table.RowId}={Text(0)}",
-        _ => string.Create(CultureInfo.InvariantCulture, $"number {Rows}"),
-    };
+    public string Key =>
+        table switch
+        {
+            { RowIdColumn: >= 0 } => $"{table.Columns[table.RowIdColumn]}={Text(Index(table.RowIdColumn))}",
+            { KeyIndex: not null } => string.Join(
+                " ",
+                table.Key.Select(part => $"{table.Columns[part.Column]}={Text(Index(part.Column))}")
+            ),
+            _ when hasRowIdFirst => $"{table.RowId}={Text(0)}",
+            _ => string.Create(CultureInfo.InvariantCulture, $"number {Rows}"),
+        };
 
     /// <summary>What tells this row from all others, in other comparisons too; null when nothing does.</summary>
-    public string? Id => table switch
-    {
-        { RowIdColumn: >= 0 } or { KeyIndex: null } => HasRowId ? Key : null,
-        _ when table.Key.Any(part => part.Collation is not ("BINARY" or "NOCASE" or "RTRIM")) => null,
-        _ => string.Join(" ", table.Key.Select(part => Exact(Index(part.Column)))),
-    };
+    public string? Id =>
+        table switch
+        {
+            { RowIdColumn: >= 0 } or { KeyIndex: null } => HasRowId ? Key : null,
+            _ when table.Key.Any(part => part.Collation is not ("BINARY" or "NOCASE" or "RTRIM")) => null,
+            _ => string.Join(" ", table.Key.Select(part => Exact(Index(part.Column)))),
+        };
 
     /// <summary>Whether the rowid can be read.</summary>
     public bool HasRowId => hasRowIdFirst || table.RowIdColumn >= 0;
@@ -81,9 +86,10 @@ internal sealed class ContentCursor(
     }
 
     /// <summary>The column that an index of <see cref="FirstDifference"/> stands for.</summary>
-    public string ColumnName(int index) => hasRowIdFirst && index == 0
-        ? table.RowId!
-        : table.Columns[(index - (hasRowIdFirst ? 1 : 0)) / (asStored ? 2 : 1)];
+    public string ColumnName(int index) =>
+        hasRowIdFirst && index == 0
+            ? table.RowId!
+            : table.Columns[(index - (hasRowIdFirst ? 1 : 0)) / (asStored ? 2 : 1)];
 
     /// <summary>
     /// Which row comes first. 0 too where that cannot be told: a table whose rowid has no name, or a key with a
@@ -115,13 +121,14 @@ internal sealed class ContentCursor(
     private static bool IsSame(sqlite3_stmt one, sqlite3_stmt other, int index)
     {
         var type = raw.sqlite3_column_type(one, index);
-        return type == raw.sqlite3_column_type(other, index) && type switch
-        {
-            raw.SQLITE_NULL => true,
-            raw.SQLITE_INTEGER => raw.sqlite3_column_int64(one, index) == raw.sqlite3_column_int64(other, index),
-            raw.SQLITE_FLOAT => Bits(one, index) == Bits(other, index),
-            _ => raw.sqlite3_column_blob(one, index).SequenceEqual(raw.sqlite3_column_blob(other, index)),
-        };
+        return type == raw.sqlite3_column_type(other, index)
+            && type switch
+            {
+                raw.SQLITE_NULL => true,
+                raw.SQLITE_INTEGER => raw.sqlite3_column_int64(one, index) == raw.sqlite3_column_int64(other, index),
+                raw.SQLITE_FLOAT => Bits(one, index) == Bits(other, index),
+                _ => raw.sqlite3_column_blob(one, index).SequenceEqual(raw.sqlite3_column_blob(other, index)),
+            };
     }
 
     private static long Bits(sqlite3_stmt row, int index) =>
@@ -179,21 +186,23 @@ internal sealed class ContentCursor(
     private ReadOnlySpan<byte> Utf8(ReadOnlySpan<byte> text) =>
         asStored && encoding is not null ? Encoding.UTF8.GetBytes(Decode(text)) : text;
 
-    private string Decode(ReadOnlySpan<byte> text) => (asStored ? encoding : null) switch
-    {
-        "UTF-16le" => Encoding.Unicode.GetString(text),
-        "UTF-16be" => Encoding.BigEndianUnicode.GetString(text),
-        _ => Encoding.UTF8.GetString(text),
-    };
+    private string Decode(ReadOnlySpan<byte> text) =>
+        (asStored ? encoding : null) switch
+        {
+            "UTF-16le" => Encoding.Unicode.GetString(text),
+            "UTF-16be" => Encoding.BigEndianUnicode.GetString(text),
+            _ => Encoding.UTF8.GetString(text),
+        };
 
     /// <summary>NULL comes first, then numbers, text, blobs.</summary>
-    private int Rank(int index) => raw.sqlite3_column_type(statement, index) switch
-    {
-        raw.SQLITE_NULL => 0,
-        raw.SQLITE_INTEGER or raw.SQLITE_FLOAT => 1,
-        raw.SQLITE_TEXT => 2,
-        _ => asStored && raw.sqlite3_column_int64(statement, index + 1) != 0 ? 2 : 3,
-    };
+    private int Rank(int index) =>
+        raw.sqlite3_column_type(statement, index) switch
+        {
+            raw.SQLITE_NULL => 0,
+            raw.SQLITE_INTEGER or raw.SQLITE_FLOAT => 1,
+            raw.SQLITE_TEXT => 2,
+            _ => asStored && raw.sqlite3_column_int64(statement, index + 1) != 0 ? 2 : 3,
+        };
 
     /// <summary>A value of a key, as long as it is.</summary>
     private string Exact(int index)

@@ -33,7 +33,8 @@ internal sealed record ContentTable(
     string? RowId,
     int RowIdColumn,
     string? KeyIndex,
-    IReadOnlyList<KeyPart> Key)
+    IReadOnlyList<KeyPart> Key
+)
 {
     /// <summary>Whether rows of the one can be compared with rows of the other.</summary>
     public bool HasSameColumns(ContentTable other) =>
@@ -89,14 +90,17 @@ internal sealed class ContentSource : IDisposable
     public IReadOnlyList<SchemaObject> Objects()
     {
         var objects = new List<SchemaObject>();
-        Rows("SELECT type, name, tbl_name, sql, rootpage FROM main.sqlite_master", row =>
-        {
-            var (type, name, table) = (row.GetString(0), row.GetString(1), row.GetString(2));
-            if (DatabaseContent.IsOwn(name) || DatabaseContent.IsOwn(table))
-                return;
-            var isStored = type == "table" && !row.IsDBNull(4) && row.GetInt64(4) != 0;
-            objects.Add(new SchemaObject(type, name, table, row.IsDBNull(3) ? null : row.GetString(3), isStored));
-        });
+        Rows(
+            "SELECT type, name, tbl_name, sql, rootpage FROM main.sqlite_master",
+            row =>
+            {
+                var (type, name, table) = (row.GetString(0), row.GetString(1), row.GetString(2));
+                if (DatabaseContent.IsOwn(name) || DatabaseContent.IsOwn(table))
+                    return;
+                var isStored = type == "table" && !row.IsDBNull(4) && row.GetInt64(4) != 0;
+                objects.Add(new SchemaObject(type, name, table, row.IsDBNull(3) ? null : row.GetString(3), isStored));
+            }
+        );
         return objects;
     }
 
@@ -104,11 +108,14 @@ internal sealed class ContentSource : IDisposable
     public (string Sql, long RootPage)? Definition(string name)
     {
         (string, long)? definition = null;
-        Rows("SELECT name, sql, rootpage FROM main.sqlite_master WHERE type = 'table' AND rootpage > 1", row =>
-        {
-            if (row.GetString(0) == name && !row.IsDBNull(1))
-                definition = (row.GetString(1), row.GetInt64(2));
-        });
+        Rows(
+            "SELECT name, sql, rootpage FROM main.sqlite_master WHERE type = 'table' AND rootpage > 1",
+            row =>
+            {
+                if (row.GetString(0) == name && !row.IsDBNull(1))
+                    definition = (row.GetString(1), row.GetInt64(2));
+            }
+        );
         return definition;
     }
 
@@ -118,22 +125,28 @@ internal sealed class ContentSource : IDisposable
         var all = new List<string>();
         var columns = new List<string>();
         var keyColumns = new List<string>();
-        Rows($"PRAGMA main.table_xinfo({LiveDatabase.Quote(name)})", row =>
-        {
-            all.Add(row.GetString(1));
+        Rows(
+            $"PRAGMA main.table_xinfo({LiveDatabase.Quote(name)})",
+            row =>
+            {
+                all.Add(row.GetString(1));
 
-            // 2 is a generated column that is not stored.
-            if (row.GetInt64(6) != 2)
-                columns.Add(row.GetString(1));
-            if (row.GetInt64(5) > 0)
-                keyColumns.Add(row.GetString(1));
-        });
+                // 2 is a generated column that is not stored.
+                if (row.GetInt64(6) != 2)
+                    columns.Add(row.GetString(1));
+                if (row.GetInt64(5) > 0)
+                    keyColumns.Add(row.GetString(1));
+            }
+        );
         string? keyIndex = null;
-        Rows($"PRAGMA main.index_list({LiveDatabase.Quote(name)})", row =>
-        {
-            if (row.GetString(3) == "pk")
-                keyIndex = row.GetString(1);
-        });
+        Rows(
+            $"PRAGMA main.index_list({LiveDatabase.Quote(name)})",
+            row =>
+            {
+                if (row.GetString(3) == "pk")
+                    keyIndex = row.GetString(1);
+            }
+        );
         var (hasRowId, key) = keyIndex is null ? (true, []) : KeyOf(keyIndex, columns);
         if (!hasRowId)
             return new ContentTable(name, columns, null, -1, keyIndex, key);
@@ -173,7 +186,8 @@ internal sealed class ContentSource : IDisposable
     {
         // What is read as text is converted to UTF-8, and what is not valid is replaced: only a blob comes as it is.
         var asStored = !(IsUtf8 && isOtherUtf8) && (table.Columns.Count * 2) + 1 <= MostColumns;
-        var values = table.Columns.Select(column => $"x.{LiveDatabase.Quote(column)}")
+        var values = table
+            .Columns.Select(column => $"x.{LiveDatabase.Quote(column)}")
             .SelectMany(column => asStored ? AsStored(column) : [column])
             .ToList();
         var hasRowIdFirst = table.RowId is not null && table.RowIdColumn < 0 && values.Count < MostColumns;
@@ -188,10 +202,10 @@ internal sealed class ContentSource : IDisposable
     }
 
     private static string[] AsStored(string column) =>
-    [
-        $"CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END",
-        $"typeof({column}) = 'text'",
-    ];
+        [
+            $"CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END",
+            $"typeof({column}) = 'text'",
+        ];
 
     private static string From(ContentTable table)
     {
@@ -202,7 +216,8 @@ internal sealed class ContentSource : IDisposable
     /// <summary>What SQLite keeps about the tables that are left out.</summary>
     private static string Filter(string name)
     {
-        var column = name.StartsWith("sqlite_stat", StringComparison.OrdinalIgnoreCase) ? "tbl"
+        var column =
+            name.StartsWith("sqlite_stat", StringComparison.OrdinalIgnoreCase) ? "tbl"
             : name.Equals("sqlite_sequence", StringComparison.OrdinalIgnoreCase) ? "name"
             : null;
         return column is null ? "" : $"WHERE coalesce(x.{column}, '') NOT LIKE '\\_litestream\\_%' ESCAPE '\\'";
@@ -214,15 +229,18 @@ internal sealed class ContentSource : IDisposable
     {
         var hasRowId = false;
         var key = new List<KeyPart>();
-        Rows($"PRAGMA main.index_xinfo({LiveDatabase.Quote(index)})", row =>
-        {
-            if (row.GetInt64(1) == -1)
-                hasRowId = true;
-            if (row.GetInt64(1) == -1 || row.GetInt64(5) == 0)
-                return;
-            var collation = row.IsDBNull(4) ? "BINARY" : row.GetString(4).ToUpperInvariant();
-            key.Add(new KeyPart(columns.IndexOf(row.GetString(2)), row.GetInt64(3) != 0, collation));
-        });
+        Rows(
+            $"PRAGMA main.index_xinfo({LiveDatabase.Quote(index)})",
+            row =>
+            {
+                if (row.GetInt64(1) == -1)
+                    hasRowId = true;
+                if (row.GetInt64(1) == -1 || row.GetInt64(5) == 0)
+                    return;
+                var collation = row.IsDBNull(4) ? "BINARY" : row.GetString(4).ToUpperInvariant();
+                key.Add(new KeyPart(columns.IndexOf(row.GetString(2)), row.GetInt64(3) != 0, collation));
+            }
+        );
         if (!hasRowId)
             key.ForEach(part => StandInFor(part.Collation));
         return (hasRowId, hasRowId ? [] : key);

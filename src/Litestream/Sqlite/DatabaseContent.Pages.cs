@@ -21,7 +21,8 @@ internal static partial class DatabaseContent
         private static (PageFile One, PageFile Other)? OpenPages(
             ContentSource expected,
             ContentSource actual,
-            CancellationToken cancellationToken)
+            CancellationToken cancellationToken
+        )
         {
             if (expected.Setting("encoding") != actual.Setting("encoding"))
                 return null;
@@ -37,11 +38,13 @@ internal static partial class DatabaseContent
         private bool CompareRecords(ContentTable table)
         {
             // Of what SQLite keeps about other tables, not all rows count.
-            if (_pages is not var (here, there)
+            if (
+                _pages is not var (here, there)
                 || table.Name.StartsWith("sqlite_", StringComparison.OrdinalIgnoreCase)
                 || expected.Definition(table.Name) is not { Sql: { } sql } definition
                 || actual.Definition(table.Name) is not { } otherDefinition
-                || otherDefinition.Sql != sql)
+                || otherDefinition.Sql != sql
+            )
             {
                 return false;
             }
@@ -122,9 +125,8 @@ internal static partial class DatabaseContent
 
         public ContentCursor Other => _other ??= actual.ReadOne(table, expected.IsUtf8);
 
-        public static ContentCursor Find(ContentCursor cursor, long rowId) => cursor.Find(rowId)
-            ? cursor
-            : throw new InvalidDataException("SQLite does not find the row.");
+        public static ContentCursor Find(ContentCursor cursor, long rowId) =>
+            cursor.Find(rowId) ? cursor : throw new InvalidDataException("SQLite does not find the row.");
 
         public void Dispose()
         {

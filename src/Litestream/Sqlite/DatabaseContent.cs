@@ -39,15 +39,18 @@ internal static partial class DatabaseContent
         string expected,
         string actual,
         int limit = 5,
-        CancellationToken cancellationToken = default) => Task.Run(
-        () =>
-        {
-            // Through SQLite only: this process may open one of them at any moment.
-            using var one = Open(expected);
-            using var other = Open(actual);
-            return Compare(one, other, new() { Limit = limit }, cancellationToken);
-        },
-        cancellationToken);
+        CancellationToken cancellationToken = default
+    ) =>
+        Task.Run(
+            () =>
+            {
+                // Through SQLite only: this process may open one of them at any moment.
+                using var one = Open(expected);
+                using var other = Open(actual);
+                return Compare(one, other, new() { Limit = limit }, cancellationToken);
+            },
+            cancellationToken
+        );
 
     /// <summary>Compares through two connections, each in one read transaction (its own, when it has none).</summary>
     /// <param name="expected">A connection to the database that is right by definition.</param>
@@ -60,7 +63,8 @@ internal static partial class DatabaseContent
         SqliteConnection expected,
         SqliteConnection actual,
         ContentOptions? options,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         using var interrupt = new Interruption(expected, cancellationToken);
         using var otherInterrupt = new Interruption(actual, cancellationToken);
@@ -89,14 +93,17 @@ internal static partial class DatabaseContent
         string onePath,
         SqliteConnection other,
         string otherPath,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         using var interrupt = new Interruption(one, cancellationToken);
         try
         {
             // What differs in the first page is not compared there.
-            if (Settings.Any(name => Setting(one, name) != Setting(other, name))
-                || !DatabaseImage.IsSame(one, onePath, other, otherPath, cancellationToken))
+            if (
+                Settings.Any(name => Setting(one, name) != Setting(other, name))
+                || !DatabaseImage.IsSame(one, onePath, other, otherPath, cancellationToken)
+            )
             {
                 return null;
             }
@@ -132,12 +139,14 @@ internal static partial class DatabaseContent
 
         // Without a WAL nothing but the file counts, and nothing is left beside it so.
         var uri = LiveDatabase.Uri(path, File.Exists(DatabasePath.Real(path) + "-wal") ? "mode=ro" : "immutable=1");
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
-        {
-            DataSource = uri,
-            Mode = SqliteOpenMode.ReadOnly,
-            Pooling = false,
-        }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = uri,
+                Mode = SqliteOpenMode.ReadOnly,
+                Pooling = false,
+            }.ToString()
+        );
         try
         {
             connection.Open();
@@ -155,7 +164,8 @@ internal static partial class DatabaseContent
         ContentSource expected,
         ContentSource actual,
         ContentOptions options,
-        CancellationToken cancellationToken) : IDisposable
+        CancellationToken cancellationToken
+    ) : IDisposable
     {
         private readonly List<ContentDifference> _differences = [];
         private readonly SortedDictionary<string, long> _expectedRows = new(StringComparer.Ordinal);
@@ -249,7 +259,12 @@ internal static partial class DatabaseContent
             {
                 if (((left.Rows + right.Rows) & 0x3ff) == 0)
                     cancellationToken.ThrowIfCancellationRequested();
-                var order = (hasLeft, hasRight) switch { (true, false) => -1, (false, true) => 1, _ => 0 };
+                var order = (hasLeft, hasRight) switch
+                {
+                    (true, false) => -1,
+                    (false, true) => 1,
+                    _ => 0,
+                };
                 if (order == 0 && left.FirstDifference(right) is var column and >= 0)
                 {
                     order = left.CompareKey(right);

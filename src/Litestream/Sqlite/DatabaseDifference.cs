@@ -18,7 +18,10 @@ public enum DifferenceKind
     Changed,
 }
 
-/// <summary>How a copy of a database, such as a restore to a side file, differs from the live one: what putting it in place would undo.</summary>
+/// <summary>
+/// How a copy of a database, such as a restore to a side file, differs from the live one: what putting it in place
+/// would undo.
+/// </summary>
 /// <param name="Live">The live database, absolute.</param>
 /// <param name="Copy">The copy, absolute.</param>
 public sealed record DatabaseDifference(string Live, string Copy)
@@ -28,13 +31,19 @@ public sealed record DatabaseDifference(string Live, string Copy)
     /// <summary>Tables, indexes, views and triggers that are not the same in both.</summary>
     public IReadOnlyList<SchemaDifference> Schema { get; init; } = [];
 
-    /// <summary>The tables that were compared, by name, those without a difference too. A table of one file only has all its rows as added or missing.</summary>
+    /// <summary>
+    /// The tables that were compared, by name, those without a difference too. A table of one file only has all its
+    /// rows as added or missing.
+    /// </summary>
     public IReadOnlyList<TableDifference> Tables { get; init; } = [];
 
     /// <summary>The tables that were not compared, and why.</summary>
     public IReadOnlyList<SkippedTable> Skipped { get; init; } = [];
 
-    /// <summary>Whether everything was compared and nothing differs. A virtual table is compared by the tables that it keeps its data in.</summary>
+    /// <summary>
+    /// Whether everything was compared and nothing differs. A virtual table is compared by the tables that it keeps its
+    /// data in.
+    /// </summary>
     public bool IsSame => HasNoDifference && Unknown.Count == 0;
 
     private bool HasNoDifference => Schema.Count == 0 && Tables.All(table => table.IsSame);
@@ -48,28 +57,62 @@ public sealed record DatabaseDifference(string Live, string Copy)
         {
             var differences = HasNoDifference
                 ? "none"
-                : string.Create(CultureInfo.InvariantCulture, $"rows: {Tables.Sum(table => table.Added)} added, {Tables.Sum(table => table.Missing)} missing, {Tables.Sum(table => table.Changed)} changed; schema: {Schema.Count} changed");
+                : string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"rows: {Tables.Sum(table => table.Added)} added, {Tables.Sum(table => table.Missing)} "
+                        + $"missing, {Tables.Sum(table => table.Changed)} changed; schema: {Schema.Count} changed"
+                );
             return Unknown.Count == 0 ? differences : $"{differences}; not compared: {string.Join(", ", Unknown)}";
         }
     }
 
-    /// <summary>For people: a table of what differs, with examples, a line for each change of the schema and for what was not compared.</summary>
+    /// <summary>
+    /// For people: a table of what differs, with examples, a line for each change of the schema and for what was not
+    /// compared.
+    /// </summary>
     public override string ToString()
     {
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"{Copy} against {Live} (added: only in the copy; missing: only in the live database; changed: in both, with other values):");
+        text.AppendLine(
+            CultureInfo.InvariantCulture,
+            $"{Copy} against {Live} (added: only in the copy; missing: only in the live database; changed: in both, "
+                + $"with other values):"
+        );
         var different = Tables.Where(table => !table.IsSame).ToList();
         if (different.Count > 0)
         {
-            List<string[]> rows = [["table", "added", "missing", "changed", "examples"]];
-            rows.AddRange(different.Select(table => new[] { table.Name, Number(table.Added), Number(table.Missing), Number(table.Changed), Examples(table) }));
-            var widths = Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length)).ToList();
+            List<string[]> rows =
+            [
+                ["table", "added", "missing", "changed", "examples"],
+            ];
+            rows.AddRange(
+                different.Select(table =>
+                    new[]
+                    {
+                        table.Name,
+                        Number(table.Added),
+                        Number(table.Missing),
+                        Number(table.Changed),
+                        Examples(table),
+                    }
+                )
+            );
+            var widths = Enumerable
+                .Range(0, rows[0].Length)
+                .Select(column => rows.Max(row => row[column].Length))
+                .ToList();
             foreach (var row in rows)
-                text.AppendLine(string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
+                text.AppendLine(
+                    string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd()
+                );
         }
 
         foreach (var change in Schema)
-            text.AppendLine(CultureInfo.InvariantCulture, $"{change.Type} {change.Name}: {Word(change.Kind)}{(change.Detail.Length == 0 ? "" : $" ({change.Detail})")}");
+            text.AppendLine(
+                CultureInfo.InvariantCulture,
+                $"{change.Type} {change.Name}: {Word(change.Kind)}"
+                    + $"{(change.Detail.Length == 0 ? "" : $" ({change.Detail})")}"
+            );
         if (IsSame)
             text.AppendLine(CultureInfo.InvariantCulture, $"no difference in {Tables.Count} tables");
         foreach (var table in different.Where(table => table.Note.Length > 0))
@@ -83,18 +126,33 @@ public sealed record DatabaseDifference(string Live, string Copy)
     public void WriteTo(Utf8JsonWriter json)
     {
         ArgumentNullException.ThrowIfNull(json);
-        var schema = Schema.Select(change =>
-            new SchemaForm(change.Type, change.Name, Word(change.Kind), change.Detail));
+        var schema = Schema.Select(change => new SchemaForm(
+            change.Type,
+            change.Name,
+            Word(change.Kind),
+            change.Detail
+        ));
         JsonSerializer.Serialize(
             json,
             new DifferenceForm(Live, Copy, IsSame, Tables, [.. schema], Skipped),
-            DifferenceJson.Default.DifferenceForm);
+            DifferenceJson.Default.DifferenceForm
+        );
     }
 
-    private static string Examples(TableDifference table) => string.Join("; ", new[]
-    {
-        Some("added", table.AddedExamples, table.Added), Some("missing", table.MissingExamples, table.Missing), Some("changed", [.. table.ChangedExamples.Select((row, i) => $"{row} ({Column(table, i)})")], table.Changed),
-    }.Where(text => text.Length > 0));
+    private static string Examples(TableDifference table) =>
+        string.Join(
+            "; ",
+            new[]
+            {
+                Some("added", table.AddedExamples, table.Added),
+                Some("missing", table.MissingExamples, table.Missing),
+                Some(
+                    "changed",
+                    [.. table.ChangedExamples.Select((row, i) => $"{row} ({Column(table, i)})")],
+                    table.Changed
+                ),
+            }.Where(text => text.Length > 0)
+        );
 
     private static string Column(TableDifference table, int row)
     {
@@ -107,16 +165,18 @@ public sealed record DatabaseDifference(string Live, string Copy)
 
     private static string Number(long number) => number.ToString(CultureInfo.InvariantCulture);
 
-    private static string Word(DifferenceKind kind) => kind switch
-    {
-        DifferenceKind.Added => "added",
-        DifferenceKind.Missing => "missing",
-        _ => "changed",
-    };
+    private static string Word(DifferenceKind kind) =>
+        kind switch
+        {
+            DifferenceKind.Added => "added",
+            DifferenceKind.Missing => "missing",
+            _ => "changed",
+        };
 }
 
 /// <summary>A table, index, view, trigger or number of the header that is not the same in both files.</summary>
-/// <param name="Type"><c>table</c>, <c>index</c>, <c>view</c>, <c>trigger</c>; or <c>setting</c>: <c>user_version</c>, <c>application_id</c>.</param>
+/// <param name="Type"><c>table</c>, <c>index</c>, <c>view</c>, <c>trigger</c>; or <c>setting</c>: <c>user_version</c>,
+/// <c>application_id</c>.</param>
 /// <param name="Name">Its name.</param>
 /// <param name="Kind">What became of it.</param>
 /// <param name="Detail">Of a changed table the columns that differ, of a setting the values; else empty.</param>
@@ -141,10 +201,16 @@ public sealed record TableDifference(string Name)
     /// <summary>The rows that only the live database has.</summary>
     public long Missing { get; init; }
 
-    /// <summary>The rows of one key that have other values. Always 0 without a <see cref="Key"/>: such a row is one added and one missing.</summary>
+    /// <summary>
+    /// The rows of one key that have other values. Always 0 without a <see cref="Key"/>: such a row is one added and
+    /// one missing.
+    /// </summary>
     public long Changed { get; init; }
 
-    /// <summary>What tells one row from another: the columns of the primary key, or <c>rowid</c>. Empty: whole rows were compared.</summary>
+    /// <summary>
+    /// What tells one row from another: the columns of the primary key, or <c>rowid</c>. Empty: whole rows were
+    /// compared.
+    /// </summary>
     public string Key { get; init; } = "";
 
     /// <summary>The keys of a few added rows (<c>id=7</c>), or without a key some of their values.</summary>
@@ -174,7 +240,8 @@ internal sealed record DifferenceForm(
     bool Same,
     IReadOnlyList<TableDifference> Tables,
     IReadOnlyList<SchemaForm> Schema,
-    IReadOnlyList<SkippedTable> Skipped);
+    IReadOnlyList<SkippedTable> Skipped
+);
 
 /// <summary>A change of the schema as its JSON has it.</summary>
 internal sealed record SchemaForm(string Type, string Name, string Kind, string Detail);
@@ -183,5 +250,6 @@ internal sealed record SchemaForm(string Type, string Name, string Kind, string 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     IgnoreReadOnlyProperties = true,
-    GenerationMode = JsonSourceGenerationMode.Metadata)]
+    GenerationMode = JsonSourceGenerationMode.Metadata
+)]
 internal sealed partial class DifferenceJson : JsonSerializerContext;

@@ -35,7 +35,8 @@ internal static class DatabaseImage
         string onePath,
         SqliteConnection other,
         string otherPath,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         LiveDatabase.Execute(other, "PRAGMA wal_checkpoint(TRUNCATE)");
         if (new FileInfo(otherPath + "-wal") is { Exists: true, Length: > 0 })
@@ -58,7 +59,8 @@ internal static class DatabaseImage
         SafeFileHandle one,
         SafeFileHandle other,
         HashSet<long> own,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         Span<byte> header = stackalloc byte[HeaderSize];
         Span<byte> otherHeader = stackalloc byte[HeaderSize];

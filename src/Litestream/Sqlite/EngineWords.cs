@@ -32,11 +32,15 @@ internal static partial class EngineWords
     public static string? OtherIn(string text) => Others().Match(text) is { Success: true } word ? word.Value : null;
 
     [GeneratedRegex(
-        "lite[-_. ]?db|litedatabase|duck[-_. ]?db|mongo|redis(?!t)|postgre|npgsql|pgsql|my[-_. ]?sql|mariadb|sql[-_. ]?server|mssql|sqlclient|sql[-_. ]?azure|" +
-        "sqlce|sqlcompact|oracle|firebird|interbase|informix|sybase|aseclient|saphana|teradata|ms[-_. ]?access|\\baccess\\b|\\bjet\\b|oledb|vistadb|cosmos|documentdb|dynamo|" +
-        "cassandra|scylla|neo4j|raven[-_. ]?db|marten|eventstore|couch|arango|surreal|influx|clickhouse|tdengine|taos|snowflake|bigquery|spanner|" +
-        "cockroach|yugabyte|timescale|elastic|opensearch|qdrant|milvus|weaviate|pinecone|leveldb|rocksdb|lmdb|lightningdb|zonetree|rabbit|kafka|" +
-        "servicebus|eventhub|memcache|blob|tablestorage|storageaccount|amqp|geoip|geolite|maxmind|mmdb|ip2location|ldap|smtp|msolap|analysisservices",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+        "lite[-_. ]?db|litedatabase|duck[-_. ]?db|mongo|redis(?!t)|postgre|npgsql|pgsql|my[-_. "
+            + "]?sql|mariadb|sql[-_. ]?server|mssql|sqlclient|sql[-_. ]?azure|"
+            + "sqlce|sqlcompact|oracle|firebird|interbase|informix|sybase|aseclient|saphana|teradata|ms[-_. "
+            + "]?access|\\baccess\\b|\\bjet\\b|oledb|vistadb|cosmos|documentdb|dynamo|"
+            + "cassandra|scylla|neo4j|raven[-_. "
+            + "]?db|marten|eventstore|couch|arango|surreal|influx|clickhouse|tdengine|taos|snowflake|bigquery|spanner|"
+            + "cockroach|yugabyte|timescale|elastic|opensearch|qdrant|milvus|weaviate|pinecone|leveldb|rocksdb|lmdb|lightningdb|zonetree|rabbit|kafka|"
+            + "servicebus|eventhub|memcache|blob|tablestorage|storageaccount|amqp|geoip|geolite|maxmind|mmdb|ip2location|ldap|smtp|msolap|analysisservices",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant
+    )]
     private static partial Regex Others();
 }

@@ -32,7 +32,11 @@ internal static class JournalModeText
     private static string Rest(ReadOnlySpan<byte> bytes)
     {
         var rest = new StringBuilder();
-        for (var i = 0; i + 1 < bytes.Length && rest.Length < Longest && bytes[i + 1] == 0 && bytes[i] is >= 0x20 and < 0x7F; i += 2)
+        for (
+            var i = 0;
+            i + 1 < bytes.Length && rest.Length < Longest && bytes[i + 1] == 0 && bytes[i] is >= 0x20 and < 0x7F;
+            i += 2
+        )
             rest.Append((char)bytes[i]);
         return rest.ToString();
     }

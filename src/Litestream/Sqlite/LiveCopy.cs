@@ -63,12 +63,14 @@ internal sealed class LiveCopy : IDisposable
     /// <summary>Opens the copy.</summary>
     public SqliteConnection Open()
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
-        {
-            DataSource = LiveDatabase.Uri(Path, "immutable=1"),
-            Mode = SqliteOpenMode.ReadOnly,
-            Pooling = false,
-        }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = LiveDatabase.Uri(Path, "immutable=1"),
+                Mode = SqliteOpenMode.ReadOnly,
+                Pooling = false,
+            }.ToString()
+        );
         connection.Open();
         return connection;
     }
@@ -112,7 +114,8 @@ internal sealed class LiveCopy : IDisposable
         ReaderLimit limit,
         TimeSpan patience,
         TimeProvider time,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         LiveCopy? copy = null;
         try
@@ -141,7 +144,8 @@ internal sealed class LiveCopy : IDisposable
         ReaderLimit limit,
         TimeSpan patience,
         TimeProvider time,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         using var source = LiveDatabase.Open(database);
         if (LiveDatabase.Scalar(source, "PRAGMA journal_mode") is not "wal")
@@ -149,10 +153,13 @@ internal sealed class LiveCopy : IDisposable
         if (ScratchRoom.Missing(Mounts.Free(_folder.Path), new FileInfo(database).Length) is { } missing)
             return $"the folder for temporary files, {System.IO.Path.GetTempPath()}, {missing}";
         using var target = new SqliteConnection(
-            new SqliteConnectionStringBuilder { DataSource = Path, Pooling = false }.ToString());
+            new SqliteConnectionStringBuilder { DataSource = Path, Pooling = false }.ToString()
+        );
         target.Open();
         LiveDatabase.Execute(
-            target, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE");
+            target,
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE"
+        );
         raw.sqlite3_busy_timeout(source.Handle!, BusyTimeout);
 
         using var backup = raw.sqlite3_backup_init(target.Handle!, "main", source.Handle!, "main");
@@ -238,7 +245,8 @@ internal sealed class LiveCopy : IDisposable
         long pageSize,
         long start,
         TimeProvider time,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         var end = Mark;
         while (true)

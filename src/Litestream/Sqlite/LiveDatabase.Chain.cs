@@ -3,23 +3,34 @@ using Microsoft.Data.Sqlite;
 
 namespace Litestream.Sqlite;
 
-/// <summary>What keeps the chain from the WAL to the replica whole: readers of ours, and checkpoints while no litestream runs.</summary>
+/// <summary>
+/// What keeps the chain from the WAL to the replica whole: readers of ours, and checkpoints while no litestream runs.
+/// </summary>
 internal static partial class LiveDatabase
 {
-    /// <summary>From SQLite 3.51 on, <c>wal_checkpoint(NOOP)</c> checkpoints nothing; before it is a real checkpoint.</summary>
+    /// <summary>
+    /// From SQLite 3.51 on, <c>wal_checkpoint(NOOP)</c> checkpoints nothing; before it is a real checkpoint.
+    /// </summary>
     private const int FirstVersionWithNoop = 3_051_000;
 
     /// <summary>
-    /// Whether the app was published with another SQLite library, which may open the file while a reader of ours stands: the end of that would drop the other one's locks.
+    /// Whether the app was published with another SQLite library, which may open the file while a reader of ours
+    /// stands: the end of that would drop the other one's locks.
     /// </summary>
-    public static readonly bool BringsAnotherLibrary =
-        ((AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string) ?? "").Split(Path.PathSeparator)
-            .Any(file => Path.GetFileName(file) is "System.Data.SQLite.dll" or "Devart.Data.SQLite.dll");
+    public static readonly bool BringsAnotherLibrary = (
+        (AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string) ?? ""
+    )
+        .Split(Path.PathSeparator)
+        .Any(file => Path.GetFileName(file) is "System.Data.SQLite.dll" or "Devart.Data.SQLite.dll");
 
     /// <summary>
-    /// Begins a read transaction, so that nobody restarts the WAL. Commits go on; the WAL grows meanwhile. It must end before long, or with the process.
+    /// Begins a read transaction, so that nobody restarts the WAL. Commits go on; the WAL grows meanwhile. It must end
+    /// before long, or with the process.
     /// </summary>
-    /// <returns>The connection that holds it. Null when there is nothing to keep (no file, no WAL mode), or it cannot be done: no library, a file that cannot be read.</returns>
+    /// <returns>
+    /// The connection that holds it. Null when there is nothing to keep (no file, no WAL mode), or it cannot be done:
+    /// no library, a file that cannot be read.
+    /// </returns>
     public static SqliteConnection? BeginRead(string database)
     {
         SqliteConnection? connection = null;
@@ -41,7 +52,14 @@ internal static partial class LiveDatabase
             Scalar(connection, "SELECT count(*) FROM sqlite_master");
             return connection;
         }
-        catch (Exception e) when (e is SqliteException or LitestreamException or InvalidOperationException or IOException or EntryPointNotFoundException)
+        catch (Exception e)
+            when (e
+                    is SqliteException
+                        or LitestreamException
+                        or InvalidOperationException
+                        or IOException
+                        or EntryPointNotFoundException
+            )
         {
             connection?.Dispose();
             return null;
@@ -49,7 +67,8 @@ internal static partial class LiveDatabase
     }
 
     /// <summary>
-    /// Brings all of the WAL into the database file and empties it, while no litestream runs on the database: what a litestream read last is no longer in the WAL then, so that the next
+    /// Brings all of the WAL into the database file and empties it, while no litestream runs on the database: what a
+    /// litestream read last is no longer in the WAL then, so that the next
     /// one begins with a full copy. Tries once, and waits for others a tenth of a second.
     /// </summary>
     /// <returns>Null when it is done; else why not.</returns>
@@ -92,24 +111,52 @@ internal static partial class LiveDatabase
         }
     }
 
-    /// <summary>The page of the executable's own table, which it writes to when it checkpoints; null when that cannot be told.</summary>
-    public static long? SequencePage(string database) => Try(database, connection => Scalar(connection, "SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = '_litestream_seq'") as long?);
+    /// <summary>
+    /// The page of the executable's own table, which it writes to when it checkpoints; null when that cannot be told.
+    /// </summary>
+    public static long? SequencePage(string database) =>
+        Try(
+            database,
+            connection =>
+                Scalar(
+                    connection,
+                    "SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = '_litestream_seq'"
+                ) as long?
+        );
 
-    /// <summary>Brings the WAL into the database file as far as readers let it, and leaves it as it is: the file alone is complete then.</summary>
-    public static void CheckpointPassively(string database) => Try(database, connection =>
-    {
-        Execute(connection, "PRAGMA wal_checkpoint(PASSIVE)");
-        return 1;
-    });
+    /// <summary>
+    /// Brings the WAL into the database file as far as readers let it, and leaves it as it is: the file alone is
+    /// complete then.
+    /// </summary>
+    public static void CheckpointPassively(string database) =>
+        Try(
+            database,
+            connection =>
+            {
+                Execute(connection, "PRAGMA wal_checkpoint(PASSIVE)");
+                return 1;
+            }
+        );
 
-    /// <summary>Where this is the last connection, all of the WAL is brought into the database file, and the WAL deleted: as any app leaves its database.</summary>
+    /// <summary>
+    /// Where this is the last connection, all of the WAL is brought into the database file, and the WAL deleted: as any
+    /// app leaves its database.
+    /// </summary>
     public static void CloseInOrder(string database)
     {
         try
         {
             if (!File.Exists(database) || !MayBeOpened(database))
                 return;
-            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = database, Mode = SqliteOpenMode.ReadWrite, Pooling = false, DefaultTimeout = 1 }.ToString());
+            using var connection = new SqliteConnection(
+                new SqliteConnectionStringBuilder
+                {
+                    DataSource = database,
+                    Mode = SqliteOpenMode.ReadWrite,
+                    Pooling = false,
+                    DefaultTimeout = 1,
+                }.ToString()
+            );
             connection.Open();
             Scalar(connection, "SELECT count(*) FROM sqlite_master");
         }
@@ -119,17 +166,24 @@ internal static partial class LiveDatabase
         }
     }
 
-    /// <summary>How many frames of the WAL SQLite knows of; null when that cannot be asked without a real checkpoint (SQLite before 3.51), or not now.</summary>
-    public static long? WalFrames(string database) => Try(database, connection =>
-    {
-        if (SQLitePCL.raw.sqlite3_libversion_number() < FirstVersionWithNoop)
-            return null;
+    /// <summary>
+    /// How many frames of the WAL SQLite knows of; null when that cannot be asked without a real checkpoint (SQLite
+    /// before 3.51), or not now.
+    /// </summary>
+    public static long? WalFrames(string database) =>
+        Try(
+            database,
+            connection =>
+            {
+                if (SQLitePCL.raw.sqlite3_libversion_number() < FirstVersionWithNoop)
+                    return null;
 
-        // The first read makes the connection look at the WAL at all.
-        Scalar(connection, "SELECT count(*) FROM sqlite_master");
-        using var command = connection.CreateCommand();
-        command.CommandText = "PRAGMA wal_checkpoint(NOOP)";
-        using var reader = command.ExecuteReader();
-        return reader.Read() && reader.GetInt64(1) is >= 0 and var frames ? frames : null;
-    });
+                // The first read makes the connection look at the WAL at all.
+                Scalar(connection, "SELECT count(*) FROM sqlite_master");
+                using var command = connection.CreateCommand();
+                command.CommandText = "PRAGMA wal_checkpoint(NOOP)";
+                using var reader = command.ExecuteReader();
+                return reader.Read() && reader.GetInt64(1) is >= 0 and var frames ? frames : null;
+            }
+        );
 }

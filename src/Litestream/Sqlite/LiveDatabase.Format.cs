@@ -81,12 +81,14 @@ internal static partial class LiveDatabase
 
     private static SqliteConnection OpenToLook(string database, string parameters)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
-        {
-            DataSource = Uri(database, parameters),
-            Mode = SqliteOpenMode.ReadOnly,
-            Pooling = false,
-        }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = Uri(database, parameters),
+                Mode = SqliteOpenMode.ReadOnly,
+                Pooling = false,
+            }.ToString()
+        );
         try
         {
             connection.Open();
@@ -111,7 +113,7 @@ internal static partial class LiveDatabase
             null => "whether this process has a second SQLite library cannot be seen on this system.",
             { Count: > 1 } libraries =>
                 $"this process has more than one SQLite library ({string.Join(", ", libraries)}), "
-                + "and one would drop the locks of the other.",
+                    + "and one would drop the locks of the other.",
             _ => null,
         };
     }

@@ -5,32 +5,54 @@ using Microsoft.Data.Sqlite;
 namespace Litestream.Sqlite;
 
 /// <summary>
-/// A number of our own in the executable's table <c>_litestream_seq</c> tells one history of a database from another: copies and restored files have it too, a new
+/// A number of our own in the executable's table <c>_litestream_seq</c> tells one history of a database from another:
+/// copies and restored files have it too, a new
 /// file at the same path has none or another one.
 /// </summary>
 internal static partial class LiveDatabase
 {
     private const int IdentityRow = 2;
 
-    /// <summary>Reads the number, and gives the database one when it has none; null when that cannot be done (now).</summary>
-    public static Task<long?> IdentifyAsync(string database) => Task.Run(() => Try(database, connection =>
-    {
-        if (!HasSequence(connection))
-            return null;
-        if (ReadIdentity(connection) is { } known)
-            return known;
+    /// <summary>
+    /// Reads the number, and gives the database one when it has none; null when that cannot be done (now).
+    /// </summary>
+    public static Task<long?> IdentifyAsync(string database) =>
+        Task.Run(() =>
+            Try(
+                database,
+                connection =>
+                {
+                    if (!HasSequence(connection))
+                        return null;
+                    if (ReadIdentity(connection) is { } known)
+                        return known;
 
-        // Not from .NET's cryptography: without OpenSSL in the image it ends the whole app.
-        var id = Random.Shared.NextInt64(1, long.MaxValue);
-        Execute(connection, string.Create(CultureInfo.InvariantCulture, $"INSERT OR IGNORE INTO _litestream_seq (id, seq) VALUES ({IdentityRow}, {id})"));
-        return ReadIdentity(connection);
-    }));
+                    // Not from .NET's cryptography: without OpenSSL in the image it ends the whole app.
+                    var id = Random.Shared.NextInt64(1, long.MaxValue);
+                    Execute(
+                        connection,
+                        string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"INSERT OR IGNORE INTO _litestream_seq (id, seq) VALUES ({IdentityRow}, {id})"
+                        )
+                    );
+                    return ReadIdentity(connection);
+                }
+            )
+        );
 
     /// <summary>The number of a database that may be in use; null when it has none, or cannot be read.</summary>
-    public static long? ReadIdentity(string database) => Try(database, connection => HasSequence(connection) ? ReadIdentity(connection) : null);
+    public static long? ReadIdentity(string database) =>
+        Try(database, connection => HasSequence(connection) ? ReadIdentity(connection) : null);
 
-    /// <summary>What stands in the database file itself, without its WAL. A database that has been put in the place of another one may lie beside the other's WAL.</summary>
-    /// <returns>False for <c>Readable</c> when it could not be read: it is being written to, or must not be opened here. What is no database (encrypted, overwritten) is readable and has no number.</returns>
+    /// <summary>
+    /// What stands in the database file itself, without its WAL. A database that has been put in the place of another
+    /// one may lie beside the other's WAL.
+    /// </summary>
+    /// <returns>
+    /// False for <c>Readable</c> when it could not be read: it is being written to, or must not be opened here. What is
+    /// no database (encrypted, overwritten) is readable and has no number.
+    /// </returns>
     public static (bool Readable, long? Id) ReadIdentityInFile(string database)
     {
         try
@@ -38,7 +60,14 @@ internal static partial class LiveDatabase
             RequireLibrary(database);
 
             // Through SQLite, which knows what else this process has open; it neither locks nor creates anything so.
-            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = Uri(database, "immutable=1"), Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
+            using var connection = new SqliteConnection(
+                new SqliteConnectionStringBuilder
+                {
+                    DataSource = Uri(database, "immutable=1"),
+                    Mode = SqliteOpenMode.ReadOnly,
+                    Pooling = false,
+                }.ToString()
+            );
             connection.Open();
             return (true, HasSequence(connection) ? ReadIdentity(connection) : null);
         }
@@ -53,17 +82,29 @@ internal static partial class LiveDatabase
     }
 
     /// <summary>
-    /// Commits what the executable itself commits when it checkpoints, so that it looks again: release line 0.3 can overlook a commit until the next one, and sends
+    /// Commits what the executable itself commits when it checkpoints, so that it looks again: release line 0.3 can
+    /// overlook a commit until the next one, and sends
     /// nothing again after an error until then.
     /// </summary>
     /// <returns>False when it cannot be done: no library, no table yet, a busy database.</returns>
-    public static Task<bool> NudgeAsync(string database) => Task.Run(() => Try(database, connection =>
-    {
-        if (!HasSequence(connection))
-            return null;
-        Execute(connection, "INSERT INTO _litestream_seq (id, seq) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET seq = seq + 1");
-        return 1;
-    }) is not null);
+    public static Task<bool> NudgeAsync(string database) =>
+        Task.Run(() =>
+            Try(
+                database,
+                connection =>
+                {
+                    if (!HasSequence(connection))
+                        return null;
+                    Execute(
+                        connection,
+                        "INSERT INTO _litestream_seq (id, seq) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET "
+                            + "seq = seq + 1"
+                    );
+                    return 1;
+                }
+            )
+                is not null
+        );
 
     /// <summary>Takes the number out of a file that nobody uses, with the tables of the executable.</summary>
     /// <exception cref="LitestreamException">LSB4104: there is no SQLite library.</exception>
@@ -73,10 +114,20 @@ internal static partial class LiveDatabase
         RequireLibrary(database);
 
         // Not in its WAL, which would be another file to put in place.
-        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = database, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
+        using var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = database,
+                Mode = SqliteOpenMode.ReadWrite,
+                Pooling = false,
+            }.ToString()
+        );
         connection.Open();
         var wal = Scalar(connection, "PRAGMA journal_mode") is "wal";
-        Execute(connection, "PRAGMA journal_mode = delete; DROP TABLE IF EXISTS _litestream_seq; DROP TABLE IF EXISTS _litestream_lock");
+        Execute(
+            connection,
+            "PRAGMA journal_mode = delete; DROP TABLE IF EXISTS _litestream_seq; DROP TABLE IF EXISTS _litestream_lock"
+        );
         if (wal)
             Execute(connection, "PRAGMA journal_mode = wal");
     }
@@ -105,7 +156,9 @@ internal static partial class LiveDatabase
         }
     }
 
-    private static bool HasSequence(SqliteConnection connection) => Scalar(connection, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_litestream_seq'") is not null;
+    private static bool HasSequence(SqliteConnection connection) =>
+        Scalar(connection, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_litestream_seq'") is not null;
 
-    private static long? ReadIdentity(SqliteConnection connection) => Scalar(connection, $"SELECT seq FROM _litestream_seq WHERE id = {IdentityRow}") as long?;
+    private static long? ReadIdentity(SqliteConnection connection) =>
+        Scalar(connection, $"SELECT seq FROM _litestream_seq WHERE id = {IdentityRow}") as long?;
 }

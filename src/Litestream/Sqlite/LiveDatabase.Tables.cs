@@ -34,7 +34,8 @@ internal sealed record TablesLook(AppTables Tables, bool? IsWal);
 internal static partial class LiveDatabase
 {
     private const string AppTable =
-        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_litestream\\_%' ESCAPE '\\' LIMIT 1";
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT "
+        + "LIKE '\\_litestream\\_%' ESCAPE '\\' LIMIT 1";
 
     /// <summary>Looks at a database that is there.</summary>
     /// <param name="database">The file.</param>
@@ -77,17 +78,29 @@ internal static partial class LiveDatabase
     }
 
     /// <summary>Whether a write could be begun at this moment; it is not made.</summary>
-    public static bool IsWritable(string database) => Try(database, connection =>
-    {
-        Execute(connection, "BEGIN IMMEDIATE");
-        Execute(connection, "ROLLBACK");
-        return 1;
-    }) is not null;
+    public static bool IsWritable(string database) =>
+        Try(
+            database,
+            connection =>
+            {
+                Execute(connection, "BEGIN IMMEDIATE");
+                Execute(connection, "ROLLBACK");
+                return 1;
+            }
+        )
+            is not null;
 
     private static SqliteConnection OpenToRead(string source)
     {
         var connection = new SqliteConnection(
-            new SqliteConnectionStringBuilder { DataSource = source, Mode = SqliteOpenMode.ReadOnly, Pooling = false, DefaultTimeout = 1 }.ToString());
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = source,
+                Mode = SqliteOpenMode.ReadOnly,
+                Pooling = false,
+                DefaultTimeout = 1,
+            }.ToString()
+        );
         try
         {
             connection.Open();

@@ -24,20 +24,28 @@ internal sealed record Sentinel(SentinelRow? Row, WalMark? Mark, bool IsExact, D
     public void Dispose() => Copy?.Dispose();
 }
 
-/// <summary>The one row of the verification's table. Several verifications may run at once, each over the row of the other.</summary>
+/// <summary>
+/// The one row of the verification's table. Several verifications may run at once, each over the row of the other.
+/// </summary>
 /// <param name="Token">Whose it is.</param>
 /// <param name="Number">Counts the writes.</param>
 /// <param name="Written">When, in a form that sorts.</param>
 /// <param name="Table">Where it stands.</param>
 internal sealed record SentinelRow(string Token, long Number, string Written, string Table)
 {
-    /// <summary>Whether a copy with this row has the commit that wrote the other one. (A higher number alone could come from another history of the database.)</summary>
-    public bool Includes(SentinelRow other) => Token == other.Token || (Number > other.Number && string.CompareOrdinal(Written, other.Written) > 0);
+    /// <summary>
+    /// Whether a copy with this row has the commit that wrote the other one. (A higher number alone could come from
+    /// another history of the database.)
+    /// </summary>
+    public bool Includes(SentinelRow other) =>
+        Token == other.Token || (Number > other.Number && string.CompareOrdinal(Written, other.Written) > 0);
 }
 
 /// <summary>
-/// The only place that opens the app's database: through the SQLite library of the app, never a file that is not there, without a pool, without ever
-/// starting a checkpoint (a second process that does so is what breaks SQLite before 3.51.3, and what a closing last connection would do).
+/// The only place that opens the app's database: through the SQLite library of the app, never a file that is not there,
+/// without a pool, without ever
+/// starting a checkpoint (a second process that does so is what breaks SQLite before 3.51.3, and what a closing last
+/// connection would do).
 /// </summary>
 internal static partial class LiveDatabase
 {
@@ -64,23 +72,48 @@ internal static partial class LiveDatabase
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends the copying too.</param>
     /// <exception cref="LitestreamException">LSB4104, LSB4105.</exception>
-    public static Task<Sentinel> MarkAsync(string database, string? token, ReaderLimit? limit, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken) =>
-        Task.Run(() => UseAsync(database, async connection =>
-        {
-            SentinelRow? row = null;
-            if (token is not null)
-                await PatientlyAsync(() => row = Write(connection, token, time), patience, time, cancellationToken).ConfigureAwait(false);
-            var written = time.GetUtcNow();
-            if (limit is not null)
-            {
-                var (copy, why) = await LiveCopy.TakeAsync(database, limit, patience, time, cancellationToken).ConfigureAwait(false);
-                if (copy is not null)
-                    return new Sentinel(row, copy.Mark, copy.Mark is not null, written) { Copy = copy };
-                return new Sentinel(row, WalFile.LastCommit(WalFile.PathOf(database)), false, written) { WhyNoCopy = why };
-            }
+    public static Task<Sentinel> MarkAsync(
+        string database,
+        string? token,
+        ReaderLimit? limit,
+        TimeSpan patience,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    ) =>
+        Task.Run(
+            () =>
+                UseAsync(
+                    database,
+                    async connection =>
+                    {
+                        SentinelRow? row = null;
+                        if (token is not null)
+                            await PatientlyAsync(
+                                    () => row = Write(connection, token, time),
+                                    patience,
+                                    time,
+                                    cancellationToken
+                                )
+                                .ConfigureAwait(false);
+                        var written = time.GetUtcNow();
+                        if (limit is not null)
+                        {
+                            var (copy, why) = await LiveCopy
+                                .TakeAsync(database, limit, patience, time, cancellationToken)
+                                .ConfigureAwait(false);
+                            if (copy is not null)
+                                return new Sentinel(row, copy.Mark, copy.Mark is not null, written) { Copy = copy };
+                            return new Sentinel(row, WalFile.LastCommit(WalFile.PathOf(database)), false, written)
+                            {
+                                WhyNoCopy = why,
+                            };
+                        }
 
-            return new Sentinel(row, WalFile.LastCommit(WalFile.PathOf(database)), false, written);
-        }), cancellationToken);
+                        return new Sentinel(row, WalFile.LastCommit(WalFile.PathOf(database)), false, written);
+                    }
+                ),
+            cancellationToken
+        );
 
     /// <summary>The verification's row; null when there is none.</summary>
     /// <param name="connection">A connection to the database.</param>
@@ -92,15 +125,21 @@ internal static partial class LiveDatabase
         using var command = connection.CreateCommand();
         command.CommandText = $"SELECT token, number, written FROM {table} WHERE id = 1";
         using var reader = command.ExecuteReader();
-        return reader.Read() ? new SentinelRow(reader.GetString(0), reader.GetInt64(1), reader.GetString(2), table) : null;
+        return reader.Read()
+            ? new SentinelRow(reader.GetString(0), reader.GetInt64(1), reader.GetString(2), table)
+            : null;
     }
 
     /// <summary>The names in the schema that fit a condition.</summary>
-    public static List<string> Tables(SqliteConnection connection, string condition) => Strings(connection, $"SELECT name FROM sqlite_master WHERE {condition}", 0);
+    public static List<string> Tables(SqliteConnection connection, string condition) =>
+        Strings(connection, $"SELECT name FROM sqlite_master WHERE {condition}", 0);
 
     public static string Quote(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
-    /// <summary>Whether a statement failed for the lack of a collation, a function or a module: what is damaged, locked or interrupted has codes of its own.</summary>
+    /// <summary>
+    /// Whether a statement failed for the lack of a collation, a function or a module: what is damaged, locked or
+    /// interrupted has codes of its own.
+    /// </summary>
     public static bool LacksWhatTheAppHas(SqliteException e) => e.SqliteErrorCode == Error;
 
     public static object? Scalar(SqliteConnection connection, string sql)
@@ -110,7 +149,10 @@ internal static partial class LiveDatabase
         return command.ExecuteScalar();
     }
 
-    /// <summary>There must be a SQLite library for Microsoft.Data.Sqlite, and no other one in this process that may have the database open: closing a connection of the one would drop the locks of the other.</summary>
+    /// <summary>
+    /// There must be a SQLite library for Microsoft.Data.Sqlite, and no other one in this process that may have the
+    /// database open: closing a connection of the one would drop the locks of the other.
+    /// </summary>
     /// <exception cref="LitestreamException">LSB4104.</exception>
     public static void RequireLibrary(string database)
     {
@@ -119,8 +161,9 @@ internal static partial class LiveDatabase
             throw new LitestreamException(
                 "LSB4104",
                 "The app brings no SQLite library for Microsoft.Data.Sqlite (such as SQLitePCLRaw.bundle_e_sqlite3), "
-                + "so only the level Position can be verified inside it.",
-                innerException: missing);
+                    + "so only the level Position can be verified inside it.",
+                innerException: missing
+            );
         }
 
         try
@@ -131,8 +174,9 @@ internal static partial class LiveDatabase
                 throw new LitestreamException(
                     "LSB4104",
                     $"This process has more than one SQLite library loaded ({string.Join(", ", libraries)}) and "
-                    + $"{database} open. Opening it with another library than the app's would drop the app's locks "
-                    + "and lose data: verify at the level Position, or from another process.");
+                        + $"{database} open. Opening it with another library than the app's would drop the app's locks "
+                        + "and lose data: verify at the level Position, or from another process."
+                );
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -171,7 +215,8 @@ internal static partial class LiveDatabase
             // Few lines are matched: an app with many databases has many mappings.
             return
             [
-                .. PlainFile.ReadLines("/proc/self/maps")
+                .. PlainFile
+                    .ReadLines("/proc/self/maps")
                     .Where(line => line.Contains("sql", StringComparison.OrdinalIgnoreCase))
                     .Select(line => NativeLibrary().Match(line))
                     .Where(match => match.Success)
@@ -186,7 +231,11 @@ internal static partial class LiveDatabase
     }
 
     public static LitestreamException Missing(string database) =>
-        new("LSB4105", $"There is no database {database}{(Directory.Exists(database) ? ": it is a folder" : "")}. Check its path; a verification never creates one.");
+        new(
+            "LSB4105",
+            $"There is no database {database}{(Directory.Exists(database) ? ": it is a folder" : "")}. Check its "
+                + $"path; a verification never creates one."
+        );
 
     private static async Task<Sentinel> UseAsync(string database, Func<SqliteConnection, Task<Sentinel>> use)
     {
@@ -199,21 +248,44 @@ internal static partial class LiveDatabase
         }
         catch (SqliteException e) when (e.SqliteErrorCode == NotADatabase)
         {
-            throw new LitestreamException("LSB4105", $"{database} is no SQLite database that can be read here: it is encrypted, or something else. Litestream cannot replicate it either.", innerException: e);
+            throw new LitestreamException(
+                "LSB4105",
+                $"{database} is no SQLite database that can be read here: it is encrypted, or something else. "
+                    + $"Litestream cannot replicate it either.",
+                innerException: e
+            );
         }
         catch (SqliteException e) when (e.SqliteErrorCode is Busy or Locked)
         {
-            throw new LitestreamException("LSB4105", $"{database} was locked by another process all the time: {e.Message} Look for a transaction that is never ended, or give the verification more time.", innerException: e);
+            throw new LitestreamException(
+                "LSB4105",
+                $"{database} was locked by another process all the time: {e.Message} Look for a transaction that is "
+                    + $"never ended, or give the verification more time.",
+                innerException: e
+            );
         }
         catch (SqliteException e)
         {
-            throw new LitestreamException("LSB4105", $"The verification's row cannot be written to {database}: {e.Message} Where nothing may be written, verify without it (LitestreamVerifyWrite=false; in code VerificationOptions.Write).", innerException: e);
+            throw new LitestreamException(
+                "LSB4105",
+                $"The verification's row cannot be written to {database}: {e.Message} Where nothing may be written, "
+                    + $"verify without it (LitestreamVerifyWrite=false; in code VerificationOptions.Write).",
+                innerException: e
+            );
         }
     }
 
     public static SqliteConnection Open(string database)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = database, Mode = SqliteOpenMode.ReadWrite, Pooling = false, DefaultTimeout = 1 }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = database,
+                Mode = SqliteOpenMode.ReadWrite,
+                Pooling = false,
+                DefaultTimeout = 1,
+            }.ToString()
+        );
         try
         {
             connection.Open();
@@ -234,12 +306,21 @@ internal static partial class LiveDatabase
         try
         {
             var table = ColumnsOf(connection, Table) is "" or Columns ? Table : OtherTable;
-            Execute(connection, $"CREATE TABLE IF NOT EXISTS {table} (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL, number INTEGER NOT NULL, written TEXT NOT NULL)");
+            Execute(
+                connection,
+                $"CREATE TABLE IF NOT EXISTS {table} (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL, "
+                    + $"number INTEGER NOT NULL, written TEXT NOT NULL)"
+            );
             using (var command = connection.CreateCommand())
             {
-                command.CommandText = $"INSERT INTO {table} (id, token, number, written) VALUES (1, $token, 1, $written) ON CONFLICT (id) DO UPDATE SET token = excluded.token, number = number + 1, written = excluded.written";
+                command.CommandText =
+                    $"INSERT INTO {table} (id, token, number, written) VALUES (1, $token, 1, $written) ON CONFLICT "
+                    + $"(id) DO UPDATE SET token = excluded.token, number = number + 1, written = excluded.written";
                 command.Parameters.AddWithValue("$token", token);
-                command.Parameters.AddWithValue("$written", time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture));
+                command.Parameters.AddWithValue(
+                    "$written",
+                    time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture)
+                );
                 command.ExecuteNonQuery();
             }
 
@@ -256,7 +337,8 @@ internal static partial class LiveDatabase
     }
 
     /// <summary>The columns of a table, with commas between them; empty when there is no such table.</summary>
-    private static string ColumnsOf(SqliteConnection connection, string table) => string.Join(',', Strings(connection, $"PRAGMA table_info({table})", 1));
+    private static string ColumnsOf(SqliteConnection connection, string table) =>
+        string.Join(',', Strings(connection, $"PRAGMA table_info({table})", 1));
 
     private static List<string> Strings(SqliteConnection connection, string sql, int column)
     {
@@ -269,7 +351,12 @@ internal static partial class LiveDatabase
         return strings;
     }
 
-    public static async Task PatientlyAsync(Action action, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task PatientlyAsync(
+        Action action,
+        TimeSpan patience,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
     {
         for (var start = time.GetTimestamp(); ;)
         {
@@ -279,7 +366,8 @@ internal static partial class LiveDatabase
                 action();
                 return;
             }
-            catch (SqliteException e) when (e.SqliteErrorCode is Busy or Locked && time.GetElapsedTime(start) < patience)
+            catch (SqliteException e)
+                when (e.SqliteErrorCode is Busy or Locked && time.GetElapsedTime(start) < patience)
             {
                 await Task.Delay(RetryPause, time, cancellationToken).ConfigureAwait(false);
             }

@@ -4,7 +4,9 @@ using Microsoft.Data.Sqlite;
 
 namespace Litestream.Sqlite;
 
-/// <summary>Database files in private folders for temporary files: restored or copied, looked at and thrown away.</summary>
+/// <summary>
+/// Database files in private folders for temporary files: restored or copied, looked at and thrown away.
+/// </summary>
 internal static class ScratchDatabase
 {
     private const int Corrupt = 11;
@@ -24,14 +26,25 @@ internal static class ScratchDatabase
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LitestreamException("LSB0003", $"Nothing can be written into {temp}: {e.Message}", innerException: e);
+            throw new LitestreamException(
+                "LSB0003",
+                $"Nothing can be written into {temp}: {e.Message}",
+                innerException: e
+            );
         }
     }
 
     /// <summary>Opens a restored file. It is nobody else's.</summary>
     public static SqliteConnection Open(string path)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = path,
+                Mode = SqliteOpenMode.ReadWrite,
+                Pooling = false,
+            }.ToString()
+        );
         connection.Open();
         return connection;
     }
@@ -39,10 +52,16 @@ internal static class ScratchDatabase
     /// <summary>What is wrong with the file; null when it is sound.</summary>
     /// <param name="connection">A connection to it.</param>
     /// <param name="full"><c>integrity_check</c> rather than <c>quick_check</c>.</param>
-    /// <param name="note">A sentence, with a space before it, about tables that cannot be checked here, for the lack of a collation, function or module that only the app has; else empty.</param>
+    /// <param name="note">A sentence, with a space before it, about tables that cannot be checked here, for the lack of
+    /// a collation, function or module that only the app has; else empty.</param>
     /// <param name="cancellationToken">Interrupts the check.</param>
     /// <exception cref="SqliteException">It cannot be read at all.</exception>
-    public static string? Damage(SqliteConnection connection, bool full, out string note, CancellationToken cancellationToken)
+    public static string? Damage(
+        SqliteConnection connection,
+        bool full,
+        out string note,
+        CancellationToken cancellationToken
+    )
     {
         var check = full ? "PRAGMA integrity_check" : "PRAGMA quick_check";
         note = "";
@@ -72,7 +91,11 @@ internal static class ScratchDatabase
                 }
             }
 
-            note = left.Count == 0 ? "" : $" The integrity of these tables could not be checked without the app: {string.Join(", ", left)}.";
+            note =
+                left.Count == 0
+                    ? ""
+                    : $" The integrity of these tables could not be checked without the "
+                        + $"app: {string.Join(", ", left)}.";
             return null;
         }
         catch (SqliteException) when (cancellationToken.IsCancellationRequested)

@@ -15,8 +15,10 @@ internal static class ScratchError
     /// is known about the backup, neither good nor bad.
     /// </summary>
     public static bool IsOfTheMachine(Exception e) =>
-        e is IOException or UnauthorizedAccessException
-            or SqliteException { SqliteErrorCode: OutOfMemory or InputOutput or Full or CannotOpen };
+        e
+            is IOException
+                or UnauthorizedAccessException
+                or SqliteException { SqliteErrorCode: OutOfMemory or InputOutput or Full or CannotOpen };
 
     /// <summary>It, as the end of a sentence.</summary>
     public static string Explain(Exception e) => $"{e.Message.TrimEnd('.')} (in {Path.GetTempPath()})";

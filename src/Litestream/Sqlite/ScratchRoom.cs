@@ -27,11 +27,14 @@ internal static class ScratchRoom
     /// <param name="folder">The folder for temporary files, or one in it.</param>
     /// <param name="missing">What <see cref="Missing"/> says, or another end of a sentence about the folder.</param>
     /// <param name="e">What happened.</param>
-    public static LitestreamException NoRoom(string folder, string missing, Exception? e) => new(
-        "LSB0003",
-        $"Nothing was restored to look at: the folder for temporary files '{Path.GetDirectoryName(folder)}' {missing}. "
-        + "Make room there, or set TMPDIR to a folder on another disk.",
-        innerException: e);
+    public static LitestreamException NoRoom(string folder, string missing, Exception? e) =>
+        new(
+            "LSB0003",
+            $"Nothing was restored to look at: the folder for temporary files "
+                + $"'{Path.GetDirectoryName(folder)}' {missing}. "
+                + "Make room there, or set TMPDIR to a folder on another disk.",
+            innerException: e
+        );
 
     private static long Length(string path) => new FileInfo(path) is { Exists: true } file ? file.Length : 0;
 }

@@ -14,9 +14,14 @@ internal sealed class SqliteNameComparer : IEqualityComparer<string>
 
     public int GetHashCode(string obj) => string.GetHashCode(Fold(obj), StringComparison.Ordinal);
 
-    private static string Fold(string name) => string.Create(name.Length, name, (folded, from) =>
-    {
-        for (var i = 0; i < folded.Length; i++)
-            folded[i] = char.IsAsciiLetterUpper(from[i]) ? (char)(from[i] | 0x20) : from[i];
-    });
+    private static string Fold(string name) =>
+        string.Create(
+            name.Length,
+            name,
+            (folded, from) =>
+            {
+                for (var i = 0; i < folded.Length; i++)
+                    folded[i] = char.IsAsciiLetterUpper(from[i]) ? (char)(from[i] | 0x20) : from[i];
+            }
+        );
 }

@@ -27,5 +27,6 @@ public enum SqliteTargetKind
 
 /// <summary>What a settings value leads to.</summary>
 /// <param name="Kind">The kind.</param>
-/// <param name="Path">The path as it stands in the value, without a <c>file:</c> scheme; null for <see cref="SqliteTargetKind.Memory"/> and <see cref="SqliteTargetKind.NotSqlite"/>.</param>
+/// <param name="Path">The path as it stands in the value, without a <c>file:</c> scheme; null for
+/// <see cref="SqliteTargetKind.Memory"/> and <see cref="SqliteTargetKind.NotSqlite"/>.</param>
 public sealed record SqliteTarget(SqliteTargetKind Kind, string? Path);

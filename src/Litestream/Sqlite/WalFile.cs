@@ -4,11 +4,14 @@ using Litestream.FileSystem;
 
 namespace Litestream.Sqlite;
 
-/// <summary>The end of a commit in a WAL: which life of the file (its salts), and how many bytes from its start.</summary>
+/// <summary>
+/// The end of a commit in a WAL: which life of the file (its salts), and how many bytes from its start.
+/// </summary>
 internal sealed record WalMark(uint Salt1, uint Salt2, long End);
 
 /// <summary>
-/// Reads <c>-wal</c> files: SQLite's and the executable's copies of them. The <c>-wal</c> is the only file of a live database that may be opened besides through SQLite:
+/// Reads <c>-wal</c> files: SQLite's and the executable's copies of them. The <c>-wal</c> is the only file of a live
+/// database that may be opened besides through SQLite:
 /// nobody locks it, so closing it drops no lock of this process. (The database file and <c>-shm</c> carry the locks.)
 /// </summary>
 internal static class WalFile
@@ -17,12 +20,17 @@ internal static class WalFile
     private const int FrameHeaderSize = 24;
     private const uint Magic = 0x377f0682;
 
-    /// <summary>The <c>-wal</c> of a database: beside the file itself, as SQLite has it, when the path is a link.</summary>
+    /// <summary>
+    /// The <c>-wal</c> of a database: beside the file itself, as SQLite has it, when the path is a link.
+    /// </summary>
     public static string PathOf(string database) => DatabasePath.Real(database) + "-wal";
 
-    /// <summary>The end of the last whole commit; a mark at the header when there is none yet; null when there is no WAL.</summary>
+    /// <summary>
+    /// The end of the last whole commit; a mark at the header when there is none yet; null when there is no WAL.
+    /// </summary>
     /// <param name="path">The <c>-wal</c>.</param>
-    /// <param name="known">A commit that was found before: the search goes on from there, if the file is still in the same life.</param>
+    /// <param name="known">A commit that was found before: the search goes on from there, if the file is still in the
+    /// same life.</param>
     public static WalMark? LastCommit(string path, WalMark? known = null)
     {
         try
@@ -32,8 +40,15 @@ internal static class WalFile
                 return null;
 
             Span<byte> frame = stackalloc byte[FrameHeaderSize];
-            var end = known is not null && (known.Salt1, known.Salt2) == (header.Salt1, header.Salt2) ? known.End : HeaderSize;
-            for (var at = end; RandomAccess.Read(file, frame, at) == FrameHeaderSize; at += FrameHeaderSize + header.PageSize)
+            var end =
+                known is not null && (known.Salt1, known.Salt2) == (header.Salt1, header.Salt2)
+                    ? known.End
+                    : HeaderSize;
+            for (
+                var at = end;
+                RandomAccess.Read(file, frame, at) == FrameHeaderSize;
+                at += FrameHeaderSize + header.PageSize
+            )
             {
                 // What an earlier life of the file left behind its end has other salts.
                 if (Word(frame, 8) != header.Salt1 || Word(frame, 12) != header.Salt2)
@@ -126,7 +141,11 @@ internal static class WalFile
                 return null;
             var pages = new HashSet<long>();
             Span<byte> frame = stackalloc byte[FrameHeaderSize];
-            for (var at = Math.Max(from, HeaderSize); at < to.End && RandomAccess.Read(file, frame, at) == FrameHeaderSize; at += FrameHeaderSize + header.PageSize)
+            for (
+                var at = Math.Max(from, HeaderSize);
+                at < to.End && RandomAccess.Read(file, frame, at) == FrameHeaderSize;
+                at += FrameHeaderSize + header.PageSize
+            )
                 pages.Add(Word(frame, 0));
             return pages;
         }
@@ -144,7 +163,10 @@ internal static class WalFile
             {
                 var (one, other) = isBigEndian
                     ? (Word(bytes, at), Word(bytes, at + 4))
-                    : (BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]), BinaryPrimitives.ReadUInt32LittleEndian(bytes[(at + 4)..]));
+                    : (
+                        BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]),
+                        BinaryPrimitives.ReadUInt32LittleEndian(bytes[(at + 4)..])
+                    );
                 sum.First += one + sum.Second;
                 sum.Second += other + sum.First;
             }
@@ -156,13 +178,17 @@ internal static class WalFile
     /// <summary>Where a number of frames ends.</summary>
     public static long EndOf(long frames, long pageSize) => HeaderSize + (frames * (FrameHeaderSize + pageSize));
 
-    /// <summary>The salts in a file's header, with <see cref="WalMark.End"/> its length; null when there is no whole header.</summary>
+    /// <summary>
+    /// The salts in a file's header, with <see cref="WalMark.End"/> its length; null when there is no whole header.
+    /// </summary>
     public static WalMark? Header(string path)
     {
         try
         {
             using var file = Open(path);
-            return ReadHeader(file) is { } header ? new WalMark(header.Salt1, header.Salt2, RandomAccess.GetLength(file)) : null;
+            return ReadHeader(file) is { } header
+                ? new WalMark(header.Salt1, header.Salt2, RandomAccess.GetLength(file))
+                : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -170,10 +196,13 @@ internal static class WalFile
         }
     }
 
-    private static Microsoft.Win32.SafeHandles.SafeFileHandle Open(string path) => PlainFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+    private static Microsoft.Win32.SafeHandles.SafeFileHandle Open(string path) =>
+        PlainFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
     [SkipLocalsInit]
-    private static (uint Salt1, uint Salt2, long PageSize, bool IsBigEndian)? ReadHeader(Microsoft.Win32.SafeHandles.SafeFileHandle file)
+    private static (uint Salt1, uint Salt2, long PageSize, bool IsBigEndian)? ReadHeader(
+        Microsoft.Win32.SafeHandles.SafeFileHandle file
+    )
     {
         Span<byte> header = stackalloc byte[HeaderSize];
         if (RandomAccess.Read(file, header, 0) != HeaderSize || (Word(header, 0) & ~1u) != Magic)

@@ -12,7 +12,13 @@ internal sealed record DatabasesVerb : Verb
         foreach (var database in host.LoadConfig().Databases)
         {
             var exists = File.Exists(database.Path);
-            rows.Add([database.ConfiguredPath, database.Name ?? "", database.Path, exists ? "yes" : "no", string.Join(", ", database.Replicas.Select(replica => replica.Describe(": ")))]);
+            rows.Add([
+                database.ConfiguredPath,
+                database.Name ?? "",
+                database.Path,
+                exists ? "yes" : "no",
+                string.Join(", ", database.Replicas.Select(replica => replica.Describe(": "))),
+            ]);
             host.Add(
                 database.ConfiguredPath,
                 ("Name", database.Name),
@@ -20,7 +26,8 @@ internal sealed record DatabasesVerb : Verb
                 ("Path", database.Path),
                 ("Exists", exists),
                 ("ReplicaType", string.Join(",", database.Replicas.Select(replica => replica.Type))),
-                ("Replica", string.Join(", ", database.Replicas.Select(replica => replica.Location))));
+                ("Replica", string.Join(", ", database.Replicas.Select(replica => replica.Location)))
+            );
         }
 
         host.PrintTable(["database", "name", "path", "exists", "replica"], rows);
@@ -43,7 +50,9 @@ internal sealed record ConfigVerb : Verb
     }
 }
 
-/// <summary>The environment variables that the configuration needs, and which of them are set. Starts no process.</summary>
+/// <summary>
+/// The environment variables that the configuration needs, and which of them are set. Starts no process.
+/// </summary>
 internal sealed record EnvVerb : Verb
 {
     public override Task RunAsync(VerbHost host, CancellationToken cancellationToken)
@@ -53,7 +62,8 @@ internal sealed record EnvVerb : Verb
         var variables = ConfigVariables.Read(options);
         host.PrintTable(
             ["variable", "needed", "set by", "value", "for"],
-            [.. variables.Select(v => new[] { v.Name, v.Required ? "yes" : "no", Source(v), v.Value, v.Purpose })]);
+            [.. variables.Select(v => new[] { v.Name, v.Required ? "yes" : "no", Source(v), v.Value, v.Purpose })]
+        );
         foreach (var v in variables)
         {
             host.Add(
@@ -63,28 +73,35 @@ internal sealed record EnvVerb : Verb
                 ("Source", v.Source == VariableSource.None ? null : v.Source.ToString()),
                 ("Setting", v.Setting),
                 ("Value", v.Value),
-                ("Purpose", v.Purpose));
+                ("Purpose", v.Purpose)
+            );
         }
 
         var missing = variables.Where(v => v.IsMissing).ToList();
         if (missing.Count > 0)
         {
-            host.Report(new(
-                "LSB1018",
-                LitestreamSeverity.Error,
-                $"Not set, and needed: {string.Join("; ", missing.Select(v => $"{v.Name} ({v.Purpose})"))}. Set {(missing.Count == 1 ? "it" : "them")} where the app runs, and in your shell for the commands.",
-                options.ConfigPath));
+            host.Report(
+                new(
+                    "LSB1018",
+                    LitestreamSeverity.Error,
+                    $"Not set, and needed: {string.Join("; ", missing.Select(v => $"{v.Name} ({v.Purpose})"))}. "
+                        + $"Set {(missing.Count == 1 ? "it" : "them")} where the app runs, and in your shell "
+                        + $"for the commands.",
+                    options.ConfigPath
+                )
+            );
         }
 
         return Task.CompletedTask;
     }
 
-    private static string Source(ConfigVariable variable) => variable.Source switch
-    {
-        VariableSource.Environment => "environment",
-        VariableSource.Setting => $"setting {variable.Setting}",
-        _ => "-",
-    };
+    private static string Source(ConfigVariable variable) =>
+        variable.Source switch
+        {
+            VariableSource.Environment => "environment",
+            VariableSource.Setting => $"setting {variable.Setting}",
+            _ => "-",
+        };
 }
 
 /// <summary>The version that the executable prints itself, and where it is.</summary>

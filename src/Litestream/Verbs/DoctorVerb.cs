@@ -33,19 +33,36 @@ internal sealed record DoctorVerb : Verb
         var width = findings.Max(f => f.Subject.Length);
         foreach (var finding in findings)
         {
-            host.Print($"{finding.Level.ToString().ToLowerInvariant(),-8} {finding.Subject.PadRight(width)}  {finding.Message}{(finding.Code is null ? "" : $" ({finding.Code})")}");
+            host.Print(
+                $"{finding.Level.ToString().ToLowerInvariant(),-8} {finding.Subject.PadRight(width)} "
+                    + $" {finding.Message}{(finding.Code is null ? "" : $" ({finding.Code})")}"
+            );
             if (finding.Action is not null)
                 host.Print($"{"",-8} {new string(' ', width)}  -> {finding.Action}");
-            host.Add(finding.Subject, ("Level", finding.Level), ("Message", finding.Message), ("Action", finding.Action), ("Code", finding.Code));
+            host.Add(
+                finding.Subject,
+                ("Level", finding.Level),
+                ("Message", finding.Message),
+                ("Action", finding.Action),
+                ("Code", finding.Code)
+            );
         }
 
         var errors = findings.Where(f => f.Level == FindingLevel.Error).ToList();
         if (errors.Count > 0)
         {
-            host.Report(new(
-                "LSB3011",
-                LitestreamSeverity.Error,
-                string.Create(CultureInfo.InvariantCulture, $"{errors.Count} of {findings.Count} checks failed. {string.Join(" ", errors.Select(f => $"{f.Subject}: {f.Message}{(f.Action is null ? "" : $" {f.Action}")}"))}")));
+            host.Report(
+                new(
+                    "LSB3011",
+                    LitestreamSeverity.Error,
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{errors.Count} of {findings.Count} checks "
+                            + $"failed. "
+                            + $"{string.Join(" ", errors.Select(f => $"{f.Subject}: {f.Message}{(f.Action is null ? "" : $" {f.Action}")}"))}"
+                    )
+                )
+            );
         }
     }
 }

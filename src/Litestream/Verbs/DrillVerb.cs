@@ -6,7 +6,9 @@ namespace Litestream.Verbs;
 /// <summary>The fire drill. Touches no database: it restores to a scratch file and removes it.</summary>
 internal sealed record DrillVerb : Verb
 {
-    /// <summary>Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.</summary>
+    /// <summary>
+    /// Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.
+    /// </summary>
     public string? Database { get; init; }
 
     /// <summary>The name of a replica; empty for the executable's own choice.</summary>
@@ -41,8 +43,13 @@ internal sealed record DrillVerb : Verb
         {
             try
             {
-                var result = await DatabaseDrill.RunAsync(executable, config, database, options, cancellationToken).ConfigureAwait(false);
-                var answer = string.Join(", ", result.Answer.Select(column => $"{column.Key}={column.Value ?? "NULL"}"));
+                var result = await DatabaseDrill
+                    .RunAsync(executable, config, database, options, cancellationToken)
+                    .ConfigureAwait(false);
+                var answer = string.Join(
+                    ", ",
+                    result.Answer.Select(column => $"{column.Key}={column.Value ?? "NULL"}")
+                );
                 rows.Add([
                     database.ConfiguredPath,
                     result.RecoveryPoint is { } point ? $"{VerbItem.Text(point)}s" : "unknown",
@@ -50,7 +57,11 @@ internal sealed record DrillVerb : Verb
                     VerbItem.Text(result.Bytes),
                     answer,
                 ]);
-                notes.AddRange(new[] { result.RecoveryPointNote, result.ContentNote, result.IntegrityNote }.Where(note => note.Length > 0).Select(note => $"{database.ConfiguredPath}: {note}"));
+                notes.AddRange(
+                    new[] { result.RecoveryPointNote, result.ContentNote, result.IntegrityNote }
+                        .Where(note => note.Length > 0)
+                        .Select(note => $"{database.ConfiguredPath}: {note}")
+                );
                 host.Add(
                     database.ConfiguredPath,
                     ("Path", database.Path),
@@ -63,7 +74,8 @@ internal sealed record DrillVerb : Verb
                     ("ContentNote", result.ContentNote),
                     ("BackupTime", result.BackupTime),
                     ("Bytes", result.Bytes),
-                    ("Answer", answer));
+                    ("Answer", answer)
+                );
             }
             catch (LitestreamException exception)
             {

@@ -4,10 +4,14 @@ using Litestream.Releases.V03;
 
 namespace Litestream.Verbs;
 
-/// <summary>What the verbs have in common that list what is in the replicas of one database, or of all of them.</summary>
+/// <summary>
+/// What the verbs have in common that list what is in the replicas of one database, or of all of them.
+/// </summary>
 internal abstract record ListingVerb : Verb
 {
-    /// <summary>Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.</summary>
+    /// <summary>
+    /// Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.
+    /// </summary>
     public string? Database { get; init; }
 
     /// <summary>The name of a replica; empty for all.</summary>
@@ -28,7 +32,11 @@ internal abstract record ListingVerb : Verb
     public override async Task RunAsync(VerbHost host, CancellationToken cancellationToken)
     {
         if (OptionValue.Trim(Arguments) is not null)
-            throw new LitestreamException("LSB3008", $"{Name} passes no LitestreamArguments on: LitestreamDatabase and LitestreamReplica say all there is to say. LitestreamRun runs any command.");
+            throw new LitestreamException(
+                "LSB3008",
+                $"{Name} passes no LitestreamArguments on: LitestreamDatabase and LitestreamReplica say all there "
+                    + $"is to say. LitestreamRun runs any command."
+            );
         var timeout = OptionValue.Duration("LitestreamTimeout", Timeout);
         CheckOptions();
 
@@ -40,16 +48,26 @@ internal abstract record ListingVerb : Verb
         {
             try
             {
-                foreach (var (cells, item) in await ListAsync(client, database, OptionValue.Trim(Replica), cancellationToken).ConfigureAwait(false))
+                foreach (
+                    var (cells, item) in await ListAsync(client, database, OptionValue.Trim(Replica), cancellationToken)
+                        .ConfigureAwait(false)
+                )
                 {
                     rows.Add([database.ConfiguredPath, .. cells.Select(VerbItem.Text)]);
-                    host.Add(item.Identity, [.. item.Values, ("Database", database.ConfiguredPath), ("Path", database.Path)]);
+                    host.Add(
+                        item.Identity,
+                        [.. item.Values, ("Database", database.ConfiguredPath), ("Path", database.Path)]
+                    );
                 }
             }
             catch (LitestreamException exception)
             {
                 // One database that cannot be listed does not hide the others.
-                host.Report((await OtherLineAsync(client, database, exception, cancellationToken).ConfigureAwait(false)).Diagnostic);
+                host.Report(
+                    (
+                        await OtherLineAsync(client, database, exception, cancellationToken).ConfigureAwait(false)
+                    ).Diagnostic
+                );
             }
         }
 
@@ -58,22 +76,39 @@ internal abstract record ListingVerb : Verb
     }
 
     /// <summary>Checks options of the verb's own.</summary>
-    protected virtual void CheckOptions()
-    {
-    }
+    protected virtual void CheckOptions() { }
 
     /// <summary>The rows of one database, each as cells and as an item.</summary>
-    protected abstract Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(BackupCatalog client, EffectiveDatabase database, string? replica, CancellationToken cancellationToken);
+    protected abstract Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(
+        BackupCatalog client,
+        EffectiveDatabase database,
+        string? replica,
+        CancellationToken cancellationToken
+    );
 
-    /// <summary>The executable is only asked for its version when a command failed: then it may be that its release line does not have it.</summary>
-    private async Task<LitestreamException> OtherLineAsync(BackupCatalog client, EffectiveDatabase database, LitestreamException exception, CancellationToken cancellationToken)
+    /// <summary>
+    /// The executable is only asked for its version when a command failed: then it may be that its release line does
+    /// not have it.
+    /// </summary>
+    private async Task<LitestreamException> OtherLineAsync(
+        BackupCatalog client,
+        EffectiveDatabase database,
+        LitestreamException exception,
+        CancellationToken cancellationToken
+    )
     {
         if (exception.Diagnostic.Code != "LSB3001")
             return exception;
         var version = await client.VersionAsync(cancellationToken).ConfigureAwait(false);
         return version.StartsWith("0.3.", StringComparison.Ordinal)
             ? exception
-            : new LitestreamException("LSB3009", $"{Name} is for release line 0.3, whose replicas have generations, snapshots and WAL segments; this is litestream {version}, which keeps LTX files: -t:LitestreamRun -p:LitestreamArguments=\"ltx -level all '{database.ConfiguredPath}'\" lists them (-level 9: the snapshots).", innerException: exception);
+            : new LitestreamException(
+                "LSB3009",
+                $"{Name} is for release line 0.3, whose replicas have generations, snapshots and WAL segments; this "
+                    + $"is litestream {version}, which keeps LTX files: -t:LitestreamRun -p:LitestreamArguments=\"ltx "
+                    + $"-level all '{database.ConfiguredPath}'\" lists them (-level 9: the snapshots).",
+                innerException: exception
+            );
     }
 }
 
@@ -84,10 +119,33 @@ internal sealed record GenerationsVerb : ListingVerb
 
     protected override IReadOnlyList<string> Columns => ["replica", "generation", "lag", "start", "end"];
 
-    protected override async Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(BackupCatalog client, EffectiveDatabase database, string? replica, CancellationToken cancellationToken) =>
-        (await client.GenerationsAsync(database, replica, cancellationToken).ConfigureAwait(false)).Select(generation => (
-            (IReadOnlyList<object?>)[generation.Replica, generation.Name, generation.Lag is { } lag ? $"{VerbItem.Text(lag)}s" : "", generation.Start, generation.End],
-            new VerbItem(generation.Name, [("Replica", generation.Replica), ("Lag", generation.Lag), ("Start", generation.Start), ("End", generation.End)])));
+    protected override async Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(
+        BackupCatalog client,
+        EffectiveDatabase database,
+        string? replica,
+        CancellationToken cancellationToken
+    ) =>
+        (await client.GenerationsAsync(database, replica, cancellationToken).ConfigureAwait(false)).Select(generation =>
+            (
+                (IReadOnlyList<object?>)
+                    [
+                        generation.Replica,
+                        generation.Name,
+                        generation.Lag is { } lag ? $"{VerbItem.Text(lag)}s" : "",
+                        generation.Start,
+                        generation.End,
+                    ],
+                new VerbItem(
+                    generation.Name,
+                    [
+                        ("Replica", generation.Replica),
+                        ("Lag", generation.Lag),
+                        ("Start", generation.Start),
+                        ("End", generation.End),
+                    ]
+                )
+            )
+        );
 }
 
 /// <summary>The snapshots in the replicas. Sizes are those of the compressed files.</summary>
@@ -97,15 +155,33 @@ internal sealed record SnapshotsVerb : ListingVerb
 
     protected override IReadOnlyList<string> Columns => ["replica", "generation", "index", "size", "created"];
 
-    protected override async Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(BackupCatalog client, EffectiveDatabase database, string? replica, CancellationToken cancellationToken) =>
-        (await client.SnapshotsAsync(database, replica, cancellationToken).ConfigureAwait(false)).Select(snapshot => (
-            (IReadOnlyList<object?>)[snapshot.Replica, snapshot.Generation, snapshot.Index, snapshot.Size, snapshot.Created],
-            new VerbItem(
-                $"{snapshot.Generation}/{snapshot.Index:x8}",
-                [("Replica", snapshot.Replica), ("Generation", snapshot.Generation), ("Index", snapshot.Index), ("Size", snapshot.Size), ("Created", snapshot.Created)])));
+    protected override async Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(
+        BackupCatalog client,
+        EffectiveDatabase database,
+        string? replica,
+        CancellationToken cancellationToken
+    ) =>
+        (await client.SnapshotsAsync(database, replica, cancellationToken).ConfigureAwait(false)).Select(snapshot =>
+            (
+                (IReadOnlyList<object?>)
+                    [snapshot.Replica, snapshot.Generation, snapshot.Index, snapshot.Size, snapshot.Created],
+                new VerbItem(
+                    $"{snapshot.Generation}/{snapshot.Index:x8}",
+                    [
+                        ("Replica", snapshot.Replica),
+                        ("Generation", snapshot.Generation),
+                        ("Index", snapshot.Index),
+                        ("Size", snapshot.Size),
+                        ("Created", snapshot.Created),
+                    ]
+                )
+            )
+        );
 }
 
-/// <summary>The WAL segments in the replicas. Sizes are those of the compressed files, offsets those in the WAL itself.</summary>
+/// <summary>
+/// The WAL segments in the replicas. Sizes are those of the compressed files, offsets those in the WAL itself.
+/// </summary>
 internal sealed record WalVerb : ListingVerb
 {
     /// <summary>Only the segments of this generation; empty for all.</summary>
@@ -117,12 +193,38 @@ internal sealed record WalVerb : ListingVerb
 
     protected override void CheckOptions() => _ = OptionValue.Generation("LitestreamGeneration", Generation);
 
-    protected override async Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(BackupCatalog client, EffectiveDatabase database, string? replica, CancellationToken cancellationToken) =>
-        (await client.WalSegmentsAsync(database, replica, OptionValue.Generation("LitestreamGeneration", Generation), cancellationToken).ConfigureAwait(false)).Select(segment => (
-            (IReadOnlyList<object?>)[segment.Replica, segment.Generation, segment.Index, segment.Offset, segment.Size, segment.Created],
-            new VerbItem(
-                $"{segment.Generation}/{segment.Index:x8}_{segment.Offset:x8}",
-                [("Replica", segment.Replica), ("Generation", segment.Generation), ("Index", segment.Index), ("Offset", segment.Offset), ("Size", segment.Size), ("Created", segment.Created)])));
+    protected override async Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(
+        BackupCatalog client,
+        EffectiveDatabase database,
+        string? replica,
+        CancellationToken cancellationToken
+    ) =>
+        (
+            await client
+                .WalSegmentsAsync(
+                    database,
+                    replica,
+                    OptionValue.Generation("LitestreamGeneration", Generation),
+                    cancellationToken
+                )
+                .ConfigureAwait(false)
+        ).Select(segment =>
+            (
+                (IReadOnlyList<object?>)
+                    [segment.Replica, segment.Generation, segment.Index, segment.Offset, segment.Size, segment.Created],
+                new VerbItem(
+                    $"{segment.Generation}/{segment.Index:x8}_{segment.Offset:x8}",
+                    [
+                        ("Replica", segment.Replica),
+                        ("Generation", segment.Generation),
+                        ("Index", segment.Index),
+                        ("Offset", segment.Offset),
+                        ("Size", segment.Size),
+                        ("Created", segment.Created),
+                    ]
+                )
+            )
+        );
 }
 
 /// <summary>Says what to use instead. It reads no LTX files.</summary>
@@ -138,12 +240,17 @@ internal sealed record LtxVerb : Verb
     {
         var timeout = OptionValue.Duration("LitestreamTimeout", Timeout);
         var config = host.LoadConfig();
-        var path = (OptionValue.Trim(Database) is { } name and not "*" ? config.Choose(name) : config.ChooseMany("*")[0]).ConfiguredPath;
+        var path = (
+            OptionValue.Trim(Database) is { } name and not "*" ? config.Choose(name) : config.ChooseMany("*")[0]
+        ).ConfiguredPath;
         var version = await host.CreateCatalog(config, timeout).VersionAsync(cancellationToken).ConfigureAwait(false);
         throw new LitestreamException(
             "LSB3009",
             version.StartsWith("0.3.", StringComparison.Ordinal)
-                ? $"LTX files are what release line 0.5 keeps; this is litestream {version}, which keeps snapshots and WAL segments: use -t:LitestreamSnapshots and -t:LitestreamWal."
-                : $"This version of Litestream.Build does not read LTX files. litestream {version} lists them itself: -t:LitestreamRun -p:LitestreamArguments=\"ltx -level all '{path}'\".");
+                ? $"LTX files are what release line 0.5 keeps; this is litestream {version}, which keeps snapshots "
+                    + $"and WAL segments: use -t:LitestreamSnapshots and -t:LitestreamWal."
+                : $"This version of Litestream.Build does not read LTX files. litestream {version} lists them "
+                    + $"itself: -t:LitestreamRun -p:LitestreamArguments=\"ltx -level all '{path}'\"."
+        );
     }
 }

@@ -4,10 +4,15 @@ using Litestream.Sqlite;
 
 namespace Litestream.Verbs;
 
-/// <summary>One database from its replica, or all; an existing file is replaced only when that is asked for, and then kept aside.</summary>
+/// <summary>
+/// One database from its replica, or all; an existing file is replaced only when that is asked for, and then kept
+/// aside.
+/// </summary>
 internal sealed record RestoreVerb : Verb
 {
-    /// <summary>Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.</summary>
+    /// <summary>
+    /// Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.
+    /// </summary>
     public string? Database { get; init; }
 
     /// <summary>The file to restore to; empty for the database's own place.</summary>
@@ -78,37 +83,80 @@ internal sealed record RestoreVerb : Verb
             Arguments = Arguments,
         };
         var all = OptionValue.Trim(Database) == "*";
-        Refuse(all && output is not null, "LitestreamOutput names one file, and LitestreamDatabase=* may be several databases. Restore them one by one, or in place.");
-        Refuse(all && (options.Generation is not null || options.Index is not null || transaction is not null), "A generation, an index and a transaction belong to one database, and LitestreamDatabase=* may be several. LitestreamTimestamp goes for all of them.");
-        Refuse(options.Timestamp is not null && options.Index is not null, "LitestreamTimestamp and LitestreamIndex both say how far to go. Leave one of them out.");
-        Refuse(options.Force && options.IfDatabaseNotExists, "LitestreamForce replaces an existing database, and LitestreamIfDbNotExists leaves it alone. Leave one of them out.");
-        Refuse(transaction is not null && options.Timestamp is not null, "LitestreamTxId and LitestreamTimestamp both say how far to go. Leave one of them out.");
-        Refuse(transaction is not null && options.Index is not null, "LitestreamTxId is for release line 0.5, LitestreamIndex for 0.3. Leave one of them out.");
+        Refuse(
+            all && output is not null,
+            "LitestreamOutput names one file, and LitestreamDatabase=* may be several databases. Restore them one "
+                + "by one, or in place."
+        );
+        Refuse(
+            all && (options.Generation is not null || options.Index is not null || transaction is not null),
+            "A generation, an index and a transaction belong to one database, and LitestreamDatabase=* may be "
+                + "several. LitestreamTimestamp goes for all of them."
+        );
+        Refuse(
+            options.Timestamp is not null && options.Index is not null,
+            "LitestreamTimestamp and LitestreamIndex both say how far to go. Leave one of them out."
+        );
+        Refuse(
+            options.Force && options.IfDatabaseNotExists,
+            "LitestreamForce replaces an existing database, and LitestreamIfDbNotExists leaves it alone. Leave one "
+                + "of them out."
+        );
+        Refuse(
+            transaction is not null && options.Timestamp is not null,
+            "LitestreamTxId and LitestreamTimestamp both say how far to go. Leave one of them out."
+        );
+        Refuse(
+            transaction is not null && options.Index is not null,
+            "LitestreamTxId is for release line 0.5, LitestreamIndex for 0.3. Leave one of them out."
+        );
 
-        Refuse(diff && (options.Force || options.DryRun), "LitestreamDiff compares a restored copy with the database, so it goes neither with LitestreamForce nor with LitestreamDryRun. Leave one of them out.");
+        Refuse(
+            diff && (options.Force || options.DryRun),
+            "LitestreamDiff compares a restored copy with the database, so it goes neither with LitestreamForce nor "
+                + "with LitestreamDryRun. Leave one of them out."
+        );
 
         if (options.Timestamp is { } moment)
             host.Print($"As of {PointInTime.Describe(moment, TimeProvider.System)}");
         var config = host.LoadConfig();
         var databases = config.ChooseMany(OptionValue.Trim(Database));
         if (diff && databases.FirstOrDefault(database => !File.Exists(database.Path)) is { } lost)
-            throw new LitestreamException("LSB3008", $"There is nothing to compare a copy with: {lost.Path} does not exist. Restore it without LitestreamDiff. Nothing was started.");
+            throw new LitestreamException(
+                "LSB3008",
+                $"There is nothing to compare a copy with: {lost.Path} does not exist. Restore it without "
+                    + $"LitestreamDiff. Nothing was started."
+            );
         var executable = host.PrepareExecutable();
         if (transaction is not null)
         {
             var version = await executable.GetVersionAsync(cancellationToken).ConfigureAwait(false);
             if (version.StartsWith("0.3.", StringComparison.Ordinal))
-                throw new LitestreamException("LSB3009", $"LitestreamTxId is for release line 0.5; this is litestream {version}, where LitestreamTimestamp, or LitestreamGeneration with LitestreamIndex, says how far to go.");
+                throw new LitestreamException(
+                    "LSB3009",
+                    $"LitestreamTxId is for release line 0.5; this is litestream {version}, where "
+                        + $"LitestreamTimestamp, or LitestreamGeneration with LitestreamIndex, says how far to go."
+                );
             options = options with { Arguments = ["-txid", transaction, .. options.Arguments] };
         }
 
         var results = all
-            ? await DatabaseRestore.RunAllAsync(executable, config, databases, options, host.Detail, cancellationToken).ConfigureAwait(false)
-            : [await DatabaseRestore.RunAsync(executable, options.For(config, databases[0]), host.Detail, cancellationToken).ConfigureAwait(false)];
+            ? await DatabaseRestore
+                .RunAllAsync(executable, config, databases, options, host.Detail, cancellationToken)
+                .ConfigureAwait(false)
+            :
+            [
+                await DatabaseRestore
+                    .RunAsync(executable, options.For(config, databases[0]), host.Detail, cancellationToken)
+                    .ConfigureAwait(false),
+            ];
         foreach (var result in results)
         {
             Show(host, result);
-            var difference = diff && result.Outcome == RestoreOutcome.Restored ? await CompareAsync(host, result, cancellationToken).ConfigureAwait(false) : null;
+            var difference =
+                diff && result.Outcome == RestoreOutcome.Restored
+                    ? await CompareAsync(host, result, cancellationToken).ConfigureAwait(false)
+                    : null;
             host.Add(
                 result.Output,
                 ("Database", result.Database.ConfiguredPath),
@@ -124,16 +172,23 @@ internal sealed record RestoreVerb : Verb
                 ("Duration", result.Duration),
                 ("Difference", difference),
                 ("Code", result.Error?.Diagnostic.Code),
-                ("Message", result.Error?.Diagnostic.Message));
+                ("Message", result.Error?.Diagnostic.Message)
+            );
         }
     }
 
     /// <summary>Null where the two cannot be compared; the restored file is there all the same.</summary>
-    private static async Task<DatabaseDifference?> CompareAsync(VerbHost host, RestoreResult result, CancellationToken cancellationToken)
+    private static async Task<DatabaseDifference?> CompareAsync(
+        VerbHost host,
+        RestoreResult result,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            var difference = await DatabaseDiff.CompareAsync(result.Database.Path, result.Output, cancellationToken: cancellationToken).ConfigureAwait(false);
+            var difference = await DatabaseDiff
+                .CompareAsync(result.Database.Path, result.Output, cancellationToken: cancellationToken)
+                .ConfigureAwait(false);
             foreach (var line in difference.ToString().TrimEnd().Split(Environment.NewLine))
                 host.Print(line);
             return difference;
@@ -154,13 +209,20 @@ internal sealed record RestoreVerb : Verb
     private static void Show(VerbHost host, RestoreResult result)
     {
         var would = result.Outcome == RestoreOutcome.WouldRestore;
-        var from = result.Source is { } source ? $" from {source.Replica}, generation {source.Generation}, index {source.SnapshotIndex} to {source.Index}{(source.Time is { } time ? $", as of {VerbItem.Text(time)}" : "")}" : "";
+        var from = result.Source is { } source
+            ? $" from {source.Replica}, generation {source.Generation}, index {source.SnapshotIndex} "
+                + $"to {source.Index}{(source.Time is { } time ? $", as of {VerbItem.Text(time)}" : "")}"
+            : "";
         foreach (var moved in result.MovedAside)
             host.Print($"{(would ? "Would move" : "Moved")} {moved.From} to {moved.To}");
         switch (result.Outcome)
         {
             case RestoreOutcome.Restored:
-                host.Print($"Restored {result.Database.ConfiguredPath} to {result.Output}{from}: {VerbItem.Text(result.Bytes)} bytes in {VerbItem.Text(result.Duration)} s");
+                host.Print(
+                    $"Restored {result.Database.ConfiguredPath} "
+                        + $"to {result.Output}{from}: {VerbItem.Text(result.Bytes)} bytes "
+                        + $"in {VerbItem.Text(result.Duration)} s"
+                );
                 break;
             case RestoreOutcome.WouldRestore:
                 host.Print($"Would restore {result.Database.ConfiguredPath} to {result.Output}{from}");

@@ -20,15 +20,27 @@ internal sealed record RunVerb : Verb
         {
             throw new LitestreamException(
                 "LSB3006",
-                "LitestreamRun does not start a replicator: the app owns it, and a second one on the same database destroys the backup. LitestreamReplicate does, where nobody replicates yet.");
+                "LitestreamRun does not start a replicator: the app owns it, and a second one on the same database "
+                    + "destroys the backup. LitestreamReplicate does, where nobody replicates yet."
+            );
         }
 
         var config = host.LoadConfig();
         var executable = host.FindExecutable();
-        var result = await config.WithFileAsync(file => new LitestreamCommand(executable, config.Variables) { Secrets = config.Secrets, WorkingDirectory = host.Directory }
-            .RunAsync(Complete(config, file), cancellationToken))
+        var result = await config
+            .WithFileAsync(file =>
+                new LitestreamCommand(executable, config.Variables)
+                {
+                    Secrets = config.Secrets,
+                    WorkingDirectory = host.Directory,
+                }.RunAsync(Complete(config, file), cancellationToken)
+            )
             .ConfigureAwait(false);
-        foreach (var line in result.StandardOutput.ReplaceLineEndings("\n").Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (
+            var line in result
+                .StandardOutput.ReplaceLineEndings("\n")
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+        )
         {
             host.Print(line);
             host.Add(line);
@@ -74,21 +86,35 @@ internal sealed record RunVerb : Verb
         }
 
         if (quote != '\0')
-            throw new LitestreamException("LSB3006", $"LitestreamArguments has an opening {quote} without a closing one.");
+            throw new LitestreamException(
+                "LSB3006",
+                $"LitestreamArguments has an opening {quote} without a closing one."
+            );
         if (open)
             arguments.Add(current.ToString());
         return arguments;
     }
 
-    /// <summary>Adds our configuration and gives databases their one absolute path: the executable compares paths as strings.</summary>
+    /// <summary>
+    /// Adds our configuration and gives databases their one absolute path: the executable compares paths as strings.
+    /// </summary>
     private List<string> Complete(EffectiveConfig config, string configFile)
     {
         var complete = new List<string> { Arguments[0] };
-        if (Arguments[0] != "version" && !Arguments.Any(argument => argument is "-config" or "--config" || argument.StartsWith("-config=", StringComparison.Ordinal) || argument.StartsWith("--config=", StringComparison.Ordinal)))
+        if (
+            Arguments[0] != "version"
+            && !Arguments.Any(argument =>
+                argument is "-config" or "--config"
+                || argument.StartsWith("-config=", StringComparison.Ordinal)
+                || argument.StartsWith("--config=", StringComparison.Ordinal)
+            )
+        )
             complete.AddRange(["-config", configFile]);
         foreach (var argument in Arguments.Skip(1))
         {
-            var database = config.Databases.FirstOrDefault(database => database.ConfiguredPath == argument || database.Name == argument);
+            var database = config.Databases.FirstOrDefault(database =>
+                database.ConfiguredPath == argument || database.Name == argument
+            );
             complete.Add(database?.Path ?? argument);
         }
 

@@ -6,7 +6,10 @@ using Litestream.Replication;
 
 namespace Litestream.Verbs;
 
-/// <summary>What can be seen on this machine, and what the running app tells. Starts no process, opens no database, asks no replica.</summary>
+/// <summary>
+/// What can be seen on this machine, and what the running app tells. Starts no process, opens no database, asks no
+/// replica.
+/// </summary>
 internal sealed record StatusVerb : Verb
 {
     /// <summary>Path as configured, path of the file, or connection string name; empty or <c>*</c> for all.</summary>
@@ -24,7 +27,10 @@ internal sealed record StatusVerb : Verb
         foreach (var database in host.LoadConfig().ChooseMany(OptionValue.Trim(Database) ?? "*"))
         {
             var (generation, index, offset) = Position(database);
-            var status = !File.Exists(database.Path) ? "no database" : Directory.Exists(database.MetaPath) ? "initialized" : "not initialized";
+            var status =
+                !File.Exists(database.Path) ? "no database"
+                : Directory.Exists(database.MetaPath) ? "initialized"
+                : "not initialized";
             var wal = new FileInfo(database.Path + "-wal") is { Exists: true } file ? file.Length : (long?)null;
             var running = RunningStatus.Of(database);
             var own = running.DatabaseStatus;
@@ -40,7 +46,8 @@ internal sealed record StatusVerb : Verb
                 running.ReplicatorProcessId is { } replicator ? $"process {replicator}" : "",
                 generation ?? "",
                 index is null ? "" : $"{index:x8}:{offset:x8}",
-                VerbItem.Text(wal)]);
+                VerbItem.Text(wal),
+            ]);
             if (running.App is null)
                 notes.Add($"{database.ConfiguredPath}: {NoApp}");
             var problems = Problems(running);
@@ -49,7 +56,10 @@ internal sealed record StatusVerb : Verb
                 notes.Add($"{database.ConfiguredPath}: {error}");
             if (health != nameof(LitestreamHealth.Healthy))
             {
-                var why = problems.Count > 0 ? $": {string.Join(" ", problems)}" : Reason(running, health) is { } reason ? $": {reason}" : "";
+                var why =
+                    problems.Count > 0 ? $": {string.Join(" ", problems)}"
+                    : Reason(running, health) is { } reason ? $": {reason}"
+                    : "";
                 unhealthy.Add($"{database.ConfiguredPath} is {health}{why}");
             }
 
@@ -73,38 +83,65 @@ internal sealed record StatusVerb : Verb
                 ("Generation", generation),
                 ("Index", index),
                 ("Offset", offset),
-                ("WalSize", wal));
+                ("WalSize", wal)
+            );
         }
 
-        host.PrintTable(["health", "database", "files", "app", "state", "lag", "restarts", "replicator", "generation", "position", "wal"], rows);
+        host.PrintTable(
+            [
+                "health",
+                "database",
+                "files",
+                "app",
+                "state",
+                "lag",
+                "restarts",
+                "replicator",
+                "generation",
+                "position",
+                "wal",
+            ],
+            rows
+        );
         notes.ForEach(host.Print);
 
         // A script that asks this must not take "nobody knows" for good news.
         if (unhealthy.Count > 0)
-            host.Report(new("LSB5020", LitestreamSeverity.Error, $"Not every database is Healthy. {string.Join("; ", unhealthy)}"));
+            host.Report(
+                new(
+                    "LSB5020",
+                    LitestreamSeverity.Error,
+                    $"Not every database is Healthy. {string.Join("; ", unhealthy)}"
+                )
+            );
         return Task.CompletedTask;
     }
 
     /// <summary>The health that the running app reports; <c>Unknown</c> where none does, <c>Off</c> where it replicates
     /// nothing.</summary>
-    private static string Word(RunningStatus running) => running.Status switch
-    {
-        null => "Unknown",
-        { State: LitestreamState.Disabled } => "Off",
-        { } status => OverallHealth.Of(status, DateTimeOffset.UtcNow).Word,
-    };
+    private static string Word(RunningStatus running) =>
+        running.Status switch
+        {
+            null => "Unknown",
+            { State: LitestreamState.Disabled } => "Off",
+            { } status => OverallHealth.Of(status, DateTimeOffset.UtcNow).Word,
+        };
 
-    private static string? Reason(RunningStatus running, string health) => running switch
-    {
-        { App: null } => NoApp,
-        { Status: not null } when health == "Unknown" => NotYetSeen,
-        _ => null,
-    };
+    private static string? Reason(RunningStatus running, string health) =>
+        running switch
+        {
+            { App: null } => NoApp,
+            { Status: not null } when health == "Unknown" => NotYetSeen,
+            _ => null,
+        };
 
     private static IReadOnlyList<string> Problems(RunningStatus running) =>
         running.Status is { } status ? OverallHealth.Of(status, DateTimeOffset.UtcNow).Problems : [];
 
-    /// <summary>How far the executable has read: release line 0.3 keeps a copy of the WAL for each generation, one file for each index.</summary>
+    /// <summary>
+    /// How far the executable has read: release line 0.3 keeps a copy of the WAL for each generation, one file for each
+    /// index.
+    /// </summary>
     private static (string? Generation, long? Index, long? Offset) Position(EffectiveDatabase database)
     {
         var current = Path.Combine(database.MetaPath, "generation");
@@ -112,8 +149,15 @@ internal sealed record StatusVerb : Verb
             return default;
         var generation = PlainFile.ReadAllText(current).Trim();
         var folder = Path.Combine(database.MetaPath, "generations", generation, "wal");
-        var last = Directory.Exists(folder) ? new DirectoryInfo(folder).EnumerateFiles("*.wal").MaxBy(file => file.Name, StringComparer.Ordinal) : null;
-        return long.TryParse(Path.GetFileNameWithoutExtension(last?.Name), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var index)
+        var last = Directory.Exists(folder)
+            ? new DirectoryInfo(folder).EnumerateFiles("*.wal").MaxBy(file => file.Name, StringComparer.Ordinal)
+            : null;
+        return long.TryParse(
+            Path.GetFileNameWithoutExtension(last?.Name),
+            NumberStyles.AllowHexSpecifier,
+            CultureInfo.InvariantCulture,
+            out var index
+        )
             ? (generation, index, last!.Length)
             : (generation, null, null);
     }

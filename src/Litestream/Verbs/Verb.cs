@@ -2,7 +2,10 @@ using Litestream.Diagnostics;
 
 namespace Litestream.Verbs;
 
-/// <summary>One operation as it is given on a command line. Its options are the text that was typed; null or empty where none was.</summary>
+/// <summary>
+/// One operation as it is given on a command line. Its options are the text that was typed; null or empty where none
+/// was.
+/// </summary>
 internal abstract record Verb
 {
     /// <summary>Does it.</summary>

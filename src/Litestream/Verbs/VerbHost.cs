@@ -8,7 +8,8 @@ using Microsoft.Data.Sqlite;
 namespace Litestream.Verbs;
 
 /// <summary>
-/// Where a verb is given, a build's command line or the published app: what it needs from there, and where its output goes. Messages name options and verbs as the
+/// Where a verb is given, a build's command line or the published app: what it needs from there, and where its output
+/// goes. Messages name options and verbs as the
 /// targets do; whoever gives them other names says them in those.
 /// </summary>
 internal abstract class VerbHost
@@ -56,7 +57,8 @@ internal abstract class VerbHost
     }
 
     /// <summary>Adds an item to what the verb returns.</summary>
-    public void Add(string identity, params ReadOnlySpan<(string Name, object? Value)> values) => _items.Add(new VerbItem(identity, values.ToArray()));
+    public void Add(string identity, params ReadOnlySpan<(string Name, object? Value)> values) =>
+        _items.Add(new VerbItem(identity, values.ToArray()));
 
     /// <summary>In a build every environment variable is a property too.</summary>
     protected virtual bool IsBuild => false;
@@ -78,7 +80,9 @@ internal abstract class VerbHost
         ReportUnknownNames();
         var config = EffectiveConfig.Create(ConfigOptions() with { AllowUnknown = allowUnknown });
         foreach (var diagnostic in config.Diagnostics)
-            Report(diagnostic.Code == "LSB1045" ? diagnostic with { Severity = LitestreamSeverity.Warning } : diagnostic);
+            Report(
+                diagnostic.Code == "LSB1045" ? diagnostic with { Severity = LitestreamSeverity.Warning } : diagnostic
+            );
         return config;
     }
 
@@ -88,7 +92,9 @@ internal abstract class VerbHost
     public BackupCatalog CreateCatalog(EffectiveConfig config, TimeSpan? timeout = null)
     {
         var executable = PrepareExecutable();
-        return timeout is { } limit ? new BackupCatalog(executable, config) { Timeout = limit } : new BackupCatalog(executable, config);
+        return timeout is { } limit
+            ? new BackupCatalog(executable, config) { Timeout = limit }
+            : new BackupCatalog(executable, config);
     }
 
     /// <summary>The executable, and SQLite ready for use.</summary>
@@ -102,7 +108,9 @@ internal abstract class VerbHost
     /// <summary>Prints rows under a header, columns two spaces apart.</summary>
     public void PrintTable(IReadOnlyList<string> header, IReadOnlyList<IReadOnlyList<string>> rows)
     {
-        var widths = header.Select((name, column) => rows.Select(row => row[column].Length).Append(name.Length).Max()).ToList();
+        var widths = header
+            .Select((name, column) => rows.Select(row => row[column].Length).Append(name.Length).Max())
+            .ToList();
         foreach (var row in rows.Prepend(header))
             Print(string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
     }

@@ -26,7 +26,8 @@ internal sealed record VerifyScope(VerificationLevel Level, bool Write, Litestre
         bool? write,
         bool startsReplicator,
         string? projectFolder,
-        IEnumerable<string> databases)
+        IEnumerable<string> databases
+    )
     {
         var shipped = InProject(projectFolder, databases);
         if (shipped.Count == 0)
@@ -40,7 +41,8 @@ internal sealed record VerifyScope(VerificationLevel Level, bool Write, Litestre
                 "Nothing was written, because this is the folder of a project, and nothing was restored: "
                     + "that the backup can be restored was not shown. "
                     + "LitestreamContentRoot=<the published app's folder> verifies the database of the app; "
-                    + "LitestreamVerifyLevel=Full verifies this one, and writes to it.");
+                    + "LitestreamVerifyLevel=Full verifies this one, and writes to it."
+            );
         }
 
         var scope = new VerifyScope(level ?? VerificationLevel.Full, write ?? true, null, null);
@@ -52,7 +54,10 @@ internal sealed record VerifyScope(VerificationLevel Level, bool Write, Litestre
         const string Otherwise = " LitestreamVerifyLevel=Position writes nothing.";
         return tables.Count == 0
             ? scope
-            : scope with { Notice = Writes("LitestreamVerify", tables, shipped, Otherwise) };
+            : scope with
+            {
+                Notice = Writes("LitestreamVerify", tables, shipped, Otherwise),
+            };
     }
 
     /// <summary>Of a verb that starts litestream: what will be written into databases of a project, or null.</summary>
@@ -62,17 +67,30 @@ internal sealed record VerifyScope(VerificationLevel Level, bool Write, Litestre
             : null;
 
     private static LitestreamDiagnostic Writes(
-        string verb, List<string> tables, List<string> databases, string otherwise) => new(
-        "LSB3021",
-        LitestreamSeverity.Warning,
-        $"{verb} writes the {(tables.Count == 1 ? "table" : "tables")} {string.Join(", ", tables)} "
-        + $"to {string.Join(", ", databases.Select(database => $"'{database}'"))}, in the folder of the project: "
-        + $"a publish may ship {(databases.Count == 1 ? "it" : "them")}. "
-        + $"For the database of the published app, name its folder in LitestreamContentRoot.{otherwise}");
+        string verb,
+        List<string> tables,
+        List<string> databases,
+        string otherwise
+    ) =>
+        new(
+            "LSB3021",
+            LitestreamSeverity.Warning,
+            $"{verb} writes the {(tables.Count == 1 ? "table" : "tables")} {string.Join(", ", tables)} "
+                + $"to {string.Join(", ", databases.Select(database => $"'{database}'"))}, in the folder of the "
+                + $"project: "
+                + $"a publish may ship {(databases.Count == 1 ? "it" : "them")}. "
+                + $"For the database of the published app, name its folder in LitestreamContentRoot.{otherwise}"
+        );
 
-    private static List<string> InProject(string? folder, IEnumerable<string> databases) => folder is null
-        ? []
-        : [.. databases.Where(database => Path.GetRelativePath(folder, database) is var relative
-            && !Path.IsPathRooted(relative)
-            && relative.Split(Path.DirectorySeparatorChar)[0] != "..")];
+    private static List<string> InProject(string? folder, IEnumerable<string> databases) =>
+        folder is null
+            ? []
+            :
+            [
+                .. databases.Where(database =>
+                    Path.GetRelativePath(folder, database) is var relative
+                    && !Path.IsPathRooted(relative)
+                    && relative.Split(Path.DirectorySeparatorChar)[0] != ".."
+                ),
+            ];
 }

@@ -4,10 +4,16 @@ using Litestream.Verification;
 
 namespace Litestream.Verbs;
 
-/// <summary>Proves for one database, or for all, that what is committed arrives and comes back. Starts a replicator only when asked to.</summary>
+/// <summary>
+/// Proves for one database, or for all, that what is committed arrives and comes back. Starts a replicator only when
+/// asked to.
+/// </summary>
 internal sealed record VerifyVerb : Verb
 {
-    /// <summary>Path as configured, path of the file, or connection string name; empty or <c>*</c> for all: a check that leaves one out is worth less than one too many.</summary>
+    /// <summary>
+    /// Path as configured, path of the file, or connection string name; empty or <c>*</c> for all: a check that leaves
+    /// one out is worth less than one too many.
+    /// </summary>
     public string? Database { get; init; }
 
     /// <summary>The name of a replica; empty for the database's own choice.</summary>
@@ -22,7 +28,9 @@ internal sealed record VerifyVerb : Verb
     /// <summary>True: where nobody replicates a database, litestream does for the time of the verification.</summary>
     public string? StartReplicator { get; init; }
 
-    /// <summary>How long a commit may take to arrive; empty for what follows from the database's own intervals.</summary>
+    /// <summary>
+    /// How long a commit may take to arrive; empty for what follows from the database's own intervals.
+    /// </summary>
     public string? Timeout { get; init; }
 
     public override async Task RunAsync(VerbHost host, CancellationToken cancellationToken)
@@ -37,20 +45,60 @@ internal sealed record VerifyVerb : Verb
         };
         var config = host.LoadConfig();
         var choice = OptionValue.Trim(Database) ?? "*";
-        var scope = VerifyScope.Of(level, write, options.StartReplicator, host.ProjectFolder, config.ChooseMany(choice).Select(database => database.Path));
+        var scope = VerifyScope.Of(
+            level,
+            write,
+            options.StartReplicator,
+            host.ProjectFolder,
+            config.ChooseMany(choice).Select(database => database.Path)
+        );
         if (scope.Notice is { } notice)
             host.Report(notice);
         options = options with { Level = scope.Level, Write = scope.Write };
         var executable = host.PrepareExecutable();
         IReadOnlyList<VerificationResult> results = [];
-        async Task VerifyAsync() => results = choice == "*"
-            ? await DatabaseVerification.RunAllAsync(executable, config, config.Databases, options, cancellationToken, VerificationReplicator.RunAsync).ConfigureAwait(false)
-            : [await DatabaseVerification.RunAsync(executable, config, config.Choose(choice), options, cancellationToken, VerificationReplicator.RunAsync).ConfigureAwait(false)];
-        await (options.StartReplicator ? host.UntilEndOfProcessAsync(VerificationOptions.ReplicatorStopTimeout, VerifyAsync) : VerifyAsync()).ConfigureAwait(false);
+        async Task VerifyAsync() =>
+            results =
+                choice == "*"
+                    ? await DatabaseVerification
+                        .RunAllAsync(
+                            executable,
+                            config,
+                            config.Databases,
+                            options,
+                            cancellationToken,
+                            VerificationReplicator.RunAsync
+                        )
+                        .ConfigureAwait(false)
+                    :
+                    [
+                        await DatabaseVerification
+                            .RunAsync(
+                                executable,
+                                config,
+                                config.Choose(choice),
+                                options,
+                                cancellationToken,
+                                VerificationReplicator.RunAsync
+                            )
+                            .ConfigureAwait(false),
+                    ];
+        await (
+            options.StartReplicator
+                ? host.UntilEndOfProcessAsync(VerificationOptions.ReplicatorStopTimeout, VerifyAsync)
+                : VerifyAsync()
+        ).ConfigureAwait(false);
 
         if (scope.Limit is { } limit)
             results = [.. results.Select(result => result with { Message = $"{result.Message} {limit}" })];
-        host.PrintTable(["database", "outcome", "message"], [.. results.Select(result => (string[])[result.Database.ConfiguredPath, result.Outcome.ToString(), Cell(result)])]);
+        host.PrintTable(
+            ["database", "outcome", "message"],
+            [
+                .. results.Select(result =>
+                    (string[])[result.Database.ConfiguredPath, result.Outcome.ToString(), Cell(result)]
+                ),
+            ]
+        );
         foreach (var result in results)
         {
             host.Add(
@@ -70,7 +118,8 @@ internal sealed record VerifyVerb : Verb
                 ("RestoredBytes", result.RestoredBytes),
                 ("ArrivalTime", result.ArrivalTime),
                 ("RestoreTime", result.RestoreTime),
-                ("Duration", result.Duration));
+                ("Duration", result.Duration)
+            );
         }
 
         foreach (var result in results.Where(result => result.Outcome != VerificationOutcome.Verified))

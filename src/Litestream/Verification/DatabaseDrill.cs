@@ -27,7 +27,9 @@ public sealed record DrillOptions
 
 /// <summary>What a fire drill found.</summary>
 /// <param name="Database">What was restored.</param>
-/// <param name="RecoveryPoint">What would have been lost (RPO): the time from the newest thing in the replica (or from the timestamp asked for) to the last commit of the database; zero when that commit is in the replica. Null where it cannot be told (no database here, an empty replica): see <see cref="DrillResult.RecoveryPointNote"/>.</param>
+/// <param name="RecoveryPoint">What would have been lost (RPO): the time from the newest thing in the replica (or from
+/// the timestamp asked for) to the last commit of the database; zero when that commit is in the replica. Null where it
+/// cannot be told (no database here, an empty replica): see <see cref="DrillResult.RecoveryPointNote"/>.</param>
 /// <param name="RecoveryTime">What recovery took (RTO): the restore, the integrity check and the query.</param>
 /// <param name="Bytes">The size of the restored database.</param>
 public sealed record DrillResult(EffectiveDatabase Database, TimeSpan? RecoveryPoint, TimeSpan RecoveryTime, long Bytes)
@@ -38,7 +40,10 @@ public sealed record DrillResult(EffectiveDatabase Database, TimeSpan? RecoveryP
     /// <summary>The generation that was restored; empty when the executable does not say.</summary>
     public string Generation { get; init; } = "";
 
-    /// <summary>What of the restored file could not be checked, for the lack of a collation, function or module that only the app has; else empty.</summary>
+    /// <summary>
+    /// What of the restored file could not be checked, for the lack of a collation, function or module that only the
+    /// app has; else empty.
+    /// </summary>
     public string IntegrityNote { get; init; } = "";
 
     /// <summary>
@@ -48,17 +53,24 @@ public sealed record DrillResult(EffectiveDatabase Database, TimeSpan? RecoveryP
     /// </summary>
     public string ContentNote { get; init; } = "";
 
-    /// <summary>The time of the newest thing in the replica (of what was asked for, with a timestamp); null when it is not known.</summary>
+    /// <summary>
+    /// The time of the newest thing in the replica (of what was asked for, with a timestamp); null when it is not
+    /// known.
+    /// </summary>
     public DateTimeOffset? BackupTime { get; init; }
 
-    /// <summary>The first row that the query returned, by column, as text; null values stay null. Empty without a query.</summary>
+    /// <summary>
+    /// The first row that the query returned, by column, as text; null values stay null. Empty without a query.
+    /// </summary>
     public IReadOnlyList<KeyValuePair<string, string?>> Answer { get; init; } = [];
 
     /// <summary>What the restore alone took.</summary>
     public TimeSpan RestoreTime { get; init; }
 }
 
-/// <summary>The fire drill: the newest backup is restored to a scratch file, checked, asked the user's question, and removed.</summary>
+/// <summary>
+/// The fire drill: the newest backup is restored to a scratch file, checked, asked the user's question, and removed.
+/// </summary>
 public static class DatabaseDrill
 {
     private static readonly TimeSpan LivePatience = TimeSpan.FromSeconds(30);
@@ -71,7 +83,13 @@ public static class DatabaseDrill
     /// has; LSB4111: the query failed or returned no row; LSB3005: timed out; LSB3008: no such replica; LSB4104: no
     /// SQLite library.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left behind.</exception>
-    public static async Task<DrillResult> RunAsync(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, DrillOptions? options, CancellationToken cancellationToken)
+    public static async Task<DrillResult> RunAsync(
+        LitestreamExecutable executable,
+        EffectiveConfig config,
+        EffectiveDatabase database,
+        DrillOptions? options,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(executable);
         ArgumentNullException.ThrowIfNull(config);
@@ -86,15 +104,17 @@ public static class DatabaseDrill
             limit.CancelAfter(timeout);
         try
         {
-            return await RunAsync(executable, config, database, options, TimeProvider.System, limit.Token).ConfigureAwait(false);
+            return await RunAsync(executable, config, database, options, TimeProvider.System, limit.Token)
+                .ConfigureAwait(false);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
             throw new LitestreamException(
                 "LSB3005",
                 $"The drill of {database.Path} was ended because it took longer than "
-                + $"{NumberText.Seconds(options.Timeout!.Value)} s.",
-                innerException: e);
+                    + $"{NumberText.Seconds(options.Timeout!.Value)} s.",
+                innerException: e
+            );
         }
         catch (OperationCanceledException)
         {
@@ -102,13 +122,30 @@ public static class DatabaseDrill
         }
     }
 
-    private static async Task<DrillResult> RunAsync(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database, DrillOptions options, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<DrillResult> RunAsync(
+        LitestreamExecutable executable,
+        EffectiveConfig config,
+        EffectiveDatabase database,
+        DrillOptions options,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
     {
         var client = new BackupCatalog(executable, config);
         var shadow = new ShadowWal(database.MetaPath);
         var before = shadow.Generation();
-        using var live = options.Timestamp is null ? await CopyLiveAsync(config, database, time, cancellationToken).ConfigureAwait(false) : new(null, "A moment of the past was asked for: the content was not compared with that of now.");
-        var (recoveryPoint, note, backup, complete) = await RecoveryPointAsync(client, config, database, options, shadow, cancellationToken).ConfigureAwait(false);
+        using var live = options.Timestamp is null
+            ? await CopyLiveAsync(config, database, time, cancellationToken).ConfigureAwait(false)
+            : new(null, "A moment of the past was asked for: the content was not compared with that of now.");
+        var (recoveryPoint, note, backup, complete) = await RecoveryPointAsync(
+                client,
+                config,
+                database,
+                options,
+                shadow,
+                cancellationToken
+            )
+            .ConfigureAwait(false);
 
         using var copy = new ScratchCopy(executable, config, database, client.Timeout);
         if (!File.Exists(database.Path))
@@ -122,7 +159,10 @@ public static class DatabaseDrill
         if (options.Replica is not null)
             arguments.AddRange(["-replica", options.Replica]);
         if (options.Timestamp is { } timestamp)
-            arguments.AddRange(["-timestamp", timestamp.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture)]);
+            arguments.AddRange([
+                "-timestamp",
+                timestamp.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture),
+            ]);
         RestoreSource? restored;
         try
         {
@@ -130,36 +170,77 @@ public static class DatabaseDrill
         }
         catch (LitestreamException e)
         {
-            throw new LitestreamException(e.Diagnostic.Code, $"{database.Path} could not be restored: {e.Diagnostic.Message}", innerException: e);
+            throw new LitestreamException(
+                e.Diagnostic.Code,
+                $"{database.Path} could not be restored: {e.Diagnostic.Message}",
+                innerException: e
+            );
         }
 
         // 0.3 knows no moment after a generation's last file, although nothing has changed since: as for a restore.
-        if (restored is null && options.Timestamp is not null
-            && await BackupSelection.LastBeforeAsync(executable, new RestoreRequest(config, database) { Timestamp = options.Timestamp, Replica = options.Replica }, cancellationToken).ConfigureAwait(false) is { } last)
+        if (
+            restored is null
+            && options.Timestamp is not null
+            && await BackupSelection
+                .LastBeforeAsync(
+                    executable,
+                    new RestoreRequest(config, database) { Timestamp = options.Timestamp, Replica = options.Replica },
+                    cancellationToken
+                )
+                .ConfigureAwait(false)
+                is { } last
+        )
         {
-            restored = await copy.RestoreAsync(["-replica", last.Replica, "-generation", last.Name], cancellationToken).ConfigureAwait(false);
+            restored = await copy.RestoreAsync(["-replica", last.Replica, "-generation", last.Name], cancellationToken)
+                .ConfigureAwait(false);
         }
 
         if (restored is null)
-            throw new LitestreamException("LSB4002", $"There is no backup of {database.Path}{(options.Timestamp is { } then ? $" of {then:u} or before" : "")} in {string.Join(", ", database.Replicas.Where(r => options.Replica is null || r.Name == options.Replica).Select(r => r.Location))}.");
+            throw new LitestreamException(
+                "LSB4002",
+                $"There is no backup "
+                    + $"of {database.Path}{(options.Timestamp is { } then ? $" of {then:u} or before" : "")} "
+                    + $"in "
+                    + $"{string.Join(", ", database.Replicas.Where(r => options.Replica is null || r.Name == options.Replica).Select(r => r.Location))}."
+            );
         var restoreTime = time.GetElapsedTime(start);
 
         // A generation that has begun here meanwhile is this database's as well.
-        if (File.Exists(database.Path) && shadow.Generation() is { } own && restored.Generation.Length > 0 && restored.Generation != own && restored.Generation != before
-            && await OtherHistoryAsync(client, database, options, restored, own, cancellationToken).ConfigureAwait(false) is { } other)
+        if (
+            File.Exists(database.Path)
+            && shadow.Generation() is { } own
+            && restored.Generation.Length > 0
+            && restored.Generation != own
+            && restored.Generation != before
+            && await OtherHistoryAsync(client, database, options, restored, own, cancellationToken)
+                .ConfigureAwait(false)
+                is { } other
+        )
         {
             (recoveryPoint, note) = (null, other);
         }
         else if (complete.Count > 0 && restored.Replica.Length > 0 && !complete.Contains(restored.Replica))
         {
-            (recoveryPoint, note) = (null, $"The last commit of the database is in replica {string.Join(", ", complete)}, and what was restored is replica {restored.Replica}, which lags behind: how much would have been lost cannot be told.");
+            (recoveryPoint, note) = (
+                null,
+                $"The last commit of the database is in replica {string.Join(", ", complete)}, and what was "
+                    + $"restored is replica {restored.Replica}, which lags behind: how much would have been "
+                    + $"lost cannot be told."
+            );
         }
 
-        var (answer, integrity) = await Task.Run(() => Ask(copy.Path, database, options.Query, cancellationToken), cancellationToken).ConfigureAwait(false);
+        var (answer, integrity) = await Task.Run(
+                () => Ask(copy.Path, database, options.Query, cancellationToken),
+                cancellationToken
+            )
+            .ConfigureAwait(false);
         var recoveryTime = time.GetElapsedTime(start);
-        var content = recoveryPoint == TimeSpan.Zero && complete.Count > 0
-            ? await CompareContentAsync(copy, live, shadow, restored, cancellationToken).ConfigureAwait(false)
-            : live.Why.Length > 0 ? live.Why : "The content was not compared with that of the database, whose last commit is not known to be in the replica.";
+        var content =
+            recoveryPoint == TimeSpan.Zero && complete.Count > 0
+                ? await CompareContentAsync(copy, live, shadow, restored, cancellationToken).ConfigureAwait(false)
+            : live.Why.Length > 0 ? live.Why
+            : "The content was not compared with that of the database, whose last commit is not known to be in the "
+                + "replica.";
         return new DrillResult(database, recoveryPoint, recoveryTime, copy.Bytes)
         {
             ContentNote = content,
@@ -179,7 +260,8 @@ public static class DatabaseDrill
         EffectiveConfig config,
         EffectiveDatabase database,
         DrillOptions options,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         try
         {
@@ -200,14 +282,26 @@ public static class DatabaseDrill
 
     /// <summary>Copies the database as it is before the restore, where it has a WAL: without one it is not in use, and
     /// nothing is left beside it so.</summary>
-    private static async Task<LiveContent> CopyLiveAsync(EffectiveConfig config, EffectiveDatabase database, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<LiveContent> CopyLiveAsync(
+        EffectiveConfig config,
+        EffectiveDatabase database,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
     {
         if (!File.Exists(database.Path) || WalFile.Header(WalFile.PathOf(database.Path)) is null)
-            return new(null, File.Exists(database.Path) ? "The content was not compared: the database is not in use." : "");
+            return new(
+                null,
+                File.Exists(database.Path) ? "The content was not compared: the database is not in use." : ""
+            );
         try
         {
             var limit = ReaderLimit.Of(ReplicationSettings.Of(config, database).MaxCheckpointPages);
-            var (copy, why) = await Task.Run(() => LiveCopy.TakeAsync(database.Path, limit, LivePatience, time, cancellationToken), cancellationToken).ConfigureAwait(false);
+            var (copy, why) = await Task.Run(
+                    () => LiveCopy.TakeAsync(database.Path, limit, LivePatience, time, cancellationToken),
+                    cancellationToken
+                )
+                .ConfigureAwait(false);
             return new(copy, copy is null ? $"The content could not be compared: {why}." : "");
         }
         catch (SqliteException e)
@@ -219,7 +313,13 @@ public static class DatabaseDrill
     /// <summary>The restored file against the database; where that was written to meanwhile, the replica cut at the
     /// commit that was copied.</summary>
     /// <exception cref="LitestreamException">LSB4103: it is not the same.</exception>
-    private static async Task<string> CompareContentAsync(ScratchCopy copy, LiveContent live, ShadowWal shadow, RestoreSource restored, CancellationToken cancellationToken)
+    private static async Task<string> CompareContentAsync(
+        ScratchCopy copy,
+        LiveContent live,
+        ShadowWal shadow,
+        RestoreSource restored,
+        CancellationToken cancellationToken
+    )
     {
         if (live.Copy is not { } before)
             return live.Why;
@@ -237,17 +337,33 @@ public static class DatabaseDrill
         }
         catch (SqliteException e)
         {
-            throw new LitestreamException("LSB4003", $"What was restored cannot be read: {e.Message}", innerException: e);
+            throw new LitestreamException(
+                "LSB4003",
+                $"What was restored cannot be read: {e.Message}",
+                innerException: e
+            );
         }
     }
 
-    private static async Task<string> CompareContentAsync(ScratchCopy copy, LiveCopy before, ShadowWal shadow, RestoreSource restored, CancellationToken cancellationToken)
+    private static async Task<string> CompareContentAsync(
+        ScratchCopy copy,
+        LiveCopy before,
+        ShadowWal shadow,
+        RestoreSource restored,
+        CancellationToken cancellationToken
+    )
     {
         var comparison = await CompareAsync(copy.Path, stopAtFirst: true).ConfigureAwait(false);
         if (comparison.Count > 0)
         {
-            if (shadow.Generation() is not { } generation || before.Mark is not { } mark || shadow.Find(generation, mark) is not { } place || restored.Replica.Length == 0
-                || await copy.RestoreUpToAsync(place, restored.Replica, cancellationToken).ConfigureAwait(false) is not { } cut)
+            if (
+                shadow.Generation() is not { } generation
+                || before.Mark is not { } mark
+                || shadow.Find(generation, mark) is not { } place
+                || restored.Replica.Length == 0
+                || await copy.RestoreUpToAsync(place, restored.Replica, cancellationToken).ConfigureAwait(false)
+                    is not { } cut
+            )
             {
                 return "The content could not be compared: the database was written to meanwhile.";
             }
@@ -256,45 +372,91 @@ public static class DatabaseDrill
         }
 
         return comparison.Count > 0
-            ? throw new LitestreamException("LSB4103", $"What was restored is not what the database held: {comparison.Describe()}.")
-            : comparison.IsSame ? $"The content is that of the database: {comparison}." : $"Not all of the content could be compared: {comparison}.";
+                ? throw new LitestreamException(
+                    "LSB4103",
+                    $"What was restored is not what the database held: {comparison.Describe()}."
+                )
+            : comparison.IsSame ? $"The content is that of the database: {comparison}."
+            : $"Not all of the content could be compared: {comparison}.";
 
-        Task<ContentComparison> CompareAsync(string file, bool stopAtFirst) => Task.Run(() => before.CompareWith(file, new() { StopAtFirst = stopAtFirst }, cancellationToken), cancellationToken);
+        Task<ContentComparison> CompareAsync(string file, bool stopAtFirst) =>
+            Task.Run(
+                () => before.CompareWith(file, new() { StopAtFirst = stopAtFirst }, cancellationToken),
+                cancellationToken
+            );
     }
 
-    /// <summary>Why what was restored cannot be compared with the database here, whose generation is another one; null when it can.</summary>
-    /// <exception cref="LitestreamException">LSB4103: the database here has a backup of its own, and another one was taken.</exception>
-    private static async Task<string?> OtherHistoryAsync(BackupCatalog client, EffectiveDatabase database, DrillOptions options, RestoreSource restored, string own, CancellationToken cancellationToken)
+    /// <summary>
+    /// Why what was restored cannot be compared with the database here, whose generation is another one; null when it
+    /// can.
+    /// </summary>
+    /// <exception cref="LitestreamException">LSB4103: the database here has a backup of its own, and another one was
+    /// taken.</exception>
+    private static async Task<string?> OtherHistoryAsync(
+        BackupCatalog client,
+        EffectiveDatabase database,
+        DrillOptions options,
+        RestoreSource restored,
+        string own,
+        CancellationToken cancellationToken
+    )
     {
-        var what = $"What was restored is generation {restored.Generation}{(restored.Replica.Length > 0 ? $" of replica {restored.Replica}" : "")}, and {own} is that of {database.Path}";
+        var what =
+            $"What was restored is "
+            + $"generation {restored.Generation}"
+            + $"{(restored.Replica.Length > 0 ? $" of replica {restored.Replica}" : "")}, "
+            + $"and {own} is that of {database.Path}";
         DateTimeOffset? begun;
         bool isLater;
         try
         {
-            var generations = await client.GenerationsAsync(database, restored.Replica.Length > 0 ? restored.Replica : options.Replica, cancellationToken).ConfigureAwait(false);
-            begun = (await client.SnapshotsAsync(database, options.Replica, cancellationToken).ConfigureAwait(false)).Where(s => s.Generation == own).Select(s => (DateTimeOffset?)s.Created).Min();
+            var generations = await client
+                .GenerationsAsync(
+                    database,
+                    restored.Replica.Length > 0 ? restored.Replica : options.Replica,
+                    cancellationToken
+                )
+                .ConfigureAwait(false);
+            begun = (await client.SnapshotsAsync(database, options.Replica, cancellationToken).ConfigureAwait(false))
+                .Where(s => s.Generation == own)
+                .Select(s => (DateTimeOffset?)s.Created)
+                .Min();
             isLater = generations.Any(g => g.Name == restored.Generation && g.End > begun);
         }
         catch (LitestreamException e)
         {
-            return $"{what}: it may be an older history of it, or another host or database writes to the replica, so what would have been lost cannot be told ({e.Diagnostic.Message})";
+            return $"{what}: it may be an older history of it, or another host or database writes to the replica, "
+                + $"so what would have been lost cannot be told ({e.Diagnostic.Message})";
         }
 
         // Generations of one database follow each other: none is written to once the next has begun.
         if (isLater)
-            throw new LitestreamException("LSB4103", $"{what}: another host or database writes to the replica as well, and a restore takes what that one wrote. Let only one of them replicate to this place, and give the other a replica of its own.");
+            throw new LitestreamException(
+                "LSB4103",
+                $"{what}: another host or database writes to the replica as well, and a restore takes what that one "
+                    + $"wrote. Let only one of them replicate to this place, and give the other a replica of its own."
+            );
         if (begun is null)
-            return $"{what}, of which there is no snapshot yet: it may be an older history of the database, or another host's or database's, so what would have been lost cannot be told.";
+            return $"{what}, of which there is no snapshot yet: it may be an older history of the database, or "
+                + $"another host's or database's, so what would have been lost cannot be told.";
         return options.Timestamp is null ? $"{what}: what would have been lost cannot be told." : null;
     }
 
-    private static (List<KeyValuePair<string, string?>> Answer, string Note) Ask(string path, EffectiveDatabase database, string? query, CancellationToken cancellationToken)
+    private static (List<KeyValuePair<string, string?>> Answer, string Note) Ask(
+        string path,
+        EffectiveDatabase database,
+        string? query,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
             using var connection = ScratchDatabase.Open(path);
             if (ScratchDatabase.Damage(connection, full: true, out var note, cancellationToken) is { } damage)
-                throw new LitestreamException("LSB4003", $"The backup of {database.Path} does not give a sound database: {damage}.");
+                throw new LitestreamException(
+                    "LSB4003",
+                    $"The backup of {database.Path} does not give a sound database: {damage}."
+                );
             note = note.TrimStart();
             if (query is null)
                 return ([], note);
@@ -303,8 +465,18 @@ public static class DatabaseDrill
             command.CommandText = query;
             using var reader = command.ExecuteReader();
             if (!reader.Read())
-                throw new LitestreamException("LSB4111", $"The query of the drill returned no row from the restored {database.Path}: {query}");
-            return ([.. Enumerable.Range(0, reader.FieldCount).Select(i => new KeyValuePair<string, string?>(reader.GetName(i), Text(reader.GetValue(i))))], note);
+                throw new LitestreamException(
+                    "LSB4111",
+                    $"The query of the drill returned no row from the restored {database.Path}: {query}"
+                );
+            return (
+                [
+                    .. Enumerable
+                        .Range(0, reader.FieldCount)
+                        .Select(i => new KeyValuePair<string, string?>(reader.GetName(i), Text(reader.GetValue(i)))),
+                ],
+                note
+            );
         }
         catch (SqliteException) when (cancellationToken.IsCancellationRequested)
         {
@@ -312,26 +484,56 @@ public static class DatabaseDrill
         }
         catch (SqliteException e)
         {
-            throw new LitestreamException(query is null ? "LSB4003" : "LSB4111", $"The restored {database.Path} {(query is null ? "cannot be read" : $"cannot answer the query of the drill ({query})")}: {e.Message}", innerException: e);
+            throw new LitestreamException(
+                query is null ? "LSB4003" : "LSB4111",
+                $"The restored {database.Path} "
+                    + $"{(query is null ? "cannot be read" : $"cannot answer the query of the drill ({query})")}: "
+                    + $"{e.Message}",
+                innerException: e
+            );
         }
     }
 
-    private static string? Text(object value) => value switch
-    {
-        DBNull => null,
-        byte[] bytes => Convert.ToHexString(bytes),
-        _ => Convert.ToString(value, CultureInfo.InvariantCulture),
-    };
+    private static string? Text(object value) =>
+        value switch
+        {
+            DBNull => null,
+            byte[] bytes => Convert.ToHexString(bytes),
+            _ => Convert.ToString(value, CultureInfo.InvariantCulture),
+        };
 
-    /// <summary>From the newest thing in the replica to the last commit here, when that is not in the replica.</summary>
-    private static async Task<(TimeSpan? RecoveryPoint, string Note, DateTimeOffset? BackupTime, IReadOnlyList<string> Complete)> RecoveryPointAsync(BackupCatalog client, EffectiveConfig config, EffectiveDatabase database, DrillOptions options, ShadowWal shadow, CancellationToken cancellationToken)
+    /// <summary>
+    /// From the newest thing in the replica to the last commit here, when that is not in the replica.
+    /// </summary>
+    private static async Task<(
+        TimeSpan? RecoveryPoint,
+        string Note,
+        DateTimeOffset? BackupTime,
+        IReadOnlyList<string> Complete
+    )> RecoveryPointAsync(
+        BackupCatalog client,
+        EffectiveConfig config,
+        EffectiveDatabase database,
+        DrillOptions options,
+        ShadowWal shadow,
+        CancellationToken cancellationToken
+    )
     {
         DateTimeOffset? backup;
         try
         {
-            var snapshots = await client.SnapshotsAsync(database, options.Replica, cancellationToken).ConfigureAwait(false);
-            var segments = await client.WalSegmentsAsync(database, options.Replica, null, cancellationToken).ConfigureAwait(false);
-            backup = snapshots.Select(s => s.Created).Concat(segments.Select(s => s.Created)).Where(created => options.Timestamp is null || created <= options.Timestamp).Select(created => (DateTimeOffset?)created).Max();
+            var snapshots = await client
+                .SnapshotsAsync(database, options.Replica, cancellationToken)
+                .ConfigureAwait(false);
+            var segments = await client
+                .WalSegmentsAsync(database, options.Replica, null, cancellationToken)
+                .ConfigureAwait(false);
+            backup = snapshots
+                .Select(s => s.Created)
+                .Concat(segments.Select(s => s.Created))
+                .Where(created => options.Timestamp is null || created <= options.Timestamp)
+                .Select(created => (DateTimeOffset?)created)
+                .Max();
         }
         catch (LitestreamException e)
         {
@@ -342,19 +544,49 @@ public static class DatabaseDrill
         var wal = WalFile.PathOf(database.Path);
         if (!File.Exists(database.Path))
             return (null, $"There is no database here to compare with. The backup is of {backup:u}.", backup, []);
-        var lastCommit = new[] { database.Path, wal }.Where(File.Exists).Max(f => new DateTimeOffset(File.GetLastWriteTimeUtc(f)));
+        var lastCommit = new[] { database.Path, wal }
+            .Where(File.Exists)
+            .Max(f => new DateTimeOffset(File.GetLastWriteTimeUtc(f)));
 
         if (options.Timestamp is { } timestamp)
-            return (Positive(lastCommit - timestamp), $"From {timestamp:u}, which was asked for, to the last commit of the database.", backup, []);
-        if (await CompleteAsync(client, config, database, options.Replica, wal, shadow, cancellationToken).ConfigureAwait(false) is { Count: > 0 } complete)
+            return (
+                Positive(lastCommit - timestamp),
+                $"From {timestamp:u}, which was asked for, to the last commit of the database.",
+                backup,
+                []
+            );
+        if (
+            await CompleteAsync(client, config, database, options.Replica, wal, shadow, cancellationToken)
+                .ConfigureAwait(false) is
+            { Count: > 0 } complete
+        )
             return (TimeSpan.Zero, "The last commit of the database is in the replica.", backup, complete);
-        return backup is null ? (null, "The replica is empty.", null, []) : (Positive(lastCommit - backup.Value), $"From {backup:u}, the newest in the replica, to {lastCommit:u}, the last commit of the database.", backup, []);
+        return backup is null
+            ? (null, "The replica is empty.", null, [])
+            : (
+                Positive(lastCommit - backup.Value),
+                $"From {backup:u}, the newest in the replica, to {lastCommit:u}, the last commit of the database.",
+                backup,
+                []
+            );
     }
 
     /// <summary>The replicas that hold the last commit here.</summary>
-    private static async Task<List<string>> CompleteAsync(BackupCatalog client, EffectiveConfig config, EffectiveDatabase database, string? replica, string wal, ShadowWal shadow, CancellationToken cancellationToken)
+    private static async Task<List<string>> CompleteAsync(
+        BackupCatalog client,
+        EffectiveConfig config,
+        EffectiveDatabase database,
+        string? replica,
+        string wal,
+        ShadowWal shadow,
+        CancellationToken cancellationToken
+    )
     {
-        if (shadow.Generation() is not { } generation || WalFile.LastCommit(wal) is not { } mark || shadow.Find(generation, mark) is not { } last)
+        if (
+            shadow.Generation() is not { } generation
+            || WalFile.LastCommit(wal) is not { } mark
+            || shadow.Find(generation, mark) is not { } last
+        )
             return [];
         var complete = new List<string>();
         var settings = ReplicationSettings.Of(config, database);

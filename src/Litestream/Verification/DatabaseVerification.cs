@@ -11,16 +11,21 @@ internal delegate Task<VerificationResult> ReplicateWhile(
     EffectiveDatabase database,
     VerificationOptions options,
     Func<Task<VerificationResult>> verify,
-    CancellationToken cancellationToken);
+    CancellationToken cancellationToken
+);
 
 /// <summary>
-/// The proof that what is committed can be restored: a commit of its own, the place where that stands, the wait until that place is in the replica, a real restore,
+/// The proof that what is committed can be restored: a commit of its own, the place where that stands, the wait until
+/// that place is in the replica, a real restore,
 /// and a look at what came back.
 /// </summary>
 /// <remarks>
-/// The commit is one row in the table <c>_litestream_verification</c>. Restored is what a restore takes of itself: where that is another generation than the one of this
-/// database, another host or database writes to the replica. Outside SQLite only the database's <c>-wal</c> is read; no checkpoint is started, and nobody
-/// who writes is held up for longer than a commit takes. Places are known for release line 0.3; with any other executable it is restored again and again until the
+/// The commit is one row in the table <c>_litestream_verification</c>. Restored is what a restore takes of itself:
+/// where that is another generation than the one of this
+/// database, another host or database writes to the replica. Outside SQLite only the database's <c>-wal</c> is read; no
+/// checkpoint is started, and nobody
+/// who writes is held up for longer than a commit takes. Places are known for release line 0.3; with any other
+/// executable it is restored again and again until the
 /// commit is there. A replicator is started only when <see cref="VerificationOptions.StartReplicator"/> says so.
 /// </remarks>
 internal static class DatabaseVerification
@@ -31,7 +36,8 @@ internal static class DatabaseVerification
     /// <param name="database">One of its databases.</param>
     /// <param name="options">Null for the defaults.</param>
     /// <param name="cancellationToken">Cancelling leaves nothing behind.</param>
-    /// <param name="replicate">Starts a replicator where <see cref="VerificationOptions.StartReplicator"/> asks for one;
+    /// <param name="replicate">Starts a replicator where <see cref="VerificationOptions.StartReplicator"/> asks for
+    /// one;
     /// null: it is never asked for.</param>
     /// <exception cref="LitestreamException">LSB3008: the database has no replica of that name.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
@@ -41,11 +47,21 @@ internal static class DatabaseVerification
         EffectiveDatabase database,
         VerificationOptions? options,
         CancellationToken cancellationToken,
-        ReplicateWhile? replicate = null)
+        ReplicateWhile? replicate = null
+    )
     {
         using var restores = new SemaphoreSlim(1);
         var version = executable.GetVersionAsync(cancellationToken);
-        return await RunAsync(executable, config, database, options ?? new(), version, restores, replicate, cancellationToken)
+        return await RunAsync(
+                executable,
+                config,
+                database,
+                options ?? new(),
+                version,
+                restores,
+                replicate,
+                cancellationToken
+            )
             .ConfigureAwait(false);
     }
 
@@ -61,26 +77,45 @@ internal static class DatabaseVerification
         IEnumerable<EffectiveDatabase> databases,
         VerificationOptions? options,
         CancellationToken cancellationToken,
-        ReplicateWhile? replicate = null)
+        ReplicateWhile? replicate = null
+    )
     {
         using var restores = new SemaphoreSlim(Math.Max(2, Environment.ProcessorCount));
         var version = executable.GetVersionAsync(cancellationToken);
-        return await Task.WhenAll(databases.Select(database => Task.Run(
-            async () =>
-            {
-                try
-                {
-                    return await RunAsync(
-                        executable, config, database, options ?? new(), version, restores, replicate, cancellationToken)
-                        .ConfigureAwait(false);
-                }
-                catch (LitestreamException e)
-                {
-                    return new VerificationResult(
-                        database, VerificationOutcome.Inconclusive, e.Diagnostic.Message, e.Diagnostic.Code);
-                }
-            },
-            cancellationToken))).ConfigureAwait(false);
+        return await Task.WhenAll(
+                databases.Select(database =>
+                    Task.Run(
+                        async () =>
+                        {
+                            try
+                            {
+                                return await RunAsync(
+                                        executable,
+                                        config,
+                                        database,
+                                        options ?? new(),
+                                        version,
+                                        restores,
+                                        replicate,
+                                        cancellationToken
+                                    )
+                                    .ConfigureAwait(false);
+                            }
+                            catch (LitestreamException e)
+                            {
+                                return new VerificationResult(
+                                    database,
+                                    VerificationOutcome.Inconclusive,
+                                    e.Diagnostic.Message,
+                                    e.Diagnostic.Code
+                                );
+                            }
+                        },
+                        cancellationToken
+                    )
+                )
+            )
+            .ConfigureAwait(false);
     }
 
     private static Task<VerificationResult> RunAsync(
@@ -91,7 +126,8 @@ internal static class DatabaseVerification
         Task<string> version,
         SemaphoreSlim restores,
         ReplicateWhile? replicate,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         // Made when it runs: where the replicator answers is known only when there is one.
         Task<VerificationResult> Verify() =>

@@ -3,7 +3,10 @@ namespace Litestream.Verification;
 /// <summary>How much a verification proves, and what it costs.</summary>
 public enum VerificationLevel
 {
-    /// <summary>The last commit has arrived in the replica. Nothing is written and nothing is downloaded; that it can be restored is not shown.</summary>
+    /// <summary>
+    /// The last commit has arrived in the replica. Nothing is written and nothing is downloaded; that it can be
+    /// restored is not shown.
+    /// </summary>
     Position,
 
     /// <summary>A commit of its own has arrived, is there after a real restore, and the restored file passes <c>PRAGMA
@@ -21,21 +24,32 @@ public enum VerificationLevel
 /// <summary>How a verification is done.</summary>
 public sealed record VerificationOptions
 {
-    /// <summary>How long a litestream that a verification started may take to send what was committed last, 30 s.</summary>
+    /// <summary>
+    /// How long a litestream that a verification started may take to send what was committed last, 30 s.
+    /// </summary>
     public static TimeSpan ReplicatorStopTimeout { get; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How much is proved. Default <see cref="VerificationLevel.Full"/>.</summary>
     public VerificationLevel Level { get; init; } = VerificationLevel.Full;
 
-    /// <summary>Whether a row is written to the table <c>_litestream_verification</c> (default; <c>_litestream_verification_net</c> where another tool has a table of that name), or the last commit of the app is waited for as it is.</summary>
+    /// <summary>
+    /// Whether a row is written to the table <c>_litestream_verification</c> (default;
+    /// <c>_litestream_verification_net</c> where another tool has a table of that name), or the last commit of the app
+    /// is waited for as it is.
+    /// </summary>
     public bool Write { get; init; } = true;
 
-    /// <summary>How long a commit may take to arrive; null: three times the database's monitor and sync interval, and 5 s. Without <see cref="Write"/> its checkpoint interval comes on top.</summary>
+    /// <summary>
+    /// How long a commit may take to arrive; null: three times the database's monitor and sync interval, and 5 s.
+    /// Without <see cref="Write"/> its checkpoint interval comes on top.
+    /// </summary>
     public TimeSpan? Timeout { get; init; }
 
     /// <summary>
-    /// How long the storage may be silent: a listing may take so long, and a restore may go on so long without a line from the executable and without a byte downloaded or
-    /// applied. Then it is ended, and the outcome is <see cref="VerificationOutcome.Inconclusive"/> (LSB4005). Null: 1 minute, or <see cref="Timeout"/> where that is longer.
+    /// How long the storage may be silent: a listing may take so long, and a restore may go on so long without a line
+    /// from the executable and without a byte downloaded or
+    /// applied. Then it is ended, and the outcome is <see cref="VerificationOutcome.Inconclusive"/> (LSB4005). Null: 1
+    /// minute, or <see cref="Timeout"/> where that is longer.
     /// </summary>
     public TimeSpan? StorageTimeout { get; init; }
 
@@ -43,8 +57,10 @@ public sealed record VerificationOptions
     public string? Replica { get; init; }
 
     /// <summary>
-    /// Whether a litestream is started for the time of the verification where nobody replicates the database, and sends what it has before it ends. Default false: that nobody
-    /// does is then what the verification finds. Never over a replica whose newest changes are of another history than the database's. On other systems than Linux, a litestream that was started by hand is not seen: there
+    /// Whether a litestream is started for the time of the verification where nobody replicates the database, and sends
+    /// what it has before it ends. Default false: that nobody
+    /// does is then what the verification finds. Never over a replica whose newest changes are of another history than
+    /// the database's. On other systems than Linux, a litestream that was started by hand is not seen: there
     /// ask for it only where you know that none runs.
     /// </summary>
     public bool StartReplicator { get; init; }

@@ -15,7 +15,10 @@ public enum VerificationOutcome
     /// <summary>It is replicated, but the commit did not arrive in time (LSB4102).</summary>
     Lagging,
 
-    /// <summary>What came back from the replica is wrong or another database's, or nothing did though it should be there (LSB4103).</summary>
+    /// <summary>
+    /// What came back from the replica is wrong or another database's, or nothing did though it should be there
+    /// (LSB4103).
+    /// </summary>
     Failed,
 
     /// <summary>Nothing is known about the backup: the storage does not answer (LSB4005), the database cannot be opened
@@ -28,15 +31,25 @@ public enum VerificationOutcome
 /// <param name="Outcome">How it ended.</param>
 /// <param name="Message">One sentence for people, without secrets.</param>
 /// <param name="Code">The diagnostic; null when <see cref="VerificationOutcome.Verified"/>.</param>
-public sealed record VerificationResult(EffectiveDatabase Database, VerificationOutcome Outcome, string Message, string? Code)
+public sealed record VerificationResult(
+    EffectiveDatabase Database,
+    VerificationOutcome Outcome,
+    string Message,
+    string? Code
+)
 {
     /// <summary>What was asked for.</summary>
     public VerificationLevel Level { get; init; }
 
-    /// <summary>The replica that decided: the one that is wrong, or the last one that is right. Null before any was asked.</summary>
+    /// <summary>
+    /// The replica that decided: the one that is wrong, or the last one that is right. Null before any was asked.
+    /// </summary>
     public string? Replica { get; init; }
 
-    /// <summary>Where the commit stands that was waited for; null when that is not known (another release line than 0.3, or no replicator has seen it).</summary>
+    /// <summary>
+    /// Where the commit stands that was waited for; null when that is not known (another release line than 0.3, or no
+    /// replicator has seen it).
+    /// </summary>
     public ReplicaPosition? Committed { get; init; }
 
     /// <summary>How far the replica is known to have come; null when nothing is known.</summary>
@@ -45,10 +58,14 @@ public sealed record VerificationResult(EffectiveDatabase Database, Verification
     /// <summary>How many bytes of WAL are missing in the replica; 0 when verified, null when not known.</summary>
     public long? LagBytes { get; init; }
 
-    /// <summary>For how long the commit has been missing in the replica; zero when verified, null when not known.</summary>
+    /// <summary>
+    /// For how long the commit has been missing in the replica; zero when verified, null when not known.
+    /// </summary>
     public TimeSpan? Lag { get; init; }
 
-    /// <summary>The rows of each table of the app, in the restored copy at the commit; null where none were counted.</summary>
+    /// <summary>
+    /// The rows of each table of the app, in the restored copy at the commit; null where none were counted.
+    /// </summary>
     public IReadOnlyDictionary<string, long>? RowCounts { get; init; }
 
     /// <summary>The size of the restored file in bytes; null where nothing was restored.</summary>

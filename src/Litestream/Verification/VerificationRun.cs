@@ -17,18 +17,29 @@ internal sealed class VerificationRun(
     EffectiveDatabase database,
     VerificationOptions options,
     Task<string> version,
-    SemaphoreSlim restores)
+    SemaphoreSlim restores
+)
 {
     private const int Attempts = 2;
 
-    private static readonly string[] HoleWords = ["missing", "no such file", "not found", "NotFound", "NoSuchKey", "does not exist"];
+    private static readonly string[] HoleWords =
+    [
+        "missing",
+        "no such file",
+        "not found",
+        "NotFound",
+        "NoSuchKey",
+        "does not exist",
+    ];
 
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ShortestPatience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ShortestStorageTimeout = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>How far the clocks of this machine and of a storage may be apart for a new segment to be taken as new.</summary>
+    /// <summary>
+    /// How far the clocks of this machine and of a storage may be apart for a new segment to be taken as new.
+    /// </summary>
     private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(2);
 
     private readonly TimeProvider _time = TimeProvider.System;
@@ -57,21 +68,33 @@ internal sealed class VerificationRun(
             result = Result(VerificationOutcome.Inconclusive, e.Diagnostic.Code, e.Diagnostic.Message);
         }
 
-        return result with { Duration = _time.GetElapsedTime(start) };
+        return result with
+        {
+            Duration = _time.GetElapsedTime(start),
+        };
     }
 
     private async Task<VerificationResult> VerifyAsync(CancellationToken cancellationToken)
     {
         var replicas = _settings.Replicas.Where(r => options.Replica is null || r.Name == options.Replica).ToList();
         if (replicas.Count == 0)
-            return Result(VerificationOutcome.NotReplicating, "LSB4101", $"{database.Path} has no replica in the configuration.");
+            return Result(
+                VerificationOutcome.NotReplicating,
+                "LSB4101",
+                $"{database.Path} has no replica in the configuration."
+            );
         if (!File.Exists(database.Path))
             throw LiveDatabase.Missing(database.Path);
         if (Restores)
             LiveDatabase.RequireLibrary(database.Path);
         var tables = LiveDatabase.LookAt(database.Path, asksMode: false).Tables;
         if (tables == AppTables.None)
-            return Result(VerificationOutcome.NotReplicating, "LSB5017", $"{database.Path} has no table of the app's own, so it is not replicated, and nothing is written to it. Let the app make its tables first.");
+            return Result(
+                VerificationOutcome.NotReplicating,
+                "LSB5017",
+                $"{database.Path} has no table of the app's own, so it is not replicated, and nothing is written to "
+                    + $"it. Let the app make its tables first."
+            );
 
         var round = _settings.Round(replicas);
         var release = await version.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -79,18 +102,37 @@ internal sealed class VerificationRun(
             return await PollByRestoringAsync(release, replicas, round, cancellationToken).ConfigureAwait(false);
 
         // Litestream makes its own folder beside a database as soon as it begins, in a container of its own too.
-        if (!options.StartReplicator && tables == AppTables.Some && _shadow.Generation() is null && ReplicatorSigns.Of(database.Path).AreNoneToCome)
-            return await NobodyAsync("Litestream has never replicated it from here.", replicas[0], cancellationToken).ConfigureAwait(false);
+        if (
+            !options.StartReplicator
+            && tables == AppTables.Some
+            && _shadow.Generation() is null
+            && ReplicatorSigns.Of(database.Path).AreNoneToCome
+        )
+            return await NobodyAsync("Litestream has never replicated it from here.", replicas[0], cancellationToken)
+                .ConfigureAwait(false);
 
         for (var attempt = 1; ; attempt++)
         {
-            var timeout = options.Timeout ?? (round * (Writes ? 3 : 2)) + Slack + (Writes ? TimeSpan.Zero : _settings.CheckpointInterval);
+            var timeout =
+                options.Timeout
+                ?? (round * (Writes ? 3 : 2)) + Slack + (Writes ? TimeSpan.Zero : _settings.CheckpointInterval);
             using var sentinel = await MarkAsync(timeout, cancellationToken).ConfigureAwait(false);
-            using var arrival = new Arrival(sentinel, replicas.ConvertAll(r => new Pending(new ReplicaWatch(r, _settings.MetricsAddress, database, _client, _shadow))));
+            using var arrival = new Arrival(
+                sentinel,
+                replicas.ConvertAll(r => new Pending(
+                    new ReplicaWatch(r, _settings.MetricsAddress, database, _client, _shadow)
+                ))
+            );
             await WaitAsync(arrival, round, timeout, cancellationToken).ConfigureAwait(false);
             if (arrival.Missing is { } missing)
                 return arrival.IsGivenUp
-                    ? (await NobodyAsync("Its last commit was not picked up.", missing.Settings, cancellationToken).ConfigureAwait(false)) with { Committed = arrival.Target }
+                    ? (
+                        await NobodyAsync("Its last commit was not picked up.", missing.Settings, cancellationToken)
+                            .ConfigureAwait(false)
+                    ) with
+                    {
+                        Committed = arrival.Target,
+                    }
                     : await ExplainAsync(arrival, missing, timeout, cancellationToken).ConfigureAwait(false);
 
             var arrived = Result(VerificationOutcome.Verified, null, "") with
@@ -106,24 +148,37 @@ internal sealed class VerificationRun(
             {
                 foreach (var replica in replicas)
                 {
-                    if (await NewestOfOthersAsync(replica, arrival.Target!.Generation, cancellationToken).ConfigureAwait(false) is { } taken)
+                    if (
+                        await NewestOfOthersAsync(replica, arrival.Target!.Generation, cancellationToken)
+                            .ConfigureAwait(false) is
+                        { } taken
+                    )
                     {
                         return arrived with
                         {
                             Outcome = VerificationOutcome.Failed,
                             Code = "LSB4103",
                             Replica = replica.Name,
-                            Message = await TakenAsync(replica, taken, arrival.Target.Generation, cancellationToken).ConfigureAwait(false),
+                            Message = await TakenAsync(replica, taken, arrival.Target.Generation, cancellationToken)
+                                .ConfigureAwait(false),
                         };
                     }
                 }
 
-                return arrived with { Message = $"The last commit of {database.Path} is in its replica ({arrival.Target}). Level Position: nothing was restored or compared." };
+                return arrived with
+                {
+                    Message =
+                        $"The last commit of {database.Path} is in its replica ({arrival.Target}). Level Position: "
+                        + $"nothing was restored or compared.",
+                };
             }
 
             var checks = new List<Check>();
             foreach (var source in arrival.Replicas)
-                checks.Add(source.Check ?? await CheckAsync(source.Settings, sentinel, arrival, cancellationToken).ConfigureAwait(false));
+                checks.Add(
+                    source.Check
+                        ?? await CheckAsync(source.Settings, sentinel, arrival, cancellationToken).ConfigureAwait(false)
+                );
 
             var bad = checks.FirstOrDefault(c => c.Outcome != VerificationOutcome.Verified);
 
@@ -146,13 +201,16 @@ internal sealed class VerificationRun(
 
     private async Task<Sentinel> MarkAsync(TimeSpan timeout, CancellationToken cancellationToken) =>
         Writes || options.Level == VerificationLevel.Full
-            ? await LiveDatabase.MarkAsync(
-                database.Path,
-                Writes ? Guid.NewGuid().ToString("n") : null,
-                options.Level == VerificationLevel.Full ? ReaderLimit.Of(_settings.MaxCheckpointPages) : null,
-                Longer(timeout),
-                _time,
-                cancellationToken).ConfigureAwait(false)
+            ? await LiveDatabase
+                .MarkAsync(
+                    database.Path,
+                    Writes ? Guid.NewGuid().ToString("n") : null,
+                    options.Level == VerificationLevel.Full ? ReaderLimit.Of(_settings.MaxCheckpointPages) : null,
+                    Longer(timeout),
+                    _time,
+                    cancellationToken
+                )
+                .ConfigureAwait(false)
             : new Sentinel(null, WalFile.LastCommit(WalFile.PathOf(database.Path)), false, _time.GetUtcNow());
 
     private static TimeSpan Longer(TimeSpan timeout) => timeout > ShortestPatience ? timeout : ShortestPatience;
@@ -183,7 +241,10 @@ internal sealed class VerificationRun(
             }
 
             var elapsed = _time.GetElapsedTime(start);
-            if (elapsed >= timeout || (arrival.Mark is null && !Writes && options.Timeout is null && elapsed >= nothingToNotice))
+            if (
+                elapsed >= timeout
+                || (arrival.Mark is null && !Writes && options.Timeout is null && elapsed >= nothingToNotice)
+            )
                 return;
 
             // Who is not seen here and replicates all the same has noticed the commit by now.
@@ -195,13 +256,23 @@ internal sealed class VerificationRun(
                     return;
             }
 
-            // 0.3 can overlook that there is something to send until the next commit: make one. It also shows whether anybody looks at the database at all.
+            // 0.3 can overlook that there is something to send until the next commit: make one. It also shows whether
+            // anybody looks at the database at all.
             if (Writes && elapsed >= nudgeAt)
             {
                 nudgeAt = elapsed + round;
                 try
                 {
-                    var nudge = await LiveDatabase.MarkAsync(database.Path, arrival.Sentinel.Row!.Token, null, TimeSpan.FromSeconds(1), _time, cancellationToken).ConfigureAwait(false);
+                    var nudge = await LiveDatabase
+                        .MarkAsync(
+                            database.Path,
+                            arrival.Sentinel.Row!.Token,
+                            null,
+                            TimeSpan.FromSeconds(1),
+                            _time,
+                            cancellationToken
+                        )
+                        .ConfigureAwait(false);
                     arrival.Nudge = (nudge.Mark, _time.GetTimestamp());
                 }
                 catch (LitestreamException)
@@ -211,7 +282,12 @@ internal sealed class VerificationRun(
             }
 
             pause = pause < LongestPause ? pause : LongestPause;
-            await Task.Delay(pause > TimeSpan.FromMilliseconds(5) ? pause : TimeSpan.FromMilliseconds(5), _time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(
+                    pause > TimeSpan.FromMilliseconds(5) ? pause : TimeSpan.FromMilliseconds(5),
+                    _time,
+                    cancellationToken
+                )
+                .ConfigureAwait(false);
         }
     }
 
@@ -226,9 +302,13 @@ internal sealed class VerificationRun(
         arrival.Target = arrival.Mark is { } mark ? _shadow.Find(generation, mark) : null;
         if (arrival.Target is null)
         {
-            // There was no WAL when it was committed, or all who had the database open have closed it since: the commit is in what the WAL of now begins with.
+            // There was no WAL when it was committed, or all who had the database open have closed it since: the commit
+            // is in what the WAL of now begins with.
             var now = WalFile.LastCommit(WalFile.PathOf(database.Path));
-            if (now is not null && (arrival.Mark is null || (now.Salt1, now.Salt2) != (arrival.Mark.Salt1, arrival.Mark.Salt2)))
+            if (
+                now is not null
+                && (arrival.Mark is null || (now.Salt1, now.Salt2) != (arrival.Mark.Salt1, arrival.Mark.Salt2))
+            )
             {
                 arrival.Mark = now;
                 arrival.IsExact = false;
@@ -240,7 +320,12 @@ internal sealed class VerificationRun(
             arrival.Replicas.ForEach(s => s.Reset());
     }
 
-    private async Task AskAsync(Pending source, Arrival arrival, ReplicaPosition target, CancellationToken cancellationToken)
+    private async Task AskAsync(
+        Pending source,
+        Arrival arrival,
+        ReplicaPosition target,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
@@ -258,25 +343,44 @@ internal sealed class VerificationRun(
         if (position.Reaches(target))
         {
             // What the replicator says about itself counts when something of this generation is really there.
-            source.HasArrived = Restores || !source.Watch.IsByMetrics || await source.Watch.IsListedAsync(target.Generation, cancellationToken).ConfigureAwait(false);
+            source.HasArrived =
+                Restores
+                || !source.Watch.IsByMetrics
+                || await source.Watch.IsListedAsync(target.Generation, cancellationToken).ConfigureAwait(false);
         }
-        else if (!reach.IsExact && Writes && position.Index == target.Index && position != source.Tried && reach.Newest >= arrival.Sentinel.Time - ClockSkew)
+        else if (
+            !reach.IsExact
+            && Writes
+            && position.Index == target.Index
+            && position != source.Tried
+            && reach.Newest >= arrival.Sentinel.Time - ClockSkew
+        )
         {
             // The newest segment may hold it or not: the restore that comes anyway shows it.
             source.Tried = position;
-            var check = await CheckAsync(source.Settings, arrival.Sentinel, arrival, cancellationToken).ConfigureAwait(false);
+            var check = await CheckAsync(source.Settings, arrival.Sentinel, arrival, cancellationToken)
+                .ConfigureAwait(false);
             source.HasArrived = check.HasSentinel;
             source.Check = check.HasSentinel ? check : null;
         }
     }
 
-    private async Task<VerificationResult> ExplainAsync(Arrival arrival, Pending missing, TimeSpan timeout, CancellationToken cancellationToken)
+    private async Task<VerificationResult> ExplainAsync(
+        Arrival arrival,
+        Pending missing,
+        TimeSpan timeout,
+        CancellationToken cancellationToken
+    )
     {
         var replica = missing.Settings;
         var lag = _time.GetUtcNow() - arrival.Sentinel.Time;
-        var isSeen = arrival.Target is { } target && _shadow.Newest(target.Generation) is { } newest && newest.Reaches(target);
+        var isSeen =
+            arrival.Target is { } target && _shadow.Newest(target.Generation) is { } newest && newest.Reaches(target);
         var isAlive = isSeen
-            ? arrival.Nudge is not { } nudge || nudge.Mark is null || _time.GetElapsedTime(nudge.At) < _settings.MonitorInterval * 2 || IsSeen(nudge.Mark)
+            ? arrival.Nudge is not { } nudge
+                || nudge.Mark is null
+                || _time.GetElapsedTime(nudge.At) < _settings.MonitorInterval * 2
+                || IsSeen(nudge.Mark)
             : arrival.Target is not null && _shadow.LastWrite(arrival.Target.Generation) > arrival.Sentinel.Time;
         var result = Result(VerificationOutcome.NotReplicating, "LSB4101", "") with
         {
@@ -287,15 +391,26 @@ internal sealed class VerificationRun(
             Lag = lag,
         };
 
-        var other = arrival.StorageError is null ? await OtherHistoryAsync(replica, cancellationToken).ConfigureAwait(false) : "";
+        var other = arrival.StorageError is null
+            ? await OtherHistoryAsync(replica, cancellationToken).ConfigureAwait(false)
+            : "";
         var within = $"within {Seconds(timeout)}";
         if (!isAlive || (!isSeen && arrival.Target is null))
         {
-            var why = Holder() ?? (_shadow.Generation() is null ? " Litestream has never replicated it from here." : isSeen ? " It was, and then its replicator stopped." : "");
+            var why =
+                Holder()
+                ?? (
+                    _shadow.Generation() is null ? " Litestream has never replicated it from here."
+                    : isSeen ? " It was, and then its replicator stopped."
+                    : ""
+                );
             return result with
             {
-                Message = $"'{database.Path}' is not being replicated, or its replicator is stuck: its last commit was not picked up {within}."
-                    + $"{why}{other} Start the app, let the verification start a litestream (LitestreamStartReplicator=true, "
+                Message =
+                    $"'{database.Path}' is not being replicated, or its replicator is stuck: its last commit was "
+                    + $"not picked up {within}."
+                    + $"{why}{other} Start the app, let the verification start a litestream "
+                    + $"(LitestreamStartReplicator=true, "
                     + "--start-replicator), or look at the log of the one that runs.",
             };
         }
@@ -303,24 +418,46 @@ internal sealed class VerificationRun(
         if (arrival.StorageError is null && replica.Folder is null)
             arrival.StorageError = await ProbeAsync(replica, cancellationToken).ConfigureAwait(false);
         if (arrival.StorageError is { } error)
-            return result with { Outcome = VerificationOutcome.Inconclusive, Code = error.Diagnostic.Code, Message = $"The storage of replica {replica.Name} of {database.Path} does not answer: {error.Diagnostic.Message}" };
-        if (missing.Reach is { IsExact: false, Position: { } last } && arrival.Target is not null && last.Index == arrival.Target.Index && !Writes)
+            return result with
+            {
+                Outcome = VerificationOutcome.Inconclusive,
+                Code = error.Diagnostic.Code,
+                Message =
+                    $"The storage of replica {replica.Name} of {database.Path} does not "
+                    + $"answer: {error.Diagnostic.Message}",
+            };
+        if (
+            missing.Reach is { IsExact: false, Position: { } last }
+            && arrival.Target is not null
+            && last.Index == arrival.Target.Index
+            && !Writes
+        )
         {
             return result with
             {
                 Outcome = VerificationOutcome.Inconclusive,
                 Code = "LSB4104",
-                Message = $"Whether the last commit of {database.Path} is in replica {replica.Name} cannot be told from its list of segments alone: the last one begins at {last}, the commit ends at {arrival.Target}. " +
-                    "Give the replicator a metrics address (`addr:` in litestream.yml), or verify with a row of its own.",
+                Message =
+                    $"Whether the last commit of {database.Path} is in replica {replica.Name} cannot be told from "
+                    + $"its list of segments alone: the last one begins at {last}, the commit ends "
+                    + $"at {arrival.Target}. "
+                    + "Give the replicator a metrics address (`addr:` in litestream.yml), or verify with a row of "
+                    + "its own.",
             };
         }
 
-        var bytes = result.LagBytes is { } count ? string.Create(CultureInfo.InvariantCulture, $"{count} bytes") : "some";
+        var bytes = result.LagBytes is { } count
+            ? string.Create(CultureInfo.InvariantCulture, $"{count} bytes")
+            : "some";
         return result with
         {
             Outcome = VerificationOutcome.Lagging,
             Code = "LSB4102",
-            Message = $"Replica {replica.Name} of {database.Path} lags behind: {bytes} of WAL, committed {Seconds(lag)} ago, did not arrive {within}. It has come to {missing.Reach?.Position?.ToString() ?? "nothing of this generation"}, the commit is at {arrival.Target}.{other}",
+            Message =
+                $"Replica {replica.Name} of {database.Path} lags behind: {bytes} of WAL, committed {Seconds(lag)} "
+                + $"ago, did not arrive {within}. It has come "
+                + $"to {missing.Reach?.Position?.ToString() ?? "nothing of this generation"}, the commit is "
+                + $"at {arrival.Target}.{other}",
         };
     }
 
@@ -334,7 +471,9 @@ internal sealed class VerificationRun(
         try
         {
             var stat = PlainFile.ReadAllText($"/proc/{replicator.ProcessId}/stat");
-            return $" The litestream of the app (process {replicator.ProcessId}) {(stat[stat.LastIndexOf(')')..].StartsWith(") T", StringComparison.Ordinal) ? "has been stopped by a signal (SIGSTOP)" : "runs")}.";
+            return $" The litestream of the app "
+                + $"(process {replicator.ProcessId}) "
+                + $"{(stat[stat.LastIndexOf(')')..].StartsWith(") T", StringComparison.Ordinal) ? "has been stopped by a signal (SIGSTOP)" : "runs")}.";
         }
         catch (IOException)
         {
@@ -344,35 +483,56 @@ internal sealed class VerificationRun(
 
     /// <summary>What is said at once where nobody replicates. Only a folder is asked whose history it holds: a storage
     /// may take long to answer.</summary>
-    private async Task<VerificationResult> NobodyAsync(string why, ReplicaSettings replica, CancellationToken cancellationToken)
+    private async Task<VerificationResult> NobodyAsync(
+        string why,
+        ReplicaSettings replica,
+        CancellationToken cancellationToken
+    )
     {
-        var other = replica.Folder is null ? "" : await OtherHistoryAsync(replica, cancellationToken).ConfigureAwait(false);
+        var other = replica.Folder is null
+            ? ""
+            : await OtherHistoryAsync(replica, cancellationToken).ConfigureAwait(false);
         return Result(
             VerificationOutcome.NotReplicating,
             "LSB4101",
             $"'{database.Path}' is not being replicated: no app and no litestream is at work on it here. {why}{other} "
-            + "Start the app, or let the verification start a litestream (LitestreamStartReplicator=true, --start-replicator).") with
+                + "Start the app, or let the verification start a litestream (LitestreamStartReplicator=true, "
+                + "--start-replicator)."
+        ) with
         {
             Replica = replica.Name,
         };
     }
 
-    private bool IsNoticed(Arrival arrival) => arrival.Target is { } target && _shadow.Newest(target.Generation)?.Reaches(target) == true;
+    private bool IsNoticed(Arrival arrival) =>
+        arrival.Target is { } target && _shadow.Newest(target.Generation)?.Reaches(target) == true;
 
-    private bool IsSeen(WalMark mark) => _shadow.Generation() is { } generation && _shadow.Find(generation, mark) is { } place && _shadow.Newest(generation)?.Reaches(place) == true;
+    private bool IsSeen(WalMark mark) =>
+        _shadow.Generation() is { } generation
+        && _shadow.Find(generation, mark) is { } place
+        && _shadow.Newest(generation)?.Reaches(place) == true;
 
     /// <summary>A sentence when the replica has histories, but not that of the database here.</summary>
     private async Task<string> OtherHistoryAsync(ReplicaSettings replica, CancellationToken cancellationToken)
     {
         try
         {
-            var generations = (await _client.GenerationsAsync(database, replica.Name, cancellationToken).ConfigureAwait(false)).Select(g => g.Name).ToList();
+            var generations = (
+                await _client.GenerationsAsync(database, replica.Name, cancellationToken).ConfigureAwait(false)
+            )
+                .Select(g => g.Name)
+                .ToList();
             var own = _shadow.Generation();
             if (own is not null && generations.Contains(own))
-                return await NewestOfOthersAsync(replica, own, cancellationToken).ConfigureAwait(false) is { } newest ? " " + await TakenAsync(replica, newest, own, cancellationToken).ConfigureAwait(false) : "";
+                return await NewestOfOthersAsync(replica, own, cancellationToken).ConfigureAwait(false) is { } newest
+                    ? " " + await TakenAsync(replica, newest, own, cancellationToken).ConfigureAwait(false)
+                    : "";
             return generations.Count == 0
                 ? ""
-                : $" The replica holds another history ({string.Join(", ", generations.Take(3))}{(generations.Count > 3 ? ", ..." : "")}) than this database's ({own ?? "none"}): it is another database's, or one that was put in this one's place.";
+                : $" The replica holds another history "
+                    + $"({string.Join(", ", generations.Take(3))}{(generations.Count > 3 ? ", ..." : "")}) than this "
+                    + $"database's ({own ?? "none"}): it is another database's, or one that was put in this "
+                    + $"one's place.";
         }
         catch (LitestreamException)
         {
@@ -381,27 +541,42 @@ internal sealed class VerificationRun(
     }
 
     /// <summary>
-    /// The generation that a restore would take by the lists, when it is none of this database; else null. Generations of this database follow each other: none is written to once the next has begun.
+    /// The generation that a restore would take by the lists, when it is none of this database; else null. Generations
+    /// of this database follow each other: none is written to once the next has begun.
     /// (The lists have whole seconds, in which one may end and the next begin.)
     /// </summary>
     /// <exception cref="LitestreamException">LSB4005: the storage cannot be listed.</exception>
-    private async Task<string?> NewestOfOthersAsync(ReplicaSettings replica, string own, CancellationToken cancellationToken)
+    private async Task<string?> NewestOfOthersAsync(
+        ReplicaSettings replica,
+        string own,
+        CancellationToken cancellationToken
+    )
     {
         for (var attempt = 1; ; attempt++)
         {
             IReadOnlyList<Generation> generations;
             try
             {
-                generations = await _client.GenerationsAsync(database, replica.Name, cancellationToken).ConfigureAwait(false);
+                generations = await _client
+                    .GenerationsAsync(database, replica.Name, cancellationToken)
+                    .ConfigureAwait(false);
             }
             catch (LitestreamException e)
             {
-                throw new LitestreamException("LSB4005", $"Replica {replica.Name} of {database.Path} cannot be listed: {e.Diagnostic.Message}", innerException: e);
+                throw new LitestreamException(
+                    "LSB4005",
+                    $"Replica {replica.Name} of {database.Path} cannot be listed: {e.Diagnostic.Message}",
+                    innerException: e
+                );
             }
 
             var mine = generations.FirstOrDefault(g => g.Name == own);
             var other = generations.Where(g => g.Name != own && g.End is not null).MaxBy(g => g.End);
-            if (other is null || (mine is not null && (other.End < mine.End || other.End <= mine.Start)) || other.Name == _shadow.Generation())
+            if (
+                other is null
+                || (mine is not null && (other.End < mine.End || other.End <= mine.Start))
+                || other.Name == _shadow.Generation()
+            )
                 return null;
             if (attempt == Attempts || _shadow.Generation() == own)
                 return other.Name;
@@ -412,13 +587,22 @@ internal sealed class VerificationRun(
     }
 
     /// <summary>What it means that a restore takes another generation than the one of this database.</summary>
-    private async Task<string> TakenAsync(ReplicaSettings replica, string taken, string own, CancellationToken cancellationToken)
+    private async Task<string> TakenAsync(
+        ReplicaSettings replica,
+        string taken,
+        string own,
+        CancellationToken cancellationToken
+    )
     {
         var isOlder = false;
         try
         {
-            var generations = await _client.GenerationsAsync(database, replica.Name, cancellationToken).ConfigureAwait(false);
-            isOlder = generations.FirstOrDefault(g => g.Name == own) is not { } mine || generations.FirstOrDefault(g => g.Name == taken)?.End <= mine.Start;
+            var generations = await _client
+                .GenerationsAsync(database, replica.Name, cancellationToken)
+                .ConfigureAwait(false);
+            isOlder =
+                generations.FirstOrDefault(g => g.Name == own) is not { } mine
+                || generations.FirstOrDefault(g => g.Name == taken)?.End <= mine.Start;
         }
         catch (LitestreamException)
         {
@@ -426,9 +610,13 @@ internal sealed class VerificationRun(
         }
 
         return $"A restore from replica {replica.Name} takes generation {taken}, and {own} is that of {database.Path}: "
-            + (isOlder
-                ? "what is sent from here cannot be restored, and what comes back is an older history, or that of another host or database that writes to the replica."
-                : "another host or database writes to the replica as well, and has done so last. Let only one of them replicate to this place, and give the other a replica of its own.");
+            + (
+                isOlder
+                    ? "what is sent from here cannot be restored, and what comes back is an older history, or that "
+                        + "of another host or database that writes to the replica."
+                    : "another host or database writes to the replica as well, and has done so last. Let only one "
+                        + "of them replicate to this place, and give the other a replica of its own."
+            );
     }
 
     private async Task<LitestreamException?> ProbeAsync(ReplicaSettings replica, CancellationToken cancellationToken)
@@ -448,39 +636,90 @@ internal sealed class VerificationRun(
     /// <param name="sentinel">What has to be there.</param>
     /// <param name="arrival">Where it stands; null where places are not known.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    private async Task<Check> CheckAsync(ReplicaSettings replica, Sentinel sentinel, Arrival? arrival, CancellationToken cancellationToken)
+    private async Task<Check> CheckAsync(
+        ReplicaSettings replica,
+        Sentinel sentinel,
+        Arrival? arrival,
+        CancellationToken cancellationToken
+    )
     {
         await restores.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             var start = _time.GetTimestamp();
             using var copy = new ScratchCopy(executable, config, database, _storageTimeout);
-            var check = new Check(VerificationOutcome.Failed, "LSB4103", "", replica.Name, null, null, default, false, false);
+            var check = new Check(
+                VerificationOutcome.Failed,
+                "LSB4103",
+                "",
+                replica.Name,
+                null,
+                null,
+                default,
+                false,
+                false
+            );
             try
             {
                 var own = arrival?.Target?.Generation;
                 if (await RestoreAsync(copy, replica, own, cancellationToken).ConfigureAwait(false) is not { } taken)
-                    return check with { Message = $"Replica {replica.Name} of {database.Path} gives no database back: the changes arrive, but there is no snapshot that they belong to.{Remains(replica)} Stop the replicator, remove {database.MetaPath} and start it again: it then sends a new snapshot." };
+                    return check with
+                    {
+                        Message =
+                            $"Replica {replica.Name} of {database.Path} gives no database back: the changes arrive, "
+                            + $"but there is no snapshot that they belong to.{Remains(replica)} Stop the replicator, "
+                            + $"remove {database.MetaPath} and start it again: it then sends a new snapshot.",
+                    };
                 if (own is not null && taken.Length > 0)
-                    return check with { Message = await TakenAsync(replica, taken, own, cancellationToken).ConfigureAwait(false), Bytes = copy.Bytes, Time = _time.GetElapsedTime(start) };
+                    return check with
+                    {
+                        Message = await TakenAsync(replica, taken, own, cancellationToken).ConfigureAwait(false),
+                        Bytes = copy.Bytes,
+                        Time = _time.GetElapsedTime(start),
+                    };
             }
             catch (LitestreamException e) when (e.Diagnostic.Code == "LSB4003" || IsHole(e.Diagnostic))
             {
-                return check with { Message = $"Replica {replica.Name} of {database.Path} is damaged: {e.Diagnostic.Message}" };
+                return check with
+                {
+                    Message = $"Replica {replica.Name} of {database.Path} is damaged: {e.Diagnostic.Message}",
+                };
             }
 
             check = check with { Bytes = copy.Bytes };
-            check = await Task.Run(() => Read(check, () => Look(copy, check, sentinel, arrival?.ExactTarget is not null, cancellationToken)), cancellationToken).ConfigureAwait(false);
+            check = await Task.Run(
+                    () =>
+                        Read(
+                            check,
+                            () => Look(copy, check, sentinel, arrival?.ExactTarget is not null, cancellationToken)
+                        ),
+                    cancellationToken
+                )
+                .ConfigureAwait(false);
             if (check.ContentDiffers)
             {
                 // The restored copy may be newer than the copy of the live database.
-                check = arrival?.ExactTarget is { } exactTarget && await copy.RestoreUpToAsync(exactTarget, replica.Name, cancellationToken).ConfigureAwait(false) is { } cut
-                    ? await Task.Run(() => Read(check, () => Judge(check, sentinel.Copy!.CompareWith(cut, new(), cancellationToken))), cancellationToken).ConfigureAwait(false)
-                    : await CompareMeanwhileAsync(copy, check, sentinel, cancellationToken).ConfigureAwait(false);
+                check =
+                    arrival?.ExactTarget is { } exactTarget
+                    && await copy.RestoreUpToAsync(exactTarget, replica.Name, cancellationToken).ConfigureAwait(false)
+                        is { } cut
+                        ? await Task.Run(
+                                () =>
+                                    Read(
+                                        check,
+                                        () => Judge(check, sentinel.Copy!.CompareWith(cut, new(), cancellationToken))
+                                    ),
+                                cancellationToken
+                            )
+                            .ConfigureAwait(false)
+                        : await CompareMeanwhileAsync(copy, check, sentinel, cancellationToken).ConfigureAwait(false);
             }
 
             if (check is { Outcome: VerificationOutcome.Failed, HasSentinel: false })
-                check = check with { Message = check.Message + await OtherHistoryAsync(replica, cancellationToken).ConfigureAwait(false) };
+                check = check with
+                {
+                    Message = check.Message + await OtherHistoryAsync(replica, cancellationToken).ConfigureAwait(false),
+                };
             return check with { Time = _time.GetElapsedTime(start) };
         }
         finally
@@ -490,21 +729,32 @@ internal sealed class VerificationRun(
     }
 
     /// <summary>
-    /// Once more when it fails: retention may have removed what the first one was about to fetch. And once more when it takes another generation while
+    /// Once more when it fails: retention may have removed what the first one was about to fetch. And once more when it
+    /// takes another generation while
     /// generations begin here: it may have been one of them.
     /// </summary>
     /// <param name="copy">Where to.</param>
     /// <param name="replica">Where from.</param>
     /// <param name="own">The generation that the commit is in; null where it is not known.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    /// <returns>The generation that it took when that is none of this database, else empty; null when there is no backup.</returns>
-    private async Task<string?> RestoreAsync(ScratchCopy copy, ReplicaSettings replica, string? own, CancellationToken cancellationToken)
+    /// <returns>
+    /// The generation that it took when that is none of this database, else empty; null when there is no backup.
+    /// </returns>
+    private async Task<string?> RestoreAsync(
+        ScratchCopy copy,
+        ReplicaSettings replica,
+        string? own,
+        CancellationToken cancellationToken
+    )
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                if (await copy.RestoreAsync(["-replica", replica.Name], cancellationToken).ConfigureAwait(false) is not { } source)
+                if (
+                    await copy.RestoreAsync(["-replica", replica.Name], cancellationToken).ConfigureAwait(false)
+                    is not { } source
+                )
                     return null;
                 var taken = source.Generation;
                 if (own is null || taken == own || taken == _shadow.Generation())
@@ -515,40 +765,88 @@ internal sealed class VerificationRun(
                     return taken;
                 await Task.Delay(LongestPause, _time, cancellationToken).ConfigureAwait(false);
             }
-            catch (LitestreamException e) when (
-                attempt < Attempts
-                && e.Diagnostic.Code != "LSB0003"
-                && e.InnerException is not OperationCanceledException)
+            catch (LitestreamException e)
+                when (attempt < Attempts
+                    && e.Diagnostic.Code != "LSB0003"
+                    && e.InnerException is not OperationCanceledException
+                )
             {
                 // Once more.
             }
         }
     }
 
-    private Check Look(ScratchCopy copy, Check check, Sentinel sentinel, bool canBeCut, CancellationToken cancellationToken)
+    private Check Look(
+        ScratchCopy copy,
+        Check check,
+        Sentinel sentinel,
+        bool canBeCut,
+        CancellationToken cancellationToken
+    )
     {
         using var connection = ScratchDatabase.Open(copy.Path);
-        if (ScratchDatabase.Damage(connection, options.Level == VerificationLevel.Full, out var note, cancellationToken) is { } damage)
-            return check with { Message = $"What replica {check.Replica} of {database.Path} gives back is damaged: {damage}." };
+        if (
+            ScratchDatabase.Damage(
+                connection,
+                options.Level == VerificationLevel.Full,
+                out var note,
+                cancellationToken
+            ) is
+            { } damage
+        )
+            return check with
+            {
+                Message = $"What replica {check.Replica} of {database.Path} gives back is damaged: {damage}.",
+            };
 
         if (sentinel.Row is { } row)
         {
             var found = LiveDatabase.ReadRow(connection, row.Table);
             if (found?.Includes(row) != true)
-                return check with { Message = $"What replica {check.Replica} of {database.Path} gives back is an older state: the commit that has arrived is not in it ({(found is null ? "no verification is" : $"the newest verification in it is of {found.Written}")})." };
+                return check with
+                {
+                    Message =
+                        $"What replica {check.Replica} of {database.Path} gives back is an older state: the commit "
+                        + $"that has arrived is not in it "
+                        + $"({(found is null ? "no verification is" : $"the newest verification in it is of {found.Written}")}).",
+                };
         }
 
-        var good = check with { Outcome = VerificationOutcome.Verified, Code = null, HasSentinel = true, Message = $"{database.Path} came back from replica {check.Replica} with its last commit.{note}" };
+        var good = check with
+        {
+            Outcome = VerificationOutcome.Verified,
+            Code = null,
+            HasSentinel = true,
+            Message = $"{database.Path} came back from replica {check.Replica} with its last commit.{note}",
+        };
         if (options.Level != VerificationLevel.Full)
-            return good with { Message = $"{good.Message} Level {options.Level}: rows were neither counted nor compared; Full compares the content." };
+            return good with
+            {
+                Message =
+                    $"{good.Message} Level {options.Level}: rows were neither counted nor compared; Full compares "
+                    + $"the content.",
+            };
         if (sentinel.Copy is not { } live)
-            return good with { Outcome = VerificationOutcome.Inconclusive, Code = "LSB4106", Message = $"{good.Message} Its content could not be compared: {sentinel.WhyNoCopy}." };
+            return good with
+            {
+                Outcome = VerificationOutcome.Inconclusive,
+                Code = "LSB4106",
+                Message = $"{good.Message} Its content could not be compared: {sentinel.WhyNoCopy}.",
+            };
 
         // Where pages differ and the copy can be cut at just the commit, its rows are compared then, and not
         // before.
-        good = good with { GoodMessage = good.Message };
+        good = good with
+        {
+            GoodMessage = good.Message,
+        };
         if (canBeCut)
-            return live.ComparePages(copy.Path, cancellationToken) is { } same ? Judge(good, same) : good with { ContentDiffers = true };
+            return live.ComparePages(copy.Path, cancellationToken) is { } same
+                ? Judge(good, same)
+                : good with
+                {
+                    ContentDiffers = true,
+                };
         return Judge(good, live.CompareWith(copy.Path, new() { StopAtFirst = true }, cancellationToken));
     }
 
@@ -561,11 +859,24 @@ internal sealed class VerificationRun(
         }
         catch (Exception e) when (ScratchError.IsOfTheMachine(e))
         {
-            return check with { Outcome = VerificationOutcome.Inconclusive, Code = "LSB4106", ContentDiffers = false, Message = $"What replica {check.Replica} of {database.Path} gives back could not be compared here: {ScratchError.Explain(e)}." };
+            return check with
+            {
+                Outcome = VerificationOutcome.Inconclusive,
+                Code = "LSB4106",
+                ContentDiffers = false,
+                Message =
+                    $"What replica {check.Replica} of {database.Path} gives back could not be compared "
+                    + $"here: {ScratchError.Explain(e)}.",
+            };
         }
         catch (SqliteException e)
         {
-            return check with { Outcome = VerificationOutcome.Failed, Code = "LSB4103", Message = $"What replica {check.Replica} of {database.Path} gives back cannot be read: {e.Message}" };
+            return check with
+            {
+                Outcome = VerificationOutcome.Failed,
+                Code = "LSB4103",
+                Message = $"What replica {check.Replica} of {database.Path} gives back cannot be read: {e.Message}",
+            };
         }
     }
 
@@ -574,15 +885,29 @@ internal sealed class VerificationRun(
     /// made now tells what was written meanwhile: a row that is the same in
     /// both must be the same in the restored one.
     /// </summary>
-    private async Task<Check> CompareMeanwhileAsync(ScratchCopy copy, Check check, Sentinel sentinel, CancellationToken cancellationToken)
+    private async Task<Check> CompareMeanwhileAsync(
+        ScratchCopy copy,
+        Check check,
+        Sentinel sentinel,
+        CancellationToken cancellationToken
+    )
     {
         LiveCopy? later;
         string why;
         try
         {
             (later, why) = await Task.Run(
-                () => LiveCopy.TakeAsync(database.Path, ReaderLimit.Of(_settings.MaxCheckpointPages), ShortestPatience, _time, cancellationToken),
-                cancellationToken).ConfigureAwait(false);
+                    () =>
+                        LiveCopy.TakeAsync(
+                            database.Path,
+                            ReaderLimit.Of(_settings.MaxCheckpointPages),
+                            ShortestPatience,
+                            _time,
+                            cancellationToken
+                        ),
+                    cancellationToken
+                )
+                .ConfigureAwait(false);
         }
         catch (SqliteException e)
         {
@@ -590,12 +915,28 @@ internal sealed class VerificationRun(
         }
 
         if (later is null)
-            return check with { Outcome = VerificationOutcome.Inconclusive, Code = "LSB4106", ContentDiffers = false, Message = $"{check.GoodMessage} Its content could not be compared: {why.TrimEnd('.')}." };
+            return check with
+            {
+                Outcome = VerificationOutcome.Inconclusive,
+                Code = "LSB4106",
+                ContentDiffers = false,
+                Message = $"{check.GoodMessage} Its content could not be compared: {why.TrimEnd('.')}.",
+            };
         using (later)
-            return await Task.Run(() => Read(check, () => CompareMeanwhile(copy.Path, later, check, sentinel, cancellationToken)), cancellationToken).ConfigureAwait(false);
+            return await Task.Run(
+                    () => Read(check, () => CompareMeanwhile(copy.Path, later, check, sentinel, cancellationToken)),
+                    cancellationToken
+                )
+                .ConfigureAwait(false);
     }
 
-    private static Check CompareMeanwhile(string restored, LiveCopy later, Check check, Sentinel sentinel, CancellationToken cancellationToken)
+    private static Check CompareMeanwhile(
+        string restored,
+        LiveCopy later,
+        Check check,
+        Sentinel sentinel,
+        CancellationToken cancellationToken
+    )
     {
         var all = new ContentOptions { Limit = ContentWindow.MostDifferences, ArePrivate = true };
         using var before = sentinel.Copy!.Open();
@@ -604,7 +945,8 @@ internal sealed class VerificationRun(
         var window = ContentWindow.Judge(
             DatabaseContent.Compare(before, between, all, cancellationToken),
             DatabaseContent.Compare(before, after, all, cancellationToken),
-            DatabaseContent.Compare(after, between, all, cancellationToken));
+            DatabaseContent.Compare(after, between, all, cancellationToken)
+        );
         check = Judge(check, window.Wrong);
         return window.Unknown == 0 || check.Outcome == VerificationOutcome.Failed
             ? check
@@ -612,22 +954,33 @@ internal sealed class VerificationRun(
             {
                 Outcome = VerificationOutcome.Inconclusive,
                 Code = "LSB4106",
-                Message = string.Create(CultureInfo.InvariantCulture, $"{check.GoodMessage} Not all of its content could be compared: {window.Unknown} rows were written to more than once meanwhile."),
+                Message = string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{check.GoodMessage} Not all of its content could be compared: {window.Unknown} rows were "
+                        + $"written to more than once meanwhile."
+                ),
             };
     }
 
     /// <summary>What a comparison of the content means for a copy that is good so far.</summary>
     private static Check Judge(Check check, ContentComparison comparison)
     {
-        var counts = comparison.ActualRows.Where(table => !table.Key.StartsWith("sqlite_", StringComparison.OrdinalIgnoreCase)).ToDictionary();
-        check = check with { RowCounts = new SortedDictionary<string, long>(counts, StringComparer.Ordinal), ContentDiffers = comparison.Count > 0 };
+        var counts = comparison
+            .ActualRows.Where(table => !table.Key.StartsWith("sqlite_", StringComparison.OrdinalIgnoreCase))
+            .ToDictionary();
+        check = check with
+        {
+            RowCounts = new SortedDictionary<string, long>(counts, StringComparer.Ordinal),
+            ContentDiffers = comparison.Count > 0,
+        };
         if (comparison.Count > 0)
         {
             return check with
             {
                 Outcome = VerificationOutcome.Failed,
                 Code = "LSB4103",
-                Message = $"What replica {check.Replica} gives back is not what the database held: {comparison.Describe()}.",
+                Message =
+                    $"What replica {check.Replica} gives back is not what the database held: {comparison.Describe()}.",
             };
         }
 
@@ -636,27 +989,49 @@ internal sealed class VerificationRun(
             {
                 Outcome = VerificationOutcome.Verified,
                 Code = null,
-                Message = string.Create(CultureInfo.InvariantCulture, $"{check.GoodMessage} Tables: {counts.Count}, rows: {counts.Values.Sum()}; compared by content, no difference."),
+                Message = string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{check.GoodMessage} Tables: {counts.Count}, rows: {counts.Values.Sum()}; compared by content, "
+                        + $"no difference."
+                ),
             }
-            : check with { Outcome = VerificationOutcome.Inconclusive, Code = "LSB4106", Message = $"{check.GoodMessage} Not all of its content could be compared: {comparison}." };
+            : check with
+            {
+                Outcome = VerificationOutcome.Inconclusive,
+                Code = "LSB4106",
+                Message = $"{check.GoodMessage} Not all of its content could be compared: {comparison}.",
+            };
     }
 
     /// <summary>The storage answers, and something that belongs to the backup is not there.</summary>
-    private static bool IsHole(LitestreamDiagnostic diagnostic) => diagnostic.Code == "LSB4005"
+    private static bool IsHole(LitestreamDiagnostic diagnostic) =>
+        diagnostic.Code == "LSB4005"
         && HoleWords.Any(word => diagnostic.Message.Contains(word, StringComparison.OrdinalIgnoreCase))
         && !diagnostic.Message.Contains("NoSuchBucket", StringComparison.Ordinal);
 
     /// <summary>A file replica in the form of another release line.</summary>
-    private static string Remains(ReplicaSettings replica) => replica.Folder is { } folder && (Directory.Exists(Path.Combine(folder, "ltx")) || Directory.Exists(Path.Combine(folder, "0000")))
-        ? " It holds files of release line 0.5 (ltx), which this executable does not read."
-        : "";
+    private static string Remains(ReplicaSettings replica) =>
+        replica.Folder is { } folder
+        && (Directory.Exists(Path.Combine(folder, "ltx")) || Directory.Exists(Path.Combine(folder, "0000")))
+            ? " It holds files of release line 0.5 (ltx), which this executable does not read."
+            : "";
 
     /// <summary>For executables whose positions are not known.</summary>
-    private async Task<VerificationResult> PollByRestoringAsync(string release, List<ReplicaSettings> replicas, TimeSpan round, CancellationToken cancellationToken)
+    private async Task<VerificationResult> PollByRestoringAsync(
+        string release,
+        List<ReplicaSettings> replicas,
+        TimeSpan round,
+        CancellationToken cancellationToken
+    )
     {
         if (!Writes)
         {
-            return Result(VerificationOutcome.Inconclusive, "LSB4104", $"How far a replica has come is known for release line 0.3 only, and this executable is {release}: verify {database.Path} with a row of its own, at the level Quick or Full.");
+            return Result(
+                VerificationOutcome.Inconclusive,
+                "LSB4104",
+                $"How far a replica has come is known for release line 0.3 only, and this executable is {release}: "
+                    + $"verify {database.Path} with a row of its own, at the level Quick or Full."
+            );
         }
 
         var timeout = options.Timeout ?? (round * 3) + Slack;
@@ -676,7 +1051,12 @@ internal sealed class VerificationRun(
 
             if (!last.HasSentinel)
             {
-                return Result(last.Bytes is null ? VerificationOutcome.NotReplicating : VerificationOutcome.Lagging, last.Bytes is null ? "LSB4101" : "LSB4102", $"A commit of {database.Path} was not in replica {replica.Name} within {Seconds(timeout)}. {last.Message}") with
+                return Result(
+                    last.Bytes is null ? VerificationOutcome.NotReplicating : VerificationOutcome.Lagging,
+                    last.Bytes is null ? "LSB4101" : "LSB4102",
+                    $"A commit of {database.Path} was not in replica {replica.Name} "
+                        + $"within {Seconds(timeout)}. {last.Message}"
+                ) with
                 {
                     Replica = replica.Name,
                     Lag = _time.GetUtcNow() - sentinel.Time,
@@ -688,7 +1068,12 @@ internal sealed class VerificationRun(
                 break;
         }
 
-        return Result(last!.Outcome, last.Code, $"{last.Message} (The positions of litestream {release} are not known here, so the replica was restored until the commit was in it.)") with
+        return Result(
+            last!.Outcome,
+            last.Code,
+            $"{last.Message} (The positions of litestream {release} are not known here, so the replica was restored "
+                + $"until the commit was in it.)"
+        ) with
         {
             Replica = last.Replica,
             LagBytes = null,
@@ -700,14 +1085,28 @@ internal sealed class VerificationRun(
         };
     }
 
-    private static TimeSpan StorageTimeout(VerificationOptions options) => options.StorageTimeout ?? (options.Timeout > ShortestStorageTimeout ? options.Timeout.Value : ShortestStorageTimeout);
+    private static TimeSpan StorageTimeout(VerificationOptions options) =>
+        options.StorageTimeout
+        ?? (options.Timeout > ShortestStorageTimeout ? options.Timeout.Value : ShortestStorageTimeout);
 
-    private VerificationResult Result(VerificationOutcome outcome, string? code, string message) => new(database, outcome, message, code) { Level = options.Level };
+    private VerificationResult Result(VerificationOutcome outcome, string? code, string message) =>
+        new(database, outcome, message, code) { Level = options.Level };
 
-    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");
+    private static string Seconds(TimeSpan time) =>
+        string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");
 
     /// <summary>What the look at a restored copy gave.</summary>
-    private sealed record Check(VerificationOutcome Outcome, string? Code, string Message, string Replica, IReadOnlyDictionary<string, long>? RowCounts, long? Bytes, TimeSpan Time, bool HasSentinel, bool ContentDiffers)
+    private sealed record Check(
+        VerificationOutcome Outcome,
+        string? Code,
+        string Message,
+        string Replica,
+        IReadOnlyDictionary<string, long>? RowCounts,
+        long? Bytes,
+        TimeSpan Time,
+        bool HasSentinel,
+        bool ContentDiffers
+    )
     {
         /// <summary>What is said when the content is the same too.</summary>
         public string GoodMessage { get; init; } = "";

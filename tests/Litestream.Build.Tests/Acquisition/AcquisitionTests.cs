@@ -18,20 +18,30 @@ public sealed partial class AcquisitionTests : IDisposable
     [Fact]
     public async Task The_executable_of_a_tar_gz_and_of_a_zip_appears_with_its_mode_and_in_the_manifest()
     {
-        var tar = AcquireRun.TarGz(("README.md", "read"), ("etc/litestream.yml", "dbs:"), ("bin/litestream", "for linux"));
+        var tar = AcquireRun.TarGz(
+            ("README.md", "read"),
+            ("etc/litestream.yml", "dbs:"),
+            ("bin/litestream", "for linux")
+        );
         var zip = AcquireRun.Zip(("LICENSE", "licence"), ("litestream.exe", "for windows"));
         _run.Lock(
             ("linux-x64", [Source(_upstream.Serve("a.tar.gz", tar), tar, "for linux")]),
-            ("win-x64", [Source(_upstream.Serve("a.zip", zip), zip)]));
+            ("win-x64", [Source(_upstream.Serve("a.zip", zip), zip)])
+        );
 
         var result = await _run.RunAsync(null, "--manifest", Path.Combine(_run.Root, "manifest.json"));
 
         Assert.Equal(0, result.ExitCode);
         Assert.Equal("for linux", await File.ReadAllTextAsync(_run.Executable("linux-x64"), Cancellation));
-        Assert.Equal("for windows", await File.ReadAllTextAsync(_run.Executable("win-x64", "litestream.exe"), Cancellation));
+        Assert.Equal(
+            "for windows",
+            await File.ReadAllTextAsync(_run.Executable("win-x64", "litestream.exe"), Cancellation)
+        );
         if (!OperatingSystem.IsWindows())
             Assert.Equal(AcquireRun.Mode755, File.GetUnixFileMode(_run.Executable("linux-x64")));
-        using var manifest = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(_run.Root, "manifest.json"), Cancellation));
+        using var manifest = JsonDocument.Parse(
+            await File.ReadAllTextAsync(Path.Combine(_run.Root, "manifest.json"), Cancellation)
+        );
         var windows = manifest.RootElement.GetProperty("executables").GetProperty("win-x64");
         Assert.Equal("win-x64/litestream.exe", windows.GetProperty("file").GetString());
         Assert.Equal(AcquireRun.Sha256("for windows"), windows.GetProperty("sha256").GetString());
@@ -85,7 +95,15 @@ public sealed partial class AcquisitionTests : IDisposable
     public async Task After_a_download_that_breaks_off_the_next_source_is_taken(bool reset)
     {
         var archive = AcquireRun.TarGz(("litestream", new string('x', 500_000)));
-        _run.Lock(("linux-x64", [Source(_upstream.Serve("a.tar.gz", archive, archive.Length / 2, reset), archive), Source(_upstream.Serve("b.tar.gz", archive), archive)]));
+        _run.Lock(
+            (
+                "linux-x64",
+                [
+                    Source(_upstream.Serve("a.tar.gz", archive, archive.Length / 2, reset), archive),
+                    Source(_upstream.Serve("b.tar.gz", archive), archive),
+                ]
+            )
+        );
 
         var result = await _run.RunAsync();
 
@@ -102,15 +120,27 @@ public sealed partial class AcquisitionTests : IDisposable
         gone.Dispose();
         var archive = AcquireRun.TarGz(("litestream", "x"));
         _run.Lock(
-            ("linux-x64", [Source(dead, archive), Source(_upstream.Serve("litestream-short.tar.gz", archive, 10), archive), Source(_upstream.Url("litestream-404.tar.gz"), archive)]),
-            ("linux-arm", [new { url = "http://127.0.0.1/litestream-unlocked.tar.gz" }]));
+            (
+                "linux-x64",
+                [
+                    Source(dead, archive),
+                    Source(_upstream.Serve("litestream-short.tar.gz", archive, 10), archive),
+                    Source(_upstream.Url("litestream-404.tar.gz"), archive),
+                ]
+            ),
+            ("linux-arm", [new { url = "http://127.0.0.1/litestream-unlocked.tar.gz" }])
+        );
 
         var result = await _run.RunAsync();
 
         Assert.Equal(1, result.ExitCode);
         var (severity, code, text) = Assert.Single(Messages(result));
         Assert.Equal(("error", "LSB2005"), (severity, code));
-        Assert.Matches("litestream-dead.tar.gz: .* cannot be reached.*litestream-short.tar.gz: .* broke off.*litestream-404.tar.gz: .* 404.*litestream-unlocked.tar.gz: the lock file has no hash", text);
+        Assert.Matches(
+            "litestream-dead.tar.gz: .* cannot be reached.*litestream-short.tar.gz: .* broke "
+                + "off.*litestream-404.tar.gz: .* 404.*litestream-unlocked.tar.gz: the lock file has no hash",
+            text
+        );
         Assert.Empty(_run.Files);
     }
 
@@ -121,15 +151,23 @@ public sealed partial class AcquisitionTests : IDisposable
         _run.Lock(
             ("linux-x64", [Source(_upstream.Serve("a.tar.gz", archive), archive)]),
             ("linux-arm64", [Source(_upstream.Url("none.tar.gz"), archive)]),
-            ("osx-arm64", [Source(_upstream.Url("none.zip"), archive)]));
+            ("osx-arm64", [Source(_upstream.Url("none.zip"), archive)])
+        );
 
         var left = await _run.RunAsync(null, "--list", Path.Combine(_run.Root, "list"));
         var required = await _run.RunAsync(null, "--require-all");
 
         Assert.Equal(0, left.ExitCode);
         Assert.Equal(("warning", "LSB2007"), (Assert.Single(Messages(left)).Severity, Messages(left)[0].Code));
-        Assert.Contains("for linux-arm64, osx-arm64; they are left out", Messages(left)[0].Text, StringComparison.Ordinal);
-        Assert.Equal([_run.Executable("linux-x64"), "!linux-arm64", "!osx-arm64"], await File.ReadAllLinesAsync(Path.Combine(_run.Root, "list"), Cancellation));
+        Assert.Contains(
+            "for linux-arm64, osx-arm64; they are left out",
+            Messages(left)[0].Text,
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            [_run.Executable("linux-x64"), "!linux-arm64", "!osx-arm64"],
+            await File.ReadAllLinesAsync(Path.Combine(_run.Root, "list"), Cancellation)
+        );
         Assert.Equal(1, required.ExitCode);
         Assert.Equal(("error", "LSB2007"), (Assert.Single(Messages(required)).Severity, Messages(required)[0].Code));
     }
@@ -143,8 +181,17 @@ public sealed partial class AcquisitionTests : IDisposable
         var results = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => _run.RunAsync()));
 
         Assert.All(results, result => Assert.Equal(0, result.ExitCode));
-        Assert.Equal([Path.Combine("cache", $"{AcquireRun.Sha256(archive)}-a.tar.gz"), Path.Combine("out put", "1.0", "linux-x64", "litestream")], _run.Files);
-        Assert.Equal(string.Concat(Enumerable.Range(0, 300_000)), await File.ReadAllTextAsync(_run.Executable("linux-x64"), Cancellation));
+        Assert.Equal(
+            [
+                Path.Combine("cache", $"{AcquireRun.Sha256(archive)}-a.tar.gz"),
+                Path.Combine("out put", "1.0", "linux-x64", "litestream"),
+            ],
+            _run.Files
+        );
+        Assert.Equal(
+            string.Concat(Enumerable.Range(0, 300_000)),
+            await File.ReadAllTextAsync(_run.Executable("linux-x64"), Cancellation)
+        );
     }
 
     [Fact]
@@ -211,15 +258,23 @@ public sealed partial class AcquisitionTests : IDisposable
         var result = await _run.RunAsync();
 
         Assert.True(result.ExitCode == 0, result.StandardOutput);
-        var version = await CliWrap.Cli.Wrap(_run.Executable("linux-x64")).WithArguments("version").ExecuteBufferedAsync(Cancellation);
+        var version = await CliWrap
+            .Cli.Wrap(_run.Executable("linux-x64"))
+            .WithArguments("version")
+            .ExecuteBufferedAsync(Cancellation);
         Assert.Equal("v0.3.13", version.StandardOutput.Trim());
-        Assert.Equal(source.GetProperty("executableSha256").GetString(), AcquireRun.Sha256(await File.ReadAllBytesAsync(_run.Executable("linux-x64"), Cancellation)));
+        Assert.Equal(
+            source.GetProperty("executableSha256").GetString(),
+            AcquireRun.Sha256(await File.ReadAllBytesAsync(_run.Executable("linux-x64"), Cancellation))
+        );
     }
 
     [Fact]
     public async Task An_npm_package_with_another_integrity_than_the_locked_one_is_deleted()
     {
-        var source = NpmSource().EnumerateObject().ToDictionary(property => property.Name, property => property.Value.GetString());
+        var source = NpmSource()
+            .EnumerateObject()
+            .ToDictionary(property => property.Name, property => property.Value.GetString());
         source["integrity"] = "sha512-AAAA";
         _run.Lock(("linux-x64", [source]));
 
@@ -248,7 +303,9 @@ public sealed partial class AcquisitionTests : IDisposable
         var archive = AcquireRun.TarGz(("litestream", "x"));
         _run.Lock(("linux-x64", [Source(_upstream.Serve("a.tar.gz", archive), archive)]));
 
-        var result = await _run.RunAsync(new Dictionary<string, string?> { ["LITESTREAM_CACHE_DIR"] = Path.Combine(_run.LockFile, "cache") });
+        var result = await _run.RunAsync(
+            new Dictionary<string, string?> { ["LITESTREAM_CACHE_DIR"] = Path.Combine(_run.LockFile, "cache") }
+        );
 
         Assert.Equal(1, result.ExitCode);
         Assert.Equal("LSB0003", Assert.Single(Messages(result)).Code);
@@ -256,9 +313,18 @@ public sealed partial class AcquisitionTests : IDisposable
 
     [Theory]
     [InlineData("{", "not valid JSON")]
-    [InlineData("""{ "versions": { "1.0": { "linux-x64": { "executable": "../../litestream", "sources": [] } } } }""", "'../../litestream' is not a plain name")]
-    [InlineData("""{ "versions": { "1.0": { "..": { "executable": "litestream", "sources": [] } } } }""", "'..' is not a plain name")]
-    [InlineData("""{ "versions": { "1.0": { "linux-x64": { "executable": "litestream", "sources": [ {} ] } } } }""", "exactly one of url, npm and file")]
+    [InlineData(
+        """{ "versions": { "1.0": { "linux-x64": { "executable": "../../litestream", "sources": [] } } } }""",
+        "'../../litestream' is not a plain name"
+    )]
+    [InlineData(
+        """{ "versions": { "1.0": { "..": { "executable": "litestream", "sources": [] } } } }""",
+        "'..' is not a plain name"
+    )]
+    [InlineData(
+        """{ "versions": { "1.0": { "linux-x64": { "executable": "litestream", "sources": [ {} ] } } } }""",
+        "exactly one of url, npm and file"
+    )]
     [InlineData("""{ "versions": { "2.0": {}, "2.1": {} } }""", "It has 2.0, 2.1.")]
     public async Task A_lock_file_that_cannot_be_used_is_LSB2005(string text, string message)
     {
@@ -285,33 +351,54 @@ public sealed partial class AcquisitionTests : IDisposable
         Assert.True(result.ExitCode == 0, result.StandardOutput);
         Assert.Equal(8, Directory.GetDirectories(Path.Combine(_run.Output, version)).Length);
         foreach (var file in Directory.EnumerateFiles(_run.Output, "*", SearchOption.AllDirectories))
-            Assert.Contains($"dummy {version} {Path.GetFileName(Path.GetDirectoryName(file))}'", await File.ReadAllTextAsync(file, Cancellation), StringComparison.Ordinal);
+            Assert.Contains(
+                $"dummy {version} {Path.GetFileName(Path.GetDirectoryName(file))}'",
+                await File.ReadAllTextAsync(file, Cancellation),
+                StringComparison.Ordinal
+            );
     }
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     private static object Source(string url, byte[] archive, string? executable = null) =>
-        new { url, sha256 = AcquireRun.Sha256(archive), executableSha256 = executable is null ? null : AcquireRun.Sha256(executable) };
+        new
+        {
+            url,
+            sha256 = AcquireRun.Sha256(archive),
+            executableSha256 = executable is null ? null : AcquireRun.Sha256(executable),
+        };
 
     private static JsonElement NpmSource()
     {
-        using var document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Packages.Repository, "runtimes", "litestream.lock.json")));
-        return document.RootElement.GetProperty("versions").GetProperty("0.3.13").GetProperty("linux-x64").GetProperty("sources").EnumerateArray()
-            .Single(source => source.TryGetProperty("npm", out _)).Clone();
+        using var document = JsonDocument.Parse(
+            File.ReadAllBytes(Path.Combine(Packages.Repository, "runtimes", "litestream.lock.json"))
+        );
+        return document
+            .RootElement.GetProperty("versions")
+            .GetProperty("0.3.13")
+            .GetProperty("linux-x64")
+            .GetProperty("sources")
+            .EnumerateArray()
+            .Single(source => source.TryGetProperty("npm", out _))
+            .Clone();
     }
 
     /// <summary>What MSBuild would make an error or a warning of, always about the lock file.</summary>
     private List<(string Severity, string Code, string Text)> Messages(BufferedCommandResult result)
     {
         Assert.Empty(result.StandardError);
-        return [.. result.StandardOutput.Split('\n')
-            .Where(line => Message().IsMatch(line))
-            .Select(line =>
-            {
-                Assert.StartsWith($"{_run.LockFile} : ", line, StringComparison.Ordinal);
-                var match = Message().Match(line);
-                return (match.Groups[1].Value, match.Groups[2].Value, match.Groups[3].Value);
-            })];
+        return
+        [
+            .. result
+                .StandardOutput.Split('\n')
+                .Where(line => Message().IsMatch(line))
+                .Select(line =>
+                {
+                    Assert.StartsWith($"{_run.LockFile} : ", line, StringComparison.Ordinal);
+                    var match = Message().Match(line);
+                    return (match.Groups[1].Value, match.Groups[2].Value, match.Groups[3].Value);
+                }),
+        ];
     }
 
     [GeneratedRegex(@" : (error|warning) (\w+): (.*)")]

@@ -11,13 +11,36 @@ public sealed class ExecutablePackageTests(Packages packages)
         using var package = ZipFile.OpenRead(Path.Combine(packages.Feed, "Litestream.Executable.0.3.13.nupkg"));
 
         Assert.Equal(
-            ["LICENSE", "NOTICE", "README.md", "build/Litestream.Executable.props", "buildTransitive/Litestream.Executable.props", "tools/linux-x64/litestream", "tools/litestream.manifest.json"],
-            package.Entries.Select(entry => entry.FullName)
-                .Where(name => !name.StartsWith("_rels", StringComparison.Ordinal) && !name.StartsWith("package/", StringComparison.Ordinal) && name[0] != '[' && !name.EndsWith(".nuspec", StringComparison.Ordinal))
-                .Where(name => !name.StartsWith("tools/", StringComparison.Ordinal) || name.Contains("manifest", StringComparison.Ordinal) || name.Contains("linux-x64", StringComparison.Ordinal))
-                .Order(StringComparer.Ordinal));
+            [
+                "LICENSE",
+                "NOTICE",
+                "README.md",
+                "build/Litestream.Executable.props",
+                "buildTransitive/Litestream.Executable.props",
+                "tools/linux-x64/litestream",
+                "tools/litestream.manifest.json",
+            ],
+            package
+                .Entries.Select(entry => entry.FullName)
+                .Where(name =>
+                    !name.StartsWith("_rels", StringComparison.Ordinal)
+                    && !name.StartsWith("package/", StringComparison.Ordinal)
+                    && name[0] != '['
+                    && !name.EndsWith(".nuspec", StringComparison.Ordinal)
+                )
+                .Where(name =>
+                    !name.StartsWith("tools/", StringComparison.Ordinal)
+                    || name.Contains("manifest", StringComparison.Ordinal)
+                    || name.Contains("linux-x64", StringComparison.Ordinal)
+                )
+                .Order(StringComparer.Ordinal)
+        );
         Assert.Contains("Apache License", Read(package, "NOTICE"), StringComparison.Ordinal);
-        Assert.Contains("<LitestreamExecutableVersion>0.3.13<", Read(package, "buildTransitive/Litestream.Executable.props"), StringComparison.Ordinal);
+        Assert.Contains(
+            "<LitestreamExecutableVersion>0.3.13<",
+            Read(package, "buildTransitive/Litestream.Executable.props"),
+            StringComparison.Ordinal
+        );
         Assert.DoesNotContain("<dependencies", Read(package, "Litestream.Executable.nuspec"), StringComparison.Ordinal);
     }
 
@@ -26,7 +49,9 @@ public sealed class ExecutablePackageTests(Packages packages)
     [InlineData("0.3.14")]
     public void Every_executable_in_the_package_is_the_one_that_its_manifest_says(string version)
     {
-        using var package = ZipFile.OpenRead(Path.Combine(packages.DummyFeed, $"Litestream.Executable.{version}.nupkg"));
+        using var package = ZipFile.OpenRead(
+            Path.Combine(packages.DummyFeed, $"Litestream.Executable.{version}.nupkg")
+        );
         using var manifest = JsonDocument.Parse(Read(package, "tools/litestream.manifest.json"));
 
         Assert.Equal(version, manifest.RootElement.GetProperty("version").GetString());

@@ -6,7 +6,9 @@ using System.Text;
 
 namespace Litestream.Build.Tests.Acquisition;
 
-/// <summary>A release server on the loopback interface: plain sockets, so that it can also break off in the middle of an answer.</summary>
+/// <summary>
+/// A release server on the loopback interface: plain sockets, so that it can also break off in the middle of an answer.
+/// </summary>
 public sealed class Upstream : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -74,7 +76,15 @@ public sealed class Upstream : IDisposable
                 var found = _files.TryGetValue(path, out var file);
                 var head = found ? "HTTP/1.1 200 OK" : "HTTP/1.1 404 Not Found";
                 var length = found ? file.Content.Length : 0;
-                await stream.WriteAsync(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")), _end.Token);
+                await stream.WriteAsync(
+                    Encoding.ASCII.GetBytes(
+                        string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"{head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+                        )
+                    ),
+                    _end.Token
+                );
                 if (found)
                     await stream.WriteAsync(file.Content.AsMemory(0, file.Sent), _end.Token);
                 if (file.Reset)

@@ -11,24 +11,51 @@ public sealed class UnexpectedErrorTests
 {
     private static readonly string[] Manifests =
     [
-        """{"version":"0.3.13","executables":{"linux-x64":{"file":"linux-x64/litestream","sha256":"HASH"}}}""".Replace("HASH", new string('a', 64), StringComparison.Ordinal),
-        """{"executables":{"linux-x64":{"file":null,"sha256":null}}}""", """{"executables":{"linux-x64":{"file":"x","sha256":"abc"}}}""", """{"executables":[]}""", """{"executables":{"linux-x64":"x"}}""", "null", "[]", "",
+        """{"version":"0.3.13","executables":{"linux-x64":{"file":"linux-x64/litestream","sha256":"HASH"}}}""".Replace(
+            "HASH",
+            new string('a', 64),
+            StringComparison.Ordinal
+        ),
+        """{"executables":{"linux-x64":{"file":null,"sha256":null}}}""",
+        """{"executables":{"linux-x64":{"file":"x","sha256":"abc"}}}""",
+        """{"executables":[]}""",
+        """{"executables":{"linux-x64":"x"}}""",
+        "null",
+        "[]",
+        "",
     ];
 
     private static readonly string[] Graphs =
     [
         """{"runtimes":{"linux-musl-x64":{"#import":["linux-musl","linux-x64"]},"linux-x64":{"#import":["linux"]},"linux":{"#import":["linux-musl-x64"]}}}""",
-        """{"runtimes":{"linux-musl-x64":{"#import":[null]}}}""", """{"runtimes":{"linux-musl-x64":5}}""", """{"runtimes":{"linux-musl-x64":{"#import":"linux"}}}""", "{}", "", "[]",
+        """{"runtimes":{"linux-musl-x64":{"#import":[null]}}}""",
+        """{"runtimes":{"linux-musl-x64":5}}""",
+        """{"runtimes":{"linux-musl-x64":{"#import":"linux"}}}""",
+        "{}",
+        "",
+        "[]",
     ];
 
-    public static TheoryData<Type> Exceptions => [typeof(InvalidOperationException), typeof(NullReferenceException), typeof(AggregateException), typeof(OperationCanceledException), typeof(StackGuard), typeof(OutOfMemoryException)];
+    public static TheoryData<Type> Exceptions =>
+        [
+            typeof(InvalidOperationException),
+            typeof(NullReferenceException),
+            typeof(AggregateException),
+            typeof(OperationCanceledException),
+            typeof(StackGuard),
+            typeof(OutOfMemoryException),
+        ];
 
     [Theory]
     [MemberData(nameof(Exceptions))]
     public void A_task_that_throws_something_ends_with_one_coded_error(Type exception)
     {
         var engine = new Engine();
-        using var task = new ThrowingTask(() => throw (Exception)Activator.CreateInstance(exception)!) { BuildEngine = engine, ProjectFile = "/src/Shop.csproj" };
+        using var task = new ThrowingTask(() => throw (Exception)Activator.CreateInstance(exception)!)
+        {
+            BuildEngine = engine,
+            ProjectFile = "/src/Shop.csproj",
+        };
 
         Assert.False(task.Execute());
         var error = Assert.Single(engine.Errors);
@@ -42,10 +69,16 @@ public sealed class UnexpectedErrorTests
     [Fact]
     public void Every_task_ends_there()
     {
-        var tasks = typeof(LitestreamTask).Assembly.GetTypes().Where(type => typeof(ITask).IsAssignableFrom(type) && !type.IsAbstract).ToList();
+        var tasks = typeof(LitestreamTask)
+            .Assembly.GetTypes()
+            .Where(type => typeof(ITask).IsAssignableFrom(type) && !type.IsAbstract)
+            .ToList();
 
         Assert.NotEmpty(tasks);
-        Assert.All(tasks, type => Assert.Equal(typeof(LitestreamTask), type.GetMethod(nameof(ITask.Execute))!.DeclaringType));
+        Assert.All(
+            tasks,
+            type => Assert.Equal(typeof(LitestreamTask), type.GetMethod(nameof(ITask.Execute))!.DeclaringType)
+        );
     }
 
     [Fact]
@@ -54,7 +87,10 @@ public sealed class UnexpectedErrorTests
         var folder = Directory.CreateTempSubdirectory("litestream-manifest-").FullName;
         try
         {
-            var (manifest, graph) = (Path.Combine(folder, "litestream.manifest.json"), Path.Combine(folder, "graph.json"));
+            var (manifest, graph) = (
+                Path.Combine(folder, "litestream.manifest.json"),
+                Path.Combine(folder, "graph.json")
+            );
             void Find(string manifestText, string graphText)
             {
                 File.WriteAllBytes(manifest, Encoding.UTF8.GetBytes(manifestText));
@@ -95,20 +131,19 @@ public sealed class UnexpectedErrorTests
 
         public string ProjectFileOfTaskNode => "/src/Shop.csproj";
 
-        public bool BuildProjectFile(string projectFileName, string[] targetNames, IDictionary globalProperties, IDictionary targetOutputs) => false;
+        public bool BuildProjectFile(
+            string projectFileName,
+            string[] targetNames,
+            IDictionary globalProperties,
+            IDictionary targetOutputs
+        ) => false;
 
-        public void LogCustomEvent(CustomBuildEventArgs e)
-        {
-        }
+        public void LogCustomEvent(CustomBuildEventArgs e) { }
 
         public void LogErrorEvent(BuildErrorEventArgs e) => Errors.Add(e);
 
-        public void LogMessageEvent(BuildMessageEventArgs e)
-        {
-        }
+        public void LogMessageEvent(BuildMessageEventArgs e) { }
 
-        public void LogWarningEvent(BuildWarningEventArgs e)
-        {
-        }
+        public void LogWarningEvent(BuildWarningEventArgs e) { }
     }
 }

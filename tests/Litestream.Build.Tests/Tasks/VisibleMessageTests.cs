@@ -21,9 +21,15 @@ public sealed class VisibleMessageTests
     [Fact]
     public void A_note_keeps_its_code_and_its_place()
     {
-        var message = VisibleMessage.Of(new LitestreamDiagnostic("LSB1005", LitestreamSeverity.Message, "in memory", "/src/appsettings.json", 3, 7), "/src/Shop.csproj");
+        var message = VisibleMessage.Of(
+            new LitestreamDiagnostic("LSB1005", LitestreamSeverity.Message, "in memory", "/src/appsettings.json", 3, 7),
+            "/src/Shop.csproj"
+        );
 
-        Assert.Equal(("LSB1005", "/src/appsettings.json", 3, 7), (message.Code, message.File, message.LineNumber, message.ColumnNumber));
+        Assert.Equal(
+            ("LSB1005", "/src/appsettings.json", 3, 7),
+            (message.Code, message.File, message.LineNumber, message.ColumnNumber)
+        );
         Assert.Equal(MessageImportance.High, message.Importance);
     }
 

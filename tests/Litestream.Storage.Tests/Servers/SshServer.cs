@@ -11,14 +11,15 @@ internal sealed partial class SshServer() : StorageServer("sshd")
 
     public override string? Secret => null;
 
-    public override IReadOnlyDictionary<string, string> Replica => new Dictionary<string, string>
-    {
-        ["type"] = "sftp",
-        ["host"] = $"127.0.0.1:{Port}",
-        ["user"] = Environment.UserName,
-        ["key-path"] = Path.Combine(Folder, "user"),
-        ["path"] = Path.Combine(Store, "orders"),
-    };
+    public override IReadOnlyDictionary<string, string> Replica =>
+        new Dictionary<string, string>
+        {
+            ["type"] = "sftp",
+            ["host"] = $"127.0.0.1:{Port}",
+            ["user"] = Environment.UserName,
+            ["key-path"] = Path.Combine(Folder, "user"),
+            ["path"] = Path.Combine(Store, "orders"),
+        };
 
     /// <summary>Where the replica lies.</summary>
     public string Store => Path.Combine(Folder, "store");
@@ -28,7 +29,8 @@ internal sealed partial class SshServer() : StorageServer("sshd")
 
     protected override Regex Ready => ReadyLine();
 
-    protected override ProcessStartInfo Command => new(Executable, ["-D", "-e", "-f", Path.Combine(Folder, "sshd_config")]);
+    protected override ProcessStartInfo Command =>
+        new(Executable, ["-D", "-e", "-f", Path.Combine(Folder, "sshd_config")]);
 
     public static async Task<SshServer> StartedAsync()
     {
@@ -42,7 +44,8 @@ internal sealed partial class SshServer() : StorageServer("sshd")
     /// <summary>Cuts the connections that are open; new ones are accepted.</summary>
     public void CutSessions()
     {
-        var sessions = File.ReadAllText($"/proc/{ProcessId}/task/{ProcessId}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var sessions = File.ReadAllText($"/proc/{ProcessId}/task/{ProcessId}/children")
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries);
         Assert.NotEmpty(sessions);
         foreach (var id in sessions)
         {
@@ -61,12 +64,17 @@ internal sealed partial class SshServer() : StorageServer("sshd")
 
         foreach (var key in new[] { "host", "user" })
         {
-            using var process = Process.Start("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", Path.Combine(Folder, key)]);
+            using var process = Process.Start(
+                "ssh-keygen",
+                ["-q", "-t", "ed25519", "-N", "", "-f", Path.Combine(Folder, key)]
+            );
             await process.WaitForExitAsync();
             Assert.Equal(0, process.ExitCode);
         }
 
-        await File.WriteAllTextAsync(Path.Combine(Folder, "sshd_config"), $"""
+        await File.WriteAllTextAsync(
+            Path.Combine(Folder, "sshd_config"),
+            $"""
             Port {Port}
             ListenAddress 127.0.0.1
             HostKey {Folder}/host
@@ -80,7 +88,8 @@ internal sealed partial class SshServer() : StorageServer("sshd")
             MaxStartups 100
             Subsystem sftp internal-sftp
             ForceCommand internal-sftp
-            """);
+            """
+        );
     }
 
     [GeneratedRegex(@"Server listening on 127\.0\.0\.1 port (?<port>\d+)")]

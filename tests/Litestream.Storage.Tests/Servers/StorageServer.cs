@@ -8,7 +8,10 @@ using Litestream.Hosting.Tests;
 
 namespace Litestream.Storage.Tests.Servers;
 
-/// <summary>A real storage server on loopback, a process of its own for one test. It can be stopped, started again on the same port with what it holds, and frozen.</summary>
+/// <summary>
+/// A real storage server on loopback, a process of its own for one test. It can be stopped, started again on the same
+/// port with what it holds, and frozen.
+/// </summary>
 internal abstract class StorageServer(string name) : IAsyncDisposable
 {
     /// <summary>The variable of the configuration that holds the secret.</summary>
@@ -40,7 +43,11 @@ internal abstract class StorageServer(string name) : IAsyncDisposable
     public async Task StartAsync()
     {
         var command = Command;
-        (command.RedirectStandardInput, command.RedirectStandardOutput, command.RedirectStandardError) = (true, true, true);
+        (command.RedirectStandardInput, command.RedirectStandardOutput, command.RedirectStandardError) = (
+            true,
+            true,
+            true
+        );
         lock (_output)
         {
             _output.Clear();
@@ -102,7 +109,10 @@ internal abstract class StorageServer(string name) : IAsyncDisposable
         Match heard;
         for (var watch = Stopwatch.StartNew(); !(heard = line.Match(Output)).Success; await Task.Delay(20))
         {
-            Assert.False(_process!.HasExited, $"{name} ended with exit code {(_process.HasExited ? _process.ExitCode : 0)}. It said:\n{Output}");
+            Assert.False(
+                _process!.HasExited,
+                $"{name} ended with exit code {(_process.HasExited ? _process.ExitCode : 0)}. It said:\n{Output}"
+            );
             Assert.True(watch.Elapsed < Deadline, $"{name} did not say '{line}' in time. It said:\n{Output}");
         }
 

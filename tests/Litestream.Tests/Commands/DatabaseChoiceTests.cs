@@ -21,8 +21,14 @@ public sealed class DatabaseChoiceTests : IDisposable
     {
         var config = Config(null, ("data/shop.db", "Shop"), ("data/users.db", "Users"));
 
-        Assert.Same(config.Databases[0], config.Choose(choice.Replace("{folder}", _folder.Path, StringComparison.Ordinal)));
-        Assert.Same(config.Databases[0], Assert.Single(config.ChooseMany(choice.Replace("{folder}", _folder.Path, StringComparison.Ordinal))));
+        Assert.Same(
+            config.Databases[0],
+            config.Choose(choice.Replace("{folder}", _folder.Path, StringComparison.Ordinal))
+        );
+        Assert.Same(
+            config.Databases[0],
+            Assert.Single(config.ChooseMany(choice.Replace("{folder}", _folder.Path, StringComparison.Ordinal)))
+        );
     }
 
     [Theory]
@@ -36,7 +42,13 @@ public sealed class DatabaseChoiceTests : IDisposable
         Assert.Same(one.Databases[0], Assert.Single(one.ChooseMany(choice)));
 
         var two = Config(null, ("shop.db", "Shop"), ("users.db", null));
-        foreach (var error in new[] { Assert.Throws<LitestreamException>(() => two.Choose(choice)), Assert.Throws<LitestreamException>(() => two.ChooseMany(choice)) })
+        foreach (
+            var error in new[]
+            {
+                Assert.Throws<LitestreamException>(() => two.Choose(choice)),
+                Assert.Throws<LitestreamException>(() => two.ChooseMany(choice)),
+            }
+        )
         {
             Assert.Equal("LSB3002", error.Diagnostic.Code);
             Assert.Contains("There are 2 databases.", error.Message, StringComparison.Ordinal);
@@ -63,10 +75,16 @@ public sealed class DatabaseChoiceTests : IDisposable
     {
         var config = Config(null, ("data/shop.db", "Shop"), ("data/users.db", "Users"));
 
-        var error = Assert.Throws<LitestreamException>(() => config.Choose(choice.Replace("{folder}", _folder.Path, StringComparison.Ordinal)));
+        var error = Assert.Throws<LitestreamException>(() =>
+            config.Choose(choice.Replace("{folder}", _folder.Path, StringComparison.Ordinal))
+        );
 
         Assert.Equal("LSB3003", error.Diagnostic.Code);
-        Assert.EndsWith("There is: 'data/shop.db' (Shop), 'data/users.db' (Users).", error.Message, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "There is: 'data/shop.db' (Shop), 'data/users.db' (Users).",
+            error.Message,
+            StringComparison.Ordinal
+        );
         if (nearest is null)
             Assert.DoesNotContain("Did you mean", error.Message, StringComparison.Ordinal);
         else
@@ -78,7 +96,14 @@ public sealed class DatabaseChoiceTests : IDisposable
     {
         var config = Config(null);
 
-        Assert.All(new[] { null, "shop.db", "*" }, choice => Assert.Equal("LSB3004", Assert.Throws<LitestreamException>(() => config.ChooseMany(choice)).Diagnostic.Code));
+        Assert.All(
+            new[] { null, "shop.db", "*" },
+            choice =>
+                Assert.Equal(
+                    "LSB3004",
+                    Assert.Throws<LitestreamException>(() => config.ChooseMany(choice)).Diagnostic.Code
+                )
+        );
     }
 
     [Fact]
@@ -88,7 +113,8 @@ public sealed class DatabaseChoiceTests : IDisposable
         var config = Config(
             new() { ["ConnectionStrings:A"] = "Data Source=b.db", ["ConnectionStrings:B"] = "Data Source=c.db" },
             ("a.db", "A"),
-            ("b.db", "B"));
+            ("b.db", "B")
+        );
 
         var error = Assert.Throws<LitestreamException>(() => config.Choose("b.db"));
 
@@ -102,7 +128,12 @@ public sealed class DatabaseChoiceTests : IDisposable
     [Fact]
     public void Relative_paths_are_relative_to_what_the_apps_own_are()
     {
-        var yml = _folder.Write("litestream.yml", GeneratedConfig.Create([new("shop.db", null, null), new("users.db", null, null)], new GeneratedConfigOptions()).Text);
+        var yml = _folder.Write(
+            "litestream.yml",
+            GeneratedConfig
+                .Create([new("shop.db", null, null), new("users.db", null, null)], new GeneratedConfigOptions())
+                .Text
+        );
         var config = LitestreamTool.Effective(yml, _folder.Path, dataDirectory: In("app data"));
 
         Assert.Equal(In("app data/shop.db"), config.Choose("./shop.db").Path);
@@ -111,7 +142,18 @@ public sealed class DatabaseChoiceTests : IDisposable
 
     private EffectiveConfig Config(Dictionary<string, string>? settings, params (string Path, string? Name)[] databases)
     {
-        var text = GeneratedConfig.Create([.. databases.Select(d => new ReplicatedDatabase(d.Path, d.Name, d.Name is null ? null : $"ConnectionStrings:{d.Name}"))], new GeneratedConfigOptions()).Text;
+        var text = GeneratedConfig
+            .Create(
+                [
+                    .. databases.Select(d => new ReplicatedDatabase(
+                        d.Path,
+                        d.Name,
+                        d.Name is null ? null : $"ConnectionStrings:{d.Name}"
+                    )),
+                ],
+                new GeneratedConfigOptions()
+            )
+            .Text;
         return LitestreamTool.Effective(_folder.Write("litestream.yml", text), _folder.Path, settings);
     }
 

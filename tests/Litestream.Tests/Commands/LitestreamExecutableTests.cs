@@ -40,8 +40,18 @@ public sealed class LitestreamExecutableTests : IDisposable
         Assert.Equal(path, Find(null, null));
 
         if (!OperatingSystem.IsWindows())
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute, File.GetUnixFileMode(path));
-        Assert.Equal("0.3.13", await new LitestreamExecutable(path).GetVersionAsync(TestContext.Current.CancellationToken));
+            Assert.Equal(
+                UnixFileMode.UserRead
+                    | UnixFileMode.UserWrite
+                    | UnixFileMode.UserExecute
+                    | UnixFileMode.GroupRead
+                    | UnixFileMode.GroupExecute,
+                File.GetUnixFileMode(path)
+            );
+        Assert.Equal(
+            "0.3.13",
+            await new LitestreamExecutable(path).GetVersionAsync(TestContext.Current.CancellationToken)
+        );
     }
 
     [Theory]
@@ -50,7 +60,12 @@ public sealed class LitestreamExecutableTests : IDisposable
     [InlineData("own, on noexec", false, true, true, "copy")] // That does not help.
     [InlineData("another user's", false, false, false, "copy")] // It cannot be set.
     public void What_this_user_may_not_run_is_run_from_a_copy(
-        string whose, bool runs, bool canBeSet, bool isUseless, string expected)
+        string whose,
+        bool runs,
+        bool canBeSet,
+        bool isUseless,
+        string expected
+    )
     {
         Assert.NotEmpty(whose);
         var isSet = runs;
@@ -58,7 +73,8 @@ public sealed class LitestreamExecutableTests : IDisposable
             "litestream",
             _ => isSet,
             _ => isSet = canBeSet ? !isUseless : throw new UnauthorizedAccessException(),
-            _ => "copy");
+            _ => "copy"
+        );
 
         Assert.Equal(expected, found);
     }
@@ -69,7 +85,9 @@ public sealed class LitestreamExecutableTests : IDisposable
     public async Task Another_users_executable_is_run_from_a_private_copy(string mode)
     {
         Assert.SkipUnless(
-            OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Only root starts processes of other users.");
+            OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
+            "Only root starts processes of other users."
+        );
         var path = Put("app/litestream");
         BackedUpDatabase.Give(_folder.Path, BackedUpDatabase.OtherUser, BackedUpDatabase.OtherUser);
         BackedUpDatabase.Give(path, 0, 0);
@@ -86,7 +104,17 @@ public sealed class LitestreamExecutableTests : IDisposable
     }
 
     private string Find(string? path, string? folder) =>
-        LitestreamExecutable.Find(new ExecutableSearch { ExecutablePath = path, InstallDirectory = folder, ApplicationDirectory = Path.Combine(_folder.Path, "app"), BaseDirectory = _folder.Path }).Path;
+        LitestreamExecutable
+            .Find(
+                new ExecutableSearch
+                {
+                    ExecutablePath = path,
+                    InstallDirectory = folder,
+                    ApplicationDirectory = Path.Combine(_folder.Path, "app"),
+                    BaseDirectory = _folder.Path,
+                }
+            )
+            .Path;
 
     private string Put(string name)
     {

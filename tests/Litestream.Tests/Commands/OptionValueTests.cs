@@ -19,13 +19,19 @@ public sealed class OptionValueTests
     [InlineData("1", 1)]
     [InlineData("0", null)]
     [InlineData("8.0", null)]
-    public void A_count_begins_at_1(string text, int? count) => Check(() => OptionValue.Count("LitestreamParallelism", text), count, "LitestreamParallelism", text);
+    public void A_count_begins_at_1(string text, int? count) =>
+        Check(() => OptionValue.Count("LitestreamParallelism", text), count, "LitestreamParallelism", text);
 
     [Fact]
     public void A_generation_is_16_hexadecimal_digits()
     {
         Assert.Equal("0123456789abcdef", OptionValue.Generation("LitestreamGeneration", "0123456789abcdef"));
-        Check(() => OptionValue.Generation("LitestreamGeneration", "../../etc"), null, "LitestreamGeneration", "../../etc");
+        Check(
+            () => OptionValue.Generation("LitestreamGeneration", "../../etc"),
+            null,
+            "LitestreamGeneration",
+            "../../etc"
+        );
     }
 
     [Fact]

@@ -5,8 +5,12 @@ namespace Litestream.Tests.Commands;
 
 public sealed class PointInTimeTests
 {
-    // In Berlin it is 2026-11-24 12:00 then; the clocks went back on 2026-10-25 at 03:00 and forward on 2026-03-29 at 02:00.
-    private static readonly Clock Berlin = new(new DateTimeOffset(2026, 11, 24, 11, 0, 0, TimeSpan.Zero), TimeZoneInfo.FindSystemTimeZoneById("Europe/Berlin"));
+    // In Berlin it is 2026-11-24 12:00 then; the clocks went back on 2026-10-25 at 03:00 and forward on 2026-03-29 at
+    // 02:00.
+    private static readonly Clock Berlin = new(
+        new DateTimeOffset(2026, 11, 24, 11, 0, 0, TimeSpan.Zero),
+        TimeZoneInfo.FindSystemTimeZoneById("Europe/Berlin")
+    );
 
     [Theory]
     [InlineData("2026-11-24T10:15:30Z", "2026-11-24T10:15:30Z")]
@@ -31,13 +35,22 @@ public sealed class PointInTimeTests
     [InlineData("3 days ago", "2026-11-21T11:00:00Z")]
     [InlineData("1 week ago", "2026-11-17T11:00:00Z")]
     public void Times_as_people_write_them_are_read(string text, string expected) =>
-        Assert.Equal(DateTimeOffset.Parse(expected, CultureInfo.InvariantCulture).UtcDateTime, PointInTime.Parse(text, Berlin).UtcDateTime);
+        Assert.Equal(
+            DateTimeOffset.Parse(expected, CultureInfo.InvariantCulture).UtcDateTime,
+            PointInTime.Parse(text, Berlin).UtcDateTime
+        );
 
     [Fact]
     public void A_moment_is_told_with_its_time_zone()
     {
-        Assert.Equal("2026-11-24 11:15:00 +01:00 (Europe/Berlin)", PointInTime.Describe(PointInTime.Parse("2026-11-24T10:15:00Z", Berlin), Berlin));
-        Assert.Equal("2026-07-01 12:00:00.5 +02:00 (Europe/Berlin)", PointInTime.Describe(PointInTime.Parse("2026-07-01 12:00:00.5", Berlin), Berlin));
+        Assert.Equal(
+            "2026-11-24 11:15:00 +01:00 (Europe/Berlin)",
+            PointInTime.Describe(PointInTime.Parse("2026-11-24T10:15:00Z", Berlin), Berlin)
+        );
+        Assert.Equal(
+            "2026-07-01 12:00:00.5 +02:00 (Europe/Berlin)",
+            PointInTime.Describe(PointInTime.Parse("2026-07-01 12:00:00.5", Berlin), Berlin)
+        );
     }
 
     [Theory]
@@ -61,7 +74,11 @@ public sealed class PointInTimeTests
         var error = Assert.Throws<LitestreamException>(() => PointInTime.Parse(text, Berlin));
 
         Assert.Equal("LSB3007", error.Diagnostic.Code);
-        Assert.Contains($"'{text}' is not understood. Write 2026-11-24T10:15:30Z,", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"'{text}' is not understood. Write 2026-11-24T10:15:30Z,",
+            error.Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -69,7 +86,11 @@ public sealed class PointInTimeTests
     [InlineData("2026-11-24 12:01")]
     [InlineData("today 23:00")]
     public void The_future_is_refused(string text) =>
-        Assert.Contains("is in the future", Assert.Throws<LitestreamException>(() => PointInTime.Parse(text, Berlin)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is in the future",
+            Assert.Throws<LitestreamException>(() => PointInTime.Parse(text, Berlin)).Message,
+            StringComparison.Ordinal
+        );
 
     [Theory]
     [InlineData("2026-10-25 02:30", "came twice")]

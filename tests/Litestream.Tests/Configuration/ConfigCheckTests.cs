@@ -57,7 +57,10 @@ public sealed class ConfigCheckTests : IDisposable
     {
         var finding = Assert.Single(Check(text));
 
-        Assert.Equal((code, LitestreamSeverity.Error, line, column), (finding.Code, finding.Severity, finding.Line, finding.Column));
+        Assert.Equal(
+            (code, LitestreamSeverity.Error, line, column),
+            (finding.Code, finding.Severity, finding.Line, finding.Column)
+        );
     }
 
     [Theory]
@@ -81,7 +84,11 @@ public sealed class ConfigCheckTests : IDisposable
     [InlineData("dbs:\n  - path: a.db\n    replica: {type: gs, bucket: b}\n", null)]
     [InlineData("bucket: b\ndbs:\n  - path: a.db\n    replica: {type: s3, path: x}\n", null)]
     [InlineData("dbs:\n  - {dir: /data, pattern: \"*.db\", watch: true, replica: {path: /r}}\n", null)]
-    [InlineData("l0-retention: 0s\nlogging: {type: pretty, level: trace}\ndbs:\n  - path: sqlite:///a.db\n    replica: {path: /r}\n", null)]
+    [InlineData(
+        "l0-retention: 0s\nlogging: {type: pretty, level: trace}\ndbs:\n  - path: sqlite:///a.db\n    replica: "
+            + "{path: /r}\n",
+        null
+    )]
     [InlineData("dbs:\n  - path: a.db\n    replicas: [{path: /a}, {path: /b}]\n", "LSB1042")]
     [InlineData("dbs:\n  - path: a.db\n    replica: {type: gcs, bucket: b}\n", "LSB1036")]
     [InlineData("dbs:\n  - path: a.db\n    replica: {path: /r, retention: 72h}\n", "LSB1031")]
@@ -96,7 +103,10 @@ public sealed class ConfigCheckTests : IDisposable
     [InlineData("dbs:\n  - path: a.db\n    dir: /data\n    pattern: x\n    replica: {path: /r}\n", "LSB1038")]
     [InlineData("dbs:\n  - path: a.db\n    replica: {path: /r}\n    replicas: [{path: /b}]\n", "LSB1010")]
     public void The_newer_line_has_its_own_rules(string text, string? code) =>
-        Assert.Equal(code is null ? [] : [code], LitestreamConfigFile.Check(Write(text), ReleaseLine.V05).Select(f => f.Code));
+        Assert.Equal(
+            code is null ? [] : [code],
+            LitestreamConfigFile.Check(Write(text), ReleaseLine.V05).Select(f => f.Code)
+        );
 
     [Fact]
     public void All_findings_are_told_in_the_order_of_the_file()
@@ -116,14 +126,25 @@ public sealed class ConfigCheckTests : IDisposable
             """;
 
         Assert.Equal(
-            [("LSB1030", 1), ("LSB1031", 2), ("LSB1010", 5), ("LSB1034", 6), ("LSB1030", 9), ("LSB1034", 10), ("LSB1043", 11)],
-            Check(Text).Select(f => (f.Code, f.Line)));
+            [
+                ("LSB1030", 1),
+                ("LSB1031", 2),
+                ("LSB1010", 5),
+                ("LSB1034", 6),
+                ("LSB1030", 9),
+                ("LSB1034", 10),
+                ("LSB1043", 11),
+            ],
+            Check(Text).Select(f => (f.Code, f.Line))
+        );
     }
 
     [Fact]
     public void The_nearest_key_and_the_right_place_are_named()
     {
-        var findings = Check(Replica + "path: /r\n        syncInterval: 1s\n        monitor-interval: 1s\n        retentoin: 24h\n");
+        var findings = Check(
+            Replica + "path: /r\n        syncInterval: 1s\n        monitor-interval: 1s\n        retentoin: 24h\n"
+        );
 
         Assert.Contains("`sync-interval:`", findings[0].Message, StringComparison.Ordinal);
         Assert.Contains("an entry of `dbs:`", findings[1].Message, StringComparison.Ordinal);
@@ -133,7 +154,10 @@ public sealed class ConfigCheckTests : IDisposable
     [Fact]
     public void An_anchor_at_the_top_is_no_unknown_key_and_is_judged_where_it_is_used()
     {
-        var findings = Check("x: &defaults\n  sync-interval: 1s\n  retention: 7d\ndbs:\n  - path: a.db\n    replicas: [{<<: *defaults, path: /a}]\n  - path: b.db\n    replicas: [{<<: *defaults, path: /b}]\n");
+        var findings = Check(
+            "x: &defaults\n  sync-interval: 1s\n  retention: 7d\ndbs:\n  - path: a.db\n    replicas: [{<<: "
+                + "*defaults, path: /a}]\n  - path: b.db\n    replicas: [{<<: *defaults, path: /b}]\n"
+        );
 
         Assert.Equal(("LSB1034", 3), (Assert.Single(findings).Code, findings[0].Line));
     }
@@ -160,8 +184,13 @@ public sealed class ConfigCheckTests : IDisposable
     public async Task A_tab_is_an_error_where_it_is_one_for_the_executable(string text, int line, int column)
     {
         var file = Write(text);
-        var errors = LitestreamConfigFile.Check(file).Where(f => f.Severity == LitestreamSeverity.Error).Select(f => (f.Code, f.Line, f.Column));
-        var result = await LitestreamTool.Command(new Dictionary<string, string>()).RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
+        var errors = LitestreamConfigFile
+            .Check(file)
+            .Where(f => f.Severity == LitestreamSeverity.Error)
+            .Select(f => (f.Code, f.Line, f.Column));
+        var result = await LitestreamTool
+            .Command(new Dictionary<string, string>())
+            .RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
 
         Assert.Equal(line == 0 ? [] : [("LSB1010", line, column)], errors);
         Assert.Equal(line == 0, result.ExitCode == 0);
@@ -174,13 +203,19 @@ public sealed class ConfigCheckTests : IDisposable
     [InlineData("url: sftp:///x\n        user: u\n", false)]
     [InlineData("url: sftp://u@host/x\n        host: h\n", false)]
     [InlineData("url: abs://container/x\n        account-name: a\n        account-key: ${P}\n", true)]
-    [InlineData("url: s3://b/x\n        region: r\n        endpoint: http://m\n        access-key-id: ${P}\n        secret-access-key: ${P}\n", true)]
+    [InlineData(
+        "url: s3://b/x\n        region: r\n        endpoint: http://m\n        access-key-id: ${P}\n        "
+            + "secret-access-key: ${P}\n",
+        true
+    )]
     [InlineData("url: s3:///x\n", false)]
     [InlineData("url: gcs://b/x\n", true)]
     public async Task What_stands_beside_a_url_is_judged_as_by_the_executable(string replica, bool isFine)
     {
         var file = Write(Replica + replica);
-        var result = await LitestreamTool.Command(new Dictionary<string, string> { ["P"] = "cGFzcw==" }).RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
+        var result = await LitestreamTool
+            .Command(new Dictionary<string, string> { ["P"] = "cGFzcw==" })
+            .RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
 
         Assert.Equal(isFine ? [] : ["LSB1038"], LitestreamConfigFile.Check(file).Select(f => f.Code));
         Assert.Equal(isFine, result.ExitCode == 0);
@@ -212,7 +247,12 @@ public sealed class ConfigCheckTests : IDisposable
     [Fact]
     public void The_effective_configuration_of_a_wrong_file_is_refused_with_all_findings()
     {
-        var error = Assert.Throws<LitestreamException>(() => LitestreamTool.Effective(Write(Replica + "path: /r\n        retain: 24h\n        sync-interval: 5\n"), _folder.Path));
+        var error = Assert.Throws<LitestreamException>(() =>
+            LitestreamTool.Effective(
+                Write(Replica + "path: /r\n        retain: 24h\n        sync-interval: 5\n"),
+                _folder.Path
+            )
+        );
 
         Assert.Equal(["LSB1030", "LSB1034"], error.Diagnostics.Select(d => d.Code));
         Assert.Equal("LSB1030", error.Diagnostic.Code);
@@ -222,15 +262,37 @@ public sealed class ConfigCheckTests : IDisposable
     [Fact]
     public void The_files_that_the_project_writes_are_without_findings()
     {
-        string[] urls = ["", "s3://bucket/x", "s3://bucket.s3.eu-central-1.backblazeb2.com/x", "abs://account@container/x", "gs://bucket/x", "sftp://u:${PASSWORD}@host/x", "/backups", "file:///backups"];
+        string[] urls =
+        [
+            "",
+            "s3://bucket/x",
+            "s3://bucket.s3.eu-central-1.backblazeb2.com/x",
+            "abs://account@container/x",
+            "gs://bucket/x",
+            "sftp://u:${PASSWORD}@host/x",
+            "/backups",
+            "file:///backups",
+        ];
         foreach (var url in urls)
         {
-            var text = GeneratedConfig.Create(
-                [new("Data/app.db", "Default", "ConnectionStrings:Default"), new("other.db", null, null)],
-                new GeneratedConfigOptions { ReplicaUrl = url.Length == 0 ? null : url, SyncInterval = "1s", SnapshotInterval = "24h", Retention = "72h" }).Text;
+            var text = GeneratedConfig
+                .Create(
+                    [new("Data/app.db", "Default", "ConnectionStrings:Default"), new("other.db", null, null)],
+                    new GeneratedConfigOptions
+                    {
+                        ReplicaUrl = url.Length == 0 ? null : url,
+                        SyncInterval = "1s",
+                        SnapshotInterval = "24h",
+                        Retention = "72h",
+                    }
+                )
+                .Text;
 
             Assert.Empty(Check(text));
-            Assert.DoesNotContain(Check(LitestreamTool.Effective(Write(text), _folder.Path).Text), f => f.Severity == LitestreamSeverity.Error);
+            Assert.DoesNotContain(
+                Check(LitestreamTool.Effective(Write(text), _folder.Path).Text),
+                f => f.Severity == LitestreamSeverity.Error
+            );
         }
     }
 

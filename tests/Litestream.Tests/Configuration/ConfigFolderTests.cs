@@ -55,8 +55,9 @@ public sealed class ConfigFolderTests : IDisposable
         var yml = _folder.Write("litestream.yml", Yml("/proc/self/app.db"));
         var config = LitestreamTool.Effective(yml, "/proc", fast: false);
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(
-            () => config.WithFileAsync("/nowhere", Task.FromResult));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            config.WithFileAsync("/nowhere", Task.FromResult)
+        );
 
         Assert.Equal("LSB0003", error.Diagnostic.Code);
         foreach (var place in new[] { "'/nowhere'", "'/proc/self'", "'/proc'", "TMPDIR" })
@@ -72,12 +73,15 @@ public sealed class ConfigFolderTests : IDisposable
     {
         var yml = _folder.Write("litestream.yml", Yml(database));
         var config = LitestreamTool.Effective(yml, _folder.Path, fast: false);
-        var used = await config.WithFileAsync(Path.Combine(_folder.Path, temp), async file =>
-        {
-            if (!OperatingSystem.IsWindows())
-                Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
-            return (file, await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken));
-        });
+        var used = await config.WithFileAsync(
+            Path.Combine(_folder.Path, temp),
+            async file =>
+            {
+                if (!OperatingSystem.IsWindows())
+                    Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+                return (file, await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken));
+            }
+        );
         Assert.False(Directory.Exists(Path.GetDirectoryName(used.file)));
         return used;
     }

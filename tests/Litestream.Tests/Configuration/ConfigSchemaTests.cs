@@ -12,7 +12,12 @@ public sealed partial class ConfigSchemaTests : IDisposable
     private readonly TemporaryFolder _folder = new();
 
     public static TheoryData<ReleaseLine, string, string> RightPlaces() =>
-        new(from line in Enum.GetValues<ReleaseLine>() from key in ConfigSchema.Keys where key.IsOf(line) select (line, key.Place.ToString(), key.Name));
+        new(
+            from line in Enum.GetValues<ReleaseLine>()
+            from key in ConfigSchema.Keys
+            where key.IsOf(line)
+            select (line, key.Place.ToString(), key.Name)
+        );
 
     public static TheoryData<ReleaseLine, string, string, string> WrongPlaces() =>
         new(
@@ -20,15 +25,22 @@ public sealed partial class ConfigSchemaTests : IDisposable
             from key in ConfigSchema.Keys
             where key.IsOf(line)
             from place in Enum.GetValues<ConfigPlace>()
-            where Block(line, place) is not null && !ConfigSchema.Keys.Any(k => k.IsOf(line) && k.Place == place && k.Name == key.Name)
-            select (line, key.Place.ToString(), key.Name, place.ToString()));
+            where
+                Block(line, place) is not null
+                && !ConfigSchema.Keys.Any(k => k.IsOf(line) && k.Place == place && k.Name == key.Name)
+            select (line, key.Place.ToString(), key.Name, place.ToString())
+        );
 
     public static TheoryData<ReleaseLine, string, string> KeysOfTheOtherLine() =>
         new(
             from line in Enum.GetValues<ReleaseLine>()
             from key in ConfigSchema.Keys
-            where !key.IsOf(line) && Block(line, key.Place) is not null && !ConfigSchema.Keys.Any(k => k.IsOf(line) && k.Place == key.Place && k.Name == key.Name)
-            select (line, key.Place.ToString(), key.Name));
+            where
+                !key.IsOf(line)
+                && Block(line, key.Place) is not null
+                && !ConfigSchema.Keys.Any(k => k.IsOf(line) && k.Place == key.Place && k.Name == key.Name)
+            select (line, key.Place.ToString(), key.Name)
+        );
 
     public static TheoryData<ReleaseLine, string, string> WrongTypes() =>
         new(
@@ -37,7 +49,8 @@ public sealed partial class ConfigSchemaTests : IDisposable
             where key.IsOf(line) && key.For.Length > 0
             from type in Types(line)
             where !key.ReplicaTypes.Contains(type)
-            select (line, key.Name, type));
+            select (line, key.Name, type)
+        );
 
     public void Dispose() => _folder.Dispose();
 
@@ -72,7 +85,11 @@ public sealed partial class ConfigSchemaTests : IDisposable
 
         var finding = Assert.Single(Check(Document(line, key), line), f => f.Code == "LSB1031");
 
-        Assert.Contains(ConfigSchema.Name(line == ReleaseLine.V03 ? ReleaseLine.V05 : ReleaseLine.V03), finding.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            ConfigSchema.Name(line == ReleaseLine.V03 ? ReleaseLine.V05 : ReleaseLine.V03),
+            finding.Message,
+            StringComparison.Ordinal
+        );
         Assert.EndsWith(key.Instead, finding.Message, StringComparison.Ordinal);
         Assert.Equal(name == "replica" ? LitestreamSeverity.Warning : LitestreamSeverity.Error, finding.Severity);
     }
@@ -81,7 +98,11 @@ public sealed partial class ConfigSchemaTests : IDisposable
     [MemberData(nameof(WrongTypes))]
     public void A_key_of_another_type_of_replica_is_refused(ReleaseLine line, string name, string type)
     {
-        var root = Document(line, Assert.Single(ConfigSchema.Keys, k => k.IsOf(line) && k.Place == ConfigPlace.Replica && k.Name == name), type: type);
+        var root = Document(
+            line,
+            Assert.Single(ConfigSchema.Keys, k => k.IsOf(line) && k.Place == ConfigPlace.Replica && k.Name == name),
+            type: type
+        );
 
         var finding = Assert.Single(Check(root, line));
 
@@ -95,8 +116,13 @@ public sealed partial class ConfigSchemaTests : IDisposable
         var executable = Encoding.Latin1.GetString(File.ReadAllBytes(LitestreamTool.Executable.Path));
 
         Assert.Equal(
-            ConfigSchema.Keys.Where(k => k.IsOf(ReleaseLine.V03)).Select(k => k.Name).Distinct().Order(StringComparer.Ordinal),
-            YamlTag().Matches(executable).Select(m => m.Groups[1].Value).Distinct().Order(StringComparer.Ordinal));
+            ConfigSchema
+                .Keys.Where(k => k.IsOf(ReleaseLine.V03))
+                .Select(k => k.Name)
+                .Distinct()
+                .Order(StringComparer.Ordinal),
+            YamlTag().Matches(executable).Select(m => m.Groups[1].Value).Distinct().Order(StringComparer.Ordinal)
+        );
     }
 
     [Fact]
@@ -105,17 +131,32 @@ public sealed partial class ConfigSchemaTests : IDisposable
         var count = 0;
 
         // `age:` wants real keys.
-        foreach (var key in ConfigSchema.Keys.Where(k => k.IsOf(ReleaseLine.V03) && k.Place != ConfigPlace.Age && k.Inside != ConfigPlace.Age))
+        foreach (
+            var key in ConfigSchema.Keys.Where(k =>
+                k.IsOf(ReleaseLine.V03) && k.Place != ConfigPlace.Age && k.Inside != ConfigPlace.Age
+            )
+        )
         {
-            IEnumerable<string> types = key.Place == ConfigPlace.Replica ? Types(ReleaseLine.V03).Where(t => key.For.Length == 0 || key.ReplicaTypes.Contains(t)) : [""];
+            IEnumerable<string> types =
+                key.Place == ConfigPlace.Replica
+                    ? Types(ReleaseLine.V03).Where(t => key.For.Length == 0 || key.ReplicaTypes.Contains(t))
+                    : [""];
             foreach (var type in types)
             {
-                var file = _folder.Write("litestream.yml", YamlWriter.Write(Document(ReleaseLine.V03, key, type: type.Length > 0 ? type : null)));
+                var file = _folder.Write(
+                    "litestream.yml",
+                    YamlWriter.Write(Document(ReleaseLine.V03, key, type: type.Length > 0 ? type : null))
+                );
                 Assert.DoesNotContain(LitestreamConfigFile.Check(file), f => f.Severity == LitestreamSeverity.Error);
 
-                var result = await LitestreamTool.Command().RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
+                var result = await LitestreamTool
+                    .Command()
+                    .RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
 
-                Assert.True(result.ExitCode == 0, $"{key.Place} {key.Name} {type}: {result.StandardOutput}{result.StandardError}");
+                Assert.True(
+                    result.ExitCode == 0,
+                    $"{key.Place} {key.Name} {type}: {result.StandardOutput}{result.StandardError}"
+                );
                 count++;
             }
         }
@@ -127,10 +168,14 @@ public sealed partial class ConfigSchemaTests : IDisposable
     private static YamlMap Document(ReleaseLine line, ConfigKey key, ConfigPlace? place = null, string? type = null)
     {
         var where = place ?? key.Place;
-        type ??= where == ConfigPlace.Replica && key.Place == ConfigPlace.Replica ? key.ReplicaTypes.FirstOrDefault(Types(line).Contains) : null;
-        var replica = key is { Place: ConfigPlace.Replica, Name: "url" } && place is null
-            ? new YamlMap { ["url"] = new YamlScalar(type == "s3" || type is null ? "s3://bucket/x" : Url(type)) }
-            : Replica(type ?? "s3");
+        type ??=
+            where == ConfigPlace.Replica && key.Place == ConfigPlace.Replica
+                ? key.ReplicaTypes.FirstOrDefault(Types(line).Contains)
+                : null;
+        var replica =
+            key is { Place: ConfigPlace.Replica, Name: "url" } && place is null
+                ? new YamlMap { ["url"] = new YamlScalar(type == "s3" || type is null ? "s3://bucket/x" : Url(type)) }
+                : Replica(type ?? "s3");
         var database = new YamlMap { ["path"] = new YamlScalar("/data/app.db") };
         database["replicas"] = new YamlList { Items = [replica] };
         var root = new YamlMap { ["dbs"] = new YamlList { Items = [database] } };
@@ -159,7 +204,9 @@ public sealed partial class ConfigSchemaTests : IDisposable
             default:
                 target = new YamlMap();
                 var (owner, name, list) = Block(line, where) ?? throw new InvalidOperationException();
-                (owner == ConfigPlace.Replica ? replica : root)[name] = list ? new YamlList { Items = [target] } : target;
+                (owner == ConfigPlace.Replica ? replica : root)[name] = list
+                    ? new YamlList { Items = [target] }
+                    : target;
                 break;
         }
 
@@ -170,19 +217,22 @@ public sealed partial class ConfigSchemaTests : IDisposable
 
     /// <summary>Where a block stands; the three big places have no name of their own.</summary>
     private static (ConfigPlace Owner, string Name, bool List)? Block(ReleaseLine line, ConfigPlace place) =>
-        place is ConfigPlace.Root or ConfigPlace.Database or ConfigPlace.Replica
-            ? (place, "", false)
-            : ConfigSchema.Keys.FirstOrDefault(k => k.IsOf(line) && k.Inside == place) is { } key ? (key.Place, key.Name, key.Kind == ConfigKind.Blocks) : null;
+        place is ConfigPlace.Root or ConfigPlace.Database or ConfigPlace.Replica ? (place, "", false)
+        : ConfigSchema.Keys.FirstOrDefault(k => k.IsOf(line) && k.Inside == place) is { } key
+            ? (key.Place, key.Name, key.Kind == ConfigKind.Blocks)
+        : null;
 
-    private static string[] Types(ReleaseLine line) => ConfigSchema.Keys.Single(k => k.Place == ConfigPlace.Replica && k.Name == "type").Words(line);
+    private static string[] Types(ReleaseLine line) =>
+        ConfigSchema.Keys.Single(k => k.Place == ConfigPlace.Replica && k.Name == "type").Words(line);
 
-    private static string Url(string type) => type switch
-    {
-        "file" => "file:///backup",
-        "sftp" => "sftp://user@host/x",
-        "abs" => "abs://account@bucket/x",
-        _ => type + "://bucket/x",
-    };
+    private static string Url(string type) =>
+        type switch
+        {
+            "file" => "file:///backup",
+            "sftp" => "sftp://user@host/x",
+            "abs" => "abs://account@bucket/x",
+            _ => type + "://bucket/x",
+        };
 
     private static YamlMap Replica(string type)
     {
@@ -200,19 +250,20 @@ public sealed partial class ConfigSchemaTests : IDisposable
         return replica;
     }
 
-    private static YamlNode Sample(ConfigKey key, ReleaseLine line) => key.Kind switch
-    {
-        ConfigKind.Text => new YamlScalar(key.Secret ? VariableText.Variable("X") : "x"),
-        ConfigKind.Word => new YamlScalar(key.Words(line)[0]),
-        ConfigKind.Address => new YamlScalar("127.0.0.1:9090"),
-        ConfigKind.Flag => new YamlScalar("true", YamlStyle.Plain),
-        ConfigKind.Count => new YamlScalar("5", YamlStyle.Plain),
-        ConfigKind.Duration => new YamlScalar("2m", YamlStyle.Plain),
-        ConfigKind.Size => new YamlScalar("5MiB", YamlStyle.Plain),
-        ConfigKind.Texts => new YamlList { Items = [new YamlScalar(VariableText.Variable("X"))] },
-        ConfigKind.Blocks => new YamlList { Items = [Inside(key, line)] },
-        _ => Inside(key, line),
-    };
+    private static YamlNode Sample(ConfigKey key, ReleaseLine line) =>
+        key.Kind switch
+        {
+            ConfigKind.Text => new YamlScalar(key.Secret ? VariableText.Variable("X") : "x"),
+            ConfigKind.Word => new YamlScalar(key.Words(line)[0]),
+            ConfigKind.Address => new YamlScalar("127.0.0.1:9090"),
+            ConfigKind.Flag => new YamlScalar("true", YamlStyle.Plain),
+            ConfigKind.Count => new YamlScalar("5", YamlStyle.Plain),
+            ConfigKind.Duration => new YamlScalar("2m", YamlStyle.Plain),
+            ConfigKind.Size => new YamlScalar("5MiB", YamlStyle.Plain),
+            ConfigKind.Texts => new YamlList { Items = [new YamlScalar(VariableText.Variable("X"))] },
+            ConfigKind.Blocks => new YamlList { Items = [Inside(key, line)] },
+            _ => Inside(key, line),
+        };
 
     private static YamlMap Inside(ConfigKey key, ReleaseLine line)
     {
@@ -222,11 +273,14 @@ public sealed partial class ConfigSchemaTests : IDisposable
         return new YamlMap { [inner.Name] = Sample(inner, line) };
     }
 
-    private static ConfigKey Key(ReleaseLine line, string place, string name) => Assert.Single(ConfigSchema.Keys, k => k.IsOf(line) && k.Place.ToString() == place && k.Name == name);
+    private static ConfigKey Key(ReleaseLine line, string place, string name) =>
+        Assert.Single(ConfigSchema.Keys, k => k.IsOf(line) && k.Place.ToString() == place && k.Name == name);
 
-    private IReadOnlyList<LitestreamDiagnostic> Check(YamlMap root, ReleaseLine line) => Check(YamlWriter.Write(root), line);
+    private IReadOnlyList<LitestreamDiagnostic> Check(YamlMap root, ReleaseLine line) =>
+        Check(YamlWriter.Write(root), line);
 
-    private IReadOnlyList<LitestreamDiagnostic> Check(string text, ReleaseLine line) => LitestreamConfigFile.Check(_folder.Write("litestream.yml", text), line);
+    private IReadOnlyList<LitestreamDiagnostic> Check(string text, ReleaseLine line) =>
+        LitestreamConfigFile.Check(_folder.Write("litestream.yml", text), line);
 
     [GeneratedRegex("yaml:\"([a-z0-9-]+)[\",]")]
     private static partial Regex YamlTag();

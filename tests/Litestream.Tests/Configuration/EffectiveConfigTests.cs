@@ -13,10 +13,16 @@ public sealed class EffectiveConfigTests : IDisposable
     [Fact]
     public void The_live_connection_string_wins_and_the_default_replica_moves_with_it()
     {
-        var config = Effective(Generated(), new() { ["ConnectionStrings:Default"] = "Data Source=elsewhere/live.db;Cache=Shared" });
+        var config = Effective(
+            Generated(),
+            new() { ["ConnectionStrings:Default"] = "Data Source=elsewhere/live.db;Cache=Shared" }
+        );
 
         var database = Assert.Single(config.Databases);
-        Assert.Equal(("Data/app.db", In("elsewhere/live.db"), "Default", "ConnectionStrings:Default"), (database.ConfiguredPath, database.Path, database.Name, database.Key));
+        Assert.Equal(
+            ("Data/app.db", In("elsewhere/live.db"), "Default", "ConnectionStrings:Default"),
+            (database.ConfiguredPath, database.Path, database.Name, database.Key)
+        );
         Assert.Equal(In("elsewhere/litestream-replicas/live.db"), Assert.Single(database.Replicas).Location);
         Assert.Equal(In("elsewhere/.live.db-litestream"), database.MetaPath);
     }
@@ -27,7 +33,10 @@ public sealed class EffectiveConfigTests : IDisposable
         Assert.Equal(In("Data/app.db"), Assert.Single(Effective(Generated()).Databases).Path);
         var config = LitestreamTool.Effective(Write(Generated()), _folder.Path, dataDirectory: In("app data"));
         Assert.Equal(In("app data/Data/app.db"), Assert.Single(config.Databases).Path);
-        Assert.Equal(In("app data/Data/litestream-replicas/app.db"), Assert.Single(config.Databases[0].Replicas).Location);
+        Assert.Equal(
+            In("app data/Data/litestream-replicas/app.db"),
+            Assert.Single(config.Databases[0].Replicas).Location
+        );
     }
 
     [Theory]
@@ -50,26 +59,42 @@ public sealed class EffectiveConfigTests : IDisposable
     [InlineData("logging:\n  level: error\n", "info")]
     public void The_file_for_a_litestream_of_its_own_has_its_database_at_both_levels(string logging, string talkative)
     {
-        var config = Effective("dbs:\n  - path: a.db\n    replicas:\n      - path: r/a\n  - path: b.db\n    replicas:\n      - path: r/b\n" + logging);
+        var config = Effective(
+            "dbs:\n  - path: a.db\n    replicas:\n      - path: r/a\n  - path: b.db\n    replicas:\n      - path: r/b\n"
+                + logging
+        );
 
         var one = config.With(config.Databases[1], metricsAddress: null, monitorInterval: null);
 
         Assert.Equal(config.Databases[1], Assert.Single(one.Databases));
-        Assert.All([one.Text, one.TalkativeText], text =>
-        {
-            Assert.Contains(In("b.db"), text, StringComparison.Ordinal);
-            Assert.DoesNotContain(In("a.db"), text, StringComparison.Ordinal);
-        });
-        Assert.All([config.TalkativeText, one.TalkativeText], text => Assert.Matches($"level: \"?{talkative}\"?\n", text));
+        Assert.All(
+            [one.Text, one.TalkativeText],
+            text =>
+            {
+                Assert.Contains(In("b.db"), text, StringComparison.Ordinal);
+                Assert.DoesNotContain(In("a.db"), text, StringComparison.Ordinal);
+            }
+        );
+        Assert.All(
+            [config.TalkativeText, one.TalkativeText],
+            text => Assert.Matches($"level: \"?{talkative}\"?\n", text)
+        );
         Assert.Equal(config.LogLevel, one.LogLevel);
     }
 
     [Fact]
     public void Two_settings_that_lead_to_one_file_are_refused()
     {
-        var yml = GeneratedConfig.Create([new("a.db", "A", "ConnectionStrings:A"), new("b.db", "B", "ConnectionStrings:B")], new GeneratedConfigOptions()).Text;
+        var yml = GeneratedConfig
+            .Create(
+                [new("a.db", "A", "ConnectionStrings:A"), new("b.db", "B", "ConnectionStrings:B")],
+                new GeneratedConfigOptions()
+            )
+            .Text;
 
-        var error = Assert.Throws<LitestreamException>(() => Effective(yml, new() { ["ConnectionStrings:B"] = "Data Source=./a.db" }));
+        var error = Assert.Throws<LitestreamException>(() =>
+            Effective(yml, new() { ["ConnectionStrings:B"] = "Data Source=./a.db" })
+        );
 
         Assert.Equal("LSB1012", error.Diagnostic.Code);
     }
@@ -78,9 +103,16 @@ public sealed class EffectiveConfigTests : IDisposable
     [InlineData("Litestream:ReplicaUrl", "s3://live/p", "s3://live/p/Data/app.db")]
     [InlineData("Litestream:ReplicaBucket", "bucket", "s3://bucket/Data/app.db")]
     [InlineData("Litestream:ReplicaUrl", "backups", "backups/Data/app.db")]
-    public void The_run_time_replica_replaces_the_built_one_and_keeps_how_it_is_kept(string setting, string value, string location)
+    public void The_run_time_replica_replaces_the_built_one_and_keeps_how_it_is_kept(
+        string setting,
+        string value,
+        string location
+    )
     {
-        var config = Effective(Generated(), new() { [setting] = value, ["ConnectionStrings:Default"] = "Data Source=/srv/live.db" });
+        var config = Effective(
+            Generated(),
+            new() { [setting] = value, ["ConnectionStrings:Default"] = "Data Source=/srv/live.db" }
+        );
 
         var replica = Assert.Single(Assert.Single(config.Databases).Replicas);
         Assert.Equal(location.StartsWith("s3:", StringComparison.Ordinal) ? location : In(location), replica.Location);
@@ -93,8 +125,17 @@ public sealed class EffectiveConfigTests : IDisposable
     {
         var environment = new Dictionary<string, string> { ["LITESTREAM_REPLICA_BUCKET"] = "bucket" };
 
-        Assert.Equal("s3://bucket/Data/app.db", Effective(Generated(), environment: environment).Databases[0].Replicas[0].Location);
-        Assert.Equal("s3://bucket/prefix/Data/app.db", Effective(Generated("s3://${LITESTREAM_REPLICA_BUCKET}/prefix"), environment: environment).Databases[0].Replicas[0].Location);
+        Assert.Equal(
+            "s3://bucket/Data/app.db",
+            Effective(Generated(), environment: environment).Databases[0].Replicas[0].Location
+        );
+        Assert.Equal(
+            "s3://bucket/prefix/Data/app.db",
+            Effective(Generated("s3://${LITESTREAM_REPLICA_BUCKET}/prefix"), environment: environment)
+                .Databases[0]
+                .Replicas[0]
+                .Location
+        );
     }
 
     [Fact]
@@ -103,16 +144,22 @@ public sealed class EffectiveConfigTests : IDisposable
         var config = Effective(
             Generated("s3://bucket"),
             new() { ["Litestream:AccessKeyId"] = "from-settings", ["Litestream:SecretAccessKey"] = "secret-value" },
-            new() { ["LITESTREAM_ACCESS_KEY_ID"] = "from-environment" });
+            new() { ["LITESTREAM_ACCESS_KEY_ID"] = "from-environment" }
+        );
 
-        Assert.Equal([new("LITESTREAM_ACCESS_KEY_ID", "from-environment"), new("LITESTREAM_SECRET_ACCESS_KEY", "secret-value")], config.Variables);
+        Assert.Equal(
+            [new("LITESTREAM_ACCESS_KEY_ID", "from-environment"), new("LITESTREAM_SECRET_ACCESS_KEY", "secret-value")],
+            config.Variables
+        );
         Assert.DoesNotContain("secret-value", config.Text, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_line_break_in_a_variable_is_refused_without_its_value()
     {
-        var error = Assert.Throws<LitestreamException>(() => Effective(Generated("s3://bucket"), environment: new() { ["LITESTREAM_SECRET_ACCESS_KEY"] = "abcd\nefgh" }));
+        var error = Assert.Throws<LitestreamException>(() =>
+            Effective(Generated("s3://bucket"), environment: new() { ["LITESTREAM_SECRET_ACCESS_KEY"] = "abcd\nefgh" })
+        );
 
         Assert.Equal("LSB1017", error.Diagnostic.Code);
         Assert.DoesNotContain("abcd", error.Message, StringComparison.Ordinal);
@@ -130,7 +177,9 @@ public sealed class EffectiveConfigTests : IDisposable
     [Fact]
     public void A_path_that_is_nothing_without_its_variable_is_refused()
     {
-        var error = Assert.Throws<LitestreamException>(() => Effective("dbs:\n  - path: ${DATABASE}\n    replicas:\n      - url: s3://bucket/x\n"));
+        var error = Assert.Throws<LitestreamException>(() =>
+            Effective("dbs:\n  - path: ${DATABASE}\n    replicas:\n      - url: s3://bucket/x\n")
+        );
 
         Assert.Equal(("LSB1018", 2), (error.Diagnostic.Code, error.Diagnostic.Line));
     }
@@ -139,7 +188,8 @@ public sealed class EffectiveConfigTests : IDisposable
     public void Of_a_users_own_file_everything_is_kept_but_what_must_be_absolute()
     {
         var config = LitestreamTool.Effective(
-            Write("""
+            Write(
+                """
                 addr: ":9090"
                 exec: dotnet App.dll
                 access-key-id: ${ID}
@@ -158,15 +208,26 @@ public sealed class EffectiveConfigTests : IDisposable
                         name: |
                           two
                             lines
-                """),
+                """
+            ),
             _folder.Path,
             new Dictionary<string, string> { ["Litestream:ReplicaUrl"] = "s3://ignored" },
-            new Dictionary<string, string> { ["DATA"] = "data", ["X"] = "1", ["HOME"] = "/home/u", ["HOST"] = "host.example", ["ID"] = "the-id" },
-            fast: false);
+            new Dictionary<string, string>
+            {
+                ["DATA"] = "data",
+                ["X"] = "1",
+                ["HOME"] = "/home/u",
+                ["HOST"] = "host.example",
+                ["ID"] = "the-id",
+            },
+            fast: false
+        );
 
         Assert.Equal(
             $$"""
-            # The effective configuration: made by Litestream.Build each time Litestream is started, from {{In("litestream.yml")}}
+            # The effective configuration: made by Litestream.Build each time Litestream is started, from {{In(
+                "litestream.yml"
+            )}}
             addr: ":9090"
             access-key-id: ${ID}
             secret-access-key: |2-
@@ -190,10 +251,16 @@ public sealed class EffectiveConfigTests : IDisposable
                       two
                         lines
 
-            """.ReplaceLineEndings("\n"),
-            config.Text);
+            """.ReplaceLineEndings(
+                "\n"
+            ),
+            config.Text
+        );
         Assert.Equal("literal-secret", config.Variables["LITESTREAM_SECRET_1"]);
-        Assert.Equal(["LSB1020", "LSB1022", "LSB1031", "LSB1044"], config.Diagnostics.Select(d => d.Code).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["LSB1020", "LSB1022", "LSB1031", "LSB1044"],
+            config.Diagnostics.Select(d => d.Code).Order(StringComparer.Ordinal)
+        );
         Assert.Equal(In("meta/a"), config.Databases[0].MetaPath);
     }
 
@@ -218,9 +285,17 @@ public sealed class EffectiveConfigTests : IDisposable
     [InlineData("type: s3\n        bucket: b\n        endpoint: https://u:hush-hush@minio:9000")]
     [InlineData("type: abs\n        bucket: b\n        account-name: a\n        account-key: hush-hush")]
     [InlineData("url: abs://a:hush-hush@b/x")]
-    [InlineData("path: /r\n        age:\n          identities: [AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX]")]
-    [InlineData("path: /r\n        age:\n          identities:\n            - |\n              # one\n              AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX\n              AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX\n            - ${OTHER}")]
-    public void No_secret_of_a_users_own_file_is_written_or_shown(string replica) => AssertHidden(replica, ReleaseLine.V03);
+    [InlineData(
+        "path: /r\n        age:\n          identities: "
+            + "[AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX]"
+    )]
+    [InlineData(
+        "path: /r\n        age:\n          identities:\n            - |\n              # one\n              "
+            + "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX\n              "
+            + "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX\n            - ${OTHER}"
+    )]
+    public void No_secret_of_a_users_own_file_is_written_or_shown(string replica) =>
+        AssertHidden(replica, ReleaseLine.V03);
 
     [Theory]
     [InlineData("type: s3\n        bucket: b\n        sse-customer-key: hush-hush")]
@@ -242,7 +317,10 @@ public sealed class EffectiveConfigTests : IDisposable
     [Fact]
     public void A_secret_that_is_only_named_for_use_elsewhere_is_left_out()
     {
-        var config = Effective("x: &password hush-hush\ny: &keys [hush-hush-2]\nz: &more {secret-access-key: hush-hush-3}\n" + Own("type: sftp\n        host: h\n        user: u\n        path: x\n        password: *password"));
+        var config = Effective(
+            "x: &password hush-hush\ny: &keys [hush-hush-2]\nz: &more {secret-access-key: hush-hush-3}\n"
+                + Own("type: sftp\n        host: h\n        user: u\n        path: x\n        password: *password")
+        );
 
         Assert.DoesNotContain("hush-hush", config.Text, StringComparison.Ordinal);
         Assert.Equal(["hush-hush"], config.Variables.Values);
@@ -251,7 +329,10 @@ public sealed class EffectiveConfigTests : IDisposable
     [Fact]
     public void A_password_in_a_variables_url_is_masked_as_it_stands_there_and_decoded()
     {
-        var config = Effective(Own("url: ${REPLICA}"), environment: new() { ["REPLICA"] = "sftp://u:hush%20hush@host/x" });
+        var config = Effective(
+            Own("url: ${REPLICA}"),
+            environment: new() { ["REPLICA"] = "sftp://u:hush%20hush@host/x" }
+        );
 
         Assert.Contains("${REPLICA}", config.Text, StringComparison.Ordinal);
         Assert.Equal("u:*** or ***", config.Secrets.Mask("u:hush%20hush or hush hush"));
@@ -276,9 +357,15 @@ public sealed class EffectiveConfigTests : IDisposable
     [InlineData("url: s3://u:hush-hush@host/x")]
     public void No_error_about_a_wrong_file_shows_a_secret(string key)
     {
-        var error = Assert.Throws<LitestreamException>(() => Effective(Own("type: sftp\n        user: u\n        " + key)));
+        var error = Assert.Throws<LitestreamException>(() =>
+            Effective(Own("type: sftp\n        user: u\n        " + key))
+        );
 
-        Assert.DoesNotContain("hush", error.ToString().Replace(_folder.Path, "", StringComparison.Ordinal).ReplaceLineEndings(" "), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "hush",
+            error.ToString().Replace(_folder.Path, "", StringComparison.Ordinal).ReplaceLineEndings(" "),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -288,12 +375,29 @@ public sealed class EffectiveConfigTests : IDisposable
         const string Other = "AGE-SECRET-KEY-18EJ9RG8Y6FSS78KK0TNXMRH3U3DQ9RGE9MZ8XKHJ7Q2FM5R6Y63QJNWJZP";
         const string Recipient = "age15lpfp533az5cezspd3mey2gsckj2he72cmqlyverp8kd5phr53kqz4f4a7";
         LitestreamTool.Sql(In("app.db"), "PRAGMA journal_mode = WAL; CREATE TABLE t(x); INSERT INTO t VALUES (42)");
-        var config = Effective($"dbs:\n  - path: app.db\n    replicas:\n      - path: replica\n        age:\n          identities:\n            - |\n              # two keys\n              {Other}\n              {Identity}\n          recipients: [{Recipient}]\n");
+        var config = Effective(
+            $"dbs:\n  - path: app.db\n    replicas:\n      - path: replica\n        age:\n          identities:\n   "
+                + $"         - |\n              # two keys\n              {Other}\n              {Identity}\n          "
+                + $"recipients: [{Recipient}]\n"
+        );
         var file = config.Write(In("private"));
 
-        Assert.DoesNotContain("AGE-SECRET", await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken), StringComparison.Ordinal);
-        await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () => LitestreamTool.HasBackup(In("replica"), 1));
-        var restore = await LitestreamTool.Command(config.Variables).RunAsync(["restore", "-config", file, "-o", In("restored.db"), In("app.db")], TestContext.Current.CancellationToken);
+        Assert.DoesNotContain(
+            "AGE-SECRET",
+            await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken),
+            StringComparison.Ordinal
+        );
+        await LitestreamTool.ReplicateUntilAsync(
+            config,
+            _folder.Path,
+            () => LitestreamTool.HasBackup(In("replica"), 1)
+        );
+        var restore = await LitestreamTool
+            .Command(config.Variables)
+            .RunAsync(
+                ["restore", "-config", file, "-o", In("restored.db"), In("app.db")],
+                TestContext.Current.CancellationToken
+            );
         Assert.True(restore.ExitCode == 0, restore.StandardOutput + restore.StandardError);
 
         Assert.Equal("42", LitestreamTool.Query(In("restored.db"), "SELECT x FROM t"));
@@ -304,34 +408,42 @@ public sealed class EffectiveConfigTests : IDisposable
     {
         var file = Write("dbs:\n  - path: $HOME/a.db\n    replicas:\n      - path: ${HOME}/replica\n");
 
-        var config = EffectiveConfig.Create(new EffectiveConfigOptions
-        {
-            ConfigPath = file,
-            BaseDirectory = _folder.Path,
-            GetSetting = _ => null,
-            Environment = new Dictionary<string, string> { ["HOME"] = "/home/someone" },
-            ExpandVariables = false,
-        });
+        var config = EffectiveConfig.Create(
+            new EffectiveConfigOptions
+            {
+                ConfigPath = file,
+                BaseDirectory = _folder.Path,
+                GetSetting = _ => null,
+                Environment = new Dictionary<string, string> { ["HOME"] = "/home/someone" },
+                ExpandVariables = false,
+            }
+        );
 
         var database = Assert.Single(config.Databases);
         Assert.Equal(In("$HOME/a.db"), database.Path);
         Assert.Equal(In("${HOME}/replica"), Assert.Single(database.Replicas).Location);
-        Assert.DoesNotContain("$HOME", config.Text.Split('\n').First(line => line.Contains("a.db", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "$HOME",
+            config.Text.Split('\n').First(line => line.Contains("a.db", StringComparison.Ordinal)),
+            StringComparison.Ordinal
+        );
         Assert.Empty(config.Diagnostics);
     }
 
     [Fact]
     public void The_metrics_address_and_the_intervals_are_set()
     {
-        var config = EffectiveConfig.Create(new EffectiveConfigOptions
-        {
-            ConfigPath = Write(Generated()),
-            BaseDirectory = _folder.Path,
-            GetSetting = _ => null,
-            Environment = new Dictionary<string, string>(),
-            MetricsAddress = "127.0.0.1:9123",
-            MonitorInterval = TimeSpan.FromMilliseconds(50),
-        });
+        var config = EffectiveConfig.Create(
+            new EffectiveConfigOptions
+            {
+                ConfigPath = Write(Generated()),
+                BaseDirectory = _folder.Path,
+                GetSetting = _ => null,
+                Environment = new Dictionary<string, string>(),
+                MetricsAddress = "127.0.0.1:9123",
+                MonitorInterval = TimeSpan.FromMilliseconds(50),
+            }
+        );
 
         Assert.Contains("addr: \"127.0.0.1:9123\"\n", config.Text, StringComparison.Ordinal);
         Assert.Contains("monitor-interval: 50ms\n", config.Text, StringComparison.Ordinal);
@@ -347,7 +459,10 @@ public sealed class EffectiveConfigTests : IDisposable
         if (!OperatingSystem.IsWindows())
         {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(In("private")));
+            Assert.Equal(
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+                File.GetUnixFileMode(In("private"))
+            );
         }
 
         Assert.Equal([path], Directory.GetFiles(In("private")));
@@ -371,13 +486,17 @@ public sealed class EffectiveConfigTests : IDisposable
     [InlineData("---")]
     public async Task A_variable_of_any_value_reaches_the_executable_unchanged(string value)
     {
-        // A replica folder with a relative path: the value begins the scalar. The executable's working directory is the test's.
+        // A replica folder with a relative path: the value begins the scalar. The executable's working directory is the
+        // test's.
         var replica = Path.Combine(Environment.CurrentDirectory, value, "app.db");
         LitestreamTool.Sql(In("app.db"), "CREATE TABLE t(x); INSERT INTO t VALUES (1)");
         var environment = new Dictionary<string, string> { ["VALUE"] = value };
-        var built = Write(GeneratedConfig.Create([new("app.db", null, null)], new GeneratedConfigOptions { ReplicaUrl = "./${VALUE}" }).Text
-            .Replace("\"app.db\"", $"\"{In("app.db")}\"", StringComparison.Ordinal)
-            .Replace("./${VALUE}", "${VALUE}", StringComparison.Ordinal));
+        var built = Write(
+            GeneratedConfig
+                .Create([new("app.db", null, null)], new GeneratedConfigOptions { ReplicaUrl = "./${VALUE}" })
+                .Text.Replace("\"app.db\"", $"\"{In("app.db")}\"", StringComparison.Ordinal)
+                .Replace("./${VALUE}", "${VALUE}", StringComparison.Ordinal)
+        );
         try
         {
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
@@ -387,7 +506,14 @@ public sealed class EffectiveConfigTests : IDisposable
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
 
             Assert.True(LitestreamTool.HasBackup(replica));
-            Assert.Equal(replica, LitestreamTool.Effective(built, Environment.CurrentDirectory, environment: environment).Databases[0].Replicas[0].Location);
+            Assert.Equal(
+                replica,
+                LitestreamTool
+                    .Effective(built, Environment.CurrentDirectory, environment: environment)
+                    .Databases[0]
+                    .Replicas[0]
+                    .Location
+            );
         }
         finally
         {
@@ -396,24 +522,48 @@ public sealed class EffectiveConfigTests : IDisposable
     }
 
     private static string Generated(string? url = null) =>
-        GeneratedConfig.Create([new("Data/app.db", "Default", "ConnectionStrings:Default")], new GeneratedConfigOptions { ReplicaUrl = url }).Text;
+        GeneratedConfig
+            .Create(
+                [new("Data/app.db", "Default", "ConnectionStrings:Default")],
+                new GeneratedConfigOptions { ReplicaUrl = url }
+            )
+            .Text;
 
     private void AssertHidden(string replica, ReleaseLine line)
     {
-        var config = EffectiveConfig.Create(new EffectiveConfigOptions
-        {
-            ConfigPath = Write(Own(replica)),
-            BaseDirectory = _folder.Path,
-            GetSetting = _ => null,
-            Environment = new Dictionary<string, string> { ["HOST"] = "host", ["TYPE"] = "sftp", ["SECRET"] = "other-secret", ["OTHER"] = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX" },
-            ReleaseLine = line,
-        });
-        var shown = string.Join('\n', [config.Text, .. config.Diagnostics.Select(d => d.Message), .. config.Databases.Select(d => d.ToString()), .. config.Databases.SelectMany(d => d.Replicas).Select(r => r.ToString())]);
+        var config = EffectiveConfig.Create(
+            new EffectiveConfigOptions
+            {
+                ConfigPath = Write(Own(replica)),
+                BaseDirectory = _folder.Path,
+                GetSetting = _ => null,
+                Environment = new Dictionary<string, string>
+                {
+                    ["HOST"] = "host",
+                    ["TYPE"] = "sftp",
+                    ["SECRET"] = "other-secret",
+                    ["OTHER"] = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX",
+                },
+                ReleaseLine = line,
+            }
+        );
+        var shown = string.Join(
+            '\n',
+            [
+                config.Text,
+                .. config.Diagnostics.Select(d => d.Message),
+                .. config.Databases.Select(d => d.ToString()),
+                .. config.Databases.SelectMany(d => d.Replicas).Select(r => r.ToString()),
+            ]
+        );
 
         var secret = replica.Contains("hush", StringComparison.Ordinal) ? "hush" : "AGE-SECRET-KEY-1GFPYY";
         Assert.DoesNotContain(secret, shown, StringComparison.Ordinal);
         Assert.Contains(config.Variables.Values, v => v.Contains(secret, StringComparison.Ordinal));
-        Assert.All(config.Variables.Values, v => Assert.DoesNotContain(secret, config.Secrets.Mask("failed with " + v), StringComparison.Ordinal));
+        Assert.All(
+            config.Variables.Values,
+            v => Assert.DoesNotContain(secret, config.Secrets.Mask("failed with " + v), StringComparison.Ordinal)
+        );
     }
 
     private static string Own(string replica) => $"dbs:\n  - path: a.db\n    replicas:\n      - {replica}\n";
@@ -422,6 +572,9 @@ public sealed class EffectiveConfigTests : IDisposable
 
     private string In(string path) => _folder.Path + "/" + path.TrimStart('/');
 
-    private EffectiveConfig Effective(string yml, Dictionary<string, string>? settings = null, Dictionary<string, string>? environment = null) =>
-        LitestreamTool.Effective(Write(yml), _folder.Path, settings, environment);
+    private EffectiveConfig Effective(
+        string yml,
+        Dictionary<string, string>? settings = null,
+        Dictionary<string, string>? environment = null
+    ) => LitestreamTool.Effective(Write(yml), _folder.Path, settings, environment);
 }

@@ -13,7 +13,11 @@ public sealed class GeneratedConfigTests : IDisposable
     [Fact]
     public void The_file_is_the_same_whatever_the_order_and_has_only_line_feeds()
     {
-        ReplicatedDatabase[] databases = [new("data/b.db", "B", "ConnectionStrings:B"), new("app.db", "A", "ConnectionStrings:A")];
+        ReplicatedDatabase[] databases =
+        [
+            new("data/b.db", "B", "ConnectionStrings:B"),
+            new("app.db", "A", "ConnectionStrings:A"),
+        ];
 
         var text = GeneratedConfig.Create(databases, new GeneratedConfigOptions()).Text;
 
@@ -36,14 +40,16 @@ public sealed class GeneratedConfigTests : IDisposable
 
             """.ReplaceLineEndings("\n"),
             text,
-            StringComparison.Ordinal);
+            StringComparison.Ordinal
+        );
         Assert.DoesNotContain('\r', text);
     }
 
     [Fact]
     public void Without_a_database_wrong_properties_are_found_all_the_same()
     {
-        static string Code(GeneratedConfigOptions options) => Assert.Throws<LitestreamException>(() => GeneratedConfig.Create([], options)).Diagnostic.Code;
+        static string Code(GeneratedConfigOptions options) =>
+            Assert.Throws<LitestreamException>(() => GeneratedConfig.Create([], options)).Diagnostic.Code;
 
         Assert.Equal("LSB1014", Code(new() { ReplicaUrl = "sftp://user:hunter2@host/path" }));
         Assert.Equal("LSB1013", Code(new() { ReplicaUrl = "ftp://host/path" }));
@@ -84,7 +90,10 @@ public sealed class GeneratedConfigTests : IDisposable
     [Fact]
     public void An_s3_replica_has_the_urls_prefix_and_the_databases_path_and_no_secret()
     {
-        var text = Create("./Data/app.db", "s3://bucket/prefix/?region=eu-central-1&endpoint=https%3A%2F%2Fminio.example%3A9000&forcePathStyle=true");
+        var text = Create(
+            "./Data/app.db",
+            "s3://bucket/prefix/?region=eu-central-1&endpoint=https%3A%2F%2Fminio.example%3A9000&forcePathStyle=true"
+        );
 
         Assert.EndsWith(
             """
@@ -101,7 +110,8 @@ public sealed class GeneratedConfigTests : IDisposable
 
             """.ReplaceLineEndings("\n"),
             text,
-            StringComparison.Ordinal);
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -123,7 +133,15 @@ public sealed class GeneratedConfigTests : IDisposable
         var replica = Assert.Single(Assert.Single(LitestreamConfigFile.Load(file).Databases).Replicas);
 
         Assert.Equal((type, location), (replica.Type, replica.Location));
-        var result = await LitestreamTool.Command(new Dictionary<string, string> { ["BUCKET"] = "b", ["TIER"] = "t", ["LITESTREAM_AZURE_ACCOUNT_KEY"] = "a2V5" })
+        var result = await LitestreamTool
+            .Command(
+                new Dictionary<string, string>
+                {
+                    ["BUCKET"] = "b",
+                    ["TIER"] = "t",
+                    ["LITESTREAM_AZURE_ACCOUNT_KEY"] = "a2V5",
+                }
+            )
             .RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
         Assert.DoesNotContain("ERROR", result.StandardOutput + result.StandardError, StringComparison.Ordinal);
         Assert.Contains("Data/app.db", result.StandardOutput, StringComparison.Ordinal);
@@ -149,7 +167,8 @@ public sealed class GeneratedConfigTests : IDisposable
     [Theory]
     [InlineData("sftp://user:${SFTP_PASSWORD}@host/folder", "${SFTP_PASSWORD}")]
     [InlineData("s3://${KEY}:${SECRET}@bucket", "${SECRET}")]
-    public void A_variable_in_its_place_is_taken(string url, string expected) => Assert.Contains(expected, Create("app.db", url), StringComparison.Ordinal);
+    public void A_variable_in_its_place_is_taken(string url, string expected) =>
+        Assert.Contains(expected, Create("app.db", url), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("ftp://host/x")]
@@ -165,8 +184,20 @@ public sealed class GeneratedConfigTests : IDisposable
     [InlineData("file://host/share")]
     public void A_url_that_is_not_understood_is_refused_at_the_users_place(string url)
     {
-        var error = Assert.Throws<LitestreamException>(() => GeneratedConfig.Create(
-            [new ReplicatedDatabase("app.db", null, null) { ReplicaUrl = url, File = "app.csproj", Line = 7, Column = 3 }], new GeneratedConfigOptions()));
+        var error = Assert.Throws<LitestreamException>(() =>
+            GeneratedConfig.Create(
+                [
+                    new ReplicatedDatabase("app.db", null, null)
+                    {
+                        ReplicaUrl = url,
+                        File = "app.csproj",
+                        Line = 7,
+                        Column = 3,
+                    },
+                ],
+                new GeneratedConfigOptions()
+            )
+        );
 
         Assert.Equal("LSB1013", error.Diagnostic.Code);
         Assert.StartsWith("app.csproj(7,3): LSB1013: ", error.Message, StringComparison.Ordinal);
@@ -178,7 +209,9 @@ public sealed class GeneratedConfigTests : IDisposable
     [InlineData("data/app.db", "data//x/../app.db")]
     public void One_database_twice_is_refused(string first, string second)
     {
-        var error = Assert.Throws<LitestreamException>(() => GeneratedConfig.Create([new(first, null, null), new(second, null, null)], new GeneratedConfigOptions()));
+        var error = Assert.Throws<LitestreamException>(() =>
+            GeneratedConfig.Create([new(first, null, null), new(second, null, null)], new GeneratedConfigOptions())
+        );
 
         Assert.Equal("LSB1012", error.Diagnostic.Code);
     }
@@ -186,8 +219,12 @@ public sealed class GeneratedConfigTests : IDisposable
     [Fact]
     public void Two_databases_on_one_replica_path_are_refused()
     {
-        var error = Assert.Throws<LitestreamException>(() => GeneratedConfig.Create(
-            [new("../app.db", null, null), new("app.db", null, null)], new GeneratedConfigOptions { ReplicaUrl = "s3://bucket" }));
+        var error = Assert.Throws<LitestreamException>(() =>
+            GeneratedConfig.Create(
+                [new("../app.db", null, null), new("app.db", null, null)],
+                new GeneratedConfigOptions { ReplicaUrl = "s3://bucket" }
+            )
+        );
 
         Assert.Equal("LSB1011", error.Diagnostic.Code);
         Assert.Contains("s3://bucket/app.db", error.Message, StringComparison.Ordinal);
@@ -206,8 +243,14 @@ public sealed class GeneratedConfigTests : IDisposable
     [Fact]
     public void A_wrong_property_is_not_blamed_on_the_file_that_names_the_database()
     {
-        var database = new ReplicatedDatabase("app.db", "Default", "ConnectionStrings:Default") { File = "appsettings.json", Line = 2, Column = 5 };
-        LitestreamDiagnostic Refused(ReplicatedDatabase of, GeneratedConfigOptions options) => Assert.Throws<LitestreamException>(() => GeneratedConfig.Create([of], options)).Diagnostic;
+        var database = new ReplicatedDatabase("app.db", "Default", "ConnectionStrings:Default")
+        {
+            File = "appsettings.json",
+            Line = 2,
+            Column = 5,
+        };
+        LitestreamDiagnostic Refused(ReplicatedDatabase of, GeneratedConfigOptions options) =>
+            Assert.Throws<LitestreamException>(() => GeneratedConfig.Create([of], options)).Diagnostic;
 
         Assert.Null(Refused(database, new() { Retention = "7d" }).File);
         Assert.Null(Refused(database, new() { ReplicaUrl = "ftp://host" }).File);
@@ -219,9 +262,18 @@ public sealed class GeneratedConfigTests : IDisposable
     [Fact]
     public void Intervals_and_retention_go_to_the_replica()
     {
-        var text = GeneratedConfig.Create(
-            [new("app.db", null, null) { SyncInterval = "500ms" }],
-            new GeneratedConfigOptions { SyncInterval = "5s", SnapshotInterval = "1h30m", Retention = "72h", ReplicaUrl = "s3://b" }).Text;
+        var text = GeneratedConfig
+            .Create(
+                [new("app.db", null, null) { SyncInterval = "500ms" }],
+                new GeneratedConfigOptions
+                {
+                    SyncInterval = "5s",
+                    SnapshotInterval = "1h30m",
+                    Retention = "72h",
+                    ReplicaUrl = "s3://b",
+                }
+            )
+            .Text;
 
         Assert.Contains(" sync-interval: \"500ms\"\n", text, StringComparison.Ordinal);
         Assert.Contains(" snapshot-interval: \"1h30m\"\n", text, StringComparison.Ordinal);
@@ -239,9 +291,14 @@ public sealed class GeneratedConfigTests : IDisposable
     [InlineData("\uFEFFbom\uF000.db")]
     public async Task The_executable_reads_any_path_as_it_is_meant(string path)
     {
-        var file = _folder.Write("litestream.yml", GeneratedConfig.Create([new(path, null, "Key:$HOME\\" + path)], new GeneratedConfigOptions()).Text);
+        var file = _folder.Write(
+            "litestream.yml",
+            GeneratedConfig.Create([new(path, null, "Key:$HOME\\" + path)], new GeneratedConfigOptions()).Text
+        );
 
-        var result = await LitestreamTool.Command().RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
+        var result = await LitestreamTool
+            .Command()
+            .RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
 
         // A header and one row.
         var row = Assert.Single(result.StandardOutput.TrimEnd('\n').Split('\n')[1..]);
@@ -261,5 +318,7 @@ public sealed class GeneratedConfigTests : IDisposable
     }
 
     private static string Create(string path, string? url) =>
-        GeneratedConfig.Create([new ReplicatedDatabase(path, null, null)], new GeneratedConfigOptions { ReplicaUrl = url }).Text;
+        GeneratedConfig
+            .Create([new ReplicatedDatabase(path, null, null)], new GeneratedConfigOptions { ReplicaUrl = url })
+            .Text;
 }

@@ -21,11 +21,19 @@ public sealed class OwnConfigTests : IDisposable
     public void It_gives_the_same_effective_configuration_as_the_generated_file(string? url)
     {
         var generated = Generated(
-            [new("Data/app.db", "A", "ConnectionStrings:A"), new("/srv/sp  ace \"ü\" $x/b.db", null, null) { SyncInterval = "10s" }, new("|DataDirectory|/c.db", null, null)],
-            new GeneratedConfigOptions { ReplicaUrl = url, SnapshotInterval = "12h" });
+            [
+                new("Data/app.db", "A", "ConnectionStrings:A"),
+                new("/srv/sp  ace \"ü\" $x/b.db", null, null) { SyncInterval = "10s" },
+                new("|DataDirectory|/c.db", null, null),
+            ],
+            new GeneratedConfigOptions { ReplicaUrl = url, SnapshotInterval = "12h" }
+        );
 
         var environment = VariableText.Names(VariableText.Mark(url ?? "")).ToDictionary(name => name, _ => "value");
-        Assert.Equal(Effective(generated, environment: environment), Effective(Write(Create(generated)), environment: environment));
+        Assert.Equal(
+            Effective(generated, environment: environment),
+            Effective(Write(Create(generated)), environment: environment)
+        );
     }
 
     [Fact]
@@ -53,25 +61,50 @@ public sealed class OwnConfigTests : IDisposable
     [Fact]
     public async Task The_executable_takes_it_as_it_is()
     {
-        var file = Write(Create(Generated([new("app.db", null, null), new("Data/b.db", null, null)], new GeneratedConfigOptions())));
+        var file = Write(
+            Create(Generated([new("app.db", null, null), new("Data/b.db", null, null)], new GeneratedConfigOptions()))
+        );
 
-        var result = await LitestreamTool.Command().RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
+        var result = await LitestreamTool
+            .Command()
+            .RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
 
         Assert.Equal((0, ""), (result.ExitCode, result.StandardError));
-        Assert.Equal(2, result.StandardOutput.Split('\n').Count(line => line.EndsWith("file", StringComparison.Ordinal)));
+        Assert.Equal(
+            2,
+            result.StandardOutput.Split('\n').Count(line => line.EndsWith("file", StringComparison.Ordinal))
+        );
     }
 
     [Fact]
     public async Task The_example_in_its_comments_is_an_s3_replica_that_the_executable_takes()
     {
-        var lines = File.ReadAllLines(Write(Create(Generated([new("app.db", null, null)], new GeneratedConfigOptions()))));
+        var lines = File.ReadAllLines(
+            Write(Create(Generated([new("app.db", null, null)], new GeneratedConfigOptions())))
+        );
         var start = Array.FindIndex(lines, line => line.TrimStart() == "# - type: \"s3\"");
-        var file = _folder.Write("s3.yml", string.Join('\n', lines.Select((line, i) => i >= start && line.StartsWith("      # ", StringComparison.Ordinal) ? "      " + line[8..] : line)));
+        var file = _folder.Write(
+            "s3.yml",
+            string.Join(
+                '\n',
+                lines.Select(
+                    (line, i) =>
+                        i >= start && line.StartsWith("      # ", StringComparison.Ordinal)
+                            ? "      " + line[8..]
+                            : line
+                )
+            )
+        );
 
-        var result = await LitestreamTool.Command(new Dictionary<string, string> { ["LITESTREAM_REPLICA_BUCKET"] = "bucket" }).RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
+        var result = await LitestreamTool
+            .Command(new Dictionary<string, string> { ["LITESTREAM_REPLICA_BUCKET"] = "bucket" })
+            .RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
 
         Assert.Contains("file,s3", result.StandardOutput, StringComparison.Ordinal);
-        Assert.Equal("s3://${LITESTREAM_REPLICA_BUCKET}/app.db", LitestreamConfigFile.Load(file).Databases[0].Replicas[1].Location);
+        Assert.Equal(
+            "s3://${LITESTREAM_REPLICA_BUCKET}/app.db",
+            LitestreamConfigFile.Load(file).Databases[0].Replicas[1].Location
+        );
     }
 
     [Fact]
@@ -90,9 +123,18 @@ public sealed class OwnConfigTests : IDisposable
     [Fact]
     public void The_instructions_name_every_variable_and_its_user_secret()
     {
-        var instructions = string.Join('\n', Create(Generated([new("app.db", null, null)], new GeneratedConfigOptions { ReplicaUrl = "s3://bucket" })).Instructions);
+        var instructions = string.Join(
+            '\n',
+            Create(
+                Generated([new("app.db", null, null)], new GeneratedConfigOptions { ReplicaUrl = "s3://bucket" })
+            ).Instructions
+        );
 
-        Assert.Contains("dotnet user-secrets set \"Litestream:SecretAccessKey\" \"...\"", instructions, StringComparison.Ordinal);
+        Assert.Contains(
+            "dotnet user-secrets set \"Litestream:SecretAccessKey\" \"...\"",
+            instructions,
+            StringComparison.Ordinal
+        );
         Assert.Contains("LITESTREAM_ACCESS_KEY_ID=...", instructions, StringComparison.Ordinal);
         Assert.Contains("\"ReplicaEndpoint\": \"\"", instructions, StringComparison.Ordinal);
         Assert.DoesNotContain("\"SecretAccessKey\":", instructions, StringComparison.Ordinal);
@@ -101,7 +143,8 @@ public sealed class OwnConfigTests : IDisposable
     private string Generated(ReplicatedDatabase[] databases, GeneratedConfigOptions options) =>
         _folder.Write("obj/litestream.yml", GeneratedConfig.Create(databases, options).Text);
 
-    private OwnConfig Create(string generated, Dictionary<string, string>? settings = null) => OwnConfig.Create(Options(generated, settings));
+    private OwnConfig Create(string generated, Dictionary<string, string>? settings = null) =>
+        OwnConfig.Create(Options(generated, settings));
 
     private string Write(OwnConfig own)
     {
@@ -111,17 +154,22 @@ public sealed class OwnConfigTests : IDisposable
     }
 
     /// <summary>Without its first line, which names the file.</summary>
-    private string Effective(string file, Dictionary<string, string>? settings = null, Dictionary<string, string>? environment = null)
+    private string Effective(
+        string file,
+        Dictionary<string, string>? settings = null,
+        Dictionary<string, string>? environment = null
+    )
     {
         var config = EffectiveConfig.Create(Options(file, settings) with { Environment = environment ?? [] });
         return config.Text[config.Text.IndexOf('\n', StringComparison.Ordinal)..];
     }
 
-    private EffectiveConfigOptions Options(string file, Dictionary<string, string>? settings) => new()
-    {
-        ConfigPath = file,
-        BaseDirectory = _folder.Path,
-        GetSetting = key => settings?.GetValueOrDefault(key),
-        Environment = new Dictionary<string, string>(),
-    };
+    private EffectiveConfigOptions Options(string file, Dictionary<string, string>? settings) =>
+        new()
+        {
+            ConfigPath = file,
+            BaseDirectory = _folder.Path,
+            GetSetting = key => settings?.GetValueOrDefault(key),
+            Environment = new Dictionary<string, string>(),
+        };
 }

@@ -38,7 +38,9 @@ public sealed class ReplicaIdentityTests : IDisposable
     public async Task Type_and_name_are_those_of_the_executable(string replica, string type, string name)
     {
         var yml = Write(Own(replica));
-        var answer = await LitestreamTool.Command(Environment).RunAsync(["databases", "-config", yml], TestContext.Current.CancellationToken);
+        var answer = await LitestreamTool
+            .Command(Environment)
+            .RunAsync(["databases", "-config", yml], TestContext.Current.CancellationToken);
         var node = Assert.Single(LitestreamConfigFile.Load(yml).Entries[0].Replicas);
 
         var identity = ReplicaIdentity.AtRun(node, Environment.GetValueOrDefault, Path.GetFullPath);
@@ -53,9 +55,29 @@ public sealed class ReplicaIdentityTests : IDisposable
     {
         string[] tails =
         [
-            "plain", "slash/", "per%20cent", "%41", "a b", "ä", "漢😀", "x?q=1", "x#f", "y/../z", "double//slash", "./dot", "x+y,z;=&@!'()*", "[x]{y}^|", "[ok]", "~/tilde", "c:d",
+            "plain",
+            "slash/",
+            "per%20cent",
+            "%41",
+            "a b",
+            "ä",
+            "漢😀",
+            "x?q=1",
+            "x#f",
+            "y/../z",
+            "double//slash",
+            "./dot",
+            "x+y,z;=&@!'()*",
+            "[x]{y}^|",
+            "[ok]",
+            "~/tilde",
+            "c:d",
         ];
-        var urls = tails.Select(tail => $"file://{_folder.Path}/r/{tail}").Append($"file:{_folder.Path}/r/one").Append($"FILE://{_folder.Path}/r/upper").ToList();
+        var urls = tails
+            .Select(tail => $"file://{_folder.Path}/r/{tail}")
+            .Append($"file:{_folder.Path}/r/one")
+            .Append($"FILE://{_folder.Path}/r/upper")
+            .ToList();
         var yml = "dbs:\n";
         for (var i = 0; i < urls.Count; i++)
         {
@@ -68,7 +90,14 @@ public sealed class ReplicaIdentityTests : IDisposable
         var running = LitestreamTool.Command().RunAsync(["replicate", "-config", Write(yml)], stop.Token);
         await LitestreamTool.WaitUntilAsync(
             () => running.IsCompleted || folders.All(folder => LitestreamTool.HasBackup(folder)),
-            () => string.Join('\n', folders.Where(folder => !LitestreamTool.HasBackup(folder)).Concat(Directory.EnumerateDirectories(In("r"), "generations", SearchOption.AllDirectories))));
+            () =>
+                string.Join(
+                    '\n',
+                    folders
+                        .Where(folder => !LitestreamTool.HasBackup(folder))
+                        .Concat(Directory.EnumerateDirectories(In("r"), "generations", SearchOption.AllDirectories))
+                )
+        );
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
 
@@ -99,7 +128,12 @@ public sealed class ReplicaIdentityTests : IDisposable
     [InlineData("path: /r/${X}", "file", "file", "/r/${X}")]
     [InlineData("type: s3\n        bucket: ${X}\n        path: p", "s3", "s3", "s3://${X}/p")]
     [InlineData("url: s3://b/p\n        name: ${X}", "s3", null, "s3://b/p")]
-    public void What_a_variable_decides_is_not_known_while_the_app_is_built(string replica, string? type, string? name, string location)
+    public void What_a_variable_decides_is_not_known_while_the_app_is_built(
+        string replica,
+        string? type,
+        string? name,
+        string location
+    )
     {
         var node = Assert.Single(LitestreamConfigFile.Load(Write(Own(replica))).Entries[0].Replicas);
 
@@ -141,11 +175,20 @@ public sealed class ReplicaIdentityTests : IDisposable
 
         var findings = await LitestreamDoctor.ExamineAsync(
             new DoctorOptions { Config = Options(yml, Environment), Executable = () => LitestreamTool.Executable },
-            TestContext.Current.CancellationToken);
-        Assert.Contains(findings, finding => finding is { Code: "LSB1045", Level: FindingLevel.Error } && finding.Message.Contains(yml + "(", StringComparison.Ordinal));
+            TestContext.Current.CancellationToken
+        );
+        Assert.Contains(
+            findings,
+            finding =>
+                finding is { Code: "LSB1045", Level: FindingLevel.Error }
+                && finding.Message.Contains(yml + "(", StringComparison.Ordinal)
+        );
         Assert.DoesNotContain(findings, finding => finding.Code == "LSB1101");
         Assert.All(findings, finding => AssertReadable(finding.Message));
-        Assert.Contains(ConfigVariables.Read(Options(yml, Environment)), variable => variable is { Name: "X", IsMissing: true });
+        Assert.Contains(
+            ConfigVariables.Read(Options(yml, Environment)),
+            variable => variable is { Name: "X", IsMissing: true }
+        );
     }
 
     [Theory]
@@ -154,7 +197,9 @@ public sealed class ReplicaIdentityTests : IDisposable
     [InlineData("path: '$X'")]
     public void So_is_one_in_the_path_of_a_database(string path)
     {
-        var error = Assert.Throws<LitestreamException>(() => Effective(Write($"dbs:\n  - {path}\n    replicas:\n      - path: /r\n"), Environment));
+        var error = Assert.Throws<LitestreamException>(() =>
+            Effective(Write($"dbs:\n  - {path}\n    replicas:\n      - path: /r\n"), Environment)
+        );
 
         Assert.Equal(("LSB1018", 2), (error.Diagnostic.Code, error.Diagnostic.Line));
         Assert.Contains(" X, which is not set", error.Message, StringComparison.Ordinal);
@@ -184,14 +229,19 @@ public sealed class ReplicaIdentityTests : IDisposable
     [InlineData("url: ${S3}", "url: s3://b/p")]
     [InlineData("url: s3://b/p/", "type: s3\n        bucket: b\n        path: /p")]
     [InlineData("url: s3://${BUCKET}/p", "type: ${SCHEME}\n        bucket: b\n        path: p")]
-    [InlineData("url: s3://b/p\n        endpoint: h:9000", "type: s3\n        bucket: b\n        path: p\n        endpoint: https://h:9000/")]
+    [InlineData(
+        "url: s3://b/p\n        endpoint: h:9000",
+        "type: s3\n        bucket: b\n        path: p\n        endpoint: https://h:9000/"
+    )]
     [InlineData("url: file:///srv/backup", "path: /srv/./backup/")]
     [InlineData("url: ${FOLDER}", "path: ${REST2}")]
     [InlineData("url: sftp://u@h:22/p", "type: sftp\n        host: h\n        user: v\n        path: /p")]
     [InlineData("url: abs://a@c/p", "type: abs\n        account-name: a\n        bucket: c\n        path: p")]
     public void Two_databases_at_one_place_are_an_error_however_it_is_written(string first, string second)
     {
-        var yml = Write($"dbs:\n  - path: a.db\n    replicas:\n      - {first}\n  - path: b.db\n    replicas:\n      - {second}\n");
+        var yml = Write(
+            $"dbs:\n  - path: a.db\n    replicas:\n      - {first}\n  - path: b.db\n    replicas:\n      - {second}\n"
+        );
 
         Assert.Equal("LSB1011", Assert.Throws<LitestreamException>(() => Effective(yml, Environment)).Diagnostic.Code);
     }
@@ -202,12 +252,16 @@ public sealed class ReplicaIdentityTests : IDisposable
     [InlineData("path: ${A}", "path: ${B}")]
     public void While_they_are_not_known_nothing_is_said(string first, string second)
     {
-        var yml = Write($"dbs:\n  - path: a.db\n    replicas:\n      - {first}\n  - path: b.db\n    replicas:\n      - {second}\n");
+        var yml = Write(
+            $"dbs:\n  - path: a.db\n    replicas:\n      - {first}\n  - path: b.db\n    replicas:\n      - {second}\n"
+        );
 
         Assert.Empty(LitestreamConfigFile.Check(yml));
     }
 
-    /// <summary>Another disk than the database's: no warning, and the doctor looks at the folder that is really written to.</summary>
+    /// <summary>
+    /// Another disk than the database's: no warning, and the doctor looks at the folder that is really written to.
+    /// </summary>
     [Theory]
     [InlineData("url: file:///dev/shm/replica", false)]
     [InlineData("url: ${ELSEWHERE}", false)]
@@ -215,12 +269,23 @@ public sealed class ReplicaIdentityTests : IDisposable
     [InlineData("url: ${S3}", false)]
     public async Task Whether_it_is_on_the_same_disk_is_looked_up_where_it_is(string replica, bool isSame)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && !Mounts.AreTheSame("/dev/shm/x", _folder.Path), "There is no other file system here.");
-        var environment = Environment.Append(new("ELSEWHERE", "file:///dev/shm/replica")).Append(new("HERE", "file://" + In("replica"))).ToDictionary();
+        Assert.SkipUnless(
+            OperatingSystem.IsLinux() && !Mounts.AreTheSame("/dev/shm/x", _folder.Path),
+            "There is no other file system here."
+        );
+        var environment = Environment
+            .Append(new("ELSEWHERE", "file:///dev/shm/replica"))
+            .Append(new("HERE", "file://" + In("replica")))
+            .ToDictionary();
 
         var findings = await LitestreamDoctor.ExamineAsync(
-            new DoctorOptions { Config = Options(Write(Own(replica)), environment), Executable = () => throw new LitestreamException("LSB2003", "none") },
-            TestContext.Current.CancellationToken);
+            new DoctorOptions
+            {
+                Config = Options(Write(Own(replica)), environment),
+                Executable = () => throw new LitestreamException("LSB2003", "none"),
+            },
+            TestContext.Current.CancellationToken
+        );
 
         Assert.Equal(isSame, findings.Any(finding => finding.Code == "LSB1101"));
     }
@@ -238,10 +303,17 @@ public sealed class ReplicaIdentityTests : IDisposable
     [Fact]
     public void Two_databases_that_become_one_are_an_error_when_the_app_runs()
     {
-        var yml = Write("dbs:\n  - path: ${A}\n    replicas:\n      - path: /r\n  - path: ${B}\n    replicas:\n      - path: /q\n");
+        var yml = Write(
+            "dbs:\n  - path: ${A}\n    replicas:\n      - path: /r\n  - path: ${B}\n    replicas:\n      - path: /q\n"
+        );
 
         Assert.Empty(LitestreamConfigFile.Check(yml));
-        Assert.Equal("LSB1012", Assert.Throws<LitestreamException>(() => Effective(yml, new() { ["A"] = "x.db", ["B"] = "./x.db" })).Diagnostic.Code);
+        Assert.Equal(
+            "LSB1012",
+            Assert
+                .Throws<LitestreamException>(() => Effective(yml, new() { ["A"] = "x.db", ["B"] = "./x.db" }))
+                .Diagnostic.Code
+        );
     }
 
     [Theory]
@@ -249,7 +321,10 @@ public sealed class ReplicaIdentityTests : IDisposable
     [InlineData("url: file:///")]
     [InlineData("path: ${S3}")]
     public void A_file_url_without_a_folder_is_refused(string replica) =>
-        Assert.Equal("LSB1046", Assert.Throws<LitestreamException>(() => Effective(Write(Own(replica)), Environment)).Diagnostic.Code);
+        Assert.Equal(
+            "LSB1046",
+            Assert.Throws<LitestreamException>(() => Effective(Write(Own(replica)), Environment)).Diagnostic.Code
+        );
 
     [Theory]
     [InlineData("s3://b/p", "s3", "s3://b/p/Data/app.db")]
@@ -265,12 +340,30 @@ public sealed class ReplicaIdentityTests : IDisposable
         var built = Write(Generated("${X}"));
         var fromSetting = _folder.Write("setting/litestream.yml", Generated(null));
 
-        Assert.Equal(("", false), (LitestreamConfigFile.Load(built).Databases[0].Replicas[0].Type, LitestreamConfigFile.Load(built).Databases[0].Replicas[0].IsKnown));
-        foreach (var config in (EffectiveConfig[])[Effective(built, environment), Effective(fromSetting, environment, new() { ["Litestream:ReplicaUrl"] = "${X}" })])
+        Assert.Equal(
+            ("", false),
+            (
+                LitestreamConfigFile.Load(built).Databases[0].Replicas[0].Type,
+                LitestreamConfigFile.Load(built).Databases[0].Replicas[0].IsKnown
+            )
+        );
+        foreach (
+            var config in (EffectiveConfig[])
+                [
+                    Effective(built, environment),
+                    Effective(fromSetting, environment, new() { ["Litestream:ReplicaUrl"] = "${X}" }),
+                ]
+        )
         {
             var replica = Assert.Single(Assert.Single(config.Databases).Replicas);
-            Assert.Equal((type, type, location, type == "file"), (replica.Name, replica.Type, replica.Location, replica.Folder is not null));
-            Assert.Equal(value.Contains("minio", StringComparison.Ordinal), config.Text.Contains("endpoint: \"http://minio:9000\"", StringComparison.Ordinal));
+            Assert.Equal(
+                (type, type, location, type == "file"),
+                (replica.Name, replica.Type, replica.Location, replica.Folder is not null)
+            );
+            Assert.Equal(
+                value.Contains("minio", StringComparison.Ordinal),
+                config.Text.Contains("endpoint: \"http://minio:9000\"", StringComparison.Ordinal)
+            );
             Assert.DoesNotContain("hush", config.Text, StringComparison.Ordinal);
             Assert.Contains(ConfigVariables.Read(Options(built, environment)), variable => variable.Name == "X");
         }
@@ -286,7 +379,11 @@ public sealed class ReplicaIdentityTests : IDisposable
     [InlineData("${X}/${Y}", "/srv", "tenant", "file")]
     public void Composed_ones_too(string url, string x, string y, string type)
     {
-        var environment = new Dictionary<string, string> { ["X"] = x == "s3" && url == "${X}" ? "s3://b" : x, ["Y"] = y };
+        var environment = new Dictionary<string, string>
+        {
+            ["X"] = x == "s3" && url == "${X}" ? "s3://b" : x,
+            ["Y"] = y,
+        };
 
         Assert.Equal(type, Effective(Write(Generated(url)), environment).Databases[0].Replicas[0].Type);
     }
@@ -306,7 +403,9 @@ public sealed class ReplicaIdentityTests : IDisposable
         Assert.Contains(" X is not set", error.Message, StringComparison.Ordinal);
 
         var fromSetting = _folder.Write("setting/litestream.yml", Generated(null));
-        error = Assert.Throws<LitestreamException>(() => Effective(fromSetting, [], new() { ["Litestream:ReplicaUrl"] = url }));
+        error = Assert.Throws<LitestreamException>(() =>
+            Effective(fromSetting, [], new() { ["Litestream:ReplicaUrl"] = url })
+        );
         Assert.Equal("LSB1045", error.Diagnostic.Code);
         Assert.Contains("Litestream:ReplicaUrl: ", error.Message, StringComparison.Ordinal);
         AssertReadable(error.Message);
@@ -325,14 +424,34 @@ public sealed class ReplicaIdentityTests : IDisposable
 
     [Theory]
     [InlineData("${DB}", "/data/app.db", "/data/app.db", "/data/litestream-replicas/app.db", "s3://b/data/app.db")]
-    [InlineData("$DB", "data/app.db", "{base}/data/app.db", "{base}/data/litestream-replicas/app.db", "s3://b/data/app.db")]
+    [InlineData(
+        "$DB",
+        "data/app.db",
+        "{base}/data/app.db",
+        "{base}/data/litestream-replicas/app.db",
+        "s3://b/data/app.db"
+    )]
     [InlineData("${DB}", "../app.db", "{parent}/app.db", "{parent}/litestream-replicas/app.db", "s3://b/app.db")]
     [InlineData("${DB}/app.db", "/data", "/data/app.db", "/data/litestream-replicas/app.db", "s3://b/data/app.db")]
     [InlineData("data/${DB}.db", "x", "{base}/data/x.db", "{base}/data/litestream-replicas/x.db", "s3://b/data/x.db")]
-    [InlineData("data/pa$.db", "x", "{base}/data/pa$.db", "{base}/data/litestream-replicas/pa$.db", "s3://b/data/pa$.db")]
-    public void A_variable_in_an_item_is_expanded_when_the_app_runs(string item, string value, string path, string folder, string location)
+    [InlineData(
+        "data/pa$.db",
+        "x",
+        "{base}/data/pa$.db",
+        "{base}/data/litestream-replicas/pa$.db",
+        "s3://b/data/pa$.db"
+    )]
+    public void A_variable_in_an_item_is_expanded_when_the_app_runs(
+        string item,
+        string value,
+        string path,
+        string folder,
+        string location
+    )
     {
-        string There(string text) => text.Replace("{base}", _folder.Path, StringComparison.Ordinal).Replace("{parent}", Path.GetDirectoryName(_folder.Path), StringComparison.Ordinal);
+        string There(string text) =>
+            text.Replace("{base}", _folder.Path, StringComparison.Ordinal)
+                .Replace("{parent}", Path.GetDirectoryName(_folder.Path), StringComparison.Ordinal);
         ReplicatedDatabase database = new(item, null, null) { HasVariables = true };
         var environment = new Dictionary<string, string> { ["DB"] = value, ["X"] = "s3://b?endpoint=h" };
 
@@ -349,7 +468,11 @@ public sealed class ReplicaIdentityTests : IDisposable
     [Fact]
     public void Without_its_variable_an_item_is_an_error()
     {
-        var yml = Write(GeneratedConfig.Create([new("${DB}", null, null) { HasVariables = true }], new GeneratedConfigOptions()).Text);
+        var yml = Write(
+            GeneratedConfig
+                .Create([new("${DB}", null, null) { HasVariables = true }], new GeneratedConfigOptions())
+                .Text
+        );
 
         var error = Assert.Throws<LitestreamException>(() => Effective(yml, []));
 
@@ -363,12 +486,24 @@ public sealed class ReplicaIdentityTests : IDisposable
     [InlineData("a$$b.db")]
     [InlineData("${DB:-app.db}")]
     public void A_dollar_in_an_item_that_is_no_variable_is_an_error_while_the_app_is_built(string item) =>
-        Assert.Equal("LSB1041", Assert.Throws<LitestreamException>(() => GeneratedConfig.Create([new(item, null, null) { HasVariables = true }], new GeneratedConfigOptions())).Diagnostic.Code);
+        Assert.Equal(
+            "LSB1041",
+            Assert
+                .Throws<LitestreamException>(() =>
+                    GeneratedConfig.Create(
+                        [new(item, null, null) { HasVariables = true }],
+                        new GeneratedConfigOptions()
+                    )
+                )
+                .Diagnostic.Code
+        );
 
     [Fact]
     public void A_dollar_in_a_connection_string_is_one_as_before()
     {
-        var yml = Write(GeneratedConfig.Create([new("data/$DB.db", "A", "ConnectionStrings:A")], new GeneratedConfigOptions()).Text);
+        var yml = Write(
+            GeneratedConfig.Create([new("data/$DB.db", "A", "ConnectionStrings:A")], new GeneratedConfigOptions()).Text
+        );
 
         Assert.Equal(In("data/$DB.db"), Assert.Single(Effective(yml, new() { ["DB"] = "x" }).Databases).Path);
     }
@@ -377,9 +512,17 @@ public sealed class ReplicaIdentityTests : IDisposable
     [Fact]
     public void A_database_that_is_added_goes_where_the_variable_says()
     {
-        var config = EffectiveConfig.Create(Options(Write(Generated("${X}")), new() { ["X"] = "s3://b/p" }) with { Added = [new EffectiveDatabase("more.db", In("more.db"), null, null, [])] });
+        var config = EffectiveConfig.Create(
+            Options(Write(Generated("${X}")), new() { ["X"] = "s3://b/p" }) with
+            {
+                Added = [new EffectiveDatabase("more.db", In("more.db"), null, null, [])],
+            }
+        );
 
-        Assert.Equal(["s3://b/p/Data/app.db", "s3://b/p/more.db"], config.Databases.Select(database => database.Replicas[0].Location));
+        Assert.Equal(
+            ["s3://b/p/Data/app.db", "s3://b/p/more.db"],
+            config.Databases.Select(database => database.Replicas[0].Location)
+        );
     }
 
     [Theory]
@@ -392,14 +535,27 @@ public sealed class ReplicaIdentityTests : IDisposable
     [InlineData("path: /r\n        age: ${X}")]
     public void No_message_shows_how_variables_are_kept_inside(string replica)
     {
-        foreach (var environment in (Dictionary<string, string>[])[[], Environment, new() { ["X"] = "x", ["Y"] = "y" }])
+        foreach (
+            var environment in (Dictionary<string, string>[])
+                [
+                    [],
+                    Environment,
+                    new() { ["X"] = "x", ["Y"] = "y" },
+                ]
+        )
         {
             var yml = Write(Own(replica));
-            Assert.All(LitestreamConfigFile.Check(yml, variable: environment.GetValueOrDefault), finding => AssertReadable(finding.ToString()));
+            Assert.All(
+                LitestreamConfigFile.Check(yml, variable: environment.GetValueOrDefault),
+                finding => AssertReadable(finding.ToString())
+            );
             try
             {
                 var config = Effective(yml, environment);
-                Assert.All(config.Databases.SelectMany(database => database.Replicas), one => AssertReadable(one.ToString()));
+                Assert.All(
+                    config.Databases.SelectMany(database => database.Replicas),
+                    one => AssertReadable(one.ToString())
+                );
             }
             catch (LitestreamException e)
             {
@@ -408,41 +564,53 @@ public sealed class ReplicaIdentityTests : IDisposable
         }
     }
 
-    private static Dictionary<string, string> Environment { get; } = new()
-    {
-        ["S3"] = "s3://b/p",
-        ["QUOTED"] = "\"s3://b/p\"",
-        ["COMMENTED"] = "s3://b/p # the bucket",
-        ["SCHEME"] = "s3",
-        ["REST"] = "://b/p",
-        ["BUCKET"] = "b",
-        ["FILE"] = "file",
-        ["FOLDER"] = "file:///srv/backup",
-        ["QUOTEDFOLDER"] = "'/srv/backup'",
-        ["REST2"] = "/srv/backup",
-        ["PART"] = "part",
-        ["NAMED"] = "mine",
-    };
+    private static Dictionary<string, string> Environment { get; } =
+        new()
+        {
+            ["S3"] = "s3://b/p",
+            ["QUOTED"] = "\"s3://b/p\"",
+            ["COMMENTED"] = "s3://b/p # the bucket",
+            ["SCHEME"] = "s3",
+            ["REST"] = "://b/p",
+            ["BUCKET"] = "b",
+            ["FILE"] = "file",
+            ["FOLDER"] = "file:///srv/backup",
+            ["QUOTEDFOLDER"] = "'/srv/backup'",
+            ["REST2"] = "/srv/backup",
+            ["PART"] = "part",
+            ["NAMED"] = "mine",
+        };
 
-    private static void AssertReadable(string text) => Assert.DoesNotContain(text, c => c is >= '\uE000' and <= '\uF8FF');
+    private static void AssertReadable(string text) =>
+        Assert.DoesNotContain(text, c => c is >= '\uE000' and <= '\uF8FF');
 
     private static string Own(string replica) => $"dbs:\n  - path: a.db\n    replicas:\n      - {replica}\n";
 
     private static string Generated(string? url) =>
-        GeneratedConfig.Create([new("Data/app.db", "Default", "ConnectionStrings:Default")], new GeneratedConfigOptions { ReplicaUrl = url }).Text;
+        GeneratedConfig
+            .Create(
+                [new("Data/app.db", "Default", "ConnectionStrings:Default")],
+                new GeneratedConfigOptions { ReplicaUrl = url }
+            )
+            .Text;
 
     private string Write(string yml) => _folder.Write("litestream.yml", yml);
 
     private string In(string path) => _folder.Path + "/" + path;
 
-    private EffectiveConfigOptions Options(string yml, Dictionary<string, string> environment) => new()
-    {
-        ConfigPath = yml,
-        BaseDirectory = _folder.Path,
-        GetSetting = _ => null,
-        Environment = environment,
-    };
+    private EffectiveConfigOptions Options(string yml, Dictionary<string, string> environment) =>
+        new()
+        {
+            ConfigPath = yml,
+            BaseDirectory = _folder.Path,
+            GetSetting = _ => null,
+            Environment = environment,
+        };
 
-    private EffectiveConfig Effective(string yml, Dictionary<string, string> environment, Dictionary<string, string>? settings = null) =>
+    private EffectiveConfig Effective(
+        string yml,
+        Dictionary<string, string> environment,
+        Dictionary<string, string>? settings = null
+    ) =>
         EffectiveConfig.Create(Options(yml, environment) with { GetSetting = key => settings?.GetValueOrDefault(key) });
 }

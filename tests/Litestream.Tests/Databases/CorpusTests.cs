@@ -5,12 +5,16 @@ using Litestream.Databases;
 
 namespace Litestream.Tests.Databases;
 
-/// <summary>Settings of real public apps (connection-strings.jsonl), each written into a settings file of its kind and read back.</summary>
+/// <summary>
+/// Settings of real public apps (connection-strings.jsonl), each written into a settings file of its kind and read
+/// back.
+/// </summary>
 public sealed partial class CorpusTests
 {
     private static readonly Dictionary<string, JsonObject> Cases = ReadCases();
 
-    public static TheoryData<string> Ids(string expected) => [.. Cases.Where(c => (string)c.Value["expected"]! == expected).Select(c => c.Key)];
+    public static TheoryData<string> Ids(string expected) =>
+        [.. Cases.Where(c => (string)c.Value["expected"]! == expected).Select(c => c.Key)];
 
     [Theory]
     [MemberData(nameof(Ids), "sqlite-file")]
@@ -20,9 +24,12 @@ public sealed partial class CorpusTests
         var value = (string)Cases[id]["value"]!;
         var path = Regex.Replace((string)Cases[id]["path"]!, "^file:", string.Empty);
 
-        if (value.Contains("Password=", StringComparison.Ordinal)) AssertOnly(result, "LSB1007", path);
-        else if (Regex.IsMatch(path, @"[%{$]")) AssertOnly(result, "LSB1008", path);
-        else if (id == "c198") AssertOnly(result, "LSB1004", path); // no provider anywhere, no packages: a question is the right answer
+        if (value.Contains("Password=", StringComparison.Ordinal))
+            AssertOnly(result, "LSB1007", path);
+        else if (Regex.IsMatch(path, @"[%{$]"))
+            AssertOnly(result, "LSB1008", path);
+        else if (id == "c198")
+            AssertOnly(result, "LSB1004", path); // no provider anywhere, no packages: a question is the right answer
         else
         {
             Assert.Equal(path, Assert.Single(result.Databases).Path);
@@ -33,11 +40,13 @@ public sealed partial class CorpusTests
 
     [Theory]
     [MemberData(nameof(Ids), "sqlite-memory")]
-    public void A_database_in_memory_is_said_to_be_one(string id) => AssertOnly(Find(Cases[id]), "LSB1005", string.Empty);
+    public void A_database_in_memory_is_said_to_be_one(string id) =>
+        AssertOnly(Find(Cases[id]), "LSB1005", string.Empty);
 
     [Theory]
     [MemberData(nameof(Ids), "sqlite-readonly")]
-    public void A_read_only_database_is_said_to_be_one(string id) => AssertOnly(Find(Cases[id]), "LSB1006", (string)Cases[id]["path"]!);
+    public void A_read_only_database_is_said_to_be_one(string id) =>
+        AssertOnly(Find(Cases[id]), "LSB1006", (string)Cases[id]["path"]!);
 
     [Theory]
     [MemberData(nameof(Ids), "not-sqlite")]
@@ -70,7 +79,10 @@ public sealed partial class CorpusTests
     [InlineData("c140", "LiteDB")]
     public void What_only_the_package_can_tell_is_told_by_the_package(string id, string package)
     {
-        var result = DatabaseFinder.Find([new Setting("Storage:ConnectionString", (string)Cases[id]["value"]!)], new DatabaseSearch { SettingsFiles = [], Packages = [package] });
+        var result = DatabaseFinder.Find(
+            [new Setting("Storage:ConnectionString", (string)Cases[id]["value"]!)],
+            new DatabaseSearch { SettingsFiles = [], Packages = [package] }
+        );
         Assert.Empty(result.Databases);
         Assert.Empty(result.Diagnostics);
     }
@@ -104,18 +116,33 @@ public sealed partial class CorpusTests
         var packages = item["packages"]?.AsArray().Select(p => (string)p!).ToList() ?? [];
         if (file.EndsWith(".json", StringComparison.Ordinal))
         {
-            return DatabaseFinder.Find(new DatabaseSearch { SettingsFiles = [folder.Write(file, Json(item).ToJsonString())], Packages = packages });
+            return DatabaseFinder.Find(
+                new DatabaseSearch
+                {
+                    SettingsFiles = [folder.Write(file, Json(item).ToJsonString())],
+                    Packages = packages,
+                }
+            );
         }
 
-        if (file.EndsWith(".config", StringComparison.OrdinalIgnoreCase) || file.EndsWith(".xml", StringComparison.Ordinal))
+        if (
+            file.EndsWith(".config", StringComparison.OrdinalIgnoreCase)
+            || file.EndsWith(".xml", StringComparison.Ordinal)
+        )
         {
-            return DatabaseFinder.Find(new DatabaseSearch { SettingsFiles = [folder.Write(file, Xml(item).ToString())], Packages = packages });
+            return DatabaseFinder.Find(
+                new DatabaseSearch { SettingsFiles = [folder.Write(file, Xml(item).ToString())], Packages = packages }
+            );
         }
 
-        // Environment variables, ini files, C# text: nothing of ours reads them, their settings are classified all the same.
+        // Environment variables, ini files, C# text: nothing of ours reads them, their settings are classified all the
+        // same.
         var key = ((string)item["key"]!).Replace("__", ":", StringComparison.Ordinal);
         var parent = key.Contains(':', StringComparison.Ordinal) ? key[..(key.LastIndexOf(':') + 1)] : string.Empty;
-        var settings = Siblings(item).Select(s => new Setting(parent + s.Key, s.Value)).Append(new Setting(key, (string)item["value"]!)).ToList();
+        var settings = Siblings(item)
+            .Select(s => new Setting(parent + s.Key, s.Value))
+            .Append(new Setting(key, (string)item["value"]!))
+            .ToList();
         return DatabaseFinder.Find(settings, new DatabaseSearch { SettingsFiles = [], Packages = packages });
     }
 
@@ -146,10 +173,15 @@ public sealed partial class CorpusTests
 
         foreach (var (key, value) in Siblings(item))
         {
-            // "Args:tableName" beside "Serilog:WriteTo:Args:sqliteDbPath", "Database:Provider" from the root, "ProviderName" in the same object.
+            // "Args:tableName" beside "Serilog:WriteTo:Args:sqliteDbPath", "Database:Provider" from the root,
+            // "ProviderName" in the same object.
             var path = key.Split(':');
             var from = Array.IndexOf(segments, path[0]);
-            string[] absolute = path.Length == 1 && IsFileWide(key) ? path : path.Length == 1 ? [.. segments[..^1], key] : from > 0 ? [.. segments[..from], .. path] : path;
+            string[] absolute =
+                path.Length == 1 && IsFileWide(key) ? path
+                : path.Length == 1 ? [.. segments[..^1], key]
+                : from > 0 ? [.. segments[..from], .. path]
+                : path;
             Put(root, absolute, value);
         }
 
@@ -180,36 +212,67 @@ public sealed partial class CorpusTests
         var siblings = Siblings(item).ToList();
         if (key.Split(':') is ["connectionStrings", var name])
         {
-            var add = new XElement("add", new XAttribute("name", name), new XAttribute("connectionString", value), siblings.Select(s => new XAttribute(s.Key, s.Value)));
-            return new XDocument(new XElement("configuration", new XElement("connectionStrings", new XElement("clear"), add)));
+            var add = new XElement(
+                "add",
+                new XAttribute("name", name),
+                new XAttribute("connectionString", value),
+                siblings.Select(s => new XAttribute(s.Key, s.Value))
+            );
+            return new XDocument(
+                new XElement("configuration", new XElement("connectionStrings", new XElement("clear"), add))
+            );
         }
 
         if (key.StartsWith("appSettings:", StringComparison.Ordinal))
         {
             var settings = siblings.Append(KeyValuePair.Create(key["appSettings:".Length..], value));
-            return new XDocument(new XElement("configuration", new XElement("appSettings", settings.Select(s => new XElement("add", new XAttribute("key", s.Key), new XAttribute("value", s.Value))))));
+            return new XDocument(
+                new XElement(
+                    "configuration",
+                    new XElement(
+                        "appSettings",
+                        settings.Select(s => new XElement(
+                            "add",
+                            new XAttribute("key", s.Key),
+                            new XAttribute("value", s.Value)
+                        ))
+                    )
+                )
+            );
         }
 
         if (key.StartsWith("targets:target", StringComparison.Ordinal))
         {
             XNamespace nlog = "http://www.nlog-project.org/schemas/NLog.xsd";
-            var target = new XElement(nlog + "target", new XAttribute("name", "db"), siblings.Select(s => new XAttribute(s.Key, s.Value)), new XAttribute("connectionString", value));
+            var target = new XElement(
+                nlog + "target",
+                new XAttribute("name", "db"),
+                siblings.Select(s => new XAttribute(s.Key, s.Value)),
+                new XAttribute("connectionString", value)
+            );
             return new XDocument(new XElement(nlog + "nlog", new XElement(nlog + "targets", target)));
         }
 
         Assert.Equal("hibernate.cfg.xml", (string)item["file"]!);
         XNamespace hibernate = "urn:nhibernate-configuration-2.2";
-        var properties = siblings.Append(KeyValuePair.Create(key, value)).Select(s => new XElement(hibernate + "property", new XAttribute("name", s.Key), s.Value));
-        return new XDocument(new XElement(hibernate + "hibernate-configuration", new XElement(hibernate + "session-factory", properties)));
+        var properties = siblings
+            .Append(KeyValuePair.Create(key, value))
+            .Select(s => new XElement(hibernate + "property", new XAttribute("name", s.Key), s.Value));
+        return new XDocument(
+            new XElement(hibernate + "hibernate-configuration", new XElement(hibernate + "session-factory", properties))
+        );
     }
 
     private static Dictionary<string, JsonObject> ReadCases()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln"))) folder = folder.Parent;
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln")))
+            folder = folder.Parent;
         Assert.NotNull(folder);
         var file = Path.Combine(folder.FullName, "tests", "Litestream.Tests", "Databases", "connection-strings.jsonl");
-        var cases = File.ReadLines(file).Select(line => JsonNode.Parse(line)!.AsObject()).ToDictionary(c => (string)c["id"]!);
+        var cases = File.ReadLines(file)
+            .Select(line => JsonNode.Parse(line)!.AsObject())
+            .ToDictionary(c => (string)c["id"]!);
         Assert.Equal(131, cases.Count);
         return cases;
     }

@@ -21,34 +21,66 @@ public sealed class PackageReferenceOriginTests : IDisposable
     }
 
     [Fact]
-    public void A_package_that_a_library_brings_is_not() => Assert.False(PackageReferenceOrigin.IsOwn(Write("src/Shop/Shop.csproj", "<Project />"), []));
+    public void A_package_that_a_library_brings_is_not() =>
+        Assert.False(PackageReferenceOrigin.IsOwn(Write("src/Shop/Shop.csproj", "<Project />"), []));
 
     [Theory]
     [InlineData("Directory.Build.props", "<ItemGroup>{0}</ItemGroup>")]
     [InlineData("Directory.Build.targets", "<ItemGroup Condition=\"'$(OutputType)' == 'Exe'\">{0}</ItemGroup>")]
     [InlineData("src/Shop/Directory.Build.props", "<ItemGroup>{0}</ItemGroup>")]
-    [InlineData("Directory.Packages.props", "<ItemGroup><GlobalPackageReference Include=\"Litestream.Build\" /></ItemGroup>")]
+    [InlineData(
+        "Directory.Packages.props",
+        "<ItemGroup><GlobalPackageReference Include=\"Litestream.Build\" /></ItemGroup>"
+    )]
     [InlineData("Directory.Build.props", "<ItemGroup Condition=\"'$(MSBuildProjectName)' == 'Store'\">{0}</ItemGroup>")]
     [InlineData("Directory.Build.props", "<ItemGroup Condition=\"'$(MSBuildProjectName)' != 'Shop'\">{0}</ItemGroup>")]
     [InlineData("Directory.Build.props", "<ItemGroup Condition=\"'$(Brand)' == 'Shop'\">{0}</ItemGroup>")]
-    [InlineData("Directory.Build.props", "<ItemGroup>{0}</ItemGroup><ItemGroup Condition=\"'$(MSBuildProjectName)' == 'Shop'\"><PackageReference Include=\"Other\" /></ItemGroup>")]
-    public void One_that_a_file_gives_to_every_project_is_not(string file, string content) => Assert.False(IsOwn(file, content));
+    [InlineData(
+        "Directory.Build.props",
+        "<ItemGroup>{0}</ItemGroup><ItemGroup Condition=\"'$(MSBuildProjectName)' == 'Shop'\"><PackageReference "
+            + "Include=\"Other\" /></ItemGroup>"
+    )]
+    public void One_that_a_file_gives_to_every_project_is_not(string file, string content) =>
+        Assert.False(IsOwn(file, content));
 
     [Theory]
     [InlineData("Directory.Build.props", "<ItemGroup Condition=\"'$(MSBuildProjectName)' == 'Shop'\">{0}</ItemGroup>")]
-    [InlineData("Directory.Build.props", "<ItemGroup Condition=\" '$(MSBuildProjectName)'=='shop' or '$(MSBuildProjectName)'=='Store' \">{0}</ItemGroup>")]
-    [InlineData("Directory.Build.targets", "<ItemGroup><PackageReference Include=\"Litestream.Build\" Condition=\"'$(MSBuildProjectFile)' == 'Shop.csproj'\" /></ItemGroup>")]
-    [InlineData("Directory.Build.props", "<Choose><When Condition=\"$(MSBuildProjectName.Equals('Shop'))\"><ItemGroup>{0}</ItemGroup></When></Choose>")]
-    [InlineData("Directory.Build.props", "<ItemGroup Condition=\"'$(MSBuildProjectFullPath)' == '$(MSBuildThisFileDirectory)src/Shop/Shop.csproj'\">{0}</ItemGroup>")]
-    [InlineData("Directory.Build.props", "<ItemGroup Condition=\"'$(MSBuildProjectDirectory)' == '$(MSBuildThisFileDirectory)src\\Shop'\">{0}</ItemGroup>")]
+    [InlineData(
+        "Directory.Build.props",
+        "<ItemGroup Condition=\" '$(MSBuildProjectName)'=='shop' or '$(MSBuildProjectName)'=='Store' \">{0}</ItemGroup>"
+    )]
+    [InlineData(
+        "Directory.Build.targets",
+        "<ItemGroup><PackageReference Include=\"Litestream.Build\" Condition=\"'$(MSBuildProjectFile)' == "
+            + "'Shop.csproj'\" /></ItemGroup>"
+    )]
+    [InlineData(
+        "Directory.Build.props",
+        "<Choose><When Condition=\"$(MSBuildProjectName.Equals('Shop'))\"><ItemGroup>{0}</ItemGroup></When></Choose>"
+    )]
+    [InlineData(
+        "Directory.Build.props",
+        "<ItemGroup Condition=\"'$(MSBuildProjectFullPath)' == "
+            + "'$(MSBuildThisFileDirectory)src/Shop/Shop.csproj'\">{0}</ItemGroup>"
+    )]
+    [InlineData(
+        "Directory.Build.props",
+        "<ItemGroup Condition=\"'$(MSBuildProjectDirectory)' == "
+            + "'$(MSBuildThisFileDirectory)src\\Shop'\">{0}</ItemGroup>"
+    )]
     [InlineData("eng/Shop.props", "<ItemGroup>{0}</ItemGroup>")]
     [InlineData("src/Shop/Shop.csproj.user", "<ItemGroup>{0}</ItemGroup>")]
-    public void One_in_a_file_that_names_the_project_is(string file, string content) => Assert.True(IsOwn(file, content));
+    public void One_in_a_file_that_names_the_project_is(string file, string content) =>
+        Assert.True(IsOwn(file, content));
 
     [Fact]
     public void One_that_the_project_file_changes_is_its_own()
     {
-        var project = Write("src/Shop/Shop.csproj", "<Project><ItemGroup><PackageReference Update=\"litestream.build\" Version=\"2.0.0\" /></ItemGroup></Project>");
+        var project = Write(
+            "src/Shop/Shop.csproj",
+            "<Project><ItemGroup><PackageReference Update=\"litestream.build\" Version=\"2.0.0\" "
+                + "/></ItemGroup></Project>"
+        );
         var shared = Write("Directory.Build.props", $"<Project><ItemGroup>{Reference}</ItemGroup></Project>");
 
         Assert.True(PackageReferenceOrigin.IsOwn(project, [shared]));
@@ -56,7 +88,12 @@ public sealed class PackageReferenceOriginTests : IDisposable
 
     [Fact]
     public void A_file_that_cannot_be_read_names_nobody() =>
-        Assert.False(PackageReferenceOrigin.IsOwn(Write("src/Shop/Shop.csproj", "<Project />"), [Write("Directory.Build.props", "<Project")]));
+        Assert.False(
+            PackageReferenceOrigin.IsOwn(
+                Write("src/Shop/Shop.csproj", "<Project />"),
+                [Write("Directory.Build.props", "<Project")]
+            )
+        );
 
     [Fact]
     public void An_app_that_asked_for_it_gets_all_and_a_message_about_the_run_time()
@@ -65,13 +102,21 @@ public sealed class PackageReferenceOriginTests : IDisposable
 
         Assert.True(decision.Acts);
         Assert.Equal(("LSB1003", LitestreamSeverity.Message), (decision.Finding!.Code, decision.Finding.Severity));
-        Assert.Contains("Where the app runs, those that its configuration names (environment variables, secrets, command line) are replicated to s3://bucket/shop", decision.Finding.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Where the app runs, those that its configuration names (environment variables, secrets, command line) "
+                + "are replicated to s3://bucket/shop",
+            decision.Finding.Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
     [InlineData("Microsoft.EntityFrameworkCore.Sqlite", LitestreamSeverity.Warning)]
     [InlineData("Serilog", LitestreamSeverity.Message)]
-    public void An_app_that_gets_it_like_every_project_gets_nothing_and_is_warned_if_it_uses_SQLite(string package, LitestreamSeverity severity)
+    public void An_app_that_gets_it_like_every_project_gets_nothing_and_is_warned_if_it_uses_SQLite(
+        string package,
+        LitestreamSeverity severity
+    )
     {
         var decision = WithoutDatabase.Decide(isReferenced: true, isOwn: false, [package], null);
 
@@ -80,11 +125,14 @@ public sealed class PackageReferenceOriginTests : IDisposable
     }
 
     [Fact]
-    public void An_app_that_gets_it_through_a_library_is_left_alone_silently() => Assert.Equal(new WithoutDatabase(false, null), WithoutDatabase.Decide(false, false, [], null));
+    public void An_app_that_gets_it_through_a_library_is_left_alone_silently() =>
+        Assert.Equal(new WithoutDatabase(false, null), WithoutDatabase.Decide(false, false, [], null));
 
-    private bool IsOwn(string file, string content) => PackageReferenceOrigin.IsOwn(
-        Write("src/Shop/Shop.csproj", "<Project />"),
-        [Write(file, $"<Project>{content.Replace("{0}", Reference, StringComparison.Ordinal)}</Project>")]);
+    private bool IsOwn(string file, string content) =>
+        PackageReferenceOrigin.IsOwn(
+            Write("src/Shop/Shop.csproj", "<Project />"),
+            [Write(file, $"<Project>{content.Replace("{0}", Reference, StringComparison.Ordinal)}</Project>")]
+        );
 
     private string Write(string file, string content)
     {

@@ -39,15 +39,25 @@ public sealed class ProjectPackagesTests : IDisposable
     [InlineData("mine", "Dapper,LiteDB")]
     [InlineData("net9.0", "Microsoft.Data.Sqlite.Core,Microsoft.EntityFrameworkCore.Sqlite")]
     [InlineData(null, "Dapper,LiteDB,Microsoft.Data.Sqlite.Core,Microsoft.EntityFrameworkCore.Sqlite")]
-    public void Packages_are_those_of_the_app_and_not_those_that_only_this_package_brings(string? framework, string expected) =>
-        Assert.Equal(expected, string.Join(',', ProjectPackages.Read(_folder.Write("project.assets.json", Assets), framework)));
+    public void Packages_are_those_of_the_app_and_not_those_that_only_this_package_brings(
+        string? framework,
+        string expected
+    ) =>
+        Assert.Equal(
+            expected,
+            string.Join(',', ProjectPackages.Read(_folder.Write("project.assets.json", Assets), framework))
+        );
 
     [Fact]
     public void A_real_restore_is_read_with_its_transitive_packages()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln"))) folder = folder.Parent;
-        var packages = ProjectPackages.Read(Path.Combine(folder!.FullName, "tests", "Litestream.Hosting.Tests", "obj", "project.assets.json"), "net10.0");
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln")))
+            folder = folder.Parent;
+        var packages = ProjectPackages.Read(
+            Path.Combine(folder!.FullName, "tests", "Litestream.Hosting.Tests", "obj", "project.assets.json"),
+            "net10.0"
+        );
         Assert.Contains("Microsoft.Data.Sqlite", packages);
         Assert.Contains("SQLitePCLRaw.core", packages);
         Assert.DoesNotContain("Microsoft.Extensions.Diagnostics.HealthChecks", packages);

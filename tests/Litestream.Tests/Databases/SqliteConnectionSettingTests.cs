@@ -47,8 +47,11 @@ public sealed class SqliteConnectionSettingTests : IDisposable
     [InlineData("   ", SqliteTargetKind.NotSqlite, null)]
     [InlineData("Cache=Shared", SqliteTargetKind.NotSqlite, null)]
     [InlineData("provider=mysql;Data Source=x.db", SqliteTargetKind.NotSqlite, null)]
-    public void A_value_that_is_known_to_be_sqlites_is_read_whatever_its_form(string value, SqliteTargetKind kind, string? path) =>
-        Assert.Equal(new SqliteTarget(kind, path), SqliteConnectionSetting.Parse(value));
+    public void A_value_that_is_known_to_be_sqlites_is_read_whatever_its_form(
+        string value,
+        SqliteTargetKind kind,
+        string? path
+    ) => Assert.Equal(new SqliteTarget(kind, path), SqliteConnectionSetting.Parse(value));
 
     [Theory]
     [InlineData("Data Source=app.db")]
@@ -67,7 +70,8 @@ public sealed class SqliteConnectionSettingTests : IDisposable
         var expected = DatabasePath.Resolve(path!, _folder.Path);
         var absolute = value.Replace("file:", $"file:{_folder.Path}/", StringComparison.Ordinal);
         var builder = new SqliteConnectionStringBuilder(absolute) { Pooling = false };
-        if (!builder.DataSource.StartsWith("file:", StringComparison.Ordinal)) builder.DataSource = Path.Combine(_folder.Path, builder.DataSource);
+        if (!builder.DataSource.StartsWith("file:", StringComparison.Ordinal))
+            builder.DataSource = Path.Combine(_folder.Path, builder.DataSource);
         Directory.CreateDirectory(Path.Combine(_folder.Path, "a"));
         using (var connection = new SqliteConnection(builder.ToString()))
         {
@@ -77,7 +81,10 @@ public sealed class SqliteConnectionSettingTests : IDisposable
             command.ExecuteNonQuery();
         }
 
-        Assert.True(new FileInfo(expected).Exists, $"{expected} is not there, but {string.Join(", ", Directory.GetFiles(_folder.Path))}");
+        Assert.True(
+            new FileInfo(expected).Exists,
+            $"{expected} is not there, but {string.Join(", ", Directory.GetFiles(_folder.Path))}"
+        );
     }
 
     [Fact]
@@ -86,15 +93,34 @@ public sealed class SqliteConnectionSettingTests : IDisposable
         Assert.Equal("/app/data/app.db", DatabasePath.Resolve("./data//x/../app.db", "/app/"));
         Assert.Equal("/var/app.db", DatabasePath.Resolve("/var/./app.db", "/app", "/data"));
         Assert.Equal("/data/app.db", DatabasePath.Resolve("app.db", "/app", "/data"));
-        Assert.Equal("/app/umbraco/Data/app.db", DatabasePath.Resolve("|datadirectory|/app.db", "/app", "umbraco/Data"));
+        Assert.Equal(
+            "/app/umbraco/Data/app.db",
+            DatabasePath.Resolve("|datadirectory|/app.db", "/app", "umbraco/Data")
+        );
         Assert.Equal("/app/app.db", DatabasePath.Resolve("|DataDirectory|app.db", "/app"));
-        Assert.Equal("/data/app.db", DatabasePath.Resolve("|DataDirectory|app.db", "/app", "/data", DataDirectoryToken.Combined));
-        Assert.Equal("/app.db", DatabasePath.Resolve("|DataDirectory|/app.db", "/app", "/data", DataDirectoryToken.Combined));
-        Assert.Equal("/data/app.db", DatabasePath.Resolve("|datadirectory|/app.db", "/app", "/data", DataDirectoryToken.Replaced));
-        Assert.Equal("/app/app.db", DatabasePath.Resolve("|DataDirectory|/app.db", "/app", null, DataDirectoryToken.Combined));
+        Assert.Equal(
+            "/data/app.db",
+            DatabasePath.Resolve("|DataDirectory|app.db", "/app", "/data", DataDirectoryToken.Combined)
+        );
+        Assert.Equal(
+            "/app.db",
+            DatabasePath.Resolve("|DataDirectory|/app.db", "/app", "/data", DataDirectoryToken.Combined)
+        );
+        Assert.Equal(
+            "/data/app.db",
+            DatabasePath.Resolve("|datadirectory|/app.db", "/app", "/data", DataDirectoryToken.Replaced)
+        );
+        Assert.Equal(
+            "/app/app.db",
+            DatabasePath.Resolve("|DataDirectory|/app.db", "/app", null, DataDirectoryToken.Combined)
+        );
         Assert.Equal("/app/$HOME/~/%x%.db", DatabasePath.Resolve("$HOME/~/%x%.db", "/app"));
         Assert.Equal(Path.Combine(Directory.GetCurrentDirectory(), "x", "app.db"), DatabasePath.Resolve("app.db", "x"));
-        Assert.Equal("LSB1015", Assert.Throws<LitestreamException>(() => DatabasePath.Resolve("a\0b", "/app")).Diagnostic.Code);
-        if (!OperatingSystem.IsWindows()) Assert.Equal("/app/data\\app.db", DatabasePath.Resolve("data\\app.db", "/app"));
+        Assert.Equal(
+            "LSB1015",
+            Assert.Throws<LitestreamException>(() => DatabasePath.Resolve("a\0b", "/app")).Diagnostic.Code
+        );
+        if (!OperatingSystem.IsWindows())
+            Assert.Equal("/app/data\\app.db", DatabasePath.Resolve("data\\app.db", "/app"));
     }
 }

@@ -62,11 +62,20 @@ public sealed class PublishedOutputTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_single_file_is_read_by_what_is_in_it_and_not_by_what_an_earlier_publish_left_beside_it(bool compressed)
+    public void A_single_file_is_read_by_what_is_in_it_and_not_by_what_an_earlier_publish_left_beside_it(
+        bool compressed
+    )
     {
         File.WriteAllText(In("Shop.runtimeconfig.json"), "{}");
         Copy(typeof(PublishedOutput).Assembly.Location, "Old.dll");
-        File.WriteAllBytes(In("Shop"), Bundle(compressed, ("Shop.runtimeconfig.json", Encoding.UTF8.GetBytes(RuntimeConfig)), ("Shop.dll", File.ReadAllBytes(typeof(PublishedOutputTests).Assembly.Location))));
+        File.WriteAllBytes(
+            In("Shop"),
+            Bundle(
+                compressed,
+                ("Shop.runtimeconfig.json", Encoding.UTF8.GetBytes(RuntimeConfig)),
+                ("Shop.dll", File.ReadAllBytes(typeof(PublishedOutputTests).Assembly.Location))
+            )
+        );
 
         var output = PublishedOutput.Read(_folder.Path, new PublishKind("Shop", "litestream") { IsSingleFile = true });
 
@@ -86,7 +95,14 @@ public sealed class PublishedOutputTests : IDisposable
     [Fact]
     public void A_native_app_is_read_by_the_assembly_that_was_compiled()
     {
-        var output = PublishedOutput.Read(_folder.Path, new PublishKind("Shop", "litestream") { IsNative = true, CompiledAssembly = typeof(PublishedOutput).Assembly.Location });
+        var output = PublishedOutput.Read(
+            _folder.Path,
+            new PublishKind("Shop", "litestream")
+            {
+                IsNative = true,
+                CompiledAssembly = typeof(PublishedOutput).Assembly.Location,
+            }
+        );
 
         Assert.Equal("Litestream", Assert.Single(output.Assemblies).Name);
         Assert.Null(output.RuntimeConfig);
@@ -100,7 +116,9 @@ public sealed class PublishedOutputTests : IDisposable
     [InlineData("My.Hook", "My.Hook")]
     public void Our_hook_is_taken_out_and_those_of_others_stay(string hooks, string? left)
     {
-        var text = PublishedOutput.WithoutHook(RuntimeConfig.Replace("My.Hook:Litestream.Hosting", hooks, StringComparison.Ordinal));
+        var text = PublishedOutput.WithoutHook(
+            RuntimeConfig.Replace("My.Hook:Litestream.Hosting", hooks, StringComparison.Ordinal)
+        );
 
         Assert.Equal(left, PublishedOutput.Property(text, "STARTUP_HOOKS"));
         Assert.Equal("Shop", PublishedOutput.Property(text, "Litestream.EntryAssembly"));
@@ -109,11 +127,13 @@ public sealed class PublishedOutputTests : IDisposable
     [Fact]
     public void The_assemblies_that_deps_json_lists_are_known_by_their_file_names()
     {
-        var listed = PublishedOutput.ReadListed("""
+        var listed = PublishedOutput.ReadListed(
+            """
             { "targets": { ".NETCoreApp,Version=v10.0": {
                 "Shop/1.0.0": { "dependencies": { "x": "1" }, "runtime": { "Shop.dll": {} } },
                 "x/1.0.0": { "runtime": { "lib/net8.0/x.dll": {} }, "runtimeTargets": { "runtimes/linux/lib/net8.0/y.dll": {} }, "native": { "z.dll": {} } } } } }
-            """);
+            """
+        );
 
         Assert.Equal(["Shop.dll", "x.dll", "y.dll"], listed!.Order(StringComparer.Ordinal));
         Assert.Null(PublishedOutput.ReadListed("{ }"));

@@ -13,20 +13,37 @@ namespace Litestream.Tests.Deployment;
 public sealed class ScaffoldTests : IDisposable
 {
     /// <summary>All that a Dockerfile may have, and that this one may want.</summary>
-    private static readonly string[] Instructions = ["FROM", "RUN", "WORKDIR", "COPY", "VOLUME", "ENV", "EXPOSE", "USER", "STOPSIGNAL", "ENTRYPOINT"];
+    private static readonly string[] Instructions =
+    [
+        "FROM",
+        "RUN",
+        "WORKDIR",
+        "COPY",
+        "VOLUME",
+        "ENV",
+        "EXPOSE",
+        "USER",
+        "STOPSIGNAL",
+        "ENTRYPOINT",
+    ];
 
     private readonly TemporaryFolder _folder = new();
 
-    private AppFacts Shop => new()
-    {
-        AssemblyName = "My.Shop",
-        ProjectFile = "src/My Shop/My.Shop.csproj",
-        BuildContext = _folder.Path,
-        FrameworkVersion = "10.0",
-        Databases = ["data/app.db"],
-        ReplicaFolders = ["data/litestream-replicas/app.db"],
-        Variables = [new ConfigVariable("LITESTREAM_ACCESS_KEY_ID", true, VariableSource.None, "", "the access key of s3"), new ConfigVariable("AWS_REGION", false, VariableSource.Environment, "***", "the region")],
-    };
+    private AppFacts Shop =>
+        new()
+        {
+            AssemblyName = "My.Shop",
+            ProjectFile = "src/My Shop/My.Shop.csproj",
+            BuildContext = _folder.Path,
+            FrameworkVersion = "10.0",
+            Databases = ["data/app.db"],
+            ReplicaFolders = ["data/litestream-replicas/app.db"],
+            Variables =
+            [
+                new ConfigVariable("LITESTREAM_ACCESS_KEY_ID", true, VariableSource.None, "", "the access key of s3"),
+                new ConfigVariable("AWS_REGION", false, VariableSource.Environment, "***", "the region"),
+            ],
+        };
 
     public void Dispose() => _folder.Dispose();
 
@@ -37,29 +54,55 @@ public sealed class ScaffoldTests : IDisposable
     [InlineData("an odd folder with dotnet")]
     public async Task Systemd_accepts_the_unit_without_a_word(string which)
     {
-        var install = Path.Combine(_folder.Path, which.StartsWith("an odd", StringComparison.Ordinal) ? "100% of $HOME; odd" : "out");
+        var install = Path.Combine(
+            _folder.Path,
+            which.StartsWith("an odd", StringComparison.Ordinal) ? "100% of $HOME; odd" : "out"
+        );
         Directory.CreateDirectory(install);
         var program = Path.Combine(install, "My.Shop");
         File.WriteAllText(program, "");
         File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         var app = (Shop with { InstallDirectory = install }) switch
         {
-            var shop when which.Contains("self", StringComparison.Ordinal) => shop with { IsSelfContained = true, IsWeb = true },
-            var shop when which.Contains("port", StringComparison.Ordinal) => shop with { IsSingleFile = true, IsWeb = true, Port = 80, Databases = ["/srv/data of all/a.db", "../b.db"], ReplicaFolders = ["/home/backups/a"] },
+            var shop when which.Contains("self", StringComparison.Ordinal) => shop with
+            {
+                IsSelfContained = true,
+                IsWeb = true,
+            },
+            var shop when which.Contains("port", StringComparison.Ordinal) => shop with
+            {
+                IsSingleFile = true,
+                IsWeb = true,
+                Port = 80,
+                Databases = ["/srv/data of all/a.db", "../b.db"],
+                ReplicaFolders = ["/home/backups/a"],
+            },
             var shop => shop,
         };
 
-        var unit = Text(ScaffoldKind.Systemd, app, "my-shop.service").Replace("/usr/bin/dotnet", Environment.ProcessPath, StringComparison.Ordinal);
+        var unit = Text(ScaffoldKind.Systemd, app, "my-shop.service")
+            .Replace("/usr/bin/dotnet", Environment.ProcessPath, StringComparison.Ordinal);
 
         var (exitCode, output) = await VerifyAsync("my-shop.service", unit);
         Assert.True((exitCode, output) == (0, ""), output);
-        Assert.Contains("not-a-mode", (await VerifyAsync("my-shop.service", unit.Replace("KillMode=mixed", "KillMode=not-a-mode", StringComparison.Ordinal))).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "not-a-mode",
+            (
+                await VerifyAsync(
+                    "my-shop.service",
+                    unit.Replace("KillMode=mixed", "KillMode=not-a-mode", StringComparison.Ordinal)
+                )
+            ).Output,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void The_unit_leaves_litestream_to_the_app_and_gives_it_the_time_that_it_may_take()
     {
-        var unit = Settings(Text(ScaffoldKind.Systemd, Shop with { ShutdownTimeout = TimeSpan.FromSeconds(90) }, "my-shop.service"));
+        var unit = Settings(
+            Text(ScaffoldKind.Systemd, Shop with { ShutdownTimeout = TimeSpan.FromSeconds(90) }, "my-shop.service")
+        );
 
         Assert.Equal("mixed", unit["KillMode"].Single());
         Assert.True(int.Parse(unit["TimeoutStopSec"].Single(), CultureInfo.InvariantCulture) > 30 + 90);
@@ -76,14 +119,23 @@ public sealed class ScaffoldTests : IDisposable
     [Fact]
     public void What_lies_elsewhere_may_be_written_to()
     {
-        var app = Shop with { Databases = ["/srv/shop/a.db", "../../../home/me/b.db", "c.db"], ReplicaFolders = ["/mnt/backups"], IsWeb = true, Port = 443 };
+        var app = Shop with
+        {
+            Databases = ["/srv/shop/a.db", "../../../home/me/b.db", "c.db"],
+            ReplicaFolders = ["/mnt/backups"],
+            IsWeb = true,
+            Port = 443,
+        };
         var unit = Settings(Text(ScaffoldKind.Systemd, app, "my-shop.service"));
 
         Assert.Equal(["/home/me", "/mnt/backups", "/srv/shop"], unit["ReadWritePaths"]);
         Assert.Equal("no", unit["ProtectHome"].Single());
         Assert.Equal("CAP_NET_BIND_SERVICE", unit["AmbientCapabilities"].Single());
         Assert.Contains("ASPNETCORE_URLS=http://localhost:443", unit["Environment"]);
-        Assert.Equal(["/var/lib/my-shop", "/home/me", "/mnt/backups", "/srv/shop"], JsonSerializer.Deserialize<string[]>(Docker(app).Single(line => line.Name == "VOLUME").Value)!);
+        Assert.Equal(
+            ["/var/lib/my-shop", "/home/me", "/mnt/backups", "/srv/shop"],
+            JsonSerializer.Deserialize<string[]>(Docker(app).Single(line => line.Name == "VOLUME").Value)!
+        );
     }
 
     [Theory]
@@ -92,7 +144,12 @@ public sealed class ScaffoldTests : IDisposable
     [InlineData("self", "runtime-deps:10.0-alpine", "-c Release -r linux-musl-x64 -o /app", "/app/My.Shop")]
     [InlineData("aot", "runtime-deps:10.0", "-c Release -o /app", "/app/My.Shop")]
     [InlineData("windows", "aspnet:10.0", "-c Release -r linux-x64 -o /app", "dotnet,/app/My.Shop.dll")]
-    public void The_Dockerfile_builds_publishes_and_runs_as_a_user_who_owns_the_data(string which, string image, string publish, string entry)
+    public void The_Dockerfile_builds_publishes_and_runs_as_a_user_who_owns_the_data(
+        string which,
+        string image,
+        string publish,
+        string entry
+    )
     {
         var app = (Shop with { IsWeb = true }) switch
         {
@@ -106,14 +163,45 @@ public sealed class ScaffoldTests : IDisposable
         var lines = Docker(app);
 
         Assert.All(lines, line => Assert.Contains(line.Name, Instructions));
-        Assert.Equal(["FROM", "WORKDIR", "COPY", "RUN", "FROM", "COPY", "RUN", "VOLUME", "WORKDIR", "ENV", "ENV", "EXPOSE", "USER", "STOPSIGNAL", "ENTRYPOINT"], lines.Select(line => line.Name).Where((name, i) => !(which == "aot" && i == 1)));
-        Assert.Equal($"dotnet publish 'src/My Shop/My.Shop.csproj' {publish}", lines.Last(line => line.Value.StartsWith("dotnet publish", StringComparison.Ordinal)).Value);
+        Assert.Equal(
+            [
+                "FROM",
+                "WORKDIR",
+                "COPY",
+                "RUN",
+                "FROM",
+                "COPY",
+                "RUN",
+                "VOLUME",
+                "WORKDIR",
+                "ENV",
+                "ENV",
+                "EXPOSE",
+                "USER",
+                "STOPSIGNAL",
+                "ENTRYPOINT",
+            ],
+            lines.Select(line => line.Name).Where((name, i) => !(which == "aot" && i == 1))
+        );
+        Assert.Equal(
+            $"dotnet publish 'src/My Shop/My.Shop.csproj' {publish}",
+            lines.Last(line => line.Value.StartsWith("dotnet publish", StringComparison.Ordinal)).Value
+        );
         Assert.Equal($"mcr.microsoft.com/dotnet/{image}", lines.Last(line => line.Name == "FROM").Value);
-        Assert.Equal("mkdir -p /var/lib/my-shop /var/lib/my-shop/data /var/lib/my-shop/data/litestream-replicas/app.db && chown app:app /var/lib/my-shop /var/lib/my-shop/data /var/lib/my-shop/data/litestream-replicas/app.db", lines.Last(line => line.Name == "RUN").Value);
+        Assert.Equal(
+            "mkdir -p /var/lib/my-shop /var/lib/my-shop/data /var/lib/my-shop/data/litestream-replicas/app.db && "
+                + "chown app:app /var/lib/my-shop /var/lib/my-shop/data "
+                + "/var/lib/my-shop/data/litestream-replicas/app.db",
+            lines.Last(line => line.Name == "RUN").Value
+        );
         Assert.Equal("app", lines.Single(line => line.Name == "USER").Value);
         Assert.Equal("SIGTERM", lines.Single(line => line.Name == "STOPSIGNAL").Value);
         Assert.Equal(entry, string.Join(',', JsonSerializer.Deserialize<string[]>(lines[^1].Value)!));
-        Assert.Contains("**/*.db", Text(ScaffoldKind.Dockerfile, app, "Dockerfile.dockerignore"), StringComparison.Ordinal);
+        Assert.Contains(
+            "**/*.db",
+            Text(ScaffoldKind.Dockerfile, app, "Dockerfile.dockerignore"),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -124,16 +212,32 @@ public sealed class ScaffoldTests : IDisposable
         var text = Scaffold.Create(ScaffoldKind.Compose, app, folder).Single().Text;
 
         var compose = new DeserializerBuilder().Build().Deserialize<Dictionary<string, object>>(text);
-        var service = Assert.IsType<Dictionary<object, object>>(Assert.IsType<Dictionary<object, object>>(compose["services"])["my-shop"]);
+        var service = Assert.IsType<Dictionary<object, object>>(
+            Assert.IsType<Dictionary<object, object>>(compose["services"])["my-shop"]
+        );
 
         Assert.Equal("75s", service["stop_grace_period"]);
-        Assert.Equal(["my-shop-data:/var/lib/my-shop", "my-shop-data-2:/srv/shop"], Assert.IsType<List<object>>(service["volumes"]));
-        Assert.Equal(["my-shop-data", "my-shop-data-2"], Assert.IsType<Dictionary<object, object>>(compose["volumes"]).Keys);
+        Assert.Equal(
+            ["my-shop-data:/var/lib/my-shop", "my-shop-data-2:/srv/shop"],
+            Assert.IsType<List<object>>(service["volumes"])
+        );
+        Assert.Equal(
+            ["my-shop-data", "my-shop-data-2"],
+            Assert.IsType<Dictionary<object, object>>(compose["volumes"]).Keys
+        );
         Assert.Equal(["5123:5123"], Assert.IsType<List<object>>(service["ports"]));
         var build = Assert.IsType<Dictionary<object, object>>(service["build"]);
         Assert.Equal(("..", "deploy/Dockerfile"), (build["context"], build["dockerfile"]));
-        Assert.Equal("my-shop.env", Assert.IsType<Dictionary<object, object>>(Assert.IsType<List<object>>(service["env_file"]).Single())["path"]);
-        Assert.Equal(["URLS=http://+:5123"], Docker(app).Where(line => line.Name == "ENV" && line.Value.Contains("URLS", StringComparison.Ordinal)).Select(line => line.Value));
+        Assert.Equal(
+            "my-shop.env",
+            Assert.IsType<Dictionary<object, object>>(Assert.IsType<List<object>>(service["env_file"]).Single())["path"]
+        );
+        Assert.Equal(
+            ["URLS=http://+:5123"],
+            Docker(app)
+                .Where(line => line.Name == "ENV" && line.Value.Contains("URLS", StringComparison.Ordinal))
+                .Select(line => line.Value)
+        );
     }
 
     [Fact]
@@ -162,7 +266,10 @@ public sealed class ScaffoldTests : IDisposable
         Assert.Equal("mine", File.ReadAllText(Path.Combine(_folder.Path, "Dockerfile.dockerignore")));
 
         Scaffold.Write(files, _folder.Path, force: true);
-        Assert.Equal(files.Select(file => file.Text), files.Select(file => File.ReadAllText(Path.Combine(_folder.Path, file.Name))));
+        Assert.Equal(
+            files.Select(file => file.Text),
+            files.Select(file => File.ReadAllText(Path.Combine(_folder.Path, file.Name)))
+        );
     }
 
     [Theory]
@@ -188,8 +295,9 @@ public sealed class ScaffoldTests : IDisposable
     {
         var folder = Path.Combine(_folder.Path, "new", "deep");
 
-        var error = Assert.Throws<LitestreamException>(
-            () => Scaffold.Write([new("one", "1"), new("none/two", "2")], folder, force: false));
+        var error = Assert.Throws<LitestreamException>(() =>
+            Scaffold.Write([new("one", "1"), new("none/two", "2")], folder, force: false)
+        );
 
         Assert.Equal("LSB0003", error.Diagnostic.Code);
         Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
@@ -222,19 +330,33 @@ public sealed class ScaffoldTests : IDisposable
     public void A_name_is_made_that_services_users_and_containers_can_have(string assembly, string expected) =>
         Assert.Equal(expected, (Shop with { AssemblyName = assembly }).Name);
 
-    private string Text(ScaffoldKind kind, AppFacts app, string name) => Scaffold.Create(kind, app, _folder.Path).Single(file => file.Name == name).Text;
+    private string Text(ScaffoldKind kind, AppFacts app, string name) =>
+        Scaffold.Create(kind, app, _folder.Path).Single(file => file.Name == name).Text;
 
     private List<(string Name, string Value)> Docker(AppFacts app) =>
-        [.. Text(ScaffoldKind.Dockerfile, app, "Dockerfile").Split('\n').Where(line => line.Length > 0 && line[0] != '#').Select(line => (line.Split(' ')[0], line[(line.IndexOf(' ', StringComparison.Ordinal) + 1)..]))];
+        [
+            .. Text(ScaffoldKind.Dockerfile, app, "Dockerfile")
+                .Split('\n')
+                .Where(line => line.Length > 0 && line[0] != '#')
+                .Select(line => (line.Split(' ')[0], line[(line.IndexOf(' ', StringComparison.Ordinal) + 1)..])),
+        ];
 
-    private static ILookup<string, string> Lines(string unit) => unit.Split('\n').Where(line => line.Length > 0 && line[0] is not ('#' or '[')).ToLookup(line => line.Split('=')[0], line => line[(line.IndexOf('=', StringComparison.Ordinal) + 1)..]);
+    private static ILookup<string, string> Lines(string unit) =>
+        unit.Split('\n')
+            .Where(line => line.Length > 0 && line[0] is not ('#' or '['))
+            .ToLookup(line => line.Split('=')[0], line => line[(line.IndexOf('=', StringComparison.Ordinal) + 1)..]);
 
-    private static Dictionary<string, List<string>> Settings(string unit) => Lines(unit).ToDictionary(line => line.Key, line => line.ToList(), StringComparer.Ordinal);
+    private static Dictionary<string, List<string>> Settings(string unit) =>
+        Lines(unit).ToDictionary(line => line.Key, line => line.ToList(), StringComparer.Ordinal);
 
     private async Task<(int ExitCode, string Output)> VerifyAsync(string name, string unit)
     {
         var file = _folder.Write(name, unit);
-        var start = new ProcessStartInfo("systemd-analyze", ["verify", file]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("systemd-analyze", ["verify", file])
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
         Process process;
         try
         {
@@ -248,7 +370,10 @@ public sealed class ScaffoldTests : IDisposable
 
         using (process)
         {
-            var output = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+            var output = await Task.WhenAll(
+                process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
+                process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken)
+            );
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
             return (process.ExitCode, string.Concat(output));
         }

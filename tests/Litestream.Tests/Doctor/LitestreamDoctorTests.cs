@@ -14,7 +14,9 @@ namespace Litestream.Tests.Doctor;
 public sealed class LitestreamDoctorTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
-    private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+    private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(
+        TestContext.Current.CancellationToken
+    );
 
     private string Database => Path.Combine(_folder.Path, "app.db");
 
@@ -28,20 +30,42 @@ public sealed class LitestreamDoctorTests : IDisposable
     public async Task A_replicated_database_is_in_order_and_nothing_is_changed_by_looking()
     {
         CreateDatabase();
-        await LitestreamTool.ReplicateUntilAsync(LitestreamTool.Effective(Yml(), _folder.Path), _folder.Path, () => LitestreamTool.HasBackup(Path.Combine(_folder.Path, "replica"), 1));
+        await LitestreamTool.ReplicateUntilAsync(
+            LitestreamTool.Effective(Yml(), _folder.Path),
+            _folder.Path,
+            () => LitestreamTool.HasBackup(Path.Combine(_folder.Path, "replica"), 1)
+        );
         var before = Everything();
 
         var findings = await ExamineAsync(Yml());
 
         Assert.DoesNotContain(findings, f => f.Level == FindingLevel.Error);
         Assert.Contains(findings, f => f is { Level: FindingLevel.Ok, Subject: "SDK" });
-        Assert.Contains(findings, f => f.Level == FindingLevel.Ok && f.Message.StartsWith("0.3.13, ", StringComparison.Ordinal));
-        Assert.Contains(findings, f => f.Level == FindingLevel.Ok && f.Message.Contains("SHA-256 as the package's", StringComparison.Ordinal));
-        Assert.Contains(findings, f => f.Level == FindingLevel.Warning && f.Message.Contains("WAL-reset race", StringComparison.Ordinal));
-        Assert.Contains(findings, f => f.Level == FindingLevel.Ok && f.Message.Contains("journal mode WAL", StringComparison.Ordinal));
-        Assert.Contains(findings, f => f.Level == FindingLevel.Ok && f.Message.StartsWith("The newest backup", StringComparison.Ordinal));
+        Assert.Contains(
+            findings,
+            f => f.Level == FindingLevel.Ok && f.Message.StartsWith("0.3.13, ", StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            findings,
+            f => f.Level == FindingLevel.Ok && f.Message.Contains("SHA-256 as the package's", StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            findings,
+            f => f.Level == FindingLevel.Warning && f.Message.Contains("WAL-reset race", StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            findings,
+            f => f.Level == FindingLevel.Ok && f.Message.Contains("journal mode WAL", StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            findings,
+            f => f.Level == FindingLevel.Ok && f.Message.StartsWith("The newest backup", StringComparison.Ordinal)
+        );
         Assert.Contains(findings, f => f is { Level: FindingLevel.Warning, Code: "LSB1101" });
-        Assert.All(findings.Where(f => f.Level is FindingLevel.Warning or FindingLevel.Error), f => Assert.False(string.IsNullOrEmpty(f.Action)));
+        Assert.All(
+            findings.Where(f => f.Level is FindingLevel.Warning or FindingLevel.Error),
+            f => Assert.False(string.IsNullOrEmpty(f.Action))
+        );
         Assert.Equal(before, Everything());
     }
 
@@ -76,7 +100,10 @@ public sealed class LitestreamDoctorTests : IDisposable
 
         var findings = await ExamineAsync(Yml());
 
-        Assert.Contains(findings, f => f.Level == FindingLevel.Ok && f.Message.Contains("journal mode WAL", StringComparison.Ordinal));
+        Assert.Contains(
+            findings,
+            f => f.Level == FindingLevel.Ok && f.Message.Contains("journal mode WAL", StringComparison.Ordinal)
+        );
         Assert.DoesNotContain(findings, f => f.Level == FindingLevel.Error);
         Assert.Equal(locks, Locks());
         if (OperatingSystem.IsLinux())
@@ -129,7 +156,9 @@ public sealed class LitestreamDoctorTests : IDisposable
         _folder.Write("another.db.replaced-20260101T000000Z/another.db", "x");
 
         var finding = Assert.Single(
-            await ExamineAsync(Yml()), f => f.Message.Contains(".replaced-", StringComparison.Ordinal));
+            await ExamineAsync(Yml()),
+            f => f.Message.Contains(".replaced-", StringComparison.Ordinal)
+        );
 
         Assert.Contains("app.db.replaced-20260101T000000Z' (4 KiB)", finding.Message, StringComparison.Ordinal);
         Assert.Contains("app.db.replaced-20260102T000000Z-2' (10 B)", finding.Message, StringComparison.Ordinal);
@@ -147,7 +176,8 @@ public sealed class LitestreamDoctorTests : IDisposable
 
         Assert.Contains(
             await ExamineAsync(Yml()),
-            f => f.Message.Contains("real.db.replaced-20260101T000000Z", StringComparison.Ordinal));
+            f => f.Message.Contains("real.db.replaced-20260101T000000Z", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -156,8 +186,13 @@ public sealed class LitestreamDoctorTests : IDisposable
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Open files are seen on Linux.");
         Directory.CreateDirectory(Path.Combine(_folder.Path, "releases", "7"));
         Directory.CreateSymbolicLink(Path.Combine(_folder.Path, "current"), "releases/7");
-        var yml = _folder.Write("litestream.yml", "dbs:\n  - path: current/app.db\n    replicas:\n      - path: replica\n");
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(_folder.Path, "current", "app.db")};Pooling=false");
+        var yml = _folder.Write(
+            "litestream.yml",
+            "dbs:\n  - path: current/app.db\n    replicas:\n      - path: replica\n"
+        );
+        using var connection = new SqliteConnection(
+            $"Data Source={Path.Combine(_folder.Path, "current", "app.db")};Pooling=false"
+        );
         connection.Open();
         using (var command = connection.CreateCommand())
         {
@@ -169,7 +204,10 @@ public sealed class LitestreamDoctorTests : IDisposable
         await LitestreamTool.ReplicateUntilAsync(
             LitestreamTool.Effective(yml, _folder.Path),
             _folder.Path,
-            () => LitestreamTool.HasBackup(Path.Combine(_folder.Path, "replica"), 1) && (findings = ExamineAsync(yml).GetAwaiter().GetResult()).Count > 0);
+            () =>
+                LitestreamTool.HasBackup(Path.Combine(_folder.Path, "replica"), 1)
+                && (findings = ExamineAsync(yml).GetAwaiter().GetResult()).Count > 0
+        );
 
         Assert.Contains(findings, f => f.Message.Contains("journal mode WAL", StringComparison.Ordinal));
         Assert.Contains(findings, f => f is { Level: FindingLevel.Warning, Code: "LSB5003" });
@@ -185,7 +223,10 @@ public sealed class LitestreamDoctorTests : IDisposable
         var findings = await ExamineAsync(Yml());
 
         Assert.Contains(findings, f => f is { Level: FindingLevel.Warning, Code: "LSB4002" });
-        Assert.Contains(findings, f => f.Message.Contains(".app.db-litestream.lost-20250101T000000Z", StringComparison.Ordinal));
+        Assert.Contains(
+            findings,
+            f => f.Message.Contains(".app.db-litestream.lost-20250101T000000Z", StringComparison.Ordinal)
+        );
         Assert.Contains(findings, f => f.Message.Contains(".app.db.litestream-restore-1", StringComparison.Ordinal));
     }
 
@@ -193,7 +234,11 @@ public sealed class LitestreamDoctorTests : IDisposable
     public async Task Changes_that_nobody_replicates_are_a_warning()
     {
         CreateDatabase();
-        await LitestreamTool.ReplicateUntilAsync(LitestreamTool.Effective(Yml(), _folder.Path), _folder.Path, () => LitestreamTool.HasBackup(Path.Combine(_folder.Path, "replica"), 1));
+        await LitestreamTool.ReplicateUntilAsync(
+            LitestreamTool.Effective(Yml(), _folder.Path),
+            _folder.Path,
+            () => LitestreamTool.HasBackup(Path.Combine(_folder.Path, "replica"), 1)
+        );
         File.SetLastWriteTimeUtc(Database, DateTime.UtcNow.AddHours(1));
 
         Assert.Contains(await ExamineAsync(Yml()), f => f is { Level: FindingLevel.Warning, Code: "LSB4101" });
@@ -203,14 +248,28 @@ public sealed class LitestreamDoctorTests : IDisposable
     public async Task The_replicator_at_work_is_named_and_is_no_other()
     {
         CreateDatabase();
-        var run = ForegroundReplication.RunAsync(LitestreamTool.Executable, Config(Yml()), new ForegroundReplicationOptions(), _ => { }, _ => { }, _stop.Token);
-        await LitestreamTool.WaitUntilAsync(() => run.IsCompleted || LitestreamTool.HasBackup(Path.Combine(_folder.Path, "replica"), 1));
+        var run = ForegroundReplication.RunAsync(
+            LitestreamTool.Executable,
+            Config(Yml()),
+            new ForegroundReplicationOptions(),
+            _ => { },
+            _ => { },
+            _stop.Token
+        );
+        await LitestreamTool.WaitUntilAsync(() =>
+            run.IsCompleted || LitestreamTool.HasBackup(Path.Combine(_folder.Path, "replica"), 1)
+        );
 
         var findings = await ExamineAsync(Yml());
         await _stop.CancelAsync();
         await run;
 
-        Assert.Contains(findings, f => f.Level == FindingLevel.Ok && f.Message.Contains($"which process {Environment.ProcessId} ", StringComparison.Ordinal));
+        Assert.Contains(
+            findings,
+            f =>
+                f.Level == FindingLevel.Ok
+                && f.Message.Contains($"which process {Environment.ProcessId} ", StringComparison.Ordinal)
+        );
         Assert.DoesNotContain(findings, f => f.Code == "LSB5003");
     }
 
@@ -222,7 +281,10 @@ public sealed class LitestreamDoctorTests : IDisposable
         await LitestreamTool.ReplicateUntilAsync(
             LitestreamTool.Effective(Yml(), _folder.Path),
             _folder.Path,
-            () => LitestreamTool.HasBackup(Path.Combine(_folder.Path, "replica"), 1) && (findings = ExamineAsync(Yml()).GetAwaiter().GetResult()).Count > 0);
+            () =>
+                LitestreamTool.HasBackup(Path.Combine(_folder.Path, "replica"), 1)
+                && (findings = ExamineAsync(Yml()).GetAwaiter().GetResult()).Count > 0
+        );
 
         Assert.Contains(findings, f => f is { Level: FindingLevel.Warning, Code: "LSB5003" });
     }
@@ -230,9 +292,15 @@ public sealed class LitestreamDoctorTests : IDisposable
     [Fact]
     public async Task Variables_that_are_missing_are_errors_and_the_rest_is_looked_at_all_the_same()
     {
-        var findings = await ExamineAsync("dbs:\n  - path: ${DATA}\n    replicas:\n      - url: s3://bucket/x\n        secret-access-key: ${S3_SECRET}\n");
+        var findings = await ExamineAsync(
+            "dbs:\n  - path: ${DATA}\n    replicas:\n      - url: s3://bucket/x\n        secret-access-key: "
+                + "${S3_SECRET}\n"
+        );
 
-        Assert.Equal(["DATA", "S3_SECRET"], findings.Where(f => f.Code == "LSB1018").Select(f => f.Message.Split(' ')[0]));
+        Assert.Equal(
+            ["DATA", "S3_SECRET"],
+            findings.Where(f => f.Code == "LSB1018").Select(f => f.Message.Split(' ')[0])
+        );
         Assert.All(findings.Where(f => f.Code == "LSB1018"), f => Assert.Equal(FindingLevel.Error, f.Level));
         Assert.Contains(findings, f => f.Subject == "executable");
     }
@@ -243,10 +311,15 @@ public sealed class LitestreamDoctorTests : IDisposable
         CreateDatabase();
 
         var findings = await ExamineAsync(
-            "dbs:\n  - path: app.db\n    replicas:\n      - type: s3\n        bucket: b\n        path: p\n        endpoint: http://127.0.0.1:1\n        access-key-id: id\n        secret-access-key: ${S3_SECRET}\n",
-            new() { ["S3_SECRET"] = "pa55word" });
+            "dbs:\n  - path: app.db\n    replicas:\n      - type: s3\n        bucket: b\n        path: p\n        "
+                + "endpoint: http://127.0.0.1:1\n        access-key-id: id\n        secret-access-key: ${S3_SECRET}\n",
+            new() { ["S3_SECRET"] = "pa55word" }
+        );
 
-        Assert.Contains(findings, f => f.Level == FindingLevel.Error && f.Message.Contains("does not answer", StringComparison.Ordinal));
+        Assert.Contains(
+            findings,
+            f => f.Level == FindingLevel.Error && f.Message.Contains("does not answer", StringComparison.Ordinal)
+        );
         Assert.DoesNotContain(findings, f => f.ToString().Contains("pa55word", StringComparison.Ordinal));
     }
 
@@ -259,14 +332,27 @@ public sealed class LitestreamDoctorTests : IDisposable
             {
                 Config = Config(yml),
                 SdkVersion = "9.0.100",
-                Executable = () => LitestreamExecutable.Find(new ExecutableSearch { ApplicationDirectory = _folder.Path, BaseDirectory = _folder.Path }),
+                Executable = () =>
+                    LitestreamExecutable.Find(
+                        new ExecutableSearch { ApplicationDirectory = _folder.Path, BaseDirectory = _folder.Path }
+                    ),
             },
-            TestContext.Current.CancellationToken);
-        Assert.Equal(["LSB0001", "LSB2003", "LSB1010"], missing.Where(f => f.Level == FindingLevel.Error).Select(f => f.Code));
+            TestContext.Current.CancellationToken
+        );
+        Assert.Equal(
+            ["LSB0001", "LSB2003", "LSB1010"],
+            missing.Where(f => f.Level == FindingLevel.Error).Select(f => f.Code)
+        );
 
         var other = await LitestreamDoctor.ExamineAsync(
-            new DoctorOptions { Config = Config(Path.Combine(_folder.Path, "nowhere.yml")), Executable = () => LitestreamTool.Executable, ExpectedSha256 = new string('0', 64) },
-            TestContext.Current.CancellationToken);
+            new DoctorOptions
+            {
+                Config = Config(Path.Combine(_folder.Path, "nowhere.yml")),
+                Executable = () => LitestreamTool.Executable,
+                ExpectedSha256 = new string('0', 64),
+            },
+            TestContext.Current.CancellationToken
+        );
         Assert.Equal(["LSB2002", "LSB3004"], other.Where(f => f.Level == FindingLevel.Error).Select(f => f.Code));
     }
 
@@ -280,19 +366,34 @@ public sealed class LitestreamDoctorTests : IDisposable
         Assert.Equal(worst, KnownProblems.Of(version).Select(f => (FindingLevel?)f.Level).Max());
 
     /// <summary>The locks that this process holds on the database file itself.</summary>
-    private List<string> Locks() => !OperatingSystem.IsLinux() ? [] :
-    [
-        .. File.ReadAllLines("/proc/locks").Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            .Where(fields => fields is [_, "POSIX", _, _, var process, var place, ..]
-                && process == Environment.ProcessId.ToString(CultureInfo.InvariantCulture)
-                && FileIdentity.Parse(place) == UnixCalls.Status(Database)?.Identity)
-            .Select(fields => string.Join(' ', fields[1..]))
-            .Order(StringComparer.Ordinal),
-    ];
+    private List<string> Locks() =>
+        !OperatingSystem.IsLinux()
+            ? []
+            :
+            [
+                .. File.ReadAllLines("/proc/locks")
+                    .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                    .Where(fields =>
+                        fields is [_, "POSIX", _, _, var process, var place, ..]
+                        && process == Environment.ProcessId.ToString(CultureInfo.InvariantCulture)
+                        && FileIdentity.Parse(place) == UnixCalls.Status(Database)?.Identity
+                    )
+                    .Select(fields => string.Join(' ', fields[1..]))
+                    .Order(StringComparer.Ordinal),
+            ];
 
-    private string Yml() => _folder.Write("litestream.yml", "dbs:\n  - path: app.db\n    monitor-interval: 20ms\n    replicas:\n      - path: replica\n        sync-interval: 20ms\n");
+    private string Yml() =>
+        _folder.Write(
+            "litestream.yml",
+            "dbs:\n  - path: app.db\n    monitor-interval: 20ms\n    replicas:\n      - path: replica\n        "
+                + "sync-interval: 20ms\n"
+        );
 
-    private void CreateDatabase() => LitestreamTool.Sql(Database, "PRAGMA journal_mode=wal; CREATE TABLE rows(text); INSERT INTO rows VALUES ('first')");
+    private void CreateDatabase() =>
+        LitestreamTool.Sql(
+            Database,
+            "PRAGMA journal_mode=wal; CREATE TABLE rows(text); INSERT INTO rows VALUES ('first')"
+        );
 
     private Task<IReadOnlyList<Finding>> ExamineAsync(string yml, Dictionary<string, string>? environment = null)
     {
@@ -302,20 +403,29 @@ public sealed class LitestreamDoctorTests : IDisposable
             {
                 Config = Config(file, environment),
                 Executable = () => LitestreamTool.Executable,
-                ExpectedSha256 = Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(LitestreamTool.Executable.Path))),
+                ExpectedSha256 = Convert.ToHexString(
+                    SHA256.HashData(File.ReadAllBytes(LitestreamTool.Executable.Path))
+                ),
                 SdkVersion = "10.0.100",
             },
-            TestContext.Current.CancellationToken);
+            TestContext.Current.CancellationToken
+        );
     }
 
-    private EffectiveConfigOptions Config(string file, Dictionary<string, string>? environment = null) => new()
-    {
-        ConfigPath = file,
-        BaseDirectory = _folder.Path,
-        GetSetting = _ => null,
-        Environment = environment ?? [],
-    };
+    private EffectiveConfigOptions Config(string file, Dictionary<string, string>? environment = null) =>
+        new()
+        {
+            ConfigPath = file,
+            BaseDirectory = _folder.Path,
+            GetSetting = _ => null,
+            Environment = environment ?? [],
+        };
 
-    private string[] Everything() => [.. Directory.EnumerateFileSystemEntries(_folder.Path, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
-        .Select(e => File.Exists(e) ? $"{e} {Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(e)))}" : e)];
+    private string[] Everything() =>
+        [
+            .. Directory
+                .EnumerateFileSystemEntries(_folder.Path, "*", SearchOption.AllDirectories)
+                .Order(StringComparer.Ordinal)
+                .Select(e => File.Exists(e) ? $"{e} {Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(e)))}" : e),
+        ];
 }

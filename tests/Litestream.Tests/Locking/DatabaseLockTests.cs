@@ -53,8 +53,15 @@ public sealed partial class DatabaseLockTests
         {
             Orphans =
             [
-                .. Enumerable.Range(1, orphans).Select(
-                    id => new ProcessIdentity(id, id, "boot", "pid:[1]", $"/{new string('x', 100)}/litestream")),
+                .. Enumerable
+                    .Range(1, orphans)
+                    .Select(id => new ProcessIdentity(
+                        id,
+                        id,
+                        "boot",
+                        "pid:[1]",
+                        $"/{new string('x', 100)}/litestream"
+                    )),
             ],
         };
         using (var held = DatabaseLock.TryAcquire(database, out _)!)
@@ -76,17 +83,26 @@ public sealed partial class DatabaseLockTests
         await SignalAsync("STOP", orphan);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => ForegroundReplication.RunAsync(
-            LitestreamTool.Executable,
-            new EffectiveConfigOptions { ConfigPath = database.Yml, BaseDirectory = database.Folder, GetSetting = _ => null, Environment = new Dictionary<string, string>() },
-            new ForegroundReplicationOptions(),
-            line =>
-            {
-                if (line.Message.Contains($"still runs as process {orphan.Id}", StringComparison.Ordinal))
-                    stop.Cancel();
-            },
-            _ => { },
-            stop.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            ForegroundReplication.RunAsync(
+                LitestreamTool.Executable,
+                new EffectiveConfigOptions
+                {
+                    ConfigPath = database.Yml,
+                    BaseDirectory = database.Folder,
+                    GetSetting = _ => null,
+                    Environment = new Dictionary<string, string>(),
+                },
+                new ForegroundReplicationOptions(),
+                line =>
+                {
+                    if (line.Message.Contains($"still runs as process {orphan.Id}", StringComparison.Ordinal))
+                        stop.Cancel();
+                },
+                _ => { },
+                stop.Token
+            )
+        );
 
         Assert.Equal([identity], DatabaseLock.Peek(database.File).LivingReplicators);
         await EndAsync(orphan);
@@ -102,7 +118,14 @@ public sealed partial class DatabaseLockTests
 
         foreach (var dryRun in new[] { true, false })
         {
-            var error = await BackedUpDatabase.FailsAsync("LSB4006", database.Request() with { Force = true, DryRun = dryRun });
+            var error = await BackedUpDatabase.FailsAsync(
+                "LSB4006",
+                database.Request() with
+                {
+                    Force = true,
+                    DryRun = dryRun,
+                }
+            );
             Assert.Contains($"`kill {orphan.Id}`", error.Message, StringComparison.Ordinal);
         }
 
@@ -119,8 +142,18 @@ public sealed partial class DatabaseLockTests
         using var orphan = Replicate(database);
         await LeaveAsync(database, orphan);
 
-        using var restore = BackedUpDatabase.StartHostAsOther("restore", database.Yml, LitestreamTool.Executable.Path, "-1", "0");
-        Assert.Contains($"`kill {orphan.Id}`", await restore.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        using var restore = BackedUpDatabase.StartHostAsOther(
+            "restore",
+            database.Yml,
+            LitestreamTool.Executable.Path,
+            "-1",
+            "0"
+        );
+        Assert.Contains(
+            $"`kill {orphan.Id}`",
+            await restore.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
+            StringComparison.Ordinal
+        );
         await restore.WaitForExitAsync(TestContext.Current.CancellationToken);
 
         Assert.False(orphan.HasExited);
@@ -134,20 +167,39 @@ public sealed partial class DatabaseLockTests
         using var database = await BackedUpDatabase.CreateAsync();
         database.GiveToOther();
         await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true });
-        Assert.Equal((BackedUpDatabase.OtherUser, UnixFileMode.UserRead | UnixFileMode.UserWrite), Owner(DatabaseLock.PathFor(database.File)));
+        Assert.Equal(
+            (BackedUpDatabase.OtherUser, UnixFileMode.UserRead | UnixFileMode.UserWrite),
+            Owner(DatabaseLock.PathFor(database.File))
+        );
 
         File.Delete(DatabaseLock.PathFor(database.File));
         File.Delete(database.File);
         await BackedUpDatabase.RestoreAsync(database.Request());
 
-        Assert.Equal((BackedUpDatabase.OtherUser, UnixFileMode.UserRead | UnixFileMode.UserWrite), Owner(DatabaseLock.PathFor(database.File)));
-        Assert.Equal((BackedUpDatabase.OtherUser, UnixFileMode.UserRead | UnixFileMode.UserWrite), Owner(database.File));
+        Assert.Equal(
+            (BackedUpDatabase.OtherUser, UnixFileMode.UserRead | UnixFileMode.UserWrite),
+            Owner(DatabaseLock.PathFor(database.File))
+        );
+        Assert.Equal(
+            (BackedUpDatabase.OtherUser, UnixFileMode.UserRead | UnixFileMode.UserWrite),
+            Owner(database.File)
+        );
         using var open = BackedUpDatabase.StartHostAsOther("open", database.File, "6");
         Assert.Equal("open", await open.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken));
         open.StandardInput.Close();
         await open.WaitForExitAsync(TestContext.Current.CancellationToken);
-        using var restore = BackedUpDatabase.StartHostAsOther("restore", database.Yml, LitestreamTool.Executable.Path, "-1", "0");
-        Assert.EndsWith("Restored\n", await restore.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        using var restore = BackedUpDatabase.StartHostAsOther(
+            "restore",
+            database.Yml,
+            LitestreamTool.Executable.Path,
+            "-1",
+            "0"
+        );
+        Assert.EndsWith(
+            "Restored\n",
+            await restore.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
+            StringComparison.Ordinal
+        );
         await restore.WaitForExitAsync(TestContext.Current.CancellationToken);
     }
 
@@ -163,7 +215,15 @@ public sealed partial class DatabaseLockTests
         {
             var missing = Path.Combine(folder, "data", "deep");
             BackedUpDatabase.Give(folder, BackedUpDatabase.OtherUser, 12345);
-            File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute);
+            File.SetUnixFileMode(
+                folder,
+                UnixFileMode.UserRead
+                    | UnixFileMode.UserWrite
+                    | UnixFileMode.UserExecute
+                    | UnixFileMode.GroupRead
+                    | UnixFileMode.GroupWrite
+                    | UnixFileMode.GroupExecute
+            );
 
             using (DatabaseLock.TryAcquire(Path.Combine(folder, "app.db"), out _))
             using (DatabaseLock.TryAcquire(Path.Combine(missing, "app.db"), out _))
@@ -172,9 +232,18 @@ public sealed partial class DatabaseLockTests
             }
 
             var path = DatabaseLock.PathFor(Path.Combine(folder, "app.db"));
-            Assert.Equal((BackedUpDatabase.OtherUser, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite), Owner(path));
+            Assert.Equal(
+                (
+                    BackedUpDatabase.OtherUser,
+                    UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite
+                ),
+                Owner(path)
+            );
             Assert.Equal(12345u, UnixCalls.Status(path)!.Group);
-            Assert.All([Path.Combine(folder, "data"), missing, DatabaseLock.PathFor(Path.Combine(missing, "app.db"))], entry => Assert.Equal(BackedUpDatabase.OtherUser, Owner(entry).User));
+            Assert.All(
+                [Path.Combine(folder, "data"), missing, DatabaseLock.PathFor(Path.Combine(missing, "app.db"))],
+                entry => Assert.Equal(BackedUpDatabase.OtherUser, Owner(entry).User)
+            );
         }
         finally
         {
@@ -184,7 +253,9 @@ public sealed partial class DatabaseLockTests
 
     [Theory]
     [InlineData("")]
-    [InlineData("{\"app\":{\"pid\":4711,\"startTicks\":1,\"bootId\":\"\",\"pidNamespace\":\"\",\"executable\":\"app\"}}")]
+    [InlineData(
+        "{\"app\":{\"pid\":4711,\"startTicks\":1,\"bootId\":\"\",\"pidNamespace\":\"\",\"executable\":\"app\"}}"
+    )]
     public async Task A_lock_file_that_was_left_as_roots_is_given_to_the_databases_user(string content)
     {
         SkipUnlessRoot();
@@ -196,7 +267,13 @@ public sealed partial class DatabaseLockTests
         using (DatabaseLock.TryAcquire(database.File, out _))
             Assert.Equal((BackedUpDatabase.OtherUser, UnixFileMode.UserRead | UnixFileMode.UserWrite), Owner(path));
 
-        using var restore = BackedUpDatabase.StartHostAsOther("restore", database.Yml, LitestreamTool.Executable.Path, "-1", "0");
+        using var restore = BackedUpDatabase.StartHostAsOther(
+            "restore",
+            database.Yml,
+            LitestreamTool.Executable.Path,
+            "-1",
+            "0"
+        );
         var output = await restore.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await restore.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.EndsWith("Restored\n", output, StringComparison.Ordinal);
@@ -236,18 +313,33 @@ public sealed partial class DatabaseLockTests
         Assert.Equal(0u, UnixCalls.Status(prey)!.User);
     }
 
-    private static void SkipUnlessRoot() => Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Only root gives files away and starts processes of other users.");
+    private static void SkipUnlessRoot() =>
+        Assert.SkipUnless(
+            OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
+            "Only root gives files away and starts processes of other users."
+        );
 
-    private static (uint User, UnixFileMode Mode) Owner(string path) => (UnixCalls.Status(path)!.User, OperatingSystem.IsWindows() ? default : File.GetUnixFileMode(path));
+    private static (uint User, UnixFileMode Mode) Owner(string path) =>
+        (UnixCalls.Status(path)!.User, OperatingSystem.IsWindows() ? default : File.GetUnixFileMode(path));
 
-    private static Process Replicate(BackedUpDatabase database) => Process.Start(
-        new ProcessStartInfo(LitestreamTool.Executable.Path, ["replicate", "-config", database.Config.Write(Path.Combine(database.Folder, "run"))]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+    private static Process Replicate(BackedUpDatabase database) =>
+        Process.Start(
+            new ProcessStartInfo(
+                LitestreamTool.Executable.Path,
+                ["replicate", "-config", database.Config.Write(Path.Combine(database.Folder, "run"))]
+            )
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            }
+        )!;
 
     /// <summary>The record of an app that was killed.</summary>
     private static async Task<ProcessIdentity> LeaveAsync(BackedUpDatabase database, Process orphan)
     {
         await LitestreamTool.WaitUntilAsync(() =>
-            ProcessIdentity.Of(orphan.Id) is { } now && LitestreamProcess.Lives(now));
+            ProcessIdentity.Of(orphan.Id) is { } now && LitestreamProcess.Lives(now)
+        );
         var identity = ProcessIdentity.Of(orphan.Id)!;
         using var held = DatabaseLock.TryAcquire(database.File, out _)!;
         held.Write(new LockRecord(new ProcessIdentity(4711, 1, "", "", "app"), identity));
@@ -274,7 +366,9 @@ public sealed partial class DatabaseLockTests
         using var folder = new TemporaryFolder();
         var database = Path.Combine(folder.Path, "app.db");
         var held = DatabaseLock.TryAcquire(database, out _)!;
-        var descriptor = Directory.EnumerateFiles("/proc/self/fd").Single(file => new FileInfo(file).LinkTarget == DatabaseLock.PathFor(database));
+        var descriptor = Directory
+            .EnumerateFiles("/proc/self/fd")
+            .Single(file => new FileInfo(file).LinkTarget == DatabaseLock.PathFor(database));
         var childs = Duplicate(int.Parse(Path.GetFileName(descriptor), CultureInfo.InvariantCulture));
         try
         {

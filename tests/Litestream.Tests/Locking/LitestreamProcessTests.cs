@@ -22,7 +22,8 @@ public sealed class LitestreamProcessTests
         string commandLine,
         string? executable,
         bool isReplicator,
-        bool isReplicatorOfOurs)
+        bool isReplicatorOfOurs
+    )
     {
         var line = commandLine.Replace(' ', '\0') + "\0";
 
@@ -37,11 +38,13 @@ public sealed class LitestreamProcessTests
         using var folder = new TemporaryFolder();
         folder.Write("replicate", "read line");
         File.Copy("/bin/sh", Path.Combine(folder.Path, "backup"));
-        using var process = Process.Start(new ProcessStartInfo(Path.Combine(folder.Path, "backup"), ["replicate"])
-        {
-            WorkingDirectory = folder.Path,
-            RedirectStandardInput = true,
-        })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(Path.Combine(folder.Path, "backup"), ["replicate"])
+            {
+                WorkingDirectory = folder.Path,
+                RedirectStandardInput = true,
+            }
+        )!;
         try
         {
             var identity = ProcessIdentity.Of(process.Id)!;

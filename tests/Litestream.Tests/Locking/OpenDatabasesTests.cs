@@ -89,7 +89,12 @@ public sealed class OpenDatabasesTests : IDisposable
     [Fact]
     public void Both_paths_in_one_file_are_one_database_twice_and_either_one_chooses_it()
     {
-        var error = Assert.Throws<LitestreamException>(() => Effective($"dbs:\n  - path: {_linked}\n    replicas: [{{path: a}}]\n  - path: {_real}\n    replicas: [{{path: b}}]\n"));
+        var error = Assert.Throws<LitestreamException>(() =>
+            Effective(
+                $"dbs:\n  - path: {_linked}\n    replicas: [{{path: a}}]\n  - path: {_real}\n    replicas: "
+                    + $"[{{path: b}}]\n"
+            )
+        );
         var config = Effective($"dbs:\n  - path: {_linked}\n    replicas: [{{path: a}}]\n");
 
         Assert.Equal("LSB1012", error.Diagnostic.Code);
@@ -97,5 +102,6 @@ public sealed class OpenDatabasesTests : IDisposable
         Assert.Equal(_linked, config.Choose("releases/7/app.db").Path);
     }
 
-    private Litestream.Configuration.EffectiveConfig Effective(string yml) => LitestreamTool.Effective(_folder.Write("litestream.yml", yml), _folder.Path);
+    private Litestream.Configuration.EffectiveConfig Effective(string yml) =>
+        LitestreamTool.Effective(_folder.Write("litestream.yml", yml), _folder.Path);
 }

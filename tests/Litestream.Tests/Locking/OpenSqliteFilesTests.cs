@@ -25,17 +25,37 @@ public sealed class OpenSqliteFilesTests
     [InlineData("/tmp/.litestream-scratch-1/restored.db /tmp/.litestream-scratch-1/restored.db-wal", "")]
     [InlineData("/d/app.db-wal /d/app.db-wal-wal", "/d/app.db-wal")]
     public void A_database_is_known_by_what_SQLite_keeps_beside_it(string open, string databases) =>
-        Assert.Equal(databases, string.Join(' ', OpenSqliteFiles.Find(open.Split(' ').Select(Parse)).Select(file => file.Path)));
+        Assert.Equal(
+            databases,
+            string.Join(' ', OpenSqliteFiles.Find(open.Split(' ').Select(Parse)).Select(file => file.Path))
+        );
 
     [Fact]
     public void A_database_is_the_same_one_by_its_real_path_or_by_the_file_itself()
     {
         var file = new FileIdentity(8, 1, 42);
-        OpenFile[] open = [new("/mnt/app.db", true, file, false), new("/other.db", true, new FileIdentity(8, 1, 43), false), new("/third.db", true, null, false)];
+        OpenFile[] open =
+        [
+            new("/mnt/app.db", true, file, false),
+            new("/other.db", true, new FileIdentity(8, 1, 43), false),
+            new("/third.db", true, null, false),
+        ];
 
-        Assert.Equal(["/other.db"], OpenSqliteFiles.Unknown(open, [("/data/app.db", file), ("/third.db", null)], PathList.Empty));
-        Assert.Equal(["/mnt/app.db", "/other.db"], OpenSqliteFiles.Unknown(open, [("/third.db", null)], PathList.Empty));
-        Assert.Empty(OpenSqliteFiles.Unknown(open, [("/data/app.db", file), ("/third.db", null)], PathList.Create("/oth*.db", path => path)));
+        Assert.Equal(
+            ["/other.db"],
+            OpenSqliteFiles.Unknown(open, [("/data/app.db", file), ("/third.db", null)], PathList.Empty)
+        );
+        Assert.Equal(
+            ["/mnt/app.db", "/other.db"],
+            OpenSqliteFiles.Unknown(open, [("/third.db", null)], PathList.Empty)
+        );
+        Assert.Empty(
+            OpenSqliteFiles.Unknown(
+                open,
+                [("/data/app.db", file), ("/third.db", null)],
+                PathList.Create("/oth*.db", path => path)
+            )
+        );
     }
 
     [Theory]
@@ -69,14 +89,23 @@ public sealed class OpenSqliteFilesTests
                 command.CommandText = "PRAGMA journal_mode = wal; CREATE TABLE t(x)";
                 command.ExecuteNonQuery();
 
-                var found = Assert.Single(OpenSqliteFiles.Find(OpenSqliteFiles.OfThisProcess()!), file => file.Path == path);
+                var found = Assert.Single(
+                    OpenSqliteFiles.Find(OpenSqliteFiles.OfThisProcess()!),
+                    file => file.Path == path
+                );
                 Assert.Equal(UnixCalls.Status(path)!.Identity, found.Identity);
 
                 File.Delete(path);
-                Assert.DoesNotContain(OpenSqliteFiles.Find(OpenSqliteFiles.OfThisProcess()!), file => file.Path == path);
+                Assert.DoesNotContain(
+                    OpenSqliteFiles.Find(OpenSqliteFiles.OfThisProcess()!),
+                    file => file.Path == path
+                );
             }
 
-            Assert.DoesNotContain(OpenSqliteFiles.OfThisProcess()!, file => file.Path.StartsWith(folder, StringComparison.Ordinal));
+            Assert.DoesNotContain(
+                OpenSqliteFiles.OfThisProcess()!,
+                file => file.Path.StartsWith(folder, StringComparison.Ordinal)
+            );
         }
         finally
         {
@@ -85,10 +114,11 @@ public sealed class OpenSqliteFilesTests
     }
 
     /// <summary>With <c>r:</c> in front it is open for reading only, with <c>x:</c> deleted.</summary>
-    private static OpenFile Parse(string text) => text[..2] switch
-    {
-        "r:" => new OpenFile(text[2..], false, null, false),
-        "x:" => new OpenFile(text[2..], true, null, true),
-        _ => new OpenFile(text, true, null, false),
-    };
+    private static OpenFile Parse(string text) =>
+        text[..2] switch
+        {
+            "r:" => new OpenFile(text[2..], false, null, false),
+            "x:" => new OpenFile(text[2..], true, null, true),
+            _ => new OpenFile(text, true, null, false),
+        };
 }

@@ -13,31 +13,38 @@ public sealed class ValueFormsTests
     private static readonly string[] Flags = ["Enabled", "AdoptReplica", "ReplicateDiscovered"];
 
     private static readonly string[] Durations =
-        ["ShutdownTimeout", "StallTimeout", "Verification:Interval", "Verification:Timeout"];
+    [
+        "ShutdownTimeout",
+        "StallTimeout",
+        "Verification:Interval",
+        "Verification:Timeout",
+    ];
 
     public static TheoryData<string, double?> Waits =>
-    [
-        .. ValueForms.Durations.Concat(ValueForms.Numbers).Select(form => (form.Key, form.Value)),
-        .. ValueForms.Long.Select(form => (form.Key, (double?)null)),
-    ];
+        [
+            .. ValueForms.Durations.Concat(ValueForms.Numbers).Select(form => (form.Key, form.Value)),
+            .. ValueForms.Long.Select(form => (form.Key, (double?)null)),
+        ];
 
     public static TheoryData<string, double?> Intervals =>
-    [
-        .. ValueForms.Durations.Select(form => (form.Key, form.Value)),
-        .. ValueForms.Numbers.Select(form => (form.Key, (double?)null)),
-        .. ValueForms.Long.Select(form => (form.Key, (double?)form.Value)),
-    ];
+        [
+            .. ValueForms.Durations.Select(form => (form.Key, form.Value)),
+            .. ValueForms.Numbers.Select(form => (form.Key, (double?)null)),
+            .. ValueForms.Long.Select(form => (form.Key, (double?)form.Value)),
+        ];
 
     public static TheoryData<string, bool?> FlagForms => [.. ValueForms.Flags.Select(form => (form.Key, form.Value))];
 
     [Theory]
     [MemberData(nameof(Waits))]
-    public void An_option_takes_a_duration_in_every_form(string text, double? seconds) => Check(
-        "LSB3008",
-        text,
-        seconds,
-        () => OptionValue.Duration("LitestreamTimeout", text)!.Value.TotalSeconds,
-        DurationText.WaitForms);
+    public void An_option_takes_a_duration_in_every_form(string text, double? seconds) =>
+        Check(
+            "LSB3008",
+            text,
+            seconds,
+            () => OptionValue.Duration("LitestreamTimeout", text)!.Value.TotalSeconds,
+            DurationText.WaitForms
+        );
 
     [Theory]
     [MemberData(nameof(Waits))]
@@ -50,7 +57,8 @@ public sealed class ValueFormsTests
                 text,
                 seconds,
                 () => SettingValue.Duration(_ => text, name)!.Value.TotalSeconds,
-                DurationText.WaitForms);
+                DurationText.WaitForms
+            );
             CheckBuild(name, text, seconds is not null, DurationText.WaitForms);
         }
     }
@@ -108,7 +116,8 @@ public sealed class ValueFormsTests
         Check("LSB1013", null, flag, () => SkipsVerify(url), FlagText.Forms);
 
         static bool SkipsVerify(string url) =>
-            GeneratedConfig.Create([new("app.db", null, null)], new() { ReplicaUrl = url })
+            GeneratedConfig
+                .Create([new("app.db", null, null)], new() { ReplicaUrl = url })
                 .Text.Contains("skip-verify: true", StringComparison.Ordinal);
     }
 
@@ -120,9 +129,16 @@ public sealed class ValueFormsTests
         try
         {
             var root = RepositoryRoot();
-            var values = properties.SelectMany(property => ValueForms.Flags.Keys.Append(" ").Select(text =>
-                $"Of={property}:{Identify(text)};{property}={text.Replace(";", "%3B", StringComparison.Ordinal)}"));
-            const string Call = """<MSBuild Projects="$(MSBuildProjectFullPath)" Targets="One" ContinueOnError="true" """;
+            var values = properties.SelectMany(property =>
+                ValueForms
+                    .Flags.Keys.Append(" ")
+                    .Select(text =>
+                        $"Of={property}:{Identify(text)};{property}="
+                        + $"{text.Replace(";", "%3B", StringComparison.Ordinal)}"
+                    )
+            );
+            const string Call =
+                """<MSBuild Projects="$(MSBuildProjectFullPath)" Targets="One" ContinueOnError="true" """;
             var calls = values.Select(value => $"""{Call} Properties="{value}" />""");
             var project = Path.Combine(folder.FullName, "flags.proj");
             await File.WriteAllTextAsync(
@@ -148,14 +164,17 @@ public sealed class ValueFormsTests
                   </Target>
                 </Project>
                 """,
-                TestContext.Current.CancellationToken);
+                TestContext.Current.CancellationToken
+            );
 
             string[] arguments = ["msbuild", project, "-t:All", "-nologo", "-tl:off", "-v:m"];
-            using var build = Process.Start(new ProcessStartInfo("dotnet", arguments)
-            {
-                RedirectStandardOutput = true,
-                Environment = { ["MSBUILDDISABLENODEREUSE"] = "1" },
-            })!;
+            using var build = Process.Start(
+                new ProcessStartInfo("dotnet", arguments)
+                {
+                    RedirectStandardOutput = true,
+                    Environment = { ["MSBUILDDISABLENODEREUSE"] = "1" },
+                }
+            )!;
             var output = await build.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
             await build.WaitForExitAsync(TestContext.Current.CancellationToken);
 
@@ -163,15 +182,20 @@ public sealed class ValueFormsTests
             {
                 foreach (var (text, flag) in ValueForms.Flags.Append(new(" ", true)))
                 {
-                    var line = output.Split('\n').Select(line => line.Trim()).FirstOrDefault(line =>
-                        line.StartsWith($"{property}:{Identify(text)}=", StringComparison.Ordinal));
+                    var line = output
+                        .Split('\n')
+                        .Select(line => line.Trim())
+                        .FirstOrDefault(line =>
+                            line.StartsWith($"{property}:{Identify(text)}=", StringComparison.Ordinal)
+                        );
                     if (flag is null)
                     {
                         Assert.Null(line);
                         Assert.Contains(
                             $"error LSB3008: {property} is '{text}'; it has to be {FlagText.Forms}.",
                             output,
-                            StringComparison.Ordinal);
+                            StringComparison.Ordinal
+                        );
                         continue;
                     }
 

@@ -21,10 +21,22 @@ public sealed class AdmissionPolicyTests
     [InlineData("Unreadable", "None", "Admit")]
     [InlineData("Unreadable", "Keyword", "RollbackJournal")]
     [InlineData("Some", "Keyword", "RollbackJournal")]
-    public void Litestream_gets_what_has_a_table_of_the_apps_own(string content, string evidence, string expected, bool isLast = false)
+    public void Litestream_gets_what_has_a_table_of_the_apps_own(
+        string content,
+        string evidence,
+        string expected,
+        bool isLast = false
+    )
     {
         var there = content == "no file" ? null : new TablesLook(Enum.Parse<AppTables>(content), null);
-        var facts = new AdmissionFacts(there is null ? null : 4096, there, Enum.Parse<JournalEvidence>(evidence), false, TimeSpan.Zero, isLast);
+        var facts = new AdmissionFacts(
+            there is null ? null : 4096,
+            there,
+            Enum.Parse<JournalEvidence>(evidence),
+            false,
+            TimeSpan.Zero,
+            isLast
+        );
 
         Assert.Equal(Enum.Parse<Admission>(expected), AdmissionPolicy.Decide(facts));
     }
@@ -43,17 +55,50 @@ public sealed class AdmissionPolicyTests
     [InlineData(true, true, 29, false, "Wait", true)]
     [InlineData(true, true, 30, false, "Admit", true)]
     [InlineData(false, true, 29, false, "RollbackJournal", true)]
-    public void An_app_that_may_set_a_rollback_journal_is_watched_whether_it_does(bool? isWal, bool wasWal, int seconds, bool isLast, string expected, bool isSuspect = false) => Assert.Equal(
-        Enum.Parse<Admission>(expected),
-        AdmissionPolicy.Decide(new AdmissionFacts(4096, new TablesLook(AppTables.Some, isWal), JournalEvidence.Possible, wasWal, TimeSpan.FromSeconds(seconds), isLast, isSuspect)));
+    public void An_app_that_may_set_a_rollback_journal_is_watched_whether_it_does(
+        bool? isWal,
+        bool wasWal,
+        int seconds,
+        bool isLast,
+        string expected,
+        bool isSuspect = false
+    ) =>
+        Assert.Equal(
+            Enum.Parse<Admission>(expected),
+            AdmissionPolicy.Decide(
+                new AdmissionFacts(
+                    4096,
+                    new TablesLook(AppTables.Some, isWal),
+                    JournalEvidence.Possible,
+                    wasWal,
+                    TimeSpan.FromSeconds(seconds),
+                    isLast,
+                    isSuspect
+                )
+            )
+        );
 
     [Theory]
     [InlineData(false, "RollbackJournal")]
     [InlineData(true, "Admit")]
     [InlineData(null, "Admit")]
-    public void A_file_that_litestream_left_in_WAL_mode_and_that_is_in_another_now_is_refused(bool? isWal, string expected) => Assert.Equal(
-        Enum.Parse<Admission>(expected),
-        AdmissionPolicy.Decide(new AdmissionFacts(4096, new TablesLook(AppTables.Some, isWal), JournalEvidence.LeftWal, false, TimeSpan.Zero, IsLast: false)));
+    public void A_file_that_litestream_left_in_WAL_mode_and_that_is_in_another_now_is_refused(
+        bool? isWal,
+        string expected
+    ) =>
+        Assert.Equal(
+            Enum.Parse<Admission>(expected),
+            AdmissionPolicy.Decide(
+                new AdmissionFacts(
+                    4096,
+                    new TablesLook(AppTables.Some, isWal),
+                    JournalEvidence.LeftWal,
+                    false,
+                    TimeSpan.Zero,
+                    IsLast: false
+                )
+            )
+        );
 
     [Theory]
     [InlineData(Admission.NoFile, "has not been there")]
@@ -61,12 +106,25 @@ public sealed class AdmissionPolicyTests
     [InlineData(Admission.Wait, "locked")]
     public void What_is_not_seen_for_long_is_degraded_and_not_before(object admission, string text)
     {
-        var (early, _) = AdmissionPolicy.Explain((Admission)admission, "/a.db", TimeSpan.FromSeconds(19), TimeSpan.FromSeconds(20));
-        var (late, why) = AdmissionPolicy.Explain((Admission)admission, "/a.db", TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(20));
+        var (early, _) = AdmissionPolicy.Explain(
+            (Admission)admission,
+            "/a.db",
+            TimeSpan.FromSeconds(19),
+            TimeSpan.FromSeconds(20)
+        );
+        var (late, why) = AdmissionPolicy.Explain(
+            (Admission)admission,
+            "/a.db",
+            TimeSpan.FromSeconds(20),
+            TimeSpan.FromSeconds(20)
+        );
 
         Assert.Equal((LitestreamHealth.Healthy, LitestreamHealth.Degraded, "LSB5017"), (early, late, why.Code));
         Assert.Contains(text, why.Message, StringComparison.Ordinal);
-        Assert.Equal(LitestreamHealth.Degraded, AdmissionPolicy.Explain(Admission.Wait, "/a.db", TimeSpan.Zero, Long, isSuspect: true).Health);
+        Assert.Equal(
+            LitestreamHealth.Degraded,
+            AdmissionPolicy.Explain(Admission.Wait, "/a.db", TimeSpan.Zero, Long, isSuspect: true).Health
+        );
     }
 
     [Theory]
@@ -92,7 +150,10 @@ public sealed class AdmissionPolicyTests
             using (var connection = Open(path))
             {
                 Execute(connection, sql);
-                Assert.Equal(new TablesLook(Enum.Parse<AppTables>(tables), isWal), LiveDatabase.LookAt(path, asksMode: true));
+                Assert.Equal(
+                    new TablesLook(Enum.Parse<AppTables>(tables), isWal),
+                    LiveDatabase.LookAt(path, asksMode: true)
+                );
                 Assert.Equal(Enum.Parse<AppTables>(tables), LiveDatabase.LookAt(path, asksMode: false).Tables);
             }
 
@@ -150,11 +211,19 @@ public sealed class AdmissionPolicyTests
         Assert.Equal(expected, JournalModeText.MaySetRollback(assembly));
     }
 
-    private static string[] Files(string folder) => [.. Directory.EnumerateFiles(folder).Select(file => $"{file} {new FileInfo(file).Length}").Order(StringComparer.Ordinal)];
+    private static string[] Files(string folder) =>
+        [
+            .. Directory
+                .EnumerateFiles(folder)
+                .Select(file => $"{file} {new FileInfo(file).Length}")
+                .Order(StringComparer.Ordinal),
+        ];
 
     private static SqliteConnection Open(string path)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString()
+        );
         connection.Open();
         return connection;
     }

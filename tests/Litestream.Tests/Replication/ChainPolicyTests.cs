@@ -4,7 +4,14 @@ namespace Litestream.Tests.Replication;
 
 public sealed class ChainPolicyTests
 {
-    private static readonly ChainLook Running = new(MarkState.Held, HasSynced: true, WasSeen: true, AbsentLooks: 0, ReaderAge: null, WalGrowth: 0);
+    private static readonly ChainLook Running = new(
+        MarkState.Held,
+        HasSynced: true,
+        WasSeen: true,
+        AbsentLooks: 0,
+        ReaderAge: null,
+        WalGrowth: 0
+    );
 
     [Fact]
     public void A_mark_that_is_held_calls_for_nothing() => Assert.Equal(ChainAction.None, ChainPolicy.Decide(Running));
@@ -15,7 +22,15 @@ public sealed class ChainPolicyTests
     public void Our_reader_ends_when_the_mark_is_there(object mark, bool hasSynced) =>
         Assert.Equal(
             ChainAction.EndReader,
-            ChainPolicy.Decide(Running with { Mark = (MarkState)mark, HasSynced = hasSynced, ReaderAge = TimeSpan.FromSeconds(1) }));
+            ChainPolicy.Decide(
+                Running with
+                {
+                    Mark = (MarkState)mark,
+                    HasSynced = hasSynced,
+                    ReaderAge = TimeSpan.FromSeconds(1),
+                }
+            )
+        );
 
     [Theory]
     [InlineData(MarkState.Absent, true)]
@@ -24,7 +39,15 @@ public sealed class ChainPolicyTests
     public void Our_reader_stands_until_then(object mark, bool hasSynced) =>
         Assert.Equal(
             ChainAction.None,
-            ChainPolicy.Decide(Running with { Mark = (MarkState)mark, HasSynced = hasSynced, ReaderAge = TimeSpan.FromSeconds(59) }));
+            ChainPolicy.Decide(
+                Running with
+                {
+                    Mark = (MarkState)mark,
+                    HasSynced = hasSynced,
+                    ReaderAge = TimeSpan.FromSeconds(59),
+                }
+            )
+        );
 
     [Theory]
     [InlineData(60, 0)]
@@ -32,20 +55,32 @@ public sealed class ChainPolicyTests
     public void Our_reader_does_not_stand_for_ever_nor_while_the_WAL_grows_without_a_limit(int seconds, long growth) =>
         Assert.Equal(
             ChainAction.GiveUpReader,
-            ChainPolicy.Decide(Running with { Mark = MarkState.Absent, ReaderAge = TimeSpan.FromSeconds(seconds), WalGrowth = growth }));
+            ChainPolicy.Decide(
+                Running with
+                {
+                    Mark = MarkState.Absent,
+                    ReaderAge = TimeSpan.FromSeconds(seconds),
+                    WalGrowth = growth,
+                }
+            )
+        );
 
     [Theory]
     [InlineData(1, ChainAction.None)]
     [InlineData(2, ChainAction.None)]
     [InlineData(3, ChainAction.Break)]
     public void A_mark_is_lost_when_it_is_absent_in_three_looks(int looks, object expected) =>
-        Assert.Equal((ChainAction)expected, ChainPolicy.Decide(Running with { Mark = MarkState.Absent, AbsentLooks = looks }));
+        Assert.Equal(
+            (ChainAction)expected,
+            ChainPolicy.Decide(Running with { Mark = MarkState.Absent, AbsentLooks = looks })
+        );
 
     [Fact]
     public void A_mark_that_was_never_seen_is_not_lost() =>
         Assert.Equal(
             ChainAction.None,
-            ChainPolicy.Decide(Running with { Mark = MarkState.Absent, WasSeen = false, AbsentLooks = 100 }));
+            ChainPolicy.Decide(Running with { Mark = MarkState.Absent, WasSeen = false, AbsentLooks = 100 })
+        );
 
     [Theory]
     [InlineData(MarkState.Checkpointing)]

@@ -4,8 +4,12 @@ namespace Litestream.Tests.Replication;
 
 public sealed class CutPolicyTests
 {
-    private static readonly CutLook Running =
-        new(MayBeOpened: true, BringsAnotherLibrary: false, IsBeforeApp: false, IsOpenAnywhere: true);
+    private static readonly CutLook Running = new(
+        MayBeOpened: true,
+        BringsAnotherLibrary: false,
+        IsBeforeApp: false,
+        IsOpenAnywhere: true
+    );
 
     [Fact]
     public void An_app_with_one_SQLite_library_has_its_WAL_emptied() =>
@@ -18,19 +22,25 @@ public sealed class CutPolicyTests
     [Fact]
     public void A_library_that_the_app_brings_may_open_the_database_at_any_moment() =>
         Assert.Equal(
-            CutAction.NewGenerationUntilRestart, CutPolicy.Decide(Running with { BringsAnotherLibrary = true }));
+            CutAction.NewGenerationUntilRestart,
+            CutPolicy.Decide(Running with { BringsAnotherLibrary = true })
+        );
 
     [Fact]
     public void Before_the_app_opens_the_database_that_library_is_no_obstacle() =>
         Assert.Equal(
-            CutAction.Truncate, CutPolicy.Decide(Running with { BringsAnotherLibrary = true, IsBeforeApp = true }));
+            CutAction.Truncate,
+            CutPolicy.Decide(Running with { BringsAnotherLibrary = true, IsBeforeApp = true })
+        );
 
     [Theory]
     [InlineData(false, CutAction.NewGeneration)]
     [InlineData(true, CutAction.NewGenerationUntilRestart)]
     [InlineData(null, CutAction.NewGenerationUntilRestart)]
     public void Without_a_library_of_ours_a_new_generation_does_it_where_nobody_has_the_database_open(
-        bool? isOpen, object expected)
+        bool? isOpen,
+        object expected
+    )
     {
         var look = Running with { MayBeOpened = false, IsOpenAnywhere = isOpen };
         Assert.Equal((CutAction)expected, CutPolicy.Decide(look));

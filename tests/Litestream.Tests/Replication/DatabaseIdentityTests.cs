@@ -17,7 +17,10 @@ public sealed class DatabaseIdentityTests : IDisposable
     [Fact]
     public async Task A_database_gets_its_number_once_and_its_file_has_it_after_a_checkpoint()
     {
-        LitestreamTool.Sql(Database, "PRAGMA journal_mode = wal; CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER)");
+        LitestreamTool.Sql(
+            Database,
+            "PRAGMA journal_mode = wal; CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER)"
+        );
         using var open = new SqliteConnection($"Data Source={Database};Pooling=False");
         open.Open();
 

@@ -44,7 +44,8 @@ public sealed class FolderQueueTests
         var failing = FolderQueue.LookAsync<int>(
             folder,
             () => throw new IOException(answers.Wait(Deadline, CancellationToken.None) ? "answered" : "late"),
-            stop);
+            stop
+        );
         var waiting = FolderQueue.LookAsync(folder, () => 1, end.Token);
         await end.CancelAsync();
 

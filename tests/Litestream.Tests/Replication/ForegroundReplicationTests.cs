@@ -13,12 +13,21 @@ public sealed class ForegroundReplicationTests : IDisposable
     private readonly TemporaryFolder _folder = new();
     private readonly List<string> _lines = [];
     private readonly List<LitestreamDiagnostic> _diagnostics = [];
-    private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+    private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(
+        TestContext.Current.CancellationToken
+    );
 
     public ForegroundReplicationTests()
     {
-        _folder.Write("litestream.yml", "dbs:\n  - path: app.db\n    monitor-interval: 20ms\n    replicas:\n      - path: replica\n        sync-interval: 20ms\n");
-        LitestreamTool.Sql(Database, "PRAGMA journal_mode=wal; CREATE TABLE rows(text); INSERT INTO rows VALUES ('first')");
+        _folder.Write(
+            "litestream.yml",
+            "dbs:\n  - path: app.db\n    monitor-interval: 20ms\n    replicas:\n      - path: replica\n        "
+                + "sync-interval: 20ms\n"
+        );
+        LitestreamTool.Sql(
+            Database,
+            "PRAGMA journal_mode=wal; CREATE TABLE rows(text); INSERT INTO rows VALUES ('first')"
+        );
     }
 
     private string Database => Path.Combine(_folder.Path, "app.db");
@@ -55,7 +64,9 @@ public sealed class ForegroundReplicationTests : IDisposable
     {
         LitestreamTool.Sql(Database, "DROP TABLE rows; VACUUM");
         var run = RunAsync();
-        await LitestreamTool.WaitUntilAsync(() => _lines.ToArray().Any(line => line.Contains("has no table of the app's own", StringComparison.Ordinal)));
+        await LitestreamTool.WaitUntilAsync(() =>
+            _lines.ToArray().Any(line => line.Contains("has no table of the app's own", StringComparison.Ordinal))
+        );
         Assert.Equal("0", LitestreamTool.Query(Database, "SELECT count(*) FROM sqlite_master"));
         Assert.Null(DatabaseLock.Peek(Database).Replicator);
 
@@ -94,7 +105,11 @@ public sealed class ForegroundReplicationTests : IDisposable
 
         Assert.Equal("LSB3012", refused.Diagnostic.Code);
         Assert.Contains($"process {Environment.ProcessId} ", refused.Message, StringComparison.Ordinal);
-        Assert.Contains($"litestream {DatabaseLock.Peek(Database).Replicator!.ProcessId}", refused.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"litestream {DatabaseLock.Peek(Database).Replicator!.ProcessId}",
+            refused.Message,
+            StringComparison.Ordinal
+        );
         await _stop.CancelAsync();
         await run;
     }
@@ -167,10 +182,17 @@ public sealed class ForegroundReplicationTests : IDisposable
     [Fact]
     public async Task One_that_cannot_be_taken_back_is_an_error_and_nothing_is_replicated()
     {
-        PlantedRecord.Write(Path.Combine(_folder.Path, ".app.db.litestream-restore-1"), Database, Path.Combine(_folder.Path, "gone.db"), Database);
+        PlantedRecord.Write(
+            Path.Combine(_folder.Path, ".app.db.litestream-restore-1"),
+            Database,
+            Path.Combine(_folder.Path, "gone.db"),
+            Database
+        );
         File.Delete(Database);
 
-        var failed = await Assert.ThrowsAsync<LitestreamException>(() => RunAsync().WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
+        var failed = await Assert.ThrowsAsync<LitestreamException>(() =>
+            RunAsync().WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken)
+        );
 
         Assert.Equal("LSB4008", failed.Diagnostic.Code);
         Assert.False(Directory.Exists(Replica));
@@ -194,7 +216,10 @@ public sealed class ForegroundReplicationTests : IDisposable
             LitestreamTool.Sql(Database, "CREATE TABLE rows(text); INSERT INTO rows VALUES ('other')");
         File.Delete(Path.Combine(_folder.Path, "copy.db"));
 
-        var failed = await Assert.ThrowsAsync<LitestreamException>(() => RunAsync(cancellation: TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
+        var failed = await Assert.ThrowsAsync<LitestreamException>(() =>
+            RunAsync(cancellation: TestContext.Current.CancellationToken)
+                .WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken)
+        );
 
         Assert.Equal(code, failed.Diagnostic.Code);
         Assert.Equal(backup, await RestoredAsync());
@@ -203,27 +228,42 @@ public sealed class ForegroundReplicationTests : IDisposable
     private static bool IsFrozen(int processId) =>
         File.ReadAllText($"/proc/{processId}/stat").Split(')')[^1].TrimStart().StartsWith('T');
 
-    private Task RunAsync(string? exec = null, IReadOnlyList<string>? arguments = null, TimeSpan? stopTimeout = null, CancellationToken? cancellation = null) => ForegroundReplication.RunAsync(
-        LitestreamTool.Executable,
-        new EffectiveConfigOptions
-        {
-            ConfigPath = Path.Combine(_folder.Path, "litestream.yml"),
-            BaseDirectory = _folder.Path,
-            GetSetting = _ => null,
-            Environment = new Dictionary<string, string>(),
-        },
-        new ForegroundReplicationOptions { Exec = exec, Arguments = arguments ?? [], StopTimeout = stopTimeout ?? TimeSpan.FromSeconds(30) },
-        line =>
-        {
-            lock (_lines)
-                _lines.Add(line.Text);
-        },
-        _diagnostics.Add,
-        cancellation ?? _stop.Token);
+    private Task RunAsync(
+        string? exec = null,
+        IReadOnlyList<string>? arguments = null,
+        TimeSpan? stopTimeout = null,
+        CancellationToken? cancellation = null
+    ) =>
+        ForegroundReplication.RunAsync(
+            LitestreamTool.Executable,
+            new EffectiveConfigOptions
+            {
+                ConfigPath = Path.Combine(_folder.Path, "litestream.yml"),
+                BaseDirectory = _folder.Path,
+                GetSetting = _ => null,
+                Environment = new Dictionary<string, string>(),
+            },
+            new ForegroundReplicationOptions
+            {
+                Exec = exec,
+                Arguments = arguments ?? [],
+                StopTimeout = stopTimeout ?? TimeSpan.FromSeconds(30),
+            },
+            line =>
+            {
+                lock (_lines)
+                    _lines.Add(line.Text);
+            },
+            _diagnostics.Add,
+            cancellation ?? _stop.Token
+        );
 
     private async Task ReplicatesAsync(Task run)
     {
-        await LitestreamTool.WaitUntilAsync(() => run.IsCompleted || LitestreamTool.HasBackup(Replica, segments: 1), () => string.Join('\n', _lines));
+        await LitestreamTool.WaitUntilAsync(
+            () => run.IsCompleted || LitestreamTool.HasBackup(Replica, segments: 1),
+            () => string.Join('\n', _lines)
+        );
         if (run.IsCompleted)
             await run;
     }
@@ -231,8 +271,12 @@ public sealed class ForegroundReplicationTests : IDisposable
     private async Task<string> RestoredAsync()
     {
         var copy = Path.Combine(_folder.Path, "copy.db");
-        var yml = LitestreamTool.Effective(Path.Combine(_folder.Path, "litestream.yml"), _folder.Path).Write(Path.Combine(_folder.Path, "run"));
-        var result = await LitestreamTool.Command().RunAsync(["restore", "-config", yml, "-o", copy, Database], TestContext.Current.CancellationToken);
+        var yml = LitestreamTool
+            .Effective(Path.Combine(_folder.Path, "litestream.yml"), _folder.Path)
+            .Write(Path.Combine(_folder.Path, "run"));
+        var result = await LitestreamTool
+            .Command()
+            .RunAsync(["restore", "-config", yml, "-o", copy, Database], TestContext.Current.CancellationToken);
         Assert.True(result.ExitCode == 0, result.StandardOutput + result.StandardError + string.Join('\n', _lines));
         return LitestreamTool.Query(copy, "SELECT group_concat(text) FROM rows");
     }

@@ -20,18 +20,27 @@ public sealed class ReplicationMarkTests
     [InlineData("WRITE 4711 fe:01:99 124 124", MarkState.Absent)]
     public void The_mark_is_a_read_lock_of_its_process_on_one_of_the_bytes_of_readers(string held, object expected)
     {
-        var locks = ReplicationMark.Parse(["1: FLOCK  ADVISORY  WRITE 12 00:1b:99 0 EOF", $"2: POSIX  ADVISORY  {held}"], 99);
+        var locks = ReplicationMark.Parse(
+            ["1: FLOCK  ADVISORY  WRITE 12 00:1b:99 0 EOF", $"2: POSIX  ADVISORY  {held}"],
+            99
+        );
 
         Assert.Equal((MarkState)expected, locks.MarkOf(4711));
     }
 
     [Fact]
     public void What_waits_for_a_lock_holds_none() =>
-        Assert.Equal(MarkState.Absent, ReplicationMark.Parse(["2: -> POSIX  ADVISORY  READ  4711 fe:01:99 124 124"], 99).MarkOf(4711));
+        Assert.Equal(
+            MarkState.Absent,
+            ReplicationMark.Parse(["2: -> POSIX  ADVISORY  READ  4711 fe:01:99 124 124"], 99).MarkOf(4711)
+        );
 
     [Fact]
     public void Without_a_shm_there_is_no_mark() =>
-        Assert.Equal(MarkState.Absent, ReplicationMark.Parse(["2: POSIX  ADVISORY  READ  4711 fe:01:99 124 124"], null).MarkOf(4711));
+        Assert.Equal(
+            MarkState.Absent,
+            ReplicationMark.Parse(["2: POSIX  ADVISORY  READ  4711 fe:01:99 124 124"], null).MarkOf(4711)
+        );
 
     [Fact]
     public void A_reader_of_ours_holds_what_a_mark_holds_and_nobody_restarts_the_WAL_meanwhile()
@@ -43,7 +52,10 @@ public sealed class ReplicationMarkTests
 
         using var folder = new Folder();
         using var app = folder.Open();
-        Folder.Execute(app, "PRAGMA journal_mode=wal; PRAGMA wal_autocheckpoint=0; CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+        Folder.Execute(
+            app,
+            "PRAGMA journal_mode=wal; PRAGMA wal_autocheckpoint=0; CREATE TABLE t(x); INSERT INTO t VALUES (1)"
+        );
         var salts = WalFile.LastCommit(folder.Database + "-wal")!;
         using (LiveDatabase.BeginRead(folder.Database))
         {
@@ -61,7 +73,8 @@ public sealed class ReplicationMarkTests
         Folder.Execute(app, "INSERT INTO t VALUES (3)");
         Assert.NotEqual((salts.Salt1, salts.Salt2), Salts());
 
-        (uint, uint) Salts() => WalFile.LastCommit(folder.Database + "-wal") is { } commit ? (commit.Salt1, commit.Salt2) : default;
+        (uint, uint) Salts() =>
+            WalFile.LastCommit(folder.Database + "-wal") is { } commit ? (commit.Salt1, commit.Salt2) : default;
     }
 
     [Fact]
@@ -82,7 +95,10 @@ public sealed class ReplicationMarkTests
     {
         using var folder = new Folder();
         using var app = folder.Open();
-        Folder.Execute(app, "PRAGMA journal_mode=wal; PRAGMA wal_autocheckpoint=0; CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+        Folder.Execute(
+            app,
+            "PRAGMA journal_mode=wal; PRAGMA wal_autocheckpoint=0; CREATE TABLE t(x); INSERT INTO t VALUES (1)"
+        );
         var wal = folder.Database + "-wal";
         var known = LiveDatabase.WalFrames(folder.Database)!.Value;
         Assert.True(known > 0);

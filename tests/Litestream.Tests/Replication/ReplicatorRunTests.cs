@@ -26,20 +26,29 @@ public sealed class ReplicatorRunTests
                 chosen.Add(address);
                 other ??= new TcpListener(IPEndPoint.Parse(address!));
                 other.Start();
-                return EffectiveConfig.Create(new EffectiveConfigOptions
-                {
-                    ConfigPath = database.Yml,
-                    BaseDirectory = database.Folder,
-                    GetSetting = _ => null,
-                    Environment = new Dictionary<string, string>(),
-                    MetricsAddress = address,
-                });
+                return EffectiveConfig.Create(
+                    new EffectiveConfigOptions
+                    {
+                        ConfigPath = database.Yml,
+                        BaseDirectory = database.Folder,
+                        GetSetting = _ => null,
+                        Environment = new Dictionary<string, string>(),
+                        MetricsAddress = address,
+                    }
+                );
             },
             ownMetricsAddress: null,
             locks,
             folder,
-            new ReplicatorEvents { Line = _ => { }, Started = (_, _) => { }, AddressNotUsed = _ => { }, Ended = () => { } },
-            TimeProvider.System);
+            new ReplicatorEvents
+            {
+                Line = _ => { },
+                Started = (_, _) => { },
+                AddressNotUsed = _ => { },
+                Ended = () => { },
+            },
+            TimeProvider.System
+        );
         try
         {
             run.Start();
@@ -49,7 +58,9 @@ public sealed class ReplicatorRunTests
 
             run.Start();
             MetricsAnswer? answer = null;
-            await LitestreamTool.WaitUntilAsync(() => (answer = run.ReadMetricsAsync(TestContext.Current.CancellationToken).Result) is not null);
+            await LitestreamTool.WaitUntilAsync(() =>
+                (answer = run.ReadMetricsAsync(TestContext.Current.CancellationToken).Result) is not null
+            );
 
             Assert.True(answer!.Knows(database.File));
             Assert.Null(run.AddressError);
@@ -89,7 +100,8 @@ public sealed class ReplicatorRunTests
                 AddressNotUsed = _ => { },
                 Ended = () => { },
             },
-            TimeProvider.System);
+            TimeProvider.System
+        );
         try
         {
             Assert.ThrowsAny<Exception>(() => run.Start());

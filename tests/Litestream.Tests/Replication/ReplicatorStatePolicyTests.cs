@@ -6,8 +6,11 @@ public sealed class ReplicatorStatePolicyTests
 {
     private static readonly DatabaseStanding Fine = new(Exclusion.None, LitestreamHealth.Healthy, IsSettled: true);
     private static readonly DatabaseStanding Traced = new(Exclusion.Traced, LitestreamHealth.Degraded, IsSettled: true);
-    private static readonly DatabaseStanding Refused =
-        new(Exclusion.Refused, LitestreamHealth.Unhealthy, IsSettled: true);
+    private static readonly DatabaseStanding Refused = new(
+        Exclusion.Refused,
+        LitestreamHealth.Unhealthy,
+        IsSettled: true
+    );
 
     [Fact]
     public void An_only_database_that_waits_to_be_adopted_leaves_the_replicator_degraded_and_not_failed()
@@ -42,7 +45,10 @@ public sealed class ReplicatorStatePolicyTests
     [InlineData(Exclusion.Question, false, false)]
     [InlineData(Exclusion.None, false, false)]
     public void With_a_refused_one_beside_it_the_replicator_has_failed_when_nothing_else_can_come(
-        object other, bool isOver, bool hasFailed)
+        object other,
+        bool isOver,
+        bool hasFailed
+    )
     {
         DatabaseStanding[] all = [Refused, new((Exclusion)other, LitestreamHealth.Degraded, IsSettled: true)];
         Assert.Equal(isOver, ReplicatorStatePolicy.IsOver(all));
@@ -59,17 +65,23 @@ public sealed class ReplicatorStatePolicyTests
         Assert.Equal(
             LitestreamState.Stalled,
             ReplicatorStatePolicy.Decide(
-                LitestreamState.Replicating, isRunning: false, [Fine with { Exclusion = (Exclusion)exclusion }]));
+                LitestreamState.Replicating,
+                isRunning: false,
+                [Fine with { Exclusion = (Exclusion)exclusion }]
+            )
+        );
 
     [Fact]
     public void What_has_failed_stays_so_until_litestream_runs()
     {
         Assert.Equal(
             LitestreamState.Failed,
-            ReplicatorStatePolicy.Decide(LitestreamState.Failed, isRunning: false, [Refused]));
+            ReplicatorStatePolicy.Decide(LitestreamState.Failed, isRunning: false, [Refused])
+        );
         Assert.Equal(
             LitestreamState.Stalled,
-            ReplicatorStatePolicy.Decide(LitestreamState.Failed, isRunning: true, [Fine, Refused]));
+            ReplicatorStatePolicy.Decide(LitestreamState.Failed, isRunning: true, [Fine, Refused])
+        );
     }
 
     [Theory]
@@ -80,7 +92,8 @@ public sealed class ReplicatorStatePolicyTests
     public void It_replicates_once_all_have_arrived(LitestreamState before, bool isSettled, LitestreamState expected) =>
         Assert.Equal(
             expected,
-            ReplicatorStatePolicy.Decide(before, isRunning: true, [Fine, Fine with { IsSettled = isSettled }]));
+            ReplicatorStatePolicy.Decide(before, isRunning: true, [Fine, Fine with { IsSettled = isSettled }])
+        );
 
     [Fact]
     public void A_database_that_has_no_file_yet_is_a_start_and_no_fault() =>
@@ -89,7 +102,9 @@ public sealed class ReplicatorStatePolicyTests
             ReplicatorStatePolicy.Decide(
                 LitestreamState.Starting,
                 isRunning: false,
-                [new(Exclusion.Held, LitestreamHealth.Healthy, IsSettled: false)]));
+                [new(Exclusion.Held, LitestreamHealth.Healthy, IsSettled: false)]
+            )
+        );
 
     [Fact]
     public void At_the_end_one_that_waits_to_be_adopted_was_stopped_and_a_refused_one_has_failed()

@@ -17,8 +17,12 @@ public sealed class RoomLedgerTests
     [InlineData(100, 0, 101, 0, nameof(RoomVerdict.None))]
     [InlineData(100, 0, 0, 0, nameof(RoomVerdict.Room))]
     public void It_depends_on_what_is_free_and_on_what_others_write(
-        long free, long kept, long needed, long taken, string expected) =>
-        Assert.Equal(expected, RoomLedger.Decide(free, kept, needed, taken).ToString());
+        long free,
+        long kept,
+        long needed,
+        long taken,
+        string expected
+    ) => Assert.Equal(expected, RoomLedger.Decide(free, kept, needed, taken).ToString());
 
     [Fact]
     public async Task Those_that_have_room_and_those_on_another_disk_do_not_wait()

@@ -30,23 +30,47 @@ public sealed class StatusFileTests : IDisposable
             LagBytes = 4120,
             LastSync = Noon,
             VerifiedAt = Noon.AddHours(-1),
-            Verification = new VerificationResult(Database, VerificationOutcome.Lagging, "late", "LSB4102") { Level = VerificationLevel.Quick, Duration = TimeSpan.FromSeconds(5) },
+            Verification = new VerificationResult(Database, VerificationOutcome.Lagging, "late", "LSB4102")
+            {
+                Level = VerificationLevel.Quick,
+                Duration = TimeSpan.FromSeconds(5),
+            },
         };
         var status = new LitestreamStatus(LitestreamState.Stalled, 4711, Noon.AddMinutes(-5), 2, "LSB5004: ended")
         {
             Since = Noon.AddMinutes(-1),
             LastRestartReason = "stuck",
         };
-        var file = new StatusFile(StatusFile.IdentityOf(Environment.ProcessId)!, Noon.AddDays(-1), Noon, status with { Databases = [database], NotReplicated = ["/other.db"] });
+        var file = new StatusFile(
+            StatusFile.IdentityOf(Environment.ProcessId)!,
+            Noon.AddDays(-1),
+            Noon,
+            status with
+            {
+                Databases = [database],
+                NotReplicated = ["/other.db"],
+            }
+        );
 
         file.Write(Database.Path);
 
         var read = StatusFile.Read(Database)!;
         Assert.Equal((file.App, file.AppStartedAt, file.WrittenAt), (read.App, read.AppStartedAt, read.WrittenAt));
-        Assert.Equal(status, read.Status with { Databases = status.Databases, NotReplicated = status.NotReplicated, RestartTimes = status.RestartTimes });
+        Assert.Equal(
+            status,
+            read.Status with
+            {
+                Databases = status.Databases,
+                NotReplicated = status.NotReplicated,
+                RestartTimes = status.RestartTimes,
+            }
+        );
         Assert.Equal(["/other.db"], read.Status.NotReplicated);
         Assert.Equal(database, Assert.Single(read.Status.Databases));
-        Assert.Equal([Path.GetFileName(StatusFile.PathFor(Database.Path))], Directory.GetFiles(_folder.Path).Select(Path.GetFileName));
+        Assert.Equal(
+            [Path.GetFileName(StatusFile.PathFor(Database.Path))],
+            Directory.GetFiles(_folder.Path).Select(Path.GetFileName)
+        );
     }
 
     [Fact]
@@ -56,7 +80,12 @@ public sealed class StatusFileTests : IDisposable
         File.CreateSymbolicLink(StatusFile.PathFor(Database.Path), other);
         File.CreateSymbolicLink(StatusFile.PathFor(Database.Path) + ".new", other);
 
-        new StatusFile(StatusFile.IdentityOf(Environment.ProcessId)!, null, Noon, new LitestreamStatus(LitestreamState.Disabled, null, null, 0, null)).Write(Database.Path);
+        new StatusFile(
+            StatusFile.IdentityOf(Environment.ProcessId)!,
+            null,
+            Noon,
+            new LitestreamStatus(LitestreamState.Disabled, null, null, 0, null)
+        ).Write(Database.Path);
 
         Assert.Equal("kept", File.ReadAllText(other));
         Assert.Equal(LitestreamState.Disabled, StatusFile.Read(Database)?.Status.State);
@@ -66,14 +95,28 @@ public sealed class StatusFileTests : IDisposable
     public void As_JSON_it_says_whether_an_app_runs_and_what_it_tells()
     {
         using (var none = JsonDocument.Parse(JsonText.Of(RunningStatus.Of(Database).WriteTo)))
-            Assert.Equal("path,running", string.Join(',', none.RootElement.EnumerateObject().Select(member => member.Name)));
+            Assert.Equal(
+                "path,running",
+                string.Join(',', none.RootElement.EnumerateObject().Select(member => member.Name))
+            );
 
-        new StatusFile(StatusFile.IdentityOf(Environment.ProcessId)!, null, Noon, new LitestreamStatus(LitestreamState.Replicating, null, null, 3, null) { Databases = [new LitestreamDatabaseStatus(Database.Path) { Lag = TimeSpan.FromSeconds(2) }] }).Write(Database.Path);
+        new StatusFile(
+            StatusFile.IdentityOf(Environment.ProcessId)!,
+            null,
+            Noon,
+            new LitestreamStatus(LitestreamState.Replicating, null, null, 3, null)
+            {
+                Databases = [new LitestreamDatabaseStatus(Database.Path) { Lag = TimeSpan.FromSeconds(2) }],
+            }
+        ).Write(Database.Path);
         using var json = JsonDocument.Parse(JsonText.Of(RunningStatus.Of(Database).WriteTo));
         var root = json.RootElement;
         Assert.True(root.GetProperty("running").GetBoolean());
         Assert.Equal(Environment.ProcessId, root.GetProperty("app").GetProperty("processId").GetInt32());
-        Assert.Equal(("Replicating", 3), (root.GetProperty("state").GetString(), root.GetProperty("restarts").GetInt32()));
+        Assert.Equal(
+            ("Replicating", 3),
+            (root.GetProperty("state").GetString(), root.GetProperty("restarts").GetInt32())
+        );
         Assert.Equal(2, root.GetProperty("database").GetProperty("lagSeconds").GetDouble());
     }
 }

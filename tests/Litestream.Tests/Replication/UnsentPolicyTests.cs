@@ -24,14 +24,16 @@ public sealed class UnsentPolicyTests
         Assert.StartsWith(
             $"{text} did not arrive in the replica: litestream ended before",
             Message(Sent with { Unsent = unsent }),
-            StringComparison.Ordinal);
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void A_full_copy_that_has_not_arrived_is_said() =>
         Assert.StartsWith(
             "The full copy (8192 bytes) of '/app.db' did not arrive in the replica: it was needed as it was killed.",
             Message(Sent with { CopyNeededBy = "it was killed" }),
-            StringComparison.Ordinal);
+            StringComparison.Ordinal
+        );
 
     [Theory]
     [InlineData("litestream never ran (LSB5001)")]
@@ -41,12 +43,14 @@ public sealed class UnsentPolicyTests
     {
         Assert.Equal(
             $"Up to 4152 bytes of the last commits of '/app.db' did not arrive in the replica: {why}. "
-            + "Everything is in the database file, and the next start sends it. Keep the file until then.",
-            Message(NotRun with { NotReplicated = why }));
+                + "Everything is in the database file, and the next start sends it. Keep the file until then.",
+            Message(NotRun with { NotReplicated = why })
+        );
         Assert.StartsWith(
             "Up to 8192 bytes",
             Message(NotRun with { NotReplicated = why, WalBytes = null }),
-            StringComparison.Ordinal);
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -54,7 +58,8 @@ public sealed class UnsentPolicyTests
         Assert.EndsWith(
             "no start sends it until that is corrected. Keep the file until then.",
             Message(NotRun with { IsRefused = true }),
-            StringComparison.Ordinal);
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void Nothing_is_said_where_nothing_can_be_missing()
@@ -70,7 +75,8 @@ public sealed class UnsentPolicyTests
         Assert.StartsWith(
             "What the app committed to '/app.db' after the file was deleted is lost",
             Message(NotRun with { FileSize = null, WasDeleted = true }),
-            StringComparison.Ordinal);
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void Databases_without_a_replica_are_named_once_with_their_sizes()

@@ -10,7 +10,10 @@ using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Restore;
 
-/// <summary>A database with three rows in its replica, and then, as its local state, five: two of them only in the <c>-wal</c>, which no process has open.</summary>
+/// <summary>
+/// A database with three rows in its replica, and then, as its local state, five: two of them only in the <c>-wal</c>,
+/// which no process has open.
+/// </summary>
 internal sealed class BackedUpDatabase : IDisposable
 {
     public const string Backup = "1,2,3";
@@ -27,7 +30,12 @@ internal sealed class BackedUpDatabase : IDisposable
         Name = name;
         File = Path.Combine(Folder, "data", name);
         _template = Path.Combine(Folder, "template");
-        Yml = _folder.Write("litestream.yml", GeneratedConfig.Create([new ReplicatedDatabase("data/" + name, null, null)], new GeneratedConfigOptions()).Text);
+        Yml = _folder.Write(
+            "litestream.yml",
+            GeneratedConfig
+                .Create([new ReplicatedDatabase("data/" + name, null, null)], new GeneratedConfigOptions())
+                .Text
+        );
         Config = LitestreamTool.Effective(Yml, Folder);
     }
 
@@ -45,15 +53,25 @@ internal sealed class BackedUpDatabase : IDisposable
 
     public string Replica => Path.Combine(Data, "litestream-replicas", Name);
 
-    public static string HostDll { get; } = Path.Combine(
-        Root(), typeof(BackedUpDatabase).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "RestoreHost").Value!);
+    public static string HostDll { get; } =
+        Path.Combine(
+            Root(),
+            typeof(BackedUpDatabase)
+                .Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+                .Single(data => data.Key == "RestoreHost")
+                .Value!
+        );
 
     public static async Task<BackedUpDatabase> CreateAsync(string name = "app.db")
     {
         var database = new BackedUpDatabase(name);
         Directory.CreateDirectory(database.Data);
         LitestreamTool.Sql(database.File, "CREATE TABLE t(x); INSERT INTO t VALUES (1), (2), (3)");
-        await LitestreamTool.ReplicateUntilAsync(database.Config, database.Folder, () => LitestreamTool.HasBackup(database.Replica, 1));
+        await LitestreamTool.ReplicateUntilAsync(
+            database.Config,
+            database.Folder,
+            () => LitestreamTool.HasBackup(database.Replica, 1)
+        );
         database.GoOnLocally();
         return database;
     }
@@ -61,7 +79,11 @@ internal sealed class BackedUpDatabase : IDisposable
     /// <summary>The files as they were when this was made; the replica aside.</summary>
     public void Reset()
     {
-        foreach (var entry in new DirectoryInfo(Data).GetFileSystemInfos().Where(entry => entry.Name != "litestream-replicas"))
+        foreach (
+            var entry in new DirectoryInfo(Data)
+                .GetFileSystemInfos()
+                .Where(entry => entry.Name != "litestream-replicas")
+        )
         {
             if (entry is DirectoryInfo directory)
                 directory.Delete(recursive: true);
@@ -86,22 +108,43 @@ internal sealed class BackedUpDatabase : IDisposable
     {
         database ??= File;
         var copy = Directory.CreateDirectory(Path.Combine(Folder, "look-" + Guid.NewGuid().ToString("n"))).FullName;
-        foreach (var ending in DatabasePath.Endings.Where(ending => ending != "-shm" && System.IO.File.Exists(database + ending)))
+        foreach (
+            var ending in DatabasePath.Endings.Where(ending =>
+                ending != "-shm" && System.IO.File.Exists(database + ending)
+            )
+        )
             System.IO.File.Copy(database + ending, Path.Combine(copy, "copy.db" + ending));
         Assert.Equal("ok", LitestreamTool.Query(Path.Combine(copy, "copy.db"), "PRAGMA integrity_check"));
-        return LitestreamTool.Query(Path.Combine(copy, "copy.db"), "SELECT group_concat(x) FROM (SELECT x FROM t ORDER BY rowid)");
+        return LitestreamTool.Query(
+            Path.Combine(copy, "copy.db"),
+            "SELECT group_concat(x) FROM (SELECT x FROM t ORDER BY rowid)"
+        );
     }
 
     public string? ReplacedSet() => Directory.GetDirectories(Data, Name + ".replaced-*").SingleOrDefault();
 
     public IEnumerable<string> WorkFolders() => Directory.GetDirectories(Data, "*litestream-restore*");
 
-    public IEnumerable<string> Names() => Directory.GetFileSystemEntries(Data).Select(entry => Path.GetFileName(entry)).Where(name => name != "litestream-replicas").Order(StringComparer.Ordinal);
+    public IEnumerable<string> Names() =>
+        Directory
+            .GetFileSystemEntries(Data)
+            .Select(entry => Path.GetFileName(entry))
+            .Where(name => name != "litestream-replicas")
+            .Order(StringComparer.Ordinal);
 
     public RestoreRequest Request() => new(Config, Config.Databases[0]);
 
-    public static Task<RestoreResult> RestoreAsync(RestoreRequest request, Action<LogLine>? onLine = null, CancellationToken? cancellationToken = null) =>
-        DatabaseRestore.RunAsync(LitestreamTool.Executable, request, onLine, cancellationToken ?? TestContext.Current.CancellationToken);
+    public static Task<RestoreResult> RestoreAsync(
+        RestoreRequest request,
+        Action<LogLine>? onLine = null,
+        CancellationToken? cancellationToken = null
+    ) =>
+        DatabaseRestore.RunAsync(
+            LitestreamTool.Executable,
+            request,
+            onLine,
+            cancellationToken ?? TestContext.Current.CancellationToken
+        );
 
     public static async Task<LitestreamException> FailsAsync(string code, RestoreRequest request)
     {
@@ -114,7 +157,10 @@ internal sealed class BackedUpDatabase : IDisposable
 
     /// <summary>The same as a user who may do nothing.</summary>
     public static Process StartHostAsOther(params string[] arguments) =>
-        Start("setpriv", [$"--reuid={OtherUser}", $"--regid={OtherUser}", "--clear-groups", "dotnet", HostDll, .. arguments]);
+        Start(
+            "setpriv",
+            [$"--reuid={OtherUser}", $"--regid={OtherUser}", "--clear-groups", "dotnet", HostDll, .. arguments]
+        );
 
     /// <summary>Makes all of it that user's.</summary>
     public void GiveToOther() => Give(Folder, OtherUser, OtherUser);
@@ -154,11 +200,17 @@ internal sealed class BackedUpDatabase : IDisposable
 
     private void GoOnLocally()
     {
-        using (var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = File, Pooling = false }.ToString()))
+        using (
+            var connection = new SqliteConnection(
+                new SqliteConnectionStringBuilder { DataSource = File, Pooling = false }.ToString()
+            )
+        )
         {
             connection.Open();
             using var command = connection.CreateCommand();
-            command.CommandText = "PRAGMA journal_mode = wal; PRAGMA wal_autocheckpoint = 0; INSERT INTO t VALUES (4); INSERT INTO t VALUES (5)";
+            command.CommandText =
+                "PRAGMA journal_mode = wal; PRAGMA wal_autocheckpoint = 0; INSERT INTO t VALUES (4); INSERT INTO t "
+                + "VALUES (5)";
             command.ExecuteNonQuery();
             Directory.CreateDirectory(_template);
             foreach (var ending in new[] { "", "-wal", "-shm" })

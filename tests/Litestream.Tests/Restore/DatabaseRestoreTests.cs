@@ -58,8 +58,15 @@ public sealed class DatabaseRestoreTests : IDisposable
         Assert.Single(Directory.GetDirectories(Path.GetDirectoryName(meta)!, ".app.db-litestream.lost-*"));
         LitestreamTool.Sql(DatabaseFile, "INSERT INTO t VALUES (10)");
         var generations = Directory.GetDirectories(Path.Combine(Replica, "generations"));
-        await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () =>
-            Directory.GetDirectories(Path.Combine(Replica, "generations")).Except(generations).Any(g => LitestreamTool.HasBackup(g, 1)));
+        await LitestreamTool.ReplicateUntilAsync(
+            config,
+            _folder.Path,
+            () =>
+                Directory
+                    .GetDirectories(Path.Combine(Replica, "generations"))
+                    .Except(generations)
+                    .Any(g => LitestreamTool.HasBackup(g, 1))
+        );
         var elsewhere = Path.Combine(_folder.Path, "elsewhere", "copy.db");
         Assert.Equal(RestoreOutcome.Restored, await Restore(config, elsewhere));
         await RestoredContent.AssertSameAsync(DatabaseFile, elsewhere);
@@ -75,7 +82,10 @@ public sealed class DatabaseRestoreTests : IDisposable
 
         if (!OperatingSystem.IsWindows())
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(output));
-        Assert.Equal(["copy.db"], Directory.GetFileSystemEntries(Path.GetDirectoryName(output)!).Select(Path.GetFileName));
+        Assert.Equal(
+            ["copy.db"],
+            Directory.GetFileSystemEntries(Path.GetDirectoryName(output)!).Select(Path.GetFileName)
+        );
         Assert.True(Directory.Exists(config.Databases[0].MetaPath));
     }
 
@@ -89,8 +99,17 @@ public sealed class DatabaseRestoreTests : IDisposable
 
         Assert.Equal("LSB4001", error.Diagnostic.Code);
         Assert.Equal(before, File.ReadAllBytes(DatabaseFile));
-        Assert.Equal(RestoreOutcome.DatabaseExists, (await DatabaseRestore.RunAsync(
-            LitestreamTool.Executable, new RestoreRequest(config, config.Databases[0]) { IfDatabaseNotExists = true }, null, TestContext.Current.CancellationToken)).Outcome);
+        Assert.Equal(
+            RestoreOutcome.DatabaseExists,
+            (
+                await DatabaseRestore.RunAsync(
+                    LitestreamTool.Executable,
+                    new RestoreRequest(config, config.Databases[0]) { IfDatabaseNotExists = true },
+                    null,
+                    TestContext.Current.CancellationToken
+                )
+            ).Outcome
+        );
     }
 
     [Fact]
@@ -132,8 +151,17 @@ public sealed class DatabaseRestoreTests : IDisposable
 
         Assert.Equal("LSB4002", error.Diagnostic.Code);
         Assert.Contains(Replica, error.Message, StringComparison.Ordinal);
-        Assert.Equal(RestoreOutcome.NoBackup, (await DatabaseRestore.RunAsync(
-            LitestreamTool.Executable, new RestoreRequest(config, config.Databases[0]) { IfReplicaExists = true }, null, TestContext.Current.CancellationToken)).Outcome);
+        Assert.Equal(
+            RestoreOutcome.NoBackup,
+            (
+                await DatabaseRestore.RunAsync(
+                    LitestreamTool.Executable,
+                    new RestoreRequest(config, config.Databases[0]) { IfReplicaExists = true },
+                    null,
+                    TestContext.Current.CancellationToken
+                )
+            ).Outcome
+        );
         Assert.False(File.Exists(DatabaseFile));
         AssertNoTemporaryFolder(Path.GetDirectoryName(DatabaseFile)!);
     }
@@ -141,17 +169,33 @@ public sealed class DatabaseRestoreTests : IDisposable
     [Fact]
     public async Task Storage_that_cannot_be_reached_is_never_no_backup_and_shows_no_secret()
     {
-        var text = GeneratedConfig.Create(
-            [new ReplicatedDatabase("data/app.db", null, null)],
-            new GeneratedConfigOptions { ReplicaUrl = "s3://bucket/prefix?endpoint=http://127.0.0.1:1&region=us-east-1" }).Text;
-        var config = LitestreamTool.Effective(_folder.Write("litestream.yml", text), _folder.Path, new Dictionary<string, string>
-        {
-            ["Litestream:AccessKeyId"] = "AKIDAKIDAKID",
-            ["Litestream:SecretAccessKey"] = "s3cr3ts3cr3t",
-        });
+        var text = GeneratedConfig
+            .Create(
+                [new ReplicatedDatabase("data/app.db", null, null)],
+                new GeneratedConfigOptions
+                {
+                    ReplicaUrl = "s3://bucket/prefix?endpoint=http://127.0.0.1:1&region=us-east-1",
+                }
+            )
+            .Text;
+        var config = LitestreamTool.Effective(
+            _folder.Write("litestream.yml", text),
+            _folder.Path,
+            new Dictionary<string, string>
+            {
+                ["Litestream:AccessKeyId"] = "AKIDAKIDAKID",
+                ["Litestream:SecretAccessKey"] = "s3cr3ts3cr3t",
+            }
+        );
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => DatabaseRestore.RunAsync(
-            LitestreamTool.Executable, new RestoreRequest(config, config.Databases[0]) { IfReplicaExists = true }, null, TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            DatabaseRestore.RunAsync(
+                LitestreamTool.Executable,
+                new RestoreRequest(config, config.Databases[0]) { IfReplicaExists = true },
+                null,
+                TestContext.Current.CancellationToken
+            )
+        );
 
         Assert.Equal("LSB4005", error.Diagnostic.Code);
         Assert.Contains("connection refused", error.Message, StringComparison.Ordinal);
@@ -181,7 +225,11 @@ public sealed class DatabaseRestoreTests : IDisposable
     public async Task A_backup_of_a_damaged_database_does_not_pass_the_check()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(DatabaseFile)!);
-        LitestreamTool.Sql(DatabaseFile, "CREATE TABLE t(x); CREATE INDEX i ON t(x); WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < 3000) INSERT INTO t SELECT 'row number ' || v FROM n; PRAGMA journal_mode=DELETE");
+        LitestreamTool.Sql(
+            DatabaseFile,
+            "CREATE TABLE t(x); CREATE INDEX i ON t(x); WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 "
+                + "FROM n WHERE v < 3000) INSERT INTO t SELECT 'row number ' || v FROM n; PRAGMA journal_mode=DELETE"
+        );
         using (var file = new FileStream(DatabaseFile, FileMode.Open))
         {
             file.Position = 4096 * 5;
@@ -204,8 +252,24 @@ public sealed class DatabaseRestoreTests : IDisposable
         var config = await Replicated();
         var output = Path.Combine(_folder.Path, "out", "copy.db");
 
-        var all = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => DatabaseRestore.RunAsync(
-            LitestreamTool.Executable, new RestoreRequest(config, config.Databases[0]) { Output = output, IfDatabaseNotExists = true }, null, TestContext.Current.CancellationToken))));
+        var all = await Task.WhenAll(
+            Enumerable
+                .Range(0, 4)
+                .Select(_ =>
+                    Task.Run(() =>
+                        DatabaseRestore.RunAsync(
+                            LitestreamTool.Executable,
+                            new RestoreRequest(config, config.Databases[0])
+                            {
+                                Output = output,
+                                IfDatabaseNotExists = true,
+                            },
+                            null,
+                            TestContext.Current.CancellationToken
+                        )
+                    )
+                )
+        );
 
         Assert.Equal(1, all.Count(o => o.Outcome == RestoreOutcome.Restored));
         Assert.Equal(3, all.Count(o => o.Outcome == RestoreOutcome.DatabaseExists));
@@ -220,7 +284,12 @@ public sealed class DatabaseRestoreTests : IDisposable
         var output = Path.Combine(_folder.Path, "out", "copy.db");
         _folder.Write("out/.copy.db.litestream-restore-dead/lock", "");
         _folder.Write("out/.copy.db.litestream-restore-dead/restored.db", "half");
-        using var living = new FileStream(_folder.Write("out/.copy.db.litestream-restore-living/lock", ""), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        using var living = new FileStream(
+            _folder.Write("out/.copy.db.litestream-restore-living/lock", ""),
+            FileMode.Open,
+            FileAccess.ReadWrite,
+            FileShare.None
+        );
 
         Assert.Equal(RestoreOutcome.Restored, await Restore(config, output));
 
@@ -235,8 +304,14 @@ public sealed class DatabaseRestoreTests : IDisposable
         var output = Path.Combine(_folder.Path, "out", "copy.db");
         using var cancel = new CancellationTokenSource();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => DatabaseRestore.RunAsync(
-            LitestreamTool.Executable, new RestoreRequest(config, config.Databases[0]) { Output = output }, _ => cancel.Cancel(), cancel.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            DatabaseRestore.RunAsync(
+                LitestreamTool.Executable,
+                new RestoreRequest(config, config.Databases[0]) { Output = output },
+                _ => cancel.Cancel(),
+                cancel.Token
+            )
+        );
 
         Assert.Empty(Directory.GetFileSystemEntries(Path.GetDirectoryName(output)!));
     }
@@ -274,7 +349,10 @@ public sealed class DatabaseRestoreTests : IDisposable
 
         Assert.Equal("the app's", File.ReadAllText(output));
         Assert.Equal([meta, output], Directory.GetFileSystemEntries(_folder.Path).Order(StringComparer.Ordinal));
-        Assert.Contains(output, FileSwap.Plan(output, meta, force: true, TimeProvider.System).Moves.Select(move => move.From));
+        Assert.Contains(
+            output,
+            FileSwap.Plan(output, meta, force: true, TimeProvider.System).Moves.Select(move => move.From)
+        );
     }
 
     [Fact]
@@ -296,14 +374,24 @@ public sealed class DatabaseRestoreTests : IDisposable
             File.Delete(database + suffix);
     }
 
-    private static void AssertNoTemporaryFolder(string folder) => Assert.Empty(Directory.GetDirectories(folder, "*litestream-restore*"));
+    private static void AssertNoTemporaryFolder(string folder) =>
+        Assert.Empty(Directory.GetDirectories(folder, "*litestream-restore*"));
 
     private static async Task<RestoreOutcome> Restore(EffectiveConfig config, string? output = null) =>
-        (await DatabaseRestore.RunAsync(LitestreamTool.Executable, new RestoreRequest(config, config.Databases[0]) { Output = output }, null, TestContext.Current.CancellationToken)).Outcome;
+        (
+            await DatabaseRestore.RunAsync(
+                LitestreamTool.Executable,
+                new RestoreRequest(config, config.Databases[0]) { Output = output },
+                null,
+                TestContext.Current.CancellationToken
+            )
+        ).Outcome;
 
     private EffectiveConfig Generate(string path)
     {
-        var text = GeneratedConfig.Create([new ReplicatedDatabase(path, null, null)], new GeneratedConfigOptions()).Text;
+        var text = GeneratedConfig
+            .Create([new ReplicatedDatabase(path, null, null)], new GeneratedConfigOptions())
+            .Text;
         return LitestreamTool.Effective(_folder.Write("litestream.yml", text), _folder.Path);
     }
 

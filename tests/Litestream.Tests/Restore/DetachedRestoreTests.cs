@@ -21,7 +21,10 @@ public sealed class DetachedRestoreTests
         var pulled = Path.Combine(folder, "dev.db");
         await BackedUpDatabase.RestoreAsync(database.Request() with { Output = plain });
 
-        var result = await new LitestreamClient(LitestreamTool.Executable, database.Config).PullAsync(options: new RestoreOptions { Output = pulled }, cancellationToken: Cancel);
+        var result = await new LitestreamClient(LitestreamTool.Executable, database.Config).PullAsync(
+            options: new RestoreOptions { Output = pulled },
+            cancellationToken: Cancel
+        );
 
         Assert.Equal(RestoreOutcome.Restored, result.Outcome);
         Assert.Equal([pulled], Directory.GetFileSystemEntries(folder));
@@ -40,14 +43,26 @@ public sealed class DetachedRestoreTests
         var result = await client.PullAsync(options: new RestoreOptions { Force = true }, cancellationToken: Cancel);
         var replica = Directory.GetFiles(database.Replica, "*", SearchOption.AllDirectories);
 
-        var refused = await Assert.ThrowsAsync<LitestreamException>(() => ForegroundReplication.RunAsync(
-            LitestreamTool.Executable,
-            new() { ConfigPath = database.Yml, BaseDirectory = database.Folder, GetSetting = _ => null, Environment = new Dictionary<string, string>() },
-            new ForegroundReplicationOptions(),
-            _ => { },
-            _ => { },
-            Cancel));
-        var verified = await client.VerifyAsync(options: new VerificationOptions { StartReplicator = true }, cancellationToken: Cancel);
+        var refused = await Assert.ThrowsAsync<LitestreamException>(() =>
+            ForegroundReplication.RunAsync(
+                LitestreamTool.Executable,
+                new()
+                {
+                    ConfigPath = database.Yml,
+                    BaseDirectory = database.Folder,
+                    GetSetting = _ => null,
+                    Environment = new Dictionary<string, string>(),
+                },
+                new ForegroundReplicationOptions(),
+                _ => { },
+                _ => { },
+                Cancel
+            )
+        );
+        var verified = await client.VerifyAsync(
+            options: new VerificationOptions { StartReplicator = true },
+            cancellationToken: Cancel
+        );
 
         Assert.Equal("LSB5009", refused.Diagnostic.Code);
         Assert.Equal(VerificationOutcome.NotReplicating, verified.Outcome);
@@ -63,7 +78,10 @@ public sealed class DetachedRestoreTests
         var client = new LitestreamClient(LitestreamTool.Executable, database.Config);
 
         var exists = await Assert.ThrowsAsync<LitestreamException>(() => client.PullAsync(cancellationToken: Cancel));
-        var dry = await client.PullAsync(options: new RestoreOptions { Force = true, DryRun = true }, cancellationToken: Cancel);
+        var dry = await client.PullAsync(
+            options: new RestoreOptions { Force = true, DryRun = true },
+            cancellationToken: Cancel
+        );
 
         Assert.Equal("LSB4001", exists.Diagnostic.Code);
         Assert.Equal(RestoreOutcome.WouldRestore, dry.Outcome);
@@ -78,7 +96,12 @@ public sealed class DetachedRestoreTests
         Directory.CreateDirectory(Path.Combine(database.Folder, ".held.db-litestream"));
         using var held = DatabaseLock.TryAcquire(place, out _)!;
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => new LitestreamClient(LitestreamTool.Executable, database.Config).PullAsync(options: new RestoreOptions { Output = place }, cancellationToken: Cancel));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            new LitestreamClient(LitestreamTool.Executable, database.Config).PullAsync(
+                options: new RestoreOptions { Output = place },
+                cancellationToken: Cancel
+            )
+        );
 
         Assert.Equal("LSB4006", error.Diagnostic.Code);
         Assert.False(File.Exists(place));

@@ -23,12 +23,24 @@ public sealed class ForcedRestoreTests
         Assert.Matches(@"\.replaced-\d{8}T\d{6}Z$", set);
         Assert.Equal(BackedUpDatabase.Local, database.Rows(Path.Combine(set, name)));
         Assert.Equal(
-            new[] { name, name + "-wal", name + "-shm", $".{name}-litestream" }.Select(file => new MovedFile(Path.Combine(database.Data, file), Path.Combine(set, file))),
-            result.MovedAside);
+            new[] { name, name + "-wal", name + "-shm", $".{name}-litestream" }.Select(file => new MovedFile(
+                Path.Combine(database.Data, file),
+                Path.Combine(set, file)
+            )),
+            result.MovedAside
+        );
         Assert.All(result.MovedAside, moved => Assert.True(Path.Exists(moved.To)));
-        Assert.Equal(new[] { name, Path.GetFileName(set), $".{name}-litestream", $".{name}-litestream.lock" }.Order(StringComparer.Ordinal), database.Names());
+        Assert.Equal(
+            new[] { name, Path.GetFileName(set), $".{name}-litestream", $".{name}-litestream.lock" }.Order(
+                StringComparer.Ordinal
+            ),
+            database.Names()
+        );
         Assert.Equal(new FileInfo(database.File).Length, result.Bytes);
-        Assert.Equal(new RestoreSource(database.Config.Databases[0].Replicas[0].Name, Generation(database), 0, 0, null), result.Source);
+        Assert.Equal(
+            new RestoreSource(database.Config.Databases[0].Replicas[0].Name, Generation(database), 0, 0, null),
+            result.Source
+        );
     }
 
     [Fact]
@@ -51,7 +63,10 @@ public sealed class ForcedRestoreTests
     public async Task Stale_files_of_a_lost_database_are_moved_aside_and_never_applied(string ending)
     {
         using var database = await BackedUpDatabase.CreateAsync();
-        var stale = ending == "-wal" ? await File.ReadAllBytesAsync(database.File + "-wal", TestContext.Current.CancellationToken) : "stale"u8.ToArray();
+        var stale =
+            ending == "-wal"
+                ? await File.ReadAllBytesAsync(database.File + "-wal", TestContext.Current.CancellationToken)
+                : "stale"u8.ToArray();
         foreach (var other in new[] { "", "-wal", "-shm" })
             File.Delete(database.File + other);
         await File.WriteAllBytesAsync(database.File + ending, stale, TestContext.Current.CancellationToken);
@@ -61,7 +76,13 @@ public sealed class ForcedRestoreTests
 
         Assert.Equal(BackedUpDatabase.Backup, database.Rows());
         Assert.False(File.Exists(database.File + ending));
-        Assert.Equal(stale, await File.ReadAllBytesAsync(Path.Combine(database.ReplacedSet()!, "app.db" + ending), TestContext.Current.CancellationToken));
+        Assert.Equal(
+            stale,
+            await File.ReadAllBytesAsync(
+                Path.Combine(database.ReplacedSet()!, "app.db" + ending),
+                TestContext.Current.CancellationToken
+            )
+        );
     }
 
     [Fact]
@@ -72,8 +93,15 @@ public sealed class ForcedRestoreTests
         LitestreamTool.Sql(database.File, "INSERT INTO t VALUES (7)");
         var before = Directory.GetDirectories(Path.Combine(database.Replica, "generations"));
 
-        await LitestreamTool.ReplicateUntilAsync(database.Config, database.Folder, () =>
-            Directory.GetDirectories(Path.Combine(database.Replica, "generations")).Except(before).Any(generation => LitestreamTool.HasBackup(generation, 1)));
+        await LitestreamTool.ReplicateUntilAsync(
+            database.Config,
+            database.Folder,
+            () =>
+                Directory
+                    .GetDirectories(Path.Combine(database.Replica, "generations"))
+                    .Except(before)
+                    .Any(generation => LitestreamTool.HasBackup(generation, 1))
+        );
 
         var copy = Path.Combine(database.Folder, "copy.db");
         await BackedUpDatabase.RestoreAsync(database.Request() with { Output = copy });
@@ -91,7 +119,10 @@ public sealed class ForcedRestoreTests
         var result = await BackedUpDatabase.RestoreAsync(database.Request() with { Output = output, Force = true });
 
         Assert.Equal(BackedUpDatabase.Backup, database.Rows(output));
-        Assert.Equal("another", await File.ReadAllTextAsync(Assert.Single(result.MovedAside).To, TestContext.Current.CancellationToken));
+        Assert.Equal(
+            "another",
+            await File.ReadAllTextAsync(Assert.Single(result.MovedAside).To, TestContext.Current.CancellationToken)
+        );
         Assert.Equal(BackedUpDatabase.Local, database.Rows());
         Assert.True(Directory.Exists(database.Config.Databases[0].MetaPath));
     }
@@ -105,8 +136,16 @@ public sealed class ForcedRestoreTests
         var first = await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true, Time = time });
         var second = await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true, Time = time });
 
-        Assert.EndsWith(".replaced-20260102T030405Z", Path.GetDirectoryName(first.MovedAside[0].To), StringComparison.Ordinal);
-        Assert.EndsWith(".replaced-20260102T030405Z-2", Path.GetDirectoryName(second.MovedAside[0].To), StringComparison.Ordinal);
+        Assert.EndsWith(
+            ".replaced-20260102T030405Z",
+            Path.GetDirectoryName(first.MovedAside[0].To),
+            StringComparison.Ordinal
+        );
+        Assert.EndsWith(
+            ".replaced-20260102T030405Z-2",
+            Path.GetDirectoryName(second.MovedAside[0].To),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -129,11 +168,19 @@ public sealed class ForcedRestoreTests
         using var database = await BackedUpDatabase.CreateAsync();
         var before = database.Names().Append(".app.db-litestream.lock").Order(StringComparer.Ordinal).ToList();
 
-        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => BackedUpDatabase.RestoreAsync(database.Request() with { Force = true }, line =>
-        {
-            if (line.Message.StartsWith(database.File + "-wal was moved", StringComparison.Ordinal))
-                throw new InvalidTimeZoneException();
-        }));
+        await Assert.ThrowsAsync<InvalidTimeZoneException>(() =>
+            BackedUpDatabase.RestoreAsync(
+                database.Request() with
+                {
+                    Force = true,
+                },
+                line =>
+                {
+                    if (line.Message.StartsWith(database.File + "-wal was moved", StringComparison.Ordinal))
+                        throw new InvalidTimeZoneException();
+                }
+            )
+        );
 
         Assert.Equal(before, database.Names());
         Assert.Equal(BackedUpDatabase.Local, database.Rows());
@@ -146,11 +193,19 @@ public sealed class ForcedRestoreTests
         var before = database.Names().Append(".app.db-litestream.lock").Order(StringComparer.Ordinal).ToList();
 
         // The place that the executable's state is to go to is taken at the last moment.
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => BackedUpDatabase.RestoreAsync(database.Request() with { Force = true }, line =>
-        {
-            if (line.Message.StartsWith(database.File + "-shm was moved", StringComparison.Ordinal))
-                File.WriteAllText(Path.Combine(database.ReplacedSet()!, ".app.db-litestream"), "");
-        }));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            BackedUpDatabase.RestoreAsync(
+                database.Request() with
+                {
+                    Force = true,
+                },
+                line =>
+                {
+                    if (line.Message.StartsWith(database.File + "-shm was moved", StringComparison.Ordinal))
+                        File.WriteAllText(Path.Combine(database.ReplacedSet()!, ".app.db-litestream"), "");
+                }
+            )
+        );
 
         Assert.Equal("LSB4008", error.Diagnostic.Code);
         File.Delete(Path.Combine(database.ReplacedSet()!, ".app.db-litestream"));
@@ -164,17 +219,28 @@ public sealed class ForcedRestoreTests
     {
         using var database = await BackedUpDatabase.CreateAsync();
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => BackedUpDatabase.RestoreAsync(database.Request() with { Force = true }, line =>
-        {
-            if (line.Message.StartsWith(database.File + "-shm was moved", StringComparison.Ordinal))
-                File.WriteAllText(database.File, "somebody's");
-        }));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            BackedUpDatabase.RestoreAsync(
+                database.Request() with
+                {
+                    Force = true,
+                },
+                line =>
+                {
+                    if (line.Message.StartsWith(database.File + "-shm was moved", StringComparison.Ordinal))
+                        File.WriteAllText(database.File, "somebody's");
+                }
+            )
+        );
 
         Assert.Equal("LSB4008", error.Diagnostic.Code);
         Assert.Equal("somebody's", await File.ReadAllTextAsync(database.File, TestContext.Current.CancellationToken));
         await BackedUpDatabase.FailsAsync("LSB4008", database.Request());
         File.Delete(database.File);
-        Assert.Equal(RestoreOutcome.DatabaseExists, (await BackedUpDatabase.RestoreAsync(database.Request() with { IfDatabaseNotExists = true })).Outcome);
+        Assert.Equal(
+            RestoreOutcome.DatabaseExists,
+            (await BackedUpDatabase.RestoreAsync(database.Request() with { IfDatabaseNotExists = true })).Outcome
+        );
         Assert.Equal(BackedUpDatabase.Local, database.Rows());
         Assert.Null(database.ReplacedSet());
         Assert.Empty(database.WorkFolders());
@@ -192,15 +258,23 @@ public sealed class ForcedRestoreTests
             File.Delete(database.File + ending);
         FileStream? open = null;
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => BackedUpDatabase.RestoreAsync(database.Request() with { Force = true }, line =>
-        {
-            if (!line.Message.StartsWith(database.File + " was moved", StringComparison.Ordinal))
-                return;
-            if (hasLog)
-                File.WriteAllText(database.File + "-wal", "");
-            else
-                open = File.OpenRead(Path.Combine(database.ReplacedSet()!, "app.db"));
-        }));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            BackedUpDatabase.RestoreAsync(
+                database.Request() with
+                {
+                    Force = true,
+                },
+                line =>
+                {
+                    if (!line.Message.StartsWith(database.File + " was moved", StringComparison.Ordinal))
+                        return;
+                    if (hasLog)
+                        File.WriteAllText(database.File + "-wal", "");
+                    else
+                        open = File.OpenRead(Path.Combine(database.ReplacedSet()!, "app.db"));
+                }
+            )
+        );
         open?.Dispose();
 
         Assert.Equal("LSB4007", error.Diagnostic.Code);
@@ -216,14 +290,22 @@ public sealed class ForcedRestoreTests
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Files have second names on Linux.");
         using var database = await BackedUpDatabase.CreateAsync();
 
-        await Assert.ThrowsAsync<LitestreamException>(() => BackedUpDatabase.RestoreAsync(database.Request() with { Force = true }, line =>
-        {
-            if (!line.Message.StartsWith(database.File + " was moved", StringComparison.Ordinal))
-                return;
-            LitestreamTool.Sql(database.File, "SELECT * FROM sqlite_master");
-            Assert.Equal(0, new FileInfo(database.File).Length);
-            Assert.False(File.Exists(database.File + "-wal"));
-        }));
+        await Assert.ThrowsAsync<LitestreamException>(() =>
+            BackedUpDatabase.RestoreAsync(
+                database.Request() with
+                {
+                    Force = true,
+                },
+                line =>
+                {
+                    if (!line.Message.StartsWith(database.File + " was moved", StringComparison.Ordinal))
+                        return;
+                    LitestreamTool.Sql(database.File, "SELECT * FROM sqlite_master");
+                    Assert.Equal(0, new FileInfo(database.File).Length);
+                    Assert.False(File.Exists(database.File + "-wal"));
+                }
+            )
+        );
 
         Assert.Equal(BackedUpDatabase.Local, database.Rows());
         Assert.Null(database.ReplacedSet());
@@ -237,19 +319,28 @@ public sealed class ForcedRestoreTests
         var warnings = new List<string>();
 
         // The record of the moves cannot be deleted.
-        var result = await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true }, line =>
-        {
-            if (line.Level == "WARN")
-                warnings.Add(line.Message);
-            if (!line.Message.StartsWith(database.File + " was moved", StringComparison.Ordinal))
-                return;
-            var record = Path.Combine(Assert.Single(database.WorkFolders()), "moves.json");
-            File.Delete(record);
-            Directory.CreateDirectory(record);
-        });
+        var result = await BackedUpDatabase.RestoreAsync(
+            database.Request() with
+            {
+                Force = true,
+            },
+            line =>
+            {
+                if (line.Level == "WARN")
+                    warnings.Add(line.Message);
+                if (!line.Message.StartsWith(database.File + " was moved", StringComparison.Ordinal))
+                    return;
+                var record = Path.Combine(Assert.Single(database.WorkFolders()), "moves.json");
+                File.Delete(record);
+                Directory.CreateDirectory(record);
+            }
+        );
 
         Assert.Equal(RestoreOutcome.Restored, result.Outcome);
-        Assert.Contains(warnings, warning => warning.StartsWith(database.File + " is restored", StringComparison.Ordinal));
+        Assert.Contains(
+            warnings,
+            warning => warning.StartsWith(database.File + " is restored", StringComparison.Ordinal)
+        );
         Assert.Equal(BackedUpDatabase.Backup, database.Rows());
     }
 
@@ -261,7 +352,10 @@ public sealed class ForcedRestoreTests
         using (DatabaseLock.TryAcquire(copy, out _))
             await BackedUpDatabase.FailsAsync("LSB4006", database.Request() with { Output = copy, Force = true });
 
-        Assert.Equal(RestoreOutcome.Restored, (await BackedUpDatabase.RestoreAsync(database.Request() with { Output = copy, Force = true })).Outcome);
+        Assert.Equal(
+            RestoreOutcome.Restored,
+            (await BackedUpDatabase.RestoreAsync(database.Request() with { Output = copy, Force = true })).Outcome
+        );
     }
 
     [Fact]
@@ -281,10 +375,16 @@ public sealed class ForcedRestoreTests
 
         await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true });
 
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead, File.GetUnixFileMode(database.File));
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead,
+            File.GetUnixFileMode(database.File)
+        );
         if (root)
         {
-            Assert.Equal((12345u, 12346u), (UnixCalls.Status(database.File)!.User, UnixCalls.Status(database.File)!.Group));
+            Assert.Equal(
+                (12345u, 12346u),
+                (UnixCalls.Status(database.File)!.User, UnixCalls.Status(database.File)!.Group)
+            );
             Assert.Equal(12345u, UnixCalls.Status(database.ReplacedSet()!)!.User);
         }
     }
@@ -304,8 +404,14 @@ public sealed class ForcedRestoreTests
         Assert.Equal(real, new FileInfo(database.File).LinkTarget);
         Assert.Equal(BackedUpDatabase.Backup, database.Rows(real));
         Assert.Equal(BackedUpDatabase.Local, database.Rows(result.MovedAside[0].To));
-        Assert.Equal(Path.GetDirectoryName(real), Path.GetDirectoryName(Path.GetDirectoryName(result.MovedAside[0].To)));
-        Assert.Equal(["history.json"], Directory.GetFileSystemEntries(database.Config.Databases[0].MetaPath).Select(Path.GetFileName));
+        Assert.Equal(
+            Path.GetDirectoryName(real),
+            Path.GetDirectoryName(Path.GetDirectoryName(result.MovedAside[0].To))
+        );
+        Assert.Equal(
+            ["history.json"],
+            Directory.GetFileSystemEntries(database.Config.Databases[0].MetaPath).Select(Path.GetFileName)
+        );
     }
 
     [Fact]
@@ -345,13 +451,27 @@ public sealed class ForcedRestoreTests
         using var disk = SmallDisk.Mount(Path.Combine(database.Folder, "small"), "size=64k");
         var output = Path.Combine(disk.Path, "app.db");
         await File.WriteAllTextAsync(output, "old", TestContext.Current.CancellationToken);
-        await File.WriteAllBytesAsync(Path.Combine(disk.Path, "filler"), new byte[48 * 1024], TestContext.Current.CancellationToken);
+        await File.WriteAllBytesAsync(
+            Path.Combine(disk.Path, "filler"),
+            new byte[48 * 1024],
+            TestContext.Current.CancellationToken
+        );
 
-        var error = await BackedUpDatabase.FailsAsync("LSB4009", database.Request() with { Output = output, Force = true });
+        var error = await BackedUpDatabase.FailsAsync(
+            "LSB4009",
+            database.Request() with
+            {
+                Output = output,
+                Force = true,
+            }
+        );
 
         Assert.Contains(disk.Path, error.Message, StringComparison.Ordinal);
         Assert.Equal("old", await File.ReadAllTextAsync(output, TestContext.Current.CancellationToken));
-        Assert.Equal([".app.db-litestream.lock", "app.db", "filler"], Directory.GetFileSystemEntries(disk.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            [".app.db-litestream.lock", "app.db", "filler"],
+            Directory.GetFileSystemEntries(disk.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal)
+        );
         File.Delete(Path.Combine(disk.Path, "filler"));
     }
 
@@ -370,7 +490,13 @@ public sealed class ForcedRestoreTests
 
         await BackedUpDatabase.FailsAsync("LSB4009", database.Request() with { Output = output, Force = force });
 
-        Assert.Equal(before, Directory.GetFileSystemEntries(disk.Path).Where(entry => !entry.EndsWith(".lock", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            before,
+            Directory
+                .GetFileSystemEntries(disk.Path)
+                .Where(entry => !entry.EndsWith(".lock", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal)
+        );
     }
 
     [Fact]
@@ -394,13 +520,22 @@ public sealed class ForcedRestoreTests
         using var disk = SmallDisk.Mount(Path.Combine(database.Folder, "readonly"), "ro");
         var lines = 0;
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => BackedUpDatabase.RestoreAsync(database.Request() with { Output = Path.Combine(disk.Path, "app.db") }, _ => lines++));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            BackedUpDatabase.RestoreAsync(
+                database.Request() with
+                {
+                    Output = Path.Combine(disk.Path, "app.db"),
+                },
+                _ => lines++
+            )
+        );
 
         Assert.Equal("LSB0003", error.Diagnostic.Code);
         Assert.Equal(0, lines);
     }
 
-    private static string Generation(BackedUpDatabase database) => Path.GetFileName(Assert.Single(Directory.GetDirectories(Path.Combine(database.Replica, "generations"))));
+    private static string Generation(BackedUpDatabase database) =>
+        Path.GetFileName(Assert.Single(Directory.GetDirectories(Path.Combine(database.Replica, "generations"))));
 
     private sealed class StoppedTime : TimeProvider
     {
@@ -417,7 +552,10 @@ public sealed class ForcedRestoreTests
         public static SmallDisk Mount(string path, string options)
         {
             Directory.CreateDirectory(path);
-            Assert.SkipUnless(OperatingSystem.IsLinux() && Run("mount", "-t", "tmpfs", "-o", options, "tmpfs", path), "Mounting a file system is not permitted here.");
+            Assert.SkipUnless(
+                OperatingSystem.IsLinux() && Run("mount", "-t", "tmpfs", "-o", options, "tmpfs", path),
+                "Mounting a file system is not permitted here."
+            );
             return new SmallDisk(path);
         }
 
@@ -441,7 +579,9 @@ public sealed class ForcedRestoreTests
         {
             try
             {
-                using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+                using var process = Process.Start(
+                    new ProcessStartInfo(program, arguments) { RedirectStandardError = true }
+                )!;
                 process.StandardError.ReadToEnd();
                 process.WaitForExit();
                 return process.ExitCode == 0;

@@ -6,7 +6,9 @@ using Litestream.Restore;
 
 namespace Litestream.Tests.Restore;
 
-/// <summary>A restore that is killed at any moment leaves the old database or the new one, whole; and the next one cleans up.</summary>
+/// <summary>
+/// A restore that is killed at any moment leaves the old database or the new one, whole; and the next one cleans up.
+/// </summary>
 public sealed class InterruptedRestoreTests
 {
     /// <summary>Five lines of the executable, and one for each of four moves.</summary>
@@ -91,7 +93,10 @@ public sealed class InterruptedRestoreTests
         LitestreamTool.Sql(database.File, "INSERT INTO t VALUES (6)");
         Assert.False(File.Exists(database.File + "-wal"));
 
-        Assert.Equal(RestoreOutcome.DatabaseExists, (await BackedUpDatabase.RestoreAsync(database.Request() with { IfDatabaseNotExists = true })).Outcome);
+        Assert.Equal(
+            RestoreOutcome.DatabaseExists,
+            (await BackedUpDatabase.RestoreAsync(database.Request() with { IfDatabaseNotExists = true })).Outcome
+        );
 
         Assert.Equal(BackedUpDatabase.Local + ",6", database.Rows());
         Assert.False(File.Exists(database.File + "-wal"));
@@ -158,7 +163,12 @@ public sealed class InterruptedRestoreTests
 
             if (isRestored)
             {
-                Assert.Equal(RestoreOutcome.Restored, (await BackedUpDatabase.RestoreAsync(database.Request() with { IfDatabaseNotExists = true })).Outcome);
+                Assert.Equal(
+                    RestoreOutcome.Restored,
+                    (
+                        await BackedUpDatabase.RestoreAsync(database.Request() with { IfDatabaseNotExists = true })
+                    ).Outcome
+                );
                 Assert.Equal(BackedUpDatabase.Backup, database.Rows());
             }
             else
@@ -182,7 +192,10 @@ public sealed class InterruptedRestoreTests
         await RunAsync(database, LinesOfExecutable, 0, "killed");
         LitestreamTool.Sql(database.File, "CREATE TABLE t(x); INSERT INTO t VALUES (7)");
 
-        Assert.Equal(RestoreOutcome.DatabaseExists, (await BackedUpDatabase.RestoreAsync(database.Request() with { IfDatabaseNotExists = true })).Outcome);
+        Assert.Equal(
+            RestoreOutcome.DatabaseExists,
+            (await BackedUpDatabase.RestoreAsync(database.Request() with { IfDatabaseNotExists = true })).Outcome
+        );
 
         Assert.Equal("7", database.Rows());
         Assert.Empty(database.WorkFolders());
@@ -216,7 +229,10 @@ public sealed class InterruptedRestoreTests
         var output = await RestoreAsOtherAsync(database, expected: 1);
 
         Assert.Contains("Run the restore again as root", output, StringComparison.Ordinal);
-        Assert.Equal(before.Append(".app.db-litestream.lock").Distinct().Order(StringComparer.Ordinal), database.Names());
+        Assert.Equal(
+            before.Append(".app.db-litestream.lock").Distinct().Order(StringComparer.Ordinal),
+            database.Names()
+        );
         await NothingIsLostAsync(database, "as root", isNew: false);
     }
 
@@ -256,7 +272,11 @@ public sealed class InterruptedRestoreTests
         var error = await BackedUpDatabase.FailsAsync("LSB4008", database.Request() with { Force = true });
         Assert.Throws<LitestreamException>(() => DatabaseRestore.Recover(database.File, null));
 
-        Assert.Contains(link ? "as root" : $"as the user with id {BackedUpDatabase.OtherUser}", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            link ? "as root" : $"as the user with id {BackedUpDatabase.OtherUser}",
+            error.Message,
+            StringComparison.Ordinal
+        );
         Assert.True(File.Exists(prey));
         Assert.Equal(BackedUpDatabase.Local, database.Rows());
     }
@@ -268,12 +288,27 @@ public sealed class InterruptedRestoreTests
         static string Folder(string output) => $".{output}.litestream-restore-{Guid.NewGuid():n}";
         List<string> left = [Folder("app-20260102T030405Z.db"), Folder("app-20260102T030405Z-2.db")];
         List<string> others = [Folder("app2-20260102T030405Z.db"), Folder("app-of.db")];
-        foreach (var folder in left.Concat(others).Select(name => Directory.CreateDirectory(Path.Combine(database.Data, name))))
-            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "lock"), "", TestContext.Current.CancellationToken);
+        foreach (
+            var folder in left.Concat(others)
+                .Select(name => Directory.CreateDirectory(Path.Combine(database.Data, name)))
+        )
+            await File.WriteAllTextAsync(
+                Path.Combine(folder.FullName, "lock"),
+                "",
+                TestContext.Current.CancellationToken
+            );
 
-        await BackedUpDatabase.RestoreAsync(database.Request() with { Output = Path.Combine(database.Folder, "copy.db") });
+        await BackedUpDatabase.RestoreAsync(
+            database.Request() with
+            {
+                Output = Path.Combine(database.Folder, "copy.db"),
+            }
+        );
 
-        Assert.Equal(others.Order(StringComparer.Ordinal), database.WorkFolders().Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            others.Order(StringComparer.Ordinal),
+            database.WorkFolders().Select(Path.GetFileName).Order(StringComparer.Ordinal)
+        );
     }
 
     [Fact]
@@ -318,21 +353,45 @@ public sealed class InterruptedRestoreTests
 
     /// <summary>Restores by force in a process that kills itself.</summary>
     /// <returns>How many lines it has written.</returns>
-    private static async Task<int> RunAsync(BackedUpDatabase database, int lines, int microseconds, string? restriction = null)
+    private static async Task<int> RunAsync(
+        BackedUpDatabase database,
+        int lines,
+        int microseconds,
+        string? restriction = null
+    )
     {
-        using var process = BackedUpDatabase.StartHost(
-            ["restore", database.Yml, LitestreamTool.Executable.Path, lines.ToString(CultureInfo.InvariantCulture), microseconds.ToString(CultureInfo.InvariantCulture), .. restriction is null ? [] : new[] { restriction }]);
+        using var process = BackedUpDatabase.StartHost([
+            "restore",
+            database.Yml,
+            LitestreamTool.Executable.Path,
+            lines.ToString(CultureInfo.InvariantCulture),
+            microseconds.ToString(CultureInfo.InvariantCulture),
+            .. restriction is null ? [] : new[] { restriction },
+        ]);
         var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         var written = output.Split('\n', StringSplitOptions.RemoveEmptyEntries).ToList();
-        Assert.True(process.ExitCode == (restriction switch { null => 137, "killed" => 159, _ => 0 }) || (written[^1] == "Restored" && process.ExitCode == 0), output);
+        Assert.True(
+            process.ExitCode
+                == (
+                    restriction switch
+                    {
+                        null => 137,
+                        "killed" => 159,
+                        _ => 0,
+                    }
+                )
+                || (written[^1] == "Restored" && process.ExitCode == 0),
+            output
+        );
         written.Remove("Restored");
         return written.Count;
     }
 
     private static async Task NothingIsLostAsync(BackedUpDatabase database, string when, bool? isNew = null)
     {
-        // As it is found: no file, or one that is whole. (The names that belong to it may still be on their way only while it is not there.)
+        // As it is found: no file, or one that is whole. (The names that belong to it may still be on their way only
+        // while it is not there.)
         if (File.Exists(database.File) && new FileInfo(database.File).Length > 0)
             Assert.Contains(database.Rows(), new[] { BackedUpDatabase.Local, BackedUpDatabase.Backup });
         else
@@ -346,7 +405,10 @@ public sealed class InterruptedRestoreTests
         Assert.True(!database.WorkFolders().Any(), when);
         var set = database.ReplacedSet();
         Assert.True(isNew is null || isNew == set is not null, when);
-        Assert.True(database.Rows() == (set is null ? BackedUpDatabase.Local : BackedUpDatabase.Backup), $"{when}: {database.Rows()}");
+        Assert.True(
+            database.Rows() == (set is null ? BackedUpDatabase.Local : BackedUpDatabase.Backup),
+            $"{when}: {database.Rows()}"
+        );
         if (set is not null)
             Assert.True(database.Rows(Path.Combine(set, "app.db")) == BackedUpDatabase.Local, when);
         Assert.True(Directory.Exists(database.Config.Databases[0].MetaPath) == set is null, when);
@@ -356,7 +418,13 @@ public sealed class InterruptedRestoreTests
     /// <summary>Restores by force as the user whose the files are.</summary>
     private static async Task<string> RestoreAsOtherAsync(BackedUpDatabase database, int expected)
     {
-        using var process = BackedUpDatabase.StartHostAsOther("restore", database.Yml, LitestreamTool.Executable.Path, "-1", "0");
+        using var process = BackedUpDatabase.StartHostAsOther(
+            "restore",
+            database.Yml,
+            LitestreamTool.Executable.Path,
+            "-1",
+            "0"
+        );
         var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.True(process.ExitCode == expected, output);
@@ -373,25 +441,36 @@ public sealed class InterruptedRestoreTests
             Directory.Delete(database.Config.Databases[0].MetaPath, recursive: true);
     }
 
-    private static void SkipUnlessRoot() => Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Only root can start processes of other users.");
+    private static void SkipUnlessRoot() =>
+        Assert.SkipUnless(
+            OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess,
+            "Only root can start processes of other users."
+        );
 
     private static void SkipWithoutFilter() =>
-        Assert.SkipUnless(OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64, "The filter of system calls is one of Linux on x64.");
+        Assert.SkipUnless(
+            OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64,
+            "The filter of system calls is one of Linux on x64."
+        );
 
-    private static bool RestoresInto(string folder) => Process.GetProcessesByName("litestream").Any(process =>
-    {
-        using (process)
-        {
-            try
+    private static bool RestoresInto(string folder) =>
+        Process
+            .GetProcessesByName("litestream")
+            .Any(process =>
             {
-                return File.ReadAllText($"/proc/{process.Id}/cmdline").Contains(folder, StringComparison.Ordinal);
-            }
-            catch (IOException)
-            {
-                return false;
-            }
-        }
-    });
+                using (process)
+                {
+                    try
+                    {
+                        return File.ReadAllText($"/proc/{process.Id}/cmdline")
+                            .Contains(folder, StringComparison.Ordinal);
+                    }
+                    catch (IOException)
+                    {
+                        return false;
+                    }
+                }
+            });
 
     private static void Link(string from, string to)
     {

@@ -6,7 +6,10 @@ using Litestream.Restore;
 
 namespace Litestream.Tests.Restore;
 
-/// <summary>Root restores in a folder of another user, who may put at every name there what he likes, at any moment: nothing elsewhere gets another owner or content for that.</summary>
+/// <summary>
+/// Root restores in a folder of another user, who may put at every name there what he likes, at any moment: nothing
+/// elsewhere gets another owner or content for that.
+/// </summary>
 public sealed class LedRestoreTests
 {
     [Theory]
@@ -27,25 +30,41 @@ public sealed class LedRestoreTests
         var before = (UnixCalls.Status(prey)!.User, UnixCalls.Status(prey)!.RawMode);
         var led = false;
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => BackedUpDatabase.RestoreAsync(database.Request() with { Force = true }, line =>
-        {
-            // The last thing that the executable does.
-            if (led || Array.Find([.. database.WorkFolders()], folder => !folder.Contains("begun", StringComparison.Ordinal)) is not { } work || !HasEnded(line, work))
-                return;
-            led = true;
-            Directory.Move(work, work + "-aside");
-            if (kind == "file of root")
-            {
-                Directory.CreateSymbolicLink(work, elsewhere);
-                return;
-            }
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            BackedUpDatabase.RestoreAsync(
+                database.Request() with
+                {
+                    Force = true,
+                },
+                line =>
+                {
+                    // The last thing that the executable does.
+                    if (
+                        led
+                        || Array.Find(
+                            [.. database.WorkFolders()],
+                            folder => !folder.Contains("begun", StringComparison.Ordinal)
+                        )
+                            is not { } work
+                        || !HasEnded(line, work)
+                    )
+                        return;
+                    led = true;
+                    Directory.Move(work, work + "-aside");
+                    if (kind == "file of root")
+                    {
+                        Directory.CreateSymbolicLink(work, elsewhere);
+                        return;
+                    }
 
-            Directory.CreateDirectory(work);
-            if (kind == "link")
-                File.CreateSymbolicLink(Path.Combine(work, "restored.db"), prey);
-            else
-                Assert.True(AtomicPlacement.TryLink(prey, Path.Combine(work, "restored.db")));
-        }));
+                    Directory.CreateDirectory(work);
+                    if (kind == "link")
+                        File.CreateSymbolicLink(Path.Combine(work, "restored.db"), prey);
+                    else
+                        Assert.True(AtomicPlacement.TryLink(prey, Path.Combine(work, "restored.db")));
+                }
+            )
+        );
 
         Assert.True(led);
         Assert.True(error.Diagnostic.Code == "LSB4007", error.ToString());
@@ -71,11 +90,17 @@ public sealed class LedRestoreTests
         BackedUpDatabase.Give(prey, 0, 0);
 
         // Moved aside with the rest; put back in the moment between.
-        var result = await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true }, line =>
-        {
-            if (line.Message.StartsWith(meta + " was moved to", StringComparison.Ordinal))
-                Directory.CreateSymbolicLink(meta, elsewhere);
-        });
+        var result = await BackedUpDatabase.RestoreAsync(
+            database.Request() with
+            {
+                Force = true,
+            },
+            line =>
+            {
+                if (line.Message.StartsWith(meta + " was moved to", StringComparison.Ordinal))
+                    Directory.CreateSymbolicLink(meta, elsewhere);
+            }
+        );
 
         Assert.Equal(RestoreOutcome.Restored, result.Outcome);
         Assert.Equal(BackedUpDatabase.OtherUser, UnixCalls.Status(database.ReplacedSet()!)!.User);
@@ -114,7 +139,10 @@ public sealed class LedRestoreTests
         var folder = Directory.CreateTempSubdirectory("litestream-led-").FullName;
         try
         {
-            var (made, prey) = (Path.Combine(folder, "made"), Directory.CreateDirectory(Path.Combine(folder, "prey")).FullName);
+            var (made, prey) = (
+                Path.Combine(folder, "made"),
+                Directory.CreateDirectory(Path.Combine(folder, "prey")).FullName
+            );
             if (kind == "link")
                 Directory.CreateSymbolicLink(made, prey);
             else
@@ -124,7 +152,10 @@ public sealed class LedRestoreTests
             if (kind == "of another")
                 BackedUpDatabase.Give(made, 12345, 12345);
 
-            DatabaseOwner.GiveNewFolder(made, new FileStatus(default, BackedUpDatabase.OtherUser, BackedUpDatabase.OtherUser));
+            DatabaseOwner.GiveNewFolder(
+                made,
+                new FileStatus(default, BackedUpDatabase.OtherUser, BackedUpDatabase.OtherUser)
+            );
 
             Assert.Equal(expected, UnixCalls.Status(made, followLinks: false)!.User);
             Assert.Equal(0u, UnixCalls.Status(prey)!.User);
@@ -135,7 +166,9 @@ public sealed class LedRestoreTests
         }
     }
 
-    /// <summary>Whether the restored file has its name: waits for that once the executable says that it is about to have it.</summary>
+    /// <summary>
+    /// Whether the restored file has its name: waits for that once the executable says that it is about to have it.
+    /// </summary>
     private static bool HasEnded(LogLine line, string work)
     {
         if (!line.Message.StartsWith("renaming database", StringComparison.Ordinal))
@@ -144,5 +177,6 @@ public sealed class LedRestoreTests
         return true;
     }
 
-    private static void SkipUnlessRoot() => Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Only root gives files away.");
+    private static void SkipUnlessRoot() =>
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Only root gives files away.");
 }

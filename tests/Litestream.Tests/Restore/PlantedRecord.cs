@@ -16,6 +16,14 @@ internal static class PlantedRecord
         File.WriteAllText(Path.Combine(folder, "restored.db"), "restored");
         File.WriteAllText(
             Path.Combine(folder, "moves.json"),
-            JsonSerializer.Serialize(new { output, folder = (string?)null, moves = new[] { new { from = to ?? moved + ".stolen", to = moved } } }));
+            JsonSerializer.Serialize(
+                new
+                {
+                    output,
+                    folder = (string?)null,
+                    moves = new[] { new { from = to ?? moved + ".stolen", to = moved } },
+                }
+            )
+        );
     }
 }

@@ -32,7 +32,10 @@ public sealed class RestoreInUseTests
         }
 
         Assert.Equal(BackedUpDatabase.Local + ",6", database.Rows());
-        Assert.Equal(RestoreOutcome.Restored, (await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true })).Outcome);
+        Assert.Equal(
+            RestoreOutcome.Restored,
+            (await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true })).Outcome
+        );
     }
 
     [Fact]
@@ -46,7 +49,13 @@ public sealed class RestoreInUseTests
             File.Delete(database.File + ending);
         using var held = DatabaseLock.TryAcquire(database.File, out _);
 
-        await BackedUpDatabase.FailsAsync("LSB4006", database.Request() with { Output = Path.Combine(link, database.Name) });
+        await BackedUpDatabase.FailsAsync(
+            "LSB4006",
+            database.Request() with
+            {
+                Output = Path.Combine(link, database.Name),
+            }
+        );
 
         Assert.False(File.Exists(database.File));
     }
@@ -100,7 +109,11 @@ public sealed class RestoreInUseTests
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Open files are seen on Linux.");
         using var database = await BackedUpDatabase.CreateAsync();
-        using (var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = database.File, Pooling = false }.ToString()))
+        using (
+            var connection = new SqliteConnection(
+                new SqliteConnectionStringBuilder { DataSource = database.File, Pooling = false }.ToString()
+            )
+        )
         {
             connection.Open();
             using var command = connection.CreateCommand();
@@ -122,14 +135,22 @@ public sealed class RestoreInUseTests
         Process? process = null;
         try
         {
-            var error = await Assert.ThrowsAsync<LitestreamException>(() => BackedUpDatabase.RestoreAsync(database.Request() with { Force = true }, line =>
-            {
-                if (line.Message == "restoring snapshot")
-                {
-                    process = BackedUpDatabase.StartHost("open", database.File, "6");
-                    Assert.Equal("open", process.StandardOutput.ReadLine());
-                }
-            }));
+            var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+                BackedUpDatabase.RestoreAsync(
+                    database.Request() with
+                    {
+                        Force = true,
+                    },
+                    line =>
+                    {
+                        if (line.Message == "restoring snapshot")
+                        {
+                            process = BackedUpDatabase.StartHost("open", database.File, "6");
+                            Assert.Equal("open", process.StandardOutput.ReadLine());
+                        }
+                    }
+                )
+            );
 
             Assert.Equal("LSB4006", error.Diagnostic.Code);
         }
@@ -150,13 +171,20 @@ public sealed class RestoreInUseTests
         LitestreamException? error = null;
         var segments = Directory.GetFiles(database.Replica, "*.wal.lz4", SearchOption.AllDirectories).Length;
 
-        await LitestreamTool.ReplicateUntilAsync(database.Config, database.Folder, () =>
-        {
-            if (Directory.GetFiles(database.Replica, "*.wal.lz4", SearchOption.AllDirectories).Length <= segments)
-                return false;
-            error = BackedUpDatabase.FailsAsync("LSB4006", database.Request() with { Force = true }).GetAwaiter().GetResult();
-            return true;
-        });
+        await LitestreamTool.ReplicateUntilAsync(
+            database.Config,
+            database.Folder,
+            () =>
+            {
+                if (Directory.GetFiles(database.Replica, "*.wal.lz4", SearchOption.AllDirectories).Length <= segments)
+                    return false;
+                error = BackedUpDatabase
+                    .FailsAsync("LSB4006", database.Request() with { Force = true })
+                    .GetAwaiter()
+                    .GetResult();
+                return true;
+            }
+        );
 
         Assert.Contains("/litestream) has ", error!.Message, StringComparison.Ordinal);
         Assert.Equal(BackedUpDatabase.Local, database.Rows());
@@ -170,12 +198,21 @@ public sealed class RestoreInUseTests
         using var app = Process.Start("sleep", "300");
         using (var held = DatabaseLock.TryAcquire(database.File, out _)!)
         {
-            await LitestreamTool.WaitUntilAsync(() => ProcessIdentity.Of(app.Id)?.Executable.Contains("dotnet", StringComparison.Ordinal) == false);
+            await LitestreamTool.WaitUntilAsync(() =>
+                ProcessIdentity.Of(app.Id)?.Executable.Contains("dotnet", StringComparison.Ordinal) == false
+            );
             held.Write(new LockRecord(ProcessIdentity.Of(app.Id), new ProcessIdentity(4711, 1, "", "", "litestream")));
 
             foreach (var dryRun in new[] { false, true })
             {
-                var error = await BackedUpDatabase.FailsAsync("LSB4006", database.Request() with { Force = true, DryRun = dryRun });
+                var error = await BackedUpDatabase.FailsAsync(
+                    "LSB4006",
+                    database.Request() with
+                    {
+                        Force = true,
+                        DryRun = dryRun,
+                    }
+                );
                 Assert.Contains($"Process {app.Id} (", error.Message, StringComparison.Ordinal);
                 Assert.Contains("process 4711", error.Message, StringComparison.Ordinal);
                 Assert.Contains($"`kill {app.Id}`", error.Message, StringComparison.Ordinal);
@@ -183,11 +220,17 @@ public sealed class RestoreInUseTests
 
             Assert.Equal(BackedUpDatabase.Local, database.Rows());
             var copy = Path.Combine(database.Folder, "copy.db");
-            Assert.Equal(RestoreOutcome.Restored, (await BackedUpDatabase.RestoreAsync(database.Request() with { Output = copy })).Outcome);
+            Assert.Equal(
+                RestoreOutcome.Restored,
+                (await BackedUpDatabase.RestoreAsync(database.Request() with { Output = copy })).Outcome
+            );
             app.Kill();
         }
 
-        Assert.Equal(RestoreOutcome.Restored, (await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true })).Outcome);
+        Assert.Equal(
+            RestoreOutcome.Restored,
+            (await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true })).Outcome
+        );
     }
 
     [Fact]
@@ -196,7 +239,10 @@ public sealed class RestoreInUseTests
         using var database = await BackedUpDatabase.CreateAsync();
         using var held = DatabaseLock.TryAcquire(database.File, out _)!;
 
-        Assert.Equal(RestoreOutcome.Restored, (await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true, HeldLock = held })).Outcome);
+        Assert.Equal(
+            RestoreOutcome.Restored,
+            (await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true, HeldLock = held })).Outcome
+        );
         Assert.Null(DatabaseLock.TryAcquire(database.File, out _));
     }
 

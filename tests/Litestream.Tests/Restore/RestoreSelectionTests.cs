@@ -24,18 +24,22 @@ public sealed class RestoreSelectionTests : IDisposable
         Run(connection, "CREATE TABLE t(x)");
         var rows = 0;
         var began = DateTimeOffset.UtcNow.AddSeconds(1.5);
-        await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () =>
-        {
-            // The listings have whole seconds: the first change is to be in another one than the beginning.
-            if (Segments("replica") <= rows || SettledMoment() < began)
+        await LitestreamTool.ReplicateUntilAsync(
+            config,
+            _folder.Path,
+            () =>
+            {
+                // The listings have whole seconds: the first change is to be in another one than the beginning.
+                if (Segments("replica") <= rows || SettledMoment() < began)
+                    return false;
+                if (rows > 0)
+                    moments.Add((SettledMoment(), rows));
+                if (rows == 5)
+                    return true;
+                Run(connection, $"INSERT INTO t VALUES ({++rows})");
                 return false;
-            if (rows > 0)
-                moments.Add((SettledMoment(), rows));
-            if (rows == 5)
-                return true;
-            Run(connection, $"INSERT INTO t VALUES ({++rows})");
-            return false;
-        });
+            }
+        );
         Assert.Equal(5, moments.Count);
 
         foreach (var (at, count) in moments)
@@ -48,10 +52,29 @@ public sealed class RestoreSelectionTests : IDisposable
 
         // The executable itself finds nothing after the last change.
         var later = Path.Combine(_folder.Path, "later.db");
-        Assert.Equal(RestoreOutcome.Restored, (await Restore(config, request => request with { Output = later, Timestamp = DateTimeOffset.UtcNow.AddDays(1) })).Outcome);
+        Assert.Equal(
+            RestoreOutcome.Restored,
+            (
+                await Restore(
+                    config,
+                    request => request with { Output = later, Timestamp = DateTimeOffset.UtcNow.AddDays(1) }
+                )
+            ).Outcome
+        );
         Assert.Equal("1,2,3,4,5", Rows(later));
 
-        var before = await Assert.ThrowsAsync<LitestreamException>(() => Restore(config, request => request with { Output = later + "2", Timestamp = DateTimeOffset.UtcNow.AddDays(-1), IfReplicaExists = true }));
+        var before = await Assert.ThrowsAsync<LitestreamException>(() =>
+            Restore(
+                config,
+                request =>
+                    request with
+                    {
+                        Output = later + "2",
+                        Timestamp = DateTimeOffset.UtcNow.AddDays(-1),
+                        IfReplicaExists = true,
+                    }
+            )
+        );
         Assert.Equal("LSB4002", before.Diagnostic.Code);
         Assert.Contains("What there is: replica file, generation ", before.Message, StringComparison.Ordinal);
     }
@@ -62,14 +85,24 @@ public sealed class RestoreSelectionTests : IDisposable
         var config = Config("app.db", ("file", "replica"));
         LitestreamTool.Sql(DatabaseFile, "CREATE TABLE t(x); INSERT INTO t VALUES (1)");
         await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () => Segments("replica") > 0);
-        var first = Path.GetFileName(Assert.Single(Directory.GetDirectories(Path.Combine(_folder.Path, "replica", "generations"))));
+        var first = Path.GetFileName(
+            Assert.Single(Directory.GetDirectories(Path.Combine(_folder.Path, "replica", "generations")))
+        );
 
         // The listings have whole seconds.
         await LitestreamTool.WaitUntilAsync(() => SettledMoment() > NewestFile("replica").AddSeconds(1.2));
         var between = DateTimeOffset.UtcNow;
         Directory.Delete(config.Databases[0].MetaPath, recursive: true);
         LitestreamTool.Sql(DatabaseFile, "INSERT INTO t VALUES (2)");
-        await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () => Directory.GetDirectories(Path.Combine(_folder.Path, "replica", "generations")).Where(g => !g.EndsWith(first, StringComparison.Ordinal)).Any(g => LitestreamTool.HasBackup(g, 1)));
+        await LitestreamTool.ReplicateUntilAsync(
+            config,
+            _folder.Path,
+            () =>
+                Directory
+                    .GetDirectories(Path.Combine(_folder.Path, "replica", "generations"))
+                    .Where(g => !g.EndsWith(first, StringComparison.Ordinal))
+                    .Any(g => LitestreamTool.HasBackup(g, 1))
+        );
 
         var old = Path.Combine(_folder.Path, "old.db");
         var result = await Restore(config, request => request with { Output = old, Timestamp = between });
@@ -77,14 +110,28 @@ public sealed class RestoreSelectionTests : IDisposable
         Assert.Equal("1", Rows(old));
 
         var byName = Path.Combine(_folder.Path, "name.db");
-        Assert.Equal(first, (await Restore(config, request => request with { Output = byName, Generation = first })).Source!.Generation);
+        Assert.Equal(
+            first,
+            (await Restore(config, request => request with { Output = byName, Generation = first })).Source!.Generation
+        );
         Assert.Equal("1", Rows(byName));
 
         var newest = Path.Combine(_folder.Path, "newest.db");
         Assert.NotEqual(first, (await Restore(config, request => request with { Output = newest })).Source!.Generation);
         Assert.Equal("1,2", Rows(newest));
 
-        var none = await Assert.ThrowsAsync<LitestreamException>(() => Restore(config, request => request with { Output = newest + "2", Generation = "0123456789abcdef", IfReplicaExists = true }));
+        var none = await Assert.ThrowsAsync<LitestreamException>(() =>
+            Restore(
+                config,
+                request =>
+                    request with
+                    {
+                        Output = newest + "2",
+                        Generation = "0123456789abcdef",
+                        IfReplicaExists = true,
+                    }
+            )
+        );
         Assert.Equal("LSB4002", none.Diagnostic.Code);
         Assert.Contains("generation 0123456789abcdef. What there is: ", none.Message, StringComparison.Ordinal);
     }
@@ -102,7 +149,9 @@ public sealed class RestoreSelectionTests : IDisposable
             await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () => Segments("replica") > segments);
         }
 
-        var last = (await Restore(config, request => request with { Output = Path.Combine(_folder.Path, "last.db") })).Source!;
+        var last = (
+            await Restore(config, request => request with { Output = Path.Combine(_folder.Path, "last.db") })
+        ).Source!;
         var indexes = new List<string>();
         for (var index = last.SnapshotIndex; index <= last.Index; index++)
         {
@@ -121,18 +170,46 @@ public sealed class RestoreSelectionTests : IDisposable
     {
         var config = Config("app.db", ("one", "first"), ("two", "second"));
         LitestreamTool.Sql(DatabaseFile, "CREATE TABLE t(x); INSERT INTO t VALUES (1)");
-        await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () => Segments("first") > 0 && Segments("second") > 0);
+        await LitestreamTool.ReplicateUntilAsync(
+            config,
+            _folder.Path,
+            () => Segments("first") > 0 && Segments("second") > 0
+        );
 
         foreach (var name in new[] { "one", "two" })
         {
             var output = Path.Combine(_folder.Path, name + ".db");
-            var result = await Restore(config, request => request with { Output = output, Replica = name, Parallelism = 1, Arguments = ["-parallelism", "2"] });
+            var result = await Restore(
+                config,
+                request =>
+                    request with
+                    {
+                        Output = output,
+                        Replica = name,
+                        Parallelism = 1,
+                        Arguments = ["-parallelism", "2"],
+                    }
+            );
             Assert.Equal(name, result.Source!.Replica);
             Assert.Equal("1", Rows(output));
         }
 
         Directory.Delete(Path.Combine(_folder.Path, "first"), recursive: true);
-        Assert.Equal(RestoreOutcome.NoBackup, (await Restore(config, request => request with { Output = Path.Combine(_folder.Path, "none.db"), Replica = "one", IfReplicaExists = true })).Outcome);
+        Assert.Equal(
+            RestoreOutcome.NoBackup,
+            (
+                await Restore(
+                    config,
+                    request =>
+                        request with
+                        {
+                            Output = Path.Combine(_folder.Path, "none.db"),
+                            Replica = "one",
+                            IfReplicaExists = true,
+                        }
+                )
+            ).Outcome
+        );
     }
 
     [Theory]
@@ -147,15 +224,21 @@ public sealed class RestoreSelectionTests : IDisposable
     {
         var config = Config("app.db", ("file", "replica"));
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => Restore(config, request => what switch
-        {
-            "replica" => request with { Replica = "fiel" },
-            "both" => request with { Timestamp = DateTimeOffset.UtcNow, Index = 1 },
-            "index" => request with { Index = -1 },
-            "parallelism" => request with { Parallelism = 0 },
-            "timeout" => request with { Timeout = TimeSpan.Zero },
-            _ => request with { Arguments = [what] },
-        }));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            Restore(
+                config,
+                request =>
+                    what switch
+                    {
+                        "replica" => request with { Replica = "fiel" },
+                        "both" => request with { Timestamp = DateTimeOffset.UtcNow, Index = 1 },
+                        "index" => request with { Index = -1 },
+                        "parallelism" => request with { Parallelism = 0 },
+                        "timeout" => request with { Timeout = TimeSpan.Zero },
+                        _ => request with { Arguments = [what] },
+                    }
+            )
+        );
 
         Assert.Equal("LSB3008", error.Diagnostic.Code);
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
@@ -167,7 +250,9 @@ public sealed class RestoreSelectionTests : IDisposable
     {
         var config = Config("app.db", ("file", "replica"));
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => Restore(config, request => request with { Arguments = ["-nonsense"] }));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            Restore(config, request => request with { Arguments = ["-nonsense"] })
+        );
 
         Assert.Equal("LSB3001", error.Diagnostic.Code);
         Assert.Contains("-nonsense", error.Message, StringComparison.Ordinal);
@@ -178,10 +263,18 @@ public sealed class RestoreSelectionTests : IDisposable
     {
         using var silent = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
         silent.Start();
-        _folder.Write("litestream.yml", $"dbs:\n  - path: app.db\n    replicas:\n      - type: s3\n        bucket: b\n        path: p\n        region: us-east-1\n        endpoint: http://{silent.LocalEndpoint}\n        access-key-id: a\n        secret-access-key: bbbb\n");
+        _folder.Write(
+            "litestream.yml",
+            $"dbs:\n  - path: app.db\n    replicas:\n      - type: s3\n        bucket: b\n        path: p\n        "
+                + $"region: us-east-1\n        endpoint: http://{silent.LocalEndpoint}\n        "
+                + $"access-key-id: a\n      "
+                + $"  secret-access-key: bbbb\n"
+        );
         var config = LitestreamTool.Effective(Path.Combine(_folder.Path, "litestream.yml"), _folder.Path);
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => Restore(config, request => request with { Timeout = TimeSpan.FromMilliseconds(200) }));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            Restore(config, request => request with { Timeout = TimeSpan.FromMilliseconds(200) })
+        );
 
         Assert.Equal("LSB3005", error.Diagnostic.Code);
         Assert.Empty(Directory.GetDirectories(_folder.Path));
@@ -198,11 +291,21 @@ public sealed class RestoreSelectionTests : IDisposable
 
         Assert.Equal(before, Snapshot(database.Data));
         Assert.Equal(RestoreOutcome.WouldRestore, plan.Outcome);
-        Assert.Equal(["app.db", "app.db-wal", "app.db-shm", ".app.db-litestream"], plan.MovedAside.Select(moved => Path.GetFileName(moved.From)));
+        Assert.Equal(
+            ["app.db", "app.db-wal", "app.db-shm", ".app.db-litestream"],
+            plan.MovedAside.Select(moved => Path.GetFileName(moved.From))
+        );
         Assert.All(plan.MovedAside, moved => Assert.Contains("app.db.replaced-", moved.To, StringComparison.Ordinal));
-        var files = Directory.GetFiles(database.Replica, "*.lz4", SearchOption.AllDirectories).Select(file => new FileInfo(file)).ToList();
+        var files = Directory
+            .GetFiles(database.Replica, "*.lz4", SearchOption.AllDirectories)
+            .Select(file => new FileInfo(file))
+            .ToList();
         Assert.Equal(files.Sum(file => file.Length), plan.Bytes);
-        Assert.InRange(plan.Source!.Time!.Value, files.Min(file => file.LastWriteTimeUtc).AddSeconds(-1), files.Max(file => file.LastWriteTimeUtc));
+        Assert.InRange(
+            plan.Source!.Time!.Value,
+            files.Min(file => file.LastWriteTimeUtc).AddSeconds(-1),
+            files.Max(file => file.LastWriteTimeUtc)
+        );
 
         var done = await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true });
         Assert.Equal(done.Source, plan.Source with { Time = null });
@@ -213,8 +316,20 @@ public sealed class RestoreSelectionTests : IDisposable
     {
         var config = Config("app.db", ("file", "replica"));
 
-        Assert.Equal(RestoreOutcome.NoBackup, (await Restore(config, request => request with { DryRun = true, IfReplicaExists = true })).Outcome);
-        Assert.Equal("LSB4002", (await Assert.ThrowsAsync<LitestreamException>(() => Restore(config, request => request with { DryRun = true }))).Diagnostic.Code);
+        Assert.Equal(
+            RestoreOutcome.NoBackup,
+            (await Restore(config, request => request with { DryRun = true, IfReplicaExists = true })).Outcome
+        );
+        Assert.Equal(
+            "LSB4002",
+            (
+                await Assert.ThrowsAsync<LitestreamException>(() =>
+                    Restore(config, request => request with { DryRun = true })
+                )
+            )
+                .Diagnostic
+                .Code
+        );
         Assert.Equal(["litestream.yml"], Directory.GetFileSystemEntries(_folder.Path).Select(Path.GetFileName));
     }
 
@@ -222,14 +337,30 @@ public sealed class RestoreSelectionTests : IDisposable
     public async Task All_databases_are_restored_side_by_side_and_one_that_fails_does_not_stop_the_others()
     {
         var config = await ThreeDatabasesAsync();
-        foreach (var snapshot in Directory.GetFiles(Path.Combine(_folder.Path, "replica-b"), "*.snapshot.lz4", SearchOption.AllDirectories))
+        foreach (
+            var snapshot in Directory.GetFiles(
+                Path.Combine(_folder.Path, "replica-b"),
+                "*.snapshot.lz4",
+                SearchOption.AllDirectories
+            )
+        )
             File.WriteAllBytes(snapshot, File.ReadAllBytes(snapshot)[..20]);
         foreach (var name in new[] { "a", "b", "c" })
             File.Delete(Path.Combine(_folder.Path, name + ".db"));
 
-        var results = await DatabaseRestore.RunAllAsync(LitestreamTool.Executable, config, config.Databases, new RestoreOptions { InPlace = true }, null, TestContext.Current.CancellationToken);
+        var results = await DatabaseRestore.RunAllAsync(
+            LitestreamTool.Executable,
+            config,
+            config.Databases,
+            new RestoreOptions { InPlace = true },
+            null,
+            TestContext.Current.CancellationToken
+        );
 
-        Assert.Equal([RestoreOutcome.Restored, RestoreOutcome.Failed, RestoreOutcome.Restored], results.Select(result => result.Outcome));
+        Assert.Equal(
+            [RestoreOutcome.Restored, RestoreOutcome.Failed, RestoreOutcome.Restored],
+            results.Select(result => result.Outcome)
+        );
         Assert.Equal("LSB4003", results[1].Error!.Diagnostic.Code);
         Assert.Equal(config.Databases.Select(database => database.Path), results.Select(result => result.Output));
         Assert.Equal("'a'", Rows(results[0].Output, "quote(x)"));
@@ -250,17 +381,47 @@ public sealed class RestoreSelectionTests : IDisposable
         Assert.Equal("'a'", Rows(one.Output, "quote(x)"));
         Assert.Equal(["'a'", "'b'", "'c'"], all.Select(result => Rows(result.Output, "quote(x)")));
         Assert.Empty(all.SelectMany(result => result.MovedAside));
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => client.RestoreAllAsync(new RestoreOptions { Output = "x.db" }, cancellationToken: TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            client.RestoreAllAsync(
+                new RestoreOptions { Output = "x.db" },
+                cancellationToken: TestContext.Current.CancellationToken
+            )
+        );
         Assert.Equal("LSB3008", error.Diagnostic.Code);
-        Assert.Equal("LSB3008", (await Assert.ThrowsAsync<LitestreamException>(() => client.RestoreAsync("a.db", new RestoreOptions { Output = "x.db", InPlace = true }, cancellationToken: TestContext.Current.CancellationToken))).Diagnostic.Code);
+        Assert.Equal(
+            "LSB3008",
+            (
+                await Assert.ThrowsAsync<LitestreamException>(() =>
+                    client.RestoreAsync(
+                        "a.db",
+                        new RestoreOptions { Output = "x.db", InPlace = true },
+                        cancellationToken: TestContext.Current.CancellationToken
+                    )
+                )
+            )
+                .Diagnostic
+                .Code
+        );
     }
 
     private static Task<RestoreResult> Restore(EffectiveConfig config, Func<RestoreRequest, RestoreRequest> change) =>
-        DatabaseRestore.RunAsync(LitestreamTool.Executable, change(new RestoreRequest(config, config.Databases[0])), null, TestContext.Current.CancellationToken);
+        DatabaseRestore.RunAsync(
+            LitestreamTool.Executable,
+            change(new RestoreRequest(config, config.Databases[0])),
+            null,
+            TestContext.Current.CancellationToken
+        );
 
     private static SqliteConnection Open(string path)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 10 }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = path,
+                Pooling = false,
+                DefaultTimeout = 10,
+            }.ToString()
+        );
         connection.Open();
         return connection;
     }
@@ -272,9 +433,12 @@ public sealed class RestoreSelectionTests : IDisposable
         command.ExecuteNonQuery();
     }
 
-    private static string Rows(string database, string column = "x") => LitestreamTool.Query(database, $"SELECT group_concat({column}) FROM (SELECT x FROM t ORDER BY rowid)");
+    private static string Rows(string database, string column = "x") =>
+        LitestreamTool.Query(database, $"SELECT group_concat({column}) FROM (SELECT x FROM t ORDER BY rowid)");
 
-    /// <summary>A moment that lies after every file there is: the system dates files with a clock that moves in steps.</summary>
+    /// <summary>
+    /// A moment that lies after every file there is: the system dates files with a clock that moves in steps.
+    /// </summary>
     private static DateTimeOffset SettledMoment()
     {
         var now = DateTimeOffset.UtcNow;
@@ -285,31 +449,66 @@ public sealed class RestoreSelectionTests : IDisposable
     }
 
     private static List<(string, long, DateTime)> Snapshot(string folder) =>
-        [.. Directory.GetFileSystemEntries(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(entry => (entry, File.Exists(entry) ? new FileInfo(entry).Length : -1, File.GetLastWriteTimeUtc(entry)))];
+        [
+            .. Directory
+                .GetFileSystemEntries(folder, "*", SearchOption.AllDirectories)
+                .Order(StringComparer.Ordinal)
+                .Select(entry =>
+                    (entry, File.Exists(entry) ? new FileInfo(entry).Length : -1, File.GetLastWriteTimeUtc(entry))
+                ),
+        ];
 
     private int Segments(string replica)
     {
         var folder = Path.Combine(_folder.Path, replica);
-        return Directory.Exists(folder) ? Directory.GetFiles(folder, "*.wal.lz4", SearchOption.AllDirectories).Length : 0;
+        return Directory.Exists(folder)
+            ? Directory.GetFiles(folder, "*.wal.lz4", SearchOption.AllDirectories).Length
+            : 0;
     }
 
-    private DateTimeOffset NewestFile(string replica) => Directory.GetFiles(Path.Combine(_folder.Path, replica), "*.lz4", SearchOption.AllDirectories).Max(File.GetLastWriteTimeUtc);
+    private DateTimeOffset NewestFile(string replica) =>
+        Directory
+            .GetFiles(Path.Combine(_folder.Path, replica), "*.lz4", SearchOption.AllDirectories)
+            .Max(File.GetLastWriteTimeUtc);
 
     private EffectiveConfig Config(string database, params (string Name, string Folder)[] replicas)
     {
-        var lines = replicas.Select(replica => $"      - name: {replica.Name}\n        type: file\n        path: {replica.Folder}\n        sync-interval: 20ms\n");
-        return LitestreamTool.Effective(_folder.Write("litestream.yml", $"dbs:\n  - path: {database}\n    replicas:\n{string.Concat(lines)}"), _folder.Path);
+        var lines = replicas.Select(replica =>
+            $"      - name: {replica.Name}\n        type: file\n        path: {replica.Folder}\n        "
+            + $"sync-interval: 20ms\n"
+        );
+        return LitestreamTool.Effective(
+            _folder.Write("litestream.yml", $"dbs:\n  - path: {database}\n    replicas:\n{string.Concat(lines)}"),
+            _folder.Path
+        );
     }
 
     private async Task<EffectiveConfig> ThreeDatabasesAsync()
     {
         var names = new[] { "a", "b", "c" };
         var config = LitestreamTool.Effective(
-            _folder.Write("litestream.yml", "dbs:\n" + string.Concat(names.Select(name => $"  - path: {name}.db\n    replicas:\n      - type: file\n        path: replica-{name}\n        sync-interval: 20ms\n"))),
-            _folder.Path);
+            _folder.Write(
+                "litestream.yml",
+                "dbs:\n"
+                    + string.Concat(
+                        names.Select(name =>
+                            $"  - path: {name}.db\n    replicas:\n      - type: file\n        path: "
+                            + $"replica-{name}\n        sync-interval: 20ms\n"
+                        )
+                    )
+            ),
+            _folder.Path
+        );
         foreach (var name in names)
-            LitestreamTool.Sql(Path.Combine(_folder.Path, name + ".db"), $"CREATE TABLE t(x); INSERT INTO t VALUES ('{name}')");
-        await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () => names.All(name => Segments("replica-" + name) > 0));
+            LitestreamTool.Sql(
+                Path.Combine(_folder.Path, name + ".db"),
+                $"CREATE TABLE t(x); INSERT INTO t VALUES ('{name}')"
+            );
+        await LitestreamTool.ReplicateUntilAsync(
+            config,
+            _folder.Path,
+            () => names.All(name => Segments("replica-" + name) > 0)
+        );
 
         // The last process that had them open was the executable, which leaves these; nobody has them open now.
         foreach (var name in names)

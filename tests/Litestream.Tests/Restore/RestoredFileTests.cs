@@ -15,19 +15,22 @@ public sealed class RestoredFileTests
         LitestreamTool.Sql(
             restored,
             "CREATE TABLE slow(x); "
-            + "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 5000) "
-            + "INSERT INTO slow SELECT x FROM n; "
-            + "PRAGMA writable_schema = ON; "
-            + "UPDATE sqlite_master SET sql = 'CREATE TABLE slow(x, y AS (hex(zeroblob(20000000 + x))) NOT NULL)'");
+                + "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 5000) "
+                + "INSERT INTO slow SELECT x FROM n; "
+                + "PRAGMA writable_schema = ON; "
+                + "UPDATE sqlite_master SET sql = 'CREATE TABLE slow(x, y AS (hex(zeroblob(20000000 + x))) NOT NULL)'"
+        );
         using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
         var request = new RestoreRequest(folder.Config, folder.Config.Databases[0]);
 
         var check = Task.Run(
             () => RestoredFile.Check(restored, request, line => Assert.Fail(line.Message), stop.Token),
-            CancellationToken.None);
+            CancellationToken.None
+        );
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            () => check.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            check.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken)
+        );
     }
 
     [Fact]
@@ -38,7 +41,8 @@ public sealed class RestoredFileTests
 
         var cancel = TestContext.Current.CancellationToken;
         RestoredFile.Check(folder.Database, request, line => Assert.Fail(line.Message), cancel);
-        Assert.ThrowsAny<OperationCanceledException>(
-            () => RestoredFile.Check(folder.Database, request, onLine: null, new CancellationToken(canceled: true)));
+        Assert.ThrowsAny<OperationCanceledException>(() =>
+            RestoredFile.Check(folder.Database, request, onLine: null, new CancellationToken(canceled: true))
+        );
     }
 }

@@ -8,7 +8,8 @@ using Litestream.Tests.Databases;
 namespace Litestream.Tests.Robustness;
 
 /// <summary>
-/// The strict checks against the executable's own answer: what it refuses is refused, with code, file and line; what it takes and does is accepted; what it takes
+/// The strict checks against the executable's own answer: what it refuses is refused, with code, file and line; what it
+/// takes and does is accepted; what it takes
 /// and ignores, or reads as something else, is a finding.
 /// </summary>
 public sealed partial class ConfigAgainstExecutableTests
@@ -18,21 +19,42 @@ public sealed partial class ConfigAgainstExecutableTests
 
     private const string Recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
-    /// <summary>Refused here although the executable takes it: because it would ignore a part of it, or read something else than what stands there. Others are mistakes.</summary>
+    /// <summary>
+    /// Refused here although the executable takes it: because it would ignore a part of it, or read something else than
+    /// what stands there. Others are mistakes.
+    /// </summary>
     private static readonly HashSet<string> TakenAndIgnored =
     [
-        "LSB1011", "LSB1012", "LSB1015", "LSB1030", "LSB1031", "LSB1032", "LSB1034", "LSB1035", "LSB1036", "LSB1039", "LSB1041", "LSB1043",
-
+        "LSB1011",
+        "LSB1012",
+        "LSB1015",
+        "LSB1030",
+        "LSB1031",
+        "LSB1032",
+        "LSB1034",
+        "LSB1035",
+        "LSB1036",
+        "LSB1039",
+        "LSB1041",
+        "LSB1043",
         // `databases` does not judge these; `replicate` does, see below.
-        "LSB1037", "LSB1040",
+        "LSB1037",
+        "LSB1040",
     ];
 
-    /// <summary>Files, and the code of the first finding; "" where there is none. A code in parentheses is one of a file that the executable takes and does not obey.</summary>
+    /// <summary>
+    /// Files, and the code of the first finding; "" where there is none. A code in parentheses is one of a file that
+    /// the executable takes and does not obey.
+    /// </summary>
     public static TheoryData<string, string, string> Files { get; } = Table();
 
     [Theory]
     [MemberData(nameof(Files))]
-    public void What_the_executable_refuses_is_refused_and_what_it_obeys_is_accepted(string name, string text, string code)
+    public void What_the_executable_refuses_is_refused_and_what_it_obeys_is_accepted(
+        string name,
+        string text,
+        string code
+    )
     {
         using var folder = new TemporaryFolder();
         var file = Path.Combine(folder.Path, "litestream.yml");
@@ -41,7 +63,10 @@ public sealed partial class ConfigAgainstExecutableTests
         var findings = Check(file);
         var verdict = ExecutableVerdict.OfDatabases(file);
 
-        Assert.True(verdict.IsRefused == (code.Length > 0 && code[0] != '('), $"{name}: litestream {(verdict.IsRefused ? "refuses" : "takes")} it: {verdict.Output}");
+        Assert.True(
+            verdict.IsRefused == (code.Length > 0 && code[0] != '('),
+            $"{name}: litestream {(verdict.IsRefused ? "refuses" : "takes")} it: {verdict.Output}"
+        );
         var error = findings.FirstOrDefault(finding => finding.Severity == LitestreamSeverity.Error);
         Assert.Equal(code.Trim('(', ')'), error?.Code ?? "");
         if (error is not null)
@@ -52,7 +77,8 @@ public sealed partial class ConfigAgainstExecutableTests
     public void Generated_files_are_judged_as_the_executable_judges_them() => Compare(1_000_000, CasesEachTime);
 
     [Fact]
-    public void Files_in_every_style_are_read_as_the_executable_reads_them() => Compare(4_000_000, CasesEachTime, InEveryStyle);
+    public void Files_in_every_style_are_read_as_the_executable_reads_them() =>
+        Compare(4_000_000, CasesEachTime, InEveryStyle);
 
     [Fact]
     [Trait("Category", "Long")]
@@ -60,7 +86,8 @@ public sealed partial class ConfigAgainstExecutableTests
 
     [Fact]
     [Trait("Category", "Long")]
-    public void Many_files_in_every_style_are_read_as_the_executable_reads_them() => Compare(5_000_000, CasesAtLength, InEveryStyle);
+    public void Many_files_in_every_style_are_read_as_the_executable_reads_them() =>
+        Compare(5_000_000, CasesAtLength, InEveryStyle);
 
     /// <summary>By hand: <c>LITESTREAM_TEST_SEED</c> and <c>LITESTREAM_TEST_CASES</c> say which files.</summary>
     [Fact]
@@ -84,10 +111,20 @@ public sealed partial class ConfigAgainstExecutableTests
     {
         using var folder = new TemporaryFolder();
         LitestreamTool.Sql(Path.Combine(folder.Path, "app.db"), "CREATE TABLE t (a)");
-        var file = folder.Write("litestream.yml", $"{root}\ndbs:\n  - path: app.db\n    monitor-interval: 50ms\n    replicas:\n      - path: replica\n      {replica}\n");
+        var file = folder.Write(
+            "litestream.yml",
+            $"{root}\ndbs:\n  - path: app.db\n    monitor-interval: 50ms\n    replicas:\n      - path: replica\n    "
+                + $"  {replica}\n"
+        );
 
-        Assert.Equal(code, Check(file).FirstOrDefault(finding => finding.Severity == LitestreamSeverity.Error)?.Code ?? "");
-        Assert.Equal(code.Length > 0, ExecutableVerdict.OfReplicate(file, TimeSpan.FromSeconds(code.Length > 0 ? 20 : 1)).IsRefused);
+        Assert.Equal(
+            code,
+            Check(file).FirstOrDefault(finding => finding.Severity == LitestreamSeverity.Error)?.Code ?? ""
+        );
+        Assert.Equal(
+            code.Length > 0,
+            ExecutableVerdict.OfReplicate(file, TimeSpan.FromSeconds(code.Length > 0 ? 20 : 1)).IsRefused
+        );
     }
 
     [Fact]
@@ -102,10 +139,18 @@ public sealed partial class ConfigAgainstExecutableTests
         Assert.Contains(Check(file), finding => finding.Code == "LSB1010" && finding.Line > 1);
     }
 
-    private static IReadOnlyList<LitestreamDiagnostic> Check(string file) => LitestreamConfigFile.Check(file, ReleaseLine.V03, ConfigGrammar.Variables.GetValueOrDefault);
+    private static IReadOnlyList<LitestreamDiagnostic> Check(string file) =>
+        LitestreamConfigFile.Check(file, ReleaseLine.V03, ConfigGrammar.Variables.GetValueOrDefault);
 
     private static int? RandomSeed(string name) =>
-        int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : null;
+        int.TryParse(
+            Environment.GetEnvironmentVariable(name),
+            NumberStyles.None,
+            CultureInfo.InvariantCulture,
+            out var given
+        )
+            ? given
+            : null;
 
     private static byte[] InEveryStyle(int seed) => new ConfigForms(seed).Next();
 
@@ -114,24 +159,40 @@ public sealed partial class ConfigAgainstExecutableTests
         write ??= seed => new ConfigGrammar(seed).Next();
         using var folder = new TemporaryFolder();
         var disagreements = new List<string>();
-        Parallel.For(firstSeed, firstSeed + count, new ParallelOptions { MaxDegreeOfParallelism = 2 }, seed =>
-        {
-            var bytes = write(seed);
-            var file = Path.Combine(folder.Path, $"{seed}.yml");
-            File.WriteAllBytes(file, bytes);
-            var text = Encoding.UTF8.GetString(bytes);
-            var findings = Deadline.Run(() => Check(file), $"seed {seed}");
-            var verdict = ExecutableVerdict.OfDatabases(file);
-            if (Disagreement(findings, verdict, file, text) is { } what)
+        Parallel.For(
+            firstSeed,
+            firstSeed + count,
+            new ParallelOptions { MaxDegreeOfParallelism = 2 },
+            seed =>
             {
-                lock (disagreements)
-                    disagreements.Add($"seed {seed}: {what}\n{verdict.Output}\n{string.Join('\n', findings)}\n{text}");
+                var bytes = write(seed);
+                var file = Path.Combine(folder.Path, $"{seed}.yml");
+                File.WriteAllBytes(file, bytes);
+                var text = Encoding.UTF8.GetString(bytes);
+                var findings = Deadline.Run(() => Check(file), $"seed {seed}");
+                var verdict = ExecutableVerdict.OfDatabases(file);
+                if (Disagreement(findings, verdict, file, text) is { } what)
+                {
+                    lock (disagreements)
+                        disagreements.Add(
+                            $"seed {seed}: {what}\n{verdict.Output}\n{string.Join('\n', findings)}\n{text}"
+                        );
+                }
             }
-        });
-        Assert.True(disagreements.Count == 0, $"{disagreements.Count} of {count} files are judged differently.\n{string.Join("\n\n", disagreements.Take(5))}");
+        );
+        Assert.True(
+            disagreements.Count == 0,
+            $"{disagreements.Count} of {count} files are judged "
+                + $"differently.\n{string.Join("\n\n", disagreements.Take(5))}"
+        );
     }
 
-    private static string? Disagreement(IReadOnlyList<LitestreamDiagnostic> findings, ExecutableVerdict verdict, string file, string text)
+    private static string? Disagreement(
+        IReadOnlyList<LitestreamDiagnostic> findings,
+        ExecutableVerdict verdict,
+        string file,
+        string text
+    )
     {
         if (findings.FirstOrDefault(f => !Code().IsMatch(f.Code) || f.File != file || f.Line < 0) is { } odd)
             return $"a finding without its place: {odd}";
@@ -139,7 +200,9 @@ public sealed partial class ConfigAgainstExecutableTests
 
         // What a variable without a value will be is not judged before the app runs.
         if (verdict.IsRefused)
-            return error is null && !text.Contains("NONE", StringComparison.Ordinal) ? "only litestream refuses it" : null;
+            return error is null && !text.Contains("NONE", StringComparison.Ordinal)
+                ? "only litestream refuses it"
+                : null;
 
         if (error is null)
             return text.Contains("NONE", StringComparison.Ordinal) ? null : Misread(file, verdict);
@@ -148,7 +211,13 @@ public sealed partial class ConfigAgainstExecutableTests
         // would have to give the file its form.
         if (error.Code == "LSB1010" && VariableForKey().IsMatch(text))
             return null;
-        return TakenAndIgnored.Contains(error.Code) || IsIgnored(error) || HasBytes(error, text) || (error.Code == "LSB1010" && SecondDocument().IsMatch(text)) ? null : "only the check refuses it";
+        return
+            TakenAndIgnored.Contains(error.Code)
+            || IsIgnored(error)
+            || HasBytes(error, text)
+            || (error.Code == "LSB1010" && SecondDocument().IsMatch(text))
+            ? null
+            : "only the check refuses it";
     }
 
     /// <summary>The paths and the names that the executable lists are those that were read here.</summary>
@@ -167,30 +236,37 @@ public sealed partial class ConfigAgainstExecutableTests
         }
 
         string Plain(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        return Plain(read.ToString()) == Plain(verdict.Output) ? null : $"what is read differs: {Plain(read.ToString())}";
+        return Plain(read.ToString()) == Plain(verdict.Output)
+            ? null
+            : $"what is read differs: {Plain(read.ToString())}";
     }
 
     /// <summary>The same for codes that are also those of what the executable refuses.</summary>
-    private static bool IsIgnored(LitestreamDiagnostic error) => error.Code switch
-    {
-        "LSB1010" => Ignored().IsMatch(error.Message),
-        "LSB1033" => error.Message.Contains("is a whole number", StringComparison.Ordinal),
-        "LSB1038" => error.Message.Contains("the URL would win", StringComparison.Ordinal) || error.Message.Contains("An Azure URL needs", StringComparison.Ordinal)
-            || error.Message.Contains("of type abs", StringComparison.Ordinal),
-        _ => false,
-    };
+    private static bool IsIgnored(LitestreamDiagnostic error) =>
+        error.Code switch
+        {
+            "LSB1010" => Ignored().IsMatch(error.Message),
+            "LSB1033" => error.Message.Contains("is a whole number", StringComparison.Ordinal),
+            "LSB1038" => error.Message.Contains("the URL would win", StringComparison.Ordinal)
+                || error.Message.Contains("An Azure URL needs", StringComparison.Ordinal)
+                || error.Message.Contains("of type abs", StringComparison.Ordinal),
+            _ => false,
+        };
 
     /// <summary>A text of bytes that are no UTF-8 is none that can be replicated from here.</summary>
     private static bool HasBytes(LitestreamDiagnostic error, string text) =>
-        error.Message.Contains("what its tag", StringComparison.Ordinal) && text.Contains("!!binary", StringComparison.Ordinal);
+        error.Message.Contains("what its tag", StringComparison.Ordinal)
+        && text.Contains("!!binary", StringComparison.Ordinal);
 
-    private static string Good(string replica = "path: /replica") => $"dbs:\n  - path: /data/app.db\n    replicas:\n      - {replica}\n";
+    private static string Good(string replica = "path: /replica") =>
+        $"dbs:\n  - path: /data/app.db\n    replicas:\n      - {replica}\n";
 
     private static TheoryData<string, string, string> Table()
     {
         var data = new TheoryData<string, string, string>();
         void Add(string name, string text, string code) => data.Add(name, text, code);
-        void Replica(string lines, string code, string? name = null) => Add(name ?? lines, Good("path: /replica\n        " + lines), code);
+        void Replica(string lines, string code, string? name = null) =>
+            Add(name ?? lines, Good("path: /replica\n        " + lines), code);
 
         // The text.
         Add("carriage returns alone", Good().Replace('\n', '\r'), "");
@@ -198,7 +274,11 @@ public sealed partial class ConfigAgainstExecutableTests
         Add("NEL", Good().Replace("\n", "\u00c2\u0085", StringComparison.Ordinal), "");
         Add("a byte order mark", "\u00ef\u00bb\u00bf" + Good(), "");
         Add("UTF-16", "\u00ff\u00fe" + string.Concat(Good().Select(c => $"{c}\0")), "");
-        Add("UTF-16 with a variable", "\u00ff\u00fe" + string.Concat(Good("path: /${A}").Select(c => $"{c}\0")), "(LSB1010)");
+        Add(
+            "UTF-16 with a variable",
+            "\u00ff\u00fe" + string.Concat(Good("path: /${A}").Select(c => $"{c}\0")),
+            "(LSB1010)"
+        );
         Add("Latin 1", "# \u00e4\n" + Good(), "LSB1010");
         Add("a byte of UTF-8 alone", Good() + "# \u00c3", "LSB1010");
         Add("a null character", "# \0\n" + Good(), "LSB1010");
@@ -226,7 +306,11 @@ public sealed partial class ConfigAgainstExecutableTests
         Add("an escaped slash", Good("path: \"\\/replica\""), "LSB1010");
         Add("a lone - in flow style", "dbs: [{path: /data/app.db, replicas: [{path: /r, name: -}]}]\n", "");
         Add("a - and a space in flow style", "dbs: [{path: - , replicas: [{path: /r}]}]\n", "LSB1010");
-        Add("an anchor in flow style", "dbs: [{path: /data/app.db, monitor-interval: &t 1s, replicas: [{path: /r, sync-interval: *t}]}]\n", "");
+        Add(
+            "an anchor in flow style",
+            "dbs: [{path: /data/app.db, monitor-interval: &t 1s, replicas: [{path: /r, sync-interval: *t}]}]\n",
+            ""
+        );
         Add("flow style at the margin", "dbs: [{\n# c\npath: /data/app.db,\nreplicas: [{path: /r}]\n}]\n", "");
         Add("a comment at a bracket", "dbs: [{path: /data/app.db, replicas: [{path: /r}]#c\n}#c\n]#c\n", "");
         Add("a comment at a quotation mark", Good("path: \"/replica\"#c"), "");
@@ -244,7 +328,11 @@ public sealed partial class ConfigAgainstExecutableTests
         Add("? key", "? addr\n: \":9090\"\n" + Good(), "");
         Add("an alias as key", "x: &k addr\n*k : \":9090\"\n" + Good(), "");
         Add("a merge key", "x: &m {retention: 1h}\n" + Good("path: /replica\n        <<: *m"), "");
-        Add("a merge of an aliased list", "x: &m [{retention: 1h}]\n" + Good("path: /replica\n        <<: *m"), "LSB1010");
+        Add(
+            "a merge of an aliased list",
+            "x: &m [{retention: 1h}]\n" + Good("path: /replica\n        <<: *m"),
+            "LSB1010"
+        );
         Add("a merge of a text", "<<: a\n" + Good(), "LSB1010");
         Add("an unknown alias", Good("path: *nobody"), "LSB1010");
         Add("an empty database", "dbs: [~]\n", "LSB1010");
@@ -252,11 +340,55 @@ public sealed partial class ConfigAgainstExecutableTests
         Add("path: ${}", "dbs:\n  - path: ${}\n    replicas:\n      - path: /replica\n", "(LSB1041)");
 
         // Values.
-        foreach (var good in (string[])["1s", "1h2m3.5s", "1\u00c2\u00b5s", "1\u00ce\u00bcs", ".5s", "1.s", "+1s", "0s", "0", "'0'", "!!str 1s", "!x 1s", "!!binary MXM=", ">-\n          1s", "2562047h47m16.854775807s", "~"])
+        foreach (
+            var good in (string[])
+                [
+                    "1s",
+                    "1h2m3.5s",
+                    "1\u00c2\u00b5s",
+                    "1\u00ce\u00bcs",
+                    ".5s",
+                    "1.s",
+                    "+1s",
+                    "0s",
+                    "0",
+                    "'0'",
+                    "!!str 1s",
+                    "!x 1s",
+                    "!!binary MXM=",
+                    ">-\n          1s",
+                    "2562047h47m16.854775807s",
+                    "~",
+                ]
+        )
             Replica("retention: " + good, "");
-        foreach (var bad in (string[])["|", "''", "|\n          1s", "99999999h", "2562048h", "2562047h47m16.854775808s", "1d", "1e3s", "1_000s", "1S", "1 s", "'1'", "1:30", "2001-01-01", "yes", ".inf", "9223372036854775808"])
+        foreach (
+            var bad in (string[])
+                [
+                    "|",
+                    "''",
+                    "|\n          1s",
+                    "99999999h",
+                    "2562048h",
+                    "2562047h47m16.854775808s",
+                    "1d",
+                    "1e3s",
+                    "1_000s",
+                    "1S",
+                    "1 s",
+                    "'1'",
+                    "1:30",
+                    "2001-01-01",
+                    "yes",
+                    ".inf",
+                    "9223372036854775808",
+                ]
+        )
             Replica("retention: " + bad, "LSB1034");
-        foreach (var number in (string[])["1", "1.5", "0x10", "0o17", "010", "0b11", "1_000", "1e3", "-7", "9223372036854775807"])
+        foreach (
+            var number in (string[])
+                ["1", "1.5", "0x10", "0o17", "010", "0b11", "1_000", "1e3", "-7", "9223372036854775807"]
+        )
             Replica("retention: " + number, "(LSB1034)");
         Replica("retention: !!int 1s", "LSB1010");
         Replica("retention: !!null x", "LSB1010");
@@ -276,22 +408,126 @@ public sealed partial class ConfigAgainstExecutableTests
             Add($"stderr: {flag}", $"logging:\n  stderr: {flag}\n" + Good(), "LSB1033");
         Add("stderr: !!bool abc", "logging:\n  stderr: !!bool abc\n" + Good(), "LSB1010");
 
-        string Pages(string count) => Good().Replace("    replicas:", $"    min-checkpoint-page-count: {count}\n    replicas:", StringComparison.Ordinal);
-        foreach (var count in (string[])["1000", "0x10", "010", "0o17", "0b11", "1_000", "1_", "1e3", "1.0", "+5", "!!int '5'", "9223372036854775807", "9e18"])
+        string Pages(string count) =>
+            Good()
+                .Replace(
+                    "    replicas:",
+                    $"    min-checkpoint-page-count: {count}\n    replicas:",
+                    StringComparison.Ordinal
+                );
+        foreach (
+            var count in (string[])
+                [
+                    "1000",
+                    "0x10",
+                    "010",
+                    "0o17",
+                    "0b11",
+                    "1_000",
+                    "1_",
+                    "1e3",
+                    "1.0",
+                    "+5",
+                    "!!int '5'",
+                    "9223372036854775807",
+                    "9e18",
+                ]
+        )
             Add($"pages: {count}", Pages(count), "");
-        foreach (var count in (string[])["'5'", "!!str 5", "9223372036854775808", "18446744073709551616", "_1", "1:30", "08a", "0b2", "0x", "1e19", ".inf", ".nan", "true", "''"])
+        foreach (
+            var count in (string[])
+                [
+                    "'5'",
+                    "!!str 5",
+                    "9223372036854775808",
+                    "18446744073709551616",
+                    "_1",
+                    "1:30",
+                    "08a",
+                    "0b2",
+                    "0x",
+                    "1e19",
+                    ".inf",
+                    ".nan",
+                    "true",
+                    "''",
+                ]
+        )
             Add($"pages: {count}", Pages(count), "LSB1033");
         Add("pages: 1.5", Pages("1.5"), "(LSB1033)");
         Add("pages: 0", Pages("0"), "(LSB1035)");
 
         // Places.
-        foreach (var url in (string[])["s3://b/p", "S3://b/p", "s3://b.localhost:9000/p", "s3://b.s3.us-west-000.backblazeb2.com/p", "s3://b/p%41", "gcs://b/p", "abs://a@c/p", "sftp://u@h/p", "sftp://u@h:22/p", "sftp://u:${A}@[::1]:22/p", "file:///f"])
+        foreach (
+            var url in (string[])
+                [
+                    "s3://b/p",
+                    "S3://b/p",
+                    "s3://b.localhost:9000/p",
+                    "s3://b.s3.us-west-000.backblazeb2.com/p",
+                    "s3://b/p%41",
+                    "gcs://b/p",
+                    "abs://a@c/p",
+                    "sftp://u@h/p",
+                    "sftp://u@h:22/p",
+                    "sftp://u:${A}@[::1]:22/p",
+                    "file:///f",
+                ]
+        )
             Add(url, Good("url: " + url), "");
-        foreach (var url in (string[])["s3://b/%zz", "s3://b/%", "s3://%41/p", "s3://b%20c/p", "s3://b c/p", "s3://b^c/p", "s3://b{c}/p", "s3://[::1/p", "s3://b:x/p", "sftp://u@h:x/p", "sftp://u^@h/p", "sftp://u:p%zz@h/p", "file:///a%zz", "://x", "1s3://b", "' s3://b/p'", "\"s3://b/\\x01\"", "s3://b/p#%zz"])
+        foreach (
+            var url in (string[])
+                [
+                    "s3://b/%zz",
+                    "s3://b/%",
+                    "s3://%41/p",
+                    "s3://b%20c/p",
+                    "s3://b c/p",
+                    "s3://b^c/p",
+                    "s3://b{c}/p",
+                    "s3://[::1/p",
+                    "s3://b:x/p",
+                    "sftp://u@h:x/p",
+                    "sftp://u^@h/p",
+                    "sftp://u:p%zz@h/p",
+                    "file:///a%zz",
+                    "://x",
+                    "1s3://b",
+                    "' s3://b/p'",
+                    "\"s3://b/\\x01\"",
+                    "s3://b/p#%zz",
+                ]
+        )
             Add(url, Good("url: " + url), "LSB1048");
-        foreach (var url in (string[])["s3://", "s3:b", "s3:///p", "s3://:9000/b", "s3://localhost:9000/p", "s3://s3.us-west-000.backblazeb2.com/p", "s3://b.digitaloceanspaces.com/p", "gcs:///p", "sftp://h/p", "sftp://:p@h/p", "sftp://u@/p"])
+        foreach (
+            var url in (string[])
+                [
+                    "s3://",
+                    "s3:b",
+                    "s3:///p",
+                    "s3://:9000/b",
+                    "s3://localhost:9000/p",
+                    "s3://s3.us-west-000.backblazeb2.com/p",
+                    "s3://b.digitaloceanspaces.com/p",
+                    "gcs:///p",
+                    "sftp://h/p",
+                    "sftp://:p@h/p",
+                    "sftp://u@/p",
+                ]
+        )
             Add(url, Good("url: " + url), "LSB1038");
-        foreach (var url in (string[])["s3://host:9000/bucket/path", "s3://127.0.0.1:9000/b/p", "s3://k@b/p", "s3://b/p#f", "s3://b/p?endpoint=x", "gcs://b:80/p", "abs://a@c:80/p"])
+        foreach (
+            var url in (string[])
+                [
+                    "s3://host:9000/bucket/path",
+                    "s3://127.0.0.1:9000/b/p",
+                    "s3://k@b/p",
+                    "s3://b/p#f",
+                    "s3://b/p?endpoint=x",
+                    "gcs://b:80/p",
+                    "abs://a@c:80/p",
+                ]
+        )
             Add(url, Good("url: " + url), "(LSB1039)");
         foreach (var url in (string[])["gs://b/p", "azure://a@c/p", "http://x/y", "a:b"])
             Add(url, Good("url: " + url), "LSB1036");
@@ -300,7 +536,22 @@ public sealed partial class ConfigAgainstExecutableTests
         // Keys of age.
         foreach (var keys in (string[])[$"[{Recipient}]", $"[\"# c\\n\\n{Recipient}\\r\\n\"]", "~", "[]", "['${KEY}']"])
             Replica($"age: {{recipients: {keys}}}", "");
-        foreach (var keys in (string[])["[bad]", "['']", "['# x']", "[~]", "[5]", $"[' {Recipient}']", $"[{Recipient.ToUpperInvariant()}]", $"[{Recipient[..^1]}q]", "[age1]", "[ssh-ed25519 AAAA]", "['${A}']"])
+        foreach (
+            var keys in (string[])
+                [
+                    "[bad]",
+                    "['']",
+                    "['# x']",
+                    "[~]",
+                    "[5]",
+                    $"[' {Recipient}']",
+                    $"[{Recipient.ToUpperInvariant()}]",
+                    $"[{Recipient[..^1]}q]",
+                    "[age1]",
+                    "[ssh-ed25519 AAAA]",
+                    "['${A}']",
+                ]
+        )
             Replica($"age: {{recipients: {keys}}}", "LSB1049");
         Replica("age: {recipients: bad}", "LSB1033");
         Replica("age: {identities: [bad]}", "LSB1049");
@@ -317,6 +568,11 @@ public sealed partial class ConfigAgainstExecutableTests
     [GeneratedRegex(@"(?m)^[ -]*\$")]
     private static partial Regex VariableForKey();
 
-    [GeneratedRegex("twice in one place|second document|has no `path:`|keep one of them|file is empty|UTF-16|kept for variables|too deeply|too many settings|<document (start|end)>|found invalid mapping|null character|stands before `<<`|directive, did not find|wrong indentation|is not closed|Invalid key indicator")]
+    [GeneratedRegex(
+        "twice in one place|second document|has no `path:`|keep one of them|file is empty|UTF-16|kept for "
+            + "variables|too deeply|too many settings|<document (start|end)>|found invalid mapping|null "
+            + "character|stands before `<<`|directive, did not find|wrong indentation|is not closed|Invalid key "
+            + "indicator"
+    )]
     private static partial Regex Ignored();
 }

@@ -8,7 +8,12 @@ internal static class Deadline
     public static T Run<T>(Func<T> run, string what)
     {
         // A thread of its own: those of the pool may all be at work.
-        var task = Task.Factory.StartNew(run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var task = Task.Factory.StartNew(
+            run,
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default
+        );
         Assert.True(Task.WhenAny(task, Task.Delay(Limit)).GetAwaiter().GetResult() == task, $"It does not end: {what}");
         return task.GetAwaiter().GetResult();
     }

@@ -20,21 +20,34 @@ public sealed class JsonShapeTests
                 new("same"),
                 new("orders")
                 {
-                    Added = 1, Missing = 2, Changed = 3, Key = "id", AddedExamples = ["id=7"], MissingExamples = ["id=\"8\""],
-                    ChangedExamples = ["id=9"], ChangedColumns = ["a, b"], Note = "n",
+                    Added = 1,
+                    Missing = 2,
+                    Changed = 3,
+                    Key = "id",
+                    AddedExamples = ["id=7"],
+                    MissingExamples = ["id=\"8\""],
+                    ChangedExamples = ["id=9"],
+                    ChangedColumns = ["a, b"],
+                    Note = "n",
                 },
             ],
-            Schema = [new("table", "t", DifferenceKind.Added, ""), new("index", "i", DifferenceKind.Missing, ""), new("setting", "user_version", DifferenceKind.Changed, "1 -> 2")],
+            Schema =
+            [
+                new("table", "t", DifferenceKind.Added, ""),
+                new("index", "i", DifferenceKind.Missing, ""),
+                new("setting", "user_version", DifferenceKind.Changed, "1 -> 2"),
+            ],
             Skipped = [new("fts", "virtual") { IsVirtual = true }],
         };
 
         Assert.Equal(
             """{"live":"/data/\u00FCber.db","copy":"/tmp/copy.db","same":false,"tables":["""
-            + """{"name":"same","added":0,"missing":0,"changed":0,"key":"","addedExamples":[],"missingExamples":[],"changedExamples":[],"changedColumns":[],"note":""},"""
-            + """{"name":"orders","added":1,"missing":2,"changed":3,"key":"id","addedExamples":["id=7"],"missingExamples":["id=\u00228\u0022"],"changedExamples":["id=9"],"changedColumns":["a, b"],"note":"n"}],"schema":"""
-            + """[{"type":"table","name":"t","kind":"added","detail":""},{"type":"index","name":"i","kind":"missing","detail":""},{"type":"setting","name":"user_version","kind":"changed","detail":"1 -\u003E 2"}],"skipped":"""
-            + """[{"name":"fts","reason":"virtual"}]}""",
-            JsonText.Of(difference.WriteTo));
+                + """{"name":"same","added":0,"missing":0,"changed":0,"key":"","addedExamples":[],"missingExamples":[],"changedExamples":[],"changedColumns":[],"note":""},"""
+                + """{"name":"orders","added":1,"missing":2,"changed":3,"key":"id","addedExamples":["id=7"],"missingExamples":["id=\u00228\u0022"],"changedExamples":["id=9"],"changedColumns":["a, b"],"note":"n"}],"schema":"""
+                + """[{"type":"table","name":"t","kind":"added","detail":""},{"type":"index","name":"i","kind":"missing","detail":""},{"type":"setting","name":"user_version","kind":"changed","detail":"1 -\u003E 2"}],"skipped":"""
+                + """[{"name":"fts","reason":"virtual"}]}""",
+            JsonText.Of(difference.WriteTo)
+        );
     }
 
     [Fact]
@@ -43,9 +56,17 @@ public sealed class JsonShapeTests
         using var folder = new TemporaryFolder();
         Check(new DatabaseHistory(null, false, null), """{"inFile":false}""");
         Check(
-            new DatabaseHistory(7, true, new FileStamp(new FileIdentity(8, 1, ulong.MaxValue), 4096, 5)) { WalBoot = "b", Generations = ["0123456789abcdef"] },
-            """{"id":7,"inFile":true,"walBoot":"b","generations":["0123456789abcdef"],"major":8,"minor":1,"inode":18446744073709551615,"size":4096,"modified":5}""");
-        Check(new DatabaseHistory(-1, true, new FileStamp(null, 0, -1)), """{"id":-1,"inFile":true,"size":0,"modified":-1}""");
+            new DatabaseHistory(7, true, new FileStamp(new FileIdentity(8, 1, ulong.MaxValue), 4096, 5))
+            {
+                WalBoot = "b",
+                Generations = ["0123456789abcdef"],
+            },
+            """{"id":7,"inFile":true,"walBoot":"b","generations":["0123456789abcdef"],"major":8,"minor":1,"inode":18446744073709551615,"size":4096,"modified":5}"""
+        );
+        Check(
+            new DatabaseHistory(-1, true, new FileStamp(null, 0, -1)),
+            """{"id":-1,"inFile":true,"size":0,"modified":-1}"""
+        );
 
         void Check(DatabaseHistory history, string expected)
         {
@@ -78,8 +99,12 @@ public sealed class JsonShapeTests
     {
         Assert.Equal(
             """{"output":"/data/a.db","folder":null,"moves":[{"from":"/data/a.db","to":"/data/b.db"}]}""",
-            Encoding.UTF8.GetString(System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(
-                new SwapForm("/data/a.db", null, [new MovedFile("/data/a.db", "/data/b.db")]),
-                SwapJson.Default.SwapForm)));
+            Encoding.UTF8.GetString(
+                System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(
+                    new SwapForm("/data/a.db", null, [new MovedFile("/data/a.db", "/data/b.db")]),
+                    SwapJson.Default.SwapForm
+                )
+            )
+        );
     }
 }

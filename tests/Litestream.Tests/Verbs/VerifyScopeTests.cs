@@ -9,7 +9,12 @@ namespace Litestream.Tests.Verbs;
 public sealed class VerifyScopeTests
 {
     private const string Project = "/src/Shop";
-    private static readonly string[] Template = ["/src/Shop/..data/app.db", "/src/Shop/app.db", "/var/lib/shop/other.db"];
+    private static readonly string[] Template =
+    [
+        "/src/Shop/..data/app.db",
+        "/src/Shop/app.db",
+        "/var/lib/shop/other.db",
+    ];
 
     [Fact]
     public void In_the_folder_of_a_project_nothing_is_written_and_what_is_not_shown_is_said()
@@ -42,7 +47,12 @@ public sealed class VerifyScopeTests
     [InlineData(VerificationLevel.Position, null, false, null)]
     [InlineData(VerificationLevel.Position, true, false, null)]
     [InlineData(null, false, false, null)]
-    public void What_is_asked_for_is_done_and_what_it_writes_is_said_before(VerificationLevel? level, bool? write, bool startsReplicator, string? tables)
+    public void What_is_asked_for_is_done_and_what_it_writes_is_said_before(
+        VerificationLevel? level,
+        bool? write,
+        bool startsReplicator,
+        string? tables
+    )
     {
         var scope = VerifyScope.Of(level, write, startsReplicator, Project, Template);
 
@@ -51,7 +61,11 @@ public sealed class VerifyScopeTests
         Assert.Equal(tables is null ? null : "LSB3021", scope.Notice?.Code);
         if (tables is not null)
         {
-            Assert.Contains($" {tables} to '/src/Shop/..data/app.db', '/src/Shop/app.db', ", scope.Notice!.Message, StringComparison.Ordinal);
+            Assert.Contains(
+                $" {tables} to '/src/Shop/..data/app.db', '/src/Shop/app.db', ",
+                scope.Notice!.Message,
+                StringComparison.Ordinal
+            );
             Assert.DoesNotContain("other.db", scope.Notice.Message, StringComparison.Ordinal);
         }
     }
@@ -59,7 +73,11 @@ public sealed class VerifyScopeTests
     [Fact]
     public void A_replicator_in_the_folder_of_a_project_says_what_litestream_writes()
     {
-        Assert.Contains("_litestream_seq, _litestream_lock to '/src/Shop/..data/app.db', '/src/Shop/app.db'", VerifyScope.OfReplicate(Project, Template)!.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "_litestream_seq, _litestream_lock to '/src/Shop/..data/app.db', '/src/Shop/app.db'",
+            VerifyScope.OfReplicate(Project, Template)!.Message,
+            StringComparison.Ordinal
+        );
         Assert.Null(VerifyScope.OfReplicate(null, Template));
         Assert.Null(VerifyScope.OfReplicate("/elsewhere", Template));
     }

@@ -25,7 +25,12 @@ public sealed class ContentWindowTests : IDisposable
     [InlineData("SELECT 1", "DELETE FROM h WHERE v = 2", 2, 0)]
     [InlineData("SELECT 1", "INSERT INTO n VALUES (7, 7)", 0, 1)]
     [InlineData("CREATE INDEX i ON n(v)", "UPDATE n SET v = 8 WHERE id = 2", 1, 0)]
-    public void What_nothing_explains_is_wrong_and_what_may_be_explained_is_not_known(string written, string restored, int wrong, int unknown)
+    public void What_nothing_explains_is_wrong_and_what_may_be_explained_is_not_known(
+        string written,
+        string restored,
+        int wrong,
+        int unknown
+    )
     {
         var window = Judge(written, restored, all: 1_000);
 
@@ -53,19 +58,25 @@ public sealed class ContentWindowTests : IDisposable
         return ContentWindow.Judge(
             DatabaseContent.Compare(before, between, options, cancellationToken),
             DatabaseContent.Compare(before, after, options, cancellationToken),
-            DatabaseContent.Compare(after, between, options, cancellationToken));
+            DatabaseContent.Compare(after, between, options, cancellationToken)
+        );
     }
 
     private SqliteConnection Open(string name, string change)
     {
         var path = Path.Combine(_folder.Path, $"{name}.db");
-        LitestreamTool.Sql(path, $"""
+        LitestreamTool.Sql(
+            path,
+            $"""
             CREATE TABLE n(id INTEGER PRIMARY KEY, v); INSERT INTO n VALUES (1, 1), (2, 2), (3, 3);
             CREATE TABLE w(k TEXT PRIMARY KEY, v) WITHOUT ROWID; INSERT INTO w VALUES ('{Long}1', 1), ('{Long}2', 2);
             CREATE TABLE h(rowid, oid, _rowid_, v); INSERT INTO h(v) VALUES (1), (2), (3);
-            """);
+            """
+        );
         LitestreamTool.Sql(path, change);
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString()
+        );
         connection.Open();
         return connection;
     }

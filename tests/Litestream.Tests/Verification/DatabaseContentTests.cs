@@ -23,7 +23,11 @@ public sealed class DatabaseContentTests : IDisposable
         LitestreamTool.Sql(One, Everything);
         LitestreamTool.Sql(One, $"VACUUM INTO '{Other.Replace("'", "''", StringComparison.Ordinal)}'");
         LitestreamTool.Sql(Other, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = FULL; VACUUM");
-        LitestreamTool.Sql(Other, "CREATE TABLE _litestream_lock(id); CREATE TABLE _litestream_seq(id, seq); INSERT INTO _litestream_seq VALUES (1, 2)");
+        LitestreamTool.Sql(
+            Other,
+            "CREATE TABLE _litestream_lock(id); CREATE TABLE _litestream_seq(id, seq); INSERT INTO _litestream_seq "
+                + "VALUES (1, 2)"
+        );
 
         var comparison = await DatabaseContent.CompareAsync(One, Other, cancellationToken: Cancel);
 
@@ -58,7 +62,11 @@ public sealed class DatabaseContentTests : IDisposable
             foreach (var (file, value) in new[] { (One, here), (Other, there) })
             {
                 File.Delete(file);
-                LitestreamTool.Sql(file, $"PRAGMA encoding = '{encoding}'; CREATE TABLE t(id INTEGER PRIMARY KEY, x, y COLLATE NOCASE); INSERT INTO t VALUES (1, 1, 1), (7, {value}, 1), (9, 1, 1)");
+                LitestreamTool.Sql(
+                    file,
+                    $"PRAGMA encoding = '{encoding}'; CREATE TABLE t(id INTEGER PRIMARY KEY, x, y COLLATE NOCASE); "
+                        + $"INSERT INTO t VALUES (1, 1, 1), (7, {value}, 1), (9, 1, 1)"
+                );
             }
 
             var different = await DatabaseContent.CompareAsync(One, Other, cancellationToken: Cancel);
@@ -76,12 +84,18 @@ public sealed class DatabaseContentTests : IDisposable
     [InlineData("UPDATE pairs SET v = 2 WHERE a = 'B'", "pairs: row a='B' b=1 has another value in column v")]
     [InlineData("DELETE FROM pairs WHERE a = 'a'", "pairs: row a='a' b=2 is missing")]
     [InlineData("UPDATE plain SET x = 'z' WHERE x = 'b'", "plain: row rowid=2 has another value in column x")]
-    [InlineData("UPDATE plain SET rowid = 77 WHERE x = 'b'", "plain: row rowid=2 is missing; plain: row rowid=77 is not in the database")]
+    [InlineData(
+        "UPDATE plain SET rowid = 77 WHERE x = 'b'",
+        "plain: row rowid=2 is missing; plain: row rowid=77 is not in the database"
+    )]
     [InlineData("UPDATE shadowed SET rowid = 'z'", "shadowed: row _rowid_=1 has another value in column rowid")]
     [InlineData("UPDATE hidden SET v = 'z' WHERE oid = 2", "hidden: row number 2 has another value in column v")]
     [InlineData("UPDATE \"odd \"\"name\" SET \"a b\" = 'z'", "odd \"name: row rowid=1 has another value in column a b")]
     [InlineData("UPDATE strict SET r = 2.5", "strict: row id=1 has another value in column r")]
-    [InlineData("UPDATE search SET body = 'other words' WHERE rowid = 1", "search_content: row id=1 has another value in column c0")]
+    [InlineData(
+        "UPDATE search SET body = 'other words' WHERE rowid = 1",
+        "search_content: row id=1 has another value in column c0"
+    )]
     [InlineData("UPDATE sqlite_sequence SET seq = 99", "sqlite_sequence: row rowid=1 has another value in column seq")]
     [InlineData("UPDATE sqlite_stat1 SET stat = '9 9' WHERE tbl = 'plain'", "has another value in column stat")]
     [InlineData("CREATE INDEX added ON plain(x)", "index added: not in the database")]
@@ -108,33 +122,56 @@ public sealed class DatabaseContentTests : IDisposable
     {
         var random = new Random(5);
         foreach (var file in new[] { One, Other })
-            LitestreamTool.Sql(file, "CREATE TABLE k(n INTEGER, t TEXT COLLATE NOCASE, r TEXT COLLATE RTRIM, b BLOB, v, PRIMARY KEY (t DESC, n, r, b DESC)) WITHOUT ROWID");
+            LitestreamTool.Sql(
+                file,
+                "CREATE TABLE k(n INTEGER, t TEXT COLLATE NOCASE, r TEXT COLLATE RTRIM, b BLOB, v, PRIMARY KEY (t "
+                    + "DESC, n, r, b DESC)) WITHOUT ROWID"
+            );
         var expected = (Missing: 0, Added: 0, Changed: 0);
         using (var one = Open(One))
         using (var other = Open(Other))
         {
             for (var i = 0; i < 500; i++)
             {
-                var letters = new string([.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => "aAbB_z Z"[random.Next(8)])]);
-                var row = string.Create(CultureInfo.InvariantCulture, $"INSERT OR IGNORE INTO k VALUES ({random.Next(-3, 3)}, '{letters}', '{letters[..1]}{new string(' ', random.Next(2))}', x'{random.Next(256):x2}', ");
+                var letters = new string([
+                    .. Enumerable.Range(0, random.Next(1, 4)).Select(_ => "aAbB_z Z"[random.Next(8)]),
+                ]);
+                var row = string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"INSERT OR IGNORE INTO k VALUES ({random.Next(-3, 3)}, '{letters}', "
+                        + $"'{letters[..1]}{new string(' ', random.Next(2))}', x'{random.Next(256):x2}', "
+                );
                 var kind = random.Next(10);
                 var isNew = kind == 1 || Execute(one, $"{row} {i})") == 1;
                 if (kind != 0 && isNew && Execute(other, $"{row} {(kind == 2 ? -1 : i)})") == 1)
-                    expected = kind switch { 1 => expected with { Added = expected.Added + 1 }, 2 => expected with { Changed = expected.Changed + 1 }, _ => expected };
+                    expected = kind switch
+                    {
+                        1 => expected with { Added = expected.Added + 1 },
+                        2 => expected with { Changed = expected.Changed + 1 },
+                        _ => expected,
+                    };
                 else if (kind == 0 && isNew)
                     expected = expected with { Missing = expected.Missing + 1 };
             }
         }
 
         // What is added to the one may be missing in the other by a later row: SQLite itself says what is right.
-        LitestreamTool.Sql(One, $"ATTACH '{Other.Replace("'", "''", StringComparison.Ordinal)}' AS o; CREATE TABLE _litestream_expected AS SELECT (SELECT count(*) FROM main.k a WHERE NOT EXISTS (SELECT 1 FROM o.k b WHERE b.t = a.t AND b.n = a.n AND b.r = a.r AND b.b = a.b)) AS missing, (SELECT count(*) FROM o.k b WHERE NOT EXISTS (SELECT 1 FROM main.k a WHERE b.t = a.t AND b.n = a.n AND b.r = a.r AND b.b = a.b)) AS added");
+        LitestreamTool.Sql(
+            One,
+            $"ATTACH '{Other.Replace("'", "''", StringComparison.Ordinal)}' AS o; CREATE TABLE _litestream_expected "
+                + $"AS SELECT (SELECT count(*) FROM main.k a WHERE NOT EXISTS (SELECT 1 FROM o.k b WHERE b.t = a.t AND "
+                + $"b.n = a.n AND b.r = a.r AND b.b = a.b)) AS missing, (SELECT count(*) FROM o.k b WHERE NOT EXISTS "
+                + $"(SELECT 1 FROM main.k a WHERE b.t = a.t AND b.n = a.n AND b.r = a.r AND b.b = a.b)) AS added"
+        );
 
         var comparison = await DatabaseContent.CompareAsync(One, Other, 10_000, Cancel);
 
         Assert.NotEqual(0, expected.Missing + expected.Added + expected.Changed);
         Assert.Equal(
             LitestreamTool.Query(One, "SELECT missing || ' ' || added FROM _litestream_expected"),
-            $"{comparison.Differences.Count(d => d.Kind == ContentDifferenceKind.Missing)} {comparison.Differences.Count(d => d.Kind == ContentDifferenceKind.Added)}");
+            $"{comparison.Differences.Count(d => d.Kind == ContentDifferenceKind.Missing)} "
+                + $"{comparison.Differences.Count(d => d.Kind == ContentDifferenceKind.Added)}"
+        );
     }
 
     [Fact]
@@ -145,7 +182,13 @@ public sealed class DatabaseContentTests : IDisposable
         File.Copy(One, Other);
         foreach (var file in new[] { One, Other })
         {
-            LitestreamTool.Sql(file, "PRAGMA writable_schema = ON; INSERT INTO sqlite_master VALUES ('table', 'vt', 'vt', 0, 'CREATE VIRTUAL TABLE vt USING nobody_has_this(x)'); CREATE TABLE vt_data(id INTEGER PRIMARY KEY, block); INSERT INTO vt_data VALUES (1, x'00')");
+            LitestreamTool.Sql(
+                file,
+                "PRAGMA writable_schema = ON; INSERT INTO sqlite_master VALUES ('table', 'vt', 'vt', 0, 'CREATE "
+                    + "VIRTUAL TABLE vt USING nobody_has_this(x)'); CREATE TABLE vt_data(id INTEGER PRIMARY "
+                    + "KEY, block); "
+                    + "INSERT INTO vt_data VALUES (1, x'00')"
+            );
         }
 
         var same = await DatabaseContent.CompareAsync(One, Other, cancellationToken: Cancel);
@@ -153,7 +196,10 @@ public sealed class DatabaseContentTests : IDisposable
         var different = await DatabaseContent.CompareAsync(One, Other, cancellationToken: Cancel);
 
         Assert.True(same.IsSame, same.ToString());
-        Assert.Equal(["checked", "declared", "expression", "generated", "indexed", "item", "keyed", "partial", "vt_data"], same.ActualRows.Keys);
+        Assert.Equal(
+            ["checked", "declared", "expression", "generated", "indexed", "item", "keyed", "partial", "vt_data"],
+            same.ActualRows.Keys
+        );
         Assert.Equal("vt_data: row id=1 has another value in column block", different.ToString());
     }
 
@@ -161,7 +207,11 @@ public sealed class DatabaseContentTests : IDisposable
     public async Task It_can_be_cancelled_and_the_first_difference_can_end_it()
     {
         foreach (var file in new[] { One, Other })
-            LitestreamTool.Sql(file, "CREATE TABLE t(id INTEGER PRIMARY KEY, x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) INSERT INTO t SELECT i, i FROM n");
+            LitestreamTool.Sql(
+                file,
+                "CREATE TABLE t(id INTEGER PRIMARY KEY, x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+                    + "FROM n WHERE i < 100000) INSERT INTO t SELECT i, i FROM n"
+            );
         LitestreamTool.Sql(Other, "UPDATE t SET x = -1 WHERE id % 2 = 0");
         using var stop = new CancellationTokenSource();
         await stop.CancelAsync();
@@ -199,7 +249,9 @@ public sealed class DatabaseContentTests : IDisposable
 
     private static SqliteConnection Open(string file)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = file, Pooling = false }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = file, Pooling = false }.ToString()
+        );
         connection.Open();
         return connection;
     }

@@ -12,13 +12,33 @@ public sealed class DatabaseDrillTests
     {
         using var folder = await ReplicatedFolder.StartedAsync();
         LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('new')");
-        Assert.Equal(VerificationOutcome.Verified, (await DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], new(), Cancel)).Outcome);
+        Assert.Equal(
+            VerificationOutcome.Verified,
+            (
+                await DatabaseVerification.RunAsync(
+                    LitestreamTool.Executable,
+                    folder.Config,
+                    folder.Config.Databases[0],
+                    new(),
+                    Cancel
+                )
+            ).Outcome
+        );
 
-        var result = await Drill(folder, new() { Query = "SELECT count(*) AS items, max(text) AS newest, NULL AS void, x'0aff' AS blob, 1.5 AS real FROM item" });
+        var result = await Drill(
+            folder,
+            new()
+            {
+                Query =
+                    "SELECT count(*) AS items, max(text) AS newest, NULL AS void, x'0aff' AS blob, 1.5 AS "
+                    + "real FROM item",
+            }
+        );
 
         Assert.Equal(
             [new("items", "4"), new("newest", "new"), new("void", null), new("blob", "0AFF"), new("real", "1.5")],
-            result.Answer);
+            result.Answer
+        );
         Assert.Equal(TimeSpan.Zero, result.RecoveryPoint);
         Assert.True(result.RecoveryTime >= result.RestoreTime && result.RestoreTime > TimeSpan.Zero);
         Assert.True(result.Bytes > 4096);
@@ -31,8 +51,14 @@ public sealed class DatabaseDrillTests
     {
         using var folder = new ReplicatedFolder();
         using var other = new ReplicatedFolder();
-        LitestreamTool.Sql(folder.Database, "CREATE TABLE still(id INTEGER PRIMARY KEY, x); INSERT INTO still VALUES (1, 'right')");
-        LitestreamTool.Sql(other.Database, "CREATE TABLE still(id INTEGER PRIMARY KEY, x); INSERT INTO still VALUES (1, 'wrong')");
+        LitestreamTool.Sql(
+            folder.Database,
+            "CREATE TABLE still(id INTEGER PRIMARY KEY, x); INSERT INTO still VALUES (1, 'right')"
+        );
+        LitestreamTool.Sql(
+            other.Database,
+            "CREATE TABLE still(id INTEGER PRIMARY KEY, x); INSERT INTO still VALUES (1, 'wrong')"
+        );
         foreach (var one in new[] { folder, other })
         {
             one.Start();
@@ -40,10 +66,25 @@ public sealed class DatabaseDrillTests
         }
 
         LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('new')");
-        Assert.Equal(VerificationOutcome.Verified, (await DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], new(), Cancel)).Outcome);
+        Assert.Equal(
+            VerificationOutcome.Verified,
+            (
+                await DatabaseVerification.RunAsync(
+                    LitestreamTool.Executable,
+                    folder.Config,
+                    folder.Config.Databases[0],
+                    new(),
+                    Cancel
+                )
+            ).Outcome
+        );
         var good = await Drill(folder, new());
         var snapshot = Directory.GetFiles(other.Replica, "*.snapshot.lz4", SearchOption.AllDirectories).Single();
-        File.Copy(snapshot, Directory.GetFiles(folder.Replica, "*.snapshot.lz4", SearchOption.AllDirectories).Single(), overwrite: true);
+        File.Copy(
+            snapshot,
+            Directory.GetFiles(folder.Replica, "*.snapshot.lz4", SearchOption.AllDirectories).Single(),
+            overwrite: true
+        );
         var error = await Assert.ThrowsAsync<LitestreamException>(() => Drill(folder, new()));
 
         Assert.StartsWith("The content is that of the database: ", good.ContentNote, StringComparison.Ordinal);
@@ -57,9 +98,13 @@ public sealed class DatabaseDrillTests
     {
         using var folder = await ReplicatedFolder.StartedAsync();
         folder.Stop();
-        var newest = Directory.GetFiles(folder.Replica, "*.lz4", SearchOption.AllDirectories).Max(File.GetLastWriteTimeUtc);
+        var newest = Directory
+            .GetFiles(folder.Replica, "*.lz4", SearchOption.AllDirectories)
+            .Max(File.GetLastWriteTimeUtc);
         LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('lost')");
-        var lost = new[] { folder.Database, folder.Database + "-wal" }.Where(File.Exists).Max(File.GetLastWriteTimeUtc) - newest;
+        var lost =
+            new[] { folder.Database, folder.Database + "-wal" }.Where(File.Exists).Max(File.GetLastWriteTimeUtc)
+            - newest;
 
         var result = await Drill(folder, new() { Query = "SELECT count(*) FROM item" });
 
@@ -103,10 +148,15 @@ public sealed class DatabaseDrillTests
     {
         using var folder = await ReplicatedFolder.StartedAsync();
         folder.Stop();
-        var newest = Directory.GetFiles(folder.Replica, "*.lz4", SearchOption.AllDirectories).Max(File.GetLastWriteTimeUtc);
+        var newest = Directory
+            .GetFiles(folder.Replica, "*.lz4", SearchOption.AllDirectories)
+            .Max(File.GetLastWriteTimeUtc);
         await LitestreamTool.WaitUntilAsync(() => DateTime.UtcNow > newest.AddSeconds(1));
 
-        var result = await Drill(folder, new() { Query = "SELECT count(*) FROM item", Timestamp = DateTimeOffset.UtcNow });
+        var result = await Drill(
+            folder,
+            new() { Query = "SELECT count(*) FROM item", Timestamp = DateTimeOffset.UtcNow }
+        );
 
         Assert.Equal("3", result.Answer[0].Value);
     }
@@ -117,8 +167,20 @@ public sealed class DatabaseDrillTests
         using var empty = new ReplicatedFolder();
         using var folder = await ReplicatedFolder.StartedAsync();
 
-        Assert.Equal("LSB4002", (await Assert.ThrowsAsync<LitestreamException>(() => Drill(empty, new()))).Diagnostic.Code);
-        Assert.Equal("LSB4002", (await Assert.ThrowsAsync<LitestreamException>(() => Drill(folder, new() { Timestamp = DateTimeOffset.UtcNow.AddDays(-1) }))).Diagnostic.Code);
+        Assert.Equal(
+            "LSB4002",
+            (await Assert.ThrowsAsync<LitestreamException>(() => Drill(empty, new()))).Diagnostic.Code
+        );
+        Assert.Equal(
+            "LSB4002",
+            (
+                await Assert.ThrowsAsync<LitestreamException>(() =>
+                    Drill(folder, new() { Timestamp = DateTimeOffset.UtcNow.AddDays(-1) })
+                )
+            )
+                .Diagnostic
+                .Code
+        );
     }
 
     [Theory]
@@ -131,10 +193,25 @@ public sealed class DatabaseDrillTests
         await folder.WaitUntilAsync(() => LitestreamTool.HasBackup(folder.Replica, 1));
         using var other = await folder.OtherHostAsync();
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => Drill(folder, new() { Query = "SELECT count(*) FROM item" }));
-        var later = await Assert.ThrowsAsync<LitestreamException>(() => Drill(folder, new() { Timestamp = DateTimeOffset.UtcNow.AddSeconds(2) }));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            Drill(folder, new() { Query = "SELECT count(*) FROM item" })
+        );
+        var later = await Assert.ThrowsAsync<LitestreamException>(() =>
+            Drill(folder, new() { Timestamp = DateTimeOffset.UtcNow.AddSeconds(2) })
+        );
         LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('mine')");
-        Assert.Equal(VerificationOutcome.Verified, (await DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], new(), Cancel)).Outcome);
+        Assert.Equal(
+            VerificationOutcome.Verified,
+            (
+                await DatabaseVerification.RunAsync(
+                    LitestreamTool.Executable,
+                    folder.Config,
+                    folder.Config.Databases[0],
+                    new(),
+                    Cancel
+                )
+            ).Outcome
+        );
         var mine = await Drill(folder, new());
 
         Assert.All([error, later], e => Assert.Equal("LSB4103", e.Diagnostic.Code));
@@ -166,7 +243,9 @@ public sealed class DatabaseDrillTests
     {
         using var folder = await ReplicatedFolder.StartedAsync();
         var older = folder.GenerationName;
-        var moment = Directory.GetFiles(folder.Replica, "*.wal.lz4", SearchOption.AllDirectories).Max(File.GetLastWriteTimeUtc);
+        var moment = Directory
+            .GetFiles(folder.Replica, "*.wal.lz4", SearchOption.AllDirectories)
+            .Max(File.GetLastWriteTimeUtc);
         await LitestreamTool.WaitUntilAsync(() => DateTime.UtcNow > moment.AddSeconds(1));
         await BeginGenerationAsync(folder);
 
@@ -183,7 +262,18 @@ public sealed class DatabaseDrillTests
         folder.Start();
         var good = Path.Combine(folder.Root, "good");
         await folder.WaitUntilAsync(() => LitestreamTool.HasBackup(good, 1));
-        Assert.Equal(VerificationOutcome.Verified, (await DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], new() { Level = VerificationLevel.Position }, Cancel)).Outcome);
+        Assert.Equal(
+            VerificationOutcome.Verified,
+            (
+                await DatabaseVerification.RunAsync(
+                    LitestreamTool.Executable,
+                    folder.Config,
+                    folder.Config.Databases[0],
+                    new() { Level = VerificationLevel.Position },
+                    Cancel
+                )
+            ).Outcome
+        );
 
         // What the second one has got was sent to it late, so that a restore prefers it.
         var late = Path.Combine(folder.Root, "late", "generations", folder.GenerationName, "snapshots");
@@ -191,10 +281,20 @@ public sealed class DatabaseDrillTests
         var snapshot = Directory.GetFiles(good, "*.snapshot.lz4", SearchOption.AllDirectories).Single();
         File.Copy(snapshot, Path.Combine(late, Path.GetFileName(snapshot)));
         File.SetLastWriteTimeUtc(Path.Combine(late, Path.GetFileName(snapshot)), DateTime.UtcNow.AddSeconds(5));
-        File.WriteAllText(Path.Combine(folder.Root, "two.yml"), $"dbs:\n- path: \"{folder.Database}\"\n  replicas:\n  - name: good\n    path: \"{good}\"\n  - name: late\n    path: \"{Path.Combine(folder.Root, "late")}\"\n");
+        File.WriteAllText(
+            Path.Combine(folder.Root, "two.yml"),
+            $"dbs:\n- path: \"{folder.Database}\"\n  replicas:\n  - name: good\n    path: \"{good}\"\n  - name: "
+                + $"late\n    path: \"{Path.Combine(folder.Root, "late")}\"\n"
+        );
         var config = LitestreamTool.Effective(Path.Combine(folder.Root, "two.yml"), folder.Root, fast: false);
 
-        var result = await DatabaseDrill.RunAsync(LitestreamTool.Executable, config, config.Databases[0], new(), Cancel);
+        var result = await DatabaseDrill.RunAsync(
+            LitestreamTool.Executable,
+            config,
+            config.Databases[0],
+            new(),
+            Cancel
+        );
 
         Assert.True(result.RecoveryPoint is null, result.ToString());
         Assert.Contains("replica late, which lags behind", result.RecoveryPointNote, StringComparison.Ordinal);
@@ -210,7 +310,13 @@ public sealed class DatabaseDrillTests
 
         var result = await Drill(folder, new());
 
-        Assert.Contains("indexed (no such collation sequence: APP)", result.IntegrityNote.Replace("SQLite Error 1: ", "", StringComparison.Ordinal).Replace("'", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains(
+            "indexed (no such collation sequence: APP)",
+            result
+                .IntegrityNote.Replace("SQLite Error 1: ", "", StringComparison.Ordinal)
+                .Replace("'", "", StringComparison.Ordinal),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -218,11 +324,16 @@ public sealed class DatabaseDrillTests
     {
         using var folder = await ReplicatedFolder.StartedAsync();
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => Drill(folder, new()
-        {
-            Timeout = TimeSpan.FromSeconds(2),
-            Query = "WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n) SELECT max(v) FROM n",
-        }));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            Drill(
+                folder,
+                new()
+                {
+                    Timeout = TimeSpan.FromSeconds(2),
+                    Query = "WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n) SELECT max(v) FROM n",
+                }
+            )
+        );
 
         Assert.Equal("LSB3005", error.Diagnostic.Code);
         await ReplicatedFolder.AssertNothingInTempAsync();
@@ -235,7 +346,12 @@ public sealed class DatabaseDrillTests
         folder.Stop();
         LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('newer')");
         folder.Start();
-        await folder.WaitUntilAsync(() => folder.GenerationName is var name && name != older && name != "none" && LitestreamTool.HasBackup(folder.Generation, 1));
+        await folder.WaitUntilAsync(() =>
+            folder.GenerationName is var name
+            && name != older
+            && name != "none"
+            && LitestreamTool.HasBackup(folder.Generation, 1)
+        );
     }
 
     private static Task<DrillResult> Drill(ReplicatedFolder folder, DrillOptions options) =>

@@ -24,11 +24,20 @@ public sealed class DatabaseVerificationTests
         using var folder = await ReplicatedFolder.StartedAsync(20);
         Directory.Delete(folder.ReplicaOf(7), recursive: true);
 
-        var results = await DatabaseVerification.RunAllAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases, new(), Cancel);
+        var results = await DatabaseVerification.RunAllAsync(
+            LitestreamTool.Executable,
+            folder.Config,
+            folder.Config.Databases,
+            new(),
+            Cancel
+        );
 
         Assert.Equal(folder.Config.Databases, results.Select(r => r.Database));
         Assert.Equal(VerificationOutcome.Failed, results[7].Outcome);
-        Assert.All(results.Where((_, i) => i != 7), r => Assert.True(r.Outcome == VerificationOutcome.Verified, r.ToString()));
+        Assert.All(
+            results.Where((_, i) => i != 7),
+            r => Assert.True(r.Outcome == VerificationOutcome.Verified, r.ToString())
+        );
     }
 
     [Fact]
@@ -40,7 +49,13 @@ public sealed class DatabaseVerificationTests
 
         Assert.True(result.Outcome == VerificationOutcome.Verified, result.ToString());
         Assert.Null(result.RestoredBytes);
-        Assert.Equal("0", LitestreamTool.Query(folder.Database, "SELECT count(*) FROM sqlite_master WHERE name = '_litestream_verification'"));
+        Assert.Equal(
+            "0",
+            LitestreamTool.Query(
+                folder.Database,
+                "SELECT count(*) FROM sqlite_master WHERE name = '_litestream_verification'"
+            )
+        );
     }
 
     [Theory]
@@ -55,7 +70,13 @@ public sealed class DatabaseVerificationTests
 
         Assert.True(result.Outcome == VerificationOutcome.Verified, result.ToString());
         Assert.Equal(level == VerificationLevel.Full ? 4 : null, result.RowCounts?["item"]);
-        Assert.Equal("0", LitestreamTool.Query(folder.Database, "SELECT count(*) FROM sqlite_master WHERE name = '_litestream_verification'"));
+        Assert.Equal(
+            "0",
+            LitestreamTool.Query(
+                folder.Database,
+                "SELECT count(*) FROM sqlite_master WHERE name = '_litestream_verification'"
+            )
+        );
     }
 
     [Theory]
@@ -80,7 +101,9 @@ public sealed class DatabaseVerificationTests
             LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('y')");
             var older = folder.Generation;
             folder.Start();
-            await folder.WaitUntilAsync(() => folder.Generation != older && LitestreamTool.HasBackup(folder.Generation, 1));
+            await folder.WaitUntilAsync(() =>
+                folder.Generation != older && LitestreamTool.HasBackup(folder.Generation, 1)
+            );
         }
 
         Break(folder, what);
@@ -122,7 +145,8 @@ public sealed class DatabaseVerificationTests
     [InlineData("DELETE FROM item WHERE id = 2; INSERT INTO item(text) VALUES ('b')", "item: row id=2 is missing")]
     public async Task Values_that_the_replica_has_wrong_are_found_by_Full_alone(string change, string difference)
     {
-        // A snapshot of the same database with other values, in the place of the right one: sound, with as many rows, and wrong.
+        // A snapshot of the same database with other values, in the place of the right one: sound, with as many rows,
+        // and wrong.
         using var folder = new ReplicatedFolder();
         using var other = new ReplicatedFolder();
         LitestreamTool.Sql(other.Database, change);
@@ -218,19 +242,27 @@ public sealed class DatabaseVerificationTests
         using var folder = await ReplicatedFolder.StartedAsync(checkpointPages: 50);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         var written = 0;
-        var writers = Enumerable.Range(0, 2).Select(i => Task.Run(() =>
-        {
-            using var connection = new SqliteConnection($"Data Source={folder.Database};Pooling=False");
-            connection.Open();
-            using var command = connection.CreateCommand();
-            for (var n = 0; !stop.IsCancellationRequested; n++)
-            {
-                command.CommandText = n % 50 == 49 ? "DELETE FROM item WHERE id > 3" : "INSERT INTO item(text) VALUES (hex(randomblob(20)))";
-                command.ExecuteNonQuery();
-                Interlocked.Increment(ref written);
-                stop.Token.WaitHandle.WaitOne(1);
-            }
-        })).ToArray();
+        var writers = Enumerable
+            .Range(0, 2)
+            .Select(i =>
+                Task.Run(() =>
+                {
+                    using var connection = new SqliteConnection($"Data Source={folder.Database};Pooling=False");
+                    connection.Open();
+                    using var command = connection.CreateCommand();
+                    for (var n = 0; !stop.IsCancellationRequested; n++)
+                    {
+                        command.CommandText =
+                            n % 50 == 49
+                                ? "DELETE FROM item WHERE id > 3"
+                                : "INSERT INTO item(text) VALUES (hex(randomblob(20)))";
+                        command.ExecuteNonQuery();
+                        Interlocked.Increment(ref written);
+                        stop.Token.WaitHandle.WaitOne(1);
+                    }
+                })
+            )
+            .ToArray();
         try
         {
             var counts = new List<long>();
@@ -284,7 +316,11 @@ public sealed class DatabaseVerificationTests
     {
         // As litestream-ruby makes it.
         using var folder = await ReplicatedFolder.StartedAsync();
-        LitestreamTool.Sql(folder.Database, "CREATE TABLE _litestream_verification(id INTEGER PRIMARY KEY, uuid BLOB); INSERT INTO _litestream_verification(uuid) VALUES ('theirs')");
+        LitestreamTool.Sql(
+            folder.Database,
+            "CREATE TABLE _litestream_verification(id INTEGER PRIMARY KEY, uuid BLOB); INSERT INTO "
+                + "_litestream_verification(uuid) VALUES ('theirs')"
+        );
 
         foreach (var level in new[] { VerificationLevel.Quick, VerificationLevel.Full, VerificationLevel.Full })
         {
@@ -293,10 +329,19 @@ public sealed class DatabaseVerificationTests
             Assert.Equal(level == VerificationLevel.Full ? ["item", "odd \"name"] : null, result.RowCounts?.Keys);
         }
 
-        Assert.Equal("theirs", LitestreamTool.Query(folder.Database, "SELECT group_concat(uuid) FROM _litestream_verification"));
+        Assert.Equal(
+            "theirs",
+            LitestreamTool.Query(folder.Database, "SELECT group_concat(uuid) FROM _litestream_verification")
+        );
 
         // Three verifications, and one more for each commit that litestream overlooked.
-        Assert.Equal("1 1", LitestreamTool.Query(folder.Database, "SELECT count(*) || ' ' || (min(number) >= 3) FROM _litestream_verification_net"));
+        Assert.Equal(
+            "1 1",
+            LitestreamTool.Query(
+                folder.Database,
+                "SELECT count(*) || ' ' || (min(number) >= 3) FROM _litestream_verification_net"
+            )
+        );
     }
 
     [Theory]
@@ -311,12 +356,22 @@ public sealed class DatabaseVerificationTests
         var result = await Verify(folder, new() { Level = level });
 
         Assert.True(result.Outcome == VerificationOutcome.Verified, $"{result}\n{folder.Log}");
-        Assert.Contains("integrity of these tables could not be checked without the app", result.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "integrity of these tables could not be checked without the app",
+            result.Message,
+            StringComparison.Ordinal
+        );
         Assert.DoesNotContain("item (", result.Message, StringComparison.Ordinal);
         if (level == VerificationLevel.Full)
         {
-            Assert.Equal(["checked", "declared", "expression", "generated", "indexed", "item", "keyed", "odd \"name", "partial"], result.RowCounts!.Keys);
-            Assert.All(result.RowCounts.Where(c => c.Key is not ("item" or "odd \"name")), c => Assert.Equal(OwnFunctions.Rows, c.Value));
+            Assert.Equal(
+                ["checked", "declared", "expression", "generated", "indexed", "item", "keyed", "odd \"name", "partial"],
+                result.RowCounts!.Keys
+            );
+            Assert.All(
+                result.RowCounts.Where(c => c.Key is not ("item" or "odd \"name")),
+                c => Assert.Equal(OwnFunctions.Rows, c.Value)
+            );
             Assert.Contains("compared by content", result.Message, StringComparison.Ordinal);
         }
     }
@@ -328,13 +383,24 @@ public sealed class DatabaseVerificationTests
         OwnFunctions.Use(folder.Database);
         LitestreamTool.Sql(folder.Database, "CREATE TABLE zero(x); CREATE INDEX zero_x ON zero(x)");
         var root = LitestreamTool.Query(folder.Database, "SELECT rootpage FROM sqlite_master WHERE name = 'zero_x'");
-        LitestreamTool.Sql(folder.Database, "PRAGMA writable_schema = ON; DELETE FROM sqlite_master WHERE name = 'zero_x'");
+        LitestreamTool.Sql(
+            folder.Database,
+            "PRAGMA writable_schema = ON; DELETE FROM sqlite_master WHERE name = 'zero_x'"
+        );
         LitestreamTool.Sql(folder.Database, "INSERT INTO zero VALUES (1)");
-        LitestreamTool.Sql(folder.Database, $"PRAGMA writable_schema = ON; INSERT INTO sqlite_master VALUES ('index', 'zero_x', 'zero', {root}, 'CREATE INDEX zero_x ON zero(x)')");
+        LitestreamTool.Sql(
+            folder.Database,
+            $"PRAGMA writable_schema = ON; INSERT INTO sqlite_master VALUES ('index', 'zero_x', 'zero', {root}, "
+                + $"'CREATE INDEX zero_x ON zero(x)')"
+        );
 
         using var connection = ScratchDatabase.Open(folder.Database);
 
-        Assert.Contains("index zero_x", ScratchDatabase.Damage(connection, full: true, out _, Cancel), StringComparison.Ordinal);
+        Assert.Contains(
+            "index zero_x",
+            ScratchDatabase.Damage(connection, full: true, out _, Cancel),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -361,7 +427,10 @@ public sealed class DatabaseVerificationTests
 
         Assert.Equal((VerificationOutcome.NotReplicating, "LSB4101"), (result.Outcome, result.Code));
         Assert.Contains("LitestreamStartReplicator=true", result.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain(folder.FilesBesideTheDatabases(), file => file.Contains("litestream", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            folder.FilesBesideTheDatabases(),
+            file => file.Contains("litestream", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -382,12 +451,18 @@ public sealed class DatabaseVerificationTests
     [Fact]
     public async Task Storage_that_does_not_answer_is_neither_good_nor_bad()
     {
-        using var folder = new ReplicatedFolder(replica: "type: s3\n    bucket: b\n    endpoint: http://127.0.0.1:1\n    region: us-east-1\n    access-key-id: AKIDAKID\n    secret-access-key: s3cr3ts3cr3t");
+        using var folder = new ReplicatedFolder(
+            replica: "type: s3\n    bucket: b\n    endpoint: http://127.0.0.1:1\n    region: us-east-1\n    "
+                + "access-key-id: AKIDAKID\n    secret-access-key: s3cr3ts3cr3t"
+        );
         folder.Start();
 
         var result = await Verify(folder, new() { Timeout = TimeSpan.FromSeconds(1) });
 
-        Assert.True(result is { Outcome: VerificationOutcome.Inconclusive, Code: "LSB4005" }, $"{result}\n{folder.Log}");
+        Assert.True(
+            result is { Outcome: VerificationOutcome.Inconclusive, Code: "LSB4005" },
+            $"{result}\n{folder.Log}"
+        );
         Assert.Contains("connection refused", result.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("s3cr3t", result.Message, StringComparison.Ordinal);
     }
@@ -397,12 +472,29 @@ public sealed class DatabaseVerificationTests
     {
         using var folder = await ReplicatedFolder.StartedAsync();
         var script = Path.Combine(folder.Root, "litestream");
-        await File.WriteAllTextAsync(script, $"#!/bin/sh\nif [ \"$1\" = version ]; then echo 0.5.17; else exec '{LitestreamTool.Executable.Path}' \"$@\"; fi\n", Cancel);
+        await File.WriteAllTextAsync(
+            script,
+            $"#!/bin/sh\nif [ \"$1\" = version ]; then echo 0.5.17; else exec '{LitestreamTool.Executable.Path}' "
+                + $"\"$@\"; fi\n",
+            Cancel
+        );
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
 
-        var full = await DatabaseVerification.RunAsync(new LitestreamExecutable(script), folder.Config, folder.Config.Databases[0], new(), Cancel);
-        var position = await DatabaseVerification.RunAsync(new LitestreamExecutable(script), folder.Config, folder.Config.Databases[0], new() { Level = VerificationLevel.Position }, Cancel);
+        var full = await DatabaseVerification.RunAsync(
+            new LitestreamExecutable(script),
+            folder.Config,
+            folder.Config.Databases[0],
+            new(),
+            Cancel
+        );
+        var position = await DatabaseVerification.RunAsync(
+            new LitestreamExecutable(script),
+            folder.Config,
+            folder.Config.Databases[0],
+            new() { Level = VerificationLevel.Position },
+            Cancel
+        );
 
         Assert.True(full.Outcome == VerificationOutcome.Verified, full.ToString());
         Assert.Contains("positions of litestream 0.5.17 are not known", full.Message, StringComparison.Ordinal);
@@ -415,8 +507,19 @@ public sealed class DatabaseVerificationTests
     {
         using var folder = await ReplicatedFolder.StartedAsync(sync: "3s");
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var verification = DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], null, cancel.Token);
-        await LitestreamTool.WaitUntilAsync(() => LitestreamTool.Query(folder.Database, "SELECT count(*) FROM sqlite_master WHERE name = '_litestream_verification'") == "1");
+        var verification = DatabaseVerification.RunAsync(
+            LitestreamTool.Executable,
+            folder.Config,
+            folder.Config.Databases[0],
+            null,
+            cancel.Token
+        );
+        await LitestreamTool.WaitUntilAsync(() =>
+            LitestreamTool.Query(
+                folder.Database,
+                "SELECT count(*) FROM sqlite_master WHERE name = '_litestream_verification'"
+            ) == "1"
+        );
 
         await cancel.CancelAsync();
 
@@ -436,7 +539,13 @@ public sealed class DatabaseVerificationTests
     }
 
     private static Task<VerificationResult> Verify(ReplicatedFolder folder, VerificationOptions? options = null) =>
-        DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], options, Cancel);
+        DatabaseVerification.RunAsync(
+            LitestreamTool.Executable,
+            folder.Config,
+            folder.Config.Databases[0],
+            options,
+            Cancel
+        );
 
     private static async Task IsVerifiedEachTime(int times)
     {
@@ -457,8 +566,17 @@ public sealed class DatabaseVerificationTests
         }
 
         Assert.Equal("1", LitestreamTool.Query(folder.Database, "SELECT count(*) FROM _litestream_verification"));
-        Assert.Equal("_litestream_lock,_litestream_seq,_litestream_verification,item,odd \"name", LitestreamTool.Query(folder.Database, "SELECT group_concat(name) FROM (SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name)"));
-        Assert.Equal([".app 0.db-litestream", "app 0.db", "app 0.db-shm", "app 0.db-wal"], folder.FilesBesideTheDatabases().Order(StringComparer.Ordinal));
+        Assert.Equal(
+            "_litestream_lock,_litestream_seq,_litestream_verification,item,odd \"name",
+            LitestreamTool.Query(
+                folder.Database,
+                "SELECT group_concat(name) FROM (SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name)"
+            )
+        );
+        Assert.Equal(
+            [".app 0.db-litestream", "app 0.db", "app 0.db-shm", "app 0.db-wal"],
+            folder.FilesBesideTheDatabases().Order(StringComparer.Ordinal)
+        );
         await ReplicatedFolder.AssertNothingInTempAsync();
     }
 
@@ -470,14 +588,21 @@ public sealed class DatabaseVerificationTests
         var result = await Verify(folder, new() { Level = VerificationLevel.Quick });
 
         Assert.True(result.Outcome == VerificationOutcome.Verified, result.ToString());
-        Assert.True(result.ArrivalTime < TimeSpan.FromSeconds(double.Parse(interval[..^1], CultureInfo.InvariantCulture) + 5), result.ToString());
+        Assert.True(
+            result.ArrivalTime < TimeSpan.FromSeconds(double.Parse(interval[..^1], CultureInfo.InvariantCulture) + 5),
+            result.ToString()
+        );
     }
 
-    private static string Snapshot(string generation) => Directory.GetFiles(Path.Combine(generation, "snapshots")).Single();
+    private static string Snapshot(string generation) =>
+        Directory.GetFiles(Path.Combine(generation, "snapshots")).Single();
 
     private static void Break(ReplicatedFolder folder, string what)
     {
-        var segments = Directory.GetFiles(Path.Combine(folder.Generation, "wal")).Order(StringComparer.Ordinal).ToList();
+        var segments = Directory
+            .GetFiles(Path.Combine(folder.Generation, "wal"))
+            .Order(StringComparer.Ordinal)
+            .ToList();
         switch (what)
         {
             case "deleted replica":
@@ -504,7 +629,10 @@ public sealed class DatabaseVerificationTests
             case "wrong format":
                 Directory.Delete(Path.Combine(folder.Replica, "generations"), recursive: true);
                 Directory.CreateDirectory(Path.Combine(folder.Replica, "ltx", "0"));
-                File.WriteAllText(Path.Combine(folder.Replica, "ltx", "0", "0000000000000001-0000000000000001.ltx"), "LTX1");
+                File.WriteAllText(
+                    Path.Combine(folder.Replica, "ltx", "0", "0000000000000001-0000000000000001.ltx"),
+                    "LTX1"
+                );
                 break;
             case "older generation":
                 Directory.Delete(folder.Generation, recursive: true);

@@ -25,8 +25,12 @@ public sealed class LiveCopyTests : IDisposable
     [InlineData(1, 9_000, 9_000, false)]
     [InlineData(3.9, 100, 200, false)]
     [InlineData(4, 100, 100, true)]
-    public void A_reader_ends_after_a_time_and_before_the_WAL_is_so_long_that_litestream_waits_for_it(double seconds, long then, long now, bool ends) =>
-        Assert.Equal(ends, ReaderLimit.Of(10_000).IsReached(TimeSpan.FromSeconds(seconds), then, now));
+    public void A_reader_ends_after_a_time_and_before_the_WAL_is_so_long_that_litestream_waits_for_it(
+        double seconds,
+        long then,
+        long now,
+        bool ends
+    ) => Assert.Equal(ends, ReaderLimit.Of(10_000).IsReached(TimeSpan.FromSeconds(seconds), then, now));
 
     [Fact]
     public async Task A_copy_holds_what_was_committed_last_and_is_not_disturbed_by_what_follows()
@@ -36,7 +40,13 @@ public sealed class LiveCopyTests : IDisposable
         Execute(app, "UPDATE t SET x = 'new' WHERE id = 7");
         using var expected = Save();
 
-        var (copy, why) = await LiveCopy.TakeAsync(Database, ReaderLimit.Of(10_000), Patience, TimeProvider.System, Cancel);
+        var (copy, why) = await LiveCopy.TakeAsync(
+            Database,
+            ReaderLimit.Of(10_000),
+            Patience,
+            TimeProvider.System,
+            Cancel
+        );
         Execute(app, "UPDATE t SET x = 'newer'");
 
         Assert.True(copy is not null, why);
@@ -54,7 +64,13 @@ public sealed class LiveCopyTests : IDisposable
         using var app = Open();
         Execute(app, "UPDATE t SET x = 'new' WHERE id = 7");
 
-        var (copy, why) = await LiveCopy.TakeAsync(Database, new ReaderLimit(TimeSpan.Zero, 0), Patience, TimeProvider.System, Cancel);
+        var (copy, why) = await LiveCopy.TakeAsync(
+            Database,
+            new ReaderLimit(TimeSpan.Zero, 0),
+            Patience,
+            TimeProvider.System,
+            Cancel
+        );
 
         Assert.True(copy is not null, why);
         Assert.Equal("new", Scalar(copy, "SELECT x FROM t WHERE id = 7"));
@@ -68,18 +84,27 @@ public sealed class LiveCopyTests : IDisposable
     {
         Fill(3_000);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var writer = Task.Run(() =>
-        {
-            using var app = Open();
-            while (!stop.IsCancellationRequested)
+        var writer = Task.Run(
+            () =>
             {
-                Execute(app, "UPDATE t SET x = hex(randomblob(10)) WHERE id = 7");
-                stop.Token.WaitHandle.WaitOne(10);
-            }
-        }, Cancel);
+                using var app = Open();
+                while (!stop.IsCancellationRequested)
+                {
+                    Execute(app, "UPDATE t SET x = hex(randomblob(10)) WHERE id = 7");
+                    stop.Token.WaitHandle.WaitOne(10);
+                }
+            },
+            Cancel
+        );
         try
         {
-            var (copy, why) = await LiveCopy.TakeAsync(Database, new ReaderLimit(TimeSpan.Zero, 0), Patience, TimeProvider.System, Cancel);
+            var (copy, why) = await LiveCopy.TakeAsync(
+                Database,
+                new ReaderLimit(TimeSpan.Zero, 0),
+                Patience,
+                TimeProvider.System,
+                Cancel
+            );
 
             Assert.Null(copy);
             Assert.StartsWith("it is written to all the time and so large", why, StringComparison.Ordinal);
@@ -103,9 +128,19 @@ public sealed class LiveCopyTests : IDisposable
     public async Task Pages_are_the_same_only_where_rows_are(string change, bool isSame)
     {
         Fill(300);
-        LitestreamTool.Sql(Database, "CREATE TABLE _litestream_seq(id INTEGER PRIMARY KEY, seq); INSERT INTO _litestream_seq VALUES (1, 1); CREATE TABLE empty(x)");
+        LitestreamTool.Sql(
+            Database,
+            "CREATE TABLE _litestream_seq(id INTEGER PRIMARY KEY, seq); INSERT INTO _litestream_seq VALUES (1, 1); "
+                + "CREATE TABLE empty(x)"
+        );
         using var app = Open();
-        var (copy, why) = await LiveCopy.TakeAsync(Database, ReaderLimit.Of(10_000), Patience, TimeProvider.System, Cancel);
+        var (copy, why) = await LiveCopy.TakeAsync(
+            Database,
+            ReaderLimit.Of(10_000),
+            Patience,
+            TimeProvider.System,
+            Cancel
+        );
         Assert.True(copy is not null, why);
         var restored = Path.Combine(_folder.Path, "restored.db");
         File.Copy(copy.Path, restored);
@@ -126,7 +161,13 @@ public sealed class LiveCopyTests : IDisposable
     {
         LitestreamTool.Sql(Database, "CREATE TABLE t(id INTEGER PRIMARY KEY, x)");
 
-        var (copy, why) = await LiveCopy.TakeAsync(Database, ReaderLimit.Of(10_000), Patience, TimeProvider.System, Cancel);
+        var (copy, why) = await LiveCopy.TakeAsync(
+            Database,
+            ReaderLimit.Of(10_000),
+            Patience,
+            TimeProvider.System,
+            Cancel
+        );
 
         Assert.Null(copy);
         Assert.Contains("not in WAL mode", why, StringComparison.Ordinal);
@@ -137,26 +178,37 @@ public sealed class LiveCopyTests : IDisposable
     {
         // 100 MB, and some 60 commits a second of four pages: litestream checkpoints all the time.
         using var folder = new ReplicatedFolder(monitor: "100ms", sync: "100ms", checkpointPages: 200);
-        LitestreamTool.Sql(folder.Database, "CREATE TABLE big(id INTEGER PRIMARY KEY, x BLOB); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) INSERT INTO big SELECT i, randomblob(3500) FROM n");
+        LitestreamTool.Sql(
+            folder.Database,
+            "CREATE TABLE big(id INTEGER PRIMARY KEY, x BLOB); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i "
+                + "+ 1 FROM n WHERE i < 25000) INSERT INTO big SELECT i, randomblob(3500) FROM n"
+        );
         folder.Start();
         await folder.WaitUntilAsync(() => LitestreamTool.HasBackup(folder.Replica, 1));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         var longest = TimeSpan.Zero;
         var count = 0;
-        var writer = Task.Run(() =>
-        {
-            using var app = new SqliteConnection($"Data Source={folder.Database};Pooling=False");
-            app.Open();
-            while (!stop.IsCancellationRequested)
+        var writer = Task.Run(
+            () =>
             {
-                var start = Stopwatch.GetTimestamp();
-                Execute(app, $"UPDATE big SET x = randomblob(3500) WHERE id BETWEEN {count % 24_000} AND {(count % 24_000) + 3}");
-                var took = Stopwatch.GetElapsedTime(start);
-                longest = took > longest ? took : longest;
-                Interlocked.Increment(ref count);
-                stop.Token.WaitHandle.WaitOne(10);
-            }
-        }, Cancel);
+                using var app = new SqliteConnection($"Data Source={folder.Database};Pooling=False");
+                app.Open();
+                while (!stop.IsCancellationRequested)
+                {
+                    var start = Stopwatch.GetTimestamp();
+                    Execute(
+                        app,
+                        $"UPDATE big SET x = randomblob(3500) WHERE id BETWEEN {count % 24_000} "
+                            + $"AND {(count % 24_000) + 3}"
+                    );
+                    var took = Stopwatch.GetElapsedTime(start);
+                    longest = took > longest ? took : longest;
+                    Interlocked.Increment(ref count);
+                    stop.Token.WaitHandle.WaitOne(10);
+                }
+            },
+            Cancel
+        );
         try
         {
             await LitestreamTool.WaitUntilAsync(() => Volatile.Read(ref count) >= 200);
@@ -164,7 +216,13 @@ public sealed class LiveCopyTests : IDisposable
             longest = TimeSpan.Zero;
             for (var i = 0; i < 2; i++)
             {
-                var result = await DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], new() { Timeout = TimeSpan.FromMinutes(1) }, Cancel);
+                var result = await DatabaseVerification.RunAsync(
+                    LitestreamTool.Executable,
+                    folder.Config,
+                    folder.Config.Databases[0],
+                    new() { Timeout = TimeSpan.FromMinutes(1) },
+                    Cancel
+                );
                 Assert.True(result.Outcome == VerificationOutcome.Verified, $"{result}\n{folder.Log}");
                 Assert.Contains("compared by content", result.Message, StringComparison.Ordinal);
             }
@@ -179,8 +237,13 @@ public sealed class LiveCopyTests : IDisposable
         }
     }
 
-    private void Fill(int pages) => LitestreamTool.Sql(
-        Database, $"PRAGMA journal_mode = wal; CREATE TABLE t(id INTEGER PRIMARY KEY, x, y BLOB); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {pages}) INSERT INTO t SELECT i, i, randomblob(3500) FROM n");
+    private void Fill(int pages) =>
+        LitestreamTool.Sql(
+            Database,
+            $"PRAGMA journal_mode = wal; CREATE TABLE t(id INTEGER PRIMARY KEY, x, y BLOB); WITH RECURSIVE n(i) AS "
+                + $"(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {pages}) INSERT INTO t SELECT i, i, "
+                + $"randomblob(3500) FROM n"
+        );
 
     private SqliteConnection Open()
     {

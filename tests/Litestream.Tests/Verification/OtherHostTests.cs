@@ -13,7 +13,10 @@ public sealed class OtherHostTests
     [InlineData(VerificationLevel.Quick, null)]
     [InlineData(VerificationLevel.Full, null)]
     [InlineData(VerificationLevel.Quick, "error")]
-    public async Task The_copy_of_another_database_is_Failed_and_both_generations_are_named(VerificationLevel level, string? logLevel)
+    public async Task The_copy_of_another_database_is_Failed_and_both_generations_are_named(
+        VerificationLevel level,
+        string? logLevel
+    )
     {
         using var folder = new ReplicatedFolder(logLevel: logLevel);
         folder.Start();
@@ -21,7 +24,11 @@ public sealed class OtherHostTests
         using var other = await folder.OtherHostAsync();
 
         var restores = Path.Combine(folder.Root, "restores");
-        var result = await Verify(folder, new() { Level = level, Write = false }, folder.ExecutableThat($"echo once >> '{restores}'"));
+        var result = await Verify(
+            folder,
+            new() { Level = level, Write = false },
+            folder.ExecutableThat($"echo once >> '{restores}'")
+        );
 
         Assert.True(result is { Outcome: VerificationOutcome.Failed, Code: "LSB4103" }, $"{result}\n{folder.Log}");
         Assert.Contains(folder.GenerationName, result.Message, StringComparison.Ordinal);
@@ -38,12 +45,21 @@ public sealed class OtherHostTests
     {
         using var folder = await ReplicatedFolder.StartedAsync();
         using var other = await folder.OtherHostAsync();
-        await LitestreamTool.WaitUntilAsync(() => DateTime.UtcNow > Directory.GetFiles(folder.Replica, "*.lz4", SearchOption.AllDirectories).Max(File.GetLastWriteTimeUtc).AddSeconds(1));
+        await LitestreamTool.WaitUntilAsync(() =>
+            DateTime.UtcNow
+            > Directory
+                .GetFiles(folder.Replica, "*.lz4", SearchOption.AllDirectories)
+                .Max(File.GetLastWriteTimeUtc)
+                .AddSeconds(1)
+        );
 
         var written = await Verify(folder, new());
         var position = await Verify(folder, new() { Level = VerificationLevel.Position });
 
-        Assert.All([written, position], r => Assert.True(r.Outcome == VerificationOutcome.Verified, $"{r}\n{folder.Log}"));
+        Assert.All(
+            [written, position],
+            r => Assert.True(r.Outcome == VerificationOutcome.Verified, $"{r}\n{folder.Log}")
+        );
     }
 
     [Fact]
@@ -71,7 +87,15 @@ public sealed class OtherHostTests
 
             foreach (var level in Enum.GetValues<VerificationLevel>())
             {
-                var result = await Verify(folder, new() { Level = level, Write = i % 2 == 0, Timeout = TimeSpan.FromSeconds(20) });
+                var result = await Verify(
+                    folder,
+                    new()
+                    {
+                        Level = level,
+                        Write = i % 2 == 0,
+                        Timeout = TimeSpan.FromSeconds(20),
+                    }
+                );
                 Assert.True(result.Outcome == VerificationOutcome.Verified, $"{i} {level}: {result}\n{folder.Log}");
             }
         }
@@ -92,13 +116,28 @@ public sealed class OtherHostTests
         folder.Stop();
         LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('down')");
         folder.Start();
-        await folder.WaitUntilAsync(() => folder.GenerationName is var name && name != first && name != "none" && LitestreamTool.HasBackup(folder.Generation, 1));
+        await folder.WaitUntilAsync(() =>
+            folder.GenerationName is var name
+            && name != first
+            && name != "none"
+            && LitestreamTool.HasBackup(folder.Generation, 1)
+        );
         File.WriteAllText(go, "");
 
         var result = await verification;
         Assert.True(result.Outcome == VerificationOutcome.Verified, $"{result}\n{folder.Log}");
     }
 
-    private static Task<VerificationResult> Verify(ReplicatedFolder folder, VerificationOptions options, LitestreamExecutable? executable = null) =>
-        DatabaseVerification.RunAsync(executable ?? LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], options, Cancel);
+    private static Task<VerificationResult> Verify(
+        ReplicatedFolder folder,
+        VerificationOptions options,
+        LitestreamExecutable? executable = null
+    ) =>
+        DatabaseVerification.RunAsync(
+            executable ?? LitestreamTool.Executable,
+            folder.Config,
+            folder.Config.Databases[0],
+            options,
+            Cancel
+        );
 }

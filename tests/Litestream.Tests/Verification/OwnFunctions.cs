@@ -16,7 +16,9 @@ internal static class OwnFunctions
         using var command = connection.CreateCommand();
 
         // The rows are long, so that an index is the shorter way to count them.
-        var rows = $"WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < {Rows}) SELECT v, 'x' || v, hex(randomblob(300)) FROM n";
+        var rows =
+            $"WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < {Rows}) SELECT v, 'x' || v, "
+            + $"hex(randomblob(300)) FROM n";
         command.CommandText = $"""
             CREATE TABLE indexed(id INTEGER PRIMARY KEY, x TEXT, filler TEXT);
             CREATE INDEX indexed_x ON indexed(x COLLATE APP);

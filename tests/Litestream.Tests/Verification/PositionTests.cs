@@ -19,7 +19,12 @@ public sealed class PositionTests
         var shadow = new ShadowWal(database.MetaPath);
         var files = new FileReplicaProgress(folder.Replica);
         using var metrics = new MetricsProgress(address, database.Path, "file", shadow);
-        var list = new ListedProgress(new BackupCatalog(LitestreamTool.Executable, folder.Config), database, "file", TimeSpan.Zero);
+        var list = new ListedProgress(
+            new BackupCatalog(LitestreamTool.Executable, folder.Config),
+            database,
+            "file",
+            TimeSpan.Zero
+        );
         using var ofAnother = new MetricsProgress(address, database.Path + "2", "file", shadow);
         using var ofAnotherReplica = new MetricsProgress(address, database.Path, "file2", shadow);
         Assert.Null(await ofAnother.ReadAsync(shadow.Generation()!, Cancel));
@@ -38,10 +43,15 @@ public sealed class PositionTests
                 var mark = WalFile.LastCommit(database.Path + "-wal")!;
                 await LitestreamTool.WaitUntilAsync(() => (place = shadow.Find(generation, mark)) is not null);
                 using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-                await LitestreamTool.WaitUntilAsync(() => patience.IsCancellationRequested || files.ReadAsync(generation, Cancel).Result!.Position == place);
+                await LitestreamTool.WaitUntilAsync(() =>
+                    patience.IsCancellationRequested || files.ReadAsync(generation, Cancel).Result!.Position == place
+                );
             }
 
-            await LitestreamTool.WaitUntilAsync(() => metrics.ReadAsync(generation, Cancel).Result!.Position == place, () => $"{place}\n{folder.Log}");
+            await LitestreamTool.WaitUntilAsync(
+                () => metrics.ReadAsync(generation, Cancel).Result!.Position == place,
+                () => $"{place}\n{folder.Log}"
+            );
             var listed = (await list.ReadAsync(generation, Cancel))!;
             Assert.False(listed.IsExact);
             Assert.True(place!.Reaches(listed.Position!) && !listed.Position!.Reaches(place));
@@ -65,14 +75,25 @@ public sealed class PositionTests
         await LitestreamTool.WaitUntilAsync(
             () =>
             {
-                LitestreamTool.Sql(database.Path, "WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < 25) INSERT INTO item(text) SELECT hex(randomblob(3000)) FROM n");
+                LitestreamTool.Sql(
+                    database.Path,
+                    "WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < 25) INSERT INTO "
+                        + "item(text) SELECT hex(randomblob(3000)) FROM n"
+                );
                 return shadow.Newest(generation)!.Index >= before.Index + 4;
             },
-            () => folder.Log);
+            () => folder.Log
+        );
 
         Assert.Equal(before, shadow.Find(generation, mark));
         Assert.Equal(generation, shadow.Generation());
-        var result = await DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, database, null, Cancel);
+        var result = await DatabaseVerification.RunAsync(
+            LitestreamTool.Executable,
+            folder.Config,
+            database,
+            null,
+            Cancel
+        );
         Assert.True(result.Outcome == VerificationOutcome.Verified, result.ToString());
     }
 
@@ -90,12 +111,25 @@ public sealed class PositionTests
             var index = shadow.Newest(generation)!.Index;
             for (var i = 0; i < 8; i++)
             {
-                LitestreamTool.Sql(database.Path, "INSERT INTO item(text) VALUES (hex(randomblob(3000))), (hex(randomblob(3000)))");
-                var sentinel = await LiveDatabase.MarkAsync(database.Path, null, ReaderLimit.Of(10_000), TimeSpan.FromSeconds(10), TimeProvider.System, Cancel);
+                LitestreamTool.Sql(
+                    database.Path,
+                    "INSERT INTO item(text) VALUES (hex(randomblob(3000))), (hex(randomblob(3000)))"
+                );
+                var sentinel = await LiveDatabase.MarkAsync(
+                    database.Path,
+                    null,
+                    ReaderLimit.Of(10_000),
+                    TimeSpan.FromSeconds(10),
+                    TimeProvider.System,
+                    Cancel
+                );
                 Assert.NotNull(sentinel.Copy);
                 copies.Add(sentinel);
                 ReplicaPosition? place = null;
-                await LitestreamTool.WaitUntilAsync(() => (place = shadow.Find(generation, sentinel.Mark!)) is not null, () => folder.Log);
+                await LitestreamTool.WaitUntilAsync(
+                    () => (place = shadow.Find(generation, sentinel.Mark!)) is not null,
+                    () => folder.Log
+                );
                 commits.Add((place!, sentinel.Copy));
             }
 
@@ -104,12 +138,24 @@ public sealed class PositionTests
         }
 
         var files = new FileReplicaProgress(folder.Replica);
-        await LitestreamTool.WaitUntilAsync(() => files.ReadAsync(generation, Cancel).Result!.Position?.Reaches(commits[^1].Place) == true, () => folder.Log);
+        await LitestreamTool.WaitUntilAsync(
+            () => files.ReadAsync(generation, Cancel).Result!.Position?.Reaches(commits[^1].Place) == true,
+            () => folder.Log
+        );
         Assert.True(commits.Select(c => c.Place.Index).Distinct().Count() >= 3, string.Join(",", commits));
 
-        foreach (var (place, live) in commits.Where((c, i) => i % 4 == 0 || c.Place.Index != commits[i - 1].Place.Index || i == commits.Count - 1))
+        foreach (
+            var (place, live) in commits.Where(
+                (c, i) => i % 4 == 0 || c.Place.Index != commits[i - 1].Place.Index || i == commits.Count - 1
+            )
+        )
         {
-            using var copy = new ScratchCopy(LitestreamTool.Executable, folder.Config, database, TimeSpan.FromMinutes(1));
+            using var copy = new ScratchCopy(
+                LitestreamTool.Executable,
+                folder.Config,
+                database,
+                TimeSpan.FromMinutes(1)
+            );
             var cut = await copy.RestoreUpToAsync(place, "file", Cancel);
             Assert.True(cut is not null, place.ToString());
             using var connection = ScratchDatabase.Open(cut);
@@ -133,8 +179,14 @@ public sealed class PositionTests
 
         Assert.Equal(TimeSpan.FromSeconds(90), settings.MonitorInterval);
         Assert.Equal(TimeSpan.FromMinutes(1), settings.CheckpointInterval);
-        Assert.Equal(new ReplicaSettings("file", "file", TimeSpan.FromMilliseconds(250), set.Replica), Assert.Single(settings.Replicas));
+        Assert.Equal(
+            new ReplicaSettings("file", "file", TimeSpan.FromMilliseconds(250), set.Replica),
+            Assert.Single(settings.Replicas)
+        );
         Assert.Null(settings.MetricsAddress);
-        Assert.Equal(new ReplicaSettings("far", "s3", TimeSpan.FromMilliseconds(20), null), Assert.Single(far.Replicas));
+        Assert.Equal(
+            new ReplicaSettings("far", "s3", TimeSpan.FromMilliseconds(20), null),
+            Assert.Single(far.Replicas)
+        );
     }
 }

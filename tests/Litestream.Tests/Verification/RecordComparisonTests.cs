@@ -43,7 +43,10 @@ public sealed class RecordComparisonTests : IDisposable
             if (round == 3)
                 Sql(Other, $"PRAGMA page_size = {(pageSize == 512 ? 8192 : 512)}; PRAGMA auto_vacuum = FULL; VACUUM");
             if (round > 0)
-                Sql(random.Next(3) == 0 ? One : Other, ["BEGIN", .. Enumerable.Range(0, random.Next(1, 4)).Select(_ => Change(random)), "COMMIT"]);
+                Sql(
+                    random.Next(3) == 0 ? One : Other,
+                    ["BEGIN", .. Enumerable.Range(0, random.Next(1, 4)).Select(_ => Change(random)), "COMMIT"]
+                );
 
             var byRecords = Compare(arePrivate: true);
             var byRows = Compare(arePrivate: false);
@@ -89,9 +92,18 @@ public sealed class RecordComparisonTests : IDisposable
     public void The_same_values_stored_in_another_way_are_the_same()
     {
         // A column added later is in no record written before.
-        Sql(One, "CREATE TABLE t(id INTEGER PRIMARY KEY, a)", "INSERT INTO t VALUES (1, 'x')", "ALTER TABLE t ADD COLUMN b DEFAULT 5");
+        Sql(
+            One,
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, a)",
+            "INSERT INTO t VALUES (1, 'x')",
+            "ALTER TABLE t ADD COLUMN b DEFAULT 5"
+        );
         Sql(Other, "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b DEFAULT 5)", "INSERT INTO t VALUES (1, 'x', 5)");
-        Sql(One, "PRAGMA writable_schema = ON", "UPDATE sqlite_master SET sql = 'CREATE TABLE t(id INTEGER PRIMARY KEY, a, b DEFAULT 5)'");
+        Sql(
+            One,
+            "PRAGMA writable_schema = ON",
+            "UPDATE sqlite_master SET sql = 'CREATE TABLE t(id INTEGER PRIMARY KEY, a, b DEFAULT 5)'"
+        );
 
         Assert.True(Compare(arePrivate: true).IsSame, Compare(arePrivate: true).ToString());
     }
@@ -100,7 +112,14 @@ public sealed class RecordComparisonTests : IDisposable
     public void What_no_tree_is_is_left_to_SQLite()
     {
         Sql(One, "PRAGMA page_size = 512; CREATE TABLE t(id INTEGER PRIMARY KEY, a)");
-        Sql(One, ["BEGIN", .. Enumerable.Range(0, 300).Select(i => $"INSERT INTO t VALUES ({i}, hex(zeroblob(40)))"), "COMMIT"]);
+        Sql(
+            One,
+            [
+                "BEGIN",
+                .. Enumerable.Range(0, 300).Select(i => $"INSERT INTO t VALUES ({i}, hex(zeroblob(40)))"),
+                "COMMIT",
+            ]
+        );
         var bytes = File.ReadAllBytes(One);
         var random = new Random(11);
         for (var trial = 0; trial < 150; trial++)
@@ -113,7 +132,10 @@ public sealed class RecordComparisonTests : IDisposable
             {
                 var byRows = Compare(arePrivate: false);
                 var byRecords = Compare(arePrivate: true);
-                Assert.True(byRecords.IsSame == byRows.IsSame || byRecords.Count > 0, $"trial {trial}: {byRows}; {byRecords}");
+                Assert.True(
+                    byRecords.IsSame == byRows.IsSame || byRecords.Count > 0,
+                    $"trial {trial}: {byRows}; {byRecords}"
+                );
             }
             catch (SqliteException)
             {
@@ -138,34 +160,41 @@ public sealed class RecordComparisonTests : IDisposable
 
     private static string Insert(Random random)
     {
-        string Value() => random.Next(8) switch
-        {
-            0 => "NULL",
-            1 => random.NextInt64().ToString(CultureInfo.InvariantCulture),
-            2 => (random.NextDouble() * 10).ToString("R", CultureInfo.InvariantCulture),
-            3 => "1.0",
-            4 => $"'{new string('ä', random.Next(30))}'",
-            5 => $"hex(zeroblob({random.Next(6000)}))",
-            6 => $"x'{random.Next(256):x2}' || zeroblob({random.Next(90)})",
-            _ => random.Next(-3, 3).ToString(CultureInfo.InvariantCulture),
-        };
+        string Value() =>
+            random.Next(8) switch
+            {
+                0 => "NULL",
+                1 => random.NextInt64().ToString(CultureInfo.InvariantCulture),
+                2 => (random.NextDouble() * 10).ToString("R", CultureInfo.InvariantCulture),
+                3 => "1.0",
+                4 => $"'{new string('ä', random.Next(30))}'",
+                5 => $"hex(zeroblob({random.Next(6000)}))",
+                6 => $"x'{random.Next(256):x2}' || zeroblob({random.Next(90)})",
+                _ => random.Next(-3, 3).ToString(CultureInfo.InvariantCulture),
+            };
         return random.Next(5) switch
         {
-            0 => $"INSERT OR IGNORE INTO w VALUES ('{"aAbBcC"[random.Next(6)]}{random.Next(20)}', {random.Next(5)}, {Value()})",
+            0 => $"INSERT OR IGNORE INTO w VALUES "
+                + $"('{"aAbBcC"[random.Next(6)]}{random.Next(20)}', {random.Next(5)}, {Value()})",
             1 => $"INSERT INTO p VALUES ({Value()}, {Value()})",
             2 => $"INSERT INTO g VALUES ({random.Next()})",
-            _ => $"INSERT OR REPLACE INTO n VALUES ({random.Next(-9999, 9999)}, {Value()}, {Value()}, {Value()}, {Value()})",
+            _ => $"INSERT OR REPLACE INTO n VALUES "
+                + $"({random.Next(-9999, 9999)}, {Value()}, {Value()}, {Value()}, {Value()})",
         };
     }
 
     private static string Change(Random random)
     {
         var table = "nwpg"[random.Next(4)].ToString();
-        var row = $"WHERE {(table == "w" ? "k || n" : "rowid")} = (SELECT {(table == "w" ? "k || n" : "rowid")} FROM {table} LIMIT 1 OFFSET {random.Next(60)})";
+        var row =
+            $"WHERE {(table == "w" ? "k || n" : "rowid")} = (SELECT {(table == "w" ? "k || n" : "rowid")} "
+            + $"FROM {table} LIMIT 1 OFFSET {random.Next(60)})";
         return random.Next(3) switch
         {
             0 => $"DELETE FROM {table} {row}",
-            1 => table == "g" ? $"UPDATE g SET a = a + 1 {row}" : $"UPDATE {table} SET v = {random.Next(1000, 2000)} {row}",
+            1 => table == "g"
+                ? $"UPDATE g SET a = a + 1 {row}"
+                : $"UPDATE {table} SET v = {random.Next(1000, 2000)} {row}",
             _ => Insert(random),
         };
     }
@@ -190,7 +219,9 @@ public sealed class RecordComparisonTests : IDisposable
 
     private static SqliteConnection Open(string file)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = file, Pooling = false }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = file, Pooling = false }.ToString()
+        );
         connection.Open();
         return connection;
     }

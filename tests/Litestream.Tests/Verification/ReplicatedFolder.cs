@@ -16,16 +16,35 @@ internal sealed class ReplicatedFolder : IDisposable
     private readonly List<string> _databases = [];
     private Process? _replicator;
 
-    public ReplicatedFolder(int databases = 1, string monitor = "20ms", string sync = "20ms", string? address = null, string? replica = null, int checkpointPages = 1000, string? logLevel = null)
+    public ReplicatedFolder(
+        int databases = 1,
+        string monitor = "20ms",
+        string sync = "20ms",
+        string? address = null,
+        string? replica = null,
+        int checkpointPages = 1000,
+        string? logLevel = null
+    )
     {
-        var yml = new StringBuilder(address is null ? "" : $"addr: {address}\n").Append(logLevel is null ? "" : $"logging:\n  level: {logLevel}\n").Append("dbs:\n");
+        var yml = new StringBuilder(address is null ? "" : $"addr: {address}\n")
+            .Append(logLevel is null ? "" : $"logging:\n  level: {logLevel}\n")
+            .Append("dbs:\n");
         for (var i = 0; i < databases; i++)
         {
             var database = Path.Combine(_folder.Path, "data", $"app {i}.db");
             _databases.Add(database);
-            yml.Append(CultureInfo.InvariantCulture, $"- path: \"{database}\"\n  monitor-interval: {monitor}\n  min-checkpoint-page-count: {checkpointPages}\n  replicas:\n  - {replica ?? $"path: \"{ReplicaOf(i)}\""}\n    sync-interval: {sync}\n");
+            yml.Append(
+                CultureInfo.InvariantCulture,
+                $"- path: \"{database}\"\n  monitor-interval: {monitor}\n  "
+                    + $"min-checkpoint-page-count: {checkpointPages}\n  replicas:\n  "
+                    + $"- {replica ?? $"path: \"{ReplicaOf(i)}\""}\n    sync-interval: {sync}\n"
+            );
             Directory.CreateDirectory(Path.GetDirectoryName(database)!);
-            LitestreamTool.Sql(database, "CREATE TABLE item(id INTEGER PRIMARY KEY, text TEXT); INSERT INTO item(text) VALUES ('a'), ('b'), ('c'); CREATE TABLE \"odd \"\"name\"(x); CREATE VIEW v AS SELECT 1");
+            LitestreamTool.Sql(
+                database,
+                "CREATE TABLE item(id INTEGER PRIMARY KEY, text TEXT); INSERT INTO item(text) VALUES ('a'), ('b'), "
+                    + "('c'); CREATE TABLE \"odd \"\"name\"(x); CREATE VIEW v AS SELECT 1"
+            );
         }
 
         Config = LitestreamTool.Effective(_folder.Write("litestream.yml", yml.ToString()), _folder.Path, fast: false);
@@ -54,7 +73,13 @@ internal sealed class ReplicatedFolder : IDisposable
     }
 
     /// <summary>With databases that are all in their replicas.</summary>
-    public static async Task<ReplicatedFolder> StartedAsync(int databases = 1, string monitor = "20ms", string sync = "20ms", string? address = null, int checkpointPages = 1000)
+    public static async Task<ReplicatedFolder> StartedAsync(
+        int databases = 1,
+        string monitor = "20ms",
+        string sync = "20ms",
+        string? address = null,
+        int checkpointPages = 1000
+    )
     {
         var folder = new ReplicatedFolder(databases, monitor, sync, address, checkpointPages: checkpointPages);
         folder.Start();
@@ -68,12 +93,19 @@ internal sealed class ReplicatedFolder : IDisposable
     }
 
     /// <summary>Waits for what the replicator will do.</summary>
-    public Task WaitUntilAsync(Func<bool> condition) => LitestreamTool.WaitUntilAsync(condition, () => Log, () => LitestreamTool.Nudge(Config));
+    public Task WaitUntilAsync(Func<bool> condition) =>
+        LitestreamTool.WaitUntilAsync(condition, () => Log, () => LitestreamTool.Nudge(Config));
 
     public void Start()
     {
-        var start = new ProcessStartInfo(LitestreamTool.Executable.Path) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in (ReadOnlySpan<string>)["replicate", "-config", Config.Write(Path.Combine(Root, ".run"))])
+        var start = new ProcessStartInfo(LitestreamTool.Executable.Path)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (
+            var argument in (ReadOnlySpan<string>)["replicate", "-config", Config.Write(Path.Combine(Root, ".run"))]
+        )
             start.ArgumentList.Add(argument);
         foreach (var (name, value) in Config.Variables)
             start.Environment[name] = value;
@@ -84,7 +116,10 @@ internal sealed class ReplicatedFolder : IDisposable
         _replicator.BeginErrorReadLine();
     }
 
-    /// <summary>A database of another host, which replicates to the place of this one; its replicator is gone when it has arrived.</summary>
+    /// <summary>
+    /// A database of another host, which replicates to the place of this one; its replicator is gone when it has
+    /// arrived.
+    /// </summary>
     public async Task<ReplicatedFolder> OtherHostAsync()
     {
         // The lists have whole seconds.
@@ -93,7 +128,9 @@ internal sealed class ReplicatedFolder : IDisposable
         var other = new ReplicatedFolder(replica: $"path: \"{Replica}\"");
         LitestreamTool.Sql(other.Database, "DELETE FROM item");
         other.Start();
-        await other.WaitUntilAsync(() => LitestreamTool.HasBackup(Path.Combine(Replica, "generations", other.GenerationName), 1));
+        await other.WaitUntilAsync(() =>
+            LitestreamTool.HasBackup(Path.Combine(Replica, "generations", other.GenerationName), 1)
+        );
         other.Stop();
         return other;
     }
@@ -102,7 +139,11 @@ internal sealed class ReplicatedFolder : IDisposable
     public LitestreamExecutable ExecutableThat(string beforeRestore)
     {
         var script = Path.Combine(Root, "litestream");
-        File.WriteAllText(script, $"#!/bin/sh\nif [ \"$1\" = restore ]; then\n{beforeRestore}\nfi\nexec '{LitestreamTool.Executable.Path}' \"$@\"\n");
+        File.WriteAllText(
+            script,
+            $"#!/bin/sh\nif [ \"$1\" = restore ]; then\n{beforeRestore}\nfi\nexec "
+                + $"'{LitestreamTool.Executable.Path}' \"$@\"\n"
+        );
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         return new LitestreamExecutable(script);
@@ -122,7 +163,8 @@ internal sealed class ReplicatedFolder : IDisposable
     }
 
     /// <summary>The databases' own state: nothing but SQLite's and the executable's files beside them.</summary>
-    public IEnumerable<string> FilesBesideTheDatabases() => Directory.GetFileSystemEntries(Path.Combine(Root, "data")).Select(Path.GetFileName)!;
+    public IEnumerable<string> FilesBesideTheDatabases() =>
+        Directory.GetFileSystemEntries(Path.Combine(Root, "data")).Select(Path.GetFileName)!;
 
     public string ReplicaOf(int i) => Path.Combine(Root, "replicas", i.ToString(CultureInfo.InvariantCulture));
 
@@ -136,13 +178,20 @@ internal sealed class ReplicatedFolder : IDisposable
     /// <summary>Scratch folders that nobody uses any more.</summary>
     public static async Task AssertNothingInTempAsync()
     {
-        await LitestreamTool.WaitUntilAsync(() => !Directory.GetDirectories(Path.GetTempPath(), ".litestream-scratch-*").Any(IsAbandoned));
+        await LitestreamTool.WaitUntilAsync(() =>
+            !Directory.GetDirectories(Path.GetTempPath(), ".litestream-scratch-*").Any(IsAbandoned)
+        );
 
         static bool IsAbandoned(string folder)
         {
             try
             {
-                using var file = new FileStream(Path.Combine(folder, "lock"), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+                using var file = new FileStream(
+                    Path.Combine(folder, "lock"),
+                    FileMode.Open,
+                    FileAccess.ReadWrite,
+                    FileShare.None
+                );
                 return true;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)

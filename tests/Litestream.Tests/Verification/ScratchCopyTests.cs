@@ -34,7 +34,14 @@ public sealed class ScratchCopyTests
             PlantedRecord.Write(elsewhere, folder.Database, prey);
             Directory.CreateSymbolicLink(link, elsewhere);
 
-            using (new ScratchCopy(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], TimeSpan.FromSeconds(30)))
+            using (
+                new ScratchCopy(
+                    LitestreamTool.Executable,
+                    folder.Config,
+                    folder.Config.Databases[0],
+                    TimeSpan.FromSeconds(30)
+                )
+            )
             {
                 Assert.True(File.Exists(prey));
             }

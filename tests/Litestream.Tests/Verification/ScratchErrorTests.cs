@@ -63,6 +63,9 @@ public sealed class ScratchErrorTests
         Assert.True(ScratchError.IsOfTheMachine(new IOException("No space left on device.")));
         Assert.True(ScratchError.IsOfTheMachine(new UnauthorizedAccessException()));
         Assert.False(ScratchError.IsOfTheMachine(new OperationCanceledException()));
-        Assert.Equal($"No space left on device (in {Path.GetTempPath()})", ScratchError.Explain(new IOException("No space left on device.")));
+        Assert.Equal(
+            $"No space left on device (in {Path.GetTempPath()})",
+            ScratchError.Explain(new IOException("No space left on device."))
+        );
     }
 }

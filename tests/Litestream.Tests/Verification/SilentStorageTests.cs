@@ -20,7 +20,9 @@ public sealed class SilentStorageTests : IDisposable
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private string Replica => $"type: s3\n    bucket: b\n    endpoint: http://{_listener.LocalEndpoint}\n    region: us-east-1\n    access-key-id: AKIDAKID\n    secret-access-key: s3cr3ts3cr3t";
+    private string Replica =>
+        $"type: s3\n    bucket: b\n    endpoint: http://{_listener.LocalEndpoint}\n    region: us-east-1\n    "
+        + $"access-key-id: AKIDAKID\n    secret-access-key: s3cr3ts3cr3t";
 
     [Theory]
     [InlineData(VerificationLevel.Position)]
@@ -31,9 +33,21 @@ public sealed class SilentStorageTests : IDisposable
         folder.Start();
         await folder.WaitUntilAsync(() => folder.GenerationName != "none");
 
-        var result = await Verify(folder, new() { Level = level, Timeout = TimeSpan.FromSeconds(2), StorageTimeout = TimeSpan.FromSeconds(1) }).WaitAsync(TimeSpan.FromSeconds(60), Cancel);
+        var result = await Verify(
+                folder,
+                new()
+                {
+                    Level = level,
+                    Timeout = TimeSpan.FromSeconds(2),
+                    StorageTimeout = TimeSpan.FromSeconds(1),
+                }
+            )
+            .WaitAsync(TimeSpan.FromSeconds(60), Cancel);
 
-        Assert.True(result is { Outcome: VerificationOutcome.Inconclusive, Code: "LSB4005" }, $"{result}\n{folder.Log}");
+        Assert.True(
+            result is { Outcome: VerificationOutcome.Inconclusive, Code: "LSB4005" },
+            $"{result}\n{folder.Log}"
+        );
         Assert.Contains("does not answer", result.Message, StringComparison.Ordinal);
         await ReplicatedFolder.AssertNothingInTempAsync();
     }
@@ -42,9 +56,16 @@ public sealed class SilentStorageTests : IDisposable
     public async Task A_restore_from_a_storage_that_never_answers_is_given_up()
     {
         using var folder = new ReplicatedFolder(replica: Replica);
-        using var copy = new ScratchCopy(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], TimeSpan.FromSeconds(1));
+        using var copy = new ScratchCopy(
+            LitestreamTool.Executable,
+            folder.Config,
+            folder.Config.Databases[0],
+            TimeSpan.FromSeconds(1)
+        );
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => copy.RestoreAsync([], Cancel).WaitAsync(TimeSpan.FromSeconds(60), Cancel));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            copy.RestoreAsync([], Cancel).WaitAsync(TimeSpan.FromSeconds(60), Cancel)
+        );
 
         Assert.Equal("LSB4005", error.Diagnostic.Code);
         Assert.Contains("does not answer", error.Message, StringComparison.Ordinal);
@@ -55,10 +76,19 @@ public sealed class SilentStorageTests : IDisposable
     {
         using var folder = new ReplicatedFolder(replica: Replica);
         var database = folder.Config.Databases[0];
-        var request = new RestoreRequest(folder.Config, database) { Output = Path.Combine(folder.Root, "lost.db"), IfReplicaExists = true, Patience = TimeSpan.FromSeconds(1) };
+        var request = new RestoreRequest(folder.Config, database)
+        {
+            Output = Path.Combine(folder.Root, "lost.db"),
+            IfReplicaExists = true,
+            Patience = TimeSpan.FromSeconds(1),
+        };
         var before = Directory.GetFileSystemEntries(folder.Root);
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => DatabaseRestore.RunAsync(LitestreamTool.Executable, request, null, Cancel).WaitAsync(TimeSpan.FromSeconds(60), Cancel));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            DatabaseRestore
+                .RunAsync(LitestreamTool.Executable, request, null, Cancel)
+                .WaitAsync(TimeSpan.FromSeconds(60), Cancel)
+        );
 
         Assert.Equal("LSB4005", error.Diagnostic.Code);
         Assert.Contains($"{database.Path} could not be restored from ", error.Message, StringComparison.Ordinal);
@@ -89,8 +119,18 @@ public sealed class SilentStorageTests : IDisposable
             _sockets.ForEach(socket => socket.Dispose());
     }
 
-    private static Task<VerificationResult> Verify(ReplicatedFolder folder, VerificationOptions options, string? beforeRestore = null) =>
-        DatabaseVerification.RunAsync(beforeRestore is null ? LitestreamTool.Executable : folder.ExecutableThat(beforeRestore), folder.Config, folder.Config.Databases[0], options, Cancel);
+    private static Task<VerificationResult> Verify(
+        ReplicatedFolder folder,
+        VerificationOptions options,
+        string? beforeRestore = null
+    ) =>
+        DatabaseVerification.RunAsync(
+            beforeRestore is null ? LitestreamTool.Executable : folder.ExecutableThat(beforeRestore),
+            folder.Config,
+            folder.Config.Databases[0],
+            options,
+            Cancel
+        );
 
     private async Task AcceptAsync()
     {

@@ -14,7 +14,10 @@ public sealed class VerificationReplicatorTests
     [Theory]
     [InlineData(VerificationLevel.Full, true)]
     [InlineData(VerificationLevel.Position, false)]
-    public async Task A_database_that_nobody_replicates_is_replicated_for_the_time_of_the_verification(VerificationLevel level, bool write)
+    public async Task A_database_that_nobody_replicates_is_replicated_for_the_time_of_the_verification(
+        VerificationLevel level,
+        bool write
+    )
     {
         using var folder = new ReplicatedFolder(2, address: "127.0.0.1:1");
 
@@ -37,7 +40,9 @@ public sealed class VerificationReplicatorTests
 
         Assert.True(result.Outcome == VerificationOutcome.Verified, result.ToString());
         var restored = Path.Combine(folder.Root, "restored.db");
-        await LitestreamTool.Command().RunAsync(["restore", "-o", restored, "file://" + folder.Replica], TestContext.Current.CancellationToken);
+        await LitestreamTool
+            .Command()
+            .RunAsync(["restore", "-o", restored, "file://" + folder.Replica], TestContext.Current.CancellationToken);
         await RestoredContent.AssertSameAsync(folder.Database, restored);
     }
 
@@ -46,7 +51,14 @@ public sealed class VerificationReplicatorTests
     {
         using var folder = new ReplicatedFolder(3);
 
-        var results = await DatabaseVerification.RunAllAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases, Asked, TestContext.Current.CancellationToken, VerificationReplicator.RunAsync);
+        var results = await DatabaseVerification.RunAllAsync(
+            LitestreamTool.Executable,
+            folder.Config,
+            folder.Config.Databases,
+            Asked,
+            TestContext.Current.CancellationToken,
+            VerificationReplicator.RunAsync
+        );
 
         Assert.All(results, result => Assert.True(result.Outcome == VerificationOutcome.Verified, result.ToString()));
         await AssertNothingRunsAsync(folder);
@@ -61,7 +73,10 @@ public sealed class VerificationReplicatorTests
         var result = await Verify(folder, Asked);
 
         Assert.True(result.Outcome == VerificationOutcome.Verified, result.ToString());
-        Assert.DoesNotContain(folder.FilesBesideTheDatabases(), name => name.EndsWith(".lock", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            folder.FilesBesideTheDatabases(),
+            name => name.EndsWith(".lock", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -88,9 +103,18 @@ public sealed class VerificationReplicatorTests
             // Another machine has gone on since, with a generation of its own.
             using var other = new ReplicatedFolder(replica: $"path: \"{folder.Replica}\"");
             other.Start();
-            await other.WaitUntilAsync(() => Directory.GetDirectories(Path.Combine(folder.Replica, "generations")) is { Length: 2 } generations && generations.All(g => Directory.Exists(Path.Combine(g, "wal"))));
+            await other.WaitUntilAsync(() =>
+                Directory.GetDirectories(Path.Combine(folder.Replica, "generations")) is { Length: 2 } generations
+                && generations.All(g => Directory.Exists(Path.Combine(g, "wal")))
+            );
             other.Stop();
-            foreach (var file in Directory.GetFiles(Path.Combine(folder.Replica, "generations", Path.GetFileName(other.Generation)), "*.lz4", SearchOption.AllDirectories))
+            foreach (
+                var file in Directory.GetFiles(
+                    Path.Combine(folder.Replica, "generations", Path.GetFileName(other.Generation)),
+                    "*.lz4",
+                    SearchOption.AllDirectories
+                )
+            )
                 File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddMinutes(1));
         }
         else
@@ -98,14 +122,20 @@ public sealed class VerificationReplicatorTests
             Directory.Delete(folder.Config.Databases[0].MetaPath, recursive: true);
         }
 
-        var before = Directory.GetFiles(folder.Replica, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).ToList();
+        var before = Directory
+            .GetFiles(folder.Replica, "*", SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal)
+            .ToList();
 
         var result = await Verify(folder, Asked);
 
         Assert.True(result.Outcome == VerificationOutcome.NotReplicating, result.ToString());
         Assert.Equal("LSB4101", result.Code);
         Assert.Contains("another history", result.Message, StringComparison.Ordinal);
-        Assert.Equal(before, Directory.GetFiles(folder.Replica, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            before,
+            Directory.GetFiles(folder.Replica, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+        );
         await AssertNothingRunsAsync(folder);
     }
 
@@ -114,7 +144,9 @@ public sealed class VerificationReplicatorTests
     {
         using var folder = new ReplicatedFolder();
 
-        var error = await Assert.ThrowsAsync<LitestreamException>(() => Verify(folder, Asked with { Replica = "other" }));
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            Verify(folder, Asked with { Replica = "other" })
+        );
 
         Assert.Equal("LSB3008", error.Diagnostic.Code);
         Assert.False(Directory.Exists(folder.Replica));
@@ -123,7 +155,10 @@ public sealed class VerificationReplicatorTests
     [Fact]
     public async Task Storage_that_does_not_answer_is_an_outcome_and_nothing_is_started()
     {
-        using var folder = new ReplicatedFolder(replica: "type: s3\n    bucket: b\n    endpoint: http://127.0.0.1:1\n    region: us-east-1\n    access-key-id: AKIDAKID\n    secret-access-key: s3cr3ts3cr3t");
+        using var folder = new ReplicatedFolder(
+            replica: "type: s3\n    bucket: b\n    endpoint: http://127.0.0.1:1\n    region: us-east-1\n    "
+                + "access-key-id: AKIDAKID\n    secret-access-key: s3cr3ts3cr3t"
+        );
 
         var result = await Verify(folder, Asked);
 
@@ -137,8 +172,17 @@ public sealed class VerificationReplicatorTests
     {
         using var folder = new ReplicatedFolder(sync: "1h");
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        var running = DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], Asked, stop.Token, VerificationReplicator.RunAsync);
-        await LitestreamTool.WaitUntilAsync(() => DatabaseLock.Peek(folder.Database).Replicator is not null || running.IsCompleted);
+        var running = DatabaseVerification.RunAsync(
+            LitestreamTool.Executable,
+            folder.Config,
+            folder.Config.Databases[0],
+            Asked,
+            stop.Token,
+            VerificationReplicator.RunAsync
+        );
+        await LitestreamTool.WaitUntilAsync(() =>
+            DatabaseLock.Peek(folder.Database).Replicator is not null || running.IsCompleted
+        );
         await stop.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
@@ -151,10 +195,20 @@ public sealed class VerificationReplicatorTests
         Assert.Equal(LockRecord.Empty, DatabaseLock.Peek(folder.Database));
         using (var free = DatabaseLock.TryAcquire(folder.Database, out _))
             Assert.NotNull(free);
-        Assert.DoesNotContain(folder.FilesBesideTheDatabases(), name => name.Contains("litestream-run", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            folder.FilesBesideTheDatabases(),
+            name => name.Contains("litestream-run", StringComparison.Ordinal)
+        );
         await ReplicatedFolder.AssertNothingInTempAsync();
     }
 
     private static Task<VerificationResult> Verify(ReplicatedFolder folder, VerificationOptions options) =>
-        DatabaseVerification.RunAsync(LitestreamTool.Executable, folder.Config, folder.Config.Databases[0], options, TestContext.Current.CancellationToken, VerificationReplicator.RunAsync);
+        DatabaseVerification.RunAsync(
+            LitestreamTool.Executable,
+            folder.Config,
+            folder.Config.Databases[0],
+            options,
+            TestContext.Current.CancellationToken,
+            VerificationReplicator.RunAsync
+        );
 }

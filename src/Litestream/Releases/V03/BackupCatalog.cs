@@ -21,32 +21,59 @@ internal sealed class BackupCatalog(LitestreamExecutable executable, EffectiveCo
     /// <param name="chosen">The database, which need not exist.</param>
     /// <param name="replica">The name of one replica; null for all.</param>
     /// <param name="cancellationToken">Ends the executable.</param>
-    public async Task<IReadOnlyList<Generation>> GenerationsAsync(EffectiveDatabase chosen, string? replica, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Generation>> GenerationsAsync(
+        EffectiveDatabase chosen,
+        string? replica,
+        CancellationToken cancellationToken
+    )
     {
         if (File.Exists(chosen.Path))
-            return Listing.Generations(await RunAsync("generations", Arguments(chosen, replica), cancellationToken).ConfigureAwait(false));
+            return Listing.Generations(
+                await RunAsync("generations", Arguments(chosen, replica), cancellationToken).ConfigureAwait(false)
+            );
 
         // 0.3 wants the file's time for the lag, and refuses without the file: just when generations are wanted most.
         var snapshots = SnapshotsAsync(chosen, replica, cancellationToken);
         var segments = WalSegmentsAsync(chosen, replica, generation: null, cancellationToken);
         await Task.WhenAll(snapshots, segments).ConfigureAwait(false);
-        return [.. (await snapshots.ConfigureAwait(false)).Select(s => (s.Replica, s.Generation, s.Created))
-            .Concat((await segments.ConfigureAwait(false)).Select(s => (s.Replica, s.Generation, s.Created)))
-            .GroupBy(file => (file.Replica, file.Generation))
-            .Select(files => new Generation(files.Key.Replica, files.Key.Generation, null, files.Min(file => file.Created), files.Max(file => file.Created)))
-            .OrderBy(generation => chosen.Replicas.ToList().FindIndex(r => r.Name == generation.Replica)).ThenBy(generation => generation.Name, StringComparer.Ordinal)];
+        return
+        [
+            .. (await snapshots.ConfigureAwait(false))
+                .Select(s => (s.Replica, s.Generation, s.Created))
+                .Concat((await segments.ConfigureAwait(false)).Select(s => (s.Replica, s.Generation, s.Created)))
+                .GroupBy(file => (file.Replica, file.Generation))
+                .Select(files => new Generation(
+                    files.Key.Replica,
+                    files.Key.Generation,
+                    null,
+                    files.Min(file => file.Created),
+                    files.Max(file => file.Created)
+                ))
+                .OrderBy(generation => chosen.Replicas.ToList().FindIndex(r => r.Name == generation.Replica))
+                .ThenBy(generation => generation.Name, StringComparer.Ordinal),
+        ];
     }
 
     public async Task<IReadOnlyList<Snapshot>> SnapshotsAsync(
-        EffectiveDatabase database, string? replica, CancellationToken cancellationToken) =>
-        Listing.Snapshots(await RunAsync("snapshots", Arguments(database, replica), cancellationToken).ConfigureAwait(false));
+        EffectiveDatabase database,
+        string? replica,
+        CancellationToken cancellationToken
+    ) =>
+        Listing.Snapshots(
+            await RunAsync("snapshots", Arguments(database, replica), cancellationToken).ConfigureAwait(false)
+        );
 
     public async Task<IReadOnlyList<WalSegment>> WalSegmentsAsync(
-        EffectiveDatabase database, string? replica, string? generation, CancellationToken cancellationToken)
+        EffectiveDatabase database,
+        string? replica,
+        string? generation,
+        CancellationToken cancellationToken
+    )
     {
         IReadOnlyList<string> only = generation is null ? [] : ["-generation", generation];
         return Listing.WalSegments(
-            await RunAsync("wal", [.. only, .. Arguments(database, replica)], cancellationToken).ConfigureAwait(false));
+            await RunAsync("wal", [.. only, .. Arguments(database, replica)], cancellationToken).ConfigureAwait(false)
+        );
     }
 
     private static List<string> Arguments(EffectiveDatabase database, string? replica)
@@ -61,15 +88,35 @@ internal sealed class BackupCatalog(LitestreamExecutable executable, EffectiveCo
     internal static LitestreamException NoSuchReplica(EffectiveDatabase database, string replica)
     {
         var names = database.Replicas.Select(r => r.Name).ToList();
-        return new LitestreamException("LSB3008", $"{database.Path} has no replica '{replica}'.{NearestName.DidYouMean(replica, names)} It has: {(names.Count == 0 ? "none" : string.Join(", ", names.Select(n => $"'{n}'")))}.");
+        return new LitestreamException(
+            "LSB3008",
+            $"{database.Path} has no replica '{replica}'.{NearestName.DidYouMean(replica, names)} It "
+                + $"has: {(names.Count == 0 ? "none" : string.Join(", ", names.Select(n => $"'{n}'")))}."
+        );
     }
 
-    private Task<CommandResult> RunAsync(string command, IReadOnlyList<string> arguments, CancellationToken cancellationToken) => LimitAsync(
-        command,
-        limited => config.WithFileAsync(file => new LitestreamCommand(executable, config.Variables) { Secrets = config.Secrets }.RunAsync([command, "-config", file, .. arguments], limited)),
-        cancellationToken);
+    private Task<CommandResult> RunAsync(
+        string command,
+        IReadOnlyList<string> arguments,
+        CancellationToken cancellationToken
+    ) =>
+        LimitAsync(
+            command,
+            limited =>
+                config.WithFileAsync(file =>
+                    new LitestreamCommand(executable, config.Variables) { Secrets = config.Secrets }.RunAsync(
+                        [command, "-config", file, .. arguments],
+                        limited
+                    )
+                ),
+            cancellationToken
+        );
 
-    private async Task<T> LimitAsync<T>(string command, Func<CancellationToken, Task<T>> run, CancellationToken cancellationToken)
+    private async Task<T> LimitAsync<T>(
+        string command,
+        Func<CancellationToken, Task<T>> run,
+        CancellationToken cancellationToken
+    )
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Timeout);
@@ -86,8 +133,9 @@ internal sealed class BackupCatalog(LitestreamExecutable executable, EffectiveCo
             throw new LitestreamException(
                 "LSB3005",
                 $"`litestream {command}` was ended because it took longer than {NumberText.Seconds(Timeout)} s. "
-                + "The storage may not answer, or it holds very many files.",
-                innerException: e);
+                    + "The storage may not answer, or it holds very many files.",
+                innerException: e
+            );
         }
     }
 }

@@ -8,18 +8,31 @@ namespace Litestream.Releases.V03;
 internal static class CommandTable
 {
     /// <summary>
-    /// The rows under the header. The executable pads with spaces, so a row is cut where the header's words begin: paths and names may hold spaces, two in a row too.
+    /// The rows under the header. The executable pads with spaces, so a row is cut where the header's words begin:
+    /// paths and names may hold spaces, two in a row too.
     /// It counts code points; so does this.
     /// </summary>
-    /// <exception cref="LitestreamException">LSB3001: it failed, or said an error although its exit code is 0 (release line 0.3 does when storage fails), or printed something else.</exception>
-    public static IReadOnlyList<T> Read<T>(string command, IReadOnlyList<string> columns, CommandResult result, Func<string[], T> toRecord)
+    /// <exception cref="LitestreamException">LSB3001: it failed, or said an error although its exit code is 0 (release
+    /// line 0.3 does when storage fails), or printed something else.</exception>
+    public static IReadOnlyList<T> Read<T>(
+        string command,
+        IReadOnlyList<string> columns,
+        CommandResult result,
+        Func<string[], T> toRecord
+    )
     {
         ThrowIfFailed(command, result);
 
         var lines = Lines(result.StandardOutput).ToList();
-        var header = lines.FindIndex(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries).SequenceEqual(columns));
+        var header = lines.FindIndex(line =>
+            line.Split(' ', StringSplitOptions.RemoveEmptyEntries).SequenceEqual(columns)
+        );
         if (header < 0)
-            throw new LitestreamException("LSB3001", $"`litestream {command}` printed no table with the columns {string.Join(", ", columns)}: {Shorten(result.StandardOutput + result.StandardError)}");
+            throw new LitestreamException(
+                "LSB3001",
+                $"`litestream {command}` printed no table with the "
+                    + $"columns {string.Join(", ", columns)}: {Shorten(result.StandardOutput + result.StandardError)}"
+            );
 
         var starts = new List<int> { 0 };
         foreach (var column in columns.Skip(1))
@@ -34,7 +47,11 @@ internal static class CommandTable
             }
             catch (Exception e) when (e is FormatException or OverflowException)
             {
-                throw new LitestreamException("LSB3001", $"`litestream {command}` printed a row that is not understood: {Shorten(line)}", innerException: e);
+                throw new LitestreamException(
+                    "LSB3001",
+                    $"`litestream {command}` printed a row that is not understood: {Shorten(line)}",
+                    innerException: e
+                );
             }
         }
 
@@ -44,19 +61,29 @@ internal static class CommandTable
     /// <exception cref="LitestreamException">LSB3001.</exception>
     public static void ThrowIfFailed(string command, CommandResult result)
     {
-        var errors = Lines(result.StandardError).Concat(Lines(result.StandardOutput)).Select(LogLine.Parse).Where(line => line.Level == "ERROR")
-            .Select(line => line.Fields.TryGetValue("replica", out var replica) ? $"replica {replica}: {line.Explanation}" : line.Explanation)
+        var errors = Lines(result.StandardError)
+            .Concat(Lines(result.StandardOutput))
+            .Select(LogLine.Parse)
+            .Where(line => line.Level == "ERROR")
+            .Select(line =>
+                line.Fields.TryGetValue("replica", out var replica)
+                    ? $"replica {replica}: {line.Explanation}"
+                    : line.Explanation
+            )
             .Distinct()
             .ToList();
         if (result.ExitCode == 0 && errors.Count == 0)
             return;
 
         var said = errors.Count > 0 ? string.Join("; ", errors) : Shorten(result.StandardError + result.StandardOutput);
-        var how = result.ExitCode == 0
-            ? "met an error (its exit code is 0 all the same)"
-            : $"ended with exit code {NumberText.Of(result.ExitCode)}";
+        var how =
+            result.ExitCode == 0
+                ? "met an error (its exit code is 0 all the same)"
+                : $"ended with exit code {NumberText.Of(result.ExitCode)}";
         throw new LitestreamException(
-            "LSB3001", $"`litestream {command}` {how}: {(said.Length == 0 ? "it said nothing" : said)}");
+            "LSB3001",
+            $"`litestream {command}` {how}: {(said.Length == 0 ? "it said nothing" : said)}"
+        );
     }
 
     private static string[] Cut(string line, List<int> starts)
@@ -66,7 +93,11 @@ internal static class CommandTable
         for (var i = 0; i < starts.Count; i++)
         {
             var cell = new StringBuilder();
-            for (var at = starts[i]; at < (i + 1 < starts.Count ? Math.Min(starts[i + 1], runes.Length) : runes.Length); at++)
+            for (
+                var at = starts[i];
+                at < (i + 1 < starts.Count ? Math.Min(starts[i + 1], runes.Length) : runes.Length);
+                at++
+            )
                 cell.Append(runes[at]);
             cells[i] = cell.ToString().TrimEnd(' ');
         }
@@ -74,7 +105,8 @@ internal static class CommandTable
         return cells;
     }
 
-    private static IEnumerable<string> Lines(string text) => text.Split('\n').Select(line => line.TrimEnd('\r')).Where(line => line.Length > 0);
+    private static IEnumerable<string> Lines(string text) =>
+        text.Split('\n').Select(line => line.TrimEnd('\r')).Where(line => line.Length > 0);
 
     private static string Shorten(string text)
     {

@@ -4,10 +4,15 @@ using Litestream.FileSystem;
 
 namespace Litestream.Releases.V03;
 
-/// <summary>What is remembered of a database beside it: which one it is, and how its file was left. Lies in the executable's state folder.</summary>
+/// <summary>
+/// What is remembered of a database beside it: which one it is, and how its file was left. Lies in the executable's
+/// state folder.
+/// </summary>
 /// <param name="Id">The number in the database; null when it has none (yet).</param>
-/// <param name="IsInFile">Whether the number has been seen in the database file itself, and not in its WAL only.</param>
-/// <param name="File">Which file it is, and how it was left when its replication was last stopped in order, or when it was restored.</param>
+/// <param name="IsInFile">Whether the number has been seen in the database file itself, and not in its WAL
+/// only.</param>
+/// <param name="File">Which file it is, and how it was left when its replication was last stopped in order, or when it
+/// was restored.</param>
 internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
 {
     private const string FileName = "history.json";
@@ -22,10 +27,23 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
     public IReadOnlyList<string> Generations { get; init; } = [];
 
     /// <summary>The same with one more generation.</summary>
-    public DatabaseHistory With(string generation) => Generations.Contains(generation) ? this : this with { Generations = [.. Generations.TakeLast(KeptGenerations - 1), generation] };
+    public DatabaseHistory With(string generation) =>
+        Generations.Contains(generation)
+            ? this
+            : this with
+            {
+                Generations = [.. Generations.TakeLast(KeptGenerations - 1), generation],
+            };
 
-    /// <summary>The same while the database is replicated, and after a crash: how the file was left is not known then.</summary>
-    public DatabaseHistory InUse(FileStamp? file) => this with { File = file is null ? null : file with { Modified = 0 }, WalBoot = null };
+    /// <summary>
+    /// The same while the database is replicated, and after a crash: how the file was left is not known then.
+    /// </summary>
+    public DatabaseHistory InUse(FileStamp? file) =>
+        this with
+        {
+            File = file is null ? null : file with { Modified = 0 },
+            WalBoot = null,
+        };
 
     /// <summary>Null when nothing is remembered.</summary>
     public static DatabaseHistory? Read(string metaPath)
@@ -34,7 +52,8 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
         {
             var form = JsonSerializer.Deserialize(
                 PlainFile.ReadAllBytes(Path.Combine(metaPath, FileName)),
-                HistoryJson.Default.HistoryForm);
+                HistoryJson.Default.HistoryForm
+            );
             return form?.ToHistory();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
@@ -43,7 +62,9 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
         }
     }
 
-    /// <summary>Remembers it. A folder that cannot be written to is no reason not to replicate: then it is found out again.</summary>
+    /// <summary>
+    /// Remembers it. A folder that cannot be written to is no reason not to replicate: then it is found out again.
+    /// </summary>
     /// <param name="metaPath">The executable's state folder.</param>
     /// <param name="owner">To whom root gives the file and, where it makes it, the folder.</param>
     public void Write(string metaPath, FileStatus? owner = null)
@@ -52,7 +73,13 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
         {
             Directory.CreateDirectory(metaPath);
             using var folder = owner is null ? null : HeldFolder.TryOpen(metaPath);
-            if (owner is not null && (folder is null || (folder.Status is { } status && status.User != owner.User && !UnixCalls.IsOwn(status))))
+            if (
+                owner is not null
+                && (
+                    folder is null
+                    || (folder.Status is { } status && status.User != owner.User && !UnixCalls.IsOwn(status))
+                )
+            )
                 return;
 
             // A new file, as a link could lie there already.
@@ -69,26 +96,29 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
             if (owner is not null)
                 DatabaseOwner.TryChange(() => folder!.Give(owner));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
     }
 
-    private HistoryForm Form => new(
-        Id,
-        IsInFile,
-        WalBoot,
-        Generations.Count > 0 ? Generations : null,
-        File?.Identity?.Major,
-        File?.Identity?.Minor,
-        File?.Identity?.Inode,
-        File?.Size,
-        File?.Modified);
+    private HistoryForm Form =>
+        new(
+            Id,
+            IsInFile,
+            WalBoot,
+            Generations.Count > 0 ? Generations : null,
+            File?.Identity?.Major,
+            File?.Identity?.Minor,
+            File?.Identity?.Inode,
+            File?.Size,
+            File?.Modified
+        );
 
     /// <summary>A litestream of ours that no app runs may have begun a generation: it is remembered too.</summary>
     public static void NoteGeneration(string metaPath)
     {
-        if (Read(metaPath) is { Generations.Count: > 0 } history && new ShadowWal(metaPath).Generation() is { } generation)
+        if (
+            Read(metaPath) is { Generations.Count: > 0 } history
+            && new ShadowWal(metaPath).Generation() is { } generation
+        )
             history.With(generation).Write(metaPath);
     }
 
@@ -97,7 +127,10 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
     {
         // What root makes would be root's, and the app could not use it.
         var owner = Environment.IsPrivilegedProcess ? UnixCalls.Status(database, followLinks: false) : null;
-        new DatabaseHistory(id, id is not null, FileStamp.Of(database)).Write(metaPath, owner is null || UnixCalls.IsOwn(owner) ? null : owner);
+        new DatabaseHistory(id, id is not null, FileStamp.Of(database)).Write(
+            metaPath,
+            owner is null || UnixCalls.IsOwn(owner) ? null : owner
+        );
     }
 }
 
@@ -111,14 +144,17 @@ internal sealed record HistoryForm(
     uint? Minor,
     ulong? Inode,
     long? Size,
-    long? Modified)
+    long? Modified
+)
 {
     /// <summary>Null when it is not complete.</summary>
     public DatabaseHistory? ToHistory()
     {
-        if ((Size is null) != (Modified is null)
+        if (
+            (Size is null) != (Modified is null)
             || (Inode is null) != (Major is null)
-            || (Inode is null) != (Minor is null))
+            || (Inode is null) != (Minor is null)
+        )
         {
             return null;
         }
@@ -136,5 +172,6 @@ internal sealed record HistoryForm(
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    GenerationMode = JsonSourceGenerationMode.Metadata)]
+    GenerationMode = JsonSourceGenerationMode.Metadata
+)]
 internal sealed partial class HistoryJson : JsonSerializerContext;

@@ -10,15 +10,21 @@ internal static class Lz4Frame
     private const int LongestBlock = 4 * 1024 * 1024;
     private const uint Uncompressed = 0x8000_0000;
 
-    /// <summary>The unpacked length as far as the file is whole; null when it is no LZ4 frame (an encrypted replica).</summary>
+    /// <summary>
+    /// The unpacked length as far as the file is whole; null when it is no LZ4 frame (an encrypted replica).
+    /// </summary>
     public static long? UnpackedLength(string path)
     {
         using var stream = PlainFile.OpenRead(path);
         Span<byte> head = stackalloc byte[6];
-        if (stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) < head.Length || BinaryPrimitives.ReadUInt32LittleEndian(head) != Magic)
+        if (
+            stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) < head.Length
+            || BinaryPrimitives.ReadUInt32LittleEndian(head) != Magic
+        )
             return null;
 
-        // The descriptor: two bytes of flags, the content's size and a dictionary if the flags say so, a checksum of it.
+        // The descriptor: two bytes of flags, the content's size and a dictionary if the flags say so, a checksum of
+        // it.
         var flags = head[4];
         stream.Seek(((flags & 0x08) != 0 ? 8 : 0) + ((flags & 0x01) != 0 ? 4 : 0) + 1, SeekOrigin.Current);
         var checksum = (flags & 0x10) != 0 ? 4 : 0;
@@ -26,7 +32,10 @@ internal static class Lz4Frame
         var total = 0L;
         byte[]? buffer = null;
         Span<byte> word = stackalloc byte[4];
-        while (stream.ReadAtLeast(word, word.Length, throwOnEndOfStream: false) == word.Length && BinaryPrimitives.ReadUInt32LittleEndian(word) is var size and not 0)
+        while (
+            stream.ReadAtLeast(word, word.Length, throwOnEndOfStream: false) == word.Length
+            && BinaryPrimitives.ReadUInt32LittleEndian(word) is var size and not 0
+        )
         {
             var length = (int)(size & ~Uncompressed);
             if (length > LongestBlock)

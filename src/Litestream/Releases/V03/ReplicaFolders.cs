@@ -10,19 +10,24 @@ internal sealed record FolderLook
     /// <summary>The generation that was looked for.</summary>
     public string? Generation { get; init; }
 
-    /// <summary>Why one cannot be written to: litestream neither goes on then nor says so. Null when nothing is in the way.</summary>
+    /// <summary>
+    /// Why one cannot be written to: litestream neither goes on then nor says so. Null when nothing is in the way.
+    /// </summary>
     public string? Obstacle { get; init; }
 
     /// <summary>Whether one has no snapshot of the generation: it gives nothing back, whatever is sent to it.</summary>
     public bool IsWiped { get; init; }
 
     /// <summary>How far the segments in each have come; only where that was asked for.</summary>
-    public IReadOnlyDictionary<string, ReplicaPosition?> Positions { get; init; } = new Dictionary<string, ReplicaPosition?>();
+    public IReadOnlyDictionary<string, ReplicaPosition?> Positions { get; init; } =
+        new Dictionary<string, ReplicaPosition?>();
 }
 
 /// <summary>
-/// The folders that a database is replicated to. Nobody else looks into them while the app runs: on a network file system whose server is gone a call does not return for as long as
-/// that lasts, and cannot be interrupted. So each look is on a thread of its own, one at a time, and waited for only so long.
+/// The folders that a database is replicated to. Nobody else looks into them while the app runs: on a network file
+/// system whose server is gone a call does not return for as long as
+/// that lasts, and cannot be interrupted. So each look is on a thread of its own, one at a time, and waited for only so
+/// long.
 /// </summary>
 internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSettings settings, TimeProvider time)
 {
@@ -33,7 +38,12 @@ internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSett
     private const long NoRoom = 1024 * 1024;
 
     private readonly List<(string Folder, FileReplicaProgress Progress)> _folders =
-        [.. settings.Replicas.Select(replica => replica.Folder).OfType<string>().Select(folder => (folder, new FileReplicaProgress(folder)))];
+    [
+        .. settings
+            .Replicas.Select(replica => replica.Folder)
+            .OfType<string>()
+            .Select(folder => (folder, new FileReplicaProgress(folder))),
+    ];
 
     private Task<FolderLook>? _look;
     private DateTimeOffset _lookAt;
@@ -59,17 +69,34 @@ internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSett
     /// <param name="generation">The current one; null before there is one.</param>
     /// <param name="forObstacle">Whether something waits to be sent.</param>
     /// <param name="forPositions">Whether litestream itself does not say how far it has come.</param>
-    public Task LookAsync(string? generation, bool forObstacle, bool forPositions) => RunAsync(
-        () => new FolderLook
-        {
-            Generation = generation,
-            Obstacle = forObstacle ? Each(Obstacle).FirstOrDefault(found => found is not null) : null,
-            IsWiped = generation is not null && Each(folder => !File.Exists(folder) && !HasSnapshot(Path.Combine(folder, "generations", generation))).Any(isWiped => isWiped),
-            Positions = forPositions && generation is not null ? _folders.ToDictionary(one => one.Folder, one => Position(one.Folder, one.Progress, generation)) : new Dictionary<string, ReplicaPosition?>(),
-        },
-        Patience);
+    public Task LookAsync(string? generation, bool forObstacle, bool forPositions) =>
+        RunAsync(
+            () =>
+                new FolderLook
+                {
+                    Generation = generation,
+                    Obstacle = forObstacle ? Each(Obstacle).FirstOrDefault(found => found is not null) : null,
+                    IsWiped =
+                        generation is not null
+                        && Each(folder =>
+                                !File.Exists(folder) && !HasSnapshot(Path.Combine(folder, "generations", generation))
+                            )
+                            .Any(isWiped => isWiped),
+                    Positions =
+                        forPositions && generation is not null
+                            ? _folders.ToDictionary(
+                                one => one.Folder,
+                                one => Position(one.Folder, one.Progress, generation)
+                            )
+                            : new Dictionary<string, ReplicaPosition?>(),
+                },
+            Patience
+        );
 
-    /// <summary>Removes what was sent to a folder after its snapshots were gone: nothing can be restored from it, and a restore would prefer it to what else is there.</summary>
+    /// <summary>
+    /// Removes what was sent to a folder after its snapshots were gone: nothing can be restored from it, and a restore
+    /// would prefer it to what else is there.
+    /// </summary>
     public Task RemoveRemainsAsync(string generation)
     {
         var found = Found;
@@ -80,7 +107,8 @@ internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSett
                     RemoveRemains(path);
                 return found;
             },
-            RemovalPatience);
+            RemovalPatience
+        );
     }
 
     /// <summary>What the disk has that a path is on; null where that is not told.</summary>
@@ -114,7 +142,8 @@ internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSett
                 },
                 CancellationToken.None,
                 TaskCreationOptions.LongRunning,
-                TaskScheduler.Default);
+                TaskScheduler.Default
+            );
             await ((Task)_look).WaitAsync(patience, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
@@ -130,11 +159,12 @@ internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSett
             (SilentSince, AnsweredAt) = (null, time.GetUtcNow());
     }
 
-    private IEnumerable<T> Each<T>(Func<string, T> look) => _folders.Select(one =>
-    {
-        _folder = one.Folder;
-        return look(one.Folder);
-    });
+    private IEnumerable<T> Each<T>(Func<string, T> look) =>
+        _folders.Select(one =>
+        {
+            _folder = one.Folder;
+            return look(one.Folder);
+        });
 
     private string? Obstacle(string folder)
     {
@@ -143,7 +173,9 @@ internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSett
         var existing = ExistingPart(folder);
         if (!OperatingSystem.IsWindows() && !UnixCalls.IsWritable(existing))
             return $"the replica of '{database.Path}' cannot be written to: '{existing}' is read-only";
-        return Space(existing) is var (free, _) && free < NoRoom ? $"the disk of the replica of '{database.Path}' is full" : null;
+        return Space(existing) is var (free, _) && free < NoRoom
+            ? $"the disk of the replica of '{database.Path}' is full"
+            : null;
     }
 
     private ReplicaPosition? Position(string folder, FileReplicaProgress progress, string generation)

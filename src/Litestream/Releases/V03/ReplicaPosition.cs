@@ -11,5 +11,6 @@ public sealed record ReplicaPosition(string Generation, long Index, long Offset)
 
     /// <summary>Whether this place is the other one or comes after it, within one generation.</summary>
     internal bool Reaches(ReplicaPosition other) =>
-        string.Equals(Generation, other.Generation, StringComparison.Ordinal) && (Index > other.Index || (Index == other.Index && Offset >= other.Offset));
+        string.Equals(Generation, other.Generation, StringComparison.Ordinal)
+        && (Index > other.Index || (Index == other.Index && Offset >= other.Offset));
 }

@@ -43,13 +43,24 @@ internal sealed class ReplicatorMetrics : IDisposable
     public static string? TryListen(string address)
     {
         var colon = address.LastIndexOf(':');
-        if (!ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port == 0)
+        if (
+            !ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            || port == 0
+        )
             return "its port is no number from 1 to 65535";
         try
         {
             var host = address[..colon].Trim('[', ']');
-            var ip = host.Length > 0 ? IPAddress.TryParse(host, out var given) ? given : Dns.GetHostAddresses(host).OrderBy(one => one.AddressFamily).First() : null;
-            using var listener = ip is not null ? new TcpListener(ip, port) : Socket.OSSupportsIPv6 ? TcpListener.Create(port) : new TcpListener(IPAddress.Any, port);
+            var ip =
+                host.Length > 0
+                    ? IPAddress.TryParse(host, out var given)
+                        ? given
+                        : Dns.GetHostAddresses(host).OrderBy(one => one.AddressFamily).First()
+                    : null;
+            using var listener =
+                ip is not null ? new TcpListener(ip, port)
+                : Socket.OSSupportsIPv6 ? TcpListener.Create(port)
+                : new TcpListener(IPAddress.Any, port);
             listener.Start();
             return null;
         }
@@ -66,7 +77,10 @@ internal sealed class ReplicatorMetrics : IDisposable
         {
             return Parse(await _client.GetStringAsync(_address, cancellationToken).ConfigureAwait(false));
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception exception)
+            when (exception is HttpRequestException or IOException
+                || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+            )
         {
             return null;
         }
@@ -79,7 +93,10 @@ internal sealed class ReplicatorMetrics : IDisposable
         var counters = new HashSet<string>(StringComparer.Ordinal);
         foreach (var line in text.AsSpan().EnumerateLines())
         {
-            if (line.StartsWith(TypePrefix, StringComparison.Ordinal) && line.EndsWith(CounterType, StringComparison.Ordinal))
+            if (
+                line.StartsWith(TypePrefix, StringComparison.Ordinal)
+                && line.EndsWith(CounterType, StringComparison.Ordinal)
+            )
                 counters.Add(line[TypePrefix.Length..^CounterType.Length].ToString());
             if (!line.StartsWith(Prefix, StringComparison.Ordinal))
                 continue;
@@ -87,7 +104,10 @@ internal sealed class ReplicatorMetrics : IDisposable
             // The labels end at the last brace: a path may hold quotes and braces of its own, escaped or not.
             var end = line.LastIndexOf('}');
             var space = end < 0 ? line.IndexOf(' ') : end + 1;
-            if (space > 0 && double.TryParse(line[space..], NumberStyles.Float, CultureInfo.InvariantCulture, out var value))
+            if (
+                space > 0
+                && double.TryParse(line[space..], NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+            )
                 series[line[..space].ToString()] = value;
         }
 
@@ -98,26 +118,38 @@ internal sealed class ReplicatorMetrics : IDisposable
 }
 
 /// <summary>One answer.</summary>
-/// <param name="Series">The values by name and labels, as they are written: <c>litestream_sync_count{db="/data/app.db"}</c>.</param>
+/// <param name="Series">The values by name and labels, as they are written:
+/// <c>litestream_sync_count{db="/data/app.db"}</c>.</param>
 /// <param name="Counters">The names that only count up, from zero each time litestream is started.</param>
 internal sealed record MetricsAnswer(IReadOnlyDictionary<string, double> Series, IReadOnlySet<string> Counters)
 {
     /// <summary>How often the database was looked at since this litestream started; 0 when never.</summary>
     public double Syncs(string database) => Series.GetValueOrDefault(SyncCount(database));
 
-    /// <summary>Whether that litestream replicates the database at all: its counters are there from the start.</summary>
+    /// <summary>
+    /// Whether that litestream replicates the database at all: its counters are there from the start.
+    /// </summary>
     public bool Knows(string database) => Series.ContainsKey(SyncCount(database));
 
-    /// <summary>The end of the last segment whose upload was confirmed, in the generation that is current; null before the first upload.</summary>
+    /// <summary>
+    /// The end of the last segment whose upload was confirmed, in the generation that is current; null before the first
+    /// upload.
+    /// </summary>
     public (long Index, long Offset)? Uploaded(string database, string replica)
     {
         var labels = $"{{db=\"{Escape(database)}\",name=\"{Escape(replica)}\"}}";
-        return Series.TryGetValue("litestream_replica_wal_index" + labels, out var index) && Series.TryGetValue("litestream_replica_wal_offset" + labels, out var offset)
+        return
+            Series.TryGetValue("litestream_replica_wal_index" + labels, out var index)
+            && Series.TryGetValue("litestream_replica_wal_offset" + labels, out var offset)
             ? ((long)index, (long)offset)
             : null;
     }
 
     private static string SyncCount(string database) => $"litestream_sync_count{{db=\"{Escape(database)}\"}}";
 
-    private static string Escape(string label) => label.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+    private static string Escape(string label) =>
+        label
+            .Replace("\\", "\\\\", StringComparison.Ordinal)
+            .Replace("\"", "\\\"", StringComparison.Ordinal)
+            .Replace("\n", "\\n", StringComparison.Ordinal);
 }

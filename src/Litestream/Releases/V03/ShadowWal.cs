@@ -5,7 +5,8 @@ using Litestream.Sqlite;
 namespace Litestream.Releases.V03;
 
 /// <summary>
-/// The executable's own copies of a database's WALs, as release line 0.3 keeps them: <c>generation</c> names the generation, <c>generations/&lt;g&gt;/wal/&lt;index&gt;.wal</c>
+/// The executable's own copies of a database's WALs, as release line 0.3 keeps them: <c>generation</c> names the
+/// generation, <c>generations/&lt;g&gt;/wal/&lt;index&gt;.wal</c>
 /// are byte for byte what stood in <c>-wal</c>, one file for each life of it.
 /// </summary>
 internal sealed class ShadowWal(string metaPath)
@@ -42,15 +43,28 @@ internal sealed class ShadowWal(string metaPath)
     }
 
     /// <summary>The newest byte of a generation; null when there is none.</summary>
-    public ReplicaPosition? Newest(string generation) => Indexes(generation) is [var newest, ..] && Size(generation, newest) is { } size ? new ReplicaPosition(generation, newest, size) : null;
+    public ReplicaPosition? Newest(string generation) =>
+        Indexes(generation) is [var newest, ..] && Size(generation, newest) is { } size
+            ? new ReplicaPosition(generation, newest, size)
+            : null;
 
     /// <summary>When the executable last wrote to a generation.</summary>
-    public DateTimeOffset? LastWrite(string generation) => Indexes(generation) is [var newest, ..] ? new DateTimeOffset(File.GetLastWriteTimeUtc(FileOf(generation, newest))) : null;
+    public DateTimeOffset? LastWrite(string generation) =>
+        Indexes(generation) is [var newest, ..]
+            ? new DateTimeOffset(File.GetLastWriteTimeUtc(FileOf(generation, newest)))
+            : null;
 
-    /// <summary>Whether both marks are of one WAL file, begun anew or not: a file that was deleted and made again has other salts.</summary>
-    public static bool GoesOn(WalMark before, WalMark after) => Restarts(before, after) is var restarts && (restarts == 0 ? before.Salt2 == after.Salt2 : restarts < ManyRestarts);
+    /// <summary>
+    /// Whether both marks are of one WAL file, begun anew or not: a file that was deleted and made again has other
+    /// salts.
+    /// </summary>
+    public static bool GoesOn(WalMark before, WalMark after) =>
+        Restarts(before, after) is var restarts
+        && (restarts == 0 ? before.Salt2 == after.Salt2 : restarts < ManyRestarts);
 
-    /// <summary>Where a commit stands, found by the salts of its WAL; null when the executable has not seen that WAL.</summary>
+    /// <summary>
+    /// Where a commit stands, found by the salts of its WAL; null when the executable has not seen that WAL.
+    /// </summary>
     public ReplicaPosition? Find(string generation, WalMark mark)
     {
         foreach (var index in Indexes(generation))
@@ -63,7 +77,9 @@ internal sealed class ShadowWal(string metaPath)
             // The executable removes the copies of those that have arrived.
             var restarts = Restarts(mark, header);
             if (restarts is > 0 and < ManyRestarts)
-                return restarts <= index ? new ReplicaPosition(generation, index - restarts, mark.End) : new ReplicaPosition(generation, 0, 0);
+                return restarts <= index
+                    ? new ReplicaPosition(generation, index - restarts, mark.End)
+                    : new ReplicaPosition(generation, 0, 0);
         }
 
         return null;
@@ -72,7 +88,10 @@ internal sealed class ShadowWal(string metaPath)
     /// <summary>The bytes between two places of one generation; null when copies in between are gone.</summary>
     public long? Distance(ReplicaPosition? from, ReplicaPosition to)
     {
-        var start = from is not null && string.Equals(from.Generation, to.Generation, StringComparison.Ordinal) ? from : new ReplicaPosition(to.Generation, Indexes(to.Generation).DefaultIfEmpty(to.Index).Min(), 0);
+        var start =
+            from is not null && string.Equals(from.Generation, to.Generation, StringComparison.Ordinal)
+                ? from
+                : new ReplicaPosition(to.Generation, Indexes(to.Generation).DefaultIfEmpty(to.Index).Min(), 0);
         if (start.Reaches(to))
             return 0;
         var distance = to.Offset - (start.Index == to.Index ? start.Offset : 0);
@@ -91,19 +110,34 @@ internal sealed class ShadowWal(string metaPath)
 
     private string Folder(string generation) => Path.Combine(metaPath, "generations", generation, "wal");
 
-    private string FileOf(string generation, long index) => Path.Combine(Folder(generation), index.ToString("x8", CultureInfo.InvariantCulture) + ".wal");
+    private string FileOf(string generation, long index) =>
+        Path.Combine(Folder(generation), index.ToString("x8", CultureInfo.InvariantCulture) + ".wal");
 
-    private long? Size(string generation, long index) => new FileInfo(FileOf(generation, index)) is { Exists: true, Length: var length } ? length : null;
+    private long? Size(string generation, long index) =>
+        new FileInfo(FileOf(generation, index)) is { Exists: true, Length: var length } ? length : null;
 
     /// <summary>Newest first.</summary>
     private List<long> Indexes(string generation)
     {
         try
         {
-            return [.. Directory.EnumerateFiles(Folder(generation), "*.wal")
-                .Select(file => long.TryParse(Path.GetFileNameWithoutExtension(file), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var index) ? index : -1)
-                .Where(index => index >= 0)
-                .OrderDescending()];
+            return
+            [
+                .. Directory
+                    .EnumerateFiles(Folder(generation), "*.wal")
+                    .Select(file =>
+                        long.TryParse(
+                            Path.GetFileNameWithoutExtension(file),
+                            NumberStyles.HexNumber,
+                            CultureInfo.InvariantCulture,
+                            out var index
+                        )
+                            ? index
+                            : -1
+                    )
+                    .Where(index => index >= 0)
+                    .OrderDescending(),
+            ];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
