@@ -301,9 +301,10 @@ internal sealed class DatabaseSupervisor
             return;
 
         // From now on the file changes. And what was adopted has a number of its own, or gets one.
-        var (readable, id) = LiveDatabase.ReadIdentityInFile(Database.Path);
-        var isKnown =
-            !readable || id == known.Id || (id is null && LiveDatabase.ReadIdentity(Database.Path) == known.Id);
+        var (readable, inFile) = LiveDatabase.ReadIdentityInFile(Database.Path);
+        var id = inFile ?? LiveDatabase.ReadIdentity(Database.Path);
+        known = known.WithFound(id);
+        var isKnown = !readable || id == known.Id;
         if (!isKnown)
             BeginAnew();
         Remember((isKnown ? known : new DatabaseHistory(null, false, null)).InUse(_file));
@@ -548,8 +549,12 @@ internal sealed class DatabaseSupervisor
             return true;
         if (_history?.Id is not { } known)
         {
-            if (await LiveDatabase.IdentifyAsync(Database.Path).ConfigureAwait(false) is { } id)
-                Remember(new DatabaseHistory(id, false, null).InUse(file));
+            var history = (_history ?? new DatabaseHistory(null, false, null)).InUse(file);
+            var given = await LiveDatabase
+                .IdentifyAsync(Database.Path, id => Remember(history with { PendingId = id }))
+                .ConfigureAwait(false);
+            if (given is { } id)
+                Remember(history with { Id = id, PendingId = null });
             return true;
         }
 

@@ -1,3 +1,6 @@
+using Litestream.Releases.V03;
+using Microsoft.Data.Sqlite;
+
 namespace Litestream.Hosting.Tests;
 
 /// <summary>However the app ends: no process is left, and the replica has the last row.</summary>
@@ -178,6 +181,46 @@ public sealed class EndOfTheAppTests
         await EndAsync(app, "SIGTERM");
 
         Assert.Empty(folder.Replicators());
+        await folder.AssertRestoredAsync();
+    }
+
+    /// <summary>The number is in the database, and not in the replica: litestream was frozen, or not fast enough.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_app_that_was_killed_while_its_database_got_its_number_goes_on(bool isPending)
+    {
+        using var folder = new AppFolder();
+        using (var before = folder.Start())
+        {
+            await folder.SettledAsync(before);
+            Assert.Equal(0, await before.StopAsync());
+        }
+
+        long number;
+        using (var connection = new SqliteConnection($"Data Source={folder.Database};Pooling=False"))
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = "UPDATE _litestream_seq SET seq = seq / 2 WHERE id = 2 RETURNING seq";
+            number = (long)command.ExecuteScalar()!;
+        }
+
+        new DatabaseHistory(null, false, null) { PendingId = isPending ? number : number + 1 }.Write(
+            Path.Combine(folder.Work, ".orders.db-litestream")
+        );
+        using var app = folder.Start();
+        if (!isPending)
+        {
+            await app.SaysAsync("LSB5009");
+            return;
+        }
+
+        await app.SaysAsync("started ");
+        await app.TellAsync("row after");
+        await folder.ArrivesAsync(app, "after");
+        Assert.DoesNotContain("LSB5009", app.Output, StringComparison.Ordinal);
+        await EndAsync(app, "SIGTERM");
         await folder.AssertRestoredAsync();
     }
 

@@ -19,27 +19,21 @@ public sealed class OperatorTests
         await folder.SettledAsync(app);
         await AppFolder.SignalAsync("STOP", Assert.Single(folder.Replicators()));
         Directory.Move(folder.Replica, folder.Replica + ".away");
-        try
-        {
-            var item = await StatusAsync(folder, item => Text(item, "State") == "Replicating");
 
-            Assert.Equal(
-                ("orders.db", app.Id, 0),
-                (Text(item, "Identity"), item.GetProperty("App").GetInt32(), item.GetProperty("Restarts").GetInt32())
-            );
-            Assert.Equal("Healthy", Text(item, "Health"));
-            Assert.Equal(Assert.Single(folder.Replicators()), item.GetProperty("Replicator").GetInt32());
-            Assert.Equal(JsonValueKind.Number, item.GetProperty("Lag").ValueKind);
+        var item = await StatusAsync(folder, item => Text(item, "State") == "Replicating");
 
-            var table = (await CommandRun.OfAsync(folder, ["status"])).Succeeded();
-            Assert.Matches("(?m)^Healthy +orders.db +initialized", table.Output);
-            Assert.Contains($"process {app.Id}  Replicating", table.Output, StringComparison.Ordinal);
-            Assert.DoesNotContain("no app", table.Output, StringComparison.Ordinal);
-        }
-        finally
-        {
-            Directory.Move(folder.Replica + ".away", folder.Replica);
-        }
+        Assert.Equal(
+            ("orders.db", app.Id, 0),
+            (Text(item, "Identity"), item.GetProperty("App").GetInt32(), item.GetProperty("Restarts").GetInt32())
+        );
+        Assert.Equal("Healthy", Text(item, "Health"));
+        Assert.Equal(Assert.Single(folder.Replicators()), item.GetProperty("Replicator").GetInt32());
+        Assert.Equal(JsonValueKind.Number, item.GetProperty("Lag").ValueKind);
+
+        var table = (await CommandRun.OfAsync(folder, ["status"])).Succeeded();
+        Assert.Matches("(?m)^Healthy +orders.db +initialized", table.Output);
+        Assert.Contains($"process {app.Id}  Replicating", table.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("no app", table.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -66,6 +66,8 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
             return HistoryVerdict.Same;
 
         var (readable, id) = LiveDatabase.ReadIdentityInFile(database.Path);
+        if (known?.PendingId is not null)
+            known = known.WithFound(id ?? LiveDatabase.ReadIdentity(database.Path));
         if (known?.Id is { } expected && readable)
         {
             // In the WAL alone it counts only while it has never been seen in the file, and for the same file.

@@ -16,7 +16,9 @@ internal static partial class LiveDatabase
     /// <summary>
     /// Reads the number, and gives the database one when it has none; null when that cannot be done (now).
     /// </summary>
-    public static Task<long?> IdentifyAsync(string database) =>
+    /// <param name="database">The file.</param>
+    /// <param name="isPending">Called with a new number before the database gets it.</param>
+    public static Task<long?> IdentifyAsync(string database, Action<long> isPending) =>
         Task.Run(() =>
             Try(
                 database,
@@ -29,6 +31,7 @@ internal static partial class LiveDatabase
 
                     // Not from .NET's cryptography: without OpenSSL in the image it ends the whole app.
                     var id = Random.Shared.NextInt64(1, long.MaxValue);
+                    isPending(id);
                     Execute(
                         connection,
                         string.Create(

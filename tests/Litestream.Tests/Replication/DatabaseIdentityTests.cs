@@ -24,10 +24,19 @@ public sealed class DatabaseIdentityTests : IDisposable
         using var open = new SqliteConnection($"Data Source={Database};Pooling=False");
         open.Open();
 
-        var id = await LiveDatabase.IdentifyAsync(Database);
+        var pending = new List<long?>();
+        var id = await LiveDatabase.IdentifyAsync(
+            Database,
+            number =>
+            {
+                Assert.Null(LiveDatabase.ReadIdentity(Database));
+                pending.Add(number);
+            }
+        );
 
         Assert.NotNull(id);
-        Assert.Equal(id, await LiveDatabase.IdentifyAsync(Database));
+        Assert.Equal(id, await LiveDatabase.IdentifyAsync(Database, number => pending.Add(number)));
+        Assert.Equal([id], pending);
         Assert.Equal(id, LiveDatabase.ReadIdentity(Database));
         Assert.Equal((true, null), LiveDatabase.ReadIdentityInFile(Database));
         LitestreamTool.Sql(Database, "PRAGMA wal_checkpoint(TRUNCATE)");
@@ -39,7 +48,7 @@ public sealed class DatabaseIdentityTests : IDisposable
     {
         LitestreamTool.Sql(Database, "CREATE TABLE t(x)");
 
-        Assert.Null(await LiveDatabase.IdentifyAsync(Database));
+        Assert.Null(await LiveDatabase.IdentifyAsync(Database, _ => Assert.Fail("no number is pending")));
         Assert.False(await LiveDatabase.NudgeAsync(Database));
         Assert.Equal("1", LitestreamTool.Query(Database, "SELECT count(*) FROM sqlite_master"));
         Assert.Equal((true, null), LiveDatabase.ReadIdentityInFile(Database));

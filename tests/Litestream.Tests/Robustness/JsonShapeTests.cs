@@ -55,6 +55,7 @@ public sealed class JsonShapeTests
     {
         using var folder = new TemporaryFolder();
         Check(new DatabaseHistory(null, false, null), """{"inFile":false}""");
+        Check(new DatabaseHistory(null, false, null) { PendingId = 9 }, """{"pendingId":9,"inFile":false}""");
         Check(
             new DatabaseHistory(7, true, new FileStamp(new FileIdentity(8, 1, ulong.MaxValue), 4096, 5))
             {

@@ -20,6 +20,13 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
     /// <summary>The boot of the machine in which a copy of its WAL was kept; null when none was.</summary>
     public string? WalBoot { get; init; }
 
+    /// <summary>The number that the database is about to get. An app that is killed between the two is known by it.</summary>
+    public long? PendingId { get; init; }
+
+    /// <summary>The same once the pending number has been found in the database.</summary>
+    public DatabaseHistory WithFound(long? id) =>
+        Id is null && PendingId is { } pending && pending == id ? this with { Id = id, PendingId = null } : this;
+
     private const int KeptGenerations = 20;
 
     /// <summary>The last generations that our litestreams wrote; empty when none is known. Another one beside the
@@ -102,6 +109,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
     private HistoryForm Form =>
         new(
             Id,
+            PendingId,
             IsInFile,
             WalBoot,
             Generations.Count > 0 ? Generations : null,
@@ -137,6 +145,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
 /// <summary>What is remembered as its JSON has it: what is not known is left out.</summary>
 internal sealed record HistoryForm(
     long? Id,
+    long? PendingId,
     bool InFile,
     string? WalBoot,
     IReadOnlyList<string>? Generations,
@@ -162,6 +171,7 @@ internal sealed record HistoryForm(
         FileIdentity? identity = Inode is { } inode ? new FileIdentity(Major!.Value, Minor!.Value, inode) : null;
         return new DatabaseHistory(Id, InFile, Size is { } size ? new FileStamp(identity, size, Modified!.Value) : null)
         {
+            PendingId = PendingId,
             WalBoot = WalBoot,
             Generations = Generations?.OfType<string>().ToArray() ?? [],
         };
