@@ -49,7 +49,7 @@ public sealed class BackgroundTests : IDisposable
 
         // Known as it is, so that the storage, which does not answer, need not be asked whether it goes on with its
         // history.
-        new DatabaseHistory(null, false, FileStamp.Of(Database)).Write(Path.Combine(_folder, ".a.db-litestream"));
+        new DatabaseIdentity(null, false, FileStamp.Of(Database)).Write(Path.Combine(_folder, ".a.db-litestream"));
         using var outside = new Outside(200);
         using var host = Build(
             ("Litestream:HeartbeatUrl", outside.Url),

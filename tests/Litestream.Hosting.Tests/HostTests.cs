@@ -293,7 +293,7 @@ public sealed class HostTests : IDisposable
 
         // Known as it is, so that the storage, which does not answer, need not be asked whether it goes on with its
         // history.
-        new DatabaseHistory(null, false, FileStamp.Of(Path.Combine(_folder, "a.db"))).Write(
+        new DatabaseIdentity(null, false, FileStamp.Of(Path.Combine(_folder, "a.db"))).Write(
             Path.Combine(_folder, ".a.db-litestream")
         );
         using var host = Build(

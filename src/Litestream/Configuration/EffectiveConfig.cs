@@ -307,7 +307,7 @@ public sealed partial class EffectiveConfig
                 options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
             }
 
-            using (var writer = new StreamWriter(PlainFile.Open(temporary, options)))
+            using (var writer = new StreamWriter(NonDatabaseFile.Open(temporary, options)))
                 writer.Write(text);
             File.Move(temporary, path, overwrite: true);
         }

@@ -132,7 +132,7 @@ public static class LitestreamDoctor
     private static async Task<Finding> CompareAsync(string path, string expected, CancellationToken cancellationToken)
     {
         string hash;
-        var file = PlainFile.OpenRead(path);
+        var file = NonDatabaseFile.OpenRead(path);
         await using (file.ConfigureAwait(false))
             hash = Convert
                 .ToHexString(await SHA256.HashDataAsync(file, cancellationToken).ConfigureAwait(false))

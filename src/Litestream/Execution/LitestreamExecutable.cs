@@ -190,7 +190,7 @@ public sealed record LitestreamExecutable(string Path)
         if (!File.Exists(copy) || !HaveSameContent(path, copy))
         {
             var temporary = $"{copy}.{Guid.NewGuid():n}";
-            PlainFile.Copy(path, temporary);
+            NonDatabaseFile.Copy(path, temporary);
             if (!OperatingSystem.IsWindows())
                 File.SetUnixFileMode(temporary, Private);
             File.Move(temporary, copy, overwrite: true);
@@ -201,8 +201,8 @@ public sealed record LitestreamExecutable(string Path)
 
     private static bool HaveSameContent(string one, string other)
     {
-        using var left = PlainFile.OpenRead(one);
-        using var right = PlainFile.OpenRead(other);
+        using var left = NonDatabaseFile.OpenRead(one);
+        using var right = NonDatabaseFile.OpenRead(other);
         var (leftPart, rightPart) = (new byte[64 * 1024], new byte[64 * 1024]);
         while (true)
         {

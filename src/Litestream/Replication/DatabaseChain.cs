@@ -186,7 +186,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
         // A new generation is a full copy too, but for what a killed process left in the WAL beside others that go on.
         var mayBeOpened = LiveDatabase.MayBeOpened(database.Path);
         var isOpen = mayBeOpened && !LiveDatabase.BringsAnotherLibrary ? null : IsOpenAnywhere();
-        var action = CutPolicy.Decide(new CutLook(mayBeOpened, LiveDatabase.BringsAnotherLibrary, isBeforeApp, isOpen));
+        var action = CutPolicy.Decide(new CutFacts(mayBeOpened, LiveDatabase.BringsAnotherLibrary, isBeforeApp, isOpen));
         Obstacle = action == CutAction.Truncate ? LiveDatabase.TryTruncateWal(database.Path) : null;
         NeedsRestart = action == CutAction.NewGenerationUntilRestart;
         return IsCut = Obstacle is null;
@@ -226,7 +226,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
             growth = _reader is null ? 0 : (FileStamp.Of(_wal)?.Size ?? 0) - _walAtBegin;
         }
 
-        var action = ChainPolicy.Decide(new ChainLook(mark, hasSynced, _wasSeen, _absentLooks, age, growth));
+        var action = ChainPolicy.Decide(new ChainFacts(mark, hasSynced, _wasSeen, _absentLooks, age, growth));
         _wasSeen |= mark == MarkState.Held;
         return action;
     }
@@ -280,7 +280,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     /// again. Called while a reader of ours stands and no litestream runs.
     /// </summary>
     /// <returns>Whether it was kept: not where it is large, or something was committed meanwhile.</returns>
-    public async Task<WalMark?> SaveWalAsync()
+    public async Task<WalPosition?> SaveWalAsync()
     {
         DeleteSavedWal();
         if (
@@ -308,7 +308,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     public bool CanSaveWal => WalFile.LastCommit(_wal) is { End: <= LargestSavedWal };
 
     /// <summary>Whether nothing has been committed since the WAL was kept.</summary>
-    public bool IsSavedWal(WalMark commit) => WalFile.LastCommit(_wal) == commit;
+    public bool IsSavedWal(WalPosition commit) => WalFile.LastCommit(_wal) == commit;
 
     /// <summary>
     /// Puts the WAL back that was kept, so that litestream goes on where it was. Only where the file is just as it was

@@ -129,7 +129,7 @@ public static class ForegroundReplication
 
         // Until it has ended in order, the next one has to begin with a full copy.
         locks.Broken = effective.Databases.Select(database => database.Path).ToHashSet(StringComparer.Ordinal);
-        using var folder = PrivateFolder.Create(effective.Databases[0].Path);
+        using var folder = RunDirectory.Create(effective.Databases[0].Path);
         ReplicatorRun? started = null;
         var run = started = new ReplicatorRun(
             executable,
@@ -174,7 +174,7 @@ public static class ForegroundReplication
             await run.EndAsync().ConfigureAwait(false);
             chains.ForEach(chain => chain.Dispose());
             foreach (var database in effective.Databases)
-                DatabaseHistory.NoteGeneration(database.MetaPath);
+                DatabaseIdentity.NoteGeneration(database.MetaPath);
         }
 
         void Say(LogLine line) => onLine(line);
@@ -200,7 +200,7 @@ public static class ForegroundReplication
     {
         if (adopt)
             return;
-        using var folder = PrivateFolder.Create(config.Databases[0].Path);
+        using var folder = RunDirectory.Create(config.Databases[0].Path);
         foreach (var database in config.Databases.Where(database => !DatabaseRestore.IsPending(database.Path)))
             await RefuseForeignAsync(executable, config, database, folder.Path, cancellationToken)
                 .ConfigureAwait(false);
@@ -391,19 +391,19 @@ public static class ForegroundReplication
     )
     {
         switch (
-            await new HistoryGuard(executable, config, database)
-                .JudgeAsync(folder, cancellationToken)
+            await new LineageCheck(executable, config, database)
+                .CheckAsync(folder, cancellationToken)
                 .ConfigureAwait(false)
         )
         {
-            case HistoryVerdict.Missing:
+            case LineageResult.Missing:
                 throw new LitestreamException(
                     "LSB5012",
                     $"'{database.Path}' does not exist, but its replica has a backup of it. Nothing was started: "
                         + $"what is made in its place would be sent after the backup. Restore it first "
                         + $"(LitestreamRestore)."
                 );
-            case HistoryVerdict.Other:
+            case LineageResult.Other:
                 throw new LitestreamException(
                     "LSB5009",
                     $"'{database.Path}' is not the database whose history is in its replica "

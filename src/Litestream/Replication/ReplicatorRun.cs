@@ -32,7 +32,7 @@ internal sealed class ReplicatorRun(
     Func<string?, TimeSpan?, EffectiveConfig> createConfig,
     string? ownMetricsAddress,
     DatabaseLocks locks,
-    PrivateFolder folder,
+    RunDirectory folder,
     ReplicatorEvents events,
     TimeProvider time
 )

@@ -94,7 +94,7 @@ internal sealed class VerificationReplicator
         using var chain = await DatabaseChain
             .EnterAsync(_database, isUnclean, TimeProvider.System, cancellationToken)
             .ConfigureAwait(false);
-        using var folder = PrivateFolder.Create(_database.Path);
+        using var folder = RunDirectory.Create(_database.Path);
         var run = new ReplicatorRun(
             _executable,
             [_database],
@@ -140,7 +140,7 @@ internal sealed class VerificationReplicator
         finally
         {
             await run.EndAsync().ConfigureAwait(false);
-            DatabaseHistory.NoteGeneration(_database.MetaPath);
+            DatabaseIdentity.NoteGeneration(_database.MetaPath);
         }
     }
 

@@ -254,7 +254,7 @@ public static class DatabaseRestore
         // It goes on with the history of the replica: without this, whoever replicates would take it for another
         // database.
         if (MetaPath(request, target) is { } metaPath && !request.Detach)
-            DatabaseHistory.WriteRestored(target.File, metaPath, id);
+            DatabaseIdentity.WriteRestored(target.File, metaPath, id);
 
         return new RestoreResult(request.Database, RestoreOutcome.Restored, target.Named)
         {

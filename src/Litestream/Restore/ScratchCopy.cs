@@ -14,7 +14,7 @@ namespace Litestream.Restore;
 /// </summary>
 internal sealed class ScratchCopy : IDisposable
 {
-    private readonly LockedFolder _folder;
+    private readonly LeasedDirectory _folder;
     private readonly LitestreamExecutable _executable;
     private readonly EffectiveConfig _config;
     private readonly EffectiveDatabase _database;
@@ -115,7 +115,7 @@ internal sealed class ScratchCopy : IDisposable
 
         File.Delete(restored + "-wal");
         File.Delete(restored + "-shm");
-        using (var file = PlainFile.OpenHandle(wal, FileMode.Open, FileAccess.ReadWrite))
+        using (var file = NonDatabaseFile.OpenHandle(wal, FileMode.Open, FileAccess.ReadWrite))
             RandomAccess.SetLength(file, position.Offset);
         File.Move(wal, restored + "-wal");
         return restored;

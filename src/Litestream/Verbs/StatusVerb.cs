@@ -147,7 +147,7 @@ internal sealed record StatusVerb : Verb
         var current = Path.Combine(database.MetaPath, "generation");
         if (!File.Exists(current))
             return default;
-        var generation = PlainFile.ReadAllText(current).Trim();
+        var generation = NonDatabaseFile.ReadAllText(current).Trim();
         var folder = Path.Combine(database.MetaPath, "generations", generation, "wal");
         var last = Directory.Exists(folder)
             ? new DirectoryInfo(folder).EnumerateFiles("*.wal").MaxBy(file => file.Name, StringComparer.Ordinal)

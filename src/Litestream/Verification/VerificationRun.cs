@@ -470,7 +470,7 @@ internal sealed class VerificationRun(
             return $" The litestream of the app (process {replicator.ProcessId}) has ended.";
         try
         {
-            var stat = PlainFile.ReadAllText($"/proc/{replicator.ProcessId}/stat");
+            var stat = NonDatabaseFile.ReadAllText($"/proc/{replicator.ProcessId}/stat");
             return $" The litestream of the app "
                 + $"(process {replicator.ProcessId}) "
                 + $"{(stat[stat.LastIndexOf(')')..].StartsWith(") T", StringComparison.Ordinal) ? "has been stopped by a signal (SIGSTOP)" : "runs")}.";
@@ -507,7 +507,7 @@ internal sealed class VerificationRun(
     private bool IsNoticed(Arrival arrival) =>
         arrival.Target is { } target && _shadow.Newest(target.Generation)?.Reaches(target) == true;
 
-    private bool IsSeen(WalMark mark) =>
+    private bool IsSeen(WalPosition mark) =>
         _shadow.Generation() is { } generation
         && _shadow.Find(generation, mark) is { } place
         && _shadow.Newest(generation)?.Reaches(place) == true;
@@ -1122,13 +1122,13 @@ internal sealed class VerificationRun(
 
         public List<Pending> Replicas => replicas;
 
-        public WalMark? Mark { get; set; } = sentinel.Mark;
+        public WalPosition? Mark { get; set; } = sentinel.Mark;
 
         public bool IsExact { get; set; } = sentinel.IsExact;
 
         public ReplicaPosition? Target { get; set; }
 
-        public (WalMark? Mark, long At)? Nudge { get; set; }
+        public (WalPosition? Mark, long At)? Nudge { get; set; }
 
         public TimeSpan? Time { get; set; }
 

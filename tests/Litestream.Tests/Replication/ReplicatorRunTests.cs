@@ -17,7 +17,7 @@ public sealed class ReplicatorRunTests
         TcpListener? other = null;
         var chosen = new List<string?>();
         using var locks = DatabaseLocks.TryAcquire([database.File], out _, out _)!;
-        using var folder = PrivateFolder.Create(database.File);
+        using var folder = RunDirectory.Create(database.File);
         var run = new ReplicatorRun(
             LitestreamTool.Executable,
             database.Config.Databases,
@@ -80,7 +80,7 @@ public sealed class ReplicatorRunTests
     {
         using var database = await BackedUpDatabase.CreateAsync();
         using var locks = DatabaseLocks.TryAcquire([database.File], out _, out _)!;
-        using var folder = PrivateFolder.Create(database.File);
+        using var folder = RunDirectory.Create(database.File);
         var started = 0;
         var run = new ReplicatorRun(
             LitestreamTool.Executable,

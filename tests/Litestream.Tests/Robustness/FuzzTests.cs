@@ -506,13 +506,13 @@ public sealed class FuzzTests
         folder.Write("meta/generation", text);
         var database = new EffectiveDatabase("app.db", path, null, null, []);
         StatusFile.Read(database);
-        DatabaseHistory.Read(Path.Combine(folder.Path, "meta"));
+        DatabaseIdentity.Read(Path.Combine(folder.Path, "meta"));
         var shadow = new ShadowWal(Path.Combine(folder.Path, "meta"));
         if (shadow.Generation() is { } generation)
         {
             shadow.Newest(generation);
             shadow.LastWrite(generation);
-            shadow.Find(generation, new WalMark(1, 2, 3));
+            shadow.Find(generation, new WalPosition(1, 2, 3));
         }
 
         folder.Write("app.db-wal", text);
@@ -531,7 +531,7 @@ public sealed class FuzzTests
         Directory.CreateDirectory(Path.Combine(folder.Path, "app.db.replaced-1"));
         folder.Write("app.db.replaced-1/app.db", "x");
         folder.Write("work/moves.json", text);
-        using var held = HeldFolder.TryOpen(work)!;
+        using var held = DirectoryHandle.TryOpen(work)!;
         Try(() => FileSwap.Recover(held, _ => { }));
     }
 

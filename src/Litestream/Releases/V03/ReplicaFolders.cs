@@ -5,7 +5,7 @@ using Litestream.FileSystem;
 namespace Litestream.Releases.V03;
 
 /// <summary>What a look into the folders of a database's replicas found.</summary>
-internal sealed record FolderLook
+internal sealed record FolderProbe
 {
     /// <summary>The generation that was looked for.</summary>
     public string? Generation { get; init; }
@@ -45,13 +45,13 @@ internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSett
             .Select(folder => (folder, new FileReplicaProgress(folder))),
     ];
 
-    private Task<FolderLook>? _look;
+    private Task<FolderProbe>? _look;
     private DateTimeOffset _lookAt;
     private bool? _isOnOwnDisk;
     private volatile string _folder = "";
 
     /// <summary>What the last look found that has ended.</summary>
-    public FolderLook Found { get; private set; } = new();
+    public FolderProbe Found { get; private set; } = new();
 
     /// <summary>Since when a folder has not answered; null when all do.</summary>
     public DateTimeOffset? SilentSince { get; private set; }
@@ -72,7 +72,7 @@ internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSett
     public Task LookAsync(string? generation, bool forObstacle, bool forPositions) =>
         RunAsync(
             () =>
-                new FolderLook
+                new FolderProbe
                 {
                     Generation = generation,
                     Obstacle = forObstacle ? Each(Obstacle).FirstOrDefault(found => found is not null) : null,
@@ -125,7 +125,7 @@ internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSett
         }
     }
 
-    private async Task RunAsync(Func<FolderLook> look, TimeSpan patience)
+    private async Task RunAsync(Func<FolderProbe> look, TimeSpan patience)
     {
         if (_folders.Count == 0)
             return;

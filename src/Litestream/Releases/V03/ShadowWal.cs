@@ -19,7 +19,7 @@ internal sealed class ShadowWal(string metaPath)
     {
         try
         {
-            var name = PlainFile.ReadAllText(Path.Combine(metaPath, "generation")).Trim();
+            var name = NonDatabaseFile.ReadAllText(Path.Combine(metaPath, "generation")).Trim();
             return name.Length > 0 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') ? name : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -58,14 +58,14 @@ internal sealed class ShadowWal(string metaPath)
     /// Whether both marks are of one WAL file, begun anew or not: a file that was deleted and made again has other
     /// salts.
     /// </summary>
-    public static bool GoesOn(WalMark before, WalMark after) =>
+    public static bool GoesOn(WalPosition before, WalPosition after) =>
         Restarts(before, after) is var restarts
         && (restarts == 0 ? before.Salt2 == after.Salt2 : restarts < ManyRestarts);
 
     /// <summary>
     /// Where a commit stands, found by the salts of its WAL; null when the executable has not seen that WAL.
     /// </summary>
-    public ReplicaPosition? Find(string generation, WalMark mark)
+    public ReplicaPosition? Find(string generation, WalPosition mark)
     {
         foreach (var index in Indexes(generation))
         {
@@ -106,7 +106,7 @@ internal sealed class ShadowWal(string metaPath)
     }
 
     /// <summary>SQLite counts the first salt up by one whenever it begins the WAL anew.</summary>
-    private static uint Restarts(WalMark before, WalMark after) => after.Salt1 - before.Salt1;
+    private static uint Restarts(WalPosition before, WalPosition after) => after.Salt1 - before.Salt1;
 
     private string Folder(string generation) => Path.Combine(metaPath, "generations", generation, "wal");
 

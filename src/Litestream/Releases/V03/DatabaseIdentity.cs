@@ -13,7 +13,7 @@ namespace Litestream.Releases.V03;
 /// only.</param>
 /// <param name="File">Which file it is, and how it was left when its replication was last stopped in order, or when it
 /// was restored.</param>
-internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
+internal sealed record DatabaseIdentity(long? Id, bool IsInFile, FileStamp? File)
 {
     private const string FileName = "history.json";
 
@@ -27,7 +27,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
     public IReadOnlyList<string> Generations { get; init; } = [];
 
     /// <summary>The same with one more generation.</summary>
-    public DatabaseHistory With(string generation) =>
+    public DatabaseIdentity With(string generation) =>
         Generations.Contains(generation)
             ? this
             : this with
@@ -38,7 +38,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
     /// <summary>
     /// The same while the database is replicated, and after a crash: how the file was left is not known then.
     /// </summary>
-    public DatabaseHistory InUse(FileStamp? file) =>
+    public DatabaseIdentity InUse(FileStamp? file) =>
         this with
         {
             File = file is null ? null : file with { Modified = 0 },
@@ -46,12 +46,12 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
         };
 
     /// <summary>Null when nothing is remembered.</summary>
-    public static DatabaseHistory? Read(string metaPath)
+    public static DatabaseIdentity? Read(string metaPath)
     {
         try
         {
             var form = JsonSerializer.Deserialize(
-                PlainFile.ReadAllBytes(Path.Combine(metaPath, FileName)),
+                NonDatabaseFile.ReadAllBytes(Path.Combine(metaPath, FileName)),
                 HistoryJson.Default.HistoryForm
             );
             return form?.ToHistory();
@@ -72,7 +72,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
         try
         {
             Directory.CreateDirectory(metaPath);
-            using var folder = owner is null ? null : HeldFolder.TryOpen(metaPath);
+            using var folder = owner is null ? null : DirectoryHandle.TryOpen(metaPath);
             if (
                 owner is not null
                 && (
@@ -85,7 +85,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
             // A new file, as a link could lie there already.
             var path = Path.Combine(folder?.Inside ?? metaPath, FileName);
             System.IO.File.Delete(path + ".new");
-            using (var stream = PlainFile.CreateNew(path + ".new"))
+            using (var stream = NonDatabaseFile.CreateNew(path + ".new"))
             {
                 if (owner is not null)
                     DatabaseOwner.TryChange(() => UnixCalls.ChangeOwner(stream.SafeFileHandle, owner));
@@ -127,7 +127,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
     {
         // What root makes would be root's, and the app could not use it.
         var owner = Environment.IsPrivilegedProcess ? UnixCalls.Status(database, followLinks: false) : null;
-        new DatabaseHistory(id, id is not null, FileStamp.Of(database)).Write(
+        new DatabaseIdentity(id, id is not null, FileStamp.Of(database)).Write(
             metaPath,
             owner is null || UnixCalls.IsOwn(owner) ? null : owner
         );
@@ -148,7 +148,7 @@ internal sealed record HistoryForm(
 )
 {
     /// <summary>Null when it is not complete.</summary>
-    public DatabaseHistory? ToHistory()
+    public DatabaseIdentity? ToHistory()
     {
         if (
             (Size is null) != (Modified is null)
@@ -160,7 +160,7 @@ internal sealed record HistoryForm(
         }
 
         FileIdentity? identity = Inode is { } inode ? new FileIdentity(Major!.Value, Minor!.Value, inode) : null;
-        return new DatabaseHistory(Id, InFile, Size is { } size ? new FileStamp(identity, size, Modified!.Value) : null)
+        return new DatabaseIdentity(Id, InFile, Size is { } size ? new FileStamp(identity, size, Modified!.Value) : null)
         {
             WalBoot = WalBoot,
             Generations = Generations?.OfType<string>().ToArray() ?? [],

@@ -11,7 +11,7 @@ using Litestream.Sqlite;
 namespace Litestream.Replication;
 
 /// <summary>Whether a database goes on with the history that its replicas hold.</summary>
-internal enum HistoryVerdict
+internal enum LineageResult
 {
     /// <summary>It does, or the replicas are empty.</summary>
     Same,
@@ -30,7 +30,7 @@ internal enum HistoryVerdict
 /// empty one that an app made. A replica
 /// has one history, and a restore takes whichever was written last.
 /// </summary>
-internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database)
+internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database)
 {
     private const double Mega = 1024 * 1024;
 
@@ -50,20 +50,20 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
     /// <param name="folder">A private folder for a copy of the backup, where nothing else tells.</param>
     /// <param name="cancellationToken">Ends the executable.</param>
     /// <exception cref="LitestreamException">The storage cannot be asked.</exception>
-    public async Task<HistoryVerdict> JudgeAsync(string folder, CancellationToken cancellationToken)
+    public async Task<LineageResult> CheckAsync(string folder, CancellationToken cancellationToken)
     {
         if (database.Replicas.Count == 0)
-            return HistoryVerdict.Same;
+            return LineageResult.Same;
 
-        var known = DatabaseHistory.Read(database.MetaPath);
+        var known = DatabaseIdentity.Read(database.MetaPath);
         if (FileStamp.Of(database.Path) is not { Size: > 0 } file)
             return (await GenerationsAsync(cancellationToken).ConfigureAwait(false)).Count == 0
-                ? HistoryVerdict.Same
-                : HistoryVerdict.Missing;
+                ? LineageResult.Same
+                : LineageResult.Missing;
         if (await IsAnothersReplicaAsync(known, folder, cancellationToken).ConfigureAwait(false))
-            return HistoryVerdict.Other;
+            return LineageResult.Other;
         if (known?.File == file)
-            return HistoryVerdict.Same;
+            return LineageResult.Same;
 
         var (readable, id) = LiveDatabase.ReadIdentityInFile(database.Path);
         if (known?.Id is { } expected && readable)
@@ -78,20 +78,20 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
                     && LiveDatabase.ReadIdentity(database.Path) == expected
                 )
             )
-                return HistoryVerdict.Same;
+                return LineageResult.Same;
         }
         else if (id is null && known is { Id: null, File.Identity: { } identity } && identity == file.Identity)
         {
             // (A number in the file that is not remembered came with another database that was written over this one,
             // or the app was killed just then: the backup tells.)
-            return HistoryVerdict.Same;
+            return LineageResult.Same;
         }
 
         var generations = await GenerationsAsync(cancellationToken).ConfigureAwait(false);
         if (generations.Count == 0)
-            return HistoryVerdict.Same;
+            return LineageResult.Same;
         if (known?.Id is not null && readable)
-            return HistoryVerdict.Other;
+            return LineageResult.Other;
 
         // Replicated by litestream before anything was remembered, or too short for it.
         if (
@@ -100,14 +100,14 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
             && new ShadowWal(database.MetaPath).Generation() is { } own
             && generations.Contains(own)
         )
-            return HistoryVerdict.Same;
+            return LineageResult.Same;
 
         // Its state folder is lost: whether the backup is of the same database, the backup tells.
         return
             (id ?? LiveDatabase.ReadIdentity(database.Path)) is { } here
             && here == await IdentityOfBackupAsync(folder, cancellationToken).ConfigureAwait(false)
-            ? HistoryVerdict.Same
-            : HistoryVerdict.Other;
+            ? LineageResult.Same
+            : LineageResult.Other;
     }
 
     /// <summary>
@@ -116,7 +116,7 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
     /// each start depend on it.
     /// </summary>
     private async Task<bool> IsAnothersReplicaAsync(
-        DatabaseHistory? known,
+        DatabaseIdentity? known,
         string folder,
         CancellationToken cancellationToken
     )

@@ -12,7 +12,7 @@ namespace Litestream.Replication;
 /// only the <c>-wal</c> (and asks the system for size and time
 /// of the file): see <see cref="WalFile"/>. For release line 0.3.
 /// </summary>
-internal sealed class CommitWatch
+internal sealed class LagTracker
 {
     /// <summary>The times at which commits were seen; more than these are counted as one.</summary>
     private const int KeptMarks = 60;
@@ -21,7 +21,7 @@ internal sealed class CommitWatch
     private static readonly TimeSpan ClockTick = TimeSpan.FromMilliseconds(50);
 
     private readonly object _gate = new();
-    private readonly List<(WalMark Mark, DateTimeOffset SeenAt)> _pending = [];
+    private readonly List<(WalPosition Mark, DateTimeOffset SeenAt)> _pending = [];
     private readonly Dictionary<string, ReplicaPosition?> _reached = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DateTimeOffset> _snapshots = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ReplicaPosition> _written = new(StringComparer.Ordinal);
@@ -29,10 +29,10 @@ internal sealed class CommitWatch
     private readonly ShadowWal _shadow;
     private readonly string _wal;
     private FileStamp? _walStamp;
-    private WalMark? _committed;
+    private WalPosition? _committed;
     private (string Message, DateTimeOffset At)? _error;
 
-    public CommitWatch(EffectiveDatabase database, ReplicationSettings settings)
+    public LagTracker(EffectiveDatabase database, ReplicationSettings settings)
     {
         Database = database;
         Settings = settings;
@@ -152,7 +152,7 @@ internal sealed class CommitWatch
             : null;
 
     /// <summary>A line of the executable about this database; on any thread.</summary>
-    public void Hear(LogLine line, DateTimeOffset now)
+    public void OnLogLine(LogLine line, DateTimeOffset now)
     {
         var replica = line.Fields.GetValueOrDefault("replica", "");
         lock (_gate)
@@ -190,9 +190,9 @@ internal sealed class CommitWatch
     /// <returns>
     /// The bytes that have not arrived, 0 when all has; null when there are some, but not how many is known.
     /// </returns>
-    public long? Finish(FolderLook found, DateTimeOffset now)
+    public long? Finish(FolderProbe found, DateTimeOffset now)
     {
-        Look(now);
+        PollWal(now);
         if (Generation is not { } generation)
             return IsPending || File is not null ? null : 0;
         ReplicaPosition? least = null;
@@ -249,7 +249,7 @@ internal sealed class CommitWatch
     }
 
     /// <summary>Looks what has been committed since.</summary>
-    public void Look(DateTimeOffset now)
+    public void PollWal(DateTimeOffset now)
     {
         File = FileStamp.Of(Database.Path);
         var stamp = FileStamp.Of(_wal);
@@ -292,7 +292,7 @@ internal sealed class CommitWatch
     /// <param name="metrics">What it says.</param>
     /// <param name="found">What lies in the folders.</param>
     /// <param name="now">The time.</param>
-    public void Compare(MetricsAnswer metrics, FolderLook found, DateTimeOffset now)
+    public void ApplyMetrics(MetricsAnswer metrics, FolderProbe found, DateTimeOffset now)
     {
         if (Generation is not { } generation)
             return;
