@@ -2,9 +2,10 @@ using System.Globalization;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Replication;
 using Litestream.Sqlite;
+using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Hosting;
 
@@ -51,6 +52,7 @@ internal sealed class DatabaseSupervisor
     private readonly TimeSpan _limit;
     private readonly FreeSpaceFloor _floor;
     private readonly ReplicaFolders _folders;
+    private readonly ILocalState _state;
     private FileStamp? _file;
     private DatabaseIdentity? _history;
     private FileStamp? _identified;
@@ -68,7 +70,7 @@ internal sealed class DatabaseSupervisor
     private bool _isAccepted;
     private const int LooksUntilForeign = 3;
 
-    private string? _foundGeneration;
+    private string? _foundLineage;
     private int _foreignLooks;
     private int _missing;
     private long? _unsent;
@@ -76,6 +78,7 @@ internal sealed class DatabaseSupervisor
     private bool _wasBlocked;
 
     public DatabaseSupervisor(
+        ReleaseLine line,
         EffectiveConfig config,
         EffectiveDatabase database,
         LitestreamSettings settings,
@@ -83,10 +86,11 @@ internal sealed class DatabaseSupervisor
         JournalEvidence evidence = JournalEvidence.None
     )
     {
-        Watch = new LagTracker(database, ReplicationSettings.Of(config, database));
-        Chain = new DatabaseChain(database, time);
+        Tracker = new LagTracker(line, database, ReplicationSettings.Of(config, database));
+        Chain = new DatabaseChain(line, database, time);
+        _state = line.State(database.MetaPath);
         _floor = settings.FreeSpaceFloor;
-        _folders = new ReplicaFolders(database, Tracker.Settings, time);
+        _folders = new ReplicaFolders(line.Layout, database, Tracker.Settings, time);
         _limit = Longer(ShortestLimit, Tracker.Round * 3);
         _stall = Longer(settings.StallTimeout, Tracker.Round * 3);
         _history = DatabaseIdentity.Read(database.MetaPath);
@@ -315,7 +319,7 @@ internal sealed class DatabaseSupervisor
     public void BeginAnew()
     {
         HasToBeginAnew = false;
-        new ShadowWal(Database.MetaPath).ForgetGeneration();
+        _state.ForgetLineage();
     }
 
     /// <summary>
@@ -342,7 +346,7 @@ internal sealed class DatabaseSupervisor
 
     /// <summary>Removes what was sent after the snapshots were gone. Called while no litestream runs.</summary>
     public Task RemoveRemainsAsync() =>
-        Tracker.Replicated?.Generation is { } generation ? _folders.RemoveRemainsAsync(generation) : Task.CompletedTask;
+        Tracker.Replicated?.Lineage is { } generation ? _folders.RemoveRemainsAsync(generation) : Task.CompletedTask;
 
     public void Begin(DateTimeOffset now)
     {
@@ -359,13 +363,13 @@ internal sealed class DatabaseSupervisor
         Tracker.PollWal(now);
         return Excluded is not null
             ? Task.CompletedTask
-            : _folders.LookAsync(Tracker.Generation, Tracker.IsPending, asks && Tracker.LacksPosition);
+            : _folders.LookAsync(Tracker.Lineage, Tracker.IsPending, asks && Tracker.LacksPosition);
     }
 
     /// <summary>Looks for the last time, when no litestream runs any more.</summary>
     public async Task FinishAsync(DateTimeOffset now)
     {
-        await _folders.LookAsync(Tracker.Generation, forObstacle: true, forPositions: true).ConfigureAwait(false);
+        await _folders.LookAsync(Tracker.Lineage, forObstacle: true, forPositions: true).ConfigureAwait(false);
         _unsent = Tracker.Finish(_folders.Found, now);
         Chain.Mend(Tracker.Replicated, Tracker.IsPending);
     }
@@ -415,21 +419,21 @@ internal sealed class DatabaseSupervisor
     /// know of has been at work.
     /// </summary>
     public bool HasTraces =>
-        _history is { Generations.Count: > 0 }
-        && Tracker.Generation is { } found
-        && !_history.Generations.Contains(found);
+        _history is { Lineages.Count: > 0 }
+        && Tracker.Lineage is { } found
+        && !_history.Lineages.Contains(found);
 
     /// <summary>
     /// Whether our litestream has written that generation, or goes on with one that was there at its start. Its own
     /// word for it may come a moment later than the generation.
     /// </summary>
-    public bool IsOwnGeneration(string generation)
+    public bool IsOwnLineage(string generation)
     {
-        _foundGeneration ??= generation;
-        if (generation == _foundGeneration || Tracker.HasBegun(generation))
+        _foundLineage ??= generation;
+        if (generation == _foundLineage || Tracker.HasBegun(generation))
         {
-            (_foundGeneration, _foreignLooks) = (generation, 0);
-            if (_history?.Generations.Contains(generation) == false)
+            (_foundLineage, _foreignLooks) = (generation, 0);
+            if (_history?.Lineages.Contains(generation) == false)
                 Remember(_history.With(generation));
             return true;
         }
@@ -593,7 +597,7 @@ internal sealed class DatabaseSupervisor
         var isInFile = history.Id is { } id && LiveDatabase.ReadIdentityInFile(Database.Path).Id == id;
         if (history.IsInFile && !isInFile)
             return;
-        if (Tracker.Generation is { } generation && (generation == _foundGeneration || Tracker.HasBegun(generation)))
+        if (Tracker.Lineage is { } generation && (generation == _foundLineage || Tracker.HasBegun(generation)))
             history = history.With(generation);
         Remember(
             history with
@@ -737,13 +741,13 @@ internal sealed class DatabaseSupervisor
     {
         if (
             Tracker.LastSync is null
-            || Tracker.Replicated?.Generation is not { } generation
+            || Tracker.Replicated?.Lineage is not { } generation
             || Tracker.SnapshotSince is not null
             || now - Tracker.BegunAt < _limit
         )
             return false;
         var found = _folders.Found;
-        _wiped = found.IsWiped && found.Generation == generation && _folders.SilentSince is null ? _wiped + 1 : 0;
+        _wiped = found.IsWiped && found.Lineage == generation && _folders.SilentSince is null ? _wiped + 1 : 0;
         return _wiped >= 2;
     }
 

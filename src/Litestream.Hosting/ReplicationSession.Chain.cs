@@ -1,7 +1,7 @@
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Replication;
 using Litestream.Sqlite;
 
@@ -169,8 +169,8 @@ internal sealed partial class ReplicationSession
     {
         if (
             plan.Settings.AdoptReplica
-            || database.Tracker.Generation is not { } generation
-            || database.IsOwnGeneration(generation)
+            || database.Tracker.Lineage is not { } lineage
+            || database.IsOwnLineage(lineage)
         )
         {
             return null;
@@ -187,7 +187,7 @@ internal sealed partial class ReplicationSession
                 "LSB5023",
                 LitestreamSeverity.Error,
                 $"Another litestream has written to the replica of '{database.Database.Path}' "
-                    + $"(generation {database.Tracker.Generation}): one in another container, or one that ran "
+                    + $"(lineage {database.Tracker.Lineage}): one in another container, or one that ran "
                     + $"while this app "
                     + $"did not. Nothing is sent. "
                     + "Make sure that none runs, then set Litestream:AdoptReplica to true for one start."

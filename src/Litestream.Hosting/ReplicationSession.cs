@@ -3,7 +3,7 @@ using System.Globalization;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Replication;
 using Litestream.Restore;
 using Litestream.Sqlite;
@@ -50,6 +50,7 @@ internal sealed partial class ReplicationSession(
     private readonly List<DatabaseSupervisor> _databases =
     [
         .. plan.Databases.Select(database => new DatabaseSupervisor(
+            executable.Line,
             plan.Config,
             database,
             plan.Settings,

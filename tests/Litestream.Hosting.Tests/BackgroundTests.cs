@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Replication;
 using Litestream.Verification;

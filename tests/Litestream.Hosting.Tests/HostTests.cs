@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Litestream.Configuration;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Replication;
 using Microsoft.Data.Sqlite;

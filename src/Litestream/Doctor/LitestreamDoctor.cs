@@ -246,12 +246,7 @@ public static class LitestreamDoctor
 
     private static Finding Of(LitestreamDiagnostic diagnostic, string subject) =>
         new(
-            diagnostic.Severity switch
-            {
-                LitestreamSeverity.Error => FindingLevel.Error,
-                LitestreamSeverity.Warning => FindingLevel.Warning,
-                _ => FindingLevel.Note,
-            },
+            Finding.LevelOf(diagnostic.Severity),
             subject,
             diagnostic.File is null
                 ? diagnostic.Message

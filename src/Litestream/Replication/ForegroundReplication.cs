@@ -3,7 +3,7 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Restore;
 using Litestream.Sqlite;
 
@@ -123,7 +123,7 @@ public static class ForegroundReplication
         foreach (var database in effective.Databases)
             chains.Add(
                 await DatabaseChain
-                    .EnterAsync(database, unclean.Contains(database.Path), options.Time, cancellationToken)
+                    .EnterAsync(executable.Line, database, unclean.Contains(database.Path), options.Time, cancellationToken)
                     .ConfigureAwait(false)
             );
 
@@ -174,7 +174,7 @@ public static class ForegroundReplication
             await run.EndAsync().ConfigureAwait(false);
             chains.ForEach(chain => chain.Dispose());
             foreach (var database in effective.Databases)
-                DatabaseIdentity.NoteGeneration(database.MetaPath);
+                DatabaseIdentity.NoteLineage(database.MetaPath, executable.Line.State(database.MetaPath));
         }
 
         void Say(LogLine line) => onLine(line);

@@ -4,7 +4,7 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Restore;
 using Litestream.Sqlite;
 
@@ -57,7 +57,7 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
 
         var known = DatabaseIdentity.Read(database.MetaPath);
         if (FileStamp.Of(database.Path) is not { Size: > 0 } file)
-            return (await GenerationsAsync(cancellationToken).ConfigureAwait(false)).Count == 0
+            return (await LineagesAsync(cancellationToken).ConfigureAwait(false)).Count == 0
                 ? LineageResult.Same
                 : LineageResult.Missing;
         if (await IsAnothersReplicaAsync(known, folder, cancellationToken).ConfigureAwait(false))
@@ -87,8 +87,8 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
             return LineageResult.Same;
         }
 
-        var generations = await GenerationsAsync(cancellationToken).ConfigureAwait(false);
-        if (generations.Count == 0)
+        var lineages = await LineagesAsync(cancellationToken).ConfigureAwait(false);
+        if (lineages.Count == 0)
             return LineageResult.Same;
         if (known?.Id is not null && readable)
             return LineageResult.Other;
@@ -97,8 +97,8 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
         if (
             id is null
             && known?.Id is null
-            && new ShadowWal(database.MetaPath).Generation() is { } own
-            && generations.Contains(own)
+            && executable.Line.State(database.MetaPath).Lineage() is { } own
+            && lineages.Contains(own)
         )
             return LineageResult.Same;
 
@@ -123,21 +123,21 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
     {
         if (
             known?.Id is not { } id
-            || new ShadowWal(database.MetaPath).Generation() is not { } own
+            || executable.Line.State(database.MetaPath).Lineage() is not { } own
             || ReplicationSettings.Of(config, database).Replicas.Any(replica => replica.Folder is null)
         )
             return false;
-        var generations = await GenerationsAsync(cancellationToken).ConfigureAwait(false);
+        var lineages = await LineagesAsync(cancellationToken).ConfigureAwait(false);
 
         // One that was begun just before a kill may not have arrived.
-        return generations.Count > 0
-            && !generations.Contains(own)
-            && !known.Generations.Any(generations.Contains)
+        return lineages.Count > 0
+            && !lineages.Contains(own)
+            && !known.Lineages.Any(lineages.Contains)
             && await IdentityOfBackupAsync(folder, cancellationToken).ConfigureAwait(false) != id;
     }
 
-    /// <summary>The generations that something can be restored from.</summary>
-    private async Task<HashSet<string>> GenerationsAsync(CancellationToken cancellationToken)
+    /// <summary>The lineages that something can be restored from.</summary>
+    private async Task<HashSet<string>> LineagesAsync(CancellationToken cancellationToken)
     {
         var found = new HashSet<string>(StringComparer.Ordinal);
         var isListed = false;
@@ -149,56 +149,24 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
                 continue;
             }
 
-            var there = FolderQueue.LookAsync(path, () => GenerationsIn(path), cancellationToken);
+            var there = FolderQueue.LookAsync(path, () => executable.Line.Layout.Restorable(path), cancellationToken);
             found.UnionWith(await there.ConfigureAwait(false));
         }
 
         if (isListed)
         {
-            var snapshots = await AtStorageAsync(
+            var copies = await AtStorageAsync(
                     () =>
-                        new BackupCatalog(executable, config).SnapshotsAsync(
-                            database,
-                            replica: null,
-                            cancellationToken
-                        ),
+                        executable
+                            .Line.Catalog(executable, config, null)
+                            .FullCopiesAsync(database, replica: null, cancellationToken),
                     cancellationToken
                 )
                 .ConfigureAwait(false);
-            found.UnionWith(snapshots.Select(snapshot => snapshot.Generation));
+            found.UnionWith(copies.Select(copy => copy.Lineage));
         }
 
         return found;
-    }
-
-    private static List<string> GenerationsIn(string path)
-    {
-        try
-        {
-            return
-            [
-                .. new DirectoryInfo(Path.Combine(path, "generations"))
-                    .EnumerateDirectories()
-                    .Where(generation =>
-                        Directory.Exists(Path.Combine(generation.FullName, "snapshots"))
-                        && generation.EnumerateFiles("snapshots/*.snapshot.lz4").Any()
-                    )
-                    .Select(generation => generation.Name),
-            ];
-        }
-        catch (DirectoryNotFoundException) when (!File.Exists(path) && !File.Exists(Path.Combine(path, "generations")))
-        {
-            // Nothing has been sent there yet. (A file in the place of a folder says nothing.)
-            return [];
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new LitestreamException(
-                "LSB4005",
-                $"The replica {path} cannot be read: {e.Message}",
-                innerException: e
-            );
-        }
     }
 
     private async Task<T> AtStorageAsync<T>(Func<Task<T>> ask, CancellationToken cancellationToken)
@@ -236,13 +204,13 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
         var copy = Path.Combine(folder, $"history-{Guid.NewGuid():n}.db");
         var request = new RestoreRequest(config, database) { Output = copy, IfReplicaExists = true };
         var backup = await AtStorageAsync(
-                () => BackupSelection.FindAsync(executable, request, cancellationToken),
+                () => request.PlanAsync(executable, cancellationToken),
                 cancellationToken
             )
             .ConfigureAwait(false);
         if (backup is null)
             return null;
-        var needed = Math.Max(backup.Value.Bytes, FileStamp.Of(database.Path)?.Size ?? 0);
+        var needed = Math.Max(backup.Bytes, FileStamp.Of(database.Path)?.Size ?? 0);
         var disk = Mounts.Of(folder)?.Name ?? folder;
         using var room =
             await Copies.TakeAsync(disk, needed, () => Space(folder), cancellationToken).ConfigureAwait(false)

@@ -1,6 +1,6 @@
 using Litestream.Configuration;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Sqlite;
 
 namespace Litestream.Replication;

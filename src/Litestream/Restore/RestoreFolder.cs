@@ -65,7 +65,7 @@ internal sealed class RestoreFolder : IDisposable
 
     /// <summary>Whether a restore to this place was killed while it moved files.</summary>
     public static bool AnyInterrupted(string output) =>
-        LeasedDirectory.All(Parent(output), Name(output)).Any(FileSwap.IsRecorded);
+        LeasedDirectory.All(Parent(output), Name(output)).Any(ReplaceTransaction.IsRecorded);
 
     /// <summary>
     /// Finishes or takes back what a killed restore to this place had begun, and removes what it left. What a living
@@ -73,7 +73,7 @@ internal sealed class RestoreFolder : IDisposable
     /// </summary>
     /// <exception cref="LitestreamException">LSB4008: it can be neither finished nor taken back.</exception>
     public static void RemoveLeftovers(string output, Action<LogLine>? onLine) =>
-        LeasedDirectory.RemoveLeftovers(Parent(output), Name(output), folder => FileSwap.Recover(folder, onLine));
+        LeasedDirectory.RemoveLeftovers(Parent(output), Name(output), folder => ReplaceTransaction.Recover(folder, onLine));
 
     /// <summary>
     /// Whatever a killed restore of another user to this place had begun, such as root's, only that user takes back:
@@ -102,7 +102,7 @@ internal sealed class RestoreFolder : IDisposable
 
         static bool IsForeign(string folder) =>
             Directory.Exists(folder)
-            && (!UnixCalls.CanBeEntered(folder) || (FileSwap.IsRecorded(folder) && !UnixCalls.IsOwn(folder)));
+            && (!UnixCalls.CanBeEntered(folder) || (ReplaceTransaction.IsRecorded(folder) && !UnixCalls.IsOwn(folder)));
     }
 
     /// <summary>
@@ -149,7 +149,7 @@ internal sealed class RestoreFolder : IDisposable
     public void Dispose()
     {
         // A record that is still here was neither finished nor taken back: the next run needs all of it.
-        if (FileSwap.IsRecorded(Held.Inside))
+        if (ReplaceTransaction.IsRecorded(Held.Inside))
             _folder.Leave();
         else
             _folder.Dispose();

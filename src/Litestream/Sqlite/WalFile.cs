@@ -7,7 +7,21 @@ namespace Litestream.Sqlite;
 /// <summary>
 /// The end of a commit in a WAL: which life of the file (its salts), and how many bytes from its start.
 /// </summary>
-internal sealed record WalPosition(uint Salt1, uint Salt2, long End);
+internal sealed record WalPosition(uint Salt1, uint Salt2, long End)
+{
+    /// <summary>More restarts of the WAL than happen while a commit is waited for.</summary>
+    private const uint ManyRestarts = 100_000;
+
+    /// <summary>How often the WAL was begun anew from here to there: SQLite counts the first salt up by one each time.
+    /// Null when it is another file: one that was deleted and made again has other salts.</summary>
+    public uint? RestartsUntil(WalPosition later) =>
+        (later.Salt1 - Salt1) switch
+        {
+            0 when Salt2 != later.Salt2 => null,
+            < ManyRestarts and var restarts => restarts,
+            _ => null,
+        };
+}
 
 /// <summary>
 /// Reads <c>-wal</c> files: SQLite's and the executable's copies of them. The <c>-wal</c> is the only file of a live

@@ -1,5 +1,6 @@
 using System.Text;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Restore;
 using Litestream.Sqlite;
@@ -59,7 +60,7 @@ public sealed class JsonShapeTests
             new DatabaseIdentity(7, true, new FileStamp(new FileIdentity(8, 1, ulong.MaxValue), 4096, 5))
             {
                 WalBoot = "b",
-                Generations = ["0123456789abcdef"],
+                Lineages = ["0123456789abcdef"],
             },
             """{"id":7,"inFile":true,"walBoot":"b","generations":["0123456789abcdef"],"major":8,"minor":1,"inode":18446744073709551615,"size":4096,"modified":5}"""
         );
@@ -73,8 +74,8 @@ public sealed class JsonShapeTests
             history.Write(folder.Path);
             Assert.Equal(expected, File.ReadAllText(Path.Combine(folder.Path, "history.json")));
             var read = DatabaseIdentity.Read(folder.Path)!;
-            Assert.Equal(history, read with { Generations = history.Generations });
-            Assert.Equal(history.Generations, read.Generations);
+            Assert.Equal(history, read with { Lineages = history.Lineages });
+            Assert.Equal(history.Lineages, read.Lineages);
         }
     }
 

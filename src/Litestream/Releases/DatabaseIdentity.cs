@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Litestream.FileSystem;
 
-namespace Litestream.Releases.V03;
+namespace Litestream.Releases;
 
 /// <summary>
 /// What is remembered of a database beside it: which one it is, and how its file was left. Lies in the executable's
@@ -20,19 +20,19 @@ internal sealed record DatabaseIdentity(long? Id, bool IsInFile, FileStamp? File
     /// <summary>The boot of the machine in which a copy of its WAL was kept; null when none was.</summary>
     public string? WalBoot { get; init; }
 
-    private const int KeptGenerations = 20;
+    private const int KeptLineages = 20;
 
-    /// <summary>The last generations that our litestreams wrote; empty when none is known. Another one beside the
+    /// <summary>The last lineages that our litestreams wrote; empty when none is known. Another one beside the
     /// database is somebody else's work, and a replica with one of them is this database's.</summary>
-    public IReadOnlyList<string> Generations { get; init; } = [];
+    public IReadOnlyList<string> Lineages { get; init; } = [];
 
-    /// <summary>The same with one more generation.</summary>
-    public DatabaseIdentity With(string generation) =>
-        Generations.Contains(generation)
+    /// <summary>The same with one more lineage.</summary>
+    public DatabaseIdentity With(string lineage) =>
+        Lineages.Contains(lineage)
             ? this
             : this with
             {
-                Generations = [.. Generations.TakeLast(KeptGenerations - 1), generation],
+                Lineages = [.. Lineages.TakeLast(KeptLineages - 1), lineage],
             };
 
     /// <summary>
@@ -104,7 +104,7 @@ internal sealed record DatabaseIdentity(long? Id, bool IsInFile, FileStamp? File
             Id,
             IsInFile,
             WalBoot,
-            Generations.Count > 0 ? Generations : null,
+            Lineages.Count > 0 ? Lineages : null,
             File?.Identity?.Major,
             File?.Identity?.Minor,
             File?.Identity?.Inode,
@@ -112,14 +112,11 @@ internal sealed record DatabaseIdentity(long? Id, bool IsInFile, FileStamp? File
             File?.Modified
         );
 
-    /// <summary>A litestream of ours that no app runs may have begun a generation: it is remembered too.</summary>
-    public static void NoteGeneration(string metaPath)
+    /// <summary>A litestream of ours that no app runs may have begun a lineage: it is remembered too.</summary>
+    public static void NoteLineage(string metaPath, ILocalState state)
     {
-        if (
-            Read(metaPath) is { Generations.Count: > 0 } history
-            && new ShadowWal(metaPath).Generation() is { } generation
-        )
-            history.With(generation).Write(metaPath);
+        if (Read(metaPath) is { Lineages.Count: > 0 } history && state.Lineage() is { } lineage)
+            history.With(lineage).Write(metaPath);
     }
 
     /// <summary>Remembers a database that has just been restored: it goes on with the history of its replica.</summary>
@@ -139,7 +136,7 @@ internal sealed record HistoryForm(
     long? Id,
     bool InFile,
     string? WalBoot,
-    IReadOnlyList<string>? Generations,
+    [property: JsonPropertyName("generations")] IReadOnlyList<string>? Lineages,
     uint? Major,
     uint? Minor,
     ulong? Inode,
@@ -163,7 +160,7 @@ internal sealed record HistoryForm(
         return new DatabaseIdentity(Id, InFile, Size is { } size ? new FileStamp(identity, size, Modified!.Value) : null)
         {
             WalBoot = WalBoot,
-            Generations = Generations?.OfType<string>().ToArray() ?? [],
+            Lineages = Lineages?.OfType<string>().ToArray() ?? [],
         };
     }
 }

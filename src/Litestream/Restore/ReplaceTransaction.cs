@@ -16,13 +16,13 @@ namespace Litestream.Restore;
 /// The database itself is moved first and comes back last: while a file is at its place, all that belongs to it is
 /// there too, and nothing that does not.
 /// </remarks>
-internal sealed class FileSwap
+internal sealed class ReplaceTransaction
 {
     private const string RecordName = "moves.json";
 
     private readonly string _output;
 
-    private FileSwap(string output, string? folder, IReadOnlyList<MovedFile> moves)
+    private ReplaceTransaction(string output, string? folder, IReadOnlyList<MovedFile> moves)
     {
         _output = output;
         Folder = folder;
@@ -44,7 +44,7 @@ internal sealed class FileSwap
     /// <param name="force">Whether a database there goes too. Otherwise there was none a moment ago, and one that has
     /// appeared since stays.</param>
     /// <param name="time">Dates the set.</param>
-    public static FileSwap Plan(string output, string? metaPath, bool force, TimeProvider time)
+    public static ReplaceTransaction Plan(string output, string? metaPath, bool force, TimeProvider time)
     {
         List<string> files = force ? [.. Existing(output)] : [];
         var folder = files.Count == 0 ? null : Unused($"{output}.replaced-{Stamp(time)}", "");
@@ -63,7 +63,7 @@ internal sealed class FileSwap
             );
         }
 
-        return new FileSwap(output, folder, moves);
+        return new ReplaceTransaction(output, folder, moves);
     }
 
     /// <summary>The database, its <c>-wal</c>, <c>-shm</c> and <c>-journal</c>, those that are there.</summary>
@@ -359,11 +359,11 @@ internal sealed class FileSwap
         UnixCalls.FlushFolder(Path.GetDirectoryName(restoreFolder.Path)!);
     }
 
-    private static FileSwap Read(string record)
+    private static ReplaceTransaction Read(string record)
     {
         using var json = JsonDocument.Parse(NonDatabaseFile.ReadAllBytes(record));
         var root = json.RootElement;
-        return new FileSwap(
+        return new ReplaceTransaction(
             root.GetProperty("output").GetString()!,
             root.GetProperty("folder").GetString(),
             [
