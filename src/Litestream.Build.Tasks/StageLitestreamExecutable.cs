@@ -1,5 +1,6 @@
 using Litestream.Diagnostics;
 using Litestream.Execution;
+using Litestream.Releases;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
@@ -104,7 +105,7 @@ public sealed class StageLitestreamExecutable : LitestreamTask
             var version = await new LitestreamExecutable(Destination)
                 .GetVersionAsync(cancellationToken)
                 .ConfigureAwait(false);
-            if (version.StartsWith("0.3.", StringComparison.Ordinal))
+            if (ReleaseLine.Of(version) == ReleaseLine.Default)
                 return;
             throw new LitestreamException(
                 "LSB2004",

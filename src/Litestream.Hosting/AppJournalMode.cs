@@ -31,7 +31,7 @@ internal static class AppJournalMode
     {
         try
         {
-            return JournalModeText.MaySetRollback(PlainFile.ReadAllBytes(file));
+            return JournalModeText.MaySetRollback(NonDatabaseFile.ReadAllBytes(file));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

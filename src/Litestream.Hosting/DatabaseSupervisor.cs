@@ -2,9 +2,10 @@ using System.Globalization;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Replication;
 using Litestream.Sqlite;
+using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Hosting;
 
@@ -51,8 +52,9 @@ internal sealed class DatabaseSupervisor
     private readonly TimeSpan _limit;
     private readonly FreeSpaceFloor _floor;
     private readonly ReplicaFolders _folders;
+    private readonly ILocalState _state;
     private FileStamp? _file;
-    private DatabaseHistory? _history;
+    private DatabaseIdentity? _history;
     private FileStamp? _identified;
     private DateTimeOffset _identifyAt;
     private DateTimeOffset _nudgeAt;
@@ -68,7 +70,7 @@ internal sealed class DatabaseSupervisor
     private bool _isAccepted;
     private const int LooksUntilForeign = 3;
 
-    private string? _foundGeneration;
+    private string? _foundLineage;
     private int _foreignLooks;
     private int _missing;
     private long? _unsent;
@@ -76,6 +78,7 @@ internal sealed class DatabaseSupervisor
     private bool _wasBlocked;
 
     public DatabaseSupervisor(
+        ReleaseLine line,
         EffectiveConfig config,
         EffectiveDatabase database,
         LitestreamSettings settings,
@@ -83,13 +86,14 @@ internal sealed class DatabaseSupervisor
         JournalEvidence evidence = JournalEvidence.None
     )
     {
-        Watch = new CommitWatch(database, ReplicationSettings.Of(config, database));
-        Chain = new DatabaseChain(database, time);
+        Tracker = new LagTracker(line, database, ReplicationSettings.Of(config, database));
+        Chain = new DatabaseChain(line, database, time);
+        _state = line.State(database.MetaPath);
         _floor = settings.FreeSpaceFloor;
-        _folders = new ReplicaFolders(database, Watch.Settings, time);
-        _limit = Longer(ShortestLimit, Watch.Round * 3);
-        _stall = Longer(settings.StallTimeout, Watch.Round * 3);
-        _history = DatabaseHistory.Read(database.MetaPath);
+        _folders = new ReplicaFolders(line.Layout, database, Tracker.Settings, time);
+        _limit = Longer(ShortestLimit, Tracker.Round * 3);
+        _stall = Longer(settings.StallTimeout, Tracker.Round * 3);
+        _history = DatabaseIdentity.Read(database.MetaPath);
 
         // Our number is in litestream's table, so litestream has had it, and it is still that database and not another
         // one in its place.
@@ -97,7 +101,7 @@ internal sealed class DatabaseSupervisor
         _admission = new DatabaseAdmission(database.Path, evidence, isKnown ? _history!.File : null);
     }
 
-    public CommitWatch Watch { get; }
+    public LagTracker Tracker { get; }
 
     /// <summary>Whether litestream has read every commit before somebody could take it from the WAL.</summary>
     public DatabaseChain Chain { get; }
@@ -105,7 +109,7 @@ internal sealed class DatabaseSupervisor
     /// <summary>Whether the next litestream leaves it out.</summary>
     public bool IsOut => Excluded is not null || Chain.IsBlocked;
 
-    public EffectiveDatabase Database => Watch.Database;
+    public EffectiveDatabase Database => Tracker.Database;
 
     /// <summary>Why it is not replicated; null when it is.</summary>
     public LitestreamDiagnostic? Excluded { get; private set; }
@@ -162,7 +166,7 @@ internal sealed class DatabaseSupervisor
     /// What is asked whether it goes on with the history of its replicas; null when that is known. Until then nothing
     /// of it is sent.
     /// </summary>
-    public HistoryQuestion? Question { get; private set; }
+    public PendingLineageCheck? Question { get; private set; }
 
     public LitestreamHealth Health { get; private set; }
 
@@ -176,7 +180,7 @@ internal sealed class DatabaseSupervisor
 
     /// <summary>Whether it is in its replicas. One that was never seen is not: nothing is known of it.</summary>
     public bool IsSettled =>
-        !IsHeld && (Excluded is not null || (Watch.LastSync is not null && Chain.BrokenBy is null));
+        !IsHeld && (Excluded is not null || (Tracker.LastSync is not null && Chain.BrokenBy is null));
 
     /// <summary>Leaves it out from the next start of litestream on.</summary>
     public void Exclude(LitestreamDiagnostic why, bool isAwaited, bool wasDeleted = false)
@@ -263,7 +267,7 @@ internal sealed class DatabaseSupervisor
     }
 
     /// <summary>Leaves it out until that is answered.</summary>
-    public void Ask(HistoryQuestion question)
+    public void Ask(PendingLineageCheck question)
     {
         var (health, problem) = (Health, Problem);
         Exclude(Explain(null), isAwaited: false);
@@ -297,7 +301,7 @@ internal sealed class DatabaseSupervisor
         (Health, Problem) = (LitestreamHealth.Healthy, null);
         if (asNewFile)
             BeginAnew();
-        if (DatabaseHistory.Read(Database.MetaPath) is not { } known)
+        if (DatabaseIdentity.Read(Database.MetaPath) is not { } known)
             return;
 
         // From now on the file changes. And what was adopted has a number of its own, or gets one.
@@ -307,7 +311,7 @@ internal sealed class DatabaseSupervisor
         var isKnown = !readable || id == known.Id;
         if (!isKnown)
             BeginAnew();
-        Remember((isKnown ? known : new DatabaseHistory(null, false, null)).InUse(_file));
+        Remember((isKnown ? known : new DatabaseIdentity(null, false, null)).InUse(_file));
     }
 
     /// <summary>
@@ -316,7 +320,7 @@ internal sealed class DatabaseSupervisor
     public void BeginAnew()
     {
         HasToBeginAnew = false;
-        new ShadowWal(Database.MetaPath).ForgetGeneration();
+        _state.ForgetLineage();
     }
 
     /// <summary>
@@ -343,11 +347,11 @@ internal sealed class DatabaseSupervisor
 
     /// <summary>Removes what was sent after the snapshots were gone. Called while no litestream runs.</summary>
     public Task RemoveRemainsAsync() =>
-        Watch.Replicated?.Generation is { } generation ? _folders.RemoveRemainsAsync(generation) : Task.CompletedTask;
+        Tracker.Replicated?.Lineage is { } generation ? _folders.RemoveRemainsAsync(generation) : Task.CompletedTask;
 
     public void Begin(DateTimeOffset now)
     {
-        Watch.Begin(now);
+        Tracker.Begin(now);
         (_nudgeAt, _nudgePause) = (default, FirstNudgePause);
         (_errorSince, _unansweredNudge, _wiped, _wasBlocked) = (null, null, 0, false);
     }
@@ -357,18 +361,18 @@ internal sealed class DatabaseSupervisor
     /// <param name="asks">Whether litestream is asked next how far it has come.</param>
     public Task LookAsync(DateTimeOffset now, bool asks)
     {
-        Watch.Look(now);
+        Tracker.PollWal(now);
         return Excluded is not null
             ? Task.CompletedTask
-            : _folders.LookAsync(Watch.Generation, Watch.IsPending, asks && Watch.LacksPosition);
+            : _folders.LookAsync(Tracker.Lineage, Tracker.IsPending, asks && Tracker.LacksPosition);
     }
 
     /// <summary>Looks for the last time, when no litestream runs any more.</summary>
     public async Task FinishAsync(DateTimeOffset now)
     {
-        await _folders.LookAsync(Watch.Generation, forObstacle: true, forPositions: true).ConfigureAwait(false);
-        _unsent = Watch.Finish(_folders.Found, now);
-        Chain.Mend(Watch.Replicated, Watch.IsPending);
+        await _folders.LookAsync(Tracker.Lineage, forObstacle: true, forPositions: true).ConfigureAwait(false);
+        _unsent = Tracker.Finish(_folders.Found, now);
+        Chain.Mend(Tracker.Replicated, Tracker.IsPending);
     }
 
     /// <summary>Whether the replicas did not take something when the app stopped.</summary>
@@ -393,7 +397,7 @@ internal sealed class DatabaseSupervisor
                 IsRefused = Standing.Exclusion is Exclusion.Traced or Exclusion.Refused,
                 Unsent = _unsent,
                 CopyNeededBy = Chain.BrokenBy,
-                Error = Watch.Error?.Message ?? (failure is null ? null : $"litestream did not send them ({failure})"),
+                Error = Tracker.Error?.Message ?? (failure is null ? null : $"litestream did not send them ({failure})"),
             }
         );
     }
@@ -401,7 +405,7 @@ internal sealed class DatabaseSupervisor
     /// <summary>
     /// Takes over what is remembered by now: another app may have replicated the database since this one was started.
     /// </summary>
-    public void ReadHistory() => _history = DatabaseHistory.Read(Database.MetaPath);
+    public void ReadHistory() => _history = DatabaseIdentity.Read(Database.MetaPath);
 
     /// <summary>Puts back the WAL that the last stop kept, where the file is just as that left it.</summary>
     public void PutWalBack() =>
@@ -416,21 +420,21 @@ internal sealed class DatabaseSupervisor
     /// know of has been at work.
     /// </summary>
     public bool HasTraces =>
-        _history is { Generations.Count: > 0 }
-        && Watch.Generation is { } found
-        && !_history.Generations.Contains(found);
+        _history is { Lineages.Count: > 0 }
+        && Tracker.Lineage is { } found
+        && !_history.Lineages.Contains(found);
 
     /// <summary>
     /// Whether our litestream has written that generation, or goes on with one that was there at its start. Its own
     /// word for it may come a moment later than the generation.
     /// </summary>
-    public bool IsOwnGeneration(string generation)
+    public bool IsOwnLineage(string generation)
     {
-        _foundGeneration ??= generation;
-        if (generation == _foundGeneration || Watch.HasBegun(generation))
+        _foundLineage ??= generation;
+        if (generation == _foundLineage || Tracker.HasBegun(generation))
         {
-            (_foundGeneration, _foreignLooks) = (generation, 0);
-            if (_history?.Generations.Contains(generation) == false)
+            (_foundLineage, _foreignLooks) = (generation, 0);
+            if (_history?.Lineages.Contains(generation) == false)
                 Remember(_history.With(generation));
             return true;
         }
@@ -446,7 +450,7 @@ internal sealed class DatabaseSupervisor
     }
 
     /// <summary>Takes over how far litestream has come.</summary>
-    public void Compare(MetricsAnswer metrics, DateTimeOffset now) => Watch.Compare(metrics, _folders.Found, now);
+    public void Compare(MetricsAnswer metrics, DateTimeOffset now) => Tracker.ApplyMetrics(metrics, _folders.Found, now);
 
     /// <summary>Judges how it is doing, after a look.</summary>
     /// <param name="now">The time.</param>
@@ -460,27 +464,27 @@ internal sealed class DatabaseSupervisor
         if (IsPaused)
             return HasRoomAgain() ? SupervisorAction.Judge : SupervisorAction.None;
         if (Excluded is not null)
-            return IsAwaited && Watch.File is { Size: > 0 } ? SupervisorAction.Judge : SupervisorAction.None;
+            return IsAwaited && Tracker.File is { Size: > 0 } ? SupervisorAction.Judge : SupervisorAction.None;
         if (IsOtherFile())
             return SupervisorAction.Judge;
-        if (Watch.File is null)
+        if (Tracker.File is null)
         {
             // The app has not made it yet.
             (Health, Problem) = (LitestreamHealth.Healthy, null);
             return SupervisorAction.None;
         }
 
-        _file ??= Watch.File;
+        _file ??= Tracker.File;
         if (IsShortOfRoom())
             return SupervisorAction.Pause;
-        var lag = Watch.Lag(now);
+        var lag = Tracker.Lag(now);
         var error = ErrorAt(now);
         var silence = now - _folders.SilentSince;
         var obstacle =
             silence >= _limit
                 ? $"the folder of the replica '{_folders.Silent}' does not answer, so '{Database.Path}' cannot be "
                     + $"replicated there"
-            : Watch.IsPending ? _folders.Found.Obstacle
+            : Tracker.IsPending ? _folders.Found.Obstacle
             : null;
         Health =
             lag >= _stall || now - _errorSince >= _stall || silence >= _stall ? LitestreamHealth.Unhealthy
@@ -506,7 +510,7 @@ internal sealed class DatabaseSupervisor
             return SupervisorAction.Restart;
         }
 
-        if (!Watch.IsPending)
+        if (!Tracker.IsPending)
         {
             _nudgePause = FirstNudgePause;
             return SupervisorAction.None;
@@ -516,20 +520,20 @@ internal sealed class DatabaseSupervisor
         {
             Reason =
                 $"nothing of '{Database.Path}' has arrived "
-                + $"for {Seconds(now - Watch.ProgressAt)}{(error is { } said ? $" ({said})" : "")}";
+                + $"for {Seconds(now - Tracker.ProgressAt)}{(error is { } said ? $" ({said})" : "")}";
             return SupervisorAction.Restart;
         }
 
         if (
-            lag < Longer(ShortestNudge, Watch.Round * 1.5)
+            lag < Longer(ShortestNudge, Tracker.Round * 1.5)
             || now < _nudgeAt
             || obstacle is not null
             || _folders.SilentSince is not null
-            || Watch.SnapshotSince is not null
-            || !(Watch.IsNoticed || error is not null)
+            || Tracker.SnapshotSince is not null
+            || !(Tracker.IsNoticed || error is not null)
         )
             return SupervisorAction.None;
-        if (Watch.Error is { } last && last.At >= (_unansweredNudge ?? last.At))
+        if (Tracker.Error is { } last && last.At >= (_unansweredNudge ?? last.At))
             _unansweredNudge = now;
         _nudgeAt = now + _nudgePause;
         _nudgePause = _nudgePause * 2 < LongestNudgePause ? _nudgePause * 2 : LongestNudgePause;
@@ -545,11 +549,11 @@ internal sealed class DatabaseSupervisor
     /// </returns>
     public async Task<bool> IdentifyAsync(DateTimeOffset now)
     {
-        if (Excluded is not null || Watch.LastSync is null || Watch.File is not { } file || now < _identifyAt)
+        if (Excluded is not null || Tracker.LastSync is null || Tracker.File is not { } file || now < _identifyAt)
             return true;
         if (_history?.Id is not { } known)
         {
-            var history = (_history ?? new DatabaseHistory(null, false, null)).InUse(file);
+            var history = (_history ?? new DatabaseIdentity(null, false, null)).InUse(file);
             var given = await LiveDatabase
                 .IdentifyAsync(Database.Path, id => Remember(history with { PendingId = id }))
                 .ConfigureAwait(false);
@@ -584,7 +588,7 @@ internal sealed class DatabaseSupervisor
     /// that one: the next start takes what is remembered for a proof.
     /// </summary>
     /// <param name="savedWal">The last commit in a copy of the WAL that was kept; null when none was.</param>
-    public void Leave(WalMark? savedWal)
+    public void Leave(WalPosition? savedWal)
     {
         if (
             !_isAccepted
@@ -594,11 +598,11 @@ internal sealed class DatabaseSupervisor
             || !Directory.Exists(Database.MetaPath)
         )
             return;
-        var history = _history ?? new DatabaseHistory(null, false, null);
+        var history = _history ?? new DatabaseIdentity(null, false, null);
         var isInFile = history.Id is { } id && LiveDatabase.ReadIdentityInFile(Database.Path).Id == id;
         if (history.IsInFile && !isInFile)
             return;
-        if (Watch.Generation is { } generation && (generation == _foundGeneration || Watch.HasBegun(generation)))
+        if (Tracker.Lineage is { } generation && (generation == _foundLineage || Tracker.HasBegun(generation)))
             history = history.With(generation);
         Remember(
             history with
@@ -615,11 +619,11 @@ internal sealed class DatabaseSupervisor
         {
             Health = Health,
             Problem = Problem,
-            Committed = Watch.Committed,
-            Replicated = Watch.Replicated,
-            Lag = Watch.Lag(now),
-            LagBytes = Watch.LagBytes(),
-            LastSync = Watch.LastSync,
+            Committed = Tracker.Committed,
+            Replicated = Tracker.Replicated,
+            Lag = Tracker.Lag(now),
+            LagBytes = Tracker.LagBytes(),
+            LastSync = Tracker.LastSync,
             LeftOut = Excluded?.Code,
         };
 
@@ -628,7 +632,7 @@ internal sealed class DatabaseSupervisor
     private static string Seconds(TimeSpan time) =>
         string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0} s");
 
-    private void Remember(DatabaseHistory history)
+    private void Remember(DatabaseIdentity history)
     {
         _history = history;
         history.Write(Database.MetaPath);
@@ -663,7 +667,7 @@ internal sealed class DatabaseSupervisor
     {
         if (_file is not { } before)
             return false;
-        if (Watch.File is not { } file)
+        if (Tracker.File is not { } file)
             return ++_missing >= 2;
         _missing = 0;
         return IsOther(before, file);
@@ -674,7 +678,7 @@ internal sealed class DatabaseSupervisor
 
     private string? ErrorAt(DateTimeOffset now)
     {
-        if (Watch.Error is not { } error || (!Watch.IsPending && now - error.At > ErrorMemory))
+        if (Tracker.Error is not { } error || (!Tracker.IsPending && now - error.At > ErrorMemory))
         {
             _errorSince = null;
             return null;
@@ -686,9 +690,9 @@ internal sealed class DatabaseSupervisor
 
     private bool IsStuck(DateTimeOffset now, DateTimeOffset uploadedAt, string? error, bool isBlocked)
     {
-        var waits = now - Watch.ProgressAt;
-        if (waits > Watch.Lag(now))
-            waits = Watch.Lag(now);
+        var waits = now - Tracker.ProgressAt;
+        if (waits > Tracker.Lag(now))
+            waits = Tracker.Lag(now);
         if (waits > now - _folders.AnsweredAt)
             waits = now - _folders.AnsweredAt;
         if (_folders.SilentSince is not null)
@@ -713,7 +717,7 @@ internal sealed class DatabaseSupervisor
         // when it says nothing to a nudge either.
         if (
             error is not null
-            && Watch.Error is { } last
+            && Tracker.Error is { } last
             && (
                 _unansweredNudge > last.At
                     ? now - _unansweredNudge < _stall
@@ -725,14 +729,14 @@ internal sealed class DatabaseSupervisor
         }
 
         // A large upload takes as long as it takes.
-        var bytes = Watch.SnapshotSince is not null ? Watch.File?.Size ?? 0 : Watch.LagBytes() ?? 0;
+        var bytes = Tracker.SnapshotSince is not null ? Tracker.File?.Size ?? 0 : Tracker.LagBytes() ?? 0;
         return now - uploadedAt >= _stall || waits >= _stall + TimeSpan.FromSeconds(bytes / (double)SlowestUpload);
     }
 
     /// <summary>With some to spare, and room for what litestream begins with then: a snapshot.</summary>
     private bool HasRoomAgain() =>
         ReplicaFolders.Space(Database.Path) is var (free, total)
-        && free >= (_floor.Of(total) * 1.25) + (Watch.File?.Size ?? 0);
+        && free >= (_floor.Of(total) * 1.25) + (Tracker.File?.Size ?? 0);
 
     private static string Megabytes(long bytes) =>
         string.Create(CultureInfo.InvariantCulture, $"{bytes / (1024.0 * 1024):0.#} MB");
@@ -741,14 +745,14 @@ internal sealed class DatabaseSupervisor
     private bool IsWiped(DateTimeOffset now)
     {
         if (
-            Watch.LastSync is null
-            || Watch.Replicated?.Generation is not { } generation
-            || Watch.SnapshotSince is not null
-            || now - Watch.BegunAt < _limit
+            Tracker.LastSync is null
+            || Tracker.Replicated?.Lineage is not { } generation
+            || Tracker.SnapshotSince is not null
+            || now - Tracker.BegunAt < _limit
         )
             return false;
         var found = _folders.Found;
-        _wiped = found.IsWiped && found.Generation == generation && _folders.SilentSince is null ? _wiped + 1 : 0;
+        _wiped = found.IsWiped && found.Lineage == generation && _folders.SilentSince is null ? _wiped + 1 : 0;
         return _wiped >= 2;
     }
 

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Text;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Replication;
 using Litestream.Verification;
 

@@ -39,7 +39,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private readonly IConfiguration _configuration;
     private readonly IHostEnvironment _environment;
     private readonly IHostApplicationLifetime _lifetime;
-    private readonly PatientLog _logger;
+    private readonly BackgroundLogger _logger;
     private readonly bool _logsNowhere;
     private readonly TimeProvider _time;
     private readonly bool _zeroCode;
@@ -72,7 +72,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         _configuration = services.GetRequiredService<IConfiguration>();
         _environment = services.GetRequiredService<IHostEnvironment>();
         _lifetime = services.GetRequiredService<IHostApplicationLifetime>();
-        _logger = new PatientLog(services.GetRequiredService<ILoggerFactory>().CreateLogger(ReplicatorLog.Category));
+        _logger = new BackgroundLogger(services.GetRequiredService<ILoggerFactory>().CreateLogger(ReplicatorLog.Category));
         _logsNowhere = !services.GetServices<ILoggerProvider>().Any();
         _time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         _zeroCode = zeroCode;
@@ -424,7 +424,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
             _openDatabases?.Look();
             var status = _status;
-            var lacking = UnsentLook.Sizes(status.NotReplicated.Concat(status.OpenNotReplicated));
+            var lacking = UnsentProbe.Sizes(status.NotReplicated.Concat(status.OpenNotReplicated));
             if (UnsentPolicy.WithoutReplica(lacking) is { } diagnostic)
             {
                 ReplicatorLog.Warning(_logger, diagnostic);

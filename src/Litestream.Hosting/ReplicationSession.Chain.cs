@@ -1,7 +1,7 @@
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Replication;
 using Litestream.Sqlite;
 
@@ -169,8 +169,8 @@ internal sealed partial class ReplicationSession
     {
         if (
             plan.Settings.AdoptReplica
-            || database.Watch.Generation is not { } generation
-            || database.IsOwnGeneration(generation)
+            || database.Tracker.Lineage is not { } lineage
+            || database.IsOwnLineage(lineage)
         )
         {
             return null;
@@ -187,7 +187,7 @@ internal sealed partial class ReplicationSession
                 "LSB5023",
                 LitestreamSeverity.Error,
                 $"Another litestream has written to the replica of '{database.Database.Path}' "
-                    + $"(generation {database.Watch.Generation}): one in another container, or one that ran "
+                    + $"(lineage {database.Tracker.Lineage}): one in another container, or one that ran "
                     + $"while this app "
                     + $"did not. Nothing is sent. "
                     + "Make sure that none runs, then set Litestream:AdoptReplica to true for one start."
@@ -265,7 +265,7 @@ internal sealed partial class ReplicationSession
                 : null;
         }
 
-        if (database.Chain.Mend(database.Watch.Replicated, database.Watch.IsPending))
+        if (database.Chain.Mend(database.Tracker.Replicated, database.Tracker.IsPending))
         {
             ReplicatorLog.ChainMended(logger, path);
             return null;
@@ -350,7 +350,7 @@ internal sealed partial class ReplicationSession
     /// </summary>
     private static async Task LeaveAsync(DatabaseSupervisor database)
     {
-        WalMark? saved = null;
+        WalPosition? saved = null;
         if (database is { Chain: { BrokenBy: null, HasReader: true, CanSaveWal: true }, HasUnsent: false })
         {
             database.Chain.RenewReader();
@@ -411,7 +411,7 @@ internal sealed partial class ReplicationSession
     {
         var found = databases
             .Where(database => database.Replicas.Count > 0)
-            .Select(database => UnsentPolicy.Decide(UnsentLook.At(database, why)))
+            .Select(database => UnsentPolicy.Decide(UnsentProbe.At(database, why)))
             .OfType<LitestreamDiagnostic>()
             .ToList();
         found.ForEach(report);

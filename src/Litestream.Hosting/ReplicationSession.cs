@@ -3,7 +3,7 @@ using System.Globalization;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Replication;
 using Litestream.Restore;
 using Litestream.Sqlite;
@@ -50,6 +50,7 @@ internal sealed partial class ReplicationSession(
     private readonly List<DatabaseSupervisor> _databases =
     [
         .. plan.Databases.Select(database => new DatabaseSupervisor(
+            executable.Line,
             plan.Config,
             database,
             plan.Settings,
@@ -63,7 +64,7 @@ internal sealed partial class ReplicationSession(
     private CancellationToken _endOfQuestions;
     private DatabaseLocks? _locks;
     private readonly object _folderGate = new();
-    private PrivateFolder? _folder;
+    private RunDirectory? _folder;
     private ReplicatorRun? _run;
     private bool _hasReplicated;
     private bool _isJudged;
@@ -442,12 +443,12 @@ internal sealed partial class ReplicationSession(
             return;
         }
 
-        var guard = new HistoryGuard(executable, plan.Config, database.Database)
+        var guard = new LineageCheck(executable, plan.Config, database.Database)
         {
             KeptFree = plan.Settings.FreeSpaceFloor.Of,
         };
         database.Ask(
-            new HistoryQuestion(guard, database.Database.Path, wasThere, () => Folder().Path, time, _endOfQuestions)
+            new PendingLineageCheck(guard, database.Database.Path, wasThere, () => Folder().Path, time, _endOfQuestions)
         );
     }
 
@@ -478,7 +479,7 @@ internal sealed partial class ReplicationSession(
 
         switch (question.Answer.Result)
         {
-            case HistoryVerdict.Same:
+            case LineageResult.Same:
                 if (question.Trouble is not null)
                 {
                     ReplicatorLog.GoesOn(logger, database.Database.Path);
@@ -487,7 +488,7 @@ internal sealed partial class ReplicationSession(
                 database.Accept(asNewFile: question.WasThere);
                 database.JudgeChain(time.GetUtcNow());
                 break;
-            case HistoryVerdict.Missing:
+            case LineageResult.Missing:
                 database.Exclude(
                     new LitestreamDiagnostic(
                         "LSB5012",
@@ -750,7 +751,7 @@ internal sealed partial class ReplicationSession(
                 && (
                     now - askedAt >= IdleMetricsInterval
                     || silentSince is not null
-                    || _databases.Exists(database => database.Watch.IsPending || !database.IsSettled)
+                    || _databases.Exists(database => database.Tracker.IsPending || !database.IsSettled)
                 );
             await LookAsync(asks).ConfigureAwait(false);
             if (asks)
@@ -1041,7 +1042,7 @@ internal sealed partial class ReplicationSession(
 
     private void UpdateState(bool isRunning)
     {
-        _hasReplicated |= _databases.Exists(database => database.Watch.LastSync is not null);
+        _hasReplicated |= _databases.Exists(database => database.Tracker.LastSync is not null);
         var standings = Standings();
         updateStatus(status =>
             status with
@@ -1071,11 +1072,11 @@ internal sealed partial class ReplicationSession(
         && !process.WasToldToStop;
 
     /// <summary>Made when it is needed first, on any thread: without room for it only what needs it waits.</summary>
-    private PrivateFolder Folder()
+    private RunDirectory Folder()
     {
         lock (_folderGate)
         {
-            return _folder ??= PrivateFolder.Create(plan.Databases[0].Path);
+            return _folder ??= RunDirectory.Create(plan.Databases[0].Path);
         }
     }
 
@@ -1141,7 +1142,7 @@ internal sealed partial class ReplicationSession(
             && _databases.Find(database => database.Database.Path == path) is { } found
         )
         {
-            found.Watch.Hear(line, time.GetUtcNow());
+            found.Tracker.OnLogLine(line, time.GetUtcNow());
         }
 
         // It says more than the file wants, so that it is known what it is at.

@@ -313,7 +313,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         CancellationToken cancellationToken
     )
     {
-        using var folder = PrivateFolder.Create(database.Path);
+        using var folder = RunDirectory.Create(database.Path);
         var copy = Path.Combine(folder.Path, "backup.db");
         var result = await DatabaseRestore
             .RunAsync(

@@ -3,6 +3,7 @@ using Litestream.Databases;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Replication;
 using Litestream.Restore;
@@ -158,7 +159,7 @@ public sealed class LitestreamClient
         string? database = null,
         string? replica = null,
         CancellationToken cancellationToken = default
-    ) => Catalog.GenerationsAsync(Config.Choose(database), replica, cancellationToken);
+    ) => Generations.GenerationsAsync(Config.Choose(database), replica, cancellationToken);
 
     /// <summary>The snapshots in the replicas of a database, which need not exist.</summary>
     /// <inheritdoc cref="GenerationsAsync" />
@@ -166,7 +167,7 @@ public sealed class LitestreamClient
         string? database = null,
         string? replica = null,
         CancellationToken cancellationToken = default
-    ) => Catalog.SnapshotsAsync(Config.Choose(database), replica, cancellationToken);
+    ) => Generations.SnapshotsAsync(Config.Choose(database), replica, cancellationToken);
 
     /// <summary>The WAL segments in the replicas of a database, which need not exist.</summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
@@ -179,7 +180,7 @@ public sealed class LitestreamClient
         string? replica = null,
         string? generation = null,
         CancellationToken cancellationToken = default
-    ) => Catalog.WalSegmentsAsync(Config.Choose(database), replica, generation, cancellationToken);
+    ) => Generations.WalSegmentsAsync(Config.Choose(database), replica, generation, cancellationToken);
 
     /// <summary>
     /// Restores a database: without an output or <see cref="RestoreOptions.InPlace"/> to a new, dated file beside it.
@@ -325,5 +326,8 @@ public sealed class LitestreamClient
         CancellationToken cancellationToken = default
     ) => DatabaseDrill.RunAsync(Executable, Config, Config.Choose(database), options, cancellationToken);
 
-    private BackupCatalog Catalog => new(Executable, Config) { Timeout = Timeout };
+    private IBackupCatalog Catalog => Executable.Line.Catalog(Executable, Config, Timeout);
+
+    /// <summary>What only release line 0.3 has.</summary>
+    private BackupCatalog Generations => BackupCatalog.Create(Executable, Config, Timeout);
 }

@@ -61,7 +61,7 @@ public sealed partial class BannedCallsTests(Packages packages)
         Assert.Equal(Enumerable.Range(2, Calls.Length), errors.Select(error => error.LineNumber).Distinct().Order());
         Assert.All(
             errors,
-            error => Assert.Contains("PlainFile opens other files", error.Text, StringComparison.Ordinal)
+            error => Assert.Contains("NonDatabaseFile opens other files", error.Text, StringComparison.Ordinal)
         );
     }
 
@@ -79,7 +79,7 @@ public sealed partial class BannedCallsTests(Packages packages)
                 )
         );
         Assert.Equal(
-            ["PlainFile.cs"],
+            ["NonDatabaseFile.cs"],
             libraries
                 .SelectMany(library =>
                     Directory.EnumerateFiles(

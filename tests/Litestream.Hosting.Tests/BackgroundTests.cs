@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Replication;
 using Litestream.Verification;
@@ -49,7 +50,7 @@ public sealed class BackgroundTests : IDisposable
 
         // Known as it is, so that the storage, which does not answer, need not be asked whether it goes on with its
         // history.
-        new DatabaseHistory(null, false, FileStamp.Of(Database)).Write(Path.Combine(_folder, ".a.db-litestream"));
+        new DatabaseIdentity(null, false, FileStamp.Of(Database)).Write(Path.Combine(_folder, ".a.db-litestream"));
         using var outside = new Outside(200);
         using var host = Build(
             ("Litestream:HeartbeatUrl", outside.Url),

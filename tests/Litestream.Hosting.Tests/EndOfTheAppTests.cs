@@ -1,4 +1,4 @@
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Hosting.Tests;
@@ -206,7 +206,7 @@ public sealed class EndOfTheAppTests
             number = (long)command.ExecuteScalar()!;
         }
 
-        new DatabaseHistory(null, false, null) { PendingId = isPending ? number : number + 1 }.Write(
+        new DatabaseIdentity(null, false, null) { PendingId = isPending ? number : number + 1 }.Write(
             Path.Combine(folder.Work, ".orders.db-litestream")
         );
         using var app = folder.Start();

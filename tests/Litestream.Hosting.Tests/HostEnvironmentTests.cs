@@ -446,7 +446,7 @@ public sealed class HostEnvironmentTests
         Directory.CreateDirectory(folder.Replica);
         foreach (var path in new[] { folder.Work, folder.Replica })
         {
-            using var given = HeldFolder.TryOpen(path)!;
+            using var given = DirectoryHandle.TryOpen(path)!;
             given.Give(new FileStatus(default, User, User));
         }
 

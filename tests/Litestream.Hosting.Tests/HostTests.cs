@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Litestream.Configuration;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Replication;
 using Microsoft.Data.Sqlite;
@@ -293,7 +294,7 @@ public sealed class HostTests : IDisposable
 
         // Known as it is, so that the storage, which does not answer, need not be asked whether it goes on with its
         // history.
-        new DatabaseHistory(null, false, FileStamp.Of(Path.Combine(_folder, "a.db"))).Write(
+        new DatabaseIdentity(null, false, FileStamp.Of(Path.Combine(_folder, "a.db"))).Write(
             Path.Combine(_folder, ".a.db-litestream")
         );
         using var host = Build(

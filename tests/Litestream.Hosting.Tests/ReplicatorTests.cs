@@ -228,7 +228,7 @@ public sealed class ReplicatorTests
         }
 
         var left = Assert.Single(folder.PrivateFolders);
-        using var living = LockedFolder.Create(folder.Work, ".orders.db.litestream-run");
+        using var living = LeasedDirectory.Create(folder.Work, ".orders.db.litestream-run");
         using var app = folder.Start();
         await app.SaysAsync("wal segment written");
         Assert.False(Directory.Exists(left));

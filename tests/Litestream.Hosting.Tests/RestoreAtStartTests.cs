@@ -97,7 +97,7 @@ public sealed class RestoreAtStartTests
         folder.Environment["Litestream__StallTimeout"] = "1s";
         using var held = DatabaseLock.TryAcquire(folder.Database, out _)!;
         held.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
-        using var work = LockedFolder.Create(folder.Work, ".orders.db.litestream-restore");
+        using var work = LeasedDirectory.Create(folder.Work, ".orders.db.litestream-restore");
         using var app = folder.Start("--build-only");
         await app.SaysAsync("is being restored by another process");
         var until = DateTime.UtcNow.AddSeconds(2);

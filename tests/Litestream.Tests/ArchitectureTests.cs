@@ -46,6 +46,41 @@ public sealed class ArchitectureTests
         Assert.Empty(types.SelectMany(Wrong).Distinct().Order());
     }
 
+    /// <summary>
+    /// What may know release line 0.3 by name: the registration, and what lists generations because the user asks for
+    /// them.
+    /// </summary>
+    private static readonly string[] s_mayKnow03 =
+    [
+        "Litestream.Releases.ReleaseLine",
+        "Litestream.LitestreamClient",
+        "Litestream.Verbs.ListingVerb",
+        "Litestream.Verbs.GenerationsVerb",
+        "Litestream.Verbs.SnapshotsVerb",
+        "Litestream.Verbs.WalVerb",
+        "Litestream.Verbs.LtxVerb",
+        "Litestream.Verbs.VerbHost",
+    ];
+
+    [Fact]
+    public void What_only_release_line_0_3_knows_is_used_where_a_user_asks_for_it_and_nowhere_else()
+    {
+        const string Line = "Litestream.Releases.V03";
+        var types = new ArchLoader()
+            .LoadAssemblies(s_library)
+            .Build()
+            .Types.Where(type => type.Namespace.FullName.StartsWith("Litestream", StringComparison.Ordinal))
+            .Where(type => type.Namespace.FullName != Line)
+            .ToList();
+
+        var users = types
+            .Where(type => type.GetTypeDependencies().Any(target => target.Namespace?.FullName == Line))
+            .Select(type => type.FullName.Split('+', '/')[0])
+            .Distinct();
+
+        Assert.Equal(s_mayKnow03.Order(), users.Order());
+    }
+
     [Fact]
     public void A_namespace_is_its_folder()
     {

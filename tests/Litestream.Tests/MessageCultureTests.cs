@@ -1,6 +1,7 @@
 using System.Globalization;
 using Litestream.Diagnostics;
 using Litestream.Execution;
+using Litestream.Releases;
 using Litestream.Restore;
 using Litestream.Sqlite;
 using Litestream.Tests.Databases;
@@ -82,7 +83,11 @@ public sealed class MessageCultureTests : IDisposable
             Parallelism = parallelism,
         };
 
-        var error = Assert.Throws<LitestreamException>(() => RestoreCommand.CheckOptions(request));
+        var error = Assert.Throws<LitestreamException>(() =>
+        {
+            RestoreCommand.CheckOptions(request);
+            ReleaseLine.Default.Restore.Check(request.Selection);
+        });
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
     }
 

@@ -28,7 +28,7 @@ internal static class ConfigFolder
     /// <param name="write">Writes the file into a folder, and gives its path.</param>
     /// <param name="file">The file.</param>
     /// <exception cref="LitestreamException">LSB0003: none does.</exception>
-    public static LockedFolder Create(
+    public static LeasedDirectory Create(
         string temp,
         IReadOnlyList<string> databases,
         string baseDirectory,
@@ -40,12 +40,12 @@ internal static class ConfigFolder
         var places = Places(temp, databases, baseDirectory);
         foreach (var place in places.Where(Directory.Exists))
         {
-            LockedFolder? folder = null;
+            LeasedDirectory? folder = null;
             try
             {
                 if (place != temp)
-                    LockedFolder.RemoveLeftovers(place, Name);
-                folder = LockedFolder.Create(place, Name);
+                    LeasedDirectory.RemoveLeftovers(place, Name);
+                folder = LeasedDirectory.Create(place, Name);
                 file = write(folder.Path);
                 return folder;
             }

@@ -111,7 +111,7 @@ public sealed partial class EffectiveConfig
     {
         _baseDirectory = Path.GetFullPath(options.BaseDirectory);
         (_dataDirectory, _dataDirectoryToken) = (options.DataDirectory, options.DataDirectoryToken);
-        (Text, TalkativeText) = texts;
+        (Text, InfoLoggingText) = texts;
         _read = new Lazy<YamlMap>(Read);
         Databases = databases;
         Variables = variables;
@@ -122,7 +122,7 @@ public sealed partial class EffectiveConfig
     private EffectiveConfig((string Text, string Talkative) texts, EffectiveDatabase database, EffectiveConfig of)
     {
         (_baseDirectory, _dataDirectory) = (of._baseDirectory, of._dataDirectory);
-        (Text, TalkativeText) = texts;
+        (Text, InfoLoggingText) = texts;
         _read = new Lazy<YamlMap>(Read);
         (Databases, Variables, Diagnostics, Secrets) = ([database], of.Variables, of.Diagnostics, of.Secrets);
         (LogLevel, IsGenerated) = (of.LogLevel, of.IsGenerated);
@@ -138,7 +138,7 @@ public sealed partial class EffectiveConfig
     /// <see cref="Text"/> with the log level <c>info</c>, where the file wants less: at it a restore says what it
     /// takes, and a replicator what it is at.
     /// </summary>
-    internal string TalkativeText { get; }
+    internal string InfoLoggingText { get; }
 
     /// <summary>The log level of the file.</summary>
     internal string LogLevel { get; private init; } = "";
@@ -233,7 +233,7 @@ public sealed partial class EffectiveConfig
     private YamlMap Read() => YamlReader.Read("litestream.yml", Text);
 
     /// <summary>
-    /// <see cref="Text"/> and <see cref="TalkativeText"/>; the root has the level of the second one afterwards.
+    /// <see cref="Text"/> and <see cref="InfoLoggingText"/>; the root has the level of the second one afterwards.
     /// </summary>
     private static (string Text, string Talkative) Texts(YamlMap root, string header, string level)
     {
@@ -283,9 +283,9 @@ public sealed partial class EffectiveConfig
     /// <exception cref="LitestreamException">LSB0003: it cannot be written.</exception>
     public string Write(string directory) => Write(directory, Text);
 
-    /// <summary>Writes <see cref="TalkativeText"/> instead.</summary>
+    /// <summary>Writes <see cref="InfoLoggingText"/> instead.</summary>
     /// <inheritdoc cref="Write(string)" />
-    internal string WriteTalkative(string directory) => Write(directory, TalkativeText);
+    internal string WriteWithInfoLogging(string directory) => Write(directory, InfoLoggingText);
 
     private static string Write(string directory, string text)
     {
@@ -307,7 +307,7 @@ public sealed partial class EffectiveConfig
                 options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
             }
 
-            using (var writer = new StreamWriter(PlainFile.Open(temporary, options)))
+            using (var writer = new StreamWriter(NonDatabaseFile.Open(temporary, options)))
                 writer.Write(text);
             File.Move(temporary, path, overwrite: true);
         }

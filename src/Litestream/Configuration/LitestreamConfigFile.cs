@@ -75,7 +75,7 @@ public sealed class LitestreamConfigFile
     {
         try
         {
-            return ConfigText.Decode(path, PlainFile.ReadAllBytes(path));
+            return ConfigText.Decode(path, NonDatabaseFile.ReadAllBytes(path));
         }
         catch (Exception e)
             when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)

@@ -61,7 +61,7 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (
-            !PlainFile
+            !NonDatabaseFile
                 .ReadLines(options.ConfigPath)
                 .FirstOrDefault("")
                 .StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal)
@@ -102,7 +102,7 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
     {
         try
         {
-            using var file = PlainFile.CreateNew(path);
+            using var file = NonDatabaseFile.CreateNew(path);
             file.Write(Encoding.UTF8.GetBytes(Text));
         }
         catch (IOException) when (Path.Exists(path))

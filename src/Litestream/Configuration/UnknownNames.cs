@@ -24,7 +24,7 @@ internal static class UnknownNames
         {
             text =
                 options.ConfigText
-                ?? (File.Exists(options.ConfigPath) ? PlainFile.ReadAllText(options.ConfigPath) : null);
+                ?? (File.Exists(options.ConfigPath) ? NonDatabaseFile.ReadAllText(options.ConfigPath) : null);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

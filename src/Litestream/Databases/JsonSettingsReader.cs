@@ -33,7 +33,7 @@ internal static class JsonSettingsReader
                 return [];
 
             // Like the configuration system: the encoding comes from the byte order mark, UTF-8 without one.
-            using var text = new StreamReader(PlainFile.OpenRead(file));
+            using var text = new StreamReader(NonDatabaseFile.OpenRead(file));
             json = Encoding.UTF8.GetBytes(text.ReadToEnd());
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -89,7 +89,7 @@ internal static partial class PackageReferenceOrigin
     {
         try
         {
-            using var stream = PlainFile.OpenRead(file);
+            using var stream = NonDatabaseFile.OpenRead(file);
             return XDocument.Load(stream);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or XmlException)

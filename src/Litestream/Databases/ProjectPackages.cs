@@ -20,7 +20,7 @@ public static class ProjectPackages
         {
             if (!File.Exists(projectAssetsJson))
                 return [];
-            using var stream = PlainFile.OpenRead(projectAssetsJson);
+            using var stream = NonDatabaseFile.OpenRead(projectAssetsJson);
             using var document = JsonDocument.Parse(stream);
             return Read(document.RootElement, targetFramework);
         }

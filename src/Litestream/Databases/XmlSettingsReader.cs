@@ -27,7 +27,7 @@ internal static class XmlSettingsReader
         {
             if (!File.Exists(file))
                 return [];
-            using var stream = PlainFile.OpenRead(file);
+            using var stream = NonDatabaseFile.OpenRead(file);
             using var reader = XmlReader.Create(
                 stream,
                 new XmlReaderSettings

@@ -217,7 +217,7 @@ internal sealed record PublishedOutput
         string[] programs = [Path.Combine(folder, name), Path.Combine(folder, name + ".exe")];
         foreach (var program in programs.Where(File.Exists))
         {
-            if (SingleFileBundle.Read(PlainFile.ReadAllBytes(program)) is { } bundle)
+            if (SingleFileBundle.Read(NonDatabaseFile.ReadAllBytes(program)) is { } bundle)
                 return bundle;
         }
 
@@ -242,11 +242,11 @@ internal sealed record PublishedOutput
     {
         if (!File.Exists(file))
             return null;
-        using var stream = PlainFile.OpenRead(file);
+        using var stream = NonDatabaseFile.OpenRead(file);
         return PublishedAssembly.Read(stream);
     }
 
-    private static string? Text(string file) => File.Exists(file) ? PlainFile.ReadAllText(file) : null;
+    private static string? Text(string file) => File.Exists(file) ? NonDatabaseFile.ReadAllText(file) : null;
 
     /// <summary>
     /// Not the hundreds of assemblies of a framework that is published too: .NET's own start no host, and ours need

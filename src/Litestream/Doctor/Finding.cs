@@ -1,3 +1,5 @@
+using Litestream.Diagnostics;
+
 namespace Litestream.Doctor;
 
 /// <summary>How good or bad a finding is.</summary>
@@ -29,4 +31,13 @@ public sealed record Finding(
     string Message,
     string? Action = null,
     string? Code = null
-);
+)
+{
+    internal static FindingLevel LevelOf(LitestreamSeverity severity) =>
+        severity switch
+        {
+            LitestreamSeverity.Error => FindingLevel.Error,
+            LitestreamSeverity.Warning => FindingLevel.Warning,
+            _ => FindingLevel.Note,
+        };
+}

@@ -132,7 +132,7 @@ public static class LitestreamDoctor
     private static async Task<Finding> CompareAsync(string path, string expected, CancellationToken cancellationToken)
     {
         string hash;
-        var file = PlainFile.OpenRead(path);
+        var file = NonDatabaseFile.OpenRead(path);
         await using (file.ConfigureAwait(false))
             hash = Convert
                 .ToHexString(await SHA256.HashDataAsync(file, cancellationToken).ConfigureAwait(false))
@@ -246,12 +246,7 @@ public static class LitestreamDoctor
 
     private static Finding Of(LitestreamDiagnostic diagnostic, string subject) =>
         new(
-            diagnostic.Severity switch
-            {
-                LitestreamSeverity.Error => FindingLevel.Error,
-                LitestreamSeverity.Warning => FindingLevel.Warning,
-                _ => FindingLevel.Note,
-            },
+            Finding.LevelOf(diagnostic.Severity),
             subject,
             diagnostic.File is null
                 ? diagnostic.Message

@@ -187,7 +187,7 @@ public sealed class LitestreamCommand(LitestreamExecutable executable, IReadOnly
             return null;
         try
         {
-            var values = PlainFile
+            var values = NonDatabaseFile
                 .ReadLines($"/proc/{processId}/io")
                 .Select(line => line.Split(": "))
                 .ToDictionary(pair => pair[0], pair => long.Parse(pair[1], CultureInfo.InvariantCulture));

@@ -27,6 +27,36 @@ public sealed record ExecutableSearch
 /// <param name="Path">Its absolute path.</param>
 public sealed record LitestreamExecutable(string Path)
 {
+    private static readonly TimeSpan VersionPatience = TimeSpan.FromSeconds(10);
+
+    private readonly object _gate = new();
+    private volatile string? _version;
+
+    /// <summary>
+    /// Its version, asked for once, such as <c>0.3.13</c>; the first time this waits for the executable. Null where it
+    /// does not say one: what it is asked for next fails with the reason.
+    /// </summary>
+    public string? Version
+    {
+        get
+        {
+            lock (_gate)
+            {
+                if (_version is not null)
+                    return _version;
+                using var limit = new CancellationTokenSource(VersionPatience);
+                try
+                {
+                    return Task.Run(() => GetVersionAsync(limit.Token)).GetAwaiter().GetResult();
+                }
+                catch (Exception e) when (e is LitestreamException or OperationCanceledException)
+                {
+                    return null;
+                }
+            }
+        }
+    }
+
     private static string FileName => OperatingSystem.IsWindows() ? "litestream.exe" : "litestream";
 
     /// <summary>
@@ -76,6 +106,8 @@ public sealed record LitestreamExecutable(string Path)
     /// <exception cref="LitestreamException">LSB2008: it cannot be run; LSB3001: it failed.</exception>
     public async Task<string> GetVersionAsync(CancellationToken cancellationToken)
     {
+        if (_version is { } known)
+            return known;
         var result = await new LitestreamCommand(this, new Dictionary<string, string>())
             .RunAsync(["version"], cancellationToken)
             .ConfigureAwait(false);
@@ -89,8 +121,14 @@ public sealed record LitestreamExecutable(string Path)
             );
         }
 
-        return version.StartsWith('v') ? version[1..] : version;
+        return _version = version.StartsWith('v') ? version[1..] : version;
     }
+
+    /// <summary>Two are the same when their path is.</summary>
+    public bool Equals(LitestreamExecutable? other) => other?.Path == Path;
+
+    /// <inheritdoc />
+    public override int GetHashCode() => Path.GetHashCode(StringComparison.Ordinal);
 
     private static string MakeExecutable(string path)
     {
@@ -190,7 +228,7 @@ public sealed record LitestreamExecutable(string Path)
         if (!File.Exists(copy) || !HaveSameContent(path, copy))
         {
             var temporary = $"{copy}.{Guid.NewGuid():n}";
-            PlainFile.Copy(path, temporary);
+            NonDatabaseFile.Copy(path, temporary);
             if (!OperatingSystem.IsWindows())
                 File.SetUnixFileMode(temporary, Private);
             File.Move(temporary, copy, overwrite: true);
@@ -201,8 +239,8 @@ public sealed record LitestreamExecutable(string Path)
 
     private static bool HaveSameContent(string one, string other)
     {
-        using var left = PlainFile.OpenRead(one);
-        using var right = PlainFile.OpenRead(other);
+        using var left = NonDatabaseFile.OpenRead(one);
+        using var right = NonDatabaseFile.OpenRead(other);
         var (leftPart, rightPart) = (new byte[64 * 1024], new byte[64 * 1024]);
         while (true)
         {

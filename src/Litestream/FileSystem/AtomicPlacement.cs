@@ -55,7 +55,7 @@ internal static class AtomicPlacement
     {
         try
         {
-            PlainFile
+            NonDatabaseFile
                 .Open(
                     target,
                     new FileStreamOptions

@@ -84,7 +84,7 @@ internal sealed class DatabaseLock : IDisposable
             // lock is held, and keeps others from it while it is free.
             var path = PathFor(databasePath);
             using var file = OperatingSystem.IsWindows()
-                ? PlainFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)
+                ? NonDatabaseFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)
                 : UnixCalls.OpenWithoutLink(path);
             return file is null || ReadRecord(file) is not { IsTorn: false } record ? LockRecord.Empty : record;
         }
@@ -123,7 +123,7 @@ internal sealed class DatabaseLock : IDisposable
     {
         try
         {
-            return PlainFile.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return NonDatabaseFile.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException exception) when ((exception.HResult & 0xFFFF) == 32)
         {
@@ -138,7 +138,7 @@ internal sealed class DatabaseLock : IDisposable
         {
             try
             {
-                using var created = PlainFile.Open(
+                using var created = NonDatabaseFile.Open(
                     path,
                     new FileStreamOptions
                     {

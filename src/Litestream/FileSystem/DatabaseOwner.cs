@@ -58,7 +58,7 @@ internal static class DatabaseOwner
     /// </summary>
     internal static void GiveNewFolder(string path, FileStatus owner)
     {
-        using var made = HeldFolder.TryOpen(path);
+        using var made = DirectoryHandle.TryOpen(path);
         if (made is { Status: { } status } && UnixCalls.IsOwn(status))
         {
             TryChange(() =>

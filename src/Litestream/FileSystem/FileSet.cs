@@ -77,7 +77,7 @@ internal static class FileSet
 
         public void Prepare(string text)
         {
-            using var stream = PlainFile.CreateNew(_new);
+            using var stream = NonDatabaseFile.CreateNew(_new);
             using var writer = new StreamWriter(stream);
             writer.Write(text);
         }

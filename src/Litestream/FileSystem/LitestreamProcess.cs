@@ -31,7 +31,7 @@ internal static class LitestreamProcess
     {
         try
         {
-            return PlainFile.ReadAllText($"/proc/{id}/cmdline");
+            return NonDatabaseFile.ReadAllText($"/proc/{id}/cmdline");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

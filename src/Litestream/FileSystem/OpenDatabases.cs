@@ -136,7 +136,7 @@ internal static class OpenDatabases
         string[] lines;
         try
         {
-            lines = [.. PlainFile.ReadLines("/proc/locks")];
+            lines = [.. NonDatabaseFile.ReadLines("/proc/locks")];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -168,7 +168,7 @@ internal static class OpenDatabases
         {
             if (ProcessIdentity.Of(id) is { Executable.Length: > 0 } identity)
                 return identity.Executable;
-            return PlainFile.ReadAllText($"/proc/{id}/comm").Trim();
+            return NonDatabaseFile.ReadAllText($"/proc/{id}/comm").Trim();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -119,7 +119,7 @@ internal static class OpenSqliteFiles
     /// <summary>The lowest two bits of the flags, in octal: 0 is read-only.</summary>
     private static bool IsWritable(string descriptor)
     {
-        var flags = PlainFile
+        var flags = NonDatabaseFile
             .ReadLines($"/proc/self/fdinfo/{Path.GetFileName(descriptor)}")
             .FirstOrDefault(line => line.StartsWith("flags:", StringComparison.Ordinal));
         return flags is null || ((flags[^1] - '0') & 3) != 0;

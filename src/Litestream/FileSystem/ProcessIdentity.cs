@@ -32,7 +32,7 @@ internal sealed record ProcessIdentity(
         {
             // Field 2 is the program's name in parentheses, which may hold spaces and parentheses itself: count from
             // the last one.
-            var stat = PlainFile.ReadAllText($"/proc/{processId}/stat");
+            var stat = NonDatabaseFile.ReadAllText($"/proc/{processId}/stat");
             var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
             if (fields[0] is "Z" or "X")
             {
@@ -43,7 +43,7 @@ internal sealed record ProcessIdentity(
             return new ProcessIdentity(
                 processId,
                 long.Parse(fields[19], CultureInfo.InvariantCulture),
-                PlainFile.ReadAllText("/proc/sys/kernel/random/boot_id").Trim(),
+                NonDatabaseFile.ReadAllText("/proc/sys/kernel/random/boot_id").Trim(),
                 Link($"/proc/{processId}/ns/pid"),
                 executable.EndsWith(Deleted, StringComparison.Ordinal) ? executable[..^Deleted.Length] : executable
             );

@@ -24,7 +24,7 @@ internal enum ChainAction
 /// litestream's.</param>
 /// <param name="ReaderAge">How long our reader has stood; null when none stands.</param>
 /// <param name="WalGrowth">By how many bytes the WAL has grown since it began.</param>
-internal sealed record ChainLook(
+internal sealed record ChainFacts(
     MarkState Mark,
     bool HasSynced,
     bool WasSeen,
@@ -46,7 +46,7 @@ internal static class ChainPolicy
     /// a moment.</summary>
     public const int LooksUntilLost = 3;
 
-    public static ChainAction Decide(ChainLook look)
+    public static ChainAction Decide(ChainFacts look)
     {
         var isHeld = look.Mark == MarkState.Held || (look.Mark == MarkState.Unknown && look.HasSynced);
         if (look.ReaderAge is { } age)

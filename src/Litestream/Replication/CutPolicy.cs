@@ -24,7 +24,7 @@ internal enum CutAction
 /// <param name="IsBeforeApp">Whether the app cannot have opened it yet: in the gate, and in a process without an
 /// app.</param>
 /// <param name="IsOpenAnywhere">Whether a process has it open; null when that cannot be told.</param>
-internal sealed record CutLook(bool MayBeOpened, bool BringsAnotherLibrary, bool IsBeforeApp, bool? IsOpenAnywhere);
+internal sealed record CutFacts(bool MayBeOpened, bool BringsAnotherLibrary, bool IsBeforeApp, bool? IsOpenAnywhere);
 
 /// <summary>
 /// Decides how a full copy begins. The end of a connection of ours drops the locks that another SQLite library of this
@@ -32,7 +32,7 @@ internal sealed record CutLook(bool MayBeOpened, bool BringsAnotherLibrary, bool
 /// </summary>
 internal static class CutPolicy
 {
-    public static CutAction Decide(CutLook look) =>
+    public static CutAction Decide(CutFacts look) =>
         look.MayBeOpened && (look.IsBeforeApp || !look.BringsAnotherLibrary) ? CutAction.Truncate
         : look.IsOpenAnywhere == false ? CutAction.NewGeneration
         : CutAction.NewGenerationUntilRestart;

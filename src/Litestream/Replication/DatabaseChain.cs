@@ -2,9 +2,10 @@ using System.Globalization;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
+using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Replication;
 
@@ -13,7 +14,7 @@ namespace Litestream.Replication;
 /// could take it from the WAL. Where that was not so, a full copy has to follow.
 /// Not for several threads at once, but for <see cref="BeginReader"/>.
 /// </summary>
-internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider time) : IDisposable
+internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database, TimeProvider time) : IDisposable
 {
     /// <summary>
     /// After so long without a write, a commit behind SQLite's own end is one that a killed process has left.
@@ -30,7 +31,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     private static readonly TimeSpan CutPause = TimeSpan.FromMilliseconds(20);
 
     private readonly object _gate = new();
-    private readonly ShadowWal _shadow = new(database.MetaPath);
+    private readonly ILocalState _state = line.State(database.MetaPath);
     private readonly string _wal = WalFile.PathOf(database.Path);
     private SqliteConnection? _reader;
     private bool _isDisposed;
@@ -70,7 +71,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
         }
     }
 
-    private string? FormerGeneration { get; set; }
+    private string? FormerLineage { get; set; }
 
     private string SavedWal => Path.Combine(database.MetaPath, "wal");
 
@@ -94,19 +95,21 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     /// Begins the full copy that has to follow, or the reader that keeps the WAL as it is until litestream does, where
     /// somebody replicates who does not watch.
     /// </summary>
+    /// <param name="line">The release line of the executable.</param>
     /// <param name="database">The database, whose lock is held.</param>
     /// <param name="isUnclean">Whether who replicated it before ended without saying that all was in order.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <exception cref="LitestreamException">LSB5026: the WAL cannot be emptied.</exception>
     public static async Task<DatabaseChain> EnterAsync(
+        ReleaseLine line,
         EffectiveDatabase database,
         bool isUnclean,
         TimeProvider time,
         CancellationToken cancellationToken
     )
     {
-        var chain = new DatabaseChain(database, time);
+        var chain = new DatabaseChain(line, database, time);
         if (isUnclean)
             chain.Break("who replicated it before, or its litestream, was killed");
         else
@@ -167,7 +170,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
         EndReader();
         if (BrokenBy is null)
             BrokenSince = time.GetUtcNow();
-        (BrokenBy, IsCut, Obstacle, FormerGeneration) = (reason, false, null, _shadow.Generation());
+        (BrokenBy, IsCut, Obstacle, FormerLineage) = (reason, false, null, _state.Lineage());
         NeedsRestart = false;
     }
 
@@ -186,7 +189,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
         // A new generation is a full copy too, but for what a killed process left in the WAL beside others that go on.
         var mayBeOpened = LiveDatabase.MayBeOpened(database.Path);
         var isOpen = mayBeOpened && !LiveDatabase.BringsAnotherLibrary ? null : IsOpenAnywhere();
-        var action = CutPolicy.Decide(new CutLook(mayBeOpened, LiveDatabase.BringsAnotherLibrary, isBeforeApp, isOpen));
+        var action = CutPolicy.Decide(new CutFacts(mayBeOpened, LiveDatabase.BringsAnotherLibrary, isBeforeApp, isOpen));
         Obstacle = action == CutAction.Truncate ? LiveDatabase.TryTruncateWal(database.Path) : null;
         NeedsRestart = action == CutAction.NewGenerationUntilRestart;
         return IsCut = Obstacle is null;
@@ -209,7 +212,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     {
         (_wasSeen, _absentLooks) = (false, 0);
         if (BrokenBy is not null && IsCut)
-            _shadow.ForgetGeneration();
+            _state.ForgetLineage();
     }
 
     /// <summary>Looks at the mark.</summary>
@@ -226,7 +229,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
             growth = _reader is null ? 0 : (FileStamp.Of(_wal)?.Size ?? 0) - _walAtBegin;
         }
 
-        var action = ChainPolicy.Decide(new ChainLook(mark, hasSynced, _wasSeen, _absentLooks, age, growth));
+        var action = ChainPolicy.Decide(new ChainFacts(mark, hasSynced, _wasSeen, _absentLooks, age, growth));
         _wasSeen |= mark == MarkState.Held;
         return action;
     }
@@ -240,9 +243,9 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     {
         if (BrokenBy is null || !IsCut || NeedsRestart || isPending)
             return false;
-        if (replicated is null || replicated.Generation == FormerGeneration)
+        if (replicated is null || replicated.Lineage == FormerLineage)
             return false;
-        (BrokenBy, IsCut, Obstacle, FormerGeneration) = (null, false, null, null);
+        (BrokenBy, IsCut, Obstacle, FormerLineage) = (null, false, null, null);
         return true;
     }
 
@@ -280,7 +283,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     /// again. Called while a reader of ours stands and no litestream runs.
     /// </summary>
     /// <returns>Whether it was kept: not where it is large, or something was committed meanwhile.</returns>
-    public async Task<WalMark?> SaveWalAsync()
+    public async Task<WalPosition?> SaveWalAsync()
     {
         DeleteSavedWal();
         if (
@@ -308,7 +311,7 @@ internal sealed class DatabaseChain(EffectiveDatabase database, TimeProvider tim
     public bool CanSaveWal => WalFile.LastCommit(_wal) is { End: <= LargestSavedWal };
 
     /// <summary>Whether nothing has been committed since the WAL was kept.</summary>
-    public bool IsSavedWal(WalMark commit) => WalFile.LastCommit(_wal) == commit;
+    public bool IsSavedWal(WalPosition commit) => WalFile.LastCommit(_wal) == commit;
 
     /// <summary>
     /// Puts the WAL back that was kept, so that litestream goes on where it was. Only where the file is just as it was

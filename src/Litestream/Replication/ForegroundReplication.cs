@@ -3,7 +3,7 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Restore;
 using Litestream.Sqlite;
 
@@ -123,13 +123,13 @@ public static class ForegroundReplication
         foreach (var database in effective.Databases)
             chains.Add(
                 await DatabaseChain
-                    .EnterAsync(database, unclean.Contains(database.Path), options.Time, cancellationToken)
+                    .EnterAsync(executable.Line, database, unclean.Contains(database.Path), options.Time, cancellationToken)
                     .ConfigureAwait(false)
             );
 
         // Until it has ended in order, the next one has to begin with a full copy.
         locks.Broken = effective.Databases.Select(database => database.Path).ToHashSet(StringComparer.Ordinal);
-        using var folder = PrivateFolder.Create(effective.Databases[0].Path);
+        using var folder = RunDirectory.Create(effective.Databases[0].Path);
         ReplicatorRun? started = null;
         var run = started = new ReplicatorRun(
             executable,
@@ -174,7 +174,7 @@ public static class ForegroundReplication
             await run.EndAsync().ConfigureAwait(false);
             chains.ForEach(chain => chain.Dispose());
             foreach (var database in effective.Databases)
-                DatabaseHistory.NoteGeneration(database.MetaPath);
+                DatabaseIdentity.NoteLineage(database.MetaPath, executable.Line.State(database.MetaPath));
         }
 
         void Say(LogLine line) => onLine(line);
@@ -200,7 +200,7 @@ public static class ForegroundReplication
     {
         if (adopt)
             return;
-        using var folder = PrivateFolder.Create(config.Databases[0].Path);
+        using var folder = RunDirectory.Create(config.Databases[0].Path);
         foreach (var database in config.Databases.Where(database => !DatabaseRestore.IsPending(database.Path)))
             await RefuseForeignAsync(executable, config, database, folder.Path, cancellationToken)
                 .ConfigureAwait(false);
@@ -391,19 +391,19 @@ public static class ForegroundReplication
     )
     {
         switch (
-            await new HistoryGuard(executable, config, database)
-                .JudgeAsync(folder, cancellationToken)
+            await new LineageCheck(executable, config, database)
+                .CheckAsync(folder, cancellationToken)
                 .ConfigureAwait(false)
         )
         {
-            case HistoryVerdict.Missing:
+            case LineageResult.Missing:
                 throw new LitestreamException(
                     "LSB5012",
                     $"'{database.Path}' does not exist, but its replica has a backup of it. Nothing was started: "
                         + $"what is made in its place would be sent after the backup. Restore it first "
                         + $"(LitestreamRestore)."
                 );
-            case HistoryVerdict.Other:
+            case LineageResult.Other:
                 throw new LitestreamException(
                     "LSB5009",
                     $"'{database.Path}' is not the database whose history is in its replica "

@@ -1,4 +1,4 @@
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Verification;
 
 namespace Litestream.Replication;

@@ -78,7 +78,7 @@ internal static class ReplicationMark
             return null;
         try
         {
-            var lines = PlainFile.ReadLines(Locks).ToList();
+            var lines = NonDatabaseFile.ReadLines(Locks).ToList();
             return databases
                 .Distinct()
                 .ToDictionary(

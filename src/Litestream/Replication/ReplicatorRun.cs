@@ -2,7 +2,7 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 
 namespace Litestream.Replication;
 
@@ -32,7 +32,7 @@ internal sealed class ReplicatorRun(
     Func<string?, TimeSpan?, EffectiveConfig> createConfig,
     string? ownMetricsAddress,
     DatabaseLocks locks,
-    PrivateFolder folder,
+    RunDirectory folder,
     ReplicatorEvents events,
     TimeProvider time
 )
@@ -224,7 +224,7 @@ internal sealed class ReplicatorRun(
         var config = createConfig(own is null ? address : null, monitorInterval);
         var process = ReplicatorProcess.Start(
             executable,
-            config.WriteTalkative(folder.Path),
+            config.WriteWithInfoLogging(folder.Path),
             config,
             arguments,
             events.Line,

@@ -44,7 +44,7 @@ internal sealed record StatusFile(
     {
         try
         {
-            using var json = JsonDocument.Parse(PlainFile.ReadAllBytes(PathFor(database.Path)));
+            using var json = JsonDocument.Parse(NonDatabaseFile.ReadAllBytes(PathFor(database.Path)));
             var root = json.RootElement;
             return root.GetProperty("version").GetInt32() == Version && LockRecord.Read(root, "app") is { } app
                 ? new StatusFile(
@@ -85,7 +85,7 @@ internal sealed record StatusFile(
             var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
             if (!OperatingSystem.IsWindows())
                 options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            using (var stream = PlainFile.Open(begun, options))
+            using (var stream = NonDatabaseFile.Open(begun, options))
             {
                 if (!OperatingSystem.IsWindows())
                     DatabaseOwner.TryGive(stream.SafeFileHandle, databasePath);

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Litestream.Configuration;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Verification;
 
 namespace Litestream.Replication;
@@ -132,11 +132,8 @@ internal static class StatusJson
     {
         if (value is null)
             return;
-        json.WriteStartObject(name);
-        json.WriteString("generation", value.Generation);
-        json.WriteNumber("index", value.Index);
-        json.WriteNumber("offset", value.Offset);
-        json.WriteEndObject();
+        json.WritePropertyName(name);
+        value.Write(json);
     }
 
     private static string? Text(JsonElement json, string name) =>
@@ -146,11 +143,5 @@ internal static class StatusJson
         json.TryGetProperty(name, out var value) ? value.GetInt64() : null;
 
     private static ReplicaPosition? Position(JsonElement json, string name) =>
-        json.TryGetProperty(name, out var value)
-            ? new ReplicaPosition(
-                value.GetProperty("generation").GetString()!,
-                value.GetProperty("index").GetInt64(),
-                value.GetProperty("offset").GetInt64()
-            )
-            : null;
+        json.TryGetProperty(name, out var value) ? ReplicaPosition.Read(value) : null;
 }

@@ -2,7 +2,7 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Restore;
 using Litestream.Sqlite;
 using Litestream.Verification;
@@ -92,9 +92,9 @@ internal sealed class VerificationReplicator
         var isUnclean = locks.Found.Any(found => found.Record.IsUnclean);
         locks.Broken = new HashSet<string> { _database.Path };
         using var chain = await DatabaseChain
-            .EnterAsync(_database, isUnclean, TimeProvider.System, cancellationToken)
+            .EnterAsync(_executable.Line, _database, isUnclean, TimeProvider.System, cancellationToken)
             .ConfigureAwait(false);
-        using var folder = PrivateFolder.Create(_database.Path);
+        using var folder = RunDirectory.Create(_database.Path);
         var run = new ReplicatorRun(
             _executable,
             [_database],
@@ -140,7 +140,7 @@ internal sealed class VerificationReplicator
         finally
         {
             await run.EndAsync().ConfigureAwait(false);
-            DatabaseHistory.NoteGeneration(_database.MetaPath);
+            DatabaseIdentity.NoteLineage(_database.MetaPath, _executable.Line.State(_database.MetaPath));
         }
     }
 
@@ -156,21 +156,21 @@ internal sealed class VerificationReplicator
     /// </summary>
     private async Task<string?> ForeignHistoryAsync(CancellationToken cancellationToken)
     {
-        var own = new ShadowWal(_database.MetaPath).Generation();
-        var client = new BackupCatalog(_executable, _config);
+        var own = _executable.Line.State(_database.MetaPath).Lineage();
+        var client = _executable.Line.Catalog(_executable, _config, null);
         foreach (var replica in _database.Replicas)
         {
-            var generations = await client
-                .GenerationsAsync(_database, replica.Name, cancellationToken)
+            var lineages = await client
+                .LineagesAsync(_database, replica.Name, cancellationToken)
                 .ConfigureAwait(false);
             if (
-                generations.Count > 0
-                && !generations.Any(g => g.Name == own && g.End >= generations.Max(other => other.End))
+                lineages.Count > 0
+                && !lineages.Any(g => g.Name == own && g.End >= lineages.Max(other => other.End))
             )
             {
                 return $"Nobody replicates {_database.Path}, and no litestream was started for it: the newest "
                     + $"changes in replica {replica.Name} are of another history "
-                    + $"({string.Join(", ", generations.OrderByDescending(g => g.End).Take(3).Select(g => g.Name))}) than "
+                    + $"({string.Join(", ", lineages.OrderByDescending(g => g.End).Take(3).Select(g => g.Name))}) than "
                     + $"this database's ({own ?? "none"}). "
                     + "A verification never writes over that. Start the app where the database belongs, or restore "
                     + "the replica here first.";

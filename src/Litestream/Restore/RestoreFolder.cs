@@ -13,13 +13,13 @@ namespace Litestream.Restore;
 /// </summary>
 internal sealed class RestoreFolder : IDisposable
 {
-    private readonly LockedFolder _folder;
+    private readonly LeasedDirectory _folder;
 
-    private RestoreFolder(LockedFolder folder) => _folder = folder;
+    private RestoreFolder(LeasedDirectory folder) => _folder = folder;
 
     public string Path => _folder.Path;
 
-    public HeldFolder Held => _folder.Held;
+    public DirectoryHandle Held => _folder.Held;
 
     /// <summary>The file that is to become the output, by the name that other processes and SQLite know.</summary>
     public string Restored => RestoredIn(Path);
@@ -31,7 +31,7 @@ internal sealed class RestoreFolder : IDisposable
         RemoveLeftovers(output, onLine: null);
         try
         {
-            var folder = LockedFolder.Create(Parent(output), Name(output));
+            var folder = LeasedDirectory.Create(Parent(output), Name(output));
 
             // The app's user, whom root leaves it to when it is killed, has to see whether files were being moved;
             // nothing more.
@@ -50,22 +50,22 @@ internal sealed class RestoreFolder : IDisposable
     }
 
     /// <summary>Whether a restore to this place is under way, or was killed.</summary>
-    public static bool AnyFor(string output) => LockedFolder.All(Parent(output), Name(output)).Count > 0;
+    public static bool AnyFor(string output) => LeasedDirectory.All(Parent(output), Name(output)).Count > 0;
 
     /// <summary>Whether a living process restores to this place.</summary>
     /// <param name="output">The place.</param>
     /// <param name="holder">Who holds the lock of the place: what cannot be seen of a folder is taken for the work of
     /// that process, if it may live.</param>
     public static bool IsAtWork(string output, ProcessIdentity? holder) =>
-        LockedFolder
+        LeasedDirectory
             .All(Parent(output), Name(output))
             .Any(folder =>
-                holder?.IsElsewhere == true || (LockedFolder.IsInUse(folder) ?? holder?.IsRunning() == true)
+                holder?.IsElsewhere == true || (LeasedDirectory.IsInUse(folder) ?? holder?.IsRunning() == true)
             );
 
     /// <summary>Whether a restore to this place was killed while it moved files.</summary>
     public static bool AnyInterrupted(string output) =>
-        LockedFolder.All(Parent(output), Name(output)).Any(FileSwap.IsRecorded);
+        LeasedDirectory.All(Parent(output), Name(output)).Any(ReplaceTransaction.IsRecorded);
 
     /// <summary>
     /// Finishes or takes back what a killed restore to this place had begun, and removes what it left. What a living
@@ -73,7 +73,7 @@ internal sealed class RestoreFolder : IDisposable
     /// </summary>
     /// <exception cref="LitestreamException">LSB4008: it can be neither finished nor taken back.</exception>
     public static void RemoveLeftovers(string output, Action<LogLine>? onLine) =>
-        LockedFolder.RemoveLeftovers(Parent(output), Name(output), folder => FileSwap.Recover(folder, onLine));
+        LeasedDirectory.RemoveLeftovers(Parent(output), Name(output), folder => ReplaceTransaction.Recover(folder, onLine));
 
     /// <summary>
     /// Whatever a killed restore of another user to this place had begun, such as root's, only that user takes back:
@@ -85,7 +85,7 @@ internal sealed class RestoreFolder : IDisposable
     {
         if (OperatingSystem.IsWindows())
             return;
-        if (LockedFolder.All(Parent(output), Name(output)).FirstOrDefault(IsForeign) is not { } foreign)
+        if (LeasedDirectory.All(Parent(output), Name(output)).FirstOrDefault(IsForeign) is not { } foreign)
             return;
 
         var user = UnixCalls.Status(foreign, followLinks: false)?.User switch
@@ -102,7 +102,7 @@ internal sealed class RestoreFolder : IDisposable
 
         static bool IsForeign(string folder) =>
             Directory.Exists(folder)
-            && (!UnixCalls.CanBeEntered(folder) || (FileSwap.IsRecorded(folder) && !UnixCalls.IsOwn(folder)));
+            && (!UnixCalls.CanBeEntered(folder) || (ReplaceTransaction.IsRecorded(folder) && !UnixCalls.IsOwn(folder)));
     }
 
     /// <summary>
@@ -115,7 +115,7 @@ internal sealed class RestoreFolder : IDisposable
             $@"^\.({Regex.Escape(System.IO.Path.GetFileNameWithoutExtension(databasePath))}-[0-9]{{8}}T[0-9]{{6}}Z(-[0-9]+)?{Regex.Escape(System.IO.Path.GetExtension(databasePath))})\.litestream-restore-",
             RegexOptions.CultureInvariant
         );
-        var outputs = LockedFolder
+        var outputs = LeasedDirectory
             .All(Parent(databasePath), "." + System.IO.Path.GetFileNameWithoutExtension(databasePath))
             .Select(folder => own.Match(System.IO.Path.GetFileName(folder)))
             .Where(match => match.Success)
@@ -129,7 +129,7 @@ internal sealed class RestoreFolder : IDisposable
     public SafeFileHandle OpenRestored()
     {
         if (OperatingSystem.IsWindows())
-            return PlainFile.OpenHandle(Restored, FileMode.Open, FileAccess.ReadWrite);
+            return NonDatabaseFile.OpenHandle(Restored, FileMode.Open, FileAccess.ReadWrite);
 
         var file = Held.IsAt(Path) ? UnixCalls.OpenWithoutLink(RestoredIn(Held.Inside)) : null;
         if (
@@ -149,7 +149,7 @@ internal sealed class RestoreFolder : IDisposable
     public void Dispose()
     {
         // A record that is still here was neither finished nor taken back: the next run needs all of it.
-        if (FileSwap.IsRecorded(Held.Inside))
+        if (ReplaceTransaction.IsRecorded(Held.Inside))
             _folder.Leave();
         else
             _folder.Dispose();

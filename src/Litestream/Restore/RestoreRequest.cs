@@ -1,6 +1,8 @@
 using Litestream.Configuration;
 using Litestream.Diagnostics;
+using Litestream.Execution;
 using Litestream.FileSystem;
+using Litestream.Releases;
 
 namespace Litestream.Restore;
 
@@ -99,6 +101,29 @@ public sealed record RestoreRequest(EffectiveConfig Config, EffectiveDatabase Da
     /// </summary>
     public TimeSpan? Timeout { get; init; }
 
+    internal RestoreSelection Selection =>
+        new(Database)
+        {
+            Timestamp = Timestamp,
+            Replica = Replica,
+            Lineage = Generation,
+            Index = Index,
+            Parallelism = Parallelism,
+        };
+
+    /// <summary>The replicas that count, for messages.</summary>
+    internal string Places =>
+        Database.Replicas.Count == 0
+            ? "any replica: it has none"
+            : string.Join(
+                ", ",
+                Database.Replicas.Where(r => Replica is null || r.Name == Replica).Select(r => r.Location)
+            );
+
+    /// <inheritdoc cref="IBackupCatalog.PlanAsync" />
+    internal Task<RestorePlan?> PlanAsync(LitestreamExecutable executable, CancellationToken cancellationToken) =>
+        executable.Line.Catalog(executable, Config, Timeout).PlanAsync(Selection, cancellationToken);
+
     /// <summary>The lock of the database, where the caller holds it already.</summary>
     internal DatabaseLock? HeldLock { get; init; }
 
@@ -190,7 +215,7 @@ public sealed record RestoreOptions
     private string SideFile(string path)
     {
         var stem = Path.Combine(Path.GetDirectoryName(path) ?? "", Path.GetFileNameWithoutExtension(path));
-        return FileSwap.Unused($"{stem}-{FileSwap.Stamp(Time)}", Path.GetExtension(path));
+        return ReplaceTransaction.Unused($"{stem}-{ReplaceTransaction.Stamp(Time)}", Path.GetExtension(path));
     }
 }
 
@@ -223,18 +248,3 @@ public sealed record RestoreResult(EffectiveDatabase Database, RestoreOutcome Ou
 /// <param name="From">The path it had.</param>
 /// <param name="To">The path it has then.</param>
 public sealed record MovedFile(string From, string To);
-
-/// <summary>A place in a replica. Release line 0.3.</summary>
-/// <param name="Replica">The name of the replica.</param>
-/// <param name="Generation">16 hexadecimal digits.</param>
-/// <param name="SnapshotIndex">The WAL index of the snapshot that it begins with.</param>
-/// <param name="Index">The last WAL index; that of the snapshot when no WAL comes after it.</param>
-/// <param name="Time">When its last file was written (whole seconds); null where that was not asked for: only a dry run
-/// does.</param>
-public sealed record RestoreSource(
-    string Replica,
-    string Generation,
-    long SnapshotIndex,
-    long Index,
-    DateTimeOffset? Time
-);

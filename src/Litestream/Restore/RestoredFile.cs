@@ -1,11 +1,13 @@
 using Litestream.Diagnostics;
 using Litestream.Execution;
+using Litestream.FileSystem;
 using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
+using Microsoft.Win32.SafeHandles;
 
 namespace Litestream.Restore;
 
-/// <summary>Whether a restored file is a sound database.</summary>
+/// <summary>A restored file before it is put in place: whether it is sound, its owner and mode.</summary>
 internal static class RestoredFile
 {
     private const int Corrupt = 11;
@@ -68,13 +70,93 @@ internal static class RestoredFile
         cancellationToken.ThrowIfCancellationRequested();
 
         void Skip(string why) =>
-            FileSwap.Say(onLine, "WARN", $"quick_check of the restored {request.Database.Path} was skipped: {why}");
+            ReplaceTransaction.Say(onLine, "WARN", $"quick_check of the restored {request.Database.Path} was skipped: {why}");
+    }
+
+    public static void Finish(RestoreTarget target, RestoreFolder folder, Action<LogLine>? onLine)
+    {
+        try
+        {
+            using var restored = folder.OpenRestored();
+            RandomAccess.FlushToDisk(restored);
+            TakeOver(target, restored, onLine);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LitestreamException(
+                "LSB4007",
+                $"The restored file cannot be put in place as {target.File}: {e.Message} Nothing has changed.",
+                innerException: e
+            );
+        }
+    }
+
+    /// <summary>
+    /// The restored file gets the owner and the mode of the one that it takes the place of. A lost database that root
+    /// restores is given to whom its folder belongs.
+    /// </summary>
+    private static void TakeOver(RestoreTarget target, SafeFileHandle restored, Action<LogLine>? onLine)
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+
+        var existing = target.File;
+        try
+        {
+            if (!File.Exists(existing))
+            {
+                if (target.IsDatabase && !DatabaseOwner.TryGive(restored, existing))
+                    ReplaceTransaction.Say(
+                        onLine,
+                        "WARN",
+                        $"{existing} cannot be given to the owner of its folder: whether its app can open it "
+                            + $"depends on whom that runs as"
+                    );
+                return;
+            }
+
+            var (owner, own) = (UnixCalls.Status(existing, followLinks: false), UnixCalls.Status(restored));
+            if (owner is { IsFile: false })
+                throw new IOException($"Somebody else has put something in the place of {existing}.");
+            if (owner is not null && own is not null && (owner.User, owner.Group) != (own.User, own.Group))
+                UnixCalls.ChangeOwner(restored, owner);
+            File.SetUnixFileMode(restored, owner?.Mode ?? File.GetUnixFileMode(existing));
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new LitestreamException(
+                "LSB0003",
+                $"The restored file cannot be given to the owner of {existing}, so its app could not use "
+                    + $"it: {e.Message}. Nothing was put in place. Restore as that user, or as root.",
+                innerException: e
+            );
+        }
+    }
+
+    /// <summary>
+    /// Without the executable's tables it has no number, and what has none does not go on with any history.
+    /// </summary>
+    public static void Detach(string restored, RestoreRequest request)
+    {
+        try
+        {
+            LiveDatabase.RemoveIdentity(restored);
+        }
+        catch (SqliteException e)
+        {
+            throw new LitestreamException(
+                "LSB4003",
+                $"The restored copy of {request.Database.Path} cannot be made a database of its own: {e.Message} "
+                    + $"Nothing was put in place.",
+                innerException: e
+            );
+        }
     }
 
     private static LitestreamException Damaged(RestoreRequest request, string answer, Exception? e) =>
         new(
             "LSB4003",
-            $"The backup of {request.Database.Path} in {RestoreCommand.Places(request)} does not give a sound "
+            $"The backup of {request.Database.Path} in {request.Places} does not give a sound "
                 + $"database: "
                 + $"{answer}. Nothing was put in place.",
             innerException: e

@@ -1,10 +1,10 @@
-using System.Globalization;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Sqlite;
+using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Restore;
 
@@ -14,8 +14,9 @@ namespace Litestream.Restore;
 /// </summary>
 internal sealed class ScratchCopy : IDisposable
 {
-    private readonly LockedFolder _folder;
+    private readonly LeasedDirectory _folder;
     private readonly LitestreamExecutable _executable;
+    private readonly ReleaseLine _line;
     private readonly EffectiveConfig _config;
     private readonly EffectiveDatabase _database;
     private readonly TimeSpan _patience;
@@ -33,6 +34,7 @@ internal sealed class ScratchCopy : IDisposable
     {
         _folder = ScratchDatabase.CreateFolder();
         (_executable, _config, _database, _patience) = (executable, config, database, patience);
+        _line = executable.Line;
     }
 
     /// <summary>What is free where a folder is; null when it cannot be told.</summary>
@@ -48,27 +50,29 @@ internal sealed class ScratchCopy : IDisposable
     public void Dispose() => _folder.Dispose();
 
     /// <summary>Restores, over what was restored before; null when there is no backup.</summary>
-    /// <param name="arguments">Which state: <c>-replica</c>, <c>-timestamp</c> and so on.</param>
+    /// <param name="selection">Which state.</param>
     /// <param name="cancellationToken">Ends the executable.</param>
     /// <returns>What it took, with empty names where the executable does not say.</returns>
     /// <exception cref="LitestreamException">LSB0003: there is no room for it; LSB3001, LSB4003, LSB4005;
     /// LSB4005 with an <see cref="OperationCanceledException"/> in it: given up, as there was no sign of
     /// life.</exception>
-    public async Task<RestoreSource?> RestoreAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    public async Task<RestoreSource?> RestoreAsync(RestoreSelection selection, CancellationToken cancellationToken)
     {
         foreach (var file in Directory.GetFiles(_folder.Path, "restored.db*"))
             File.Delete(file);
         RequireRoom();
-        var (exitCode, errors, said, source) = await RunAsync(Path, arguments, cancellationToken).ConfigureAwait(false);
+        var (exitCode, errors, said, source) = await RunAsync(
+                Path,
+                _line.Restore.Arguments(selection),
+                cancellationToken
+            )
+            .ConfigureAwait(false);
         if (exitCode == 0 && File.Exists(Path))
-            return source ?? new RestoreSource("", "", 0, 0, null);
-        if (
-            said.Contains("no matching backup", StringComparison.Ordinal)
-            || said.Contains("no snapshots available", StringComparison.Ordinal)
-        )
+            return source ?? new UnnamedSource();
+        if (_line.Restore.SaysNoBackup(said))
             return null;
         var message = errors.Count > 0 ? string.Join("; ", errors.Distinct()) : said.Trim();
-        var code = RestoreCommand.Classify(message);
+        var code = _line.Restore.Classify(message);
         if (code == "LSB4009")
             throw ScratchRoom.NoRoom(_folder.Path, "is full", new IOException(message));
         throw new LitestreamException(
@@ -79,9 +83,7 @@ internal sealed class ScratchCopy : IDisposable
     }
 
     /// <summary>
-    /// The database as it was at just this place, which restores of release line 0.3 cannot give (they know whole WALs
-    /// and times): all WALs before are applied by
-    /// the executable, the last one is only fetched, cut and applied here. Null when that did not work.
+    /// The database as it was at just this place; null when that did not work.
     /// </summary>
     /// <exception cref="LitestreamException">LSB0003: there is no room for it.</exception>
     public async Task<string?> RestoreUpToAsync(
@@ -91,34 +93,14 @@ internal sealed class ScratchCopy : IDisposable
     )
     {
         RequireRoom();
-        var output = System.IO.Path.Combine(_folder.Path, "cut.db");
-        var restored = output + ".tmp";
-        var wal = System.IO.Path.Combine(_folder.Path, "fetched-wal");
-        var index = position.Index.ToString("x8", CultureInfo.InvariantCulture);
-
-        // The executable fetches each WAL into a file of this name, then applies it in the place of `-wal`. SQLite
-        // follows no link there: it stops with the WAL fetched and all others applied.
-        File.CreateSymbolicLink($"{restored}-{index}-wal", wal);
-        await RunAsync(
-                output,
-                ["-replica", replica, "-generation", position.Generation, "-index", index],
-                cancellationToken
+        return await _line
+            .Restore.RestoreUpToAsync(
+                _folder.Path,
+                position,
+                replica,
+                (output, arguments) => RunAsync(output, arguments, cancellationToken)
             )
             .ConfigureAwait(false);
-        if (
-            !File.Exists(restored)
-            || new FileInfo(wal) is not { Exists: true } fetched
-            || fetched.Length < position.Offset
-            || new FileInfo(restored + "-wal").LinkTarget is null
-        )
-            return null;
-
-        File.Delete(restored + "-wal");
-        File.Delete(restored + "-shm");
-        using (var file = PlainFile.OpenHandle(wal, FileMode.Open, FileAccess.ReadWrite))
-            RandomAccess.SetLength(file, position.Offset);
-        File.Move(wal, restored + "-wal");
-        return restored;
     }
 
     /// <summary>A full folder for temporary files would stop others too: it is asked before.</summary>
@@ -147,7 +129,7 @@ internal sealed class ScratchCopy : IDisposable
                 [
                     "restore",
                     "-config",
-                    _config.WriteTalkative(_folder.Path),
+                    _config.WriteWithInfoLogging(_folder.Path),
                     .. arguments,
                     "-o",
                     output,
@@ -159,7 +141,7 @@ internal sealed class ScratchCopy : IDisposable
                     said.Add(line.Text);
                     if (line.Level == "ERROR")
                         errors.Add(line.Explanation);
-                    source = RestoreCommand.Source(line, source);
+                    source = _line.Restore.Source(line, source);
                 }
             )
             .ConfigureAwait(false);

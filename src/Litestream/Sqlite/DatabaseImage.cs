@@ -53,7 +53,7 @@ internal static class DatabaseImage
     }
 
     private static SafeFileHandle Open(string path) =>
-        PlainFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        NonDatabaseFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
     private static bool IsSame(
         SafeFileHandle one,

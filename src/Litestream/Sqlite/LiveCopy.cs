@@ -45,15 +45,15 @@ internal sealed class LiveCopy : IDisposable
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
 
-    private readonly LockedFolder _folder;
+    private readonly LeasedDirectory _folder;
 
-    private LiveCopy(LockedFolder folder) => _folder = folder;
+    private LiveCopy(LeasedDirectory folder) => _folder = folder;
 
     /// <summary>Its file.</summary>
     public string Path => System.IO.Path.Combine(_folder.Path, "live.db");
 
     /// <summary>The last commit that is in it; null when there was no WAL.</summary>
-    public WalMark? Mark { get; private set; }
+    public WalPosition? Mark { get; private set; }
 
     /// <summary>How long the longest read transaction was.</summary>
     public TimeSpan LongestReader { get; private set; }
@@ -170,7 +170,7 @@ internal sealed class LiveCopy : IDisposable
             // A WAL may be long, and the write lock is held while its end is looked for: what is there already is read
             // before.
             var known = WalFile.LastCommit(wal);
-            WalMark? mark = null;
+            WalPosition? mark = null;
             using (var guard = LiveDatabase.Open(database))
             {
                 // While a connection holds the write lock no commit is half done: the snapshot that another one takes
@@ -230,7 +230,7 @@ internal sealed class LiveCopy : IDisposable
     /// (No
     /// frame at all: the WAL begins anew with the next commit, and the file is still that of before.)
     /// </summary>
-    private static WalMark? EndFor(string database, WalMark? mark, long pageSize)
+    private static WalPosition? EndFor(string database, WalPosition? mark, long pageSize)
     {
         if (mark is null || LiveDatabase.WalFrames(database) is not (> 0 and var frames))
             return mark;
@@ -260,6 +260,6 @@ internal sealed class LiveCopy : IDisposable
                 return raw.SQLITE_OK;
         }
 
-        long Pages(WalMark? mark) => (mark?.End ?? 0) / pageSize;
+        long Pages(WalPosition? mark) => (mark?.End ?? 0) / pageSize;
     }
 }

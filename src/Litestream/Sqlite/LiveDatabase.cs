@@ -12,7 +12,7 @@ namespace Litestream.Sqlite;
 /// <param name="Mark">Where the state stands in the WAL; null when there is no WAL (yet).</param>
 /// <param name="IsExact">Whether <paramref name="Mark"/> is just that state's place, or one at or after it.</param>
 /// <param name="Time">When it was written.</param>
-internal sealed record Sentinel(SentinelRow? Row, WalMark? Mark, bool IsExact, DateTimeOffset Time) : IDisposable
+internal sealed record Sentinel(SentinelRow? Row, WalPosition? Mark, bool IsExact, DateTimeOffset Time) : IDisposable
 {
     /// <summary>The database as it was at <see cref="Mark"/>; null when its content is not compared, or could not be
     /// copied.</summary>
@@ -215,7 +215,7 @@ internal static partial class LiveDatabase
             // Few lines are matched: an app with many databases has many mappings.
             return
             [
-                .. PlainFile
+                .. NonDatabaseFile
                     .ReadLines("/proc/self/maps")
                     .Where(line => line.Contains("sql", StringComparison.OrdinalIgnoreCase))
                     .Select(line => NativeLibrary().Match(line))

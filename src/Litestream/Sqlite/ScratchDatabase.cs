@@ -15,14 +15,14 @@ internal static class ScratchDatabase
 
     /// <summary>A private folder for temporary files. What killed processes left there goes.</summary>
     /// <exception cref="LitestreamException">LSB0003: it cannot be made.</exception>
-    public static LockedFolder CreateFolder()
+    public static LeasedDirectory CreateFolder()
     {
         // Others write there too: nothing that lies in it is followed.
         var temp = Path.GetTempPath();
-        LockedFolder.RemoveLeftovers(temp, Name);
+        LeasedDirectory.RemoveLeftovers(temp, Name);
         try
         {
-            return LockedFolder.Create(temp, Name);
+            return LeasedDirectory.Create(temp, Name);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -7,7 +7,21 @@ namespace Litestream.Sqlite;
 /// <summary>
 /// The end of a commit in a WAL: which life of the file (its salts), and how many bytes from its start.
 /// </summary>
-internal sealed record WalMark(uint Salt1, uint Salt2, long End);
+internal sealed record WalPosition(uint Salt1, uint Salt2, long End)
+{
+    /// <summary>More restarts of the WAL than happen while a commit is waited for.</summary>
+    private const uint ManyRestarts = 100_000;
+
+    /// <summary>How often the WAL was begun anew from here to there: SQLite counts the first salt up by one each time.
+    /// Null when it is another file: one that was deleted and made again has other salts.</summary>
+    public uint? RestartsUntil(WalPosition later) =>
+        (later.Salt1 - Salt1) switch
+        {
+            0 when Salt2 != later.Salt2 => null,
+            < ManyRestarts and var restarts => restarts,
+            _ => null,
+        };
+}
 
 /// <summary>
 /// Reads <c>-wal</c> files: SQLite's and the executable's copies of them. The <c>-wal</c> is the only file of a live
@@ -31,7 +45,7 @@ internal static class WalFile
     /// <param name="path">The <c>-wal</c>.</param>
     /// <param name="known">A commit that was found before: the search goes on from there, if the file is still in the
     /// same life.</param>
-    public static WalMark? LastCommit(string path, WalMark? known = null)
+    public static WalPosition? LastCommit(string path, WalPosition? known = null)
     {
         try
         {
@@ -57,7 +71,7 @@ internal static class WalFile
                     end = at + FrameHeaderSize + header.PageSize;
             }
 
-            return new WalMark(header.Salt1, header.Salt2, end);
+            return new WalPosition(header.Salt1, header.Salt2, end);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -114,7 +128,7 @@ internal static class WalFile
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows())
             options.UnixCreateMode = File.GetUnixFileMode(database);
-        using var copy = PlainFile.Open(to, options);
+        using var copy = NonDatabaseFile.Open(to, options);
         if (!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess && UnixCalls.Status(database) is { } owner)
             DatabaseOwner.TryChange(() => UnixCalls.ChangeOwner(copy.SafeFileHandle, owner));
         var buffer = new byte[64 * 1024];
@@ -132,7 +146,7 @@ internal static class WalFile
 
     /// <summary>The pages in the frames between two places of a WAL; null when it is another WAL by now, or cannot be
     /// read.</summary>
-    public static IReadOnlySet<long>? PagesBetween(string path, WalMark to, long from)
+    public static IReadOnlySet<long>? PagesBetween(string path, WalPosition to, long from)
     {
         try
         {
@@ -179,15 +193,15 @@ internal static class WalFile
     public static long EndOf(long frames, long pageSize) => HeaderSize + (frames * (FrameHeaderSize + pageSize));
 
     /// <summary>
-    /// The salts in a file's header, with <see cref="WalMark.End"/> its length; null when there is no whole header.
+    /// The salts in a file's header, with <see cref="WalPosition.End"/> its length; null when there is no whole header.
     /// </summary>
-    public static WalMark? Header(string path)
+    public static WalPosition? Header(string path)
     {
         try
         {
             using var file = Open(path);
             return ReadHeader(file) is { } header
-                ? new WalMark(header.Salt1, header.Salt2, RandomAccess.GetLength(file))
+                ? new WalPosition(header.Salt1, header.Salt2, RandomAccess.GetLength(file))
                 : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -197,7 +211,7 @@ internal static class WalFile
     }
 
     private static Microsoft.Win32.SafeHandles.SafeFileHandle Open(string path) =>
-        PlainFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        NonDatabaseFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
     [SkipLocalsInit]
     private static (uint Salt1, uint Salt2, long PageSize, bool IsBigEndian)? ReadHeader(

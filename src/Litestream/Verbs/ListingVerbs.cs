@@ -1,6 +1,7 @@
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Releases.V03;
+using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Verbs;
 
@@ -25,6 +26,9 @@ internal abstract record ListingVerb : Verb
 
     /// <summary>Its name among the targets.</summary>
     protected abstract string Name { get; }
+
+    /// <summary>The executable's command.</summary>
+    protected abstract string Command { get; }
 
     /// <summary>The columns after <c>database</c>.</summary>
     protected abstract IReadOnlyList<string> Columns { get; }
@@ -100,15 +104,7 @@ internal abstract record ListingVerb : Verb
         if (exception.Diagnostic.Code != "LSB3001")
             return exception;
         var version = await client.VersionAsync(cancellationToken).ConfigureAwait(false);
-        return version.StartsWith("0.3.", StringComparison.Ordinal)
-            ? exception
-            : new LitestreamException(
-                "LSB3009",
-                $"{Name} is for release line 0.3, whose replicas have generations, snapshots and WAL segments; this "
-                    + $"is litestream {version}, which keeps LTX files: -t:LitestreamRun -p:LitestreamArguments=\"ltx "
-                    + $"-level all '{database.ConfiguredPath}'\" lists them (-level 9: the snapshots).",
-                innerException: exception
-            );
+        return ReleaseLine.Of(version).Refuse(Command, version, database.ConfiguredPath, exception) ?? exception;
     }
 }
 
@@ -116,6 +112,8 @@ internal abstract record ListingVerb : Verb
 internal sealed record GenerationsVerb : ListingVerb
 {
     protected override string Name => "LitestreamGenerations";
+
+    protected override string Command => "generations";
 
     protected override IReadOnlyList<string> Columns => ["replica", "generation", "lag", "start", "end"];
 
@@ -153,6 +151,8 @@ internal sealed record SnapshotsVerb : ListingVerb
 {
     protected override string Name => "LitestreamSnapshots";
 
+    protected override string Command => "snapshots";
+
     protected override IReadOnlyList<string> Columns => ["replica", "generation", "index", "size", "created"];
 
     protected override async Task<IEnumerable<(IReadOnlyList<object?> Cells, VerbItem Item)>> ListAsync(
@@ -188,6 +188,8 @@ internal sealed record WalVerb : ListingVerb
     public string? Generation { get; init; }
 
     protected override string Name => "LitestreamWal";
+
+    protected override string Command => "wal";
 
     protected override IReadOnlyList<string> Columns => ["replica", "generation", "index", "offset", "size", "created"];
 
@@ -244,13 +246,6 @@ internal sealed record LtxVerb : Verb
             OptionValue.Trim(Database) is { } name and not "*" ? config.Choose(name) : config.ChooseMany("*")[0]
         ).ConfiguredPath;
         var version = await host.CreateCatalog(config, timeout).VersionAsync(cancellationToken).ConfigureAwait(false);
-        throw new LitestreamException(
-            "LSB3009",
-            version.StartsWith("0.3.", StringComparison.Ordinal)
-                ? $"LTX files are what release line 0.5 keeps; this is litestream {version}, which keeps snapshots "
-                    + $"and WAL segments: use -t:LitestreamSnapshots and -t:LitestreamWal."
-                : $"This version of Litestream.Build does not read LTX files. litestream {version} lists them "
-                    + $"itself: -t:LitestreamRun -p:LitestreamArguments=\"ltx -level all '{path}'\"."
-        );
+        throw ReleaseLine.Of(version).Refuse("ltx", version, path)!;
     }
 }

@@ -1,4 +1,5 @@
 using Litestream.Diagnostics;
+using Litestream.Releases;
 using Litestream.Restore;
 using Litestream.Sqlite;
 
@@ -131,12 +132,8 @@ internal sealed record RestoreVerb : Verb
         if (transaction is not null)
         {
             var version = await executable.GetVersionAsync(cancellationToken).ConfigureAwait(false);
-            if (version.StartsWith("0.3.", StringComparison.Ordinal))
-                throw new LitestreamException(
-                    "LSB3009",
-                    $"LitestreamTxId is for release line 0.5; this is litestream {version}, where "
-                        + $"LitestreamTimestamp, or LitestreamGeneration with LitestreamIndex, says how far to go."
-                );
+            if (executable.Line.Refuse("restore -txid", version, "") is { } refusal)
+                throw refusal;
             options = options with { Arguments = ["-txid", transaction, .. options.Arguments] };
         }
 
@@ -159,20 +156,20 @@ internal sealed record RestoreVerb : Verb
                     : null;
             host.Add(
                 result.Output,
+                [
                 ("Database", result.Database.ConfiguredPath),
                 ("Path", result.Database.Path),
                 ("Outcome", result.Outcome),
                 ("MovedAside", string.Join(';', result.MovedAside.Select(moved => moved.To))),
                 ("Replica", result.Source?.Replica),
-                ("Generation", result.Source?.Generation),
-                ("SnapshotIndex", result.Source?.SnapshotIndex),
-                ("Index", result.Source?.Index),
+                .. (result.Source?.Fields ?? []).Select(field => (field.Key, (object?)field.Value)),
                 ("BackupTime", result.Source?.Time),
                 ("Bytes", result.Bytes),
                 ("Duration", result.Duration),
                 ("Difference", difference),
                 ("Code", result.Error?.Diagnostic.Code),
-                ("Message", result.Error?.Diagnostic.Message)
+                ("Message", result.Error?.Diagnostic.Message),
+                ]
             );
         }
     }
@@ -210,8 +207,7 @@ internal sealed record RestoreVerb : Verb
     {
         var would = result.Outcome == RestoreOutcome.WouldRestore;
         var from = result.Source is { } source
-            ? $" from {source.Replica}, generation {source.Generation}, index {source.SnapshotIndex} "
-                + $"to {source.Index}{(source.Time is { } time ? $", as of {VerbItem.Text(time)}" : "")}"
+            ? $" from {source.Replica}, {source}{(source.Time is { } time ? $", as of {VerbItem.Text(time)}" : "")}"
             : "";
         foreach (var moved in result.MovedAside)
             host.Print($"{(would ? "Would move" : "Moved")} {moved.From} to {moved.To}");

@@ -2,7 +2,6 @@ using System.Text;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
-using Litestream.Releases.V03;
 
 namespace Litestream.Verbs;
 

@@ -1,8 +1,8 @@
-using System.Globalization;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
-using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Replication;
+using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Verbs;
 
@@ -26,7 +26,7 @@ internal sealed record StatusVerb : Verb
         var unhealthy = new List<string>();
         foreach (var database in host.LoadConfig().ChooseMany(OptionValue.Trim(Database) ?? "*"))
         {
-            var (generation, index, offset) = Position(database);
+            var (lineage, position) = Position(database);
             var status =
                 !File.Exists(database.Path) ? "no database"
                 : Directory.Exists(database.MetaPath) ? "initialized"
@@ -44,8 +44,8 @@ internal sealed record StatusVerb : Verb
                 own is null ? "" : $"{VerbItem.Text(own.Lag)}s",
                 running.Status is { } told ? VerbItem.Text(told.Restarts) : "",
                 running.ReplicatorProcessId is { } replicator ? $"process {replicator}" : "",
-                generation ?? "",
-                index is null ? "" : $"{index:x8}:{offset:x8}",
+                lineage ?? "",
+                position?.ToString().Split('/')[^1] ?? "",
                 VerbItem.Text(wal),
             ]);
             if (running.App is null)
@@ -65,6 +65,7 @@ internal sealed record StatusVerb : Verb
 
             host.Add(
                 database.ConfiguredPath,
+                [
                 ("Path", database.Path),
                 ("Status", status),
                 ("App", running.App?.ProcessId),
@@ -80,10 +81,10 @@ internal sealed record StatusVerb : Verb
                 ("LastRestartReason", running.Status?.LastRestartReason),
                 ("LastError", running.Status?.LastError),
                 ("Replicator", running.ReplicatorProcessId),
-                ("Generation", generation),
-                ("Index", index),
-                ("Offset", offset),
-                ("WalSize", wal)
+                ("Generation", lineage),
+                .. (position?.Fields ?? []).Skip(1).Select(field => (field.Key, (object?)field.Value)),
+                ("WalSize", wal),
+                ]
             );
         }
 
@@ -138,27 +139,10 @@ internal sealed record StatusVerb : Verb
     private static IReadOnlyList<string> Problems(RunningStatus running) =>
         running.Status is { } status ? OverallHealth.Of(status, DateTimeOffset.UtcNow).Problems : [];
 
-    /// <summary>
-    /// How far the executable has read: release line 0.3 keeps a copy of the WAL for each generation, one file for each
-    /// index.
-    /// </summary>
-    private static (string? Generation, long? Index, long? Offset) Position(EffectiveDatabase database)
-    {
-        var current = Path.Combine(database.MetaPath, "generation");
-        if (!File.Exists(current))
-            return default;
-        var generation = PlainFile.ReadAllText(current).Trim();
-        var folder = Path.Combine(database.MetaPath, "generations", generation, "wal");
-        var last = Directory.Exists(folder)
-            ? new DirectoryInfo(folder).EnumerateFiles("*.wal").MaxBy(file => file.Name, StringComparer.Ordinal)
-            : null;
-        return long.TryParse(
-            Path.GetFileNameWithoutExtension(last?.Name),
-            NumberStyles.AllowHexSpecifier,
-            CultureInfo.InvariantCulture,
-            out var index
-        )
-            ? (generation, index, last!.Length)
-            : (generation, null, null);
-    }
+    /// <summary>How far the executable has read.</summary>
+    private static (string? Lineage, ReplicaPosition? Position) Position(EffectiveDatabase database) =>
+        ReleaseLine
+            .All.Select(line => line.State(database.MetaPath))
+            .Select(state => state.Lineage() is { } lineage ? (lineage, state.Newest(lineage)) : default)
+            .FirstOrDefault(found => found.lineage is not null);
 }

@@ -89,13 +89,8 @@ internal abstract class VerbHost
     /// <summary>What is in the replicas, with this executable and configuration.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="timeout">The time limit of each listing; null for the default.</param>
-    public BackupCatalog CreateCatalog(EffectiveConfig config, TimeSpan? timeout = null)
-    {
-        var executable = PrepareExecutable();
-        return timeout is { } limit
-            ? new BackupCatalog(executable, config) { Timeout = limit }
-            : new BackupCatalog(executable, config);
-    }
+    public BackupCatalog CreateCatalog(EffectiveConfig config, TimeSpan? timeout = null) =>
+        BackupCatalog.Create(PrepareExecutable(), config, timeout);
 
     /// <summary>The executable, and SQLite ready for use.</summary>
     public LitestreamExecutable PrepareExecutable()

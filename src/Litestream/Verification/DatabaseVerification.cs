@@ -24,9 +24,8 @@ internal delegate Task<VerificationResult> ReplicateWhile(
 /// where that is another generation than the one of this
 /// database, another host or database writes to the replica. Outside SQLite only the database's <c>-wal</c> is read; no
 /// checkpoint is started, and nobody
-/// who writes is held up for longer than a commit takes. Places are known for release line 0.3; with any other
-/// executable it is restored again and again until the
-/// commit is there. A replicator is started only when <see cref="VerificationOptions.StartReplicator"/> says so.
+/// who writes is held up for longer than a commit takes. Where the positions of the executable are not
+/// known, it is restored again and again until the commit is there. A replicator is started only when <see cref="VerificationOptions.StartReplicator"/> says so.
 /// </remarks>
 internal static class DatabaseVerification
 {
@@ -130,8 +129,15 @@ internal static class DatabaseVerification
     )
     {
         // Made when it runs: where the replicator answers is known only when there is one.
-        Task<VerificationResult> Verify() =>
-            new VerificationRun(executable, config, database, options, version, restores).RunAsync(cancellationToken);
+        async Task<VerificationResult> Verify()
+        {
+            await ((Task)version).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            var context = new VerificationContext(executable, config, database, options);
+            return await new VerificationRun(context, version, restores)
+                .RunAsync(cancellationToken)
+                .ConfigureAwait(false);
+        }
+
         return options.StartReplicator && replicate is not null
             ? replicate(executable, config, database, options, Verify, cancellationToken)
             : Verify();

@@ -1,5 +1,5 @@
 using Litestream.Configuration;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 
 namespace Litestream.Verification;
 
@@ -47,8 +47,8 @@ public sealed record VerificationResult(
     public string? Replica { get; init; }
 
     /// <summary>
-    /// Where the commit stands that was waited for; null when that is not known (another release line than 0.3, or no
-    /// replicator has seen it).
+    /// Where the commit stands that was waited for; null when that is not known (positions of the executable are not
+    /// known, or no replicator has seen it).
     /// </summary>
     public ReplicaPosition? Committed { get; init; }
 

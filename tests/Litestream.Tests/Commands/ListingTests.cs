@@ -1,6 +1,7 @@
 using System.Globalization;
 using Litestream.Diagnostics;
 using Litestream.Execution;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 
 namespace Litestream.Tests.Commands;

@@ -4,7 +4,7 @@ namespace Litestream.Tests.Replication;
 
 public sealed class ChainPolicyTests
 {
-    private static readonly ChainLook Running = new(
+    private static readonly ChainFacts Running = new(
         MarkState.Held,
         HasSynced: true,
         WasSeen: true,

@@ -4,7 +4,7 @@ namespace Litestream.Tests.Replication;
 
 public sealed class CutPolicyTests
 {
-    private static readonly CutLook Running = new(
+    private static readonly CutFacts Running = new(
         MayBeOpened: true,
         BringsAnotherLibrary: false,
         IsBeforeApp: false,

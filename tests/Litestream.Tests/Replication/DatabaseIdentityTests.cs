@@ -1,4 +1,5 @@
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Sqlite;
 using Litestream.Tests.Databases;
@@ -66,11 +67,11 @@ public sealed class DatabaseIdentityTests : IDisposable
     public void What_is_remembered_is_read_as_it_was_written_and_a_broken_record_is_none()
     {
         File.WriteAllText(Database, "x");
-        var history = new DatabaseHistory(4711, true, FileStamp.Of(Database));
+        var history = new DatabaseIdentity(4711, true, FileStamp.Of(Database));
         history.Write(_folder.Path);
 
-        Assert.Equal(history, DatabaseHistory.Read(_folder.Path));
+        Assert.Equal(history, DatabaseIdentity.Read(_folder.Path));
         File.WriteAllText(Path.Combine(_folder.Path, "history.json"), "{\"id\":");
-        Assert.Null(DatabaseHistory.Read(_folder.Path));
+        Assert.Null(DatabaseIdentity.Read(_folder.Path));
     }
 }

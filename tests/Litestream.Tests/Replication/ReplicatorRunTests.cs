@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Litestream.Configuration;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Replication;
 using Litestream.Tests.Restore;
@@ -17,7 +18,7 @@ public sealed class ReplicatorRunTests
         TcpListener? other = null;
         var chosen = new List<string?>();
         using var locks = DatabaseLocks.TryAcquire([database.File], out _, out _)!;
-        using var folder = PrivateFolder.Create(database.File);
+        using var folder = RunDirectory.Create(database.File);
         var run = new ReplicatorRun(
             LitestreamTool.Executable,
             database.Config.Databases,
@@ -80,7 +81,7 @@ public sealed class ReplicatorRunTests
     {
         using var database = await BackedUpDatabase.CreateAsync();
         using var locks = DatabaseLocks.TryAcquire([database.File], out _, out _)!;
-        using var folder = PrivateFolder.Create(database.File);
+        using var folder = RunDirectory.Create(database.File);
         var started = 0;
         var run = new ReplicatorRun(
             LitestreamTool.Executable,

@@ -68,7 +68,7 @@ public sealed class RoomLedgerTests
     [InlineData("sftp://host/one", "s3://host/one", false)]
     [InlineData("/backup/one", "/backup/two", false)]
     public void What_answers_for_several_databases_is_one_storage(string one, string other, bool isSame) =>
-        Assert.Equal(isSame, HistoryGuard.StorageOf([one]) == HistoryGuard.StorageOf([other]));
+        Assert.Equal(isSame, LineageCheck.StorageOf([one]) == LineageCheck.StorageOf([other]));
 
     private Task<IDisposable?> TakeAsync(string volume, long needed) =>
         _ledger.TakeAsync(volume, needed, () => (100, 0), TestContext.Current.CancellationToken);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Litestream.Configuration;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Replication;
 using Litestream.Tests.Databases;
@@ -24,8 +25,8 @@ public sealed class StatusFileTests : IDisposable
         {
             Health = LitestreamHealth.Degraded,
             Problem = "LSB5007: \"quoted\"",
-            Committed = new ReplicaPosition("0123456789abcdef", 3, 4152),
-            Replicated = new ReplicaPosition("0123456789abcdef", 2, 32),
+            Committed = new GenerationPosition("0123456789abcdef", 3, 4152),
+            Replicated = new GenerationPosition("0123456789abcdef", 2, 32),
             Lag = TimeSpan.FromMilliseconds(1500),
             LagBytes = 4120,
             LastSync = Noon,

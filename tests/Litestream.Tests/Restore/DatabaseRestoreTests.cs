@@ -340,7 +340,7 @@ public sealed class DatabaseRestoreTests : IDisposable
         var meta = Path.Combine(_folder.Path, ".app.db-litestream");
         Directory.CreateDirectory(meta);
 
-        var swap = FileSwap.Plan(output, meta, force: false, TimeProvider.System);
+        var swap = ReplaceTransaction.Plan(output, meta, force: false, TimeProvider.System);
         using (var work = RestoreFolder.Create(output))
         {
             File.WriteAllText(work.Restored, "restored");
@@ -351,7 +351,7 @@ public sealed class DatabaseRestoreTests : IDisposable
         Assert.Equal([meta, output], Directory.GetFileSystemEntries(_folder.Path).Order(StringComparer.Ordinal));
         Assert.Contains(
             output,
-            FileSwap.Plan(output, meta, force: true, TimeProvider.System).Moves.Select(move => move.From)
+            ReplaceTransaction.Plan(output, meta, force: true, TimeProvider.System).Moves.Select(move => move.From)
         );
     }
 

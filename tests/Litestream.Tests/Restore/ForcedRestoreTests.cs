@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
+using Litestream.Releases.V03;
 using Litestream.Restore;
 
 namespace Litestream.Tests.Restore;
@@ -38,7 +39,7 @@ public sealed class ForcedRestoreTests
         );
         Assert.Equal(new FileInfo(database.File).Length, result.Bytes);
         Assert.Equal(
-            new RestoreSource(database.Config.Databases[0].Replicas[0].Name, Generation(database), 0, 0, null),
+            new GenerationSource(database.Config.Databases[0].Replicas[0].Name, Generation(database), 0, 0, null),
             result.Source
         );
     }

@@ -1,6 +1,7 @@
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Restore;
 
@@ -121,9 +122,9 @@ public sealed class LedRestoreTests
         File.CreateSymbolicLink(Path.Combine(meta, "history.json.new"), prey);
         database.GiveToOther();
 
-        DatabaseHistory.WriteRestored(database.File, meta, 7);
+        DatabaseIdentity.WriteRestored(database.File, meta, 7);
 
-        Assert.Equal(7, DatabaseHistory.Read(meta)!.Id);
+        Assert.Equal(7, DatabaseIdentity.Read(meta)!.Id);
         Assert.Equal(BackedUpDatabase.OtherUser, UnixCalls.Status(Path.Combine(meta, "history.json"))!.User);
         Assert.Equal("prey", await File.ReadAllTextAsync(prey, TestContext.Current.CancellationToken));
     }

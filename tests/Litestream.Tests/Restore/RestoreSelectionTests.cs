@@ -1,5 +1,6 @@
 using Litestream.Configuration;
 using Litestream.Diagnostics;
+using Litestream.Releases.V03;
 using Litestream.Restore;
 using Litestream.Tests.Databases;
 using Microsoft.Data.Sqlite;
@@ -106,18 +107,18 @@ public sealed class RestoreSelectionTests : IDisposable
 
         var old = Path.Combine(_folder.Path, "old.db");
         var result = await Restore(config, request => request with { Output = old, Timestamp = between });
-        Assert.Equal(first, result.Source!.Generation);
+        Assert.Equal(first, result.Source!.Lineage);
         Assert.Equal("1", Rows(old));
 
         var byName = Path.Combine(_folder.Path, "name.db");
         Assert.Equal(
             first,
-            (await Restore(config, request => request with { Output = byName, Generation = first })).Source!.Generation
+            (await Restore(config, request => request with { Output = byName, Generation = first })).Source!.Lineage
         );
         Assert.Equal("1", Rows(byName));
 
         var newest = Path.Combine(_folder.Path, "newest.db");
-        Assert.NotEqual(first, (await Restore(config, request => request with { Output = newest })).Source!.Generation);
+        Assert.NotEqual(first, (await Restore(config, request => request with { Output = newest })).Source!.Lineage);
         Assert.Equal("1,2", Rows(newest));
 
         var none = await Assert.ThrowsAsync<LitestreamException>(() =>
@@ -149,15 +150,16 @@ public sealed class RestoreSelectionTests : IDisposable
             await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () => Segments("replica") > segments);
         }
 
-        var last = (
-            await Restore(config, request => request with { Output = Path.Combine(_folder.Path, "last.db") })
-        ).Source!;
+        var last = (GenerationSource)
+            (
+                await Restore(config, request => request with { Output = Path.Combine(_folder.Path, "last.db") })
+            ).Source!;
         var indexes = new List<string>();
         for (var index = last.SnapshotIndex; index <= last.Index; index++)
         {
             var output = Path.Combine(_folder.Path, $"index-{index}.db");
             var result = await Restore(config, request => request with { Output = output, Index = index });
-            Assert.Equal(index, result.Source!.Index);
+            Assert.Equal(index, ((GenerationSource)result.Source!).Index);
             indexes.Add(Rows(output));
         }
 

@@ -6,6 +6,7 @@ using Litestream.Databases;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Replication;
 using Litestream.Restore;
@@ -281,7 +282,7 @@ public sealed class FuzzTests
                     }
                 ),
             ["metrics"] = cases =>
-                Fuzz.Run(Metrics, cases, text => ReplicatorMetrics.Parse(text).Uploaded("/data/app.db", "file")),
+                Fuzz.Run(Metrics, cases, text => ReplicatorMetrics.Parse(text).OfReplica("litestream_replica_wal_index", "/data/app.db", "file")),
             ["lock records"] = cases =>
                 Fuzz.Run(
                     Records,
@@ -506,13 +507,13 @@ public sealed class FuzzTests
         folder.Write("meta/generation", text);
         var database = new EffectiveDatabase("app.db", path, null, null, []);
         StatusFile.Read(database);
-        DatabaseHistory.Read(Path.Combine(folder.Path, "meta"));
+        DatabaseIdentity.Read(Path.Combine(folder.Path, "meta"));
         var shadow = new ShadowWal(Path.Combine(folder.Path, "meta"));
-        if (shadow.Generation() is { } generation)
+        if (shadow.Lineage() is { } generation)
         {
             shadow.Newest(generation);
             shadow.LastWrite(generation);
-            shadow.Find(generation, new WalMark(1, 2, 3));
+            shadow.Find(generation, new WalPosition(1, 2, 3));
         }
 
         folder.Write("app.db-wal", text);
@@ -531,8 +532,8 @@ public sealed class FuzzTests
         Directory.CreateDirectory(Path.Combine(folder.Path, "app.db.replaced-1"));
         folder.Write("app.db.replaced-1/app.db", "x");
         folder.Write("work/moves.json", text);
-        using var held = HeldFolder.TryOpen(work)!;
-        Try(() => FileSwap.Recover(held, _ => { }));
+        using var held = DirectoryHandle.TryOpen(work)!;
+        Try(() => ReplaceTransaction.Recover(held, _ => { }));
     }
 
     private static bool StaysIn(string folder, string record)

@@ -1,5 +1,6 @@
 using System.Text;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Restore;
 using Litestream.Sqlite;
@@ -54,28 +55,28 @@ public sealed class JsonShapeTests
     public void What_is_remembered_of_a_database_leaves_out_what_is_not_known()
     {
         using var folder = new TemporaryFolder();
-        Check(new DatabaseHistory(null, false, null), """{"inFile":false}""");
-        Check(new DatabaseHistory(null, false, null) { PendingId = 9 }, """{"pendingId":9,"inFile":false}""");
+        Check(new DatabaseIdentity(null, false, null), """{"inFile":false}""");
+        Check(new DatabaseIdentity(null, false, null) { PendingId = 9 }, """{"pendingId":9,"inFile":false}""");
         Check(
-            new DatabaseHistory(7, true, new FileStamp(new FileIdentity(8, 1, ulong.MaxValue), 4096, 5))
+            new DatabaseIdentity(7, true, new FileStamp(new FileIdentity(8, 1, ulong.MaxValue), 4096, 5))
             {
                 WalBoot = "b",
-                Generations = ["0123456789abcdef"],
+                Lineages = ["0123456789abcdef"],
             },
             """{"id":7,"inFile":true,"walBoot":"b","generations":["0123456789abcdef"],"major":8,"minor":1,"inode":18446744073709551615,"size":4096,"modified":5}"""
         );
         Check(
-            new DatabaseHistory(-1, true, new FileStamp(null, 0, -1)),
+            new DatabaseIdentity(-1, true, new FileStamp(null, 0, -1)),
             """{"id":-1,"inFile":true,"size":0,"modified":-1}"""
         );
 
-        void Check(DatabaseHistory history, string expected)
+        void Check(DatabaseIdentity history, string expected)
         {
             history.Write(folder.Path);
             Assert.Equal(expected, File.ReadAllText(Path.Combine(folder.Path, "history.json")));
-            var read = DatabaseHistory.Read(folder.Path)!;
-            Assert.Equal(history, read with { Generations = history.Generations });
-            Assert.Equal(history.Generations, read.Generations);
+            var read = DatabaseIdentity.Read(folder.Path)!;
+            Assert.Equal(history, read with { Lineages = history.Lineages });
+            Assert.Equal(history.Lineages, read.Lineages);
         }
     }
 
@@ -92,7 +93,7 @@ public sealed class JsonShapeTests
         using var folder = new TemporaryFolder();
         folder.Write("history.json", text);
 
-        Assert.Null(DatabaseHistory.Read(folder.Path));
+        Assert.Null(DatabaseIdentity.Read(folder.Path));
     }
 
     [Fact]

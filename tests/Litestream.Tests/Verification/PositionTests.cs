@@ -1,4 +1,5 @@
 using Litestream.Configuration;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Restore;
 using Litestream.Sqlite;
@@ -17,31 +18,30 @@ public sealed class PositionTests
         using var folder = await ReplicatedFolder.StartedAsync(address: address);
         var database = folder.Config.Databases[0];
         var shadow = new ShadowWal(database.MetaPath);
-        var files = new FileReplicaProgress(folder.Replica);
+        var files = new FolderProgress(new ReplicaLayout().Reader(folder.Replica));
         using var metrics = new MetricsProgress(address, database.Path, "file", shadow);
         var list = new ListedProgress(
             new BackupCatalog(LitestreamTool.Executable, folder.Config),
             database,
-            "file",
-            TimeSpan.Zero
+            "file"
         );
         using var ofAnother = new MetricsProgress(address, database.Path + "2", "file", shadow);
         using var ofAnotherReplica = new MetricsProgress(address, database.Path, "file2", shadow);
-        Assert.Null(await ofAnother.ReadAsync(shadow.Generation()!, Cancel));
-        Assert.Equal(ReplicaReach.Nothing, await ofAnotherReplica.ReadAsync(shadow.Generation()!, Cancel));
+        Assert.Null(await ofAnother.ReadAsync(shadow.Lineage()!, Cancel));
+        Assert.Equal(ReplicaProgress.Nothing, await ofAnotherReplica.ReadAsync(shadow.Lineage()!, Cancel));
         Assert.Equal(address, ReplicationSettings.Of(folder.Config, database).MetricsAddress);
 
         for (var i = 0; i < 5; i++)
         {
-            var generation = shadow.Generation()!;
-            ReplicaPosition? place = null;
+            var generation = shadow.Lineage()!;
+            GenerationPosition? place = null;
             for (var tries = 0; tries == 0 || (await files.ReadAsync(generation, Cancel))!.Position != place; tries++)
             {
                 // Litestream 0.3 overlooks a commit now and then, until the next one.
                 Assert.True(tries < 5, $"{place}\n{folder.Log}");
                 LitestreamTool.Sql(database.Path, "INSERT INTO item(text) VALUES (hex(randomblob(3000)))");
                 var mark = WalFile.LastCommit(database.Path + "-wal")!;
-                await LitestreamTool.WaitUntilAsync(() => (place = shadow.Find(generation, mark)) is not null);
+                await LitestreamTool.WaitUntilAsync(() => (place = (GenerationPosition?)shadow.Find(generation, mark)) is not null);
                 using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
                 await LitestreamTool.WaitUntilAsync(() =>
                     patience.IsCancellationRequested || files.ReadAsync(generation, Cancel).Result!.Position == place
@@ -56,7 +56,7 @@ public sealed class PositionTests
             Assert.False(listed.IsExact);
             Assert.True(place!.Reaches(listed.Position!) && !listed.Position!.Reaches(place));
             Assert.Equal(0, shadow.Distance(place, place));
-            Assert.Equal(place.Offset - listed.Position!.Offset, shadow.Distance(listed.Position, place));
+            Assert.Equal(place.Offset - ((GenerationPosition)listed.Position!).Offset, shadow.Distance(listed.Position, place));
         }
     }
 
@@ -67,8 +67,8 @@ public sealed class PositionTests
         var database = folder.Config.Databases[0];
         var shadow = new ShadowWal(database.MetaPath);
         var mark = WalFile.LastCommit(database.Path + "-wal")!;
-        var generation = shadow.Generation()!;
-        var before = shadow.Find(generation, mark);
+        var generation = shadow.Lineage()!;
+        var before = (GenerationPosition?)shadow.Find(generation, mark);
         Assert.NotNull(before);
 
         // A WAL of more than 20 pages is checkpointed and begun anew.
@@ -80,13 +80,13 @@ public sealed class PositionTests
                     "WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < 25) INSERT INTO "
                         + "item(text) SELECT hex(randomblob(3000)) FROM n"
                 );
-                return shadow.Newest(generation)!.Index >= before.Index + 4;
+                return ((GenerationPosition)shadow.Newest(generation)!).Index >= before.Index + 4;
             },
             () => folder.Log
         );
 
         Assert.Equal(before, shadow.Find(generation, mark));
-        Assert.Equal(generation, shadow.Generation());
+        Assert.Equal(generation, shadow.Lineage());
         var result = await DatabaseVerification.RunAsync(
             LitestreamTool.Executable,
             folder.Config,
@@ -103,12 +103,12 @@ public sealed class PositionTests
         using var folder = await ReplicatedFolder.StartedAsync(checkpointPages: 20);
         var database = folder.Config.Databases[0];
         var shadow = new ShadowWal(database.MetaPath);
-        var generation = shadow.Generation()!;
-        var commits = new List<(ReplicaPosition Place, LiveCopy Copy)>();
+        var generation = shadow.Lineage()!;
+        var commits = new List<(GenerationPosition Place, LiveCopy Copy)>();
         var copies = new List<Sentinel>();
         for (var round = 0; round < 3; round++)
         {
-            var index = shadow.Newest(generation)!.Index;
+            var index = ((GenerationPosition)shadow.Newest(generation)!).Index;
             for (var i = 0; i < 8; i++)
             {
                 LitestreamTool.Sql(
@@ -125,19 +125,19 @@ public sealed class PositionTests
                 );
                 Assert.NotNull(sentinel.Copy);
                 copies.Add(sentinel);
-                ReplicaPosition? place = null;
+                GenerationPosition? place = null;
                 await LitestreamTool.WaitUntilAsync(
-                    () => (place = shadow.Find(generation, sentinel.Mark!)) is not null,
+                    () => (place = (GenerationPosition?)shadow.Find(generation, sentinel.Mark!)) is not null,
                     () => folder.Log
                 );
                 commits.Add((place!, sentinel.Copy));
             }
 
             // By now the WAL has more than 20 pages, and nobody reads: it is begun anew.
-            await LitestreamTool.WaitUntilAsync(() => shadow.Newest(generation)!.Index > index, () => folder.Log);
+            await LitestreamTool.WaitUntilAsync(() => ((GenerationPosition)shadow.Newest(generation)!).Index > index, () => folder.Log);
         }
 
-        var files = new FileReplicaProgress(folder.Replica);
+        var files = new FolderProgress(new ReplicaLayout().Reader(folder.Replica));
         await LitestreamTool.WaitUntilAsync(
             () => files.ReadAsync(generation, Cancel).Result!.Position?.Reaches(commits[^1].Place) == true,
             () => folder.Log

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Litestream.Configuration;
 using Litestream.Execution;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Tests.Databases;
 
@@ -61,7 +62,7 @@ internal sealed class ReplicatedFolder : IDisposable
     /// <summary>The generation that is written to.</summary>
     public string Generation => Path.Combine(Replica, "generations", GenerationName);
 
-    public string GenerationName => new ShadowWal(Config.Databases[0].MetaPath).Generation() ?? "none";
+    public string GenerationName => new ShadowWal(Config.Databases[0].MetaPath).Lineage() ?? "none";
 
     public string Log
     {

@@ -16,7 +16,7 @@ public sealed class ScratchCopyTests
         static string Named(string name) => Path.Combine(Path.GetTempPath(), name + Guid.NewGuid().ToString("n"));
         List<string> planted = [Named(".litestream-scratch-"), Named(".litestream.db.litestream-restore-")];
         var link = Named(".litestream-scratch-");
-        var own = LockedFolder.Create(Path.GetTempPath(), ".litestream-scratch");
+        var own = LeasedDirectory.Create(Path.GetTempPath(), ".litestream-scratch");
         own.Leave();
         try
         {

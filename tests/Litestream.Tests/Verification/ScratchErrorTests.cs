@@ -1,5 +1,6 @@
 using Litestream.Diagnostics;
 using Litestream.Execution;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Restore;
 using Litestream.Sqlite;
@@ -33,8 +34,8 @@ public sealed class ScratchErrorTests
             place = Path.GetDirectoryName(copy.Path)!;
             var cancel = TestContext.Current.CancellationToken;
             Task restore = cut
-                ? copy.RestoreUpToAsync(new ReplicaPosition("0123456789abcdef", 1, 100), "file", cancel)
-                : copy.RestoreAsync([], cancel);
+                ? copy.RestoreUpToAsync(new GenerationPosition("0123456789abcdef", 1, 100), "file", cancel)
+                : copy.RestoreAsync(new RestoreSelection(database), cancel);
             var error = await Assert.ThrowsAsync<LitestreamException>(() => restore);
 
             Assert.Equal(isRefused, error.Diagnostic.Code == "LSB0003");

@@ -7,10 +7,16 @@ namespace Litestream.Releases.V03;
 /// <summary>What is in the replicas, as the executable lists it.</summary>
 /// <param name="executable">What is started.</param>
 /// <param name="config">What it is started with.</param>
-internal sealed class BackupCatalog(LitestreamExecutable executable, EffectiveConfig config)
+internal sealed class BackupCatalog(LitestreamExecutable executable, EffectiveConfig config) : IBackupCatalog
 {
     /// <summary>How long each listing may take; then the executable is ended, with LSB3005.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <param name="executable">What is started.</param>
+    /// <param name="config">What it is started with.</param>
+    /// <param name="timeout">How long each listing may take; null: 2 minutes.</param>
+    public static BackupCatalog Create(LitestreamExecutable executable, EffectiveConfig config, TimeSpan? timeout) =>
+        timeout is { } limit ? new(executable, config) { Timeout = limit } : new(executable, config);
 
     public Task<string> VersionAsync(CancellationToken cancellationToken) =>
         LimitAsync("version", executable.GetVersionAsync, cancellationToken);
@@ -76,23 +82,73 @@ internal sealed class BackupCatalog(LitestreamExecutable executable, EffectiveCo
         );
     }
 
-    private static List<string> Arguments(EffectiveDatabase database, string? replica)
+    public async Task<IReadOnlyList<LineageRange>> LineagesAsync(
+        EffectiveDatabase database,
+        string? replica,
+        CancellationToken cancellationToken
+    ) =>
+        [
+            .. (await GenerationsAsync(database, replica, cancellationToken).ConfigureAwait(false)).Select(
+                generation => new LineageRange(
+                    generation.Replica,
+                    generation.Name,
+                    generation.Start,
+                    generation.End
+                )
+            ),
+        ];
+
+    public async Task<IReadOnlyList<FullCopy>> FullCopiesAsync(
+        EffectiveDatabase database,
+        string? replica,
+        CancellationToken cancellationToken
+    ) =>
+        [
+            .. (await SnapshotsAsync(database, replica, cancellationToken).ConfigureAwait(false)).Select(
+                snapshot => new FullCopy(snapshot.Replica, snapshot.Generation, snapshot.Created)
+            ),
+        ];
+
+    public async Task<DateTimeOffset?> NewestAsync(
+        EffectiveDatabase database,
+        string? replica,
+        DateTimeOffset? moment,
+        CancellationToken cancellationToken
+    )
     {
-        if (replica is null)
-            return [database.Path];
-        if (database.Replicas.Any(r => r.Name == replica))
-            return ["-replica", replica, database.Path];
-        throw NoSuchReplica(database, replica);
+        var snapshots = await SnapshotsAsync(database, replica, cancellationToken).ConfigureAwait(false);
+        var segments = await WalSegmentsAsync(database, replica, null, cancellationToken).ConfigureAwait(false);
+        return snapshots
+            .Select(s => (DateTimeOffset?)s.Created)
+            .Concat(segments.Select(s => (DateTimeOffset?)s.Created))
+            .Where(created => moment is null || created <= moment)
+            .Max();
     }
 
-    internal static LitestreamException NoSuchReplica(EffectiveDatabase database, string replica)
+    /// <summary>A list says where the last segment begins, not how much is in it.</summary>
+    public async Task<ReplicaProgress> ProgressAsync(
+        EffectiveDatabase database,
+        string replica,
+        string lineage,
+        CancellationToken cancellationToken
+    ) =>
+        (await WalSegmentsAsync(database, replica, lineage, cancellationToken).ConfigureAwait(false)).MaxBy(
+            segment => (segment.Index, segment.Offset)
+        )
+            is { } last
+            ? new ReplicaProgress(new GenerationPosition(lineage, last.Index, last.Offset), false, last.Created)
+            : ReplicaProgress.Nothing;
+
+    public Task<RestorePlan?> PlanAsync(RestoreSelection selection, CancellationToken cancellationToken) =>
+        new BackupSelection(this, selection).FindAsync(cancellationToken);
+
+    public Task<LineageRange?> LastBeforeAsync(RestoreSelection selection, CancellationToken cancellationToken) =>
+        new BackupSelection(this, selection).LastBeforeAsync(cancellationToken);
+
+    private static List<string> Arguments(EffectiveDatabase database, string? replica)
     {
-        var names = database.Replicas.Select(r => r.Name).ToList();
-        return new LitestreamException(
-            "LSB3008",
-            $"{database.Path} has no replica '{replica}'.{NearestName.DidYouMean(replica, names)} It "
-                + $"has: {(names.Count == 0 ? "none" : string.Join(", ", names.Select(n => $"'{n}'")))}."
-        );
+        ReplicaNames.Require(database, replica);
+        return replica is null ? [database.Path] : ["-replica", replica, database.Path];
     }
 
     private Task<CommandResult> RunAsync(

@@ -5,12 +5,6 @@ using Litestream.Execution;
 
 namespace Litestream.Releases.V03;
 
-/// <summary>A database as the executable lists it.</summary>
-/// <param name="Path">Its absolute path.</param>
-/// <param name="Replicas">The names of its replicas; a replica without a name is called by its type. Empty: nothing is
-/// replicated.</param>
-public sealed record DatabaseEntry(string Path, IReadOnlyList<string> Replicas);
-
 /// <summary>
 /// An unbroken run of changes in a replica: one snapshot at least, and the WAL after it. Release line 0.3.
 /// </summary>

@@ -15,7 +15,7 @@ internal static class Lz4Frame
     /// </summary>
     public static long? UnpackedLength(string path)
     {
-        using var stream = PlainFile.OpenRead(path);
+        using var stream = NonDatabaseFile.OpenRead(path);
         Span<byte> head = stackalloc byte[6];
         if (
             stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) < head.Length

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Litestream.Execution;
 using Litestream.FileSystem;
 using Litestream.Sqlite;
 
@@ -9,17 +10,14 @@ namespace Litestream.Releases.V03;
 /// generation, <c>generations/&lt;g&gt;/wal/&lt;index&gt;.wal</c>
 /// are byte for byte what stood in <c>-wal</c>, one file for each life of it.
 /// </summary>
-internal sealed class ShadowWal(string metaPath)
+internal sealed class ShadowWal(string metaPath) : ILocalState
 {
-    /// <summary>More restarts of the WAL than a replicator gets through while a commit is waited for.</summary>
-    private const uint ManyRestarts = 100_000;
-
     /// <summary>The current generation; null when nobody has ever replicated from here.</summary>
-    public string? Generation()
+    public string? Lineage()
     {
         try
         {
-            var name = PlainFile.ReadAllText(Path.Combine(metaPath, "generation")).Trim();
+            var name = NonDatabaseFile.ReadAllText(Path.Combine(metaPath, "generation")).Trim();
             return name.Length > 0 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') ? name : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -30,7 +28,7 @@ internal sealed class ShadowWal(string metaPath)
 
     /// <summary>Has the next litestream begin a new generation, as it does itself when it has lost its place. Called
     /// while none runs.</summary>
-    public void ForgetGeneration()
+    public void ForgetLineage()
     {
         try
         {
@@ -45,7 +43,7 @@ internal sealed class ShadowWal(string metaPath)
     /// <summary>The newest byte of a generation; null when there is none.</summary>
     public ReplicaPosition? Newest(string generation) =>
         Indexes(generation) is [var newest, ..] && Size(generation, newest) is { } size
-            ? new ReplicaPosition(generation, newest, size)
+            ? new GenerationPosition(generation, newest, size)
             : null;
 
     /// <summary>When the executable last wrote to a generation.</summary>
@@ -55,49 +53,47 @@ internal sealed class ShadowWal(string metaPath)
             : null;
 
     /// <summary>
-    /// Whether both marks are of one WAL file, begun anew or not: a file that was deleted and made again has other
-    /// salts.
-    /// </summary>
-    public static bool GoesOn(WalMark before, WalMark after) =>
-        Restarts(before, after) is var restarts
-        && (restarts == 0 ? before.Salt2 == after.Salt2 : restarts < ManyRestarts);
-
-    /// <summary>
     /// Where a commit stands, found by the salts of its WAL; null when the executable has not seen that WAL.
     /// </summary>
-    public ReplicaPosition? Find(string generation, WalMark mark)
+    public ReplicaPosition? Find(string generation, WalPosition mark)
     {
         foreach (var index in Indexes(generation))
         {
             if (WalFile.Header(FileOf(generation, index)) is not { } header)
                 continue;
             if (header.Salt1 == mark.Salt1 && header.Salt2 == mark.Salt2)
-                return new ReplicaPosition(generation, index, mark.End);
+                return new GenerationPosition(generation, index, mark.End);
 
             // The executable removes the copies of those that have arrived.
-            var restarts = Restarts(mark, header);
-            if (restarts is > 0 and < ManyRestarts)
+            if (mark.RestartsUntil(header) is > 0 and var restarts)
                 return restarts <= index
-                    ? new ReplicaPosition(generation, index - restarts, mark.End)
-                    : new ReplicaPosition(generation, 0, 0);
+                    ? new GenerationPosition(generation, index - restarts, mark.End)
+                    : new GenerationPosition(generation, 0, 0);
         }
 
         return null;
     }
 
-    /// <summary>The bytes between two places of one generation; null when copies in between are gone.</summary>
     public long? Distance(ReplicaPosition? from, ReplicaPosition to)
     {
+        if (to is not GenerationPosition end)
+            return null;
         var start =
-            from is not null && string.Equals(from.Generation, to.Generation, StringComparison.Ordinal)
-                ? from
-                : new ReplicaPosition(to.Generation, Indexes(to.Generation).DefaultIfEmpty(to.Index).Min(), 0);
-        if (start.Reaches(to))
+            from is GenerationPosition begin
+            && string.Equals(begin.Generation, end.Generation, StringComparison.Ordinal)
+                ? begin
+                : new GenerationPosition(
+                    end.Generation,
+                    Indexes(end.Generation).DefaultIfEmpty(end.Index).Min(),
+                    0
+                );
+        if (start.Reaches(end))
             return 0;
-        var distance = to.Offset - (start.Index == to.Index ? start.Offset : 0);
-        for (var index = start.Index; index < to.Index; index++)
+        var distance = end.Offset - (start.Index == end.Index ? start.Offset : 0);
+        for (var index = start.Index; index < end.Index; index++)
         {
-            if (Size(to.Generation, index) is not { } size)
+            // Copies in between may be gone.
+            if (Size(end.Generation, index) is not { } size)
                 return null;
             distance += size - (index == start.Index ? start.Offset : 0);
         }
@@ -105,8 +101,44 @@ internal sealed class ShadowWal(string metaPath)
         return distance;
     }
 
-    /// <summary>SQLite counts the first salt up by one whenever it begins the WAL anew.</summary>
-    private static uint Restarts(WalMark before, WalMark after) => after.Salt1 - before.Salt1;
+    /// <summary>The end of the last segment whose upload was confirmed.</summary>
+    public ReplicaPosition? Sent(string lineage, MetricsAnswer metrics, string database, string replica) =>
+        // The numbers of a generation that has just ended stay until the first upload of the next one: no replica is
+        // ahead of what is sent to it.
+        metrics.OfReplica("litestream_replica_wal_index", database, replica) is { } index
+        && metrics.OfReplica("litestream_replica_wal_offset", database, replica) is { } offset
+        && new GenerationPosition(lineage, index, offset) is var position
+        && Newest(lineage)?.Reaches(position) == true
+            ? position
+            : null;
+
+    public ReplicationEvent? Read(LogLine line) =>
+        line.Message switch
+        {
+            "sync: new generation" when line.Fields.TryGetValue("generation", out var generation) => new(
+                ReplicationStep.LineageBegun,
+                Lineage: generation
+            ),
+            "write snapshot" => new(ReplicationStep.CopyBegun),
+            "snapshot written" => new(ReplicationStep.CopySent),
+            "wal segment written"
+                when line.Fields.TryGetValue("position", out var position)
+                    && line.Fields.TryGetValue("sz", out var size)
+                    && EndOf(position, size) is { } end => new(ReplicationStep.Sent, Position: end),
+            "monitor error" or "sync error" => new(ReplicationStep.Failed),
+            _ => null,
+        };
+
+    /// <summary>
+    /// The end of a segment: <c>generation/index:offset</c>, the index in hexadecimal, and its size in bytes.
+    /// </summary>
+    private static GenerationPosition? EndOf(string position, string size) =>
+        position.Split('/', ':') is [var generation, var index, var offset]
+        && long.TryParse(index, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var at)
+        && long.TryParse(offset, NumberStyles.None, CultureInfo.InvariantCulture, out var start)
+        && long.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes)
+            ? new GenerationPosition(generation, at, start + bytes)
+            : null;
 
     private string Folder(string generation) => Path.Combine(metaPath, "generations", generation, "wal");
 

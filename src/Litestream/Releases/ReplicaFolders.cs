@@ -2,23 +2,23 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
 
-namespace Litestream.Releases.V03;
+namespace Litestream.Releases;
 
 /// <summary>What a look into the folders of a database's replicas found.</summary>
-internal sealed record FolderLook
+internal sealed record FolderProbe
 {
-    /// <summary>The generation that was looked for.</summary>
-    public string? Generation { get; init; }
+    /// <summary>The lineage that was looked for.</summary>
+    public string? Lineage { get; init; }
 
     /// <summary>
     /// Why one cannot be written to: litestream neither goes on then nor says so. Null when nothing is in the way.
     /// </summary>
     public string? Obstacle { get; init; }
 
-    /// <summary>Whether one has no snapshot of the generation: it gives nothing back, whatever is sent to it.</summary>
+    /// <summary>Whether one has no full copy of the lineage: it gives nothing back, whatever is sent to it.</summary>
     public bool IsWiped { get; init; }
 
-    /// <summary>How far the segments in each have come; only where that was asked for.</summary>
+    /// <summary>How far each has come; only where that was asked for.</summary>
     public IReadOnlyDictionary<string, ReplicaPosition?> Positions { get; init; } =
         new Dictionary<string, ReplicaPosition?>();
 }
@@ -29,7 +29,12 @@ internal sealed record FolderLook
 /// that lasts, and cannot be interrupted. So each look is on a thread of its own, one at a time, and waited for only so
 /// long.
 /// </summary>
-internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSettings settings, TimeProvider time)
+internal sealed class ReplicaFolders(
+    IReplicaLayout layout,
+    EffectiveDatabase database,
+    ReplicationSettings settings,
+    TimeProvider time
+)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RemovalPatience = TimeSpan.FromSeconds(10);
@@ -37,21 +42,21 @@ internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSett
     /// <summary>With less room a replica in a folder cannot be written to.</summary>
     private const long NoRoom = 1024 * 1024;
 
-    private readonly List<(string Folder, FileReplicaProgress Progress)> _folders =
+    private readonly List<(string Folder, Func<string, ReplicaProgress?> Read)> _folders =
     [
         .. settings
             .Replicas.Select(replica => replica.Folder)
             .OfType<string>()
-            .Select(folder => (folder, new FileReplicaProgress(folder))),
+            .Select(folder => (folder, layout.Reader(folder))),
     ];
 
-    private Task<FolderLook>? _look;
+    private Task<FolderProbe>? _look;
     private DateTimeOffset _lookAt;
     private bool? _isOnOwnDisk;
     private volatile string _folder = "";
 
     /// <summary>What the last look found that has ended.</summary>
-    public FolderLook Found { get; private set; } = new();
+    public FolderProbe Found { get; private set; } = new();
 
     /// <summary>Since when a folder has not answered; null when all do.</summary>
     public DateTimeOffset? SilentSince { get; private set; }
@@ -66,27 +71,25 @@ internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSett
     public bool IsOnOwnDisk => _isOnOwnDisk == true;
 
     /// <summary>Looks into them, unless one has still not answered to the look before.</summary>
-    /// <param name="generation">The current one; null before there is one.</param>
+    /// <param name="lineage">The current one; null before there is one.</param>
     /// <param name="forObstacle">Whether something waits to be sent.</param>
     /// <param name="forPositions">Whether litestream itself does not say how far it has come.</param>
-    public Task LookAsync(string? generation, bool forObstacle, bool forPositions) =>
+    public Task LookAsync(string? lineage, bool forObstacle, bool forPositions) =>
         RunAsync(
             () =>
-                new FolderLook
+                new FolderProbe
                 {
-                    Generation = generation,
+                    Lineage = lineage,
                     Obstacle = forObstacle ? Each(Obstacle).FirstOrDefault(found => found is not null) : null,
                     IsWiped =
-                        generation is not null
-                        && Each(folder =>
-                                !File.Exists(folder) && !HasSnapshot(Path.Combine(folder, "generations", generation))
-                            )
+                        lineage is not null
+                        && Each(folder => !File.Exists(folder) && !layout.HasFullCopy(folder, lineage))
                             .Any(isWiped => isWiped),
                     Positions =
-                        forPositions && generation is not null
+                        forPositions && lineage is not null
                             ? _folders.ToDictionary(
                                 one => one.Folder,
-                                one => Position(one.Folder, one.Progress, generation)
+                                one => Position(one.Folder, one.Read, lineage)
                             )
                             : new Dictionary<string, ReplicaPosition?>(),
                 },
@@ -94,17 +97,17 @@ internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSett
         );
 
     /// <summary>
-    /// Removes what was sent to a folder after its snapshots were gone: nothing can be restored from it, and a restore
+    /// Removes what was sent to a folder after its full copy was gone: nothing can be restored from it, and a restore
     /// would prefer it to what else is there.
     /// </summary>
-    public Task RemoveRemainsAsync(string generation)
+    public Task RemoveRemainsAsync(string lineage)
     {
         var found = Found;
         return RunAsync(
             () =>
             {
-                foreach (var path in Each(folder => Path.Combine(folder, "generations", generation)))
-                    RemoveRemains(path);
+                foreach (var folder in Each(folder => folder))
+                    layout.RemoveRemains(folder, lineage);
                 return found;
             },
             RemovalPatience
@@ -125,7 +128,7 @@ internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSett
         }
     }
 
-    private async Task RunAsync(Func<FolderLook> look, TimeSpan patience)
+    private async Task RunAsync(Func<FolderProbe> look, TimeSpan patience)
     {
         if (_folders.Count == 0)
             return;
@@ -178,46 +181,16 @@ internal sealed class ReplicaFolders(EffectiveDatabase database, ReplicationSett
             : null;
     }
 
-    private ReplicaPosition? Position(string folder, FileReplicaProgress progress, string generation)
+    private ReplicaPosition? Position(string folder, Func<string, ReplicaProgress?> read, string lineage)
     {
         _folder = folder;
         try
         {
-            return progress.Read(generation)?.Position;
+            return read(lineage)?.Position;
         }
         catch (LitestreamException)
         {
             return null;
-        }
-    }
-
-    private static void RemoveRemains(string generation)
-    {
-        try
-        {
-            if (Directory.Exists(generation) && !HasSnapshot(generation))
-                Directory.Delete(generation, recursive: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // It stays, and a restore has to name the generation.
-        }
-    }
-
-    private static bool HasSnapshot(string generation)
-    {
-        try
-        {
-            return Directory.EnumerateFiles(Path.Combine(generation, "snapshots"), "*.snapshot.lz4").Any();
-        }
-        catch (DirectoryNotFoundException)
-        {
-            return false;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // That it cannot be read is another matter.
-            return true;
         }
     }
 

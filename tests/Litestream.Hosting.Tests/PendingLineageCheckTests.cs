@@ -6,7 +6,7 @@ using Litestream.Replication;
 
 namespace Litestream.Hosting.Tests;
 
-public sealed class HistoryQuestionTests
+public sealed class PendingLineageCheckTests
 {
     [Fact]
     public async Task A_folder_that_does_not_answer_takes_one_thread_for_all_that_ask_about_it()
@@ -24,7 +24,7 @@ public sealed class HistoryQuestionTests
                 Environment = new Dictionary<string, string>(),
             }
         );
-        var guard = new HistoryGuard(
+        var guard = new LineageCheck(
             new LitestreamExecutable(AppFolder.RealExecutable),
             config,
             Assert.Single(config.Databases)
@@ -34,7 +34,7 @@ public sealed class HistoryQuestionTests
         var threads = Threads();
         var questions = Enumerable
             .Range(0, Questions)
-            .Select(_ => new HistoryQuestion(
+            .Select(_ => new PendingLineageCheck(
                 guard,
                 folder.Database,
                 wasThere: false,
@@ -53,7 +53,7 @@ public sealed class HistoryQuestionTests
         await disk.ThawAsync();
         var verdicts = await Task.WhenAll(questions.Select(question => question.Answer))
             .WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
-        Assert.All(verdicts, verdict => Assert.Equal(HistoryVerdict.Same, verdict));
+        Assert.All(verdicts, verdict => Assert.Equal(LineageResult.Same, verdict));
     }
 
     [Fact]
@@ -70,13 +70,13 @@ public sealed class HistoryQuestionTests
                 Environment = new Dictionary<string, string>(),
             }
         );
-        var guard = new HistoryGuard(
+        var guard = new LineageCheck(
             new LitestreamExecutable(AppFolder.RealExecutable),
             config,
             Assert.Single(config.Databases)
         );
         var tries = 0;
-        var question = new HistoryQuestion(
+        var question = new PendingLineageCheck(
             guard,
             folder.Database,
             wasThere: false,
@@ -88,7 +88,7 @@ public sealed class HistoryQuestionTests
         await question.Tried.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
         Assert.Equal("LSB0003", question.Trouble!.Code);
         Assert.Equal(
-            HistoryVerdict.Same,
+            LineageResult.Same,
             await question.Answer.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken)
         );
     }

@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Litestream.FileSystem;
 
-namespace Litestream.Releases.V03;
+namespace Litestream.Releases;
 
 /// <summary>
 /// What is remembered of a database beside it: which one it is, and how its file was left. Lies in the executable's
@@ -13,7 +13,7 @@ namespace Litestream.Releases.V03;
 /// only.</param>
 /// <param name="File">Which file it is, and how it was left when its replication was last stopped in order, or when it
 /// was restored.</param>
-internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
+internal sealed record DatabaseIdentity(long? Id, bool IsInFile, FileStamp? File)
 {
     private const string FileName = "history.json";
 
@@ -24,28 +24,28 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
     public long? PendingId { get; init; }
 
     /// <summary>The same once the pending number has been found in the database.</summary>
-    public DatabaseHistory WithFound(long? id) =>
+    public DatabaseIdentity WithFound(long? id) =>
         Id is null && PendingId is { } pending && pending == id ? this with { Id = id, PendingId = null } : this;
 
-    private const int KeptGenerations = 20;
+    private const int KeptLineages = 20;
 
-    /// <summary>The last generations that our litestreams wrote; empty when none is known. Another one beside the
+    /// <summary>The last lineages that our litestreams wrote; empty when none is known. Another one beside the
     /// database is somebody else's work, and a replica with one of them is this database's.</summary>
-    public IReadOnlyList<string> Generations { get; init; } = [];
+    public IReadOnlyList<string> Lineages { get; init; } = [];
 
-    /// <summary>The same with one more generation.</summary>
-    public DatabaseHistory With(string generation) =>
-        Generations.Contains(generation)
+    /// <summary>The same with one more lineage.</summary>
+    public DatabaseIdentity With(string lineage) =>
+        Lineages.Contains(lineage)
             ? this
             : this with
             {
-                Generations = [.. Generations.TakeLast(KeptGenerations - 1), generation],
+                Lineages = [.. Lineages.TakeLast(KeptLineages - 1), lineage],
             };
 
     /// <summary>
     /// The same while the database is replicated, and after a crash: how the file was left is not known then.
     /// </summary>
-    public DatabaseHistory InUse(FileStamp? file) =>
+    public DatabaseIdentity InUse(FileStamp? file) =>
         this with
         {
             File = file is null ? null : file with { Modified = 0 },
@@ -53,12 +53,12 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
         };
 
     /// <summary>Null when nothing is remembered.</summary>
-    public static DatabaseHistory? Read(string metaPath)
+    public static DatabaseIdentity? Read(string metaPath)
     {
         try
         {
             var form = JsonSerializer.Deserialize(
-                PlainFile.ReadAllBytes(Path.Combine(metaPath, FileName)),
+                NonDatabaseFile.ReadAllBytes(Path.Combine(metaPath, FileName)),
                 HistoryJson.Default.HistoryForm
             );
             return form?.ToHistory();
@@ -79,7 +79,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
         try
         {
             Directory.CreateDirectory(metaPath);
-            using var folder = owner is null ? null : HeldFolder.TryOpen(metaPath);
+            using var folder = owner is null ? null : DirectoryHandle.TryOpen(metaPath);
             if (
                 owner is not null
                 && (
@@ -92,7 +92,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
             // A new file, as a link could lie there already.
             var path = Path.Combine(folder?.Inside ?? metaPath, FileName);
             System.IO.File.Delete(path + ".new");
-            using (var stream = PlainFile.CreateNew(path + ".new"))
+            using (var stream = NonDatabaseFile.CreateNew(path + ".new"))
             {
                 if (owner is not null)
                     DatabaseOwner.TryChange(() => UnixCalls.ChangeOwner(stream.SafeFileHandle, owner));
@@ -112,7 +112,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
             PendingId,
             IsInFile,
             WalBoot,
-            Generations.Count > 0 ? Generations : null,
+            Lineages.Count > 0 ? Lineages : null,
             File?.Identity?.Major,
             File?.Identity?.Minor,
             File?.Identity?.Inode,
@@ -120,14 +120,11 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
             File?.Modified
         );
 
-    /// <summary>A litestream of ours that no app runs may have begun a generation: it is remembered too.</summary>
-    public static void NoteGeneration(string metaPath)
+    /// <summary>A litestream of ours that no app runs may have begun a lineage: it is remembered too.</summary>
+    public static void NoteLineage(string metaPath, ILocalState state)
     {
-        if (
-            Read(metaPath) is { Generations.Count: > 0 } history
-            && new ShadowWal(metaPath).Generation() is { } generation
-        )
-            history.With(generation).Write(metaPath);
+        if (Read(metaPath) is { Lineages.Count: > 0 } history && state.Lineage() is { } lineage)
+            history.With(lineage).Write(metaPath);
     }
 
     /// <summary>Remembers a database that has just been restored: it goes on with the history of its replica.</summary>
@@ -135,7 +132,7 @@ internal sealed record DatabaseHistory(long? Id, bool IsInFile, FileStamp? File)
     {
         // What root makes would be root's, and the app could not use it.
         var owner = Environment.IsPrivilegedProcess ? UnixCalls.Status(database, followLinks: false) : null;
-        new DatabaseHistory(id, id is not null, FileStamp.Of(database)).Write(
+        new DatabaseIdentity(id, id is not null, FileStamp.Of(database)).Write(
             metaPath,
             owner is null || UnixCalls.IsOwn(owner) ? null : owner
         );
@@ -148,7 +145,7 @@ internal sealed record HistoryForm(
     long? PendingId,
     bool InFile,
     string? WalBoot,
-    IReadOnlyList<string>? Generations,
+    [property: JsonPropertyName("generations")] IReadOnlyList<string>? Lineages,
     uint? Major,
     uint? Minor,
     ulong? Inode,
@@ -157,7 +154,7 @@ internal sealed record HistoryForm(
 )
 {
     /// <summary>Null when it is not complete.</summary>
-    public DatabaseHistory? ToHistory()
+    public DatabaseIdentity? ToHistory()
     {
         if (
             (Size is null) != (Modified is null)
@@ -169,11 +166,11 @@ internal sealed record HistoryForm(
         }
 
         FileIdentity? identity = Inode is { } inode ? new FileIdentity(Major!.Value, Minor!.Value, inode) : null;
-        return new DatabaseHistory(Id, InFile, Size is { } size ? new FileStamp(identity, size, Modified!.Value) : null)
+        return new DatabaseIdentity(Id, InFile, Size is { } size ? new FileStamp(identity, size, Modified!.Value) : null)
         {
             PendingId = PendingId,
             WalBoot = WalBoot,
-            Generations = Generations?.OfType<string>().ToArray() ?? [],
+            Lineages = Lineages?.OfType<string>().ToArray() ?? [],
         };
     }
 }

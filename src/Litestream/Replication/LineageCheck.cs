@@ -4,14 +4,14 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Restore;
 using Litestream.Sqlite;
 
 namespace Litestream.Replication;
 
 /// <summary>Whether a database goes on with the history that its replicas hold.</summary>
-internal enum HistoryVerdict
+internal enum LineageResult
 {
     /// <summary>It does, or the replicas are empty.</summary>
     Same,
@@ -30,7 +30,7 @@ internal enum HistoryVerdict
 /// empty one that an app made. A replica
 /// has one history, and a restore takes whichever was written last.
 /// </summary>
-internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database)
+internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database)
 {
     private const double Mega = 1024 * 1024;
 
@@ -50,20 +50,20 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
     /// <param name="folder">A private folder for a copy of the backup, where nothing else tells.</param>
     /// <param name="cancellationToken">Ends the executable.</param>
     /// <exception cref="LitestreamException">The storage cannot be asked.</exception>
-    public async Task<HistoryVerdict> JudgeAsync(string folder, CancellationToken cancellationToken)
+    public async Task<LineageResult> CheckAsync(string folder, CancellationToken cancellationToken)
     {
         if (database.Replicas.Count == 0)
-            return HistoryVerdict.Same;
+            return LineageResult.Same;
 
-        var known = DatabaseHistory.Read(database.MetaPath);
+        var known = DatabaseIdentity.Read(database.MetaPath);
         if (FileStamp.Of(database.Path) is not { Size: > 0 } file)
-            return (await GenerationsAsync(cancellationToken).ConfigureAwait(false)).Count == 0
-                ? HistoryVerdict.Same
-                : HistoryVerdict.Missing;
+            return (await LineagesAsync(cancellationToken).ConfigureAwait(false)).Count == 0
+                ? LineageResult.Same
+                : LineageResult.Missing;
         if (await IsAnothersReplicaAsync(known, folder, cancellationToken).ConfigureAwait(false))
-            return HistoryVerdict.Other;
+            return LineageResult.Other;
         if (known?.File == file)
-            return HistoryVerdict.Same;
+            return LineageResult.Same;
 
         var (readable, id) = LiveDatabase.ReadIdentityInFile(database.Path);
         if (known?.PendingId is not null)
@@ -80,36 +80,36 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
                     && LiveDatabase.ReadIdentity(database.Path) == expected
                 )
             )
-                return HistoryVerdict.Same;
+                return LineageResult.Same;
         }
         else if (id is null && known is { Id: null, File.Identity: { } identity } && identity == file.Identity)
         {
             // (A number in the file that is not remembered came with another database that was written over this one,
             // or the app was killed just then: the backup tells.)
-            return HistoryVerdict.Same;
+            return LineageResult.Same;
         }
 
-        var generations = await GenerationsAsync(cancellationToken).ConfigureAwait(false);
-        if (generations.Count == 0)
-            return HistoryVerdict.Same;
+        var lineages = await LineagesAsync(cancellationToken).ConfigureAwait(false);
+        if (lineages.Count == 0)
+            return LineageResult.Same;
         if (known?.Id is not null && readable)
-            return HistoryVerdict.Other;
+            return LineageResult.Other;
 
         // Replicated by litestream before anything was remembered, or too short for it.
         if (
             id is null
             && known?.Id is null
-            && new ShadowWal(database.MetaPath).Generation() is { } own
-            && generations.Contains(own)
+            && executable.Line.State(database.MetaPath).Lineage() is { } own
+            && lineages.Contains(own)
         )
-            return HistoryVerdict.Same;
+            return LineageResult.Same;
 
         // Its state folder is lost: whether the backup is of the same database, the backup tells.
         return
             (id ?? LiveDatabase.ReadIdentity(database.Path)) is { } here
             && here == await IdentityOfBackupAsync(folder, cancellationToken).ConfigureAwait(false)
-            ? HistoryVerdict.Same
-            : HistoryVerdict.Other;
+            ? LineageResult.Same
+            : LineageResult.Other;
     }
 
     /// <summary>
@@ -118,28 +118,28 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
     /// each start depend on it.
     /// </summary>
     private async Task<bool> IsAnothersReplicaAsync(
-        DatabaseHistory? known,
+        DatabaseIdentity? known,
         string folder,
         CancellationToken cancellationToken
     )
     {
         if (
             known?.Id is not { } id
-            || new ShadowWal(database.MetaPath).Generation() is not { } own
+            || executable.Line.State(database.MetaPath).Lineage() is not { } own
             || ReplicationSettings.Of(config, database).Replicas.Any(replica => replica.Folder is null)
         )
             return false;
-        var generations = await GenerationsAsync(cancellationToken).ConfigureAwait(false);
+        var lineages = await LineagesAsync(cancellationToken).ConfigureAwait(false);
 
         // One that was begun just before a kill may not have arrived.
-        return generations.Count > 0
-            && !generations.Contains(own)
-            && !known.Generations.Any(generations.Contains)
+        return lineages.Count > 0
+            && !lineages.Contains(own)
+            && !known.Lineages.Any(lineages.Contains)
             && await IdentityOfBackupAsync(folder, cancellationToken).ConfigureAwait(false) != id;
     }
 
-    /// <summary>The generations that something can be restored from.</summary>
-    private async Task<HashSet<string>> GenerationsAsync(CancellationToken cancellationToken)
+    /// <summary>The lineages that something can be restored from.</summary>
+    private async Task<HashSet<string>> LineagesAsync(CancellationToken cancellationToken)
     {
         var found = new HashSet<string>(StringComparer.Ordinal);
         var isListed = false;
@@ -151,56 +151,24 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
                 continue;
             }
 
-            var there = FolderQueue.LookAsync(path, () => GenerationsIn(path), cancellationToken);
+            var there = FolderQueue.LookAsync(path, () => executable.Line.Layout.Restorable(path), cancellationToken);
             found.UnionWith(await there.ConfigureAwait(false));
         }
 
         if (isListed)
         {
-            var snapshots = await AtStorageAsync(
+            var copies = await AtStorageAsync(
                     () =>
-                        new BackupCatalog(executable, config).SnapshotsAsync(
-                            database,
-                            replica: null,
-                            cancellationToken
-                        ),
+                        executable
+                            .Line.Catalog(executable, config, null)
+                            .FullCopiesAsync(database, replica: null, cancellationToken),
                     cancellationToken
                 )
                 .ConfigureAwait(false);
-            found.UnionWith(snapshots.Select(snapshot => snapshot.Generation));
+            found.UnionWith(copies.Select(copy => copy.Lineage));
         }
 
         return found;
-    }
-
-    private static List<string> GenerationsIn(string path)
-    {
-        try
-        {
-            return
-            [
-                .. new DirectoryInfo(Path.Combine(path, "generations"))
-                    .EnumerateDirectories()
-                    .Where(generation =>
-                        Directory.Exists(Path.Combine(generation.FullName, "snapshots"))
-                        && generation.EnumerateFiles("snapshots/*.snapshot.lz4").Any()
-                    )
-                    .Select(generation => generation.Name),
-            ];
-        }
-        catch (DirectoryNotFoundException) when (!File.Exists(path) && !File.Exists(Path.Combine(path, "generations")))
-        {
-            // Nothing has been sent there yet. (A file in the place of a folder says nothing.)
-            return [];
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new LitestreamException(
-                "LSB4005",
-                $"The replica {path} cannot be read: {e.Message}",
-                innerException: e
-            );
-        }
     }
 
     private async Task<T> AtStorageAsync<T>(Func<Task<T>> ask, CancellationToken cancellationToken)
@@ -238,13 +206,13 @@ internal sealed class HistoryGuard(LitestreamExecutable executable, EffectiveCon
         var copy = Path.Combine(folder, $"history-{Guid.NewGuid():n}.db");
         var request = new RestoreRequest(config, database) { Output = copy, IfReplicaExists = true };
         var backup = await AtStorageAsync(
-                () => BackupSelection.FindAsync(executable, request, cancellationToken),
+                () => request.PlanAsync(executable, cancellationToken),
                 cancellationToken
             )
             .ConfigureAwait(false);
         if (backup is null)
             return null;
-        var needed = Math.Max(backup.Value.Bytes, FileStamp.Of(database.Path)?.Size ?? 0);
+        var needed = Math.Max(backup.Bytes, FileStamp.Of(database.Path)?.Size ?? 0);
         var disk = Mounts.Of(folder)?.Name ?? folder;
         using var room =
             await Copies.TakeAsync(disk, needed, () => Space(folder), cancellationToken).ConfigureAwait(false)

@@ -7,13 +7,13 @@ namespace Litestream.FileSystem;
 /// process lives, so a folder
 /// of the same name whose lock is free is what a killed process left behind.
 /// </summary>
-internal sealed class LockedFolder : IDisposable
+internal sealed class LeasedDirectory : IDisposable
 {
     private const string LockName = "lock";
 
     private readonly FileStream _lock;
 
-    private LockedFolder(string path, HeldFolder held, FileStream @lock)
+    private LeasedDirectory(string path, DirectoryHandle held, FileStream @lock)
     {
         Path = path;
         Held = held;
@@ -22,14 +22,14 @@ internal sealed class LockedFolder : IDisposable
 
     public string Path { get; }
 
-    public HeldFolder Held { get; }
+    public DirectoryHandle Held { get; }
 
     /// <summary>Makes one, and the folder that it lies in.</summary>
     /// <param name="parent">The folder that it lies in.</param>
     /// <param name="name">What the names of its kind there begin with.</param>
     /// <exception cref="IOException">It cannot be made.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be made.</exception>
-    public static LockedFolder Create(string parent, string name)
+    public static LeasedDirectory Create(string parent, string name)
     {
         DatabaseOwner.CreateFolder(parent);
         var id = Guid.NewGuid().ToString("n");
@@ -37,13 +37,13 @@ internal sealed class LockedFolder : IDisposable
         if (OperatingSystem.IsWindows())
         {
             Directory.CreateDirectory(path);
-            return new LockedFolder(path, Open(path), OpenLock(path, FileMode.CreateNew));
+            return new LeasedDirectory(path, Open(path), OpenLock(path, FileMode.CreateNew));
         }
 
         // On Unix a file is opened first and locked then, so nobody may find the folder before that.
         var begun = System.IO.Path.Combine(parent, Begun(name) + id);
         Directory.CreateDirectory(begun, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        HeldFolder? held = null;
+        DirectoryHandle? held = null;
         FileStream? locked = null;
         try
         {
@@ -55,7 +55,7 @@ internal sealed class LockedFolder : IDisposable
             if (held.Status is { } folder && UnixCalls.Status(locked.SafeFileHandle)?.User != folder.User)
                 throw NotOurs(begun);
             Directory.Move(begun, path);
-            return held.IsAt(path) ? new LockedFolder(path, held, locked) : throw NotOurs(path);
+            return held.IsAt(path) ? new LeasedDirectory(path, held, locked) : throw NotOurs(path);
         }
         catch
         {
@@ -79,7 +79,7 @@ internal sealed class LockedFolder : IDisposable
         {
             // 1: FLOCK ADVISORY WRITE 1234 fe:01:5678 0 EOF
             var ending = string.Create(CultureInfo.InvariantCulture, $":{file.Identity.Inode}");
-            return PlainFile
+            return NonDatabaseFile
                 .ReadLines("/proc/locks")
                 .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
                 .Any(fields =>
@@ -99,7 +99,7 @@ internal sealed class LockedFolder : IDisposable
     /// <param name="parent">The folder that they lie in.</param>
     /// <param name="name">What their names begin with.</param>
     /// <param name="recover">Called for each before it goes, its lock held.</param>
-    public static void RemoveLeftovers(string parent, string name, Action<HeldFolder>? recover = null)
+    public static void RemoveLeftovers(string parent, string name, Action<DirectoryHandle>? recover = null)
     {
         foreach (var folder in StartingWith(parent, Begun(name)).Where(IsOld).Where(UnixCalls.IsOwn))
             TryDelete(folder);
@@ -107,7 +107,7 @@ internal sealed class LockedFolder : IDisposable
         foreach (var folder in All(parent, name).Where(UnixCalls.IsOwn))
         {
             // Another one may have been put there since.
-            using var left = HeldFolder.TryOpen(folder);
+            using var left = DirectoryHandle.TryOpen(folder);
             if (left is null || (left.Status is { } status && !UnixCalls.IsOwn(status)))
                 continue;
 
@@ -144,8 +144,8 @@ internal sealed class LockedFolder : IDisposable
         TryDelete(Path);
     }
 
-    private static HeldFolder Open(string made, string? name = null) =>
-        HeldFolder.TryOpen(made, name) ?? throw NotOurs(made);
+    private static DirectoryHandle Open(string made, string? name = null) =>
+        DirectoryHandle.TryOpen(made, name) ?? throw NotOurs(made);
 
     private static IOException NotOurs(string path) =>
         new($"Somebody else has put something in the place of the folder {path}.");
@@ -183,7 +183,7 @@ internal sealed class LockedFolder : IDisposable
         // Whoever could read it could lock it.
         if (mode == FileMode.CreateNew && !OperatingSystem.IsWindows())
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        return PlainFile.Open(System.IO.Path.Combine(folder, LockName), options);
+        return NonDatabaseFile.Open(System.IO.Path.Combine(folder, LockName), options);
     }
 
     private static void TryDelete(string folder)

@@ -16,13 +16,13 @@ namespace Litestream.Restore;
 /// The database itself is moved first and comes back last: while a file is at its place, all that belongs to it is
 /// there too, and nothing that does not.
 /// </remarks>
-internal sealed class FileSwap
+internal sealed class ReplaceTransaction
 {
     private const string RecordName = "moves.json";
 
     private readonly string _output;
 
-    private FileSwap(string output, string? folder, IReadOnlyList<MovedFile> moves)
+    private ReplaceTransaction(string output, string? folder, IReadOnlyList<MovedFile> moves)
     {
         _output = output;
         Folder = folder;
@@ -44,7 +44,7 @@ internal sealed class FileSwap
     /// <param name="force">Whether a database there goes too. Otherwise there was none a moment ago, and one that has
     /// appeared since stays.</param>
     /// <param name="time">Dates the set.</param>
-    public static FileSwap Plan(string output, string? metaPath, bool force, TimeProvider time)
+    public static ReplaceTransaction Plan(string output, string? metaPath, bool force, TimeProvider time)
     {
         List<string> files = force ? [.. Existing(output)] : [];
         var folder = files.Count == 0 ? null : Unused($"{output}.replaced-{Stamp(time)}", "");
@@ -63,7 +63,7 @@ internal sealed class FileSwap
             );
         }
 
-        return new FileSwap(output, folder, moves);
+        return new ReplaceTransaction(output, folder, moves);
     }
 
     /// <summary>The database, its <c>-wal</c>, <c>-shm</c> and <c>-journal</c>, those that are there.</summary>
@@ -150,7 +150,7 @@ internal sealed class FileSwap
     /// <summary>Takes back what the record in this restore folder says, unless all of it was done.</summary>
     /// <returns>True when all of it was done.</returns>
     /// <exception cref="LitestreamException">LSB4008.</exception>
-    public static bool Recover(HeldFolder restoreFolder, Action<LogLine>? onLine)
+    public static bool Recover(DirectoryHandle restoreFolder, Action<LogLine>? onLine)
     {
         if (!IsRecorded(restoreFolder.Inside))
             return false;
@@ -230,7 +230,7 @@ internal sealed class FileSwap
     }
 
     /// <summary>Made and given away where nobody else can put anything in its place; then it gets its name.</summary>
-    private void MakeFolder(HeldFolder work, FileStatus? owner)
+    private void MakeFolder(DirectoryHandle work, FileStatus? owner)
     {
         var made = Path.Combine(work.Inside, "replaced");
         if (OperatingSystem.IsWindows())
@@ -240,7 +240,7 @@ internal sealed class FileSwap
         if (owner is not null)
         {
             using var held =
-                HeldFolder.TryOpen(made)
+                DirectoryHandle.TryOpen(made)
                 ?? throw new IOException($"Somebody else has put something in the place of {made}.");
             held.Give(owner);
         }
@@ -339,16 +339,16 @@ internal sealed class FileSwap
     }
 
     /// <summary>Where nothing was moved there is no record yet.</summary>
-    private void WriteOnce(HeldFolder restoreFolder)
+    private void WriteOnce(DirectoryHandle restoreFolder)
     {
         if (!IsRecorded(restoreFolder.Inside))
             Write(restoreFolder);
     }
 
-    private void Write(HeldFolder restoreFolder)
+    private void Write(DirectoryHandle restoreFolder)
     {
         var path = Path.Combine(restoreFolder.Inside, RecordName);
-        using (var file = PlainFile.CreateNew(path + ".new"))
+        using (var file = NonDatabaseFile.CreateNew(path + ".new"))
         {
             JsonSerializer.Serialize(file, new SwapForm(_output, Folder, Moves), SwapJson.Default.SwapForm);
             file.Flush(flushToDisk: true);
@@ -359,11 +359,11 @@ internal sealed class FileSwap
         UnixCalls.FlushFolder(Path.GetDirectoryName(restoreFolder.Path)!);
     }
 
-    private static FileSwap Read(string record)
+    private static ReplaceTransaction Read(string record)
     {
-        using var json = JsonDocument.Parse(PlainFile.ReadAllBytes(record));
+        using var json = JsonDocument.Parse(NonDatabaseFile.ReadAllBytes(record));
         var root = json.RootElement;
-        return new FileSwap(
+        return new ReplaceTransaction(
             root.GetProperty("output").GetString()!,
             root.GetProperty("folder").GetString(),
             [

@@ -1,12 +1,12 @@
 using Litestream.Configuration;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Sqlite;
 
 namespace Litestream.Replication;
 
 /// <summary>Looks at databases at the stop of the app, for <see cref="UnsentPolicy"/>.</summary>
-internal static class UnsentLook
+internal static class UnsentProbe
 {
     /// <summary>What is known of a database that litestream did not have at the stop.</summary>
     /// <param name="database">The database.</param>
@@ -15,7 +15,7 @@ internal static class UnsentLook
     {
         var file = FileStamp.Of(database.Path);
         var wal = WalFile.LastCommit(WalFile.PathOf(database.Path))?.End;
-        var history = DatabaseHistory.Read(database.MetaPath);
+        var history = DatabaseIdentity.Read(database.MetaPath);
 
         // Where the WAL was kept aside, everything had been sent.
         var isAsLeft = file is not null && history is { WalBoot: not null, File: { } left } && left == file;

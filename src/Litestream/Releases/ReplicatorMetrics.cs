@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
-namespace Litestream.Releases.V03;
+namespace Litestream.Releases;
 
 /// <summary>What a running litestream says about itself on its metrics address.</summary>
 internal sealed class ReplicatorMetrics : IDisposable
@@ -131,19 +131,11 @@ internal sealed record MetricsAnswer(IReadOnlyDictionary<string, double> Series,
     /// </summary>
     public bool Knows(string database) => Series.ContainsKey(SyncCount(database));
 
-    /// <summary>
-    /// The end of the last segment whose upload was confirmed, in the generation that is current; null before the first
-    /// upload.
-    /// </summary>
-    public (long Index, long Offset)? Uploaded(string database, string replica)
-    {
-        var labels = $"{{db=\"{Escape(database)}\",name=\"{Escape(replica)}\"}}";
-        return
-            Series.TryGetValue("litestream_replica_wal_index" + labels, out var index)
-            && Series.TryGetValue("litestream_replica_wal_offset" + labels, out var offset)
-            ? ((long)index, (long)offset)
+    /// <summary>The number that a series has for one replica of one database; null when it has none.</summary>
+    public long? OfReplica(string series, string database, string replica) =>
+        Series.TryGetValue($"{series}{{db=\"{Escape(database)}\",name=\"{Escape(replica)}\"}}", out var value)
+            ? (long)value
             : null;
-    }
 
     private static string SyncCount(string database) => $"litestream_sync_count{{db=\"{Escape(database)}\"}}";
 

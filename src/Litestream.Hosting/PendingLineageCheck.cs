@@ -10,7 +10,7 @@ namespace Litestream.Hosting;
 /// long: storage that is not there, or the folder of a replica that
 /// hangs, concerns the databases in it only.
 /// </summary>
-internal sealed class HistoryQuestion
+internal sealed class PendingLineageCheck
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
@@ -21,7 +21,7 @@ internal sealed class HistoryQuestion
     private static readonly TimeSpan LongestPauseForUseless = TimeSpan.FromMinutes(5);
 
     private readonly TaskCompletionSource _tried = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly HistoryGuard _guard;
+    private readonly LineageCheck _check;
     private readonly string _path;
     private readonly TimeProvider _time;
     private volatile LitestreamDiagnostic? _trouble;
@@ -34,8 +34,8 @@ internal sealed class HistoryQuestion
     /// one.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends the executable, and the asking.</param>
-    public HistoryQuestion(
-        HistoryGuard guard,
+    public PendingLineageCheck(
+        LineageCheck check,
         string path,
         bool wasThere,
         Func<string> folder,
@@ -43,7 +43,7 @@ internal sealed class HistoryQuestion
         CancellationToken cancellationToken
     )
     {
-        (_guard, _path, _time, WasThere, Since) = (guard, path, time, wasThere, time.GetUtcNow());
+        (_check, _path, _time, WasThere, Since) = (check, path, time, wasThere, time.GetUtcNow());
 
         Answer = AskAsync(folder, cancellationToken);
         Tried = Task.WhenAny(Answer, _tried.Task);
@@ -57,7 +57,7 @@ internal sealed class HistoryQuestion
     /// <summary>Ends when it is answered, or could not be answered at once.</summary>
     public Task Tried { get; }
 
-    public Task<HistoryVerdict> Answer { get; }
+    public Task<LineageResult> Answer { get; }
 
     /// <summary>Why there is no answer yet; null while it is not known.</summary>
     public LitestreamDiagnostic? Trouble => _trouble;
@@ -78,7 +78,7 @@ internal sealed class HistoryQuestion
         }
     }
 
-    private async Task<HistoryVerdict> AskAsync(Func<string> folder, CancellationToken cancellationToken)
+    private async Task<LineageResult> AskAsync(Func<string> folder, CancellationToken cancellationToken)
     {
         for (var pause = FirstPause; ;)
         {
@@ -90,7 +90,7 @@ internal sealed class HistoryQuestion
                         () =>
                         {
                             _about = Look();
-                            return _guard.JudgeAsync(folder(), cancellationToken);
+                            return _check.CheckAsync(folder(), cancellationToken);
                         },
                         cancellationToken,
                         TaskCreationOptions.LongRunning,

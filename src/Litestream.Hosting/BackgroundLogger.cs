@@ -8,7 +8,7 @@ namespace Litestream.Hosting;
 /// nobody reads the pipe it writes to), and replication must not wait with it:
 /// what does not fit is left out, and said when the log goes on.
 /// </summary>
-internal sealed class PatientLog : ILogger, IDisposable
+internal sealed class BackgroundLogger : ILogger, IDisposable
 {
     private const int Capacity = 4096;
 
@@ -18,7 +18,7 @@ internal sealed class PatientLog : ILogger, IDisposable
     );
     private long _leftOut;
 
-    public PatientLog(ILogger log)
+    public BackgroundLogger(ILogger log)
     {
         _log = log;
         new Thread(WriteAll) { IsBackground = true, Name = "Litestream log" }.Start();

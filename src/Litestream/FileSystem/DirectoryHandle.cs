@@ -9,11 +9,11 @@ namespace Litestream.FileSystem;
 /// and root would change files elsewhere. Where the system has no such names (anything but Linux with <c>/proc</c>) it
 /// is the name after all.
 /// </summary>
-internal sealed class HeldFolder : IDisposable
+internal sealed class DirectoryHandle : IDisposable
 {
     private readonly SafeFileHandle? _handle;
 
-    private HeldFolder(string path, SafeFileHandle? handle)
+    private DirectoryHandle(string path, SafeFileHandle? handle)
     {
         Path = path;
         _handle = handle;
@@ -35,12 +35,12 @@ internal sealed class HeldFolder : IDisposable
     /// <summary>Null when there is no folder, or a link.</summary>
     /// <param name="path">Where it is.</param>
     /// <param name="name">What it will be called, when that is something else.</param>
-    public static HeldFolder? TryOpen(string path, string? name = null)
+    public static DirectoryHandle? TryOpen(string path, string? name = null)
     {
         if (OperatingSystem.IsWindows())
-            return Directory.Exists(path) ? new HeldFolder(path, null) : null;
+            return Directory.Exists(path) ? new DirectoryHandle(path, null) : null;
         return UnixCalls.OpenWithoutLink(path, isFolder: true) is { } handle
-            ? new HeldFolder(name ?? path, handle)
+            ? new DirectoryHandle(name ?? path, handle)
             : null;
     }
 

@@ -9,7 +9,7 @@ namespace Litestream.FileSystem;
 /// app, takes SQLite's locks away: another process deletes the <c>-wal</c> then, and what is committed later is lost.
 /// Elsewhere these methods of .NET are banned (RS0030).
 /// </summary>
-internal static class PlainFile
+internal static class NonDatabaseFile
 {
     /// <summary>For reading, whoever else reads, writes or deletes it.</summary>
     public static FileStream OpenRead(string path) =>

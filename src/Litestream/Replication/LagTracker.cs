@@ -1,18 +1,18 @@
-using System.Globalization;
 using Litestream.Configuration;
 using Litestream.Execution;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Sqlite;
+using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Replication;
 
 /// <summary>
 /// Follows one database: what has been committed, and how much of that has arrived. From the database itself it reads
 /// only the <c>-wal</c> (and asks the system for size and time
-/// of the file): see <see cref="WalFile"/>. For release line 0.3.
+/// of the file): see <see cref="WalFile"/>.
 /// </summary>
-internal sealed class CommitWatch
+internal sealed class LagTracker
 {
     /// <summary>The times at which commits were seen; more than these are counted as one.</summary>
     private const int KeptMarks = 60;
@@ -21,23 +21,23 @@ internal sealed class CommitWatch
     private static readonly TimeSpan ClockTick = TimeSpan.FromMilliseconds(50);
 
     private readonly object _gate = new();
-    private readonly List<(WalMark Mark, DateTimeOffset SeenAt)> _pending = [];
+    private readonly List<(WalPosition Mark, DateTimeOffset SeenAt)> _pending = [];
     private readonly Dictionary<string, ReplicaPosition?> _reached = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DateTimeOffset> _snapshots = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ReplicaPosition> _written = new(StringComparer.Ordinal);
     private readonly HashSet<string> _begun = new(StringComparer.Ordinal);
-    private readonly ShadowWal _shadow;
+    private readonly ILocalState _state;
     private readonly string _wal;
     private FileStamp? _walStamp;
-    private WalMark? _committed;
+    private WalPosition? _committed;
     private (string Message, DateTimeOffset At)? _error;
 
-    public CommitWatch(EffectiveDatabase database, ReplicationSettings settings)
+    public LagTracker(ReleaseLine line, EffectiveDatabase database, ReplicationSettings settings)
     {
         Database = database;
         Settings = settings;
         Round = settings.Round(settings.Replicas);
-        _shadow = new ShadowWal(database.MetaPath);
+        _state = line.State(database.MetaPath);
         _wal = WalFile.PathOf(database.Path);
     }
 
@@ -94,24 +94,24 @@ internal sealed class CommitWatch
     /// </summary>
     public bool LacksPosition { get; private set; }
 
-    /// <summary>The generation that the executable writes; null before there is one.</summary>
-    public string? Generation => _shadow.Generation();
+    /// <summary>The lineage that the executable writes; null before there is one.</summary>
+    public string? Lineage => _state.Lineage();
 
     /// <summary>
-    /// Whether something of the generation has arrived: of one that the executable has just begun nothing has before it
+    /// Whether something of the lineage has arrived: of one that the executable has just begun nothing has before it
     /// says so.
     /// </summary>
-    private bool HasWritten(string replica, string generation)
+    private bool HasWritten(string replica, string lineage)
     {
         lock (_gate)
-            return !_begun.Contains(generation) || _written.GetValueOrDefault(replica)?.Generation == generation;
+            return !_begun.Contains(lineage) || _written.GetValueOrDefault(replica)?.Lineage == lineage;
     }
 
-    /// <summary>Whether the executable has said that it began that generation, since this was made.</summary>
-    public bool HasBegun(string generation)
+    /// <summary>Whether the executable has said that it began that lineage, since this was made.</summary>
+    public bool HasBegun(string lineage)
     {
         lock (_gate)
-            return _begun.Contains(generation);
+            return _begun.Contains(lineage);
     }
 
     /// <summary>How long ago the oldest commit was seen that has not arrived.</summary>
@@ -120,12 +120,12 @@ internal sealed class CommitWatch
     /// <summary>The bytes that have not arrived; null when that is not known.</summary>
     public long? LagBytes() =>
         !IsPending ? 0
-        : Committed is { } committed ? _shadow.Distance(Replicated, committed)
+        : Committed is { } committed ? _state.Distance(Replicated, committed)
         : null;
 
     /// <summary>Whether the executable has noticed the last commit, so that it is its turn to send it.</summary>
     public bool IsNoticed =>
-        Committed is { } committed && _shadow.Newest(committed.Generation)?.Reaches(committed) == true;
+        Committed is { } committed && _state.Newest(committed.Lineage)?.Reaches(committed) == true;
 
     /// <summary>A litestream is started: nothing of what the one before did counts.</summary>
     public void Begin(DateTimeOffset now)
@@ -140,41 +140,27 @@ internal sealed class CommitWatch
         (ProgressAt, BegunAt, LacksPosition) = (now, now, true);
     }
 
-    /// <summary>
-    /// The end of a segment: <c>generation/index:offset</c>, the index in hexadecimal, and its size in bytes.
-    /// </summary>
-    private static ReplicaPosition? EndOf(string position, string size) =>
-        position.Split('/', ':') is [var generation, var index, var offset]
-        && long.TryParse(index, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var at)
-        && long.TryParse(offset, NumberStyles.None, CultureInfo.InvariantCulture, out var start)
-        && long.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes)
-            ? new ReplicaPosition(generation, at, start + bytes)
-            : null;
-
     /// <summary>A line of the executable about this database; on any thread.</summary>
-    public void Hear(LogLine line, DateTimeOffset now)
+    public void OnLogLine(LogLine line, DateTimeOffset now)
     {
         var replica = line.Fields.GetValueOrDefault("replica", "");
         lock (_gate)
         {
-            switch (line.Message)
+            switch (_state.Read(line))
             {
-                case "sync: new generation" when line.Fields.TryGetValue("generation", out var generation):
-                    _begun.Add(generation);
+                case { Step: ReplicationStep.LineageBegun, Lineage: { } lineage }:
+                    _begun.Add(lineage);
                     break;
-                case "write snapshot":
+                case { Step: ReplicationStep.CopyBegun }:
                     _snapshots[replica] = now;
                     break;
-                case "snapshot written":
+                case { Step: ReplicationStep.CopySent }:
                     _snapshots.Remove(replica);
                     break;
-                case "wal segment written"
-                    when line.Fields.TryGetValue("position", out var position)
-                        && line.Fields.TryGetValue("sz", out var size)
-                        && EndOf(position, size) is { } end:
+                case { Step: ReplicationStep.Sent, Position: { } end }:
                     _written[replica] = end;
                     break;
-                case "monitor error" or "sync error":
+                case { Step: ReplicationStep.Failed }:
                     // What was under way has failed.
                     _snapshots.Remove(replica);
                     _error = (line.Explanation, now);
@@ -190,10 +176,10 @@ internal sealed class CommitWatch
     /// <returns>
     /// The bytes that have not arrived, 0 when all has; null when there are some, but not how many is known.
     /// </returns>
-    public long? Finish(FolderLook found, DateTimeOffset now)
+    public long? Finish(FolderProbe found, DateTimeOffset now)
     {
-        Look(now);
-        if (Generation is not { } generation)
+        PollWal(now);
+        if (Lineage is not { } lineage)
             return IsPending || File is not null ? null : 0;
         ReplicaPosition? least = null;
         foreach (var (replica, isFirst) in Settings.Replicas.Select((replica, i) => (replica, i == 0)))
@@ -205,12 +191,12 @@ internal sealed class CommitWatch
             [
                 written,
                 _reached.GetValueOrDefault(replica.Name),
-                replica.Folder is { } folder && found.Generation == generation
+                replica.Folder is { } folder && found.Lineage == lineage
                     ? found.Positions.GetValueOrDefault(folder)
                     : null,
             ];
             var position = known
-                .Where(place => place?.Generation == generation)
+                .Where(place => place?.Lineage == lineage)
                 .Aggregate((ReplicaPosition?)null, (best, place) => best?.Reaches(place!) == true ? best : place);
             if (isFirst || position is null || least?.Reaches(position) == true)
                 least = position;
@@ -220,11 +206,11 @@ internal sealed class CommitWatch
         if (!IsPending)
             return 0;
         var last = _pending[^1].Mark;
-        Committed = _shadow.Find(generation, last);
+        Committed = _state.Find(lineage, last);
         while (
             least is not null
             && _pending is [var oldest, ..]
-            && _shadow.Find(generation, oldest.Mark) is { } place
+            && _state.Find(lineage, oldest.Mark) is { } place
             && least.Reaches(place)
         )
             _pending.RemoveAt(0);
@@ -235,9 +221,9 @@ internal sealed class CommitWatch
         if (
             Committed is { } committed
             && least is not null
-            && least.Index == committed.Index
+            && least.OffsetInWalOf(committed) is { } sent
             && LiveDatabase.SequencePage(Database.Path) is { } page
-            && WalFile.PagesBetween(_wal, last, least.Offset) is { } pages
+            && WalFile.PagesBetween(_wal, last, sent) is { } pages
             && pages.All(found => found == page)
         )
         {
@@ -249,7 +235,7 @@ internal sealed class CommitWatch
     }
 
     /// <summary>Looks what has been committed since.</summary>
-    public void Look(DateTimeOffset now)
+    public void PollWal(DateTimeOffset now)
     {
         File = FileStamp.Of(Database.Path);
         var stamp = FileStamp.Of(_wal);
@@ -269,7 +255,7 @@ internal sealed class CommitWatch
             // The last one who had the database open has brought what waited from its WAL, which is gone, into the
             // file: that has arrived when this has, in a generation that begins with the file.
             var seenAt = now;
-            if (_pending is [var oldest, ..] && !ShadowWal.GoesOn(_pending[^1].Mark, commit))
+            if (_pending is [var oldest, ..] && _pending[^1].Mark.RestartsUntil(commit) is null)
             {
                 seenAt = oldest.SeenAt;
                 _pending.Clear();
@@ -281,8 +267,8 @@ internal sealed class CommitWatch
                 _pending.Add((commit, seenAt));
 
             // Also while the executable is silent and nothing is compared.
-            if (Generation is { } generation)
-                Committed = _shadow.Find(generation, commit);
+            if (Lineage is { } lineage)
+                Committed = _state.Find(lineage, commit);
         }
 
         _walStamp = now.UtcTicks - stamp.Modified > ClockTick.Ticks ? stamp : null;
@@ -292,9 +278,9 @@ internal sealed class CommitWatch
     /// <param name="metrics">What it says.</param>
     /// <param name="found">What lies in the folders.</param>
     /// <param name="now">The time.</param>
-    public void Compare(MetricsAnswer metrics, FolderLook found, DateTimeOffset now)
+    public void ApplyMetrics(MetricsAnswer metrics, FolderProbe found, DateTimeOffset now)
     {
-        if (Generation is not { } generation)
+        if (Lineage is not { } lineage)
             return;
 
         LacksPosition = false;
@@ -302,22 +288,15 @@ internal sealed class CommitWatch
         var isFirst = true;
         foreach (var replica in Settings.Replicas)
         {
-            // The numbers of a generation that has just ended stay until the first upload of the next one: no replica
-            // is ahead of what is sent to it.
-            var position = metrics.Uploaded(Database.Path, replica.Name) is { } uploaded
-                ? new ReplicaPosition(generation, uploaded.Index, uploaded.Offset)
+            var position = HasWritten(replica.Name, lineage)
+                ? _state.Sent(lineage, metrics, Database.Path, replica.Name)
                 : null;
-            if (
-                position is not null
-                && (_shadow.Newest(generation)?.Reaches(position) != true || !HasWritten(replica.Name, generation))
-            )
-                position = null;
 
             // A litestream that found everything sent when it was started says nothing; the segments in a folder do.
             if (position is null && replica.Folder is { } folder)
             {
                 LacksPosition = true;
-                position = found.Generation == generation ? found.Positions.GetValueOrDefault(folder) : null;
+                position = found.Lineage == lineage ? found.Positions.GetValueOrDefault(folder) : null;
             }
 
             if (position is not null && position != _reached.GetValueOrDefault(replica.Name))
@@ -332,11 +311,11 @@ internal sealed class CommitWatch
         if (!IsPending)
             return;
 
-        Committed = _shadow.Find(generation, _pending[^1].Mark);
+        Committed = _state.Find(lineage, _pending[^1].Mark);
         while (
             least is not null
             && _pending is [var oldest, ..]
-            && _shadow.Find(generation, oldest.Mark) is { } place
+            && _state.Find(lineage, oldest.Mark) is { } place
             && least.Reaches(place)
         )
             _pending.RemoveAt(0);

@@ -7,23 +7,23 @@ namespace Litestream.FileSystem;
 /// replicated one needs a folder that the app may write
 /// anyway, others may write into the system's temporary folder too, and a read-only root file system has none.
 /// </summary>
-internal sealed class PrivateFolder : IDisposable
+internal sealed class RunDirectory : IDisposable
 {
-    private readonly LockedFolder _folder;
+    private readonly LeasedDirectory _folder;
 
-    private PrivateFolder(LockedFolder folder) => _folder = folder;
+    private RunDirectory(LeasedDirectory folder) => _folder = folder;
 
     public string Path => _folder.Path;
 
     /// <exception cref="LitestreamException">LSB0003: it cannot be made.</exception>
-    public static PrivateFolder Create(string databasePath)
+    public static RunDirectory Create(string databasePath)
     {
         var parent = System.IO.Path.GetDirectoryName(databasePath)!;
         var name = $".{System.IO.Path.GetFileName(databasePath)}.litestream-run";
-        LockedFolder.RemoveLeftovers(parent, name);
+        LeasedDirectory.RemoveLeftovers(parent, name);
         try
         {
-            return new PrivateFolder(LockedFolder.Create(parent, name));
+            return new RunDirectory(LeasedDirectory.Create(parent, name));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

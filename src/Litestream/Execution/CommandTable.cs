@@ -1,8 +1,7 @@
 using System.Text;
 using Litestream.Diagnostics;
-using Litestream.Execution;
 
-namespace Litestream.Releases.V03;
+namespace Litestream.Execution;
 
 /// <summary>Reads the tables that the executable prints.</summary>
 internal static class CommandTable

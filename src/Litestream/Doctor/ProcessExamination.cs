@@ -1,0 +1,116 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Litestream.Configuration;
+using Litestream.FileSystem;
+using Litestream.Replication;
+
+namespace Litestream.Doctor;
+
+/// <summary>The processes that replicate a database, and what the running app reports.</summary>
+internal sealed partial class ProcessExamination(
+    DoctorOptions options,
+    EffectiveDatabase database,
+    DatabaseFindings findings
+)
+{
+    public void Run()
+    {
+        ExamineReplicators();
+        ExamineRunningApp();
+    }
+
+    private void ExamineReplicators()
+    {
+        var record = DatabaseLock.Peek(database.Path);
+        var app = record.App is { } a && a.IsRunning() ? a : null;
+        var replicator = record.Replicator is { } r && r.IsRunning() ? r : null;
+        if (app is not null && replicator is not null)
+            findings.Add(
+                FindingLevel.Ok,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Replicated by process {replicator.ProcessId} ({replicator.Executable}), which "
+                        + $"process {app.ProcessId} ({app.Executable}) runs."
+                )
+            );
+        else if (app is not null)
+            findings.Add(
+                FindingLevel.Note,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Process {app.ProcessId} ({app.Executable}) holds its lock; it runs no litestream at the moment."
+                ),
+                "Look at that app's log (category Litestream)."
+            );
+        else if (replicator is not null)
+            findings.Add(
+                FindingLevel.Warning,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"A litestream of an app that was killed still runs as process {replicator.ProcessId}."
+                ),
+                "Start the app again: it ends that process properly and takes over."
+            );
+
+        var others = OpenDatabases.Replicators(database.Path).Where(id => id != replicator?.ProcessId).ToList();
+        if (others.Count == 0)
+            return;
+
+        var ids = string.Join(", ", others.Select(id => id.ToString(CultureInfo.InvariantCulture)));
+        if (replicator is not null || others.Count > 1)
+            findings.Add(
+                FindingLevel.Error,
+                $"More than one litestream has it open: also process {ids}. Two replicators destroy the backup.",
+                "End all of them but one, then delete nothing and try a restore (LitestreamVerify).",
+                "LSB5003"
+            );
+        else
+            findings.Add(
+                FindingLevel.Warning,
+                $"Process {ids} is a litestream that nobody here started, and it replicates this database.",
+                "Do not let the app replicate as well (Litestream:Enabled=false), or end that process: two "
+                    + "replicators destroy the backup.",
+                "LSB5003"
+            );
+    }
+
+    /// <summary>What the running app itself reports: the doctor never finds well what the app's own health does
+    /// not.</summary>
+    private void ExamineRunningApp()
+    {
+        if (RunningStatus.Of(database).Status is not { } status)
+            return;
+        var overall = OverallHealth.Of(status, options.Time.GetUtcNow());
+        foreach (var problem in overall.Problems)
+        {
+            var code = Code().Match(problem).Value;
+            var message = $"The running app says that it is {overall.Word}: {problem}";
+            findings.Add(
+                FindingLevel.Error,
+                message,
+                "See the page of the code, and the app's log (category Litestream).",
+                code.Length > 0 ? code : null
+            );
+        }
+
+        if (overall.Problems.Count > 0)
+            return;
+        if (status.State == LitestreamState.Disabled)
+            findings.Add(
+                FindingLevel.Note,
+                "The running app replicates nothing: Litestream is off in it.",
+                "Set Litestream:Enabled to true there if it should."
+            );
+        else if (overall.IsProven)
+            findings.Add(FindingLevel.Ok, "The running app says that what is committed arrives.");
+        else
+            findings.Add(
+                FindingLevel.Note,
+                $"The running app does not know yet whether what is committed arrives ({status.State}).",
+                "Look again in a minute."
+            );
+    }
+
+    [GeneratedRegex(@"LSB\d{4}", RegexOptions.CultureInvariant)]
+    private static partial Regex Code();
+}

@@ -1,0 +1,90 @@
+using System.Text.Json;
+using Litestream.Configuration;
+using Litestream.Diagnostics;
+using Litestream.Execution;
+
+namespace Litestream.Releases;
+
+/// <summary>Everything that a release line of Litestream decides. Chosen once, by the executable's own version.</summary>
+internal sealed record ReleaseLine
+{
+    /// <summary>Each line that is known; the first is the one that the package brings.</summary>
+    public static IReadOnlyList<ReleaseLine> All { get; } =
+    [V03.ReleaseLine03.Line, V05.ReleaseLine05.Over(V03.ReleaseLine03.Line)];
+
+    public static ReleaseLine Default => All[0];
+
+    /// <summary>The first two numbers of its versions, such as <c>0.3</c>.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Which keys and values of litestream.yml it reads.</summary>
+    public required Configuration.ReleaseLine Dialect { get; init; }
+
+    /// <summary>Whether its positions are known here. Where not, only a restore proves that something has arrived.
+    /// </summary>
+    public bool KnowsPositions { get; init; } = true;
+
+    /// <summary>What is in the replicas; with how long each listing may take (null: 2 minutes).</summary>
+    public required Func<LitestreamExecutable, EffectiveConfig, TimeSpan?, IBackupCatalog> Catalog { get; init; }
+
+    /// <summary>The arguments of a restore, and what it says.</summary>
+    public required IRestoreDialect Restore { get; init; }
+
+    /// <summary>What it keeps beside a database, by the path of its state folder.</summary>
+    public required Func<string, ILocalState> State { get; init; }
+
+    /// <summary>What it keeps in a replica that is a folder.</summary>
+    public required IReplicaLayout Layout { get; init; }
+
+    /// <summary>Reads a position from JSON; null when it is another line's.</summary>
+    public required Func<JsonElement, ReplicaPosition?> ReadPosition { get; init; }
+
+    /// <summary>What is known against one of its versions, worst first.</summary>
+    public required Func<Version, IEnumerable<KnownProblem>> KnownProblems { get; init; }
+
+    /// <summary>The commands that it lacks, and what to do instead, for a version and a database.</summary>
+    public required IReadOnlyDictionary<string, Func<string, string, string>> Lacks { get; init; }
+
+    /// <summary>The line of a version such as <c>0.3.13</c>; null: the executable does not say one. A version of no
+    /// known line is taken for one of the default line, but its positions are not trusted.</summary>
+    public static ReleaseLine Of(string? version) =>
+        version is null
+            ? Default
+            : All.FirstOrDefault(line => version.StartsWith(line.Name + ".", StringComparison.Ordinal))
+                ?? Default with
+                {
+                    Name = version,
+                    KnowsPositions = false,
+                };
+
+    /// <summary>Why a command cannot be run with this executable; null when it can.</summary>
+    public LitestreamException? Refuse(string command, string version, string database, Exception? inner = null) =>
+        Lacks.TryGetValue(command, out var instead)
+            ? new LitestreamException("LSB3009", instead(version, database), innerException: inner)
+            : null;
+}
+
+/// <summary>The release line of an executable.</summary>
+internal static class ExecutableLine
+{
+    extension(LitestreamExecutable executable)
+    {
+        /// <summary>By its own version; see <see cref="LitestreamExecutable.Version"/>.</summary>
+        public ReleaseLine Line => ReleaseLine.Of(executable.Version);
+    }
+}
+
+/// <summary>Something that is known against a version of the executable.</summary>
+internal sealed record KnownProblem(LitestreamSeverity Severity, string Message, string Action)
+{
+    /// <summary>SQLite 3.7.0 to 3.51.2; the embedded versions were read from the executables and from upstream's
+    /// go.mod.</summary>
+    public static KnownProblem WalResetRace(Version release, string sqlite) =>
+        new(
+            LitestreamSeverity.Warning,
+            $"Litestream {release} embeds SQLite {sqlite}, which has the WAL-reset race (fixed in 3.51.3): two "
+                + "connections that write or checkpoint at the same instant can damage the database. It is rare.",
+            "Keep Cache=Shared and other programs off the file, verify backups regularly (LitestreamVerify), and plan "
+                + "for 0.5.17 (SQLite 3.53), which reads the backups of 0.3 on folders and S3."
+        );
+}

@@ -1,0 +1,52 @@
+using Litestream.Diagnostics;
+
+namespace Litestream.Releases.V03;
+
+/// <summary>Release line 0.3: generations, snapshots and WAL segments.</summary>
+internal static class ReleaseLine03
+{
+    public static ReleaseLine Line { get; } =
+        new()
+        {
+            Name = "0.3",
+            Dialect = Configuration.ReleaseLine.V03,
+            Catalog = (executable, config, timeout) => BackupCatalog.Create(executable, config, timeout),
+            Restore = new RestoreDialect(),
+            State = metaPath => new ShadowWal(metaPath),
+            Layout = new ReplicaLayout(),
+            ReadPosition = GenerationPosition.From,
+            KnownProblems = Problems,
+            Lacks = new Dictionary<string, Func<string, string, string>>
+            {
+                ["ltx"] = (version, _) =>
+                    $"LTX files are what release line 0.5 keeps; this is litestream {version}, which keeps snapshots "
+                    + "and WAL segments: use -t:LitestreamSnapshots and -t:LitestreamWal.",
+                ["restore -txid"] = (version, _) =>
+                    $"LitestreamTxId is for release line 0.5; this is litestream {version}, where "
+                    + "LitestreamTimestamp, or LitestreamGeneration with LitestreamIndex, says how far to go.",
+            },
+        };
+
+    private static IEnumerable<KnownProblem> Problems(Version release)
+    {
+        if (release < new Version(0, 3, 5))
+        {
+            yield return new(
+                LitestreamSeverity.Error,
+                $"Litestream {release} is older than what this package is made for (0.3.13).",
+                "Take the executable of the package: unset LITESTREAM_INSTALL_DIR, or put 0.3.13 there."
+            );
+            yield break;
+        }
+
+        if (release < new Version(0, 5))
+            yield return KnownProblem.WalResetRace(release, "3.42.0");
+        if (release == new Version(0, 3, 13))
+            yield return new(
+                LitestreamSeverity.Message,
+                "Litestream 0.3.13: a folder replica whose disk is full stops replicating without a word, and a "
+                    + "restore of some backups panics (fixed in 0.3.14).",
+                "Keep space free on the replica's disk and try a restore now and then (LitestreamDrill)."
+            );
+    }
+}

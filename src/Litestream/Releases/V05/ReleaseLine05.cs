@@ -1,0 +1,50 @@
+using Litestream.Diagnostics;
+
+namespace Litestream.Releases.V05;
+
+/// <summary>Release line 0.5: LTX files. Only its configuration and its problems are known here.</summary>
+internal static class ReleaseLine05
+{
+    private static readonly string[] OtherCommands = ["generations", "snapshots", "wal"];
+
+    public static ReleaseLine Over(ReleaseLine other) =>
+        other with
+        {
+            Name = "0.5",
+            Dialect = Configuration.ReleaseLine.V05,
+            KnowsPositions = false,
+            ReadPosition = _ => null,
+            KnownProblems = Problems,
+            Lacks = OtherCommands
+                .Select(name => KeyValuePair.Create<string, Func<string, string, string>>(
+                    name,
+                    (version, database) =>
+                        $"Litestream{char.ToUpperInvariant(name[0])}{name[1..]} is for release line 0.3, whose replicas "
+                        + "have generations, snapshots and WAL segments; this is "
+                        + $"litestream {version}, which keeps LTX files: -t:LitestreamRun "
+                        + $"-p:LitestreamArguments=\"ltx -level all '{database}'\" lists them (-level 9: the "
+                        + "snapshots)."
+                ))
+                .Append(
+                    new(
+                        "ltx",
+                        (version, database) =>
+                            $"This version of Litestream.Build does not read LTX files. litestream {version} lists "
+                            + $"them itself: -t:LitestreamRun -p:LitestreamArguments=\"ltx -level all '{database}'\"."
+                    )
+                )
+                .ToDictionary(),
+        };
+
+    private static IEnumerable<KnownProblem> Problems(Version release)
+    {
+        if (release < new Version(0, 5, 17))
+            yield return KnownProblem.WalResetRace(release, "3.51.2 or older");
+        if (release < new Version(0, 5, 7))
+            yield return new(
+                LitestreamSeverity.Warning,
+                $"Litestream {release} cannot read backups that 0.3 made.",
+                "Take 0.5.17, or restore older backups with 0.3.13."
+            );
+    }
+}

@@ -1,0 +1,127 @@
+using Litestream.Diagnostics;
+using Litestream.Execution;
+using Litestream.FileSystem;
+
+namespace Litestream.Restore;
+
+/// <summary>Keeps a restore from a place where others are at work.</summary>
+internal static class RestoreLocks
+{
+    /// <summary>Refuses what <see cref="Acquire"/> would refuse, and takes nothing.</summary>
+    /// <exception cref="LitestreamException">LSB4006.</exception>
+    public static void Refuse(RestoreTarget target, RestoreRequest request)
+    {
+        foreach (var path in LockedPaths(target, request))
+        {
+            var record = DatabaseLock.Peek(path);
+            if (record.App?.IsRunning() == true)
+                throw Held(path, record);
+            RefuseOrphan(path, record);
+        }
+    }
+
+    /// <summary>
+    /// The lock of the place is taken under the name that its app knows, and, where that is a link, under the name that
+    /// it leads to.
+    /// </summary>
+    private static IEnumerable<string> LockedPaths(RestoreTarget target, RestoreRequest request) =>
+        new[] { target.Named, target.File }
+            .Distinct(StringComparer.Ordinal)
+            .Where(path => path != request.HeldLock?.DatabasePath);
+
+    /// <exception cref="LitestreamException">LSB4006: another process holds it, or left a replicator;
+    /// LSB0003.</exception>
+    public static DatabaseLocks Acquire(RestoreTarget target, RestoreRequest request)
+    {
+        var paths = LockedPaths(target, request).ToList();
+        var locks = DatabaseLocks.TryAcquire(paths, out var path, out var holder) ?? throw Held(path, holder);
+        try
+        {
+            // Its record stays: it is what the next start of the app ends it by.
+            foreach (var (_, found) in locks.Found)
+                RefuseOrphan(target.Named, found);
+            locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
+            return locks;
+        }
+        catch
+        {
+            locks.Dispose();
+            throw;
+        }
+    }
+
+    private static LitestreamException Held(string path, LockRecord holder)
+    {
+        if (holder.App is not { } app || !app.IsRunning())
+            return new LitestreamException(
+                "LSB4006",
+                $"Another process replicates or restores {path}: it holds {DatabaseLock.PathFor(path)}. End it, "
+                    + $"then restore again; or restore to another file."
+            );
+
+        var does = holder.Replicator is { } replicator
+            ? $"replicates {path} (with litestream, process {replicator.ProcessId})"
+            : $"restores or begins to replicate {path}";
+        return new LitestreamException(
+            "LSB4006",
+            app.ProcessId == Environment.ProcessId
+                ? $"This process itself {does}. Restore to another file, or in place while its host is not running."
+                : $"Process {app.ProcessId} ({app.Executable}) {does}. Stop that app, on the command line with "
+                    + $"`kill {app.ProcessId}`, then restore again; or restore to another file."
+        );
+    }
+
+    /// <exception cref="LitestreamException">LSB4006.</exception>
+    private static void RefuseOrphan(string path, LockRecord record)
+    {
+        if (record.LivingReplicators.FirstOrDefault() is { } orphan)
+            throw new LitestreamException(
+                "LSB4006",
+                $"A litestream of an app that has ended still replicates {path}: process {orphan.ProcessId} "
+                    + $"({orphan.Executable}). End it with `kill {orphan.ProcessId}`, which lets it send what "
+                    + $"is missing; "
+                    + $"or restore to another file."
+            );
+    }
+
+    /// <exception cref="LitestreamException">LSB4006.</exception>
+    public static void RefuseOpen(RestoreTarget target, Action<LogLine>? onLine)
+    {
+        if (OpenDatabases.Find(target.File, out var unseen) is not { } users)
+        {
+            ReplaceTransaction.Say(
+                onLine,
+                "WARN",
+                $"Whether a process has {target.File} open cannot be seen on this system: make sure that none has"
+            );
+            return;
+        }
+
+        if (unseen > 0)
+            ReplaceTransaction.Say(
+                onLine,
+                "INFO",
+                $"{unseen} processes of other users were not looked at; of those, only one that has {target.File} "
+                    + $"open in WAL mode would have been seen"
+            );
+        if (users.Count == 0)
+            return;
+
+        var what = users.Select(user =>
+            user.Id == Environment.ProcessId
+                ? $"this process itself ({user.Id}) has {user.File} open"
+                : $"process {user.Id} ({user.Name}) has {user.File} open"
+        );
+        var others = users.Where(user => user.Id != Environment.ProcessId).Select(user => user.Id).ToList();
+        var stop =
+            others.Count == 0
+                ? "Close its connections (SqliteConnection.ClearAllPools() for pooled ones)"
+                : $"End {(others.Count == 1 ? "it" : "them")}, on the command line with "
+                    + $"`kill {string.Join(' ', others)}`";
+        throw new LitestreamException(
+            "LSB4006",
+            $"{target.File} cannot be replaced while it is in use: {string.Join("; ", what)}. {stop}, then restore "
+                + $"again; or restore to another file."
+        );
+    }
+}

@@ -1,0 +1,154 @@
+using System.Globalization;
+using Litestream.Configuration;
+using Litestream.FileSystem;
+using Litestream.Sqlite;
+
+namespace Litestream.Verification;
+
+/// <summary>Why a commit has not arrived.</summary>
+internal sealed class MissingCommit(VerificationContext context, ReplicaLineages lineages)
+{
+    public async Task<VerificationResult> ExplainAsync(
+        Arrival arrival,
+        PendingReplica missing,
+        TimeSpan timeout,
+        CancellationToken cancellationToken
+    )
+    {
+        var replica = missing.Settings;
+        var lag = context.Time.GetUtcNow() - arrival.Sentinel.Time;
+        var isSeen =
+            arrival.Target is { } target && context.State.Newest(target.Lineage) is { } newest && newest.Reaches(target);
+        var isAlive = isSeen
+            ? arrival.Nudge is not { } nudge
+                || nudge.Mark is null
+                || context.Time.GetElapsedTime(nudge.At) < context.Settings.MonitorInterval * 2
+                || IsSeen(nudge.Mark)
+            : arrival.Target is not null && context.State.LastWrite(arrival.Target.Lineage) > arrival.Sentinel.Time;
+        var result = context.Result(VerificationOutcome.NotReplicating, "LSB4101", "") with
+        {
+            Replica = replica.Name,
+            Committed = arrival.Target,
+            Replicated = missing.Progress?.Position,
+            LagBytes = arrival.Target is null ? null : context.State.Distance(missing.Progress?.Position, arrival.Target),
+            Lag = lag,
+        };
+
+        var other = arrival.StorageError is null
+            ? await lineages.DescribeOtherAsync(replica, cancellationToken).ConfigureAwait(false)
+            : "";
+        var within = $"within {VerificationContext.Seconds(timeout)}";
+        if (!isAlive || (!isSeen && arrival.Target is null))
+        {
+            var why =
+                Holder()
+                ?? (
+                    context.State.Lineage() is null ? " Litestream has never replicated it from here."
+                    : isSeen ? " It was, and then its replicator stopped."
+                    : ""
+                );
+            return result with
+            {
+                Message =
+                    $"'{context.Path}' is not being replicated, or its replicator is stuck: its last commit was "
+                    + $"not picked up {within}."
+                    + $"{why}{other} Start the app, let the verification start a litestream "
+                    + $"(LitestreamStartReplicator=true, "
+                    + "--start-replicator), or look at the log of the one that runs.",
+            };
+        }
+
+        if (arrival.StorageError is null && replica.Folder is null)
+            arrival.StorageError = await lineages.ProbeAsync(replica, cancellationToken).ConfigureAwait(false);
+        if (arrival.StorageError is { } error)
+            return result with
+            {
+                Outcome = VerificationOutcome.Inconclusive,
+                Code = error.Diagnostic.Code,
+                Message =
+                    $"The storage of replica {replica.Name} of {context.Path} does not "
+                    + $"answer: {error.Diagnostic.Message}",
+            };
+        if (
+            missing.Progress is { IsExact: false, Position: { } last }
+            && arrival.Target is not null
+            && last.OffsetInWalOf(arrival.Target) is not null
+            && !context.Writes
+        )
+        {
+            return result with
+            {
+                Outcome = VerificationOutcome.Inconclusive,
+                Code = "LSB4104",
+                Message =
+                    $"Whether the last commit of {context.Path} is in replica {replica.Name} cannot be told from "
+                    + $"its list of segments alone: the last one begins at {last}, the commit ends "
+                    + $"at {arrival.Target}. "
+                    + "Give the replicator a metrics address (`addr:` in litestream.yml), or verify with a row of "
+                    + "its own.",
+            };
+        }
+
+        var bytes = result.LagBytes is { } count
+            ? string.Create(CultureInfo.InvariantCulture, $"{count} bytes")
+            : "some";
+        return result with
+        {
+            Outcome = VerificationOutcome.Lagging,
+            Code = "LSB4102",
+            Message =
+                $"Replica {replica.Name} of {context.Path} lags behind: {bytes} of WAL, committed {VerificationContext.Seconds(lag)} "
+                + $"ago, did not arrive {within}. It has come "
+                + $"to {missing.Progress?.Position?.ToString() ?? "nothing of this lineage"}, the commit is "
+                + $"at {arrival.Target}.{other}",
+        };
+    }
+
+    /// <summary>What is known of the litestream that an app runs for this database.</summary>
+    private string? Holder()
+    {
+        if (DatabaseLock.Peek(context.Path).Replicator is not { } replicator)
+            return null;
+        if (!replicator.IsRunning())
+            return $" The litestream of the app (process {replicator.ProcessId}) has ended.";
+        try
+        {
+            var stat = NonDatabaseFile.ReadAllText($"/proc/{replicator.ProcessId}/stat");
+            return $" The litestream of the app "
+                + $"(process {replicator.ProcessId}) "
+                + $"{(stat[stat.LastIndexOf(')')..].StartsWith(") T", StringComparison.Ordinal) ? "has been stopped by a signal (SIGSTOP)" : "runs")}.";
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>For a database that no process replicates. Only a folder is asked which lineage it holds: other
+    /// storage may take long to answer.</summary>
+    public async Task<VerificationResult> NotReplicatedAsync(
+        string why,
+        ReplicaSettings replica,
+        CancellationToken cancellationToken
+    )
+    {
+        var other = replica.Folder is null
+            ? ""
+            : await lineages.DescribeOtherAsync(replica, cancellationToken).ConfigureAwait(false);
+        return context.Result(
+            VerificationOutcome.NotReplicating,
+            "LSB4101",
+            $"'{context.Path}' is not being replicated: no app and no litestream is at work on it here. {why}{other} "
+                + "Start the app, or let the verification start a litestream (LitestreamStartReplicator=true, "
+                + "--start-replicator)."
+        ) with
+        {
+            Replica = replica.Name,
+        };
+    }
+
+    private bool IsSeen(WalPosition mark) =>
+        context.State.Lineage() is { } generation
+        && context.State.Find(generation, mark) is { } place
+        && context.State.Newest(generation)?.Reaches(place) == true;
+}
