@@ -230,7 +230,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     /// <inheritdoc cref="DisposeAsync" />
     public void Dispose()
     {
-        _lifetime.StopAsync().GetAwaiter().GetResult();
+        _lifetime.Dispose();
         _metrics.Dispose();
         _logger.Dispose();
     }

@@ -11,7 +11,7 @@ namespace Litestream.Hosting;
 /// From the lock to the last commit sent: one litestream after the other, each prepared, watched and ended. Its parts
 /// are used by that one loop only, but for what says otherwise.
 /// </summary>
-internal sealed class ReplicationSession
+internal sealed class ReplicationSession : IDisposable
 {
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
@@ -135,9 +135,15 @@ internal sealed class ReplicationSession
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await _locks.ReleaseAsync().ConfigureAwait(false);
             _databases.ForEach(database => database.Chain.Dispose());
-            _process.Dispose();
-            _endOfChecks.Dispose();
+            Dispose();
         }
+    }
+
+    /// <summary>Called at the end of <see cref="RunAsync"/>.</summary>
+    public void Dispose()
+    {
+        _process.Dispose();
+        _endOfChecks.Dispose();
     }
 
     /// <inheritdoc cref="SessionStop.ReportUnsentAsync" />

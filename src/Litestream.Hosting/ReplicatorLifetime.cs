@@ -4,7 +4,6 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.Replication;
-using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting;
 
@@ -13,6 +12,7 @@ namespace Litestream.Hosting;
 /// be asked for on any thread.
 /// </summary>
 internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStatus status, TimeProvider time)
+    : IDisposable
 {
     private const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing;
 
@@ -23,17 +23,18 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
     private readonly CancellationTokenSource _endBackground = new();
     private readonly CancellationTokenSource _endPublishing = new();
 
-    // All that follows is read and written under it.
+    // All that follows is written under it (but for the plan, which is set before there is a session), and read under it
+    // where it is not volatile.
     private readonly object _gate = new();
     private readonly List<PosixSignalRegistration> _signals = [];
-    private ReplicationPlan? _plan;
+    private volatile ReplicationPlan? _plan;
+    private volatile ReplicationSession? _session;
+    private volatile Task? _run;
+    private volatile LitestreamDiagnostic? _notStopped;
     private ReplicationPlan? _notRunning;
     private string _whyNotRunning = "the app was stopped before litestream ran";
     private bool _hasReportedEnd;
-    private ReplicationSession? _session;
-    private Task? _run;
     private Stopwatch? _stopWatch;
-    private LitestreamDiagnostic? _notStopped;
     private Task _background = Task.CompletedTask;
     private Task _publishing = Task.CompletedTask;
     private Task _watching = Task.CompletedTask;
@@ -42,51 +43,15 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
     /// <summary>Whether it stops, or has stopped.</summary>
     public bool IsStopping => _stopping.IsCancellationRequested;
 
-    public ReplicationSession? Session
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _session;
-            }
-        }
-    }
+    public ReplicationSession? Session => _session;
 
     /// <summary>Ends with the session.</summary>
-    public Task Run
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _run ?? Task.CompletedTask;
-            }
-        }
-    }
+    public Task Run => _run ?? Task.CompletedTask;
 
     /// <summary>Why it could not be stopped in its time; null when it could.</summary>
-    public LitestreamDiagnostic? NotStopped
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _notStopped;
-            }
-        }
-    }
+    public LitestreamDiagnostic? NotStopped => _notStopped;
 
-    private TimeSpan ShutdownTimeout
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _plan?.Settings.ShutdownTimeout ?? TimeSpan.Zero;
-            }
-        }
-    }
+    private TimeSpan ShutdownTimeout => _plan?.Settings.ShutdownTimeout ?? TimeSpan.Zero;
 
     /// <summary>These databases should be replicated: unless a session begins, the end says what they lack.</summary>
     public void Expect(ReplicationPlan plan)
@@ -120,11 +85,7 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
     /// <summary>How long the stop may take, and what it is about.</summary>
     public void SetPlan(ReplicationPlan plan)
     {
-        lock (_gate)
-        {
-            _plan = plan;
-        }
-
+        _plan = plan;
         status.SetStallTimeout(plan.Settings.StallTimeout);
     }
 
@@ -206,10 +167,9 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
         // First, so that nothing of ours is committed while the last commits are sent.
         var cancelled = _endBackground.CancelAsync();
         await WaitAsync(StopStep.Background, Task.WhenAll(cancelled, background)).ConfigureAwait(Quietly);
-        ReplicationSession? session;
         lock (_gate)
         {
-            (run, session, publishing) = (_run, _session, _publishing);
+            (run, publishing) = (_run, _publishing);
 
             // Not here: what goes on then may hang in a disk.
             _ = _stopping.CancelAsync();
@@ -220,11 +180,11 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
             await WaitAsync(StopStep.Session, run).ConfigureAwait(Quietly);
             if (!run.IsCompleted)
             {
-                GiveUp(run, session!);
+                GiveUp(run);
             }
             else
             {
-                var unsent = OnOwnThread(() => session!.ReportUnsentAsync().GetAwaiter().GetResult());
+                var unsent = OnOwnThread(() => _session!.ReportUnsentAsync().GetAwaiter().GetResult());
                 await WaitAsync(StopStep.Unsent, unsent).ConfigureAwait(Quietly);
             }
 
@@ -245,6 +205,9 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
         await WaitAsync(StopStep.Status, Task.WhenAll(cancelled, publishing)).ConfigureAwait(Quietly);
         logger.Flush(Left(StopStep.Log));
     }
+
+    /// <summary>Stops. What hangs may still need its token, so none is disposed.</summary>
+    public void Dispose() => StopAsync().GetAwaiter().GetResult();
 
     /// <summary>A file system that does not answer is no reason to keep the app from its end, nor to take one of its
     /// pooled threads.</summary>
@@ -306,7 +269,7 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
     }
 
     /// <summary>What it waits for hangs in the system and cannot be ended; the process can.</summary>
-    private void GiveUp(Task run, ReplicationSession session)
+    private void GiveUp(Task run)
     {
         var notStopped = new LitestreamDiagnostic(
             "LSB5005",
@@ -327,7 +290,7 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
             (_run, _notStopped) = (null, notStopped);
         }
 
-        session.Kill();
+        _session!.Kill();
         status.Update(before => before with { State = LitestreamState.Failed, LastError = notStopped.ToString() });
         ReplicatorLog.Error(logger, notStopped);
     }

@@ -4,7 +4,6 @@ using Litestream.Execution;
 using Litestream.FileSystem;
 using Litestream.Replication;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting;
 

@@ -1,8 +1,6 @@
-using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
 using Litestream.Replication;
 using Microsoft.Extensions.Logging;
 
