@@ -10,7 +10,7 @@ namespace Litestream.Hosting;
 /// Calls a URL for as long as everything arrives, so that somebody outside notices when it no longer does: also when
 /// the app, its log or the machine is gone.
 /// </summary>
-internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func<LitestreamStatus> status)
+internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func<OverallHealth> health)
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
@@ -40,7 +40,7 @@ internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func
             for (long? last = null; ;)
             {
                 if (
-                    OverallHealth.Of(status(), time.GetUtcNow()).IsHealthy
+                    health().IsHealthy
                     && (last is null || time.GetElapsedTime(last.Value) >= Interval)
                 )
                 {

@@ -1,5 +1,4 @@
 using System.Reflection;
-using Litestream.Hosting.CommandLine;
 
 namespace Litestream.Hosting;
 
@@ -26,7 +25,7 @@ public static class LitestreamAutoStart
             {
                 var app = appAssembly.GetName().Name;
                 HostEvents.Subscribe(autoStart: true, app);
-                CommandProcess.Enter(app ?? "");
+                StartupHook.EnterCommand(app ?? "");
             }
         }
         catch (Exception exception)

@@ -29,10 +29,7 @@ namespace Microsoft.Extensions.DependencyInjection
             return builder.Add(
                 new HealthCheckRegistration(
                     name,
-                    services => new LitestreamHealthCheck(
-                        services.GetService<LitestreamReplicator>(),
-                        services.GetService<TimeProvider>() ?? TimeProvider.System
-                    ),
+                    services => new LitestreamHealthCheck(services.GetService<LitestreamReplicator>()),
                     failureStatus,
                     tags
                 )
@@ -44,22 +41,21 @@ namespace Microsoft.Extensions.DependencyInjection
 namespace Litestream.Hosting
 {
     /// <summary>Translates the replicator's status.</summary>
-    internal sealed class LitestreamHealthCheck(LitestreamReplicator? replicator, TimeProvider time) : IHealthCheck
+    internal sealed class LitestreamHealthCheck(LitestreamReplicator? replicator) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(
             HealthCheckContext context,
             CancellationToken cancellationToken = default
         ) =>
             Task.FromResult(
-                replicator is null
-                    ? HealthCheckResult.Healthy("Litestream is not part of this app.")
-                    : Judge(replicator.Status, context.Registration.FailureStatus, time.GetUtcNow())
+                replicator?.Look() is var (status, health)
+                    ? Translate(status, health, context.Registration.FailureStatus)
+                    : HealthCheckResult.Healthy("Litestream is not part of this app.")
             );
 
         /// <summary>The worst of what the status says.</summary>
-        public static HealthCheckResult Judge(LitestreamStatus status, HealthStatus failure, DateTimeOffset now)
+        public static HealthCheckResult Translate(LitestreamStatus status, OverallHealth overall, HealthStatus failure)
         {
-            var overall = OverallHealth.Of(status, now);
             var description = overall.Problems.Count == 0 ? Describe(status.State) : string.Join(" ", overall.Problems);
             var health = overall.Health switch
             {

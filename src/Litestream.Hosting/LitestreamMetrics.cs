@@ -104,7 +104,7 @@ internal sealed class LitestreamMetrics : IDisposable
     /// Takes over what litestream last said about itself. What counts goes on counting when litestream is started
     /// again.
     /// </summary>
-    public void Hear(MetricsAnswer answer)
+    public void OnAnswer(MetricsAnswer answer)
     {
         var before = _upstream;
         var heard = new Dictionary<string, UpstreamSeries>(StringComparer.Ordinal);

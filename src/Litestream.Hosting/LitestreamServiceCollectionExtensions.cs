@@ -41,7 +41,9 @@ public static class LitestreamServiceCollectionExtensions
     internal static IServiceCollection Add(IServiceCollection services, bool zeroCode)
     {
         // The app's own call comes first, so its way of failing wins over the zero-code one.
-        services.TryAddSingleton(provider => LitestreamReplicator.Create(provider, zeroCode));
+        services.TryAddSingleton(provider =>
+            LitestreamReplicator.Create(provider, zeroCode, LitestreamCommandLine.RunAsync)
+        );
         if (
             !services.Any(service =>
                 service.ServiceType == typeof(IHostedService) && service.ImplementationFactory == HostedService

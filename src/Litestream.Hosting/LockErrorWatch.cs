@@ -30,7 +30,9 @@ internal sealed class LockErrorWatch : IDisposable
     private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1);
 
     private LockError? _seen;
-    private long? _seenAt;
+
+    // Read and written by any thread that throws: two at once look twice.
+    private long _seenAt;
 
     public LockErrorWatch() => AppDomain.CurrentDomain.FirstChanceException += OnException;
 
@@ -55,7 +57,7 @@ internal sealed class LockErrorWatch : IDisposable
             // Our own connections wait briefly and try again: that says nothing about the app.
             if (
                 !IsLockError(e.Exception)
-                || (_seenAt is { } at && Stopwatch.GetElapsedTime(at) < ShortestPause)
+                || (Volatile.Read(ref _seenAt) is not 0 and var at && Stopwatch.GetElapsedTime(at) < ShortestPause)
                 || new StackTrace(fNeedFileInfo: false)
                     .ToString()
                     .Contains("Litestream.Sqlite.", StringComparison.Ordinal)
@@ -64,7 +66,7 @@ internal sealed class LockErrorWatch : IDisposable
                 return;
             }
 
-            _seenAt = Stopwatch.GetTimestamp();
+            Volatile.Write(ref _seenAt, Stopwatch.GetTimestamp());
             Volatile.Write(
                 ref _seen,
                 new LockError(OpenSqliteFiles.OfThisProcess() is { } files ? OpenSqliteFiles.Find(files) : null)

@@ -21,6 +21,8 @@ internal sealed class OpenDatabaseWatch(
     private static readonly TimeSpan FirstInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
+    // The last look is made by the stop, where one before it may hang.
+    private readonly object _gate = new();
     private readonly SortedSet<string> _seen = new(StringComparer.Ordinal);
     private readonly SortedSet<string> _told = new(StringComparer.Ordinal);
 
@@ -56,6 +58,12 @@ internal sealed class OpenDatabaseWatch(
     /// <summary>Looks once.</summary>
     /// <returns>False where the system does not tell.</returns>
     public bool Look()
+    {
+        lock (_gate)
+            return LookOnce();
+    }
+
+    private bool LookOnce()
     {
         if (look() is not { } files)
             return false;

@@ -25,9 +25,11 @@ internal sealed class PendingLineageCheck
     private readonly string _path;
     private readonly TimeProvider _time;
     private volatile LitestreamDiagnostic? _trouble;
+
+    // Written before each try; read when a try has answered.
     private (FileStamp? File, (bool Readable, long? Id) Number) _about;
 
-    /// <param name="guard">Knows the answer.</param>
+    /// <param name="check">Knows the answer.</param>
     /// <param name="path">The database.</param>
     /// <param name="wasThere">Whether another file lay in its place while the app ran.</param>
     /// <param name="folder">Gives a private folder for a copy of the backup; fails where there is no room for
@@ -113,6 +115,8 @@ internal sealed class PendingLineageCheck
         }
     }
 
+
+    // Written before each try; read when a try has answered.
     private (FileStamp? File, (bool Readable, long? Id) Number) Look() =>
         (FileStamp.Of(_path), LiveDatabase.ReadIdentityInFile(_path));
 }

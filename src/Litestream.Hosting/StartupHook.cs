@@ -23,7 +23,7 @@ internal sealed class StartupHook
             if (AppContext.GetData(HostEvents.EntryAssemblyKey) is string { Length: > 0 } app)
             {
                 HostEvents.Subscribe(autoStart: true);
-                CommandProcess.Enter(app);
+                EnterCommand(app);
             }
         }
         catch (Exception exception)
@@ -32,4 +32,7 @@ internal sealed class StartupHook
             HostEvents.Report(exception);
         }
     }
+
+    /// <summary>Before anything of the app runs: where it was started for one of Litestream's commands.</summary>
+    public static void EnterCommand(string app) => CommandProcess.Enter(app, LitestreamCommandLine.Refuse);
 }

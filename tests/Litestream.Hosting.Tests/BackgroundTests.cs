@@ -89,7 +89,12 @@ public sealed class BackgroundTests : IDisposable
             };
         }
 
-        var run = new Heartbeat(new Uri(outside.Url), _log.CreateLogger(""), TimeProvider.System, Look)
+        var run = new Heartbeat(
+            new Uri(outside.Url),
+            _log.CreateLogger(""),
+            TimeProvider.System,
+            () => HealthOf(Look())
+        )
         {
             Interval = TimeSpan.FromMilliseconds(20),
         }.RunAsync(stopping.Token);
@@ -127,7 +132,12 @@ public sealed class BackgroundTests : IDisposable
         {
             Databases = [new LitestreamDatabaseStatus("/a.db")],
         };
-        var run = new Heartbeat(new Uri(outside.Url), _log.CreateLogger(""), TimeProvider.System, () => status)
+        var run = new Heartbeat(
+            new Uri(outside.Url),
+            _log.CreateLogger(""),
+            TimeProvider.System,
+            () => HealthOf(status)
+        )
         {
             Interval = TimeSpan.FromMilliseconds(20),
         }.RunAsync(stopping.Token);
@@ -165,7 +175,7 @@ public sealed class BackgroundTests : IDisposable
             new Uri($"http://{ReplicatorMetrics.FindFreeAddress()}/{Token}"),
             _log.CreateLogger(""),
             TimeProvider.System,
-            () => status
+            () => HealthOf(status)
         ).RunAsync(stopping.Token);
 
         await AppFolder.UntilAsync(() => !_log.Lines.IsEmpty, "it was said");
@@ -218,7 +228,7 @@ public sealed class BackgroundTests : IDisposable
         Assert.StartsWith("LSB4103: ", Status(host).LastError, StringComparison.Ordinal);
         Assert.Equal(
             HealthStatus.Unhealthy,
-            LitestreamHealthCheck.Judge(Status(host), HealthStatus.Unhealthy, DateTimeOffset.UtcNow).Status
+            LitestreamHealthCheck.Translate(Status(host), HealthOf(Status(host)), HealthStatus.Unhealthy).Status
         );
         await host.StopAsync(TestContext.Current.CancellationToken);
     }
@@ -500,6 +510,8 @@ public sealed class BackgroundTests : IDisposable
             }
         }
     }
+
+    private static OverallHealth HealthOf(LitestreamStatus status) => OverallHealth.Of(status, DateTimeOffset.UtcNow);
 
     private sealed class LineLog : ILoggerProvider
     {

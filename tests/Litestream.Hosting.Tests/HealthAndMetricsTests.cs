@@ -104,7 +104,7 @@ public sealed class HealthAndMetricsTests
             _ => Fine,
         };
 
-        var result = LitestreamHealthCheck.Judge(status, HealthStatus.Unhealthy, Now);
+        var result = LitestreamHealthCheck.Translate(status, OverallHealth.Of(status, Now), HealthStatus.Unhealthy);
 
         Assert.Equal(expected, result.Status);
         Assert.Equal(
@@ -206,7 +206,7 @@ public sealed class HealthAndMetricsTests
             }
         )
         {
-            metrics.Hear(
+            metrics.OnAnswer(
                 ReplicatorMetrics.Parse(
                     $"{Types}litestream_upstream_test_count{{db=\"/a \\\"b\\\"}}\\n.db\",name=\"s3\"}} {count}\n{size}"
                 )
@@ -217,7 +217,7 @@ public sealed class HealthAndMetricsTests
 
         Assert.Equal(7, seen["litestream_upstream_test_count /a \"b\"}\n.db,s3"]);
         Assert.DoesNotContain("litestream_upstream_test_size ", seen.Keys);
-        metrics.Hear(ReplicatorMetrics.Parse(Types + "litestream_upstream_test_size 9\n"));
+        metrics.OnAnswer(ReplicatorMetrics.Parse(Types + "litestream_upstream_test_size 9\n"));
         seen = Observe(null);
         Assert.Equal(
             (7, 9),

@@ -83,21 +83,7 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
     {
         diagnostic = diagnostic with { Message = CommandWords.Translate(diagnostic.Message).ReplaceLineEndings(" ") };
         _diagnostics.Add(diagnostic);
-        Console.Error.WriteLine(Line(diagnostic));
-    }
-
-    /// <summary>One line, as compilers write it.</summary>
-    public static string Line(LitestreamDiagnostic diagnostic)
-    {
-        var severity = diagnostic.Severity switch
-        {
-            LitestreamSeverity.Error => "error",
-            LitestreamSeverity.Warning => "warning",
-            _ => "note",
-        };
-        return $"{severity} {diagnostic.Code}: "
-            + $"{(diagnostic.File is null ? "" : diagnostic.Line > 0 ? $"{diagnostic.File}({diagnostic.Line},{Math.Max(diagnostic.Column, 1)}): " : $"{diagnostic.File}: ")}"
-            + $"{diagnostic.Message}";
+        Console.Error.WriteLine(CommandProcess.Line(diagnostic));
     }
 
     /// <summary>Who asks what is replicated wants to know what is not.</summary>

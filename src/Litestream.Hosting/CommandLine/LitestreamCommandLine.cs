@@ -12,8 +12,8 @@ namespace Litestream.Hosting.CommandLine;
 /// </summary>
 internal static class LitestreamCommandLine
 {
-    public const int Failed = 1;
-    public const int WrongUsage = 2;
+    private const int Failed = CommandProcess.Failed;
+    private const int WrongUsage = CommandProcess.WrongUsage;
 
     private static readonly Option<bool> Json = new("--json")
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Litestream.FileSystem;
 
@@ -43,97 +44,60 @@ internal sealed record LockRecord(ProcessIdentity? App, ProcessIdentity? Replica
     /// <summary>Whether there was something that cannot be read: its writer was killed while it wrote.</summary>
     public bool IsTorn { get; init; }
 
-    public byte[] ToUtf8()
-    {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream))
-        {
-            json.WriteStartObject();
-            Write(json, "app", App);
-            Write(json, "replicator", Replicator);
-            if (MetricsAddress is not null)
-            {
-                json.WriteString("metricsAddress", MetricsAddress);
-            }
+    public byte[] ToUtf8() =>
+        JsonSerializer.SerializeToUtf8Bytes(
+            new LockForm(
+                App,
+                Replicator,
+                MetricsAddress,
+                IsPastGate ? true : null,
+                Orphans.Count == 0 ? null : Orphans
+            ),
+            LockJson.Default.LockForm
+        );
 
-            if (IsPastGate)
-            {
-                json.WriteBoolean("pastGate", true);
-            }
-
-            if (Orphans.Count > 0)
-            {
-                json.WriteStartArray("orphans");
-                foreach (var orphan in Orphans)
-                {
-                    json.WriteStartObject();
-                    WriteFields(json, orphan);
-                    json.WriteEndObject();
-                }
-
-                json.WriteEndArray();
-            }
-
-            json.WriteEndObject();
-        }
-
-        return stream.ToArray();
-    }
-
-    /// <summary>Reads what may have been cut off by a crash: what is not complete is nobody.</summary>
+    /// <summary>Reads what may have been cut off by a crash: then nothing of it counts.</summary>
     public static LockRecord Parse(ReadOnlyMemory<byte> utf8)
     {
         try
         {
-            using var document = JsonDocument.Parse(utf8);
-            var root = document.RootElement;
-            return new LockRecord(
-                Read(root, "app"),
-                Read(root, "replicator"),
-                root.TryGetProperty("metricsAddress", out var address) ? address.GetString() : null
+            if (
+                JsonSerializer.Deserialize(utf8.Span, LockJson.Default.LockForm) is { } form
+                && form.Orphans?.Contains(null!) != true
             )
             {
-                IsPastGate = root.TryGetProperty("pastGate", out var pastGate) && pastGate.GetBoolean(),
-                Orphans = root.TryGetProperty("orphans", out var orphans)
-                    ? [.. orphans.EnumerateArray().Select(Identity)]
-                    : [],
-            };
+                return new LockRecord(form.App, form.Replicator, form.MetricsAddress)
+                {
+                    IsPastGate = form.PastGate == true,
+                    Orphans = form.Orphans ?? [],
+                };
+            }
         }
-        catch (Exception exception)
-            when (exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        catch (JsonException)
         {
-            return Empty with { IsTorn = true };
+            // Torn, as below.
         }
-    }
 
-    public static void Write(Utf8JsonWriter json, string name, ProcessIdentity? identity)
-    {
-        if (identity is not null)
+        return Empty with
         {
-            json.WriteStartObject(name);
-            WriteFields(json, identity);
-            json.WriteEndObject();
-        }
+            IsTorn = true,
+        };
     }
-
-    private static void WriteFields(Utf8JsonWriter json, ProcessIdentity identity)
-    {
-        json.WriteNumber("pid", identity.ProcessId);
-        json.WriteNumber("startTicks", identity.StartTicks);
-        json.WriteString("bootId", identity.BootId);
-        json.WriteString("pidNamespace", identity.PidNamespace);
-        json.WriteString("executable", identity.Executable);
-    }
-
-    public static ProcessIdentity? Read(JsonElement root, string name) =>
-        root.TryGetProperty(name, out var value) ? Identity(value) : null;
-
-    private static ProcessIdentity Identity(JsonElement value) =>
-        new(
-            value.GetProperty("pid").GetInt32(),
-            value.GetProperty("startTicks").GetInt64(),
-            value.GetProperty("bootId").GetString() ?? "",
-            value.GetProperty("pidNamespace").GetString() ?? "",
-            value.GetProperty("executable").GetString() ?? ""
-        );
 }
+
+/// <summary>A lock record as it stands in the file.</summary>
+internal sealed record LockForm(
+    ProcessIdentity? App,
+    ProcessIdentity? Replicator,
+    string? MetricsAddress,
+    bool? PastGate,
+    IReadOnlyList<ProcessIdentity>? Orphans
+);
+
+[JsonSerializable(typeof(LockForm))]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    GenerationMode = JsonSourceGenerationMode.Metadata
+)]
+internal sealed partial class LockJson : JsonSerializerContext;

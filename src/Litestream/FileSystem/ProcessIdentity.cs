@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace Litestream.FileSystem;
 
@@ -8,11 +9,11 @@ namespace Litestream.FileSystem;
 /// the machine's boot and the pid namespace it does not.
 /// </summary>
 internal sealed record ProcessIdentity(
-    int ProcessId,
-    long StartTicks,
-    string BootId,
-    string PidNamespace,
-    string Executable
+    [property: JsonPropertyName("pid"), JsonRequired] int ProcessId,
+    [property: JsonRequired] long StartTicks,
+    [property: JsonRequired] string BootId,
+    [property: JsonRequired] string PidNamespace,
+    [property: JsonRequired] string Executable
 )
 {
     private const string Deleted = " (deleted)";
@@ -66,8 +67,8 @@ internal sealed record ProcessIdentity(
     /// its id and its start tell it.
     /// </summary>
     public bool IsRunning() =>
-        Executable.Length > 0
-        && PidNamespace.Length > 0
+        Executable is { Length: > 0 }
+        && PidNamespace is { Length: > 0 }
         && Of(ProcessId) is { } running
         && (
             running is { Executable: "", PidNamespace: "" }
@@ -83,8 +84,9 @@ internal sealed record ProcessIdentity(
     /// True when it is one of another container or machine: from here it can be neither seen nor signalled, and whether
     /// it still runs is told by the lock that it holds alone.
     /// </summary>
+    [JsonIgnore]
     public bool IsElsewhere =>
-        PidNamespace.Length > 0
+        PidNamespace is { Length: > 0 }
         && Of(Environment.ProcessId) is { PidNamespace.Length: > 0 } here
         && (here.BootId != BootId || here.PidNamespace != PidNamespace);
 

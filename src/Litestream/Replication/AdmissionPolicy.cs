@@ -69,15 +69,6 @@ internal sealed record AdmissionFacts(
 /// <summary>Decides when litestream gets a database. Pure.</summary>
 internal static class AdmissionPolicy
 {
-    /// <summary>How long an app that may set a rollback journal has for doing so.</summary>
-    public static readonly TimeSpan JournalWatch = TimeSpan.FromSeconds(10);
-
-    /// <summary>
-    /// The same for one that was kept from it by litestream: its own connections, which have seen WAL mode, may keep it
-    /// from it for a while too.
-    /// </summary>
-    public static readonly TimeSpan SuspicionWatch = TimeSpan.FromSeconds(30);
-
     public static Admission Decide(AdmissionFacts facts)
     {
         if (facts.Size is not { } size || facts.Content is not { } content)
@@ -102,7 +93,8 @@ internal static class AdmissionPolicy
         // Never in WAL mode so far: that is what every new database is like.
         if (content.IsWal == false)
             return facts.WasWal ? Admission.RollbackJournal : Admission.Admit;
-        return facts.IsLast || facts.WatchedFor >= (facts.IsSuspect ? SuspicionWatch : JournalWatch)
+        var watch = facts.IsSuspect ? Thresholds.SuspicionWatch : Thresholds.JournalWatch;
+        return facts.IsLast || facts.WatchedFor >= watch
             ? Admission.Admit
             : Admission.Wait;
     }
@@ -131,7 +123,7 @@ internal static class AdmissionPolicy
                     "LSB5019",
                     LitestreamSeverity.Warning,
                     $"'{path}' is not replicated at the moment: a statement of the app ended in "
-                        + $"'database is locked'. It is watched for {NumberText.Seconds(SuspicionWatch)} s "
+                        + $"'database is locked'. It is watched for {NumberText.Seconds(Thresholds.SuspicionWatch)} s "
                         + "whether the app sets a rollback journal."
                 )
             );
@@ -147,7 +139,7 @@ internal static class AdmissionPolicy
                 + "<LitestreamDatabase Include=\"...\" />. If it makes its tables later, it is replicated "
                 + "from then on.",
             _ when isWatched => $"'{path}' is not replicated yet: "
-                + $"it is watched for {NumberText.Seconds(JournalWatch)} s "
+                + $"it is watched for {NumberText.Seconds(Thresholds.JournalWatch)} s "
                 + "whether the app sets a rollback journal.",
             _ => $"'{path}' could not be read yet, so nothing is replicated: another connection has it locked. End "
                 + $"the transaction or the exclusive lock on it.",
@@ -159,14 +151,19 @@ internal static class AdmissionPolicy
     }
 
     /// <summary>Why a database of an app that sets a rollback journal is not replicated.</summary>
-    public static LitestreamDiagnostic Refuse(string path, JournalEvidence evidence) =>
-        new(
+    public static LitestreamDiagnostic Refuse(string path, JournalEvidence evidence)
+    {
+        var how =
+            evidence == JournalEvidence.Keyword
+                ? "its connection string has 'Journal Mode'"
+                : "PRAGMA journal_mode";
+        return new(
             "LSB5019",
             LitestreamSeverity.Error,
-            $"'{path}' is not replicated: the app sets a rollback journal for it "
-                + $"({(evidence == JournalEvidence.Keyword ? "its connection string has 'Journal Mode'" : "PRAGMA journal_mode")}), "
+            $"'{path}' is not replicated: the app sets a rollback journal for it ({how}), "
                 + $"and Litestream needs WAL mode. "
                 + "With both, each of the app's statements would wait and end in 'database is locked'. Let the app "
                 + "set WAL, or set it once ('PRAGMA journal_mode = wal') and leave it so, and start the app again."
         );
+    }
 }

@@ -36,27 +36,18 @@ internal sealed record ChainFacts(
 /// <summary>Decides what a look at the mark calls for; nothing here looks or acts.</summary>
 internal static class ChainPolicy
 {
-    /// <summary>How long a reader of ours stands at most.</summary>
-    public static readonly TimeSpan LongestReader = TimeSpan.FromMinutes(1);
-
-    /// <summary>By how many bytes the WAL may grow under a reader of ours.</summary>
-    public const long LargestGrowth = 100L * 1024 * 1024;
-
-    /// <summary>After how many looks in a row without it a mark is lost: a checkpoint of litestream's takes it away for
-    /// a moment.</summary>
-    public const int LooksUntilLost = 3;
-
     public static ChainAction Decide(ChainFacts look)
     {
         var isHeld = look.Mark == MarkState.Held || (look.Mark == MarkState.Unknown && look.HasSynced);
         if (look.ReaderAge is { } age)
         {
             return isHeld ? ChainAction.EndReader
-                : age >= LongestReader || look.WalGrowth >= LargestGrowth ? ChainAction.GiveUpReader
+                : age >= Thresholds.LongestReader || look.WalGrowth >= Thresholds.LargestGrowth
+                    ? ChainAction.GiveUpReader
                 : ChainAction.None;
         }
 
-        return look is { Mark: MarkState.Absent, WasSeen: true } && look.AbsentLooks >= LooksUntilLost
+        return look is { Mark: MarkState.Absent, WasSeen: true } && look.AbsentLooks >= Thresholds.LooksUntilLost
             ? ChainAction.Break
             : ChainAction.None;
     }

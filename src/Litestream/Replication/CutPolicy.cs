@@ -7,13 +7,13 @@ internal enum CutAction
     Truncate,
 
     /// <summary>A new generation alone does it: whoever opens the database next recovers its WAL.</summary>
-    NewGeneration,
+    NewLineage,
 
     /// <summary>
     /// A new generation is the best that this process can do, and it cannot be relied on. The next start does the rest,
     /// before the app opens the database.
     /// </summary>
-    NewGenerationUntilRestart,
+    NewLineageUntilRestart,
 }
 
 /// <summary>What the beginning of a full copy depends on.</summary>
@@ -34,6 +34,6 @@ internal static class CutPolicy
 {
     public static CutAction Decide(CutFacts look) =>
         look.MayBeOpened && (look.IsBeforeApp || !look.BringsAnotherLibrary) ? CutAction.Truncate
-        : look.IsOpenAnywhere == false ? CutAction.NewGeneration
-        : CutAction.NewGenerationUntilRestart;
+        : look.IsOpenAnywhere == false ? CutAction.NewLineage
+        : CutAction.NewLineageUntilRestart;
 }

@@ -16,20 +16,6 @@ namespace Litestream.Replication;
 /// </summary>
 internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database, TimeProvider time) : IDisposable
 {
-    /// <summary>
-    /// After so long without a write, a commit behind SQLite's own end is one that a killed process has left.
-    /// </summary>
-    private static readonly TimeSpan QuietTime = TimeSpan.FromSeconds(10);
-
-    /// <summary>A larger one costs more than it spares.</summary>
-    private const long LargestSavedWal = 64 * 1024 * 1024;
-
-    /// <summary>A file that was written to just now may be written to again without a later time stamp.</summary>
-    private static readonly TimeSpan ClockTick = TimeSpan.FromMilliseconds(50);
-
-    private static readonly TimeSpan CutPatience = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan CutPause = TimeSpan.FromMilliseconds(20);
-
     private readonly object _gate = new();
     private readonly ILocalState _state = line.State(database.MetaPath);
     private readonly string _wal = WalFile.PathOf(database.Path);
@@ -58,7 +44,13 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
     /// <summary>Since when it has been broken.</summary>
     public DateTimeOffset BrokenSince { get; private set; }
 
-    /// <summary>Whether no litestream may run on the database now.</summary>
+    /// <summary>How it does, for the health of the database.</summary>
+    public ChainStanding Standing => new(Explain(), NeedsRestart, IsBlocked, BrokenSince);
+
+    /// <summary>
+    /// Whether no litestream may run on the database now. Read on the thread of a signal too: what it makes of a value
+    /// that is a moment old is a reader too many, or one that begins with the next litestream.
+    /// </summary>
     public bool IsBlocked => BrokenBy is not null && !IsCut;
 
     /// <summary>Whether a reader of ours keeps the WAL as it is.</summary>
@@ -114,10 +106,10 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
             chain.Break("who replicated it before, or its litestream, was killed");
         else
             chain.BeginReader();
-        var deadline = time.GetUtcNow() + CutPatience;
+        var deadline = time.GetUtcNow() + Thresholds.CutPatienceAtStart;
         while (!chain.TryCut(isBeforeApp: true))
         {
-            await Task.Delay(CutPause, time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(Thresholds.CutPause, time, cancellationToken).ConfigureAwait(false);
             if (time.GetUtcNow() >= deadline)
                 throw new LitestreamException(
                     "LSB5026",
@@ -189,9 +181,11 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
         // A new generation is a full copy too, but for what a killed process left in the WAL beside others that go on.
         var mayBeOpened = LiveDatabase.MayBeOpened(database.Path);
         var isOpen = mayBeOpened && !LiveDatabase.BringsAnotherLibrary ? null : IsOpenAnywhere();
-        var action = CutPolicy.Decide(new CutFacts(mayBeOpened, LiveDatabase.BringsAnotherLibrary, isBeforeApp, isOpen));
+        var action = CutPolicy.Decide(
+            new CutFacts(mayBeOpened, LiveDatabase.BringsAnotherLibrary, isBeforeApp, isOpen)
+        );
         Obstacle = action == CutAction.Truncate ? LiveDatabase.TryTruncateWal(database.Path) : null;
-        NeedsRestart = action == CutAction.NewGenerationUntilRestart;
+        NeedsRestart = action == CutAction.NewLineageUntilRestart;
         return IsCut = Obstacle is null;
     }
 
@@ -265,7 +259,7 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
             return false;
         }
 
-        if (wal is null or { Size: 0 } || _ghostLooks < 0 || now - _quietSince < QuietTime)
+        if (wal is null or { Size: 0 } || _ghostLooks < 0 || now - _quietSince < Thresholds.QuietTime)
             return false;
         if (LiveDatabase.WalFrames(database.Path) is not { } frames || !WalFile.HasCommitAfter(_wal, frames))
         {
@@ -288,14 +282,14 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
         DeleteSavedWal();
         if (
             FileStamp.Of(database.Path) is not { } file
-            || WalFile.LastCommit(_wal) is not { End: <= LargestSavedWal } commit
+            || WalFile.LastCommit(_wal) is not { End: <= Thresholds.LargestSavedWal } commit
         )
             return null;
 
         // So that whatever is written to the file from now on has a later time.
-        var wait = new DateTime(file.Modified, DateTimeKind.Utc) + ClockTick - time.GetUtcNow().UtcDateTime;
+        var wait = new DateTime(file.Modified, DateTimeKind.Utc) + Thresholds.ClockTick - time.GetUtcNow().UtcDateTime;
         if (wait > TimeSpan.Zero)
-            await Task.Delay(wait < ClockTick ? wait : ClockTick, time).ConfigureAwait(false);
+            await Task.Delay(wait < Thresholds.ClockTick ? wait : Thresholds.ClockTick, time).ConfigureAwait(false);
         try
         {
             WalFile.Copy(_wal, SavedWal, commit.End, database.Path);
@@ -308,7 +302,7 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
     }
 
     /// <summary>Whether the WAL is small enough to be kept.</summary>
-    public bool CanSaveWal => WalFile.LastCommit(_wal) is { End: <= LargestSavedWal };
+    public bool CanSaveWal => WalFile.LastCommit(_wal) is { End: <= Thresholds.LargestSavedWal };
 
     /// <summary>Whether nothing has been committed since the WAL was kept.</summary>
     public bool IsSavedWal(WalPosition commit) => WalFile.LastCommit(_wal) == commit;

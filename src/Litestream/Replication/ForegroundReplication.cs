@@ -117,7 +117,7 @@ public static class ForegroundReplication
         if (options.Exec is not null)
             onDiagnostic(WarnAboutExec());
 
-        await RefuseForeignAsync(executable, effective, adopt, cancellationToken).ConfigureAwait(false);
+        await LineageCheck.RefuseAsync(executable, effective, adopt, cancellationToken).ConfigureAwait(false);
 
         var chains = new List<DatabaseChain>();
         foreach (var database in effective.Databases)
@@ -184,26 +184,6 @@ public static class ForegroundReplication
             if (LogLevels.Shows(effective.LogLevel, line.Level))
                 Say(line);
         }
-    }
-
-    /// <summary>
-    /// Refuses databases that do not go on with the history in their replicas; one that an interrupted restore has
-    /// moved is not looked at.
-    /// </summary>
-    /// <exception cref="LitestreamException">LSB5009, LSB5012; others: the storage does not answer.</exception>
-    internal static async Task RefuseForeignAsync(
-        LitestreamExecutable executable,
-        EffectiveConfig config,
-        bool adopt,
-        CancellationToken cancellationToken
-    )
-    {
-        if (adopt)
-            return;
-        using var folder = RunDirectory.Create(config.Databases[0].Path);
-        foreach (var database in config.Databases.Where(database => !DatabaseRestore.IsPending(database.Path)))
-            await RefuseForeignAsync(executable, config, database, folder.Path, cancellationToken)
-                .ConfigureAwait(false);
     }
 
     /// <summary>Ends the readers when litestream holds its marks.</summary>
@@ -361,15 +341,15 @@ public static class ForegroundReplication
             return;
         }
 
+        var said = process.LastError is { } error ? $": {error}" : "";
+        var exec = options.Exec is null
+            ? ""
+            : " With LitestreamExec that is also what a command which failed looks like; its own exit code is lost. "
+                + "What it had committed was sent.";
         throw new LitestreamException(
             "LSB3001",
             config.Secrets.Mask(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"litestream replicate ended by itself with exit "
-                        + $"code {exitCode}{(process.LastError is { } error ? $": {error}" : "")}."
-                        + $"{(options.Exec is null ? "" : " With LitestreamExec that is also what a command which failed looks like; its own exit code is lost. What it had committed was sent.")}"
-                )
+                $"litestream replicate ended by itself with exit code {NumberText.Of(exitCode)}{said}.{exec}"
             )
         );
 
@@ -382,48 +362,20 @@ public static class ForegroundReplication
         }
     }
 
-    private static async Task RefuseForeignAsync(
-        LitestreamExecutable executable,
-        EffectiveConfig config,
-        EffectiveDatabase database,
-        string folder,
-        CancellationToken cancellationToken
-    )
+    private static LitestreamException Refuse(string path, LockRecord holder)
     {
-        switch (
-            await new LineageCheck(executable, config, database)
-                .CheckAsync(folder, cancellationToken)
-                .ConfigureAwait(false)
-        )
-        {
-            case LineageResult.Missing:
-                throw new LitestreamException(
-                    "LSB5012",
-                    $"'{database.Path}' does not exist, but its replica has a backup of it. Nothing was started: "
-                        + $"what is made in its place would be sent after the backup. Restore it first "
-                        + $"(LitestreamRestore)."
-                );
-            case LineageResult.Other:
-                throw new LitestreamException(
-                    "LSB5009",
-                    $"'{database.Path}' is not the database whose history is in its replica "
-                        + $"({string.Join(", ", database.Replicas.Select(r => r.Location))}). Nothing was "
-                        + $"started, so that the "
-                        + $"backup stays as it is. Restore the old one, give this one a replica of its own, or set "
-                        + $"Litestream:AdoptReplica to true to go on with this one."
-                );
-        }
-    }
-
-    private static LitestreamException Refuse(string path, LockRecord holder) =>
-        new(
+        var replicator = holder.Replicator is { } own ? $", litestream {NumberText.Of(own.ProcessId)}" : "";
+        var who =
+            holder.App is { } app && app.IsRunning()
+                ? $"process {NumberText.Of(app.ProcessId)} ({app.Executable}{replicator})"
+                : "another process";
+        return new(
             "LSB3012",
-            $"'{path}' is replicated "
-                + $"already"
-                + $"{(holder.App is { } app && app.IsRunning() ? string.Create(CultureInfo.InvariantCulture, $" by process {app.ProcessId} ({app.Executable}{(holder.Replicator is { } replicator ? string.Create(CultureInfo.InvariantCulture, $", litestream {replicator.ProcessId}") : "")})") : " by another process")}. "
+            $"'{path}' is replicated already by {who}. "
                 + "Two replicators destroy the replica, so nothing was started. Stop that one first, or leave the "
                 + "work to it."
         );
+    }
 
     private static LitestreamDiagnostic WarnAboutExec() =>
         new(

@@ -17,9 +17,6 @@ internal sealed class LagTracker
     /// <summary>The times at which commits were seen; more than these are counted as one.</summary>
     private const int KeptMarks = 60;
 
-    /// <summary>A file that was written to just now may be written to again without a later time stamp.</summary>
-    private static readonly TimeSpan ClockTick = TimeSpan.FromMilliseconds(50);
-
     private readonly object _gate = new();
     private readonly List<(WalPosition Mark, DateTimeOffset SeenAt)> _pending = [];
     private readonly Dictionary<string, ReplicaPosition?> _reached = new(StringComparer.Ordinal);
@@ -271,7 +268,7 @@ internal sealed class LagTracker
                 Committed = _state.Find(lineage, commit);
         }
 
-        _walStamp = now.UtcTicks - stamp.Modified > ClockTick.Ticks ? stamp : null;
+        _walStamp = now.UtcTicks - stamp.Modified > Thresholds.ClockTick.Ticks ? stamp : null;
     }
 
     /// <summary>Compares with how far the executable has come.</summary>

@@ -138,6 +138,59 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
             && await IdentityOfBackupAsync(folder, cancellationToken).ConfigureAwait(false) != id;
     }
 
+    /// <summary>
+    /// Refuses databases that do not go on with the history in their replicas; one that an interrupted restore has
+    /// moved is not looked at.
+    /// </summary>
+    /// <exception cref="LitestreamException">LSB5009, LSB5012; others: the storage does not answer.</exception>
+    public static async Task RefuseAsync(
+        LitestreamExecutable executable,
+        EffectiveConfig config,
+        bool adopt,
+        CancellationToken cancellationToken
+    )
+    {
+        if (adopt)
+            return;
+        using var folder = RunDirectory.Create(config.Databases[0].Path);
+        foreach (var database in config.Databases.Where(database => !DatabaseRestore.IsPending(database.Path)))
+            await RefuseAsync(executable, config, database, folder.Path, cancellationToken)
+                .ConfigureAwait(false);
+    }
+
+    private static async Task RefuseAsync(
+        LitestreamExecutable executable,
+        EffectiveConfig config,
+        EffectiveDatabase database,
+        string folder,
+        CancellationToken cancellationToken
+    )
+    {
+        switch (
+            await new LineageCheck(executable, config, database)
+                .CheckAsync(folder, cancellationToken)
+                .ConfigureAwait(false)
+        )
+        {
+            case LineageResult.Missing:
+                throw new LitestreamException(
+                    "LSB5012",
+                    $"'{database.Path}' does not exist, but its replica has a backup of it. Nothing was started: "
+                        + $"what is made in its place would be sent after the backup. Restore it first "
+                        + $"(LitestreamRestore)."
+                );
+            case LineageResult.Other:
+                throw new LitestreamException(
+                    "LSB5009",
+                    $"'{database.Path}' is not the database whose history is in its replica "
+                        + $"({string.Join(", ", database.Replicas.Select(r => r.Location))}). Nothing was "
+                        + $"started, so that the "
+                        + $"backup stays as it is. Restore the old one, give this one a replica of its own, or set "
+                        + $"Litestream:AdoptReplica to true to go on with this one."
+                );
+        }
+    }
+
     /// <summary>The lineages that something can be restored from.</summary>
     private async Task<HashSet<string>> LineagesAsync(CancellationToken cancellationToken)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Litestream.Verification;
 
 namespace Litestream.Replication;
@@ -12,13 +13,6 @@ namespace Litestream.Replication;
 /// replicated.</param>
 internal sealed record OverallHealth(LitestreamHealth Health, IReadOnlyList<string> Problems, bool IsProven)
 {
-    /// <summary>So many restarts within that time are no accident.</summary>
-    private const int ManyRestarts = 3;
-    private static readonly TimeSpan RestartMemory = TimeSpan.FromMinutes(5);
-
-    /// <summary>After so long a start is no longer just a start.</summary>
-    private static readonly TimeSpan StartPatience = TimeSpan.FromMinutes(1);
-
     /// <summary>Whether all is well, and was looked at.</summary>
     public bool IsHealthy => IsProven && Health == LitestreamHealth.Healthy && Problems.Count == 0;
 
@@ -34,13 +28,16 @@ internal sealed record OverallHealth(LitestreamHealth Health, IReadOnlyList<stri
         if (StateProblem(status, now) is { } problem)
             problems.Add(status.LastError is { } error ? $"{problem}: {error}" : problem);
 
-        var restarts = status.RestartTimes.Count(restart => now - restart < RestartMemory);
-        if (restarts >= ManyRestarts)
+        var restarts = status.RestartTimes.Count(restart => now - restart < Thresholds.RestartMemory);
+        if (restarts >= Thresholds.ManyRestarts)
         {
             isBad |= status.State != LitestreamState.Replicating;
             problems.Add(
-                FormattableString.Invariant(
-                    $"LSB5004: litestream was started again {restarts} times in {RestartMemory.TotalMinutes:0} minutes; the last time: {status.LastRestartReason}."
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"LSB5004: litestream was started again {restarts} times in "
+                        + $"{Thresholds.RestartMemory.TotalMinutes:0} minutes; the last time: "
+                        + $"{status.LastRestartReason}."
                 )
             );
         }
@@ -76,7 +73,7 @@ internal sealed record OverallHealth(LitestreamHealth Health, IReadOnlyList<stri
         status.State switch
         {
             LitestreamState.Failed or LitestreamState.Waiting or LitestreamState.Restarting => status.State.ToString(),
-            LitestreamState.Starting when now - status.Since >= StartPatience => FormattableString.Invariant(
+            LitestreamState.Starting when now - status.Since >= Thresholds.StartPatience => FormattableString.Invariant(
                 $"Starting for {(now - status.Since).TotalSeconds:0} s"
             ),
 

@@ -50,7 +50,8 @@ internal sealed class ReplicatorRun(
     /// <summary>One that can be killed is gone long before.</summary>
     private static readonly TimeSpan KillPatience = TimeSpan.FromSeconds(3);
 
-    private ReplicatorProcess? _process;
+    // Killed on any thread.
+    private volatile ReplicatorProcess? _process;
     private ReplicatorMetrics? _metrics;
     private string? _ownAddressError;
 

@@ -77,25 +77,17 @@ public sealed record RunningStatus(EffectiveDatabase Database)
     public void WriteTo(Utf8JsonWriter json)
     {
         ArgumentNullException.ThrowIfNull(json);
-        json.WriteStartObject();
-        json.WriteString("path", Database.Path);
-        json.WriteBoolean("running", App is not null);
-        if (App is not null)
-        {
-            json.WriteStartObject("app");
-            json.WriteNumber("processId", App.ProcessId);
-            json.WriteString("executable", App.Executable);
-            if (App.StartedAt is { } started)
-                json.WriteString("startedAt", started);
-            json.WriteEndObject();
-        }
-
-        if (ReplicatorProcessId is { } replicator && Status is null)
-            json.WriteNumber("replicatorProcessId", replicator);
-        if (WrittenAt is { } written)
-            json.WriteString("writtenAt", written);
-        if (Status is not null)
-            StatusJson.Write(json, Status);
-        json.WriteEndObject();
+        var form = Status is null
+            ? new RunningStatusForm { Path = Database.Path, ReplicatorProcessId = ReplicatorProcessId }
+            : new RunningStatusForm(Database.Path, Status);
+        JsonSerializer.Serialize(
+            json,
+            form with
+            {
+                App = App,
+                WrittenAt = WrittenAt,
+            },
+            StatusJson.Default.RunningStatusForm
+        );
     }
 }

@@ -44,15 +44,12 @@ internal sealed record StatusFile(
     {
         try
         {
-            using var json = JsonDocument.Parse(NonDatabaseFile.ReadAllBytes(PathFor(database.Path)));
-            var root = json.RootElement;
-            return root.GetProperty("version").GetInt32() == Version && LockRecord.Read(root, "app") is { } app
-                ? new StatusFile(
-                    app,
-                    StatusJson.Time(root, "appStartedAt"),
-                    root.GetProperty("writtenAt").GetDateTimeOffset(),
-                    StatusJson.Read(root, database)
-                )
+            var form = JsonSerializer.Deserialize(
+                NonDatabaseFile.ReadAllBytes(PathFor(database.Path)),
+                StatusJson.Default.StatusFileForm
+            );
+            return form is { Version: Version, App: { } app }
+                ? new StatusFile(app, form.AppStartedAt, form.WrittenAt, form.ToStatus(database))
                 : null;
         }
         catch (Exception e)
@@ -60,8 +57,6 @@ internal sealed record StatusFile(
                     is IOException
                         or UnauthorizedAccessException
                         or JsonException
-                        or InvalidOperationException
-                        or KeyNotFoundException
                         or FormatException
                         or ArgumentException
                         or OverflowException
@@ -89,15 +84,14 @@ internal sealed record StatusFile(
             {
                 if (!OperatingSystem.IsWindows())
                     DatabaseOwner.TryGive(stream.SafeFileHandle, databasePath);
-                using var json = new Utf8JsonWriter(stream);
-                json.WriteStartObject();
-                json.WriteNumber("version", Version);
-                LockRecord.Write(json, "app", App);
-                if (AppStartedAt is { } started)
-                    json.WriteString("appStartedAt", started);
-                json.WriteString("writtenAt", WrittenAt);
-                StatusJson.Write(json, Status);
-                json.WriteEndObject();
+                var form = new StatusFileForm(Status)
+                {
+                    Version = Version,
+                    App = App,
+                    AppStartedAt = AppStartedAt,
+                    WrittenAt = WrittenAt,
+                };
+                JsonSerializer.Serialize(stream, form, StatusJson.Default.StatusFileForm);
             }
 
             File.Move(begun, path, overwrite: true);

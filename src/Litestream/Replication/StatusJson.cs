@@ -1,5 +1,6 @@
-using System.Text.Json;
+using System.Text.Json.Serialization;
 using Litestream.Configuration;
+using Litestream.FileSystem;
 using Litestream.Releases;
 using Litestream.Verification;
 
@@ -8,140 +9,175 @@ namespace Litestream.Replication;
 /// <summary>
 /// A status with one database as JSON: members of one object. What is null is left out, durations are seconds.
 /// </summary>
-internal static class StatusJson
+internal record StatusForm
 {
-    public static void Write(Utf8JsonWriter json, LitestreamStatus status)
+    public string? State { get; init; }
+    public DateTimeOffset? Since { get; init; }
+    public int? ReplicatorProcessId { get; init; }
+    public DateTimeOffset? ReplicatorStartedAt { get; init; }
+    public int? Restarts { get; init; }
+    public string? LastRestartReason { get; init; }
+    public string? LastError { get; init; }
+    public IReadOnlyList<string>? NotReplicated { get; init; }
+    public IReadOnlyList<string>? OpenNotReplicated { get; init; }
+    public DatabaseForm? Database { get; init; }
+
+    public StatusForm() { }
+
+    public StatusForm(LitestreamStatus status)
     {
-        json.WriteString("state", status.State.ToString());
-        json.WriteString("since", status.Since);
-        Write(json, "replicatorProcessId", status.ProcessId);
-        Write(json, "replicatorStartedAt", status.StartedAt);
-        json.WriteNumber("restarts", status.Restarts);
-        Write(json, "lastRestartReason", status.LastRestartReason);
-        Write(json, "lastError", status.LastError);
-        Write(json, "notReplicated", status.NotReplicated);
-        Write(json, "openNotReplicated", status.OpenNotReplicated);
-        if (status.Databases is [var database, ..])
-        {
-            json.WriteStartObject("database");
-            Write(json, database);
-            json.WriteEndObject();
-        }
+        State = status.State.ToString();
+        Since = status.Since;
+        ReplicatorProcessId = status.ProcessId;
+        ReplicatorStartedAt = status.StartedAt;
+        Restarts = status.Restarts;
+        LastRestartReason = status.LastRestartReason;
+        LastError = status.LastError;
+        NotReplicated = status.NotReplicated.Count == 0 ? null : status.NotReplicated;
+        OpenNotReplicated = status.OpenNotReplicated.Count == 0 ? null : status.OpenNotReplicated;
+        Database = status.Databases is [var database, ..] ? DatabaseForm.Of(database) : null;
     }
 
-    public static LitestreamStatus Read(JsonElement json, EffectiveDatabase database) =>
+    /// <exception cref="FormatException">Something that has to be there is missing.</exception>
+    /// <exception cref="ArgumentException">A word is none of those that it can be.</exception>
+    public LitestreamStatus ToStatus(EffectiveDatabase database) =>
+        State is null || Since is null || Restarts is null
+            ? throw new FormatException("The status is not complete.")
+            : new(
+                Enum.Parse<LitestreamState>(State),
+                ReplicatorProcessId,
+                ReplicatorStartedAt,
+                Restarts.Value,
+                LastError
+            )
+            {
+                Since = Since.Value,
+                LastRestartReason = LastRestartReason,
+                NotReplicated = NotReplicated ?? [],
+                OpenNotReplicated = OpenNotReplicated ?? [],
+                Databases = Database is null ? [] : [Database.ToStatus(database)],
+            };
+}
+
+/// <summary>What stands in a status file.</summary>
+internal sealed record StatusFileForm : StatusForm
+{
+    [JsonPropertyOrder(-4), JsonRequired]
+    public int Version { get; init; }
+
+    [JsonPropertyOrder(-3)]
+    public ProcessIdentity? App { get; init; }
+
+    [JsonPropertyOrder(-2)]
+    public DateTimeOffset? AppStartedAt { get; init; }
+
+    [JsonPropertyOrder(-1), JsonRequired]
+    public DateTimeOffset WrittenAt { get; init; }
+
+    [JsonConstructor]
+    public StatusFileForm() { }
+
+    public StatusFileForm(LitestreamStatus status)
+        : base(status) { }
+}
+
+/// <summary>What is told of one database: docs/api.md has its shape.</summary>
+internal sealed record RunningStatusForm : StatusForm
+{
+    [JsonPropertyOrder(-4)]
+    public required string Path { get; init; }
+
+    [JsonPropertyOrder(-3)]
+    public bool Running => App is not null;
+
+    [JsonPropertyOrder(-2)]
+    public RunningApp? App { get; init; }
+
+    [JsonPropertyOrder(-1)]
+    public DateTimeOffset? WrittenAt { get; init; }
+
+    [JsonConstructor]
+    public RunningStatusForm() { }
+
+    [System.Diagnostics.CodeAnalysis.SetsRequiredMembers]
+    public RunningStatusForm(string path, LitestreamStatus status)
+        : base(status) => Path = path;
+}
+
+/// <summary>One database in a status.</summary>
+internal sealed record DatabaseForm(
+    [property: JsonRequired] string Health,
+    string? Problem,
+    ReplicaPosition? Committed,
+    ReplicaPosition? Replicated,
+    [property: JsonRequired] double LagSeconds,
+    long? LagBytes,
+    DateTimeOffset? LastSync,
+    DateTimeOffset? VerifiedAt,
+    VerificationForm? Verification
+)
+{
+    public static DatabaseForm Of(LitestreamDatabaseStatus database) =>
         new(
-            Enum.Parse<LitestreamState>(json.GetProperty("state").GetString()!),
-            (int?)Number(json, "replicatorProcessId"),
-            Time(json, "replicatorStartedAt"),
-            json.GetProperty("restarts").GetInt32(),
-            Text(json, "lastError")
-        )
-        {
-            Since = json.GetProperty("since").GetDateTimeOffset(),
-            LastRestartReason = Text(json, "lastRestartReason"),
-            NotReplicated = Texts(json, "notReplicated"),
-            OpenNotReplicated = Texts(json, "openNotReplicated"),
-            Databases = json.TryGetProperty("database", out var one) ? [ReadDatabase(one, database)] : [],
-        };
+            database.Health.ToString(),
+            database.Problem,
+            database.Committed,
+            database.Replicated,
+            database.Lag.TotalSeconds,
+            database.LagBytes,
+            database.LastSync,
+            database.VerifiedAt,
+            VerificationForm.Of(database.Verification)
+        );
 
-    public static DateTimeOffset? Time(JsonElement json, string name) =>
-        json.TryGetProperty(name, out var value) ? value.GetDateTimeOffset() : null;
-
-    private static void Write(Utf8JsonWriter json, LitestreamDatabaseStatus database)
-    {
-        json.WriteString("health", database.Health.ToString());
-        Write(json, "problem", database.Problem);
-        Write(json, "committed", database.Committed);
-        Write(json, "replicated", database.Replicated);
-        json.WriteNumber("lagSeconds", database.Lag.TotalSeconds);
-        Write(json, "lagBytes", database.LagBytes);
-        Write(json, "lastSync", database.LastSync);
-        Write(json, "verifiedAt", database.VerifiedAt);
-        if (database.Verification is { } verification)
-        {
-            json.WriteStartObject("verification");
-            json.WriteString("outcome", verification.Outcome.ToString());
-            json.WriteString("level", verification.Level.ToString());
-            json.WriteString("message", verification.Message);
-            Write(json, "code", verification.Code);
-            json.WriteNumber("durationSeconds", verification.Duration.TotalSeconds);
-            json.WriteEndObject();
-        }
-    }
-
-    private static LitestreamDatabaseStatus ReadDatabase(JsonElement json, EffectiveDatabase database) =>
+    public LitestreamDatabaseStatus ToStatus(EffectiveDatabase database) =>
         new(database.Path)
         {
-            Health = Enum.Parse<LitestreamHealth>(json.GetProperty("health").GetString()!),
-            Problem = Text(json, "problem"),
-            Committed = Position(json, "committed"),
-            Replicated = Position(json, "replicated"),
-            Lag = TimeSpan.FromSeconds(json.GetProperty("lagSeconds").GetDouble()),
-            LagBytes = Number(json, "lagBytes"),
-            LastSync = Time(json, "lastSync"),
-            VerifiedAt = Time(json, "verifiedAt"),
-            Verification = json.TryGetProperty("verification", out var verification)
-                ? new VerificationResult(
-                    database,
-                    Enum.Parse<VerificationOutcome>(verification.GetProperty("outcome").GetString()!),
-                    verification.GetProperty("message").GetString()!,
-                    Text(verification, "code")
-                )
-                {
-                    Level = Enum.Parse<VerificationLevel>(verification.GetProperty("level").GetString()!),
-                    Duration = TimeSpan.FromSeconds(verification.GetProperty("durationSeconds").GetDouble()),
-                }
-                : null,
+            Health = Enum.Parse<LitestreamHealth>(Health),
+            Problem = Problem,
+            Committed = Committed,
+            Replicated = Replicated,
+            Lag = TimeSpan.FromSeconds(LagSeconds),
+            LagBytes = LagBytes,
+            LastSync = LastSync,
+            VerifiedAt = VerifiedAt,
+            Verification = Verification?.ToResult(database),
         };
-
-    private static void Write(Utf8JsonWriter json, string name, IReadOnlyList<string> values)
-    {
-        if (values.Count == 0)
-            return;
-        json.WriteStartArray(name);
-        foreach (var value in values)
-            json.WriteStringValue(value);
-        json.WriteEndArray();
-    }
-
-    private static IReadOnlyList<string> Texts(JsonElement json, string name) =>
-        json.TryGetProperty(name, out var values)
-            ? [.. values.EnumerateArray().Select(value => value.GetString()!)]
-            : [];
-
-    private static void Write(Utf8JsonWriter json, string name, string? value)
-    {
-        if (value is not null)
-            json.WriteString(name, value);
-    }
-
-    private static void Write(Utf8JsonWriter json, string name, long? value)
-    {
-        if (value is { } number)
-            json.WriteNumber(name, number);
-    }
-
-    private static void Write(Utf8JsonWriter json, string name, DateTimeOffset? value)
-    {
-        if (value is { } time)
-            json.WriteString(name, time);
-    }
-
-    private static void Write(Utf8JsonWriter json, string name, ReplicaPosition? value)
-    {
-        if (value is null)
-            return;
-        json.WritePropertyName(name);
-        value.Write(json);
-    }
-
-    private static string? Text(JsonElement json, string name) =>
-        json.TryGetProperty(name, out var value) ? value.GetString() : null;
-
-    private static long? Number(JsonElement json, string name) =>
-        json.TryGetProperty(name, out var value) ? value.GetInt64() : null;
-
-    private static ReplicaPosition? Position(JsonElement json, string name) =>
-        json.TryGetProperty(name, out var value) ? ReplicaPosition.Read(value) : null;
 }
+
+/// <summary>The last verification in a status.</summary>
+internal sealed record VerificationForm(
+    [property: JsonRequired] string Outcome,
+    [property: JsonRequired] string Level,
+    [property: JsonRequired] string Message,
+    string? Code,
+    [property: JsonRequired] double DurationSeconds
+)
+{
+    public static VerificationForm? Of(VerificationResult? result) =>
+        result is null
+            ? null
+            : new(
+                result.Outcome.ToString(),
+                result.Level.ToString(),
+                result.Message,
+                result.Code,
+                result.Duration.TotalSeconds
+            );
+
+    public VerificationResult ToResult(EffectiveDatabase database) =>
+        new(database, Enum.Parse<VerificationOutcome>(Outcome), Message, Code)
+        {
+            Level = Enum.Parse<VerificationLevel>(Level),
+            Duration = TimeSpan.FromSeconds(DurationSeconds),
+        };
+}
+
+[JsonSerializable(typeof(StatusFileForm))]
+[JsonSerializable(typeof(RunningStatusForm))]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    GenerationMode = JsonSourceGenerationMode.Metadata
+)]
+internal sealed partial class StatusJson : JsonSerializerContext;

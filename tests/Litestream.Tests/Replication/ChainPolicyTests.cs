@@ -51,7 +51,7 @@ public sealed class ChainPolicyTests
 
     [Theory]
     [InlineData(60, 0)]
-    [InlineData(1, ChainPolicy.LargestGrowth)]
+    [InlineData(1, Thresholds.LargestGrowth)]
     public void Our_reader_does_not_stand_for_ever_nor_while_the_WAL_grows_without_a_limit(int seconds, long growth) =>
         Assert.Equal(
             ChainAction.GiveUpReader,

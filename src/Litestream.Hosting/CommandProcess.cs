@@ -1,7 +1,7 @@
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
 
-namespace Litestream.Hosting.CommandLine;
+namespace Litestream.Hosting;
 
 /// <summary>
 /// A process of the app that was started for one of Litestream's commands: its first argument is <c>litestream</c>.
@@ -12,6 +12,12 @@ namespace Litestream.Hosting.CommandLine;
 internal static class CommandProcess
 {
     public const string Word = "litestream";
+
+    /// <summary>The exit code of a command that failed.</summary>
+    public const int Failed = 1;
+
+    /// <summary>The exit code of a command that was asked for in a wrong way.</summary>
+    public const int WrongUsage = 2;
 
     public const string DirectoryOption = "--directory";
 
@@ -40,7 +46,12 @@ internal static class CommandProcess
     /// Before anything of the app runs: gives the command its output, and the app the directory that it runs in.
     /// </summary>
     /// <param name="appAssembly">The name of the app's assembly.</param>
-    public static void Enter(string appAssembly)
+    /// <param name="refuse">Answers a command that cannot be given; gets why, what was typed, where the answer goes and
+    /// the exit code.</param>
+    public static void Enter(
+        string appAssembly,
+        Action<LitestreamDiagnostic, IReadOnlyList<string>, TextWriter, int> refuse
+    )
     {
         // The hook and the initializer may both be there; the directory has changed by the second time.
         if (Arguments is null || _startDirectory is not null || !HostEvents.IsEntryAssembly(appAssembly))
@@ -63,9 +74,8 @@ internal static class CommandProcess
         // Now, before the app's own code meets a directory without its settings and fails in its own way.
         if (problem is not null)
         {
-            var exitCode =
-                problem.Code == UnexpectedError.Code ? LitestreamCommandLine.Failed : LitestreamCommandLine.WrongUsage;
-            LitestreamCommandLine.Refuse(problem, Arguments, Output, exitCode);
+            var exitCode = problem.Code == UnexpectedError.Code ? Failed : WrongUsage;
+            refuse(problem, Arguments, Output, exitCode);
 
             // The command has had its answer: that no host was built is no news.
             HostEvents.HostIsBuilt();
@@ -94,6 +104,25 @@ internal static class CommandProcess
             : Wrong(
                 File.Exists(directory) ? $"'{named}', and that is a file" : $"'{named}', and there is no such directory"
             );
+    }
+
+    /// <summary>A finding in one line, as compilers write it.</summary>
+    public static string Line(LitestreamDiagnostic diagnostic)
+    {
+        var severity = diagnostic.Severity switch
+        {
+            LitestreamSeverity.Error => "error",
+            LitestreamSeverity.Warning => "warning",
+            _ => "note",
+        };
+        var place =
+            diagnostic.File is null ? ""
+            : diagnostic.Line > 0
+                ? FormattableString.Invariant(
+                    $"{diagnostic.File}({diagnostic.Line},{Math.Max(diagnostic.Column, 1)}): "
+                )
+            : $"{diagnostic.File}: ";
+        return $"{severity} {diagnostic.Code}: {place}{diagnostic.Message}";
     }
 
     /// <summary>From now on what the app writes to standard output goes to standard error.</summary>

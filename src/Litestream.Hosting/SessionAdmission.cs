@@ -1,0 +1,91 @@
+using Litestream.Replication;
+using Litestream.Sqlite;
+
+namespace Litestream.Hosting;
+
+/// <summary>
+/// Decides before each start which databases litestream gets: not one without a file, a table of the app's own or room,
+/// nor one whose app sets a rollback journal.
+/// </summary>
+internal sealed class SessionAdmission(
+    IReadOnlyList<DatabaseSupervisor> databases,
+    SessionChains chains,
+    SessionReport report,
+    TimeProvider time
+)
+{
+    private DateTimeOffset? _suspectedAt;
+
+    /// <summary>All at once: what does not answer is waited for once, not once for each database.</summary>
+    /// <param name="asks">Whether litestream is asked next how far it has come.</param>
+    public Task LookAsync(bool asks)
+    {
+        var now = time.GetUtcNow();
+        return Task.WhenAll(databases.Select(database => database.LookAsync(now, asks)));
+    }
+
+    /// <summary>Excludes what litestream must not have. Called while none runs.</summary>
+    /// <param name="isLast">Whether the app has written its last, so that nothing can be waited for.</param>
+    public async Task ApplyAsync(bool isLast = false)
+    {
+        var now = time.GetUtcNow();
+        foreach (var database in databases.Where(database => !database.HoldBack(now, isLast)).ToList())
+        {
+            Refuse(database);
+        }
+
+        // A reader of ours would keep the app from leaving WAL mode, which is just what is watched.
+        foreach (var database in databases.Where(database => database is { IsWatched: true, Chain.BrokenBy: null }))
+        {
+            chains.Break(database, "the app was watched without litestream, whether it sets a rollback journal");
+        }
+
+        await LookAsync(asks: false).ConfigureAwait(false);
+        foreach (var database in databases.Where(database => !database.IsExcluded && database.IsShortOfRoom()))
+        {
+            report.Report(database.Pause());
+        }
+    }
+
+    /// <summary>The app sets a rollback journal.</summary>
+    public void Refuse(DatabaseSupervisor database)
+    {
+        report.ReportExcluded(database.Refuse(), isCritical: true);
+        report.FailIfNothingIsLeft();
+    }
+
+    /// <summary>
+    /// A statement of the app that waited for its timeout in vain, though a write can be begun: perhaps it was to leave
+    /// WAL mode, which litestream's lock forbids. Looked into rarely, as it costs a start of litestream. In between the
+    /// health says so.
+    /// </summary>
+    public EndReason? Suspect(LockError error, DateTimeOffset now)
+    {
+        foreach (var database in databases.Where(one => one.IsSuspect && error.MayConcern(one.Path)))
+        {
+            database.Suspect(now);
+        }
+
+        var suspects = databases
+            .Where(database =>
+                database is { IsOut: false, MayBeSuspected: true }
+                && error.MayConcern(database.Path)
+                && LiveDatabase.IsWritable(database.Path)
+            )
+            .ToList();
+        if (suspects.Count == 0 || now - _suspectedAt < Thresholds.SuspicionPause)
+        {
+            suspects.ForEach(database => database.NoteLockError(now));
+            return null;
+        }
+
+        _suspectedAt = now;
+        foreach (var database in suspects)
+        {
+            chains.Break(database, "it was taken from litestream, to see whether the app sets a rollback journal");
+            database.Suspect(now);
+        }
+
+        return new EndReason("a statement of the app ended in 'database is locked'") { IsPlanned = true };
+    }
+}

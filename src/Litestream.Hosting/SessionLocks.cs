@@ -1,0 +1,171 @@
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+using Litestream.Replication;
+using Litestream.Restore;
+using Microsoft.Extensions.Logging;
+
+namespace Litestream.Hosting;
+
+/// <summary>The locks of all databases of a session, from the gate to its end.</summary>
+internal sealed class SessionLocks(
+    ReplicationPlan plan,
+    IReadOnlyList<DatabaseSupervisor> databases,
+    SessionChains chains,
+    SessionReport report,
+    ILogger logger,
+    TimeProvider time
+)
+{
+    /// <summary>What is held; null before that.</summary>
+    public DatabaseLocks? Held { get; private set; }
+
+    /// <summary>Waits until nobody else has them.</summary>
+    /// <param name="onWaiting">Called each time that another app has them.</param>
+    /// <param name="stopping">Ends the waiting.</param>
+    public async Task<DatabaseLocks> AcquireAsync(Action onWaiting, CancellationToken stopping)
+    {
+        for (var isAnnounced = false; ; isAnnounced = true)
+        {
+            if (Held is { } held)
+            {
+                return held;
+            }
+
+            if (await TryAcquireAsync(stopping).ConfigureAwait(false) is not { } found)
+            {
+                report.UpdateWaiting(isWaiting: false);
+                continue;
+            }
+
+            if (!isAnnounced)
+            {
+                Announce(found.Path, found.Holder);
+            }
+
+            report.UpdateWaiting(isWaiting: true);
+            onWaiting();
+            await Task.Delay(Thresholds.LockRetry, time, stopping).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Takes them, ends what a killed app has left running, and begins the readers, or the full copies where the one
+    /// before did not end in order.
+    /// </summary>
+    /// <returns>Who has them; null when they are held.</returns>
+    public async Task<(string Path, LockRecord Holder)?> TryAcquireAsync(CancellationToken cancellationToken)
+    {
+        if (
+            DatabaseLocks.TryAcquire(plan.Databases.Select(database => database.Path), out var path, out var holder)
+            is not { } locks
+        )
+        {
+            return (path, holder);
+        }
+
+        try
+        {
+            await EnterAsync(locks, cancellationToken).ConfigureAwait(false);
+            Held = locks;
+            return null;
+        }
+        catch
+        {
+            locks.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Leaves the databases as they are to be found, and releases the locks.</summary>
+    public async Task ReleaseAsync()
+    {
+        if (Held is null)
+        {
+            return;
+        }
+
+        var left = Task.WhenAll(databases.Select(database => database.LeaveAsync()));
+        await left.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Held.Broken = databases
+            .Where(database => left.IsFaulted || database.Chain.BrokenBy is not null)
+            .Select(database => database.Path)
+            .ToHashSet(StringComparer.Ordinal);
+        Held.Dispose();
+    }
+
+    private async Task EnterAsync(DatabaseLocks locks, CancellationToken cancellationToken)
+    {
+        var unclean = locks
+            .Found.Where(found => found.Record.IsUnclean)
+            .Select(found => found.Path)
+            .ToHashSet(StringComparer.Ordinal);
+        foreach (var (_, record) in locks.Found)
+        {
+            await OrphanedReplicator
+                .KillAsync(record, id => ReplicatorLog.EndingOrphan(logger, id), cancellationToken)
+                .ConfigureAwait(false);
+        }
+
+        try
+        {
+            locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null) { IsPastGate = true });
+        }
+        catch (IOException)
+        {
+            // A full disk. The start of litestream writes the record too, and is tried again.
+        }
+
+        // One that came after the gate of this app and was killed then: what it left half done must not be replicated.
+        foreach (var database in plan.Databases)
+        {
+            DatabaseRestore.Recover(database.Path, line => ReplicatorLog.RestoreLine(logger, line));
+        }
+
+        foreach (var database in databases)
+        {
+            Enter(database, unclean.Contains(database.Path));
+        }
+    }
+
+    private void Enter(DatabaseSupervisor database, bool isUnclean)
+    {
+        database.Identity.Read();
+        if (!isUnclean && !plan.Settings.AdoptReplica && database.Identity.HasTraces)
+        {
+            chains.ExcludeTraced(database);
+        }
+        else if (isUnclean && database.HasContent)
+        {
+            chains.Break(database, "the app before this one, or its litestream, was killed");
+        }
+        else
+        {
+            database.PutWalBack();
+
+            // It would keep the app from leaving WAL mode.
+            if (!database.MayLeaveWal)
+            {
+                database.Chain.BeginReader();
+            }
+        }
+    }
+
+    private void Announce(string path, LockRecord holder)
+    {
+        if (holder.App?.ProcessId == Environment.ProcessId && holder.App.IsRunning())
+        {
+            ReplicatorLog.ReplicatedByThisProcess(logger, path);
+            return;
+        }
+
+        report.Report(
+            new LitestreamDiagnostic(
+                "LSB5003",
+                LitestreamSeverity.Error,
+                $"'{path}' is already replicated by {LockHolder.Describe(holder)}. "
+                    + "Two replicators would destroy the replica, so this app runs without one and takes over when the "
+                    + "other ends."
+            )
+        );
+    }
+}

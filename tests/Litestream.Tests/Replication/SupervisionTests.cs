@@ -1,0 +1,318 @@
+using Litestream.Diagnostics;
+using Litestream.Releases.V03;
+using Litestream.Replication;
+using static Litestream.Replication.DatabaseAction;
+using static Litestream.Replication.LitestreamHealth;
+
+namespace Litestream.Tests.Replication;
+
+/// <summary>
+/// The rows of docs/faults.md that are decisions about one database: what is seen, second by second, what the health
+/// says and what is done. The rows are named as the table names them.
+/// </summary>
+public sealed class SupervisionTests
+{
+    private const string Generation = "0123456789abcdef";
+
+    private static readonly Dictionary<string, Row> Rows = new(StringComparer.Ordinal)
+    {
+        ["litestream is frozen (SIGSTOP)"] = new(
+            run => run.Look(22, seen => seen.Pending with { IsNoticed = false }),
+            [(0, Healthy), (6, Degraded), (20, Unhealthy)],
+            [(20, Restart)],
+            "LSB5007"
+        ),
+        ["litestream overlooks a commit, and the app is silent"] = new(
+            run => run.Look(4, seen => seen.Pending).Look(5, seen => seen.Idle),
+            [(0, Healthy)],
+            [(3, Nudge)]
+        ),
+        ["storage on the network refuses (credentials, bucket, server down)"] = new(
+            run => run.Look(100, seen => seen.Pending with { Error = ("AccessDenied", seen.Now) }),
+            [(0, Healthy), (6, Degraded), (20, Unhealthy)],
+            [(3, Nudge), (8, Nudge), (18, Nudge), (38, Nudge), (68, Nudge), (98, Nudge)],
+            "AccessDenied"
+        ),
+        ["storage on the network accepts and never answers"] = new(
+            run => run.Look(45, seen => seen.Pending with { IsNoticed = false }),
+            [(0, Healthy), (6, Degraded), (20, Unhealthy)],
+            [(20, Restart), (40, Restart)],
+            "LSB5007"
+        ),
+        ["the disk of a folder replica, another one than the database's, is full"] = new(
+            run =>
+                run.Look(30, seen => Blocked(seen, "the disk of the replica of '/data/app.db' is full"))
+                    .Look(1, seen => seen.Pending),
+            [(0, Degraded), (20, Unhealthy)],
+            [(30, Restart)]
+        ),
+        ["the folder of a replica becomes read-only"] = new(
+            run => run.Look(30, seen => Blocked(seen, "'/replica' is read-only")),
+            [(0, Degraded), (20, Unhealthy)],
+            [],
+            "LSB5007: '/replica' is read-only"
+        ),
+        ["a file lies in the place of a folder replica"] = new(
+            run => run.Look(5, seen => Blocked(seen, "there is a file in the place of the replica")),
+            [(0, Degraded)],
+            [],
+            "there is a file in the place of the replica"
+        ),
+        ["the folder of a replica does not answer (a network file system whose server is gone)"] = new(
+            run =>
+                run.Look(30, seen => seen.Idle with { SilentFolder = ("/replica", seen.At(0)) })
+                    .Look(1, seen => seen.Idle with { FoldersAnsweredAt = seen.At(30) }),
+            [(0, Healthy), (6, Degraded), (20, Unhealthy), (30, Healthy)],
+            []
+        ),
+        ["the disk of a database and its folder replica has little room left"] = new(
+            run =>
+                run.Look(1, seen => seen.Idle with { Room = new(99, 100) })
+                    .Apply(
+                        1,
+                        (state, _, _) =>
+                            state.Excluded is null
+                                ? state.Pause(DatabasePolicy.ExplainPause(state.Path, new(99, 100)))
+                                : state
+                    )
+                    .Look(1, seen => seen.Idle with { Room = new(125, 100) })
+                    .Look(1, seen => seen.Idle with { Room = new(125 + Supervision.File.Size, 100) }),
+            [(0, Healthy), (1, Degraded)],
+            [(0, Pause), (3, CheckLineage)],
+            "LSB5016"
+        ),
+        ["another database's replica lies in the place of a folder replica, at the start or while the app runs"] = new(
+            run => run.Look(8, Wiped),
+            [(0, Healthy), (7, Degraded)],
+            [(7, Restart)],
+            "has lost its snapshots",
+            NeedsNewGeneration: true
+        ),
+        ["a folder replica is deleted or emptied"] = new(
+            run => run.Look(20, seen => seen.Idle).Look(2, Wiped),
+            [(0, Healthy), (21, Degraded)],
+            [(21, Restart)],
+            "has lost its snapshots",
+            NeedsNewGeneration: true
+        ),
+        ["the database is deleted while the app runs"] = new(
+            run => run.Look(5, seen => seen.Idle).Look(2, seen => seen.Idle with { File = null }),
+            [(0, Healthy)],
+            [(6, CheckLineage)]
+        ),
+        ["the database is replaced by another file, by rename or by delete and copy"] = new(
+            run =>
+                run.Look(1, seen => seen.Idle)
+                    .Look(
+                        1,
+                        seen =>
+                            seen.Idle with
+                            {
+                                File = Supervision.File with { Identity = new(8, 1, 4712) },
+                            }
+                    ),
+            [(0, Healthy)],
+            [(1, CheckLineage)]
+        ),
+        ["the database is cut to nothing"] = new(
+            run => run.Look(1, seen => seen.Idle with { File = Supervision.File with { Size = 0 } }),
+            [(0, Healthy)],
+            [(0, CheckLineage)]
+        ),
+        [
+            "a replica that has to be asked whose history it holds cannot be read, "
+                + "at a start or when a database has changed"
+        ] = new(
+            run =>
+                run.Apply(
+                        30,
+                        (state, now, limits) =>
+                            (state.Exclusion == Exclusion.Question ? state : state.CheckLineage()).AwaitLineage(
+                                new("LSB4005", LitestreamSeverity.Error, "no route to host"),
+                                now - run.At(0),
+                                limits
+                            )
+                    )
+                    .Look(1, seen => seen.Idle),
+            [(0, Degraded), (20, Unhealthy)],
+            [(30, CheckLineage)],
+            "no route to host"
+        ),
+        [
+            "the database that is configured has no file, or no table of the app's own: a wrong path, "
+                + "another provider setting, an app that makes it later"
+        ] = new(
+            run =>
+            {
+                run.Apply(1, (state, now, limits) => Hold(state, Admission.NoTable, now, limits));
+                return run.Look(29, seen => Held(seen, Admission.NoTable)).Look(1, seen => Held(seen, Admission.Admit));
+            },
+            [(0, Healthy), (20, Degraded)],
+            [(30, CheckLineage)],
+            "LSB5017"
+        ),
+        ["the app sets a rollback journal"] = new(
+            run =>
+            {
+                run.Apply(1, (state, now, limits) => Hold(state, Admission.Wait, now, limits));
+                run.Look(1, seen => Held(seen, Admission.RollbackJournal));
+                return run.Apply(
+                    1,
+                    (state, _, _) =>
+                        state.Exclude(
+                            Exclusion.Refused,
+                            AdmissionPolicy.Refuse(state.Path, JournalEvidence.Possible)
+                        )
+                );
+            },
+            [(0, Healthy), (2, Unhealthy)],
+            [(1, Refuse)],
+            "LSB5019"
+        ),
+        ["a full copy is needed and a connection reads all the time"] = new(
+            run =>
+                run.Look(
+                    25,
+                    seen => seen.Idle,
+                    new ChainStanding("LSB5026: it cannot begin", NeedsRestart: false, IsBlocked: true, run.At(0))
+                ),
+            [(0, Degraded), (20, Unhealthy)],
+            [],
+            "LSB5026"
+        ),
+        ["a litestream in another container has written to the replica"] = new(
+            run =>
+                run.Apply(
+                        1,
+                        (state, _, _) =>
+                            state.Exclude(Exclusion.Traced, new("LSB5023", LitestreamSeverity.Error, "traces"))
+                    )
+                    .Look(60, seen => seen.Idle),
+            [(0, Degraded)],
+            [],
+            "LSB5023"
+        ),
+        ["heavy writes: 9 MB/s from several threads, with and without `wal_checkpoint(TRUNCATE)` after each commit"] =
+            new(
+                run =>
+                    run.Look(60, seen => seen.Pending with { UploadedAt = seen.Now, LagBytes = 90 << 20 })
+                        .Look(1, seen => seen.Idle),
+                [(0, Healthy), (6, Degraded), (20, Unhealthy), (60, Healthy)],
+                [(3, Nudge), (8, Nudge), (18, Nudge), (38, Nudge)]
+            ),
+    };
+
+    public static TheoryData<string> Faults => [.. Rows.Keys];
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public void A_fault_is_noticed_in_time_and_has_done_what_it_calls_for(string fault)
+    {
+        var row = Rows[fault];
+
+        var run = row.Run(new Supervision());
+
+        Assert.Equal(row.Healths, run.Healths.SkipWhile((one, i) => i == 0 && run.Healths is [_, (0, _), ..]));
+        Assert.Equal(row.Actions, run.Actions);
+        Assert.Equal(row.NeedsNewGeneration, run.State.NeedsNewGeneration);
+        if (row.Problem is not null)
+            Assert.Contains(row.Problem, run.State.Problem ?? "", StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public void A_row_is_one_of_the_table_of_faults(string fault) =>
+        Assert.Contains(
+            $"| {fault} |",
+            System.IO.File.ReadAllText(System.IO.Path.Combine(LitestreamTool.Root, "docs", "faults.md")),
+            StringComparison.Ordinal
+        );
+
+    [Fact]
+    public void A_file_that_the_app_has_not_made_yet_is_healthy()
+    {
+        var run = new Supervision { State = new DatabaseState(Supervision.Path) };
+
+        run.Look(60, seen => seen.Idle with { File = null });
+
+        Assert.Empty(run.Actions);
+        Assert.Equal(Healthy, run.State.Health);
+    }
+
+    [Fact]
+    public void A_large_snapshot_takes_as_long_as_it_takes()
+    {
+        var file = Supervision.File with { Size = 600 * Thresholds.SlowestUpload };
+
+        var run = new Supervision { State = new DatabaseState(Supervision.Path).Accept(file) };
+        run.Look(
+            640,
+            seen =>
+                seen.Pending with
+                {
+                    File = file,
+                    SnapshotSince = seen.At(0),
+                    UploadedAt = seen.Now,
+                }
+        );
+
+        Assert.Equal([(620, Restart)], run.Actions);
+    }
+
+    [Fact]
+    public void One_that_answers_no_nudge_with_an_error_is_stuck()
+    {
+        var run = new Supervision();
+
+        run.Look(30, seen => seen.Pending with { Error = ("timeout", seen.At(0)) });
+
+        // The first nudge comes after 3 s; 20 s after that it has said nothing.
+        Assert.Equal((23, Restart), run.Actions.First(one => one.Action == Restart));
+        Assert.Equal("nothing of '/data/app.db' has arrived for 23 s (timeout)", run.Reason);
+    }
+
+    [Fact]
+    public void A_lock_error_of_the_app_is_in_the_health_for_a_minute()
+    {
+        var run = new Supervision();
+        run.State = run.State with { LockErrorAt = run.At(0) };
+
+        run.Look(70, seen => seen.Idle);
+
+        Assert.Equal([(0, Degraded), (60, Healthy)], run.Healths.Skip(1));
+        Assert.Empty(run.Actions);
+    }
+
+    private static DatabaseObservation Blocked(Supervision seen, string obstacle) =>
+        seen.Pending with
+        {
+            Folders = new FolderProbe { Obstacle = obstacle },
+        };
+
+    private static DatabaseObservation Wiped(Supervision seen) =>
+        seen.Idle with
+        {
+            Folders = new FolderProbe { Generation = Generation, IsWiped = true },
+        };
+
+    private static DatabaseObservation Held(Supervision seen, Admission admission) =>
+        seen.Idle with
+        {
+            Held = new(admission, false, false),
+        };
+
+    private static DatabaseState Hold(
+        DatabaseState state,
+        Admission admission,
+        DateTimeOffset now,
+        DatabaseLimits limits
+    ) => DatabasePolicy.DecideHeld(state, new(admission, false, false), now, limits).State;
+
+    private sealed record Row(
+        Func<Supervision, Supervision> Run,
+        (int Second, LitestreamHealth Health)[] Healths,
+        (int Second, DatabaseAction Action)[] Actions,
+        string? Problem = null,
+        bool NeedsNewGeneration = false
+    );
+}
