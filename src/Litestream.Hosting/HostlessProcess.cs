@@ -1,5 +1,4 @@
 using Litestream.Diagnostics;
-using Litestream.Hosting.CommandLine;
 
 namespace Litestream.Hosting;
 
@@ -88,10 +87,10 @@ internal sealed class HostlessProcess
             var isCommand = CommandProcess.Arguments is not null;
             if (HostEvents.AutoStarts && Decide(_hasHost, isCommand, variables) is { } diagnostic)
             {
-                Console.Error.WriteLine(CommandVerbHost.Line(diagnostic));
+                Console.Error.WriteLine(CommandProcess.Line(diagnostic, CommandWords.Default));
                 if (diagnostic.Severity == LitestreamSeverity.Error && Environment.ExitCode == 0)
                 {
-                    Environment.ExitCode = LitestreamCommandLine.Failed;
+                    Environment.ExitCode = CommandProcess.Failed;
                 }
             }
         }

@@ -26,7 +26,7 @@ public static class LitestreamAutoStart
             {
                 var app = appAssembly.GetName().Name;
                 HostEvents.Subscribe(autoStart: true, app);
-                CommandProcess.Enter(app ?? "");
+                CommandEntry.Enter(app ?? "");
             }
         }
         catch (Exception exception)

@@ -6,7 +6,6 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
-using Litestream.Hosting.CommandLine;
 using Litestream.Replication;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -124,17 +123,6 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     internal LitestreamExecutable FindExecutable() =>
         LitestreamExecutable.Find(ReplicationPlan.CreateSearch(ReadSettings()));
 
-    /// <summary>Runs one of Litestream's commands in the place of the app. Signals end it.</summary>
-    internal async Task<int> RunCommandAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
-    {
-        CommandProcess.DivertOutput();
-        using var signals = new SignalWatch();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, signals.Token);
-        return await LitestreamCommandLine
-            .RunAsync(this, arguments, CommandProcess.Output, () => signals.ExitCode, stop.Token)
-            .ConfigureAwait(false);
-    }
-
     /// <summary>Replicates without the app until it is cancelled, then sends what was committed last.</summary>
     /// <exception cref="LitestreamException">LSB3004: there is no database; LSB5009, LSB5012: it is not the one whose
     /// history is in its replica, or it is missing; LSB5005, LSB5014 and others: it failed for good, or not everything
@@ -184,9 +172,9 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     {
         if (CommandProcess.Arguments is { } arguments && !HostEvents.IsForeignProcess)
         {
-            if (HostEvents.AutoStarts)
+            if (HostEvents.AutoStarts && CommandProcess.RunAsync is { } run)
             {
-                Exit(host, Task.Run(() => RunCommandAsync(arguments, CancellationToken.None)).GetAwaiter().GetResult());
+                Exit(host, Task.Run(() => run(this, arguments, CancellationToken.None)).GetAwaiter().GetResult());
             }
 
             // The app's own code runs it; nothing is restored for it.

@@ -23,7 +23,7 @@ internal sealed class StartupHook
             if (AppContext.GetData(HostEvents.EntryAssemblyKey) is string { Length: > 0 } app)
             {
                 HostEvents.Subscribe(autoStart: true);
-                CommandProcess.Enter(app);
+                CommandEntry.Enter(app);
             }
         }
         catch (Exception exception)

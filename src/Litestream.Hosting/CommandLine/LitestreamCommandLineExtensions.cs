@@ -35,9 +35,12 @@ public static class LitestreamCommandLineExtensions
         ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(args);
         return args is [CommandProcess.Word, .. var arguments]
-            ? await host
-                .Services.GetRequiredService<LitestreamReplicator>()
-                .RunCommandAsync(arguments, cancellationToken)
+            ? await LitestreamCommandLine
+                .RunAsync(
+                    host.Services.GetRequiredService<LitestreamReplicator>(),
+                    arguments,
+                    cancellationToken
+                )
                 .ConfigureAwait(false)
             : null;
     }

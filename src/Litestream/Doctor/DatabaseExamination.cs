@@ -45,8 +45,8 @@ internal sealed partial class DatabaseExamination(
             await ExamineBackupAsync(executable, cancellationToken).ConfigureAwait(false);
     }
 
-    private void Add(FindingLevel level, string message, string? action = null, string? code = null) =>
-        findings.Add(new Finding(level, database.ConfiguredPath, message, action, code));
+    private void Add(FindingLevel level, MessageText message, MessageText? action = null, string? code = null) =>
+        findings.Add(Finding.Of(level, database.ConfiguredPath, message, action, code));
 
     private void ExamineFolder()
     {
@@ -134,7 +134,7 @@ internal sealed partial class DatabaseExamination(
                     FindingLevel.Note,
                     $"{database.Path} does not exist. The app restores it at start if there is a backup, or "
                         + $"creates it.",
-                    "If it should be there, check the path; `LitestreamRestore` brings it back."
+                    $"If it should be there, check the path; `{VerbName.Restore}` brings it back."
                 );
             }
 
@@ -278,7 +278,7 @@ internal sealed partial class DatabaseExamination(
             Add(
                 FindingLevel.Error,
                 $"More than one litestream has it open: also process {ids}. Two replicators destroy the backup.",
-                "End all of them but one, then delete nothing and try a restore (LitestreamVerify).",
+                $"End all of them but one, then delete nothing and try a restore ({VerbName.Verify}).",
                 "LSB5003"
             );
         else
@@ -362,7 +362,7 @@ internal sealed partial class DatabaseExamination(
                 Add(
                     FindingLevel.Error,
                     $"Its replica {replica.Location} does not answer as it should: {e.Diagnostic.Message}",
-                    "Check address, credentials (LitestreamEnv) and network; then run LitestreamGenerations.",
+                    $"Check address, credentials ({VerbName.Env}) and network; then run {VerbName.Generations}.",
                     e.Diagnostic.Code
                 );
             }
@@ -377,7 +377,7 @@ internal sealed partial class DatabaseExamination(
                 Add(
                     FindingLevel.Warning,
                     $"There is no backup in {replica.Location} yet.",
-                    "Start the app (or LitestreamReplicate) and look again.",
+                    $"Start the app (or {VerbName.Replicate}) and look again.",
                     "LSB4002"
                 );
             else
@@ -397,8 +397,8 @@ internal sealed partial class DatabaseExamination(
                 FindingLevel.Warning,
                 $"{text}, and the database was written {Age(options.Time.GetUtcNow() - written!.Value)} ago: the "
                     + $"changes between are not backed up.",
-                "Start the app (or LitestreamReplicate); if it runs, look at its log for errors, then "
-                    + "LitestreamVerify.",
+                $"Start the app (or {VerbName.Replicate}); if it runs, look at its log for errors, then "
+                    + $"{VerbName.Verify}.",
                 "LSB4101"
             );
         else

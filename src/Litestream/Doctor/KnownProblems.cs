@@ -1,3 +1,5 @@
+using Litestream.Diagnostics;
+
 namespace Litestream.Doctor;
 
 /// <summary>What is known against releases of the executable.</summary>
@@ -30,7 +32,7 @@ internal static class KnownProblems
         // SQLite 3.7.0 to 3.51.2; the embedded versions were read from the executables and from upstream's go.mod.
         if (release < new Version(0, 5, 17))
         {
-            yield return new(
+            yield return Finding.Of(
                 FindingLevel.Warning,
                 "executable",
                 $"Litestream {version} embeds "
@@ -38,19 +40,19 @@ internal static class KnownProblems
                     + $"WAL-reset race "
                     + $"(fixed in 3.51.3): two connections that write or checkpoint at the same instant can damage the "
                     + $"database. It is rare.",
-                "Keep Cache=Shared and other programs off the file, verify backups regularly (LitestreamVerify), "
-                    + "and plan for 0.5.17 (SQLite 3.53), which reads the backups of 0.3 on folders and S3."
+                $"Keep Cache=Shared and other programs off the file, verify backups regularly ({VerbName.Verify}), "
+                    + $"and plan for 0.5.17 (SQLite 3.53), which reads the backups of 0.3 on folders and S3."
             );
         }
 
         if (release == new Version(0, 3, 13))
         {
-            yield return new(
+            yield return Finding.Of(
                 FindingLevel.Note,
                 "executable",
                 "Litestream 0.3.13: a folder replica whose disk is full stops replicating without a word, and a "
                     + "restore of some backups panics (fixed in 0.3.14).",
-                "Keep space free on the replica's disk and try a restore now and then (LitestreamDrill)."
+                $"Keep space free on the replica's disk and try a restore now and then ({VerbName.Drill})."
             );
         }
 

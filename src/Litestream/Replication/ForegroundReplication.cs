@@ -401,7 +401,7 @@ public static class ForegroundReplication
                     "LSB5012",
                     $"'{database.Path}' does not exist, but its replica has a backup of it. Nothing was started: "
                         + $"what is made in its place would be sent after the backup. Restore it first "
-                        + $"(LitestreamRestore)."
+                        + $"({VerbName.Restore})."
                 );
             case HistoryVerdict.Other:
                 throw new LitestreamException(

@@ -360,7 +360,7 @@ public static class DatabaseRestore
                     + $"it to the "
                     + $"restored file and damage it. Move it away (it may hold the last changes), then "
                     + $"restore again; or "
-                    + $"force the restore (LitestreamForce=true, RestoreOptions.Force), which moves it aside."
+                    + $"force the restore ({OptionName.Force.On}), which moves it aside."
             );
         return null;
     }
@@ -380,7 +380,7 @@ public static class DatabaseRestore
             $"{output} is there "
                 + $"already{(file is { Exists: true, Length: 0 } ? ", though it is empty (0 bytes)" : "")}. A restore "
                 + $"never replaces a file unless it is forced to, and then moves it aside: force it "
-                + $"(LitestreamForce=true, RestoreOptions.Force), move the file away, or restore to another file."
+                + $"({OptionName.Force.On}), move the file away, or restore to another file."
         );
     }
 

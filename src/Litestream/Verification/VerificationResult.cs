@@ -1,4 +1,5 @@
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Litestream.Releases.V03;
 
 namespace Litestream.Verification;
@@ -38,6 +39,16 @@ public sealed record VerificationResult(
     string? Code
 )
 {
+    /// <summary>One sentence for people, without secrets.</summary>
+    public string Message
+    {
+        get => Text.ToString();
+        init => Text = value;
+    }
+
+    /// <summary>The same, for whoever names verbs and options in words of its own.</summary>
+    internal MessageText Text { get; init; } = Message;
+
     /// <summary>What was asked for.</summary>
     public VerificationLevel Level { get; init; }
 

@@ -65,7 +65,7 @@ internal sealed class VerificationRun(
         }
         catch (LitestreamException e)
         {
-            result = Result(VerificationOutcome.Inconclusive, e.Diagnostic.Code, e.Diagnostic.Message);
+            result = Result(VerificationOutcome.Inconclusive, e.Diagnostic.Code, e.Diagnostic.Text);
         }
 
         return result with
@@ -406,12 +406,11 @@ internal sealed class VerificationRun(
                 );
             return result with
             {
-                Message =
+                Text =
                     $"'{database.Path}' is not being replicated, or its replicator is stuck: its last commit was "
                     + $"not picked up {within}."
                     + $"{why}{other} Start the app, let the verification start a litestream "
-                    + $"(LitestreamStartReplicator=true, "
-                    + "--start-replicator), or look at the log of the one that runs.",
+                    + $"({OptionName.StartReplicator.On}), or look at the log of the one that runs.",
             };
         }
 
@@ -496,8 +495,7 @@ internal sealed class VerificationRun(
             VerificationOutcome.NotReplicating,
             "LSB4101",
             $"'{database.Path}' is not being replicated: no app and no litestream is at work on it here. {why}{other} "
-                + "Start the app, or let the verification start a litestream (LitestreamStartReplicator=true, "
-                + "--start-replicator)."
+                + $"Start the app, or let the verification start a litestream ({OptionName.StartReplicator.On})."
         ) with
         {
             Replica = replica.Name,
@@ -1089,8 +1087,8 @@ internal sealed class VerificationRun(
         options.StorageTimeout
         ?? (options.Timeout > ShortestStorageTimeout ? options.Timeout.Value : ShortestStorageTimeout);
 
-    private VerificationResult Result(VerificationOutcome outcome, string? code, string message) =>
-        new(database, outcome, message, code) { Level = options.Level };
+    private VerificationResult Result(VerificationOutcome outcome, string? code, MessageText message) =>
+        new(database, outcome, "", code) { Level = options.Level, Text = message };
 
     private static string Seconds(TimeSpan time) =>
         string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");

@@ -4,37 +4,11 @@ using Litestream.FileSystem;
 namespace Litestream.Hosting.CommandLine;
 
 /// <summary>
-/// A process of the app that was started for one of Litestream's commands: its first argument is <c>litestream</c>.
-/// Standard output is for the answer of the command then, so
-/// everything else that writes to it (the app before its host is built, its loggers) gets standard error. Process-wide
-/// by nature, like <see cref="HostEvents"/>.
+/// The begin of a process of the app that was started for one of Litestream's commands, before the app's own code.
 /// </summary>
-internal static class CommandProcess
+internal static class CommandEntry
 {
-    public const string Word = "litestream";
-
     public const string DirectoryOption = "--directory";
-
-    private static readonly object Gate = new();
-    private static TextWriter? _output;
-    private static string? _startDirectory;
-
-    /// <summary>What comes after the word; null in any other process.</summary>
-    public static IReadOnlyList<string>? Arguments { get; } =
-        Environment.GetCommandLineArgs() is [_, Word, .. var arguments] ? arguments : null;
-
-    /// <summary>Where the answer goes.</summary>
-    public static TextWriter Output => _output ?? Console.Out;
-
-    /// <summary>
-    /// The directory that the process was started in: where relative paths on its command line start.
-    /// </summary>
-    public static string StartDirectory => _startDirectory ?? Directory.GetCurrentDirectory();
-
-    /// <summary>
-    /// Whether the app's settings and relative databases are looked for in another directory than that.
-    /// </summary>
-    public static bool HasMoved { get; private set; }
 
     /// <summary>
     /// Before anything of the app runs: gives the command its output, and the app the directory that it runs in.
@@ -42,18 +16,20 @@ internal static class CommandProcess
     /// <param name="appAssembly">The name of the app's assembly.</param>
     public static void Enter(string appAssembly)
     {
+        CommandProcess.RunAsync = LitestreamCommandLine.RunAsync;
+
         // The hook and the initializer may both be there; the directory has changed by the second time.
-        if (Arguments is null || _startDirectory is not null || !HostEvents.IsEntryAssembly(appAssembly))
+        if (CommandProcess.Arguments is not { } arguments || CommandProcess.HasEntered || !HostEvents.IsEntryAssembly(appAssembly))
         {
             return;
         }
 
-        DivertOutput();
+        CommandProcess.DivertOutput();
         LitestreamDiagnostic? problem;
         try
         {
-            _startDirectory = Directory.GetCurrentDirectory();
-            problem = FindDirectory(Arguments) ?? ShortSwitch(Arguments);
+            CommandProcess.Begin();
+            problem = FindDirectory(arguments) ?? ShortSwitch(arguments);
         }
         catch (Exception exception)
         {
@@ -64,8 +40,8 @@ internal static class CommandProcess
         if (problem is not null)
         {
             var exitCode =
-                problem.Code == UnexpectedError.Code ? LitestreamCommandLine.Failed : LitestreamCommandLine.WrongUsage;
-            LitestreamCommandLine.Refuse(problem, Arguments, Output, exitCode);
+                problem.Code == UnexpectedError.Code ? CommandProcess.Failed : LitestreamCommandLine.WrongUsage;
+            LitestreamCommandLine.Refuse(problem, arguments, CommandProcess.Output, exitCode);
 
             // The command has had its answer: that no host was built is no news.
             HostEvents.HostIsBuilt();
@@ -88,33 +64,12 @@ internal static class CommandProcess
             return Wrong("no path: it has a null character");
         }
 
-        var directory = Path.GetFullPath(named, StartDirectory);
+        var directory = Path.GetFullPath(named, CommandProcess.StartDirectory);
         return Directory.Exists(directory)
             ? null
             : Wrong(
                 File.Exists(directory) ? $"'{named}', and that is a file" : $"'{named}', and there is no such directory"
             );
-    }
-
-    /// <summary>From now on what the app writes to standard output goes to standard error.</summary>
-    public static void DivertOutput()
-    {
-        lock (Gate)
-        {
-            if (_output is not null)
-            {
-                return;
-            }
-
-            // Opened before, so it keeps the real one.
-            _output = TextWriter.Synchronized(new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true });
-            if (!OperatingSystem.IsWindows())
-            {
-                UnixCalls.SendOutputToError();
-            }
-
-            Console.SetOut(Console.Error);
-        }
     }
 
     /// <summary>
@@ -134,7 +89,7 @@ internal static class CommandProcess
 
             try
             {
-                Directory.SetCurrentDirectory(Path.GetFullPath(named, StartDirectory));
+                Directory.SetCurrentDirectory(Path.GetFullPath(named, CommandProcess.StartDirectory));
                 return null;
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -149,12 +104,12 @@ internal static class CommandProcess
         }
 
         if (
-            !File.Exists(Path.Combine(StartDirectory, "appsettings.json"))
-            && !IsSame(StartDirectory, ApplicationFolder.FullName)
+            !File.Exists(Path.Combine(CommandProcess.StartDirectory, "appsettings.json"))
+            && !IsSame(CommandProcess.StartDirectory, ApplicationFolder.FullName)
         )
         {
             Directory.SetCurrentDirectory(ApplicationFolder.FullName);
-            HasMoved = true;
+            CommandProcess.HasMoved = true;
         }
 
         return null;
