@@ -42,7 +42,11 @@ internal static class CommandProcess
     public static bool HasEntered => _startDirectory is not null;
 
     /// <summary>What runs a command in the place of the app; set where the build has arranged for commands.</summary>
-    public static Func<LitestreamReplicator, IReadOnlyList<string>, CancellationToken, Task<int>>? RunAsync { get; set; }
+    public static Func<LitestreamReplicator, IReadOnlyList<string>, CancellationToken, Task<int>>? RunAsync
+    {
+        get;
+        set;
+    }
 
     /// <summary>From now on this process is a command's.</summary>
     public static void Begin() => _startDirectory = Directory.GetCurrentDirectory();

@@ -225,8 +225,8 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     {
         const string Path = "LitestreamForce=true/LitestreamStatus.db";
         MessageText text =
-            $"{VerbName.Restore} {OptionName.Force.On}, {OptionName.IfDbNotExists}, {OptionName.NoWrite}, {OptionName.All}, "
-            + $"{OptionName.VerifyLevel.Set("Full")}, {VerbName.Running("ltx 'a b.db'")}: '{Path}'";
+            $"{VerbName.Restore} {OptionName.Force.On}, {OptionName.IfDbNotExists}, {OptionName.NoWrite}, "
+            + $"{OptionName.All}, {OptionName.VerifyLevel.Set("Full")}, {VerbName.Running("ltx 'a b.db'")}: '{Path}'";
 
         Assert.Equal(
             $"litestream restore --force, --if-db-not-exists, --no-write, --all, --level=Full, "

@@ -19,7 +19,11 @@ internal static class CommandEntry
         CommandProcess.RunAsync = LitestreamCommandLine.RunAsync;
 
         // The hook and the initializer may both be there; the directory has changed by the second time.
-        if (CommandProcess.Arguments is not { } arguments || CommandProcess.HasEntered || !HostEvents.IsEntryAssembly(appAssembly))
+        if (
+            CommandProcess.Arguments is not { } arguments
+            || CommandProcess.HasEntered
+            || !HostEvents.IsEntryAssembly(appAssembly)
+        )
         {
             return;
         }

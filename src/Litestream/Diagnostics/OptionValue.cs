@@ -101,7 +101,11 @@ internal static partial class OptionValue
     public static string? Trim(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 
     private static LitestreamException Wrong(OptionName option, string value, MessageText forms, string meant = "") =>
-        new("LSB3008", $"{new OptionName(option.Name, option.Property)} is '{value}'; it has to be {forms}.{meant} Nothing was started.");
+        new(
+            "LSB3008",
+            $"{new OptionName(option.Name, option.Property)} is '{value}'; it has to be {forms}.{meant} "
+                + $"Nothing was started."
+        );
 
     [GeneratedRegex("^[0-9a-f]{16}$", RegexOptions.CultureInvariant)]
     private static partial Regex GenerationForm();

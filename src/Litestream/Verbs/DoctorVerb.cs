@@ -45,7 +45,8 @@ internal static class DoctorVerb
                 new(
                     "LSB3011",
                     LitestreamSeverity.Error,
-                    $"{errors.Count} of {findings.Count} checks failed. {MessageText.Join(" ", errors.Select(Describe))}"
+                    $"{errors.Count} of {findings.Count} checks failed. "
+                        + $"{MessageText.Join(" ", errors.Select(Describe))}"
                 )
             );
         }

@@ -66,7 +66,9 @@ internal static class UnknownProperties
         given
             .Unknown()
             .Select(name =>
-                UnknownNames.Misspelling($"'{name}' is not a property of Litestream and has no effect. {MeantProperty(name)}")
+                UnknownNames.Misspelling(
+                    $"'{name}' is not a property of Litestream and has no effect. {MeantProperty(name)}"
+                )
             );
 
     /// <summary>

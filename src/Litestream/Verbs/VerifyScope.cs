@@ -12,7 +12,12 @@ namespace Litestream.Verbs;
 /// <param name="Write">Whether a row is written.</param>
 /// <param name="Notice">What will be written into a project's database, or null.</param>
 /// <param name="Limit">What is not shown because nothing is written, or null.</param>
-internal sealed record VerifyScope(VerificationLevel Level, bool Write, LitestreamDiagnostic? Notice, MessageText? Limit)
+internal sealed record VerifyScope(
+    VerificationLevel Level,
+    bool Write,
+    LitestreamDiagnostic? Notice,
+    MessageText? Limit
+)
 {
     /// <summary>Decides.</summary>
     /// <param name="level">As asked for; null where it was not.</param>

@@ -88,7 +88,11 @@ public sealed class NameRegistryTests
 
         Assert.Equal(
             Regex
-                .Matches(text, @"<Target\s+Name=""(Litestream\w+)"".*?<LitestreamVerb Name=""(\w+)""", RegexOptions.Singleline)
+                .Matches(
+                    text,
+                    @"<Target\s+Name=""(Litestream\w+)"".*?<LitestreamVerb Name=""(\w+)""",
+                    RegexOptions.Singleline
+                )
                 .Select(match => (match.Groups[1].Value, match.Groups[2].Value))
                 .Order(),
             Verb.All.Select(verb => (verb.Target, verb.Name)).Order()

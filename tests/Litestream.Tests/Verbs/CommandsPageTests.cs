@@ -41,7 +41,9 @@ public sealed class CommandsPageTests
     {
         var sections = Regex.Split(File.ReadAllText(s_page), @"^(?=## )", RegexOptions.Multiline);
         var general = sections.Single(section => section.StartsWith("## With the targets", StringComparison.Ordinal));
-        foreach (var section in sections.Where(section => section.StartsWith("## Litestream", StringComparison.Ordinal)))
+        foreach (
+            var section in sections.Where(section => section.StartsWith("## Litestream", StringComparison.Ordinal))
+        )
         {
             var heading = section[..section.IndexOf('\n', StringComparison.Ordinal)];
             var verbs = Verb.All.Where(verb => Regex.IsMatch(heading, $@"\b{verb.Target}\b")).ToList();
