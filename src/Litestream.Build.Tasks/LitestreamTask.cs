@@ -1,5 +1,5 @@
-using Litestream.Configuration;
 using Litestream.Diagnostics;
+using Litestream.Verbs;
 using Microsoft.Build.Framework;
 using MSBuildTask = Microsoft.Build.Utilities.Task;
 
@@ -11,6 +11,9 @@ namespace Litestream.Build.Tasks;
 /// </summary>
 public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
 {
+    /// <summary>Verbs and options are named as the targets have them.</summary>
+    private protected static readonly CommandWords BuildWords = new();
+
     private readonly CancellationTokenSource _cancellation = new();
 
     /// <summary>The user's project: errors without a better place point at it.</summary>
@@ -79,40 +82,19 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
     /// <summary>Reports a diagnostic at its place, with a link to its page.</summary>
     protected void Report(LitestreamDiagnostic diagnostic)
     {
-        var file = diagnostic.File ?? ProjectFile;
+        var (file, line, column) = (diagnostic.File ?? ProjectFile, diagnostic.Line, diagnostic.Column);
         var help = HelpRoot.Length == 0 ? null : $"{HelpRoot}{diagnostic.Code}.md";
+        var message = diagnostic.Text.In(BuildWords);
         switch (diagnostic.Severity)
         {
             case LitestreamSeverity.Error:
-                Log.LogError(
-                    null,
-                    diagnostic.Code,
-                    null,
-                    help,
-                    file,
-                    diagnostic.Line,
-                    diagnostic.Column,
-                    0,
-                    0,
-                    diagnostic.Message
-                );
+                Log.LogError(null, diagnostic.Code, null, help, file, line, column, 0, 0, message);
                 break;
             case LitestreamSeverity.Warning:
-                Log.LogWarning(
-                    null,
-                    diagnostic.Code,
-                    null,
-                    help,
-                    file,
-                    diagnostic.Line,
-                    diagnostic.Column,
-                    0,
-                    0,
-                    diagnostic.Message
-                );
+                Log.LogWarning(null, diagnostic.Code, null, help, file, line, column, 0, 0, message);
                 break;
             default:
-                BuildEngine.LogMessageEvent(VisibleMessage.Of(diagnostic, ProjectFile));
+                BuildEngine.LogMessageEvent(VisibleMessage.Of(diagnostic with { Message = message }, ProjectFile));
                 break;
         }
     }
@@ -122,13 +104,13 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
     /// <param name="projectFiles">The project's own files.</param>
     private protected void ReportUnknownNames(IEnumerable<string> projectFiles)
     {
-        if (!TaskNames.IsFirstLook(BuildEngine, ProjectFile))
+        if (!ProjectProperties.IsFirstLook(BuildEngine, ProjectFile))
             return;
-        var files = TaskNames.Read(projectFiles);
+        var files = ProjectProperties.Read(projectFiles);
         foreach (
-            var diagnostic in UnknownNames
+            var diagnostic in UnknownProperties
                 .OfProject(files)
-                .Concat(UnknownNames.OfBuild(TaskNames.Given(BuildEngine, files)))
+                .Concat(UnknownProperties.OfBuild(ProjectProperties.Given(BuildEngine, files)))
         )
             Report(diagnostic);
     }

@@ -10,17 +10,22 @@ using Task = System.Threading.Tasks.Task;
 
 namespace Litestream.Build.Tasks;
 
-/// <summary>What every verb knows: the configuration, the databases in it, the executable of this machine.</summary>
-public abstract class LitestreamVerb : LitestreamTask
+/// <summary>Runs any verb, in the place of the project that the build is for.</summary>
+[MSBuildMultiThreadableTask]
+public sealed class LitestreamVerb : LitestreamTask
 {
     private ITaskItem _context = new TaskItem();
 
+    /// <summary>The verb, as the app's command line names it.</summary>
+    [Required]
+    public string Name { get; set; } = "";
+
     /// <summary>
-    /// One item, made by _LitestreamPrepareVerb: the project, with ConfigFile, ContentRoot, EnvironmentName and where
-    /// executables are.
+    /// One item, made by _LitestreamPrepareVerb: the project, with ConfigFile, ContentRoot, EnvironmentName, where
+    /// executables are, and every option of a verb by the name of its property.
     /// </summary>
     [Required]
-    public ITaskItem[] Verb
+    public ITaskItem[] Context
     {
         get => [_context];
         set
@@ -33,30 +38,28 @@ public abstract class LitestreamVerb : LitestreamTask
 
     /// <summary>What the target returns.</summary>
     [Output]
-    public ITaskItem[] Result { get; protected set; } = [];
+    public ITaskItem[] Result { get; private set; } = [];
+
+    private Verb Verb => Verb.All.First(verb => verb.Name == Name);
 
     /// <summary>The folder of the app: the project's, or the one that LitestreamContentRoot names.</summary>
-    protected string ContentRoot => _context.GetMetadata("ContentRoot");
-
-    /// <summary>The same, where LitestreamContentRoot names none; else null.</summary>
-    protected string? ProjectFolder => _context.GetMetadata("NamedContentRoot").Length == 0 ? ContentRoot : null;
-
-    /// <summary>
-    /// What the target does; a task that does its work itself overrides <see cref="LitestreamTask.RunAsync"/> instead.
-    /// </summary>
-    private protected virtual Verb Create() => throw new NotSupportedException();
+    private string ContentRoot => _context.GetMetadata("ContentRoot");
 
     /// <inheritdoc />
     protected override async Task RunAsync(CancellationToken cancellationToken)
     {
         var host = new Host(this);
+        var given = Verb.Options.ToDictionary(
+            option => option.Property,
+            option => (string?)_context.GetMetadata(option.Property)
+        );
         try
         {
-            await Create().RunAsync(host, cancellationToken).ConfigureAwait(false);
+            await Verb.RunAsync(host, new VerbOptions(given), cancellationToken).ConfigureAwait(false);
         }
         finally
         {
-            Result = [.. host.Items.Select(item => Item(item.Identity, [.. item.Values]))];
+            Result = [.. host.Items.Select(Item)];
         }
     }
 
@@ -64,21 +67,15 @@ public abstract class LitestreamVerb : LitestreamTask
     /// done.</summary>
     private protected override bool CanBegin()
     {
-        var files = TaskNames.Read(_context.GetMetadata("ProjectFiles").Split(';'));
-        foreach (
-            var diagnostic in UnknownNames.OfVerb(TaskNames.VerbOf(this)!, TaskNames.Given(BuildEngine, files), files)
-        )
+        var files = ProjectProperties.Read(_context.GetMetadata("ProjectFiles").Split(';'));
+        foreach (var diagnostic in UnknownProperties.OfVerb(Verb, ProjectProperties.Given(BuildEngine, files), files))
             Report(diagnostic);
         return !Log.HasLoggedErrors;
     }
 
-    /// <summary>The configuration as the executable gets it, or LSB3004 when there is none.</summary>
-    /// <param name="allowUnknown">True: a replica whose variables have no value here is a warning.</param>
-    protected EffectiveConfig LoadConfig(bool allowUnknown = false) => new Host(this).LoadConfig(allowUnknown);
-
     /// <summary>What the configuration is made from, or LSB3004 when there is no file.</summary>
     /// <param name="required">False: the file may be missing.</param>
-    protected EffectiveConfigOptions ConfigOptions(bool required = true)
+    private EffectiveConfigOptions ConfigOptions(bool required = true)
     {
         var file = _context.GetMetadata("ConfigFile");
         if (required && !File.Exists(file))
@@ -98,7 +95,7 @@ public abstract class LitestreamVerb : LitestreamTask
             );
         }
 
-        var expand = OptionValue.Flag("LitestreamNoExpandEnv", _context.GetMetadata("NoExpandEnv")) is not true;
+        var expand = OptionValue.Flag(OptionName.NoExpandEnv, _context.GetMetadata("NoExpandEnv")) is not true;
         var environment = ProcessVariables.Read();
         var settings = LiveSettings.Read(ContentRoot, _context.GetMetadata("EnvironmentName"), environment);
         return new EffectiveConfigOptions
@@ -116,7 +113,7 @@ public abstract class LitestreamVerb : LitestreamTask
     /// The executable of this machine: the user's own, else the package's, staged into obj/ because the package's own
     /// copy may not be executable for us.
     /// </summary>
-    protected LitestreamExecutable FindExecutable()
+    private LitestreamExecutable FindExecutable()
     {
         var installDirectory = _context.GetMetadata("InstallDirectory");
         var stageDirectory = _context.GetMetadata("StageDirectory");
@@ -140,7 +137,7 @@ public abstract class LitestreamVerb : LitestreamTask
     /// <summary>
     /// What the referenced package has for this machine; null where the user has an executable of their own.
     /// </summary>
-    private protected ExecutablePackage? FindPackagedExecutable()
+    private ExecutablePackage? FindPackagedExecutable()
     {
         if (_context.GetMetadata("InstallDirectory").Length > 0)
             return null;
@@ -165,7 +162,7 @@ public abstract class LitestreamVerb : LitestreamTask
     /// </summary>
     /// <param name="stopTimeout">How long it may take to end once it is cancelled.</param>
     /// <param name="run">Ends when the task is cancelled.</param>
-    protected async Task UntilEndOfProcessAsync(TimeSpan stopTimeout, Func<Task> run)
+    private async Task UntilEndOfProcessAsync(TimeSpan stopTimeout, Func<Task> run)
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         void OnProcessExit(object? sender, EventArgs e)
@@ -198,37 +195,50 @@ public abstract class LitestreamVerb : LitestreamTask
     /// An item of the result. Numbers are invariant, times ISO 8601 in UTC, durations seconds; what is not known is
     /// empty.
     /// </summary>
-    protected static ITaskItem Item(string identity, params ReadOnlySpan<(string Name, object? Value)> metadata)
+    private static TaskItem Item(VerbItem one)
     {
-        var item = new TaskItem(EscapeForItem(identity));
-        foreach (var (name, value) in metadata)
-            item.SetMetadata(name, EscapeForItem(Text(value)));
+        var item = new TaskItem(EscapeForItem(one.Identity));
+        foreach (var (name, value) in one.Values)
+            item.SetMetadata(name, EscapeForItem(VerbItem.Text(value)));
         return item;
     }
-
-    /// <summary>A value as it stands in an item and in a table.</summary>
-    protected static string Text(object? value) => VerbItem.Text(value);
-
-    /// <summary>Prints rows under a header, columns two spaces apart.</summary>
-    protected void PrintTable(IReadOnlyList<string> header, IReadOnlyList<IReadOnlyList<string>> rows) =>
-        new Host(this).PrintTable(header, rows);
 
     /// <summary>MSBuild as the place where a verb is given.</summary>
     private sealed class Host(LitestreamVerb task) : VerbHost
     {
         private readonly ProgressLines _progress = new(TimeProvider.System);
 
+        public override CommandWords Words => BuildWords;
+
         public override string Directory => task.ContentRoot;
 
-        public override string? ProjectFolder => task.ProjectFolder;
+        public override string? ProjectFolder =>
+            task._context.GetMetadata("NamedContentRoot").Length == 0 ? task.ContentRoot : null;
+
+        public override string? ExpectedSha256
+        {
+            get
+            {
+                try
+                {
+                    return task.FindPackagedExecutable()?.Sha256;
+                }
+                catch (LitestreamException)
+                {
+                    // Reported when the executable is looked for.
+                    return null;
+                }
+            }
+        }
 
         protected override bool IsBuild => true;
+
+        public override string Fact(string name) =>
+            name == "ProjectFile" ? task.ProjectFile : task._context.GetMetadata(name);
 
         public override EffectiveConfigOptions ConfigOptions(bool required = true) => task.ConfigOptions(required);
 
         public override LitestreamExecutable FindExecutable() => task.FindExecutable();
-
-        public override void Print(string line) => task.Print(line);
 
         public override void Detail(LogLine line)
         {
@@ -240,6 +250,8 @@ public abstract class LitestreamVerb : LitestreamTask
 
         public override Task UntilEndOfProcessAsync(TimeSpan stopTimeout, Func<Task> run) =>
             task.UntilEndOfProcessAsync(stopTimeout, run);
+
+        protected override void Write(string line) => task.Print(line);
 
         protected override void Show(LitestreamDiagnostic diagnostic) => task.Report(diagnostic);
     }

@@ -2,6 +2,7 @@ using System.Text;
 using Litestream.Configuration;
 using Litestream.Databases;
 using Litestream.Diagnostics;
+using Litestream.Verbs;
 using Litestream.FileSystem;
 using Microsoft.Build.Framework;
 
@@ -113,7 +114,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
         }
 
         var metadata = Databases.SelectMany(item => item.CloneCustomMetadata().Keys.Cast<string>());
-        foreach (var diagnostic in UnknownNames.OfMetadata(metadata, TaskNames.Read(ProjectFiles)))
+        foreach (var diagnostic in UnknownProperties.OfMetadata(metadata, ProjectProperties.Read(ProjectFiles)))
             Report(diagnostic);
     }
 

@@ -106,8 +106,10 @@ internal static class CommandProcess
             );
     }
 
-    /// <summary>A finding in one line, as compilers write it.</summary>
-    public static string Line(LitestreamDiagnostic diagnostic)
+    /// <summary>A finding as one line, as compilers write it.</summary>
+    /// <param name="diagnostic">The finding.</param>
+    /// <param name="words">How verbs and options are named.</param>
+    public static string Line(LitestreamDiagnostic diagnostic, CommandWords words)
     {
         var severity = diagnostic.Severity switch
         {
@@ -115,14 +117,15 @@ internal static class CommandProcess
             LitestreamSeverity.Warning => "warning",
             _ => "note",
         };
-        var place =
-            diagnostic.File is null ? ""
-            : diagnostic.Line > 0
-                ? FormattableString.Invariant(
-                    $"{diagnostic.File}({diagnostic.Line},{Math.Max(diagnostic.Column, 1)}): "
-                )
-            : $"{diagnostic.File}: ";
-        return $"{severity} {diagnostic.Code}: {place}{diagnostic.Message}";
+        var place = diagnostic switch
+        {
+            { File: null } => "",
+            { Line: > 0 } => FormattableString.Invariant(
+                $"{diagnostic.File}({diagnostic.Line},{Math.Max(diagnostic.Column, 1)}): "
+            ),
+            _ => $"{diagnostic.File}: ",
+        };
+        return $"{severity} {diagnostic.Code}: {place}{diagnostic.Text.In(words).ReplaceLineEndings(" ")}";
     }
 
     /// <summary>From now on what the app writes to standard output goes to standard error.</summary>

@@ -87,7 +87,7 @@ internal sealed class HostlessProcess
             var isCommand = CommandProcess.Arguments is not null;
             if (HostEvents.AutoStarts && Decide(_hasHost, isCommand, variables) is { } diagnostic)
             {
-                Console.Error.WriteLine(CommandProcess.Line(diagnostic));
+                Console.Error.WriteLine(CommandProcess.Line(diagnostic, CommandWords.Default));
                 if (diagnostic.Severity == LitestreamSeverity.Error && Environment.ExitCode == 0)
                 {
                     Environment.ExitCode = CommandProcess.Failed;

@@ -1,5 +1,4 @@
 using Litestream.Hosting;
-using Litestream.Hosting.CommandLine;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 

@@ -51,6 +51,24 @@ public sealed class WrongInputTests(Packages packages)
         Assert.Equal(before, Tree(app));
     }
 
+    [Theory]
+    [InlineData("LSB3008", "LitestreamEnabled", "LitestreamAutoStart", "LitestreamRequireExecutable")]
+    [InlineData("LSB3004", "LitestreamConfigFile")]
+    [InlineData("LSB2004", "LitestreamInstallDir")]
+    [InlineData("LSB1016", "LitestreamConnectionStrings")]
+    [InlineData("LSB1021", "LitestreamSyncInterval", "LitestreamSnapshotInterval", "LitestreamRetention")]
+    public async Task A_value_with_a_quote_in_it_is_an_error_of_ours(string code, params string[] properties)
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        (await app.DotnetAsync("restore")).Succeeded();
+        foreach (var property in properties)
+        {
+            var result = (await app.DotnetAsync("build", "--no-restore", $"-p:{property}=it's")).FailedWith(code);
+
+            Assert.Contains("it's", Assert.Single(result.Errors).Text, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public async Task A_name_that_nothing_reads_is_said_with_its_place_and_stops_a_restore()
     {

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Litestream.Diagnostics;
+using Litestream.Hosting.CommandLine;
 
 namespace Litestream.Hosting.Tests;
 
@@ -208,17 +210,34 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
         Assert.Contains("No space left on device.", run.FailedWith(1, "LSB0003").Error, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("LitestreamForce=true", "--force")]
-    [InlineData("LitestreamIfDbNotExists leaves it alone", "--if-db-not-exists leaves it alone")]
-    [InlineData("`LitestreamRestore` brings it back", "`litestream restore` brings it back")]
-    [InlineData(
-        "-t:LitestreamRun -p:LitestreamArguments=\"ltx -level all 'a b.db'\" lists them",
-        "litestream run -- ltx -level all 'a b.db' lists them"
-    )]
-    [InlineData("a <LitestreamDatabase Include=\"...\" /> item", "a <LitestreamDatabase Include=\"...\" /> item")]
-    [InlineData("Litestream:ReplicaUrl, LitestreamReplicaUrl", "Litestream:ReplicaUrl, LitestreamReplicaUrl")]
-    [InlineData("force it (LitestreamForce=true, RestoreOptions.Force), or", "force it (--force), or")]
-    public void The_librarys_words_are_said_as_they_are_typed(string text, string expected) =>
-        Assert.Equal(expected, CommandLine.CommandWords.Translate(text));
+    [Fact]
+    public async Task A_path_with_the_name_of_a_target_or_of_a_property_is_printed_as_it_is()
+    {
+        var directory = Path.Combine(app.Folder.Work, "LitestreamStatus", "LitestreamForce=true");
+        Directory.CreateDirectory(directory);
+        var run = (await CommandRun.OfAsync(app.Folder, ["config", "--directory", directory])).Succeeded();
+
+        Assert.Contains($"{directory}/orders.db", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_message_names_verbs_and_options_as_they_are_typed_and_nothing_else()
+    {
+        const string Path = "LitestreamForce=true/LitestreamStatus.db";
+        MessageText text =
+            $"{VerbName.Restore} {OptionName.Force.On}, {OptionName.IfDbNotExists}, {OptionName.NoWrite}, "
+            + $"{OptionName.All}, {OptionName.VerifyLevel.Set("Full")}, {VerbName.Running("ltx 'a b.db'")}: '{Path}'";
+
+        Assert.Equal(
+            $"litestream restore --force, --if-db-not-exists, --no-write, --all, --level=Full, "
+                + $"litestream run -- ltx 'a b.db': '{Path}'",
+            text.In(AppWords.Instance)
+        );
+        Assert.Equal(
+            $"LitestreamRestore LitestreamForce=true, LitestreamIfDbNotExists, LitestreamVerifyWrite=false, "
+                + $"LitestreamDatabase=*, LitestreamVerifyLevel=Full, "
+                + $"-t:LitestreamRun -p:LitestreamArguments=\"ltx 'a b.db'\": '{Path}'",
+            text.In(new CommandWords())
+        );
+    }
 }

@@ -1,11 +1,7 @@
-using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
-using Litestream.Sqlite;
 using Litestream.Verbs;
 
 namespace Litestream.Hosting.CommandLine;
@@ -24,7 +20,7 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
 
     public override string Directory => CommandProcess.StartDirectory;
 
-    public LitestreamReplicator Replicator => replicator;
+    public override CommandWords Words => AppWords.Instance;
 
     /// <summary>What is replicated, with what.</summary>
     /// <exception cref="LitestreamException">LSB1xxx: the configuration is wrong; LSB3004: there is none; LSB3015: it
@@ -59,14 +55,6 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
 
     public override LitestreamExecutable FindExecutable() => replicator.FindExecutable();
 
-    public override void Print(string line)
-    {
-        if (!json)
-        {
-            output.WriteLine(CommandWords.Translate(line));
-        }
-    }
-
     public override void Detail(LogLine line)
     {
         // What a restore says on its way is for a terminal, where somebody waits; a warning is for everybody.
@@ -81,13 +69,40 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
 
     protected override void Show(LitestreamDiagnostic diagnostic)
     {
-        diagnostic = diagnostic with { Message = CommandWords.Translate(diagnostic.Message).ReplaceLineEndings(" ") };
         _diagnostics.Add(diagnostic);
-        Console.Error.WriteLine(CommandProcess.Line(diagnostic));
+        Console.Error.WriteLine(CommandProcess.Line(diagnostic, Words));
+    }
+
+    protected override void Write(string line)
+    {
+        if (!json)
+        {
+            output.WriteLine(line);
+        }
+    }
+
+    /// <summary>
+    /// Replicates as the app does, in a process of its own: with its settings, its lock, its supervision and its
+    /// drain.
+    /// </summary>
+    public override async Task ReplicateAsync(VerbOptions options, CancellationToken cancellationToken)
+    {
+        ReportUnknownNames();
+        foreach (
+            var target in Plan.Databases.SelectMany(database =>
+                database.Replicas.Select(replica => $"{database.Path} -> {replica.Describe()}")
+            )
+        )
+        {
+            Print(target);
+        }
+
+        Print("Ctrl+C or SIGTERM stops it and sends what was committed last.");
+        await replicator.ReplicateAsync(Plan, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Who asks what is replicated wants to know what is not.</summary>
-    public void ReportNotReplicated()
+    public override void ReportNotReplicated()
     {
         foreach (
             var diagnostic in Plan.Discovered.Diagnostics.Concat(
@@ -102,87 +117,9 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
     /// <summary>Writes the answer as JSON, where that is wanted.</summary>
     public void Finish(string verb, int exitCode)
     {
-        if (!json)
+        if (json)
         {
-            return;
-        }
-
-        using var stream = new MemoryStream();
-        using (
-            var writer = new Utf8JsonWriter(
-                stream,
-                new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }
-            )
-        )
-        {
-            writer.WriteStartObject();
-            writer.WriteString("Verb", verb);
-            writer.WriteString("Result", exitCode == 0 ? "Success" : "Failure");
-            writer.WriteNumber("ExitCode", exitCode);
-            writer.WriteStartArray("Items");
-            foreach (var item in Items)
-            {
-                writer.WriteStartObject();
-                writer.WriteString("Identity", item.Identity);
-                foreach (var (name, value) in item.Values)
-                {
-                    Write(writer, name, value);
-                }
-
-                writer.WriteEndObject();
-            }
-
-            writer.WriteEndArray();
-            writer.WriteStartArray("Diagnostics");
-            foreach (var diagnostic in _diagnostics)
-            {
-                writer.WriteStartObject();
-                writer.WriteString("Severity", diagnostic.Severity.ToString());
-                writer.WriteString("Code", diagnostic.Code);
-                writer.WriteString("Message", diagnostic.Message);
-                if (diagnostic.File is not null)
-                {
-                    writer.WriteString("File", diagnostic.File);
-                    writer.WriteNumber("Line", diagnostic.Line);
-                    writer.WriteNumber("Column", diagnostic.Column);
-                }
-
-                writer.WriteEndObject();
-            }
-
-            writer.WriteEndArray();
-            writer.WriteEndObject();
-        }
-
-        output.WriteLine(Encoding.UTF8.GetString(stream.ToArray()));
-    }
-
-    private static void Write(Utf8JsonWriter writer, string name, object? value)
-    {
-        switch (value)
-        {
-            case null:
-                writer.WriteNull(name);
-                break;
-            case bool flag:
-                writer.WriteBoolean(name, flag);
-                break;
-            case int number:
-                writer.WriteNumber(name, number);
-                break;
-            case long number:
-                writer.WriteNumber(name, number);
-                break;
-            case TimeSpan span:
-                writer.WriteNumber(name, Math.Round(span.TotalSeconds, 3));
-                break;
-            case DatabaseDifference difference:
-                writer.WritePropertyName(name);
-                difference.WriteTo(writer);
-                break;
-            default:
-                writer.WriteString(name, VerbItem.Text(value));
-                break;
+            output.WriteLine(CommandAnswer.Write(verb, exitCode, Items, _diagnostics));
         }
     }
 

@@ -6,7 +6,7 @@ namespace Litestream.Configuration;
 /// <summary>Which database somebody means. A guess could restore the wrong one, so what fits two is refused.</summary>
 internal static class DatabaseChoice
 {
-    private const string HowToSay = "LitestreamDatabase on a command line";
+    private static MessageText HowToSay => $"{OptionName.Database} on a command line";
 
     private static StringComparison PathComparison =>
         OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal;

@@ -102,8 +102,8 @@ public static class Scaffold
         new(
             "LSB3017",
             $"{string.Join(", ", paths)} {(paths.Count == 1 ? "is" : "are")} there already and not overwritten; "
-                + $"nothing was written. Move away what you do not need, write elsewhere (LitestreamOutput), or set "
-                + $"LitestreamForce=true to replace.",
+                + $"nothing was written. Move away what you do not need, write elsewhere ({OptionName.Output}), or set "
+                + $"{OptionName.Force}=true to replace.",
             paths[0]
         );
 

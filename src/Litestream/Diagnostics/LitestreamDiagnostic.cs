@@ -32,6 +32,26 @@ public sealed record LitestreamDiagnostic(
     int Column = 0
 )
 {
+    internal LitestreamDiagnostic(
+        string code,
+        LitestreamSeverity severity,
+        MessageText text,
+        string? file = null,
+        int line = 0,
+        int column = 0
+    )
+        : this(code, severity, "", file, line, column) => Text = text;
+
+    /// <summary>What is wrong and what to do, without secrets.</summary>
+    public string Message
+    {
+        get => Text.ToString();
+        init => Text = value;
+    }
+
+    /// <summary>The same, for whoever names verbs and options in words of its own.</summary>
+    internal MessageText Text { get; private init; } = Message;
+
     /// <inheritdoc />
     public override string ToString() =>
         File switch

@@ -23,6 +23,16 @@ public class LitestreamException : Exception
         : this(new LitestreamDiagnostic(code, LitestreamSeverity.Error, message, file, line, column), innerException)
     { }
 
+    internal LitestreamException(
+        string code,
+        MessageText text,
+        string? file = null,
+        int line = 0,
+        int column = 0,
+        Exception? innerException = null
+    )
+        : this(new LitestreamDiagnostic(code, LitestreamSeverity.Error, text, file, line, column), innerException) { }
+
     /// <summary>Creates the exception from several findings, at least one of them an error.</summary>
     internal LitestreamException(IReadOnlyList<LitestreamDiagnostic> diagnostics)
         : base(string.Join('\n', diagnostics))

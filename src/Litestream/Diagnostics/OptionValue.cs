@@ -11,15 +11,15 @@ namespace Litestream.Diagnostics;
 internal static partial class OptionValue
 {
     /// <summary>A flag, as <see cref="FlagText"/> reads it.</summary>
-    public static bool? Flag(string option, string? text) =>
+    public static bool? Flag(OptionName option, string? text) =>
         Trim(text) is { } value ? FlagText.Parse(value) ?? throw Wrong(option, value, FlagText.Forms) : null;
 
     /// <summary>How long something may take, as <see cref="DurationText"/> reads it.</summary>
-    public static TimeSpan? Duration(string option, string? text) =>
+    public static TimeSpan? Duration(OptionName option, string? text) =>
         Trim(text) is { } value ? DurationText.Wait(value) ?? throw Wrong(option, value, DurationText.WaitForms) : null;
 
     /// <summary>A path, from a directory on where it is relative.</summary>
-    public static string? Path(string option, string? text, string directory) =>
+    public static string? Path(OptionName option, string? text, string directory) =>
         Trim(text) switch
         {
             null => null,
@@ -32,7 +32,7 @@ internal static partial class OptionValue
         };
 
     /// <summary>A count from 1 on.</summary>
-    public static int? Count(string option, string? text) =>
+    public static int? Count(OptionName option, string? text) =>
         Trim(text) switch
         {
             null => null,
@@ -46,7 +46,7 @@ internal static partial class OptionValue
     /// An index of a snapshot or a WAL segment: decimal as the tables have it, or hexadecimal after <c>0x</c>, as in
     /// the names of the replica's files.
     /// </summary>
-    public static long? Index(string option, string? text) =>
+    public static long? Index(OptionName option, string? text) =>
         Trim(text) switch
         {
             null => null,
@@ -65,22 +65,22 @@ internal static partial class OptionValue
             var value => throw Wrong(
                 option,
                 value,
-                "an index as LitestreamSnapshots and LitestreamWal print it (12), or hexadecimal as in the names of "
-                    + "files (0x0c)"
+                $"an index as {VerbName.Snapshots} and {VerbName.Wal} print it (12), or hexadecimal as in the names of "
+                    + $"files (0x0c)"
             ),
         };
 
     /// <summary>A generation: 16 hexadecimal digits.</summary>
-    public static string? Generation(string option, string? text) =>
+    public static string? Generation(OptionName option, string? text) =>
         Trim(text) switch
         {
             null => null,
             var value when GenerationForm().IsMatch(value) => value,
-            var value => throw Wrong(option, value, "16 hexadecimal digits, as LitestreamGenerations prints them"),
+            var value => throw Wrong(option, value, $"16 hexadecimal digits, as {VerbName.Generations} prints them"),
         };
 
     /// <summary>One of a list of words, in any case.</summary>
-    public static T? Word<T>(string option, string? text)
+    public static T? Word<T>(OptionName option, string? text)
         where T : struct, Enum =>
         Trim(text) switch
         {
@@ -100,8 +100,12 @@ internal static partial class OptionValue
     /// <summary>The text without white space around it, null when nothing is left.</summary>
     public static string? Trim(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 
-    private static LitestreamException Wrong(string option, string value, string forms, string meant = "") =>
-        new("LSB3008", $"{option} is '{value}'; it has to be {forms}.{meant} Nothing was started.");
+    private static LitestreamException Wrong(OptionName option, string value, MessageText forms, string meant = "") =>
+        new(
+            "LSB3008",
+            $"{new OptionName(option.Name, option.Property)} is '{value}'; it has to be {forms}.{meant} "
+                + $"Nothing was started."
+        );
 
     [GeneratedRegex("^[0-9a-f]{16}$", RegexOptions.CultureInvariant)]
     private static partial Regex GenerationForm();

@@ -67,7 +67,7 @@ internal sealed class DatabaseExamination(
                 _findings.Add(
                     FindingLevel.Error,
                     $"Its replica {replica.Location} does not answer as it should: {e.Diagnostic.Message}",
-                    "Check address, credentials (LitestreamEnv) and network; then run LitestreamGenerations.",
+                    $"Check address, credentials ({VerbName.Env}) and network; then run {VerbName.Generations}.",
                     e.Diagnostic.Code
                 );
             }
@@ -82,7 +82,7 @@ internal sealed class DatabaseExamination(
                 _findings.Add(
                     FindingLevel.Warning,
                     $"There is no backup in {replica.Location} yet.",
-                    "Start the app (or LitestreamReplicate) and look again.",
+                    $"Start the app (or {VerbName.Replicate}) and look again.",
                     "LSB4002"
                 );
             else
@@ -102,8 +102,8 @@ internal sealed class DatabaseExamination(
                 FindingLevel.Warning,
                 $"{text}, and the database was written {Age(options.Time.GetUtcNow() - written!.Value)} ago: the "
                     + $"changes between are not backed up.",
-                "Start the app (or LitestreamReplicate); if it runs, look at its log for errors, then "
-                    + "LitestreamVerify.",
+                $"Start the app (or {VerbName.Replicate}); if it runs, look at its log for errors, then "
+                    + $"{VerbName.Verify}.",
                 "LSB4101"
             );
         else
@@ -124,6 +124,6 @@ internal sealed class DatabaseExamination(
 /// <summary>The findings about one database.</summary>
 internal sealed class DatabaseFindings(EffectiveDatabase database, List<Finding> all)
 {
-    public void Add(FindingLevel level, string message, string? action = null, string? code = null) =>
-        all.Add(new Finding(level, database.ConfiguredPath, message, action, code));
+    public void Add(FindingLevel level, MessageText message, MessageText? action = null, string? code = null) =>
+        all.Add(Finding.Of(level, database.ConfiguredPath, message, action, code));
 }

@@ -112,7 +112,7 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
                     FindingLevel.Note,
                     $"{database.Path} does not exist. The app restores it at start if there is a backup, or "
                         + $"creates it.",
-                    "If it should be there, check the path; `LitestreamRestore` brings it back."
+                    $"If it should be there, check the path; `{VerbName.Restore}` brings it back."
                 );
             }
 

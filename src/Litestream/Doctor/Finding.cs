@@ -40,4 +40,32 @@ public sealed record Finding(
             LitestreamSeverity.Warning => FindingLevel.Warning,
             _ => FindingLevel.Note,
         };
+
+    /// <summary>What was found, without secrets.</summary>
+    public string Message
+    {
+        get => Text.ToString();
+        init => Text = value;
+    }
+
+    /// <summary>What to do; null where nothing has to be done.</summary>
+    public string? Action
+    {
+        get => ActionText?.ToString();
+        init => ActionText = value;
+    }
+
+    /// <summary>The message, for whoever names verbs and options in words of its own.</summary>
+    internal MessageText Text { get; private init; } = Message;
+
+    /// <summary>The action, likewise.</summary>
+    internal MessageText? ActionText { get; private init; } = Action;
+
+    internal static Finding Of(
+        FindingLevel level,
+        string subject,
+        MessageText message,
+        MessageText? action = null,
+        string? code = null
+    ) => new(level, subject, "", null, code) { Text = message, ActionText = action };
 }

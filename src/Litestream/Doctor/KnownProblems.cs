@@ -13,7 +13,7 @@ internal static class KnownProblems
             ? ReleaseLine
                 .Of(version)
                 .KnownProblems(release)
-                .Select(problem => new Finding(
+                .Select(problem => Finding.Of(
                     Finding.LevelOf(problem.Severity),
                     Subject,
                     problem.Message,

@@ -245,14 +245,18 @@ public static class LitestreamDoctor
     }
 
     private static Finding Of(LitestreamDiagnostic diagnostic, string subject) =>
-        new(
+        Finding.Of(
             Finding.LevelOf(diagnostic.Severity),
             subject,
-            diagnostic.File is null
-                ? diagnostic.Message
-                : $"{diagnostic.File}"
-                    + $"{(diagnostic.Line > 0 ? string.Create(CultureInfo.InvariantCulture, $"({diagnostic.Line},{Math.Max(diagnostic.Column, 1)})") : "")}: "
-                    + $"{diagnostic.Message}",
-            Code: diagnostic.Code
+            diagnostic.File is null ? diagnostic.Text : MessageText.Join(": ", [Place(diagnostic), diagnostic.Text]),
+            code: diagnostic.Code
         );
+
+    private static string Place(LitestreamDiagnostic diagnostic) =>
+        diagnostic.Line > 0
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"{diagnostic.File}({diagnostic.Line},{Math.Max(diagnostic.Column, 1)})"
+            )
+            : diagnostic.File!;
 }

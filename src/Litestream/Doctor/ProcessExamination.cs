@@ -61,7 +61,7 @@ internal sealed partial class ProcessExamination(
             findings.Add(
                 FindingLevel.Error,
                 $"More than one litestream has it open: also process {ids}. Two replicators destroy the backup.",
-                "End all of them but one, then delete nothing and try a restore (LitestreamVerify).",
+                $"End all of them but one, then delete nothing and try a restore ({VerbName.Verify}).",
                 "LSB5003"
             );
         else

@@ -43,7 +43,7 @@ internal sealed record ReleaseLine
     public required Func<Version, IEnumerable<KnownProblem>> KnownProblems { get; init; }
 
     /// <summary>The commands that it lacks, and what to do instead, for a version and a database.</summary>
-    public required IReadOnlyDictionary<string, Func<string, string, string>> Lacks { get; init; }
+    public required IReadOnlyDictionary<string, Func<string, string, MessageText>> Lacks { get; init; }
 
     /// <summary>The line of a version such as <c>0.3.13</c>; null: the executable does not say one. A version of no
     /// known line is taken for one of the default line, but its positions are not trusted.</summary>
@@ -75,7 +75,7 @@ internal static class ExecutableLine
 }
 
 /// <summary>Something that is known against a version of the executable.</summary>
-internal sealed record KnownProblem(LitestreamSeverity Severity, string Message, string Action)
+internal sealed record KnownProblem(LitestreamSeverity Severity, MessageText Message, MessageText Action)
 {
     /// <summary>SQLite 3.7.0 to 3.51.2; the embedded versions were read from the executables and from upstream's
     /// go.mod.</summary>
@@ -83,8 +83,8 @@ internal sealed record KnownProblem(LitestreamSeverity Severity, string Message,
         new(
             LitestreamSeverity.Warning,
             $"Litestream {release} embeds SQLite {sqlite}, which has the WAL-reset race (fixed in 3.51.3): two "
-                + "connections that write or checkpoint at the same instant can damage the database. It is rare.",
-            "Keep Cache=Shared and other programs off the file, verify backups regularly (LitestreamVerify), and plan "
-                + "for 0.5.17 (SQLite 3.53), which reads the backups of 0.3 on folders and S3."
+                + $"connections that write or checkpoint at the same instant can damage the database. It is rare.",
+            $"Keep Cache=Shared and other programs off the file, verify backups regularly ({VerbName.Verify}), and plan "
+                + $"for 0.5.17 (SQLite 3.53), which reads the backups of 0.3 on folders and S3."
         );
 }

@@ -177,7 +177,7 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
                     "LSB5012",
                     $"'{database.Path}' does not exist, but its replica has a backup of it. Nothing was started: "
                         + $"what is made in its place would be sent after the backup. Restore it first "
-                        + $"(LitestreamRestore)."
+                        + $"({VerbName.Restore})."
                 );
             case LineageResult.Other:
                 throw new LitestreamException(

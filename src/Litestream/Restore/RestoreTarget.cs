@@ -50,9 +50,8 @@ internal sealed record RestoreTarget(string Named, string File, bool IsDatabase)
                 "LSB4004",
                 $"Files of a deleted database remain next to '{File}': "
                     + $"{string.Join(", ", leftovers.Select(Path.GetFileName))}. SQLite would apply them to the "
-                    + "restored file and damage it. Move them away (they may hold the last changes), then restore "
-                    + "again; or force the restore (LitestreamForce=true, RestoreOptions.Force), which moves them "
-                    + "aside."
+                    + $"restored file and damage it. Move them away (they may hold the last changes), then restore "
+                    + $"again; or force the restore ({OptionName.Force.On}), which moves them aside."
             );
         return null;
     }
@@ -73,7 +72,7 @@ internal sealed record RestoreTarget(string Named, string File, bool IsDatabase)
             $"{File} is there "
                 + $"already{(file is { Exists: true, Length: 0 } ? ", though it is empty (0 bytes)" : "")}. A restore "
                 + $"never replaces a file unless it is forced to, and then moves it aside: force it "
-                + $"(LitestreamForce=true, RestoreOptions.Force), move the file away, or restore to another file."
+                + $"({OptionName.Force.On}), move the file away, or restore to another file."
         );
     }
 

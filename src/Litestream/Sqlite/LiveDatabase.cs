@@ -269,7 +269,7 @@ internal static partial class LiveDatabase
             throw new LitestreamException(
                 "LSB4105",
                 $"The verification's row cannot be written to {database}: {e.Message} Where nothing may be written, "
-                    + $"verify without it (LitestreamVerifyWrite=false; in code VerificationOptions.Write).",
+                    + $"verify without it ({OptionName.NoWrite}).",
                 innerException: e
             );
         }

@@ -3,10 +3,11 @@ using Litestream.Diagnostics;
 
 namespace Litestream.Verbs;
 
-/// <summary>What is replicated and where it goes. Starts no process.</summary>
-internal sealed record DatabasesVerb : Verb
+/// <summary>Verbs about the configuration and the executable.</summary>
+internal static class ConfigurationVerbs
 {
-    public override Task RunAsync(VerbHost host, CancellationToken cancellationToken)
+    /// <summary>What is replicated and where it goes. Starts no process.</summary>
+    public static Task DatabasesAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken)
     {
         var rows = new List<string[]>();
         foreach (var database in host.LoadConfig().Databases)
@@ -31,14 +32,12 @@ internal sealed record DatabasesVerb : Verb
         }
 
         host.PrintTable(["database", "name", "path", "exists", "replica"], rows);
+        host.ReportNotReplicated();
         return Task.CompletedTask;
     }
-}
 
-/// <summary>The yml as the executable gets it. Starts no process.</summary>
-internal sealed record ConfigVerb : Verb
-{
-    public override Task RunAsync(VerbHost host, CancellationToken cancellationToken)
+    /// <summary>The yml as the executable gets it. Starts no process.</summary>
+    public static Task ConfigAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken)
     {
         var file = host.ConfigOptions().ConfigPath;
         var config = host.LoadConfig();
@@ -48,18 +47,15 @@ internal sealed record ConfigVerb : Verb
         host.Add(file, ("Text", config.Text));
         return Task.CompletedTask;
     }
-}
 
-/// <summary>
-/// The environment variables that the configuration needs, and which of them are set. Starts no process.
-/// </summary>
-internal sealed record EnvVerb : Verb
-{
-    public override Task RunAsync(VerbHost host, CancellationToken cancellationToken)
+    /// <summary>
+    /// The environment variables that the configuration needs, and which of them are set. Starts no process.
+    /// </summary>
+    public static Task EnvAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken)
     {
         host.ReportUnknownNames();
-        var options = host.ConfigOptions();
-        var variables = ConfigVariables.Read(options);
+        var config = host.ConfigOptions();
+        var variables = ConfigVariables.Read(config);
         host.PrintTable(
             ["variable", "needed", "set by", "value", "for"],
             [.. variables.Select(v => new[] { v.Name, v.Required ? "yes" : "no", Source(v), v.Value, v.Purpose })]
@@ -87,11 +83,36 @@ internal sealed record EnvVerb : Verb
                     $"Not set, and needed: {string.Join("; ", missing.Select(v => $"{v.Name} ({v.Purpose})"))}. "
                         + $"Set {(missing.Count == 1 ? "it" : "them")} where the app runs, and in your shell "
                         + $"for the commands.",
-                    options.ConfigPath
+                    config.ConfigPath
                 )
             );
         }
 
+        return Task.CompletedTask;
+    }
+
+    /// <summary>The version that the executable prints itself, and where it is.</summary>
+    public static async Task VersionAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken)
+    {
+        var executable = host.FindExecutable();
+        var version = await executable.GetVersionAsync(cancellationToken).ConfigureAwait(false);
+        host.Print($"{version}  {executable.Path}");
+        host.Add(version, ("Path", executable.Path));
+    }
+
+    /// <summary>
+    /// A litestream.yml of the user's own to begin with, and what goes with it. Never over a file. Starts no process.
+    /// </summary>
+    public static Task InitAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken)
+    {
+        var file = Path.Combine(Path.GetDirectoryName(host.Fact("ProjectFile"))!, "litestream.yml");
+        var own = OwnConfig.Create(host.ConfigOptions());
+        own.Write(file);
+        host.Print($"Written: {file}. It is used from now on; nothing is generated any more.");
+        host.Print("");
+        foreach (var line in own.Instructions)
+            host.Print(line);
+        host.Add(file, ("Instructions", string.Join('\n', own.Instructions)));
         return Task.CompletedTask;
     }
 
@@ -102,16 +123,4 @@ internal sealed record EnvVerb : Verb
             VariableSource.Setting => $"setting {variable.Setting}",
             _ => "-",
         };
-}
-
-/// <summary>The version that the executable prints itself, and where it is.</summary>
-internal sealed record VersionVerb : Verb
-{
-    public override async Task RunAsync(VerbHost host, CancellationToken cancellationToken)
-    {
-        var executable = host.FindExecutable();
-        var version = await executable.GetVersionAsync(cancellationToken).ConfigureAwait(false);
-        host.Print($"{version}  {executable.Path}");
-        host.Add(version, ("Path", executable.Path));
-    }
 }

@@ -1,49 +1,39 @@
-using System.Globalization;
 using Litestream.Diagnostics;
 using Litestream.Doctor;
 
 namespace Litestream.Verbs;
 
 /// <summary>Checks everything that a person would check by hand. Changes nothing.</summary>
-internal sealed record DoctorVerb : Verb
+internal static class DoctorVerb
 {
-    /// <summary>The version of the SDK at work; empty where there is none.</summary>
-    public string? SdkVersion { get; init; }
-
-    /// <summary>The SHA-256 that the executable should have; null: there is nothing to compare it with.</summary>
-    public string? ExpectedSha256 { get; init; }
-
-    /// <summary>How long one replica may take to answer; empty for 30 s.</summary>
-    public string? Timeout { get; init; }
-
-    public override async Task RunAsync(VerbHost host, CancellationToken cancellationToken)
+    public static async Task RunAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken)
     {
-        var options = new DoctorOptions
+        var examination = new DoctorOptions
         {
             Config = host.ConfigOptions(required: false),
             Executable = host.FindExecutable,
-            ExpectedSha256 = ExpectedSha256,
-            SdkVersion = OptionValue.Trim(SdkVersion),
+            ExpectedSha256 = host.ExpectedSha256,
+            SdkVersion = OptionValue.Trim(host.Fact("SdkVersion")),
         };
-        if (OptionValue.Duration("LitestreamTimeout", Timeout) is { } limit)
-            options = options with { ReplicaTimeout = limit };
+        if (options.Duration(OptionName.Timeout) is { } limit)
+            examination = examination with { ReplicaTimeout = limit };
 
         host.ReportUnknownNames();
-        var findings = await LitestreamDoctor.ExamineAsync(options, cancellationToken).ConfigureAwait(false);
+        var findings = await LitestreamDoctor.ExamineAsync(examination, cancellationToken).ConfigureAwait(false);
         var width = findings.Max(f => f.Subject.Length);
         foreach (var finding in findings)
         {
             host.Print(
                 $"{finding.Level.ToString().ToLowerInvariant(),-8} {finding.Subject.PadRight(width)} "
-                    + $" {finding.Message}{(finding.Code is null ? "" : $" ({finding.Code})")}"
+                    + $" {finding.Text}{(finding.Code is null ? "" : $" ({finding.Code})")}"
             );
-            if (finding.Action is not null)
-                host.Print($"{"",-8} {new string(' ', width)}  -> {finding.Action}");
+            if (finding.ActionText is { } action)
+                host.Print($"{"",-8} {new string(' ', width)}  -> {action}");
             host.Add(
                 finding.Subject,
                 ("Level", finding.Level),
-                ("Message", finding.Message),
-                ("Action", finding.Action),
+                ("Message", finding.Text),
+                ("Action", finding.ActionText),
                 ("Code", finding.Code)
             );
         }
@@ -55,14 +45,16 @@ internal sealed record DoctorVerb : Verb
                 new(
                     "LSB3011",
                     LitestreamSeverity.Error,
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"{errors.Count} of {findings.Count} checks "
-                            + $"failed. "
-                            + $"{string.Join(" ", errors.Select(f => $"{f.Subject}: {f.Message}{(f.Action is null ? "" : $" {f.Action}")}"))}"
-                    )
+                    $"{errors.Count} of {findings.Count} checks failed. "
+                        + $"{MessageText.Join(" ", errors.Select(Describe))}"
                 )
             );
         }
+    }
+
+    private static MessageText Describe(Finding finding)
+    {
+        MessageText text = $"{finding.Subject}: {finding.Text}";
+        return finding.ActionText is { } action ? MessageText.Join(" ", [text, action]) : text;
     }
 }

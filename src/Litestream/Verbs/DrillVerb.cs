@@ -4,38 +4,21 @@ using Litestream.Verification;
 namespace Litestream.Verbs;
 
 /// <summary>The fire drill. Touches no database: it restores to a scratch file and removes it.</summary>
-internal sealed record DrillVerb : Verb
+internal static class DrillVerb
 {
-    /// <summary>
-    /// Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.
-    /// </summary>
-    public string? Database { get; init; }
-
-    /// <summary>The name of a replica; empty for the executable's own choice.</summary>
-    public string? Replica { get; init; }
-
-    /// <summary>The moment to go back to; empty for the newest.</summary>
-    public string? Timestamp { get; init; }
-
-    /// <summary>A query that must return a row; empty for none.</summary>
-    public string? Query { get; init; }
-
-    /// <summary>How long it may take; empty for no limit.</summary>
-    public string? Timeout { get; init; }
-
-    public override async Task RunAsync(VerbHost host, CancellationToken cancellationToken)
+    public static async Task RunAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken)
     {
-        var options = new DrillOptions
+        var drill = new DrillOptions
         {
-            Query = OptionValue.Trim(Query),
-            Timestamp = OptionValue.Trim(Timestamp) is { } time ? PointInTime.Parse(time, TimeProvider.System) : null,
-            Replica = OptionValue.Trim(Replica),
-            Timeout = OptionValue.Duration("LitestreamTimeout", Timeout),
+            Query = options.Text(OptionName.Query),
+            Timestamp = options.Moment(OptionName.Timestamp),
+            Replica = options.Text(OptionName.Replica),
+            Timeout = options.Duration(OptionName.Timeout),
         };
-        if (options.Timestamp is { } moment)
+        if (drill.Timestamp is { } moment)
             host.Print($"As of {PointInTime.Describe(moment, TimeProvider.System)}");
         var config = host.LoadConfig();
-        var databases = config.ChooseMany(OptionValue.Trim(Database));
+        var databases = config.ChooseMany(options.Text(OptionName.Database));
         var executable = host.PrepareExecutable();
         var rows = new List<string[]>();
         var notes = new List<string>();
@@ -44,7 +27,7 @@ internal sealed record DrillVerb : Verb
             try
             {
                 var result = await DatabaseDrill
-                    .RunAsync(executable, config, database, options, cancellationToken)
+                    .RunAsync(executable, config, database, drill, cancellationToken)
                     .ConfigureAwait(false);
                 var answer = string.Join(
                     ", ",
@@ -86,6 +69,6 @@ internal sealed record DrillVerb : Verb
 
         if (rows.Count > 0)
             host.PrintTable(["database", "would be lost (RPO)", "took (RTO)", "bytes", "answer"], rows);
-        notes.ForEach(host.Print);
+        notes.ForEach(note => host.Print(note));
     }
 }

@@ -9,124 +9,54 @@ namespace Litestream.Verbs;
 /// One database from its replica, or all; an existing file is replaced only when that is asked for, and then kept
 /// aside.
 /// </summary>
-internal sealed record RestoreVerb : Verb
+internal static class RestoreVerb
 {
-    /// <summary>
-    /// Path as configured, path of the file, connection string name, or <c>*</c>; empty for the only one.
-    /// </summary>
-    public string? Database { get; init; }
-
-    /// <summary>The file to restore to; empty for the database's own place.</summary>
-    public string? Output { get; init; }
-
-    /// <summary>The moment to go back to; empty for the newest.</summary>
-    public string? Timestamp { get; init; }
-
-    /// <summary>The name of a replica; empty for the executable's own choice.</summary>
-    public string? Replica { get; init; }
-
-    /// <summary>A generation; empty for the newest.</summary>
-    public string? Generation { get; init; }
-
-    /// <summary>The last WAL index that is applied; empty for all.</summary>
-    public string? Index { get; init; }
-
-    /// <summary>The transaction to go back to: release line 0.5.</summary>
-    public string? TxId { get; init; }
-
-    /// <summary>How many WAL segments are fetched at once; empty for the executable's default.</summary>
-    public string? Parallelism { get; init; }
-
-    /// <summary>An existing file is a success and is left alone.</summary>
-    public string? IfDbNotExists { get; init; }
-
-    /// <summary>A replica without a backup is a success.</summary>
-    public string? IfReplicaExists { get; init; }
-
-    /// <summary>An existing database is moved aside.</summary>
-    public string? Force { get; init; }
+    public static Task RestoreAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken) =>
+        RunAsync(host, options, detach: false, cancellationToken);
 
     /// <summary>The file becomes a database of its own: production's data for development.</summary>
-    public bool Detach { get; init; }
+    public static Task PullAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken) =>
+        RunAsync(host, options, detach: true, cancellationToken);
 
-    /// <summary>Restores to a file of its own, and shows what putting it in place would undo.</summary>
-    public string? Diff { get; init; }
-
-    /// <summary>Only says what would be done.</summary>
-    public string? DryRun { get; init; }
-
-    /// <summary>How long it may take; empty for no limit.</summary>
-    public string? Timeout { get; init; }
-
-    /// <summary>More arguments for the executable's <c>restore</c>.</summary>
-    public IReadOnlyList<string> Arguments { get; init; } = [];
-
-    public override async Task RunAsync(VerbHost host, CancellationToken cancellationToken)
+    private static async Task RunAsync(
+        VerbHost host,
+        VerbOptions given,
+        bool detach,
+        CancellationToken cancellationToken
+    )
     {
-        var output = OptionValue.Path("LitestreamOutput", Output, host.Directory);
-        var transaction = OptionValue.Trim(TxId);
-        var diff = OptionValue.Flag("LitestreamDiff", Diff) ?? false;
+        var output = given.Path(OptionName.Output, host.Directory);
+        var transaction = given.Text(OptionName.TxId);
+        var diff = given.Flag(OptionName.Diff) ?? false;
+        var choice = given.Text(OptionName.Database);
         var options = new RestoreOptions
         {
             InPlace = output is null && !diff,
             Output = output,
-            Timestamp = OptionValue.Trim(Timestamp) is { } time ? PointInTime.Parse(time, TimeProvider.System) : null,
-            Replica = OptionValue.Trim(Replica),
-            Generation = OptionValue.Generation("LitestreamGeneration", Generation),
-            Index = OptionValue.Index("LitestreamIndex", Index),
-            Parallelism = OptionValue.Count("LitestreamParallelism", Parallelism),
-            IfDatabaseNotExists = OptionValue.Flag("LitestreamIfDbNotExists", IfDbNotExists) ?? false,
-            IfReplicaExists = OptionValue.Flag("LitestreamIfReplicaExists", IfReplicaExists) ?? false,
-            Force = OptionValue.Flag("LitestreamForce", Force) ?? false,
-            Detach = Detach,
-            DryRun = OptionValue.Flag("LitestreamDryRun", DryRun) ?? false,
-            Timeout = OptionValue.Duration("LitestreamTimeout", Timeout),
-            Arguments = Arguments,
+            Timestamp = given.Moment(OptionName.Timestamp),
+            Replica = given.Text(OptionName.Replica),
+            Generation = given.Generation(OptionName.Generation),
+            Index = given.Index(OptionName.Index),
+            Parallelism = given.Count(OptionName.Parallelism),
+            IfDatabaseNotExists = given.Flag(OptionName.IfDbNotExists) ?? false,
+            IfReplicaExists = given.Flag(OptionName.IfReplicaExists) ?? false,
+            Force = given.Flag(OptionName.Force) ?? false,
+            Detach = detach,
+            DryRun = given.Flag(OptionName.DryRun) ?? false,
+            Timeout = given.Duration(OptionName.Timeout),
+            Arguments = given.Words(OptionName.Arguments),
         };
-        var all = OptionValue.Trim(Database) == "*";
-        Refuse(
-            all && output is not null,
-            "LitestreamOutput names one file, and LitestreamDatabase=* may be several databases. Restore them one "
-                + "by one, or in place."
-        );
-        Refuse(
-            all && (options.Generation is not null || options.Index is not null || transaction is not null),
-            "A generation, an index and a transaction belong to one database, and LitestreamDatabase=* may be "
-                + "several. LitestreamTimestamp goes for all of them."
-        );
-        Refuse(
-            options.Timestamp is not null && options.Index is not null,
-            "LitestreamTimestamp and LitestreamIndex both say how far to go. Leave one of them out."
-        );
-        Refuse(
-            options.Force && options.IfDatabaseNotExists,
-            "LitestreamForce replaces an existing database, and LitestreamIfDbNotExists leaves it alone. Leave one "
-                + "of them out."
-        );
-        Refuse(
-            transaction is not null && options.Timestamp is not null,
-            "LitestreamTxId and LitestreamTimestamp both say how far to go. Leave one of them out."
-        );
-        Refuse(
-            transaction is not null && options.Index is not null,
-            "LitestreamTxId is for release line 0.5, LitestreamIndex for 0.3. Leave one of them out."
-        );
-
-        Refuse(
-            diff && (options.Force || options.DryRun),
-            "LitestreamDiff compares a restored copy with the database, so it goes neither with LitestreamForce nor "
-                + "with LitestreamDryRun. Leave one of them out."
-        );
-
+        var all = choice == "*";
+        RefuseContradictions(options, all, transaction, diff);
         if (options.Timestamp is { } moment)
             host.Print($"As of {PointInTime.Describe(moment, TimeProvider.System)}");
         var config = host.LoadConfig();
-        var databases = config.ChooseMany(OptionValue.Trim(Database));
+        var databases = config.ChooseMany(choice);
         if (diff && databases.FirstOrDefault(database => !File.Exists(database.Path)) is { } lost)
             throw new LitestreamException(
                 "LSB3008",
                 $"There is nothing to compare a copy with: {lost.Path} does not exist. Restore it without "
-                    + $"LitestreamDiff. Nothing was started."
+                    + $"{OptionName.Diff}. Nothing was started."
             );
         var executable = host.PrepareExecutable();
         if (transaction is not null)
@@ -168,10 +98,46 @@ internal sealed record RestoreVerb : Verb
                 ("Duration", result.Duration),
                 ("Difference", difference),
                 ("Code", result.Error?.Diagnostic.Code),
-                ("Message", result.Error?.Diagnostic.Message),
+                ("Message", result.Error?.Diagnostic.Text),
                 ]
             );
         }
+    }
+
+    private static void RefuseContradictions(RestoreOptions options, bool all, string? transaction, bool diff)
+    {
+        Refuse(
+            all && options.Output is not null,
+            $"{OptionName.Output} names one file, and {OptionName.All} may be several databases. Restore them one "
+                + $"by one, or in place."
+        );
+        Refuse(
+            all && (options.Generation is not null || options.Index is not null || transaction is not null),
+            $"A generation, an index and a transaction belong to one database, and {OptionName.All} may be "
+                + $"several. {OptionName.Timestamp} goes for all of them."
+        );
+        Refuse(
+            options.Timestamp is not null && options.Index is not null,
+            $"{OptionName.Timestamp} and {OptionName.Index} both say how far to go. Leave one of them out."
+        );
+        Refuse(
+            options.Force && options.IfDatabaseNotExists,
+            $"{OptionName.Force} replaces an existing database, and {OptionName.IfDbNotExists} leaves it alone. Leave "
+                + $"one of them out."
+        );
+        Refuse(
+            transaction is not null && options.Timestamp is not null,
+            $"{OptionName.TxId} and {OptionName.Timestamp} both say how far to go. Leave one of them out."
+        );
+        Refuse(
+            transaction is not null && options.Index is not null,
+            $"{OptionName.TxId} is for release line 0.5, {OptionName.Index} for 0.3. Leave one of them out."
+        );
+        Refuse(
+            diff && (options.Force || options.DryRun),
+            $"{OptionName.Diff} compares a restored copy with the database, so it goes neither with {OptionName.Force} "
+                + $"nor with {OptionName.DryRun}. Leave one of them out."
+        );
     }
 
     /// <summary>Null where the two cannot be compared; the restored file is there all the same.</summary>
@@ -197,7 +163,7 @@ internal sealed record RestoreVerb : Verb
         }
     }
 
-    private static void Refuse(bool wrong, string why)
+    private static void Refuse(bool wrong, MessageText why)
     {
         if (wrong)
             throw new LitestreamException("LSB3008", $"{why} Nothing was started.");

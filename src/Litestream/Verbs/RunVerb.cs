@@ -6,21 +6,19 @@ using Litestream.Execution;
 namespace Litestream.Verbs;
 
 /// <summary>Any command of the executable, with the app's configuration.</summary>
-internal sealed record RunVerb : Verb
+internal static class RunVerb
 {
-    /// <summary>The command line after <c>litestream</c>, word by word.</summary>
-    public IReadOnlyList<string> Arguments { get; init; } = [];
-
-    public override async Task RunAsync(VerbHost host, CancellationToken cancellationToken)
+    public static async Task RunAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken)
     {
-        if (Arguments.Count == 0)
-            throw new LitestreamException("LSB3006", "Say what to run: -p:LitestreamArguments=\"generations app.db\".");
-        if (Arguments[0] == "replicate")
+        var arguments = options.Words(OptionName.Arguments);
+        if (arguments.Count == 0)
+            throw new LitestreamException("LSB3006", $"Say what to run: {VerbName.Running("generations app.db")}.");
+        if (arguments[0] == "replicate")
         {
             throw new LitestreamException(
                 "LSB3006",
-                "LitestreamRun does not start a replicator: the app owns it, and a second one on the same database "
-                    + "destroys the backup. LitestreamReplicate does, where nobody replicates yet."
+                $"{VerbName.Run} does not start a replicator: the app owns it, and a second one on the same database "
+                    + $"destroys the backup. {VerbName.Replicate} does, where no replicator runs yet."
             );
         }
 
@@ -32,7 +30,7 @@ internal sealed record RunVerb : Verb
                 {
                     Secrets = config.Secrets,
                     WorkingDirectory = host.Directory,
-                }.RunAsync(Complete(config, file), cancellationToken)
+                }.RunAsync(Complete(arguments, config, file), cancellationToken)
             )
             .ConfigureAwait(false);
         foreach (
@@ -45,7 +43,7 @@ internal sealed record RunVerb : Verb
             host.Add(line);
         }
 
-        CommandTable.ThrowIfFailed(Arguments[0], result);
+        CommandTable.ThrowIfFailed(arguments[0], result);
     }
 
     /// <summary>The words of a command line; quotes (single or double) keep spaces together.</summary>
@@ -87,7 +85,7 @@ internal sealed record RunVerb : Verb
         if (quote != '\0')
             throw new LitestreamException(
                 "LSB3006",
-                $"LitestreamArguments has an opening {quote} without a closing one."
+                $"{OptionName.Arguments} has an opening {quote} without a closing one."
             );
         if (open)
             arguments.Add(current.ToString());
@@ -97,19 +95,23 @@ internal sealed record RunVerb : Verb
     /// <summary>
     /// Adds our configuration and gives databases their one absolute path: the executable compares paths as strings.
     /// </summary>
-    private List<string> Complete(EffectiveConfig config, string configFile)
+    private static List<string> Complete(
+        IReadOnlyList<string> arguments,
+        EffectiveConfig config,
+        string configFile
+    )
     {
-        var complete = new List<string> { Arguments[0] };
+        var complete = new List<string> { arguments[0] };
         if (
-            Arguments[0] != "version"
-            && !Arguments.Any(argument =>
+            arguments[0] != "version"
+            && !arguments.Any(argument =>
                 argument is "-config" or "--config"
                 || argument.StartsWith("-config=", StringComparison.Ordinal)
                 || argument.StartsWith("--config=", StringComparison.Ordinal)
             )
         )
             complete.AddRange(["-config", configFile]);
-        foreach (var argument in Arguments.Skip(1))
+        foreach (var argument in arguments.Skip(1))
         {
             var database = config.Databases.FirstOrDefault(database =>
                 database.ConfiguredPath == argument || database.Name == argument

@@ -10,21 +10,18 @@ namespace Litestream.Verbs;
 /// What can be seen on this machine, and what the running app tells. Starts no process, opens no database, asks no
 /// replica.
 /// </summary>
-internal sealed record StatusVerb : Verb
+internal static class StatusVerb
 {
-    /// <summary>Path as configured, path of the file, or connection string name; empty or <c>*</c> for all.</summary>
-    public string? Database { get; init; }
-
     private const string NoApp = "No running app reports on this database.";
 
     private const string NotYetSeen = "The app has started and has not yet seen that its commits arrive.";
 
-    public override Task RunAsync(VerbHost host, CancellationToken cancellationToken)
+    public static Task RunAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken)
     {
         var rows = new List<string[]>();
         var notes = new List<string>();
         var unhealthy = new List<string>();
-        foreach (var database in host.LoadConfig().ChooseMany(OptionValue.Trim(Database) ?? "*"))
+        foreach (var database in host.LoadConfig().ChooseMany(options.Text(OptionName.Database) ?? "*"))
         {
             var (lineage, position) = Position(database);
             var status =
@@ -104,7 +101,7 @@ internal sealed record StatusVerb : Verb
             ],
             rows
         );
-        notes.ForEach(host.Print);
+        notes.ForEach(note => host.Print(note));
 
         // A script that asks this must not take "nobody knows" for good news.
         if (unhealthy.Count > 0)

@@ -9,8 +9,7 @@ namespace Litestream.Verbs;
 
 /// <summary>
 /// Where a verb is given, a build's command line or the published app: what it needs from there, and where its output
-/// goes. Messages name options and verbs as the
-/// targets do; whoever gives them other names says them in those.
+/// goes.
 /// </summary>
 internal abstract class VerbHost
 {
@@ -37,8 +36,24 @@ internal abstract class VerbHost
     /// <summary>The executable of this machine.</summary>
     public abstract LitestreamExecutable FindExecutable();
 
+    /// <summary>How options and verbs are named here.</summary>
+    public abstract CommandWords Words { get; }
+
+    /// <summary>What is known of the project that the verb is about; empty where it is not known.</summary>
+    public virtual string Fact(string name) => "";
+
+    /// <summary>The SHA-256 that the executable should have; null: there is nothing to compare it with.</summary>
+    public virtual string? ExpectedSha256 => null;
+
+    /// <summary>Reports databases that are known here and not replicated.</summary>
+    public virtual void ReportNotReplicated() { }
+
+    /// <summary>Replicates until it is cancelled, then sends what was committed last.</summary>
+    public virtual Task ReplicateAsync(VerbOptions options, CancellationToken cancellationToken) =>
+        ForegroundVerb.RunAsync(this, options, cancellationToken);
+
     /// <summary>Prints a line for people.</summary>
-    public abstract void Print(string line);
+    public void Print(MessageText line) => Write(line.In(Words));
 
     /// <summary>A line of an operation on its way: it is progress for whoever waits, and no part of the
     /// answer.</summary>
@@ -58,7 +73,16 @@ internal abstract class VerbHost
 
     /// <summary>Adds an item to what the verb returns.</summary>
     public void Add(string identity, params ReadOnlySpan<(string Name, object? Value)> values) =>
-        _items.Add(new VerbItem(identity, values.ToArray()));
+        _items.Add(
+            new VerbItem(
+                identity,
+                [
+                    .. values
+                        .ToArray()
+                        .Select(value => (value.Name, value.Value is MessageText text ? text.In(Words) : value.Value)),
+                ]
+            )
+        );
 
     /// <summary>In a build every environment variable is a property too.</summary>
     protected virtual bool IsBuild => false;
@@ -109,6 +133,9 @@ internal abstract class VerbHost
         foreach (var row in rows.Prepend(header))
             Print(string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
     }
+
+    /// <summary>Writes a line for people.</summary>
+    protected abstract void Write(string line);
 
     /// <summary>Shows a finding.</summary>
     protected abstract void Show(LitestreamDiagnostic diagnostic);

@@ -12,7 +12,12 @@ namespace Litestream.Verbs;
 /// <param name="Write">Whether a row is written.</param>
 /// <param name="Notice">What will be written into a project's database, or null.</param>
 /// <param name="Limit">What is not shown because nothing is written, or null.</param>
-internal sealed record VerifyScope(VerificationLevel Level, bool Write, LitestreamDiagnostic? Notice, string? Limit)
+internal sealed record VerifyScope(
+    VerificationLevel Level,
+    bool Write,
+    LitestreamDiagnostic? Notice,
+    MessageText? Limit
+)
 {
     /// <summary>Decides.</summary>
     /// <param name="level">As asked for; null where it was not.</param>
@@ -38,10 +43,10 @@ internal sealed record VerifyScope(VerificationLevel Level, bool Write, Litestre
                 VerificationLevel.Position,
                 false,
                 null,
-                "Nothing was written, because this is the folder of a project, and nothing was restored: "
-                    + "that the backup can be restored was not shown. "
-                    + "LitestreamContentRoot=<the published app's folder> verifies the database of the app; "
-                    + "LitestreamVerifyLevel=Full verifies this one, and writes to it."
+                $"Nothing was written, because this is the folder of a project, and nothing was restored: "
+                    + $"that the backup can be restored was not shown. "
+                    + $"LitestreamContentRoot=<the published app's folder> verifies the database of the app; "
+                    + $"{OptionName.VerifyLevel.Set("Full")} verifies this one, and writes to it."
             );
         }
 
@@ -51,26 +56,30 @@ internal sealed record VerifyScope(VerificationLevel Level, bool Write, Litestre
             tables.Add("_litestream_verification");
         if (startsReplicator)
             tables.AddRange(["_litestream_seq", "_litestream_lock"]);
-        const string Otherwise = " LitestreamVerifyLevel=Position writes nothing.";
         return tables.Count == 0
             ? scope
             : scope with
             {
-                Notice = Writes("LitestreamVerify", tables, shipped, Otherwise),
+                Notice = Writes(
+                    VerbName.Verify,
+                    tables,
+                    shipped,
+                    $" {OptionName.VerifyLevel.Set("Position")} writes nothing."
+                ),
             };
     }
 
     /// <summary>Of a verb that starts litestream: what will be written into databases of a project, or null.</summary>
     public static LitestreamDiagnostic? OfReplicate(string? projectFolder, IEnumerable<string> databases) =>
         InProject(projectFolder, databases) is { Count: > 0 } shipped
-            ? Writes("LitestreamReplicate", ["_litestream_seq", "_litestream_lock"], shipped, "")
+            ? Writes(VerbName.Replicate, ["_litestream_seq", "_litestream_lock"], shipped, "")
             : null;
 
     private static LitestreamDiagnostic Writes(
-        string verb,
+        VerbName verb,
         List<string> tables,
         List<string> databases,
-        string otherwise
+        MessageText otherwise
     ) =>
         new(
             "LSB3021",

@@ -8,43 +8,22 @@ namespace Litestream.Verbs;
 /// Proves for one database, or for all, that what is committed arrives and comes back. Starts a replicator only when
 /// asked to.
 /// </summary>
-internal sealed record VerifyVerb : Verb
+internal static class VerifyVerb
 {
-    /// <summary>
-    /// Path as configured, path of the file, or connection string name; empty or <c>*</c> for all: a check that leaves
-    /// one out is worth less than one too many.
-    /// </summary>
-    public string? Database { get; init; }
-
-    /// <summary>The name of a replica; empty for the database's own choice.</summary>
-    public string? Replica { get; init; }
-
-    /// <summary>How much is proved; empty for Full, in the folder of a project for Position.</summary>
-    public string? Level { get; init; }
-
-    /// <summary>False: no row is written into the database.</summary>
-    public string? Write { get; init; }
-
-    /// <summary>True: where nobody replicates a database, litestream does for the time of the verification.</summary>
-    public string? StartReplicator { get; init; }
-
-    /// <summary>
-    /// How long a commit may take to arrive; empty for what follows from the database's own intervals.
-    /// </summary>
-    public string? Timeout { get; init; }
-
-    public override async Task RunAsync(VerbHost host, CancellationToken cancellationToken)
+    public static async Task RunAsync(VerbHost host, VerbOptions given, CancellationToken cancellationToken)
     {
-        var level = OptionValue.Word<VerificationLevel>("LitestreamVerifyLevel", Level);
-        var write = OptionValue.Flag("LitestreamVerifyWrite", Write);
+        var level = given.Word<VerificationLevel>(OptionName.VerifyLevel);
+        var write = given.Flag(OptionName.NoWrite);
         var options = new VerificationOptions
         {
-            StartReplicator = OptionValue.Flag("LitestreamStartReplicator", StartReplicator) ?? false,
-            Timeout = OptionValue.Duration("LitestreamTimeout", Timeout),
-            Replica = OptionValue.Trim(Replica),
+            StartReplicator = given.Flag(OptionName.StartReplicator) ?? false,
+            Timeout = given.Duration(OptionName.Timeout),
+            Replica = given.Text(OptionName.Replica),
         };
         var config = host.LoadConfig();
-        var choice = OptionValue.Trim(Database) ?? "*";
+
+        // A check that excludes one is worth less than one too many.
+        var choice = given.Text(OptionName.Database) ?? "*";
         var scope = VerifyScope.Of(
             level,
             write,
@@ -90,12 +69,12 @@ internal sealed record VerifyVerb : Verb
         ).ConfigureAwait(false);
 
         if (scope.Limit is { } limit)
-            results = [.. results.Select(result => result with { Message = $"{result.Message} {limit}" })];
+            results = [.. results.Select(result => result with { Text = $"{result.Text} {limit}" })];
         host.PrintTable(
             ["database", "outcome", "message"],
             [
                 .. results.Select(result =>
-                    (string[])[result.Database.ConfiguredPath, result.Outcome.ToString(), Cell(result)]
+                    (string[])[result.Database.ConfiguredPath, result.Outcome.ToString(), Cell(host, result)]
                 ),
             ]
         );
@@ -107,7 +86,7 @@ internal sealed record VerifyVerb : Verb
                 ("Level", result.Level),
                 ("Outcome", result.Outcome),
                 ("Code", result.Code),
-                ("Message", result.Message),
+                ("Message", result.Text),
                 ("Replica", result.Replica),
                 ("Committed", result.Committed),
                 ("Replicated", result.Replicated),
@@ -123,10 +102,10 @@ internal sealed record VerifyVerb : Verb
         }
 
         foreach (var result in results.Where(result => result.Outcome != VerificationOutcome.Verified))
-            host.Report(new(result.Code ?? "LSB4103", LitestreamSeverity.Error, result.Message));
+            host.Report(new(result.Code ?? "LSB4103", LitestreamSeverity.Error, result.Text));
     }
 
     /// <summary>What is wrong stands in the error that follows, once.</summary>
-    private static string Cell(VerificationResult result) =>
-        result.Outcome == VerificationOutcome.Verified ? result.Message : result.Code ?? "LSB4103";
+    private static string Cell(VerbHost host, VerificationResult result) =>
+        result.Outcome == VerificationOutcome.Verified ? result.Text.In(host.Words) : result.Code ?? "LSB4103";
 }

@@ -105,9 +105,12 @@ internal static class DatabaseVerification
                                 return new VerificationResult(
                                     database,
                                     VerificationOutcome.Inconclusive,
-                                    e.Diagnostic.Message,
+                                    "",
                                     e.Diagnostic.Code
-                                );
+                                )
+                                {
+                                    Text = e.Diagnostic.Text,
+                                };
                             }
                         },
                         cancellationToken

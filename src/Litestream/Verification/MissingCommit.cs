@@ -1,5 +1,6 @@
 using System.Globalization;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Litestream.FileSystem;
 using Litestream.Sqlite;
 
@@ -49,12 +50,11 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
                 );
             return result with
             {
-                Message =
+                Text =
                     $"'{context.Path}' is not being replicated, or its replicator is stuck: its last commit was "
                     + $"not picked up {within}."
                     + $"{why}{other} Start the app, let the verification start a litestream "
-                    + $"(LitestreamStartReplicator=true, "
-                    + "--start-replicator), or look at the log of the one that runs.",
+                    + $"({OptionName.StartReplicator.On}), or look at the log of the one that runs.",
             };
         }
 
@@ -139,8 +139,7 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
             VerificationOutcome.NotReplicating,
             "LSB4101",
             $"'{context.Path}' is not being replicated: no app and no litestream is at work on it here. {why}{other} "
-                + "Start the app, or let the verification start a litestream (LitestreamStartReplicator=true, "
-                + "--start-replicator)."
+                + $"Start the app, or let the verification start a litestream ({OptionName.StartReplicator.On})."
         ) with
         {
             Replica = replica.Name,

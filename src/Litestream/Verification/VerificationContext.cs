@@ -1,5 +1,6 @@
 using System.Globalization;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.Releases;
 using ReleaseLine = Litestream.Releases.ReleaseLine;
@@ -48,8 +49,8 @@ internal sealed class VerificationContext(
 
     public bool Writes => options.Write && Restores;
 
-    public VerificationResult Result(VerificationOutcome outcome, string? code, string message) =>
-        new(database, outcome, message, code) { Level = options.Level };
+    public VerificationResult Result(VerificationOutcome outcome, string? code, MessageText message) =>
+        new(database, outcome, "", code) { Level = options.Level, Text = message };
 
     public static string Seconds(TimeSpan time) =>
         string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");

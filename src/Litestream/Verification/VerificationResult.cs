@@ -1,4 +1,5 @@
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Litestream.Releases;
 
 namespace Litestream.Verification;
@@ -38,6 +39,16 @@ public sealed record VerificationResult(
     string? Code
 )
 {
+    /// <summary>One sentence for people, without secrets.</summary>
+    public string Message
+    {
+        get => Text.ToString();
+        init => Text = value;
+    }
+
+    /// <summary>The same, for whoever names verbs and options in words of its own.</summary>
+    internal MessageText Text { get; init; } = Message;
+
     /// <summary>What was asked for.</summary>
     public VerificationLevel Level { get; init; }
 
@@ -47,8 +58,8 @@ public sealed record VerificationResult(
     public string? Replica { get; init; }
 
     /// <summary>
-    /// Where the commit stands that was waited for; null when that is not known (positions of the executable are not
-    /// known, or no replicator has seen it).
+    /// Where the commit stands that was waited for; null when that is not known (another release line than 0.3, or no
+    /// replicator has seen it).
     /// </summary>
     public ReplicaPosition? Committed { get; init; }
 

@@ -39,7 +39,7 @@ internal sealed class VerificationRun
         }
         catch (LitestreamException e)
         {
-            result = _context.Result(VerificationOutcome.Inconclusive, e.Diagnostic.Code, e.Diagnostic.Message);
+            result = _context.Result(VerificationOutcome.Inconclusive, e.Diagnostic.Code, e.Diagnostic.Text);
         }
 
         return result with

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Litestream.Configuration;
+using Litestream.Verbs;
 
 namespace Litestream.Tests.Names;
 
@@ -59,7 +60,7 @@ public sealed class NameRegistryTests
                     .Matches(File.ReadAllText(file), @"\$\((Litestream\w*)|<(Litestream[A-Za-z]*DependsOn)>")
                     .Select(match => match.Groups[1].Value + match.Groups[2].Value)
             )
-            .Concat(PropertyNames.Verbs.Keys.Select(verb => verb + "DependsOn"))
+            .Concat(Verb.All.Select(verb => verb.Target + "DependsOn"))
             .Distinct(StringComparer.Ordinal);
         var docs = string.Concat(
             Directory
@@ -81,28 +82,30 @@ public sealed class NameRegistryTests
     }
 
     [Fact]
-    public void Each_verb_takes_what_its_target_hands_to_its_task()
+    public void Each_verb_has_a_target_and_each_option_is_handed_to_its_task()
     {
         var text = File.ReadAllText(Path.Combine(Root, "buildTransitive", "Litestream.Build.Commands.targets"));
-        var targets = Regex
-            .Matches(text, @"<Target\s+Name=""(Litestream\w+)"".*?</Target>", RegexOptions.Singleline)
-            .ToDictionary(
-                match => match.Groups[1].Value,
-                match =>
-                    Regex
-                        .Matches(match.Value, @"\w+=""\$\((Litestream\w+)\)""")
-                        .Select(property => property.Groups[1].Value)
-                        .Where(property => !property.EndsWith("DependsOn", StringComparison.Ordinal))
-                        .Order(StringComparer.Ordinal)
-            );
 
         Assert.Equal(
-            targets.Keys.Order(StringComparer.Ordinal),
-            PropertyNames.Verbs.Keys.Order(StringComparer.Ordinal)
+            Regex
+                .Matches(
+                    text,
+                    @"<Target\s+Name=""(Litestream\w+)"".*?<LitestreamVerb Name=""(\w+)""",
+                    RegexOptions.Singleline
+                )
+                .Select(match => (match.Groups[1].Value, match.Groups[2].Value))
+                .Order(),
+            Verb.All.Select(verb => (verb.Target, verb.Name)).Order()
         );
-        Assert.All(
-            targets,
-            target => Assert.Equal(target.Value, PropertyNames.Verbs[target.Key].Order(StringComparer.Ordinal))
+        Assert.Equal(
+            Regex
+                .Matches(text, @"(Litestream\w+)=""\$\(\1\)""")
+                .Select(match => match.Groups[1].Value)
+                .Order(StringComparer.Ordinal),
+            Verb.All.SelectMany(verb => verb.Options)
+                .Select(option => option.Property)
+                .Distinct()
+                .Order(StringComparer.Ordinal)
         );
     }
 

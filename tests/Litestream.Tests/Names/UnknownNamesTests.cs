@@ -1,6 +1,7 @@
 using Litestream.Configuration;
 using Litestream.Databases;
 using Litestream.Diagnostics;
+using Litestream.Verbs;
 using Litestream.Verification;
 
 namespace Litestream.Tests.Names;
@@ -73,7 +74,7 @@ public sealed class UnknownNamesTests
         Assert.Contains(
             "Position, Quick or Full. Did you mean 'Quick'?",
             Assert
-                .Throws<LitestreamException>(() => OptionValue.Word<VerificationLevel>("LitestreamVerifyLevel", "Quik"))
+                .Throws<LitestreamException>(() => OptionValue.Word<VerificationLevel>(OptionName.VerifyLevel, "Quik"))
                 .Message,
             StringComparison.Ordinal
         );
@@ -145,7 +146,7 @@ public sealed class UnknownNamesTests
             </Project>
             """;
 
-        var diagnostics = UnknownNames.OfProject([("Shop.csproj", Project)]).ToList();
+        var diagnostics = UnknownProperties.OfProject([("Shop.csproj", Project)]).ToList();
 
         Assert.All(
             diagnostics,
@@ -169,7 +170,7 @@ public sealed class UnknownNamesTests
             ],
             diagnostics.Select(diagnostic => $"{diagnostic.Line} {diagnostic.Message}")
         );
-        Assert.Empty(UnknownNames.OfProject([("Shop.csproj", "<Project")]));
+        Assert.Empty(UnknownProperties.OfProject([("Shop.csproj", "<Project")]));
     }
 
     [Theory]
@@ -187,8 +188,8 @@ public sealed class UnknownNamesTests
     )
     {
         var diagnostic = Assert.Single(
-            UnknownNames.OfVerb(
-                verb,
+            UnknownProperties.OfVerb(
+                Named(verb),
                 new GivenProperties([property, "LitestreamTimeout", "Configuration"], ["PATH"], ""),
                 []
             )
@@ -204,8 +205,8 @@ public sealed class UnknownNamesTests
             "<Project><PropertyGroup><LitestreamReplicaUrl>s3://$(LitestreamBucket)</LitestreamReplicaUrl></PropertyGroup></Project>";
 
         Assert.Empty(
-            UnknownNames.OfVerb(
-                "LitestreamRestore",
+            UnknownProperties.OfVerb(
+                Named("LitestreamRestore"),
                 new GivenProperties(
                     ["LITESTREAMTIMESTAMP", "LitestreamBucket", "LitestreamRestoreDependsOn"],
                     ["LitestreamGarden"],
@@ -236,7 +237,7 @@ public sealed class UnknownNamesTests
             IReadOnlyList<(string File, string Text)> files
         )
         {
-            var diagnostic = Assert.Single(UnknownNames.OfVerb("LitestreamRestore", given, files));
+            var diagnostic = Assert.Single(UnknownProperties.OfVerb(Named("LitestreamRestore"), given, files));
             return (diagnostic.Code, diagnostic.Severity);
         }
     }
@@ -246,8 +247,10 @@ public sealed class UnknownNamesTests
         Assert.Contains(
             "'ReplicaUrl'",
             Assert
-                .Single(UnknownNames.OfMetadata(["ReplicaURI", "CopyToOutputDirectory", "replicaurl", "Link"], []))
+                .Single(UnknownProperties.OfMetadata(["ReplicaURI", "CopyToOutputDirectory", "replicaurl", "Link"], []))
                 .Message,
             StringComparison.Ordinal
         );
+
+    private static Verb Named(string target) => Verb.All.Single(verb => verb.Target == target);
 }

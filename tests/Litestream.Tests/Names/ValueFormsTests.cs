@@ -42,7 +42,7 @@ public sealed class ValueFormsTests
             "LSB3008",
             text,
             seconds,
-            () => OptionValue.Duration("LitestreamTimeout", text)!.Value.TotalSeconds,
+            () => OptionValue.Duration(OptionName.Timeout, text)!.Value.TotalSeconds,
             DurationText.WaitForms
         );
 
@@ -105,7 +105,7 @@ public sealed class ValueFormsTests
     [MemberData(nameof(FlagForms))]
     public void An_option_a_setting_and_an_url_take_a_flag_in_every_form(string text, bool? flag)
     {
-        Check("LSB3008", text, flag, () => OptionValue.Flag("LitestreamForce", text)!.Value, FlagText.Forms);
+        Check("LSB3008", text, flag, () => OptionValue.Flag(OptionName.Force, text)!.Value, FlagText.Forms);
         foreach (var name in Flags)
         {
             Check("LSB1019", text, flag, () => SettingValue.Flag(_ => text, name)!.Value, FlagText.Forms);
@@ -221,8 +221,8 @@ public sealed class ValueFormsTests
         {
             Assert.Null(SettingValue.Flag(_ => text, "Enabled"));
             Assert.Null(SettingValue.Duration(_ => text, "ShutdownTimeout"));
-            Assert.Null(OptionValue.Flag("LitestreamForce", text));
-            Assert.Null(OptionValue.Duration("LitestreamTimeout", text));
+            Assert.Null(OptionValue.Flag(OptionName.Force, text));
+            Assert.Null(OptionValue.Duration(OptionName.Timeout, text));
         }
     }
 

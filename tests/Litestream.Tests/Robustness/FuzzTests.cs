@@ -310,7 +310,7 @@ public sealed class FuzzTests
             ["properties of the verbs"] = cases =>
                 WithFolder(folder =>
                     Fuzz.Run(
-                        Gen.Select(Gen.Int[0, 9], Fuzz.Damaged(Words).Array[6, 6]),
+                        Gen.Select(Gen.Int[0, 35], Fuzz.Damaged(Words).Array[6, 6]),
                         cases / 3,
                         verb => GiveVerb(folder, verb.Item1, verb.Item2),
                         verb => $"{verb.Item1}: {string.Join(" | ", verb.Item2)}"
@@ -579,12 +579,12 @@ public sealed class FuzzTests
 
     private static void ReadOptions(string text)
     {
-        Try(() => OptionValue.Flag("--x", text));
-        Try(() => OptionValue.Duration("--x", text));
-        Try(() => OptionValue.Count("--x", text));
-        Try(() => OptionValue.Index("--x", text));
-        Try(() => OptionValue.Generation("--x", text));
-        Try(() => OptionValue.Word<VerificationLevel>("--x", text));
+        Try(() => OptionValue.Flag(new("--x", "x"), text));
+        Try(() => OptionValue.Duration(new("--x", "x"), text));
+        Try(() => OptionValue.Count(new("--x", "x"), text));
+        Try(() => OptionValue.Index(new("--x", "x"), text));
+        Try(() => OptionValue.Generation(new("--x", "x"), text));
+        Try(() => OptionValue.Word<VerificationLevel>(new("--x", "x"), text));
         Try(() => PointInTime.Parse(text, TimeProvider.System));
         Try(() => RunVerb.Split(text));
         _ = NearestName.Of(text, ["litestream", "restore"]);
@@ -594,72 +594,13 @@ public sealed class FuzzTests
     {
         var file = folder.Write("litestream.yml", "dbs:\n  - path: app.db\n    replicas:\n      - path: replica\n");
         var host = new RefusingHost(folder, Options(folder, file));
-        Verb verb = number switch
-        {
-            0 => new RestoreVerb
-            {
-                Database = text[0],
-                Output = text[1],
-                Timestamp = text[2],
-                Replica = text[3],
-                Index = text[4],
-                Timeout = text[5],
-            },
-            1 => new RestoreVerb
-            {
-                Generation = text[0],
-                TxId = text[1],
-                Parallelism = text[2],
-                Force = text[3],
-                DryRun = text[4],
-                Diff = text[5],
-                Detach = text[0].Length > 3,
-            },
-            2 => new DrillVerb
-            {
-                Database = text[0],
-                Replica = text[1],
-                Timestamp = text[2],
-                Query = text[3],
-                Timeout = text[4],
-            },
-            3 => new VerifyVerb
-            {
-                Database = text[0],
-                Replica = text[1],
-                Level = text[2],
-                Write = text[3],
-                StartReplicator = text[4],
-                Timeout = text[5],
-            },
-            4 => new WalVerb
-            {
-                Database = text[0],
-                Replica = text[1],
-                Generation = text[2],
-                Timeout = text[3],
-                Arguments = text[4],
-            },
-            5 => new SnapshotsVerb
-            {
-                Database = text[0],
-                Replica = text[1],
-                Timeout = text[2],
-                Arguments = text[3],
-            },
-            6 => new StatusVerb { Database = text[0] },
-            7 => new RunVerb { Arguments = [.. RunVerb.Split(text[0]), text[1]] },
-            8 => new LtxVerb { Database = text[0], Timeout = text[1] },
-            _ => new RestoreVerb
-            {
-                Database = text[0],
-                IfDbNotExists = text[1],
-                IfReplicaExists = text[2],
-                Arguments = RunVerb.Split(text[3]),
-                Output = text[4],
-            },
-        };
-        verb.RunAsync(host, CancellationToken.None).GetAwaiter().GetResult();
+        var verbs = Verb.All.Where(verb => verb.Options.Count > 0 && !verb.IsOfBuild).ToList();
+        var verb = verbs[number % verbs.Count];
+        var first = number / verbs.Count * 5;
+        var given = text.Select((one, i) => (verb.Options[(first + i) % verb.Options.Count].Property, Text: one))
+            .DistinctBy(option => option.Property)
+            .ToDictionary(option => option.Property, option => (string?)option.Text);
+        verb.RunAsync(host, new VerbOptions(given), CancellationToken.None).GetAwaiter().GetResult();
     }
 
     private static void Try(Action run)
@@ -677,18 +618,22 @@ public sealed class FuzzTests
     /// <summary>A place to give verbs in that starts nothing.</summary>
     private sealed class RefusingHost(TemporaryFolder folder, EffectiveConfigOptions options) : VerbHost
     {
+        public override CommandWords Words => CommandWords.Default;
+
         public override string Directory => folder.Path;
+
+        public override string Fact(string name) => name == "ProjectFile" ? Path.Combine(folder.Path, "x.csproj") : "";
 
         public override EffectiveConfigOptions ConfigOptions(bool required = true) => options;
 
         public override LitestreamExecutable FindExecutable() =>
             throw new LitestreamException("LSB2003", "There is none here.");
 
-        public override void Print(string line) { }
-
         public override void Detail(LogLine line) { }
 
         public override Task UntilEndOfProcessAsync(TimeSpan stopTimeout, Func<Task> run) => run();
+
+        protected override void Write(string line) { }
 
         protected override void Show(LitestreamDiagnostic diagnostic) { }
     }

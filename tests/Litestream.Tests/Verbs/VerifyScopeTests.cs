@@ -23,7 +23,7 @@ public sealed class VerifyScopeTests
 
         Assert.Equal((VerificationLevel.Position, false), (scope.Level, scope.Write));
         Assert.Null(scope.Notice);
-        Assert.Contains("LitestreamContentRoot", scope.Limit, StringComparison.Ordinal);
+        Assert.Contains("LitestreamContentRoot", scope.Limit?.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -16,14 +16,14 @@ internal static class ReleaseLine03
             Layout = new ReplicaLayout(),
             ReadPosition = GenerationPosition.From,
             KnownProblems = Problems,
-            Lacks = new Dictionary<string, Func<string, string, string>>
+            Lacks = new Dictionary<string, Func<string, string, MessageText>>
             {
                 ["ltx"] = (version, _) =>
                     $"LTX files are what release line 0.5 keeps; this is litestream {version}, which keeps snapshots "
-                    + "and WAL segments: use -t:LitestreamSnapshots and -t:LitestreamWal.",
+                    + $"and WAL segments: use {VerbName.Snapshots} and {VerbName.Wal}.",
                 ["restore -txid"] = (version, _) =>
-                    $"LitestreamTxId is for release line 0.5; this is litestream {version}, where "
-                    + "LitestreamTimestamp, or LitestreamGeneration with LitestreamIndex, says how far to go.",
+                    $"{OptionName.TxId} is for release line 0.5; this is litestream {version}, where "
+                    + $"{OptionName.Timestamp}, or {OptionName.Generation} with {OptionName.Index}, says how far to go.",
             },
         };
 
@@ -46,7 +46,7 @@ internal static class ReleaseLine03
                 LitestreamSeverity.Message,
                 "Litestream 0.3.13: a folder replica whose disk is full stops replicating without a word, and a "
                     + "restore of some backups panics (fixed in 0.3.14).",
-                "Keep space free on the replica's disk and try a restore now and then (LitestreamDrill)."
+                $"Keep space free on the replica's disk and try a restore now and then ({VerbName.Drill})."
             );
     }
 }

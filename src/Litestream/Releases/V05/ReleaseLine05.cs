@@ -5,8 +5,6 @@ namespace Litestream.Releases.V05;
 /// <summary>Release line 0.5: LTX files. Only its configuration and its problems are known here.</summary>
 internal static class ReleaseLine05
 {
-    private static readonly string[] OtherCommands = ["generations", "snapshots", "wal"];
-
     public static ReleaseLine Over(ReleaseLine other) =>
         other with
         {
@@ -15,26 +13,21 @@ internal static class ReleaseLine05
             KnowsPositions = false,
             ReadPosition = _ => null,
             KnownProblems = Problems,
-            Lacks = OtherCommands
-                .Select(name => KeyValuePair.Create<string, Func<string, string, string>>(
-                    name,
-                    (version, database) =>
-                        $"Litestream{char.ToUpperInvariant(name[0])}{name[1..]} is for release line 0.3, whose replicas "
-                        + "have generations, snapshots and WAL segments; this is "
-                        + $"litestream {version}, which keeps LTX files: -t:LitestreamRun "
-                        + $"-p:LitestreamArguments=\"ltx -level all '{database}'\" lists them (-level 9: the "
-                        + "snapshots)."
-                ))
-                .Append(
-                    new(
-                        "ltx",
-                        (version, database) =>
-                            $"This version of Litestream.Build does not read LTX files. litestream {version} lists "
-                            + $"them itself: -t:LitestreamRun -p:LitestreamArguments=\"ltx -level all '{database}'\"."
-                    )
-                )
-                .ToDictionary(),
+            Lacks = new Dictionary<string, Func<string, string, MessageText>>
+            {
+                ["generations"] = (version, database) => UseLtx(VerbName.Generations, version, database),
+                ["snapshots"] = (version, database) => UseLtx(VerbName.Snapshots, version, database),
+                ["wal"] = (version, database) => UseLtx(VerbName.Wal, version, database),
+                ["ltx"] = (version, database) =>
+                    $"This version of Litestream.Build does not read LTX files. litestream {version} lists them "
+                    + $"itself: {VerbName.Running($"ltx -level all '{database}'")}.",
+            },
         };
+
+    private static MessageText UseLtx(VerbName verb, string version, string database) =>
+        $"{verb} is for release line 0.3, whose replicas have generations, snapshots and WAL segments; this is "
+        + $"litestream {version}, which keeps LTX files: {VerbName.Running($"ltx -level all '{database}'")} lists them "
+        + $"(-level 9: the snapshots).";
 
     private static IEnumerable<KnownProblem> Problems(Version release)
     {

@@ -1,135 +1,85 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Litestream.Configuration;
 using Litestream.Deployment;
 using Litestream.Diagnostics;
-using Microsoft.Build.Framework;
-using Task = System.Threading.Tasks.Task;
+using Litestream.FileSystem;
 
-namespace Litestream.Build.Tasks;
+namespace Litestream.Verbs;
 
-/// <summary>
-/// LitestreamScaffold: the files that run the app on a server, from the project's own facts. Starts no process.
-/// </summary>
-[MSBuildMultiThreadableTask]
-public sealed partial class ScaffoldLitestream : LitestreamVerb
+/// <summary>The files that run the app on a server, from the project's own facts. Starts no process.</summary>
+internal static partial class ScaffoldVerb
 {
-    /// <summary>Systemd, Dockerfile, Compose or Procfile, in any case; several with <c>;</c> between them.</summary>
-    public string Kind { get; set; } = "";
-
-    /// <summary>The folder to write to, relative to the project; empty for the project's.</summary>
-    public string Output { get; set; } = "";
-
-    /// <summary>Files that are there are replaced.</summary>
-    public string Force { get; set; } = "";
-
-    /// <summary>Where the published app lies on the server; empty for <c>/opt/name</c>.</summary>
-    public string InstallDirectory { get; set; } = "";
-
-    /// <summary>The project's <c>AssemblyName</c>.</summary>
-    [Required]
-    public string AssemblyName { get; set; } = "";
-
-    /// <summary>The project's target framework version, with or without <c>v</c>.</summary>
-    [Required]
-    public string FrameworkVersion { get; set; } = "";
-
-    /// <summary>The project's runtime identifier.</summary>
-    public string RuntimeIdentifier { get; set; } = "";
-
-    /// <summary>Whether .NET is published with it.</summary>
-    public bool SelfContained { get; set; }
-
-    /// <summary>Whether it is compiled ahead of time.</summary>
-    public bool Aot { get; set; }
-
-    /// <summary>Whether the published program is one file.</summary>
-    public bool SingleFile { get; set; }
-
-    /// <summary>False where there is no program beside the assembly.</summary>
-    public bool AppHost { get; set; } = true;
-
-    /// <summary>Whether it is a web app.</summary>
-    public bool Web { get; set; }
-
-    /// <summary>Files that belong to the build: referenced projects, shared properties and targets.</summary>
-    public ITaskItem[] SharedFiles { get; set; } = [];
-
-    /// <inheritdoc />
-    protected override Task RunAsync(CancellationToken cancellationToken)
+    public static Task RunAsync(VerbHost host, VerbOptions given, CancellationToken cancellationToken)
     {
-        var kinds = Kind.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Select(kind => OptionValue.Word<ScaffoldKind>("LitestreamScaffoldKind", kind)!.Value)
+        var kinds = (given.Text(OptionName.ScaffoldKind) ?? "")
+            .Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Select(kind => OptionValue.Word<ScaffoldKind>(OptionName.ScaffoldKind, kind)!.Value)
             .Distinct()
             .ToList();
         if (kinds.Count == 0)
             throw new LitestreamException(
                 "LSB3008",
-                $"LitestreamScaffoldKind is not set; it has to be one "
+                $"{OptionName.ScaffoldKind} is not set; it has to be one "
                     + $"of {string.Join(", ", Enum.GetNames<ScaffoldKind>())}, or several with %3B between "
-                    + $"them. Nothing "
-                    + $"was written."
+                    + $"them. Nothing was written."
             );
-        var force = OptionValue.Flag("LitestreamForce", Force) ?? false;
-        var project = Path.GetDirectoryName(ProjectFile)!;
-        var folder = OptionValue.Path("LitestreamOutput", Output, project) ?? project;
-        var app = ReadFacts(project);
+        var force = given.Flag(OptionName.Force) ?? false;
+        var project = Path.GetDirectoryName(host.Fact("ProjectFile"))!;
+        var folder = given.Path(OptionName.Output, project) ?? project;
+        var app = ReadFacts(host, given, project);
         var files = kinds
             .SelectMany(kind => Scaffold.Create(kind, app, folder).Select(file => (Kind: kind, File: file)))
             .ToList();
         var paths = Scaffold.Write([.. files.Select(file => file.File)], folder, force);
         foreach (var path in paths)
-            Print($"Written: {path}");
-        Print(
+            host.Print($"Written: {path}");
+        host.Print(
             $"An app that is stopped gets {Scaffold.StopSeconds(app)} s to send its last commits. The comments in "
                 + $"each file say how to go on."
         );
-        Result =
-        [
-            .. paths.Zip(
-                files,
-                (path, file) => Item(path, ("Kind", file.Kind), ("StopSeconds", Scaffold.StopSeconds(app)))
-            ),
-        ];
+        foreach (var (path, file) in paths.Zip(files))
+            host.Add(path, ("Kind", file.Kind), ("StopSeconds", Scaffold.StopSeconds(app)));
         return Task.CompletedTask;
     }
 
-    private AppFacts ReadFacts(string project)
+    private static AppFacts ReadFacts(VerbHost host, VerbOptions given, string project)
     {
-        var options = ConfigOptions();
+        var options = host.ConfigOptions();
 
         // The variables are set on the server, not here.
-        var databases = LoadConfig(allowUnknown: true).Databases;
+        var databases = host.LoadConfig(allowUnknown: true).Databases;
         var urls =
             options.GetSetting("Urls")
             ?? options.GetSetting("Kestrel:Endpoints:Http:Url")
             ?? options.GetSetting("Kestrel:Endpoints:Https:Url");
-        var context = Context(project);
+        var context = Context(project, host.Fact("SharedFiles").Split(';', StringSplitOptions.RemoveEmptyEntries));
         var facts = new AppFacts
         {
-            AssemblyName = AssemblyName,
-            ProjectFile = Slashes(Path.GetRelativePath(context, ProjectFile)),
+            AssemblyName = host.Fact("AssemblyName"),
+            ProjectFile = Slashes(Path.GetRelativePath(context, host.Fact("ProjectFile"))),
             BuildContext = context,
-            FrameworkVersion = FrameworkVersion.TrimStart('v'),
-            RuntimeIdentifier = OptionValue.Trim(RuntimeIdentifier),
-            IsSelfContained = SelfContained,
-            IsAot = Aot,
-            IsSingleFile = SingleFile,
-            HasAppHost = AppHost,
-            IsWeb = Web,
+            FrameworkVersion = host.Fact("FrameworkVersion").TrimStart('v'),
+            RuntimeIdentifier = OptionValue.Trim(host.Fact("AppRuntimeIdentifier")),
+            IsSelfContained = Is("SelfContained"),
+            IsAot = Is("Aot"),
+            IsSingleFile = Is("SingleFile"),
+            HasAppHost = Is("AppHost"),
+            IsWeb = Is("Web"),
             HasOwnUrls = options.GetSetting("Urls") is not null,
             Port = Ports(urls).Concat(LaunchPorts(project)).Cast<int?>().FirstOrDefault(),
-            Databases = [.. databases.Select(database => InApp(database.Path))],
+            Databases = [.. databases.Select(database => InApp(host, database.Path))],
             ReplicaFolders =
             [
                 .. databases
                     .SelectMany(database => database.Replicas)
                     .Select(replica => replica.Folder)
                     .OfType<string>()
-                    .Select(InApp),
+                    .Select(folder => InApp(host, folder)),
             ],
             Variables = ConfigVariables.Read(options),
-            InstallDirectory = OptionValue.Trim(InstallDirectory)?.TrimEnd('/'),
+            InstallDirectory = given.Text(OptionName.ScaffoldInstallDir)?.TrimEnd('/'),
         };
         return SettingValue.Duration(options.GetSetting, "ShutdownTimeout") is { } limit
             ? facts with
@@ -137,12 +87,14 @@ public sealed partial class ScaffoldLitestream : LitestreamVerb
                 ShutdownTimeout = limit,
             }
             : facts;
+
+        bool Is(string fact) => host.Fact(fact).Equals("true", StringComparison.OrdinalIgnoreCase);
     }
 
     /// <summary>The path as the app has it: what lies in the project's folder is relative on the server too.</summary>
-    private string InApp(string path) =>
+    private static string InApp(VerbHost host, string path) =>
         Slashes(
-            Path.GetRelativePath(ContentRoot, path) is var relative
+            Path.GetRelativePath(host.Directory, path) is var relative
             && !relative.StartsWith("..", StringComparison.Ordinal)
             && !Path.IsPathRooted(relative)
                 ? relative
@@ -153,10 +105,10 @@ public sealed partial class ScaffoldLitestream : LitestreamVerb
     /// The folder that all files of the build have in common; the project's own where that would be the root of the
     /// disk.
     /// </summary>
-    private string Context(string project)
+    private static string Context(string project, IEnumerable<string> shared)
     {
         var context = project;
-        foreach (var file in SharedFiles.Select(item => Path.GetFullPath(item.ItemSpec, project)).Where(File.Exists))
+        foreach (var file in shared.Select(one => Path.GetFullPath(one, project)).Where(File.Exists))
         {
             while (
                 !file.StartsWith(
@@ -178,7 +130,7 @@ public sealed partial class ScaffoldLitestream : LitestreamVerb
         try
         {
             using var json = JsonDocument.Parse(
-                File.ReadAllText(file),
+                PlainFile.ReadAllText(file),
                 new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true }
             );
             return json.RootElement.TryGetProperty("profiles", out var profiles)
@@ -206,7 +158,7 @@ public sealed partial class ScaffoldLitestream : LitestreamVerb
             .OrderBy(url => url.TrimStart().StartsWith("https", StringComparison.OrdinalIgnoreCase))
             .Select(url => PortForm().Match(url))
             .Where(match => match.Success)
-            .Select(match => int.Parse(match.Groups[1].ValueSpan, System.Globalization.CultureInfo.InvariantCulture))
+            .Select(match => int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture))
             .Where(port => port is > 0 and < 65536);
 
     private static string Slashes(string path) => path.Replace('\\', '/');

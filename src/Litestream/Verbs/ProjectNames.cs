@@ -1,7 +1,7 @@
 using System.Xml;
 using System.Xml.Linq;
 
-namespace Litestream.Configuration;
+namespace Litestream.Verbs;
 
 /// <summary>What a name in a project file stands for.</summary>
 internal enum ProjectNameKind

@@ -1,37 +1,12 @@
-using Litestream.Configuration;
 using Litestream.Diagnostics;
+using Litestream.Verbs;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
 
 /// <summary>What a task can see of the names that a build was given.</summary>
-internal static class TaskNames
+internal static class ProjectProperties
 {
-    /// <summary>The target that a task is the work of; null for a task of the build.</summary>
-    public static string? VerbOf(LitestreamTask task) =>
-        task switch
-        {
-            ListLitestreamDatabases => "LitestreamDatabases",
-            ShowLitestreamConfig => "LitestreamConfig",
-            ShowLitestreamVersion => "LitestreamVersion",
-            ShowLitestreamEnvironment => "LitestreamEnv",
-            InitLitestreamConfig => "LitestreamInit",
-            ShowLitestreamStatus => "LitestreamStatus",
-            ListLitestreamGenerations => "LitestreamGenerations",
-            ListLitestreamSnapshots => "LitestreamSnapshots",
-            ListLitestreamWal => "LitestreamWal",
-            ListLitestreamLtx => "LitestreamLtx",
-            RestoreLitestreamDatabase { Detach: true } => "LitestreamPull",
-            RestoreLitestreamDatabase => "LitestreamRestore",
-            VerifyLitestreamDatabase => "LitestreamVerify",
-            DrillLitestreamDatabase => "LitestreamDrill",
-            RunLitestream => "LitestreamRun",
-            ExamineLitestream => "LitestreamDoctor",
-            ScaffoldLitestream => "LitestreamScaffold",
-            ReplicateLitestreamDatabases => "LitestreamReplicate",
-            _ => null,
-        };
-
     /// <summary>
     /// The project's files with their text; what cannot be read is left to MSBuild, which has read it.
     /// </summary>

@@ -1,4 +1,4 @@
-namespace Litestream.Configuration;
+namespace Litestream.Verbs;
 
 /// <summary>What a build was given from outside its project files.</summary>
 /// <param name="Global">The names of the global properties: <c>-p:</c> on the command line, or an MSBuild task.</param>

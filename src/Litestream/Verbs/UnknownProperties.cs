@@ -1,0 +1,132 @@
+using Litestream.Configuration;
+using Litestream.Diagnostics;
+
+namespace Litestream.Verbs;
+
+/// <summary>
+/// Names in a project and on the command line of a build that no target reads: said with the name that was probably
+/// meant. Looks at names, never at values.
+/// </summary>
+internal static class UnknownProperties
+{
+    /// <summary>LSB1053 for each name in a project file that none of the targets reads.</summary>
+    /// <param name="files">Each file with its text.</param>
+    public static IEnumerable<LitestreamDiagnostic> OfProject(IReadOnlyList<(string File, string Text)> files) =>
+        ProjectNames
+            .Unknown(files)
+            .Select(name =>
+                UnknownNames.Misspelling(
+                    name.Kind switch
+                    {
+                        ProjectNameKind.Property => $"'{name.Name}' is not a property of Litestream and has no "
+                            + $"effect. {MeantProperty(name.Name)}",
+                        ProjectNameKind.Item => $"'{name.Name}' is no item of Litestream, so it has no effect. "
+                            + $"Did you mean '{PropertyNames.DatabaseItem}'?",
+                        _ => $"{PropertyNames.DatabaseItem} has no metadata '{name.Name}', so it has no effect. "
+                            + (
+                                NearestName.Of(name.Name, PropertyNames.DatabaseMetadata) is { } nearest
+                                    ? $"Did you mean '{nearest}'?"
+                                    : $"It has {string.Join(" and ", PropertyNames.DatabaseMetadata)}."
+                            ),
+                    }
+                ) with
+                {
+                    File = name.File,
+                    Line = name.Line,
+                    Column = name.Column,
+                }
+            );
+
+    /// <summary>
+    /// LSB1053 for metadata of items that came from elsewhere than the files that were looked at, where it is like one
+    /// that is read.
+    /// </summary>
+    /// <param name="metadata">Names of custom metadata.</param>
+    /// <param name="files">The files that were looked at: what is written there is said with its place.</param>
+    public static IEnumerable<LitestreamDiagnostic> OfMetadata(
+        IEnumerable<string> metadata,
+        IReadOnlyList<(string File, string Text)> files
+    ) =>
+        metadata
+            .Distinct(StringComparer.OrdinalIgnoreCase)
+            .Where(name => !PropertyNames.DatabaseMetadata.Contains(name, StringComparer.OrdinalIgnoreCase))
+            .Where(name => !files.Any(file => file.Text.Contains(name, StringComparison.OrdinalIgnoreCase)))
+            .Select(name => (Name: name, Meant: NearestName.Of(name, PropertyNames.DatabaseMetadata)))
+            .Where(name => name.Meant is not null)
+            .Select(name =>
+                UnknownNames.Misspelling(
+                    $"{PropertyNames.DatabaseItem} has no metadata '{name.Name}', so it has no effect. "
+                        + $"Did you mean '{name.Meant}'?"
+                )
+            );
+
+    /// <summary>What was given on the command line of a build, or as a variable, and is no property.</summary>
+    /// <param name="given">What the build was given.</param>
+    public static IEnumerable<LitestreamDiagnostic> OfBuild(GivenProperties given) =>
+        given
+            .Unknown()
+            .Select(name =>
+                UnknownNames.Misspelling(
+                    $"'{name}' is not a property of Litestream and has no effect. {MeantProperty(name)}"
+                )
+            );
+
+    /// <summary>
+    /// LSB3019 for what is no property, LSB3020 for a property of another verb. An error wherever the verb would do
+    /// something else than what was asked for.
+    /// </summary>
+    /// <param name="verb">The verb.</param>
+    /// <param name="given">What it was given.</param>
+    /// <param name="files">The project's files with their text.</param>
+    public static IEnumerable<LitestreamDiagnostic> OfVerb(
+        Verb verb,
+        GivenProperties given,
+        IReadOnlyList<(string File, string Text)> files
+    )
+    {
+        foreach (var name in given.Unknown())
+            yield return NoProperty(name);
+
+        foreach (var name in ProjectNames.Unknown(files).Where(name => name.Kind == ProjectNameKind.Property))
+        {
+            if (PropertyNames.Nearest(name.Name) is { } nearest && PropertyNames.IsOfVerb(nearest))
+                yield return NoProperty(name.Name) with
+                {
+                    File = name.File,
+                    Line = name.Line,
+                    Column = name.Column,
+                };
+        }
+
+        foreach (var name in given.OfVerbs().Where(name => !verb.Takes(name)))
+        {
+            // What says which backup is restored, or that nothing is to be changed, must not be lost on a verb that
+            // restores.
+            var isDangerous =
+                verb.Name is "pull" or "drill" && Verb.All.First(one => one.Name == "restore").Takes(name);
+            yield return isDangerous
+                ? new(
+                    "LSB3020",
+                    LitestreamSeverity.Error,
+                    $"{verb.Target} does not take {name}. Leave it out, or use {VerbName.Restore}. Nothing was started."
+                )
+                : new(
+                    "LSB3020",
+                    LitestreamSeverity.Warning,
+                    $"{verb.Target} does not take {name}: it has no effect on this target."
+                );
+        }
+    }
+
+    private static LitestreamDiagnostic NoProperty(string name) =>
+        new(
+            "LSB3019",
+            LitestreamSeverity.Error,
+            $"'{name}' is not a property of Litestream. {MeantProperty(name)} Nothing was started."
+        );
+
+    private static string MeantProperty(string name) =>
+        PropertyNames.Nearest(name) is { } nearest
+            ? $"Did you mean '{nearest}'?"
+            : "Remove it, or correct its name: README.md and docs/commands.md have all properties.";
+}
