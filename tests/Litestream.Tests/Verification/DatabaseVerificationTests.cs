@@ -2,6 +2,7 @@ using System.Globalization;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.Sqlite;
+using Litestream.Tests.Sqlite;
 using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 
