@@ -10,13 +10,11 @@ namespace Litestream.Tests.Configuration;
 /// </summary>
 public sealed class NameRegistryTests
 {
-    private static readonly string Root = FindRoot();
-
     [Fact]
     public void The_settings_are_those_of_the_schema_with_the_same_words()
     {
         var section = JsonDocument
-            .Parse(File.ReadAllBytes(Path.Combine(Root, "src", "Litestream.Hosting", "ConfigurationSchema.json")))
+            .Parse(File.ReadAllBytes(Repository.In("src", "Litestream.Hosting", "ConfigurationSchema.json")))
             .RootElement.GetProperty("properties")
             .GetProperty("Litestream")
             .GetProperty("properties");
@@ -63,8 +61,8 @@ public sealed class NameRegistryTests
             .Distinct(StringComparer.Ordinal);
         var docs = string.Concat(
             Directory
-                .EnumerateFiles(Path.Combine(Root, "docs"), "*.md")
-                .Append(Path.Combine(Root, "README.md"))
+                .EnumerateFiles(Repository.In("docs"), "*.md")
+                .Append(Repository.In("README.md"))
                 .Select(File.ReadAllText)
         );
 
@@ -83,7 +81,7 @@ public sealed class NameRegistryTests
     [Fact]
     public void Each_verb_takes_what_its_target_hands_to_its_task()
     {
-        var text = File.ReadAllText(Path.Combine(Root, "buildTransitive", "Litestream.Build.Commands.targets"));
+        var text = File.ReadAllText(Repository.In("buildTransitive", "Litestream.Build.Commands.targets"));
         var targets = Regex
             .Matches(text, @"<Target\s+Name=""(Litestream\w+)"".*?</Target>", RegexOptions.Singleline)
             .ToDictionary(
@@ -111,7 +109,7 @@ public sealed class NameRegistryTests
     {
         var definition = Regex
             .Match(
-                File.ReadAllText(Path.Combine(Root, "buildTransitive", "Litestream.Build.props")),
+                File.ReadAllText(Repository.In("buildTransitive", "Litestream.Build.props")),
                 "<ItemDefinitionGroup>.*?</ItemDefinitionGroup>",
                 RegexOptions.Singleline
             )
@@ -127,9 +125,11 @@ public sealed class NameRegistryTests
     public void The_variables_are_those_that_the_code_and_the_docs_name()
     {
         var code = Directory
-            .EnumerateFiles(Path.Combine(Root, "src"), "*.cs", SearchOption.AllDirectories)
+            .EnumerateFiles(Repository.In("src"), "*.cs", SearchOption.AllDirectories)
             .Where(file =>
-                !Path.GetRelativePath(Root, file).Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj")
+                !Path.GetRelativePath(Repository.Root, file)
+                    .Split(Path.DirectorySeparatorChar)
+                    .Any(part => part is "bin" or "obj")
             )
             .SelectMany(file =>
                 Regex
@@ -142,8 +142,8 @@ public sealed class NameRegistryTests
         Assert.Equal(code.Order(StringComparer.Ordinal), EnvironmentNames.All.Order(StringComparer.Ordinal));
         var docs = string.Concat(
             Directory
-                .EnumerateFiles(Path.Combine(Root, "docs"), "*.md")
-                .Append(Path.Combine(Root, "README.md"))
+                .EnumerateFiles(Repository.In("docs"), "*.md")
+                .Append(Repository.In("README.md"))
                 .Select(File.ReadAllText)
         );
         Assert.Empty(
@@ -163,21 +163,12 @@ public sealed class NameRegistryTests
             Path.Combine("src", "Litestream.Executable"),
         }
             .SelectMany(folder =>
-                Directory.EnumerateFiles(Path.Combine(Root, folder), "*", SearchOption.AllDirectories)
+                Directory.EnumerateFiles(Repository.In(folder), "*", SearchOption.AllDirectories)
             )
             .Where(file => Path.GetExtension(file) is ".targets" or ".props")
             .Where(file =>
-                !Path.GetRelativePath(Root, file).Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj")
+                !Path.GetRelativePath(Repository.Root, file)
+                    .Split(Path.DirectorySeparatorChar)
+                    .Any(part => part is "bin" or "obj")
             );
-
-    private static string FindRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln")))
-                return folder.FullName;
-        }
-
-        throw new DirectoryNotFoundException("The tests do not lie in the repository.");
-    }
 }

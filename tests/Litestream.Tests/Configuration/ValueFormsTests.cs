@@ -3,7 +3,6 @@ using System.Text.RegularExpressions;
 using Litestream.Configuration;
 using Litestream.Databases;
 using Litestream.Diagnostics;
-using Litestream.Testing;
 
 namespace Litestream.Tests.Configuration;
 
@@ -23,14 +22,14 @@ public sealed class ValueFormsTests
     public static TheoryData<string, double?> Waits =>
         [
             .. ValueForms.Durations.Concat(ValueForms.Numbers).Select(form => (form.Key, form.Value)),
-            .. ValueForms.Long.Select(form => (form.Key, (double?)null)),
+            .. ValueForms.HoursAndDays.Select(form => (form.Key, (double?)null)),
         ];
 
     public static TheoryData<string, double?> Intervals =>
         [
             .. ValueForms.Durations.Select(form => (form.Key, form.Value)),
             .. ValueForms.Numbers.Select(form => (form.Key, (double?)null)),
-            .. ValueForms.Long.Select(form => (form.Key, (double?)form.Value)),
+            .. ValueForms.HoursAndDays.Select(form => (form.Key, (double?)form.Value)),
         ];
 
     public static TheoryData<string, bool?> FlagForms => [.. ValueForms.Flags.Select(form => (form.Key, form.Value))];
@@ -128,7 +127,6 @@ public sealed class ValueFormsTests
         var folder = Directory.CreateTempSubdirectory("lsb-flags-");
         try
         {
-            var root = RepositoryRoot();
             var values = properties.SelectMany(property =>
                 ValueForms
                     .Flags.Keys.Append(" ")
@@ -151,8 +149,8 @@ public sealed class ValueFormsTests
                     <TargetFrameworkVersion>v10.0</TargetFrameworkVersion>
                     <NETCoreSdkVersion>10.0.401</NETCoreSdkVersion>
                   </PropertyGroup>
-                  <Import Project="{root}/buildTransitive/Litestream.Build.props" />
-                  <Import Project="{root}/buildTransitive/Litestream.Build.targets" />
+                  <Import Project="{Repository.Root}/buildTransitive/Litestream.Build.props" />
+                  <Import Project="{Repository.Root}/buildTransitive/Litestream.Build.targets" />
                   <Target Name="All">
                     {string.Join("\n    ", calls)}
                   </Target>
@@ -249,13 +247,5 @@ public sealed class ValueFormsTests
             Assert.Empty(findings);
         else
             Assert.Contains(forms, Assert.Single(findings).Message, StringComparison.Ordinal);
-    }
-
-    private static string RepositoryRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder!.FullName, "Litestream.Build.sln")))
-            folder = folder.Parent;
-        return folder.FullName;
     }
 }

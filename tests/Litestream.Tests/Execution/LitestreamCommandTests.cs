@@ -3,7 +3,6 @@ using System.Globalization;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
-using Litestream.Testing;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Execution;

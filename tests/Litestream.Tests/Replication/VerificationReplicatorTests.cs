@@ -1,7 +1,6 @@
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
 using Litestream.Replication;
-using Litestream.Testing;
 using Litestream.Tests.Verification;
 using Litestream.Verification;
 

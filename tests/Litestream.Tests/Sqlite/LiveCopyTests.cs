@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Litestream.Sqlite;
 using Litestream.Tests.Databases;
 using Litestream.Tests.Verification;
@@ -175,7 +174,7 @@ public sealed class LiveCopyTests : IDisposable
     }
 
     [Fact]
-    public async Task While_it_is_verified_no_write_of_the_app_waits_longer_than_without()
+    public async Task While_it_is_verified_the_app_writes_on_and_never_finds_its_database_busy()
     {
         // 100 MB, and some 60 commits a second of four pages: litestream checkpoints all the time.
         using var folder = new ReplicatedFolder(monitor: "100ms", sync: "100ms", checkpointPages: 200);
@@ -187,23 +186,20 @@ public sealed class LiveCopyTests : IDisposable
         folder.Start();
         await folder.WaitUntilAsync(() => LitestreamTool.HasBackup(folder.Replica, 1));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var longest = TimeSpan.Zero;
         var count = 0;
         var writer = Task.Run(
             () =>
             {
-                using var app = new SqliteConnection($"Data Source={folder.Database};Pooling=False");
+                // A write that waits longer for a lock fails.
+                using var app = new SqliteConnection($"Data Source={folder.Database};Pooling=False;Default Timeout=5");
                 app.Open();
                 while (!stop.IsCancellationRequested)
                 {
-                    var start = Stopwatch.GetTimestamp();
                     Execute(
                         app,
                         $"UPDATE big SET x = randomblob(3500) WHERE id BETWEEN {count % 24_000} "
                             + $"AND {(count % 24_000) + 3}"
                     );
-                    var took = Stopwatch.GetElapsedTime(start);
-                    longest = took > longest ? took : longest;
                     Interlocked.Increment(ref count);
                     stop.Token.WaitHandle.WaitOne(10);
                 }
@@ -213,10 +209,9 @@ public sealed class LiveCopyTests : IDisposable
         try
         {
             await LitestreamTool.WaitUntilAsync(() => Volatile.Read(ref count) >= 200);
-            var without = longest;
-            longest = TimeSpan.Zero;
             for (var i = 0; i < 2; i++)
             {
+                var before = Volatile.Read(ref count);
                 var result = await DatabaseVerification.RunAsync(
                     LitestreamTool.Executable,
                     folder.Config,
@@ -226,10 +221,8 @@ public sealed class LiveCopyTests : IDisposable
                 );
                 Assert.True(result.Outcome == VerificationOutcome.Verified, $"{result}\n{folder.Log}");
                 Assert.Contains("compared by content", result.Message, StringComparison.Ordinal);
+                Assert.True(Volatile.Read(ref count) > before, "Nothing was written meanwhile.");
             }
-
-            // What else runs on the machine, and the restore itself, take their time too.
-            Assert.True(longest < without + TimeSpan.FromSeconds(2), $"{longest} instead of {without}");
         }
         finally
         {

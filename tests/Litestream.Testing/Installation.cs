@@ -1,19 +1,18 @@
 using System.Diagnostics;
-using Litestream.Hosting.Tests;
 
-namespace Litestream.Storage.Tests.Servers;
+namespace Litestream.Testing;
 
 /// <summary>
 /// Gets the servers of others that are not on the machine: once, and one test run at a time. A test whose server cannot
 /// be had is skipped and says why.
 /// </summary>
-internal static class Installation
+public static class Installation
 {
     private const string PolicyFile = "/usr/sbin/policy-rc.d";
 
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(5);
     private static readonly string Folder = Directory
-        .CreateDirectory(Path.Combine(AppFolder.RepositoryRoot, "artifacts", "test"))
+        .CreateDirectory(Repository.In("artifacts", "test"))
         .FullName;
 
     /// <summary>A Debian package, by a file of it.</summary>

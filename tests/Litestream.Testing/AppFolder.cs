@@ -1,16 +1,16 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
-using System.Text;
+using System.Text.RegularExpressions;
 using Litestream.FileSystem;
 using Microsoft.Data.Sqlite;
 
-namespace Litestream.Hosting.Tests;
+namespace Litestream.Testing;
 
 /// <summary>
 /// A published app in a folder of its own, with its own copy of the executable, started from another folder.
 /// </summary>
-public sealed class AppFolder : IDisposable
+public sealed partial class AppFolder : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
 
@@ -19,28 +19,15 @@ public sealed class AppFolder : IDisposable
         Root = Directory.CreateTempSubdirectory("hosted-" + name).FullName;
         App = Directory.CreateDirectory(Path.Combine(Root, "app")).FullName;
         Work = Directory.CreateDirectory(Path.Combine(Root, "work")).FullName;
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(RepositoryRoot, Metadata("HostedApp"))))
+        foreach (var file in Directory.EnumerateFiles(Repository.In(Built("HostedApp"))))
         {
             File.Copy(file, Path.Combine(App, Path.GetFileName(file)));
         }
 
-        File.Copy(RealExecutable, Executable);
+        File.Copy(Repository.Executable, Executable);
         WriteConfig(FileReplica);
         Environment["TMPDIR"] = Directory.CreateDirectory(Path.Combine(Root, "tmp")).FullName;
         Environment["ConnectionStrings__Orders"] = "Data Source=orders.db";
-    }
-
-    public static string RepositoryRoot { get; } = FindRepositoryRoot();
-
-    public static string RealExecutable
-    {
-        get
-        {
-            var path = Path.Combine(RepositoryRoot, "runtimes", "0.3.13", "linux-x64", "litestream");
-            return File.Exists(path)
-                ? path
-                : throw new FileNotFoundException($"The real executable is missing: {path}. `dotnet pack` fetches it.");
-        }
     }
 
     public string Root { get; }
@@ -108,7 +95,7 @@ public sealed class AppFolder : IDisposable
     public async Task<string?> RestoreAsync(string database)
     {
         var output = Path.Combine(Root, $"restored-{Guid.NewGuid():N}.db");
-        var start = new ProcessStartInfo(RealExecutable)
+        var start = new ProcessStartInfo(Repository.Executable)
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,
@@ -138,6 +125,12 @@ public sealed class AppFolder : IDisposable
         }
     }
 
+    /// <summary>A bare restore gives what the database holds.</summary>
+    /// <param name="expected">What the restore is compared with, such as a file of <see cref="RestoredContent.Save"/>;
+    /// null: the database as it is now. It may be in use, but is not written to.</param>
+    public async Task AssertRestoredAsync(string? expected = null) =>
+        await RestoredContent.AssertSameAsync(expected ?? Database, await RestoreAsync(Database));
+
     /// <summary>Ends the app in the middle of a storm of writes, several times: nothing may be missing.</summary>
     public async Task StormAsync(string signal, bool toTheGroup, int times)
     {
@@ -151,7 +144,7 @@ public sealed class AppFolder : IDisposable
             await SignalAsync(signal, toTheGroup ? -app.Id : app.Id);
             await app.EndedAsync();
 
-            await this.AssertRestoredAsync();
+            await AssertRestoredAsync();
             Assert.Empty(Replicators());
         }
     }
@@ -200,6 +193,27 @@ public sealed class AppFolder : IDisposable
             () => $"the number was seen in the file\n{app.Output}"
         );
 
+    /// <summary>Waits until litestream has looked at the database so often, once a second by default.</summary>
+    public async Task IdleAsync(int looks)
+    {
+        var config = File.ReadAllText(Directory.EnumerateFiles(PrivateFolders.Single(), "*.yml").Single());
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false })
+        {
+            BaseAddress = new Uri($"http://{Address().Match(config).Groups[1].Value}/metrics"),
+        };
+        var until = await LooksAsync() + looks;
+        await UntilAsync(
+            () => LooksAsync().GetAwaiter().GetResult() >= until,
+            $"litestream had looked {looks} times"
+        );
+
+        async Task<double> LooksAsync() =>
+            double.Parse(
+                Looks().Match(await client.GetStringAsync("", TestContext.Current.CancellationToken)).Groups[1].Value,
+                CultureInfo.InvariantCulture
+            );
+    }
+
     /// <summary>Another database than the app's.</summary>
     public string OtherDatabase() => MakeDatabase(Path.Combine(Root, "other.db"));
 
@@ -241,9 +255,11 @@ public sealed class AppFolder : IDisposable
 
     public static async Task UntilAsync(Func<bool> condition, Func<string> what, TimeSpan? deadline = null)
     {
-        for (var watch = Stopwatch.StartNew(); !condition(); await Task.Delay(20))
+        var watch = Stopwatch.StartNew();
+        while (!condition())
         {
             Assert.True(watch.Elapsed < (deadline ?? Deadline), $"Waited in vain until {what()}.");
+            await Task.Delay(20, TestContext.Current.CancellationToken);
         }
     }
 
@@ -279,175 +295,19 @@ public sealed class AppFolder : IDisposable
         }
     }
 
-    private static string Metadata(string key) =>
+    private static string Built(string app) =>
         Assembly
             .GetExecutingAssembly()
             .GetCustomAttributes<AssemblyMetadataAttribute>()
-            .Single(attribute => attribute.Key == key)
+            .Single(attribute => attribute.Key == app)
             .Value!;
 
-    private static string FindRepositoryRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln")))
-            {
-                return folder.FullName;
-            }
-        }
+    [GeneratedRegex("^addr: ['\"]?([^'\"\\s]+)", RegexOptions.CultureInvariant | RegexOptions.Multiline)]
+    private static partial Regex Address();
 
-        throw new DirectoryNotFoundException("Litestream.Build.sln is in no folder above the tests.");
-    }
-}
-
-/// <summary>The app as a running process, leader of its own process group.</summary>
-public sealed class AppProcess : IDisposable
-{
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
-
-    private readonly Process _process;
-    private readonly StringBuilder _output = new();
-
-    public AppProcess(AppFolder folder, string[] arguments, string? workingDirectory = null, bool isRead = true)
-    {
-        var command = folder.Launch([Path.Combine(folder.App, "HostedApp"), .. arguments]);
-        var start = new ProcessStartInfo(command[0], command.Skip(1))
-        {
-            WorkingDirectory = workingDirectory ?? folder.Work,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        foreach (var name in new[] { "DOTNET_ENVIRONMENT", "ASPNETCORE_ENVIRONMENT" })
-        {
-            start.Environment.Remove(name);
-        }
-
-        folder.SetEnvironment(start);
-        _process = new Process { StartInfo = start };
-        _process.OutputDataReceived += (_, e) => Append(e.Data);
-        _process.ErrorDataReceived += (_, e) => Append(e.Data);
-        _process.Start();
-        if (isRead)
-        {
-            _process.BeginOutputReadLine();
-            _process.BeginErrorReadLine();
-        }
-    }
-
-    public int Id => _process.Id;
-
-    public bool HasExited => _process.HasExited;
-
-    /// <summary>Has nobody at the other end of its output any more.</summary>
-    public void CloseOutput()
-    {
-        _process.StandardOutput.Dispose();
-        _process.StandardError.Dispose();
-    }
-
-    public string Output
-    {
-        get
-        {
-            lock (_output)
-            {
-                return _output.ToString();
-            }
-        }
-    }
-
-    public int Count(string text) => Output.Split(text).Length - 1;
-
-    public async Task<AppProcess> SaysAsync(string text, TimeSpan? deadline = null)
-    {
-        for (var watch = Stopwatch.StartNew(); !Output.Contains(text, StringComparison.Ordinal); await Task.Delay(10))
-        {
-            Assert.False(
-                _process.HasExited && !await SaidAtLastAsync(text),
-                $"It ended without saying '{text}'. It said:\n{Output}"
-            );
-            Assert.True(watch.Elapsed < (deadline ?? Deadline), $"It did not say '{text}'. It said:\n{Output}");
-        }
-
-        return this;
-    }
-
-    /// <summary>Waits until the replicator's status holds the texts.</summary>
-    public async Task StatusAsync(params string[] texts)
-    {
-        for (var watch = Stopwatch.StartNew(); ;)
-        {
-            var count = Count("\nstatus ");
-            await TellAsync("status");
-            await AppFolder.UntilAsync(() => Count("\nstatus ") > count, () => $"it told its status\n{Output}");
-            var output = Output;
-            var last = output[output.LastIndexOf("\nstatus ", StringComparison.Ordinal)..];
-            if (texts.All(text => last.Split('\n')[1].Contains(text, StringComparison.Ordinal)))
-            {
-                return;
-            }
-
-            Assert.True(
-                watch.Elapsed < Deadline,
-                $"Its status was not '{string.Join(", ", texts)}'. It said:\n{output}"
-            );
-            await Task.Delay(50);
-        }
-    }
-
-    public Task TellAsync(string line) => TypeAsync(line + "\n");
-
-    public async Task TypeAsync(string keys)
-    {
-        await _process.StandardInput.WriteAsync(keys);
-        await _process.StandardInput.FlushAsync();
-    }
-
-    public async Task<int> StopAsync()
-    {
-        await TellAsync("stop");
-        return await EndedAsync();
-    }
-
-    public async Task<int> EndedAsync()
-    {
-        using var source = new CancellationTokenSource(Deadline);
-        try
-        {
-            await _process.WaitForExitAsync(source.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            Assert.Fail($"It did not end. It said:\n{Output}");
-        }
-
-        return _process.ExitCode;
-    }
-
-    public void Dispose()
-    {
-        if (!_process.HasExited)
-        {
-            // Its output ends only with the last process that has it.
-            _process.Kill(entireProcessTree: true);
-            _process.WaitForExit();
-        }
-
-        _process.Dispose();
-    }
-
-    private async Task<bool> SaidAtLastAsync(string text)
-    {
-        await _process.WaitForExitAsync();
-        return Output.Contains(text, StringComparison.Ordinal);
-    }
-
-    private void Append(string? line)
-    {
-        lock (_output)
-        {
-            _output.AppendLine(line);
-        }
-    }
+    [GeneratedRegex(
+        "^litestream_sync_count\\{.*orders.* (\\S+)$",
+        RegexOptions.CultureInvariant | RegexOptions.Multiline
+    )]
+    private static partial Regex Looks();
 }

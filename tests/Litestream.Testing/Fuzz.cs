@@ -1,13 +1,13 @@
 using CsCheck;
 using Litestream.Diagnostics;
 
-namespace Litestream.Tests.Robustness;
+namespace Litestream.Testing;
 
 /// <summary>
 /// Many damaged inputs for one piece of code, always the same ones: nothing but a <see cref="LitestreamException"/> may
 /// leave it, and it has to end.
 /// </summary>
-internal static class Fuzz
+public static class Fuzz
 {
     /// <summary>What parsers of any kind stumble over.</summary>
     private static readonly string[] Tokens =

@@ -1,14 +1,13 @@
 using System.Globalization;
-using Litestream.Testing;
 
-namespace Litestream.Hosting.Tests;
+namespace Litestream.Testing;
 
 /// <summary>
 /// One random trial: an app writes, with another process or alone, and it, its litestream or both are killed and come
 /// back. Afterwards the restore has to be the database, or the health must not
 /// be good.
 /// </summary>
-internal sealed class RandomKill(int seed)
+public sealed class RandomKill(int seed)
 {
     private readonly Random _random = new(seed);
     private readonly string _kind = ((string[])["app", "litestream", "both", "litestream first"])[
