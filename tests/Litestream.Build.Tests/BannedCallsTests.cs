@@ -30,7 +30,7 @@ public sealed partial class BannedCallsTests(Packages packages)
         var version = Version()
             .Match(
                 await File.ReadAllTextAsync(
-                    Path.Combine(Packages.Repository, "Directory.Packages.props"),
+                    Repository.In("Directory.Packages.props"),
                     TestContext.Current.CancellationToken
                 )
             )
@@ -43,7 +43,7 @@ public sealed partial class BannedCallsTests(Packages packages)
               <PropertyGroup><TargetFramework>net10.0</TargetFramework><OutputType>Exe</OutputType><ImplicitUsings>enable</ImplicitUsings><WarningsAsErrors>RS0030</WarningsAsErrors></PropertyGroup>
               <ItemGroup>
                 <PackageReference Include="Microsoft.CodeAnalysis.BannedApiAnalyzers" Version="{version}" />
-                <AdditionalFiles Include="{Packages.Repository}/src/BannedSymbols.txt" />
+                <AdditionalFiles Include="{Repository.Root}/src/BannedSymbols.txt" />
               </ItemGroup>
             </Project>
             """
@@ -74,7 +74,7 @@ public sealed partial class BannedCallsTests(Packages packages)
             library =>
                 Assert.Contains(
                     "BannedSymbols.txt",
-                    File.ReadAllText(Path.Combine(Packages.Repository, "src", library, library + ".csproj")),
+                    File.ReadAllText(Repository.In("src", library, library + ".csproj")),
                     StringComparison.Ordinal
                 )
         );
@@ -83,7 +83,7 @@ public sealed partial class BannedCallsTests(Packages packages)
             libraries
                 .SelectMany(library =>
                     Directory.EnumerateFiles(
-                        Path.Combine(Packages.Repository, "src", library),
+                        Repository.In("src", library),
                         "*.cs",
                         SearchOption.AllDirectories
                     )

@@ -146,7 +146,7 @@ public sealed class ExecutableTests(Packages packages)
     {
         using var app = new Workspace(packages, dummies: true).WithAsset("Worker");
         Directory.CreateDirectory(app.In("own"));
-        var real = Path.Combine(Packages.Repository, "runtimes", "0.3.13", "linux-x64", "litestream");
+        var real = Repository.Executable;
         File.Copy(real, app.In("own/litestream"));
 
         (await app.DotnetAsync("build", "-p:LitestreamInstallDir=own")).Succeeded();

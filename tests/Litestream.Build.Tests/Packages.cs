@@ -15,18 +15,33 @@ namespace Litestream.Build.Tests;
 /// </summary>
 public sealed class Packages : IAsyncLifetime
 {
-    public static string Repository { get; } = FindRepository();
-
     public string Version { get; } = $"0.0.0-test.{DateTime.UtcNow.Ticks.ToString(CultureInfo.InvariantCulture)}";
 
-    public string Feed { get; } = Path.Combine(Repository, "artifacts", "test", "feed");
+    public string Feed { get; } = Repository.In("artifacts", "test", "feed");
 
     /// <summary>Litestream.Executable with small dummies for eight RIDs, in two versions.</summary>
-    public string DummyFeed { get; } = Path.Combine(Repository, "artifacts", "test", "dummy-feed");
+    public string DummyFeed { get; } = Repository.In("artifacts", "test", "dummy-feed");
 
-    public string Folder { get; } = Path.Combine(Repository, "artifacts", "test", "packages");
+    public string Folder { get; } = Repository.In("artifacts", "test", "packages");
 
-    public string DummyFolder { get; } = Path.Combine(Repository, "artifacts", "test", "dummy-packages");
+    public string DummyFolder { get; } = Repository.In("artifacts", "test", "dummy-packages");
+
+    private readonly Lazy<Task<Workspace>> _worker;
+    private readonly Lazy<Task<Workspace>> _site;
+
+    public Packages()
+    {
+        _worker = new(async () => await PublishAsync(new Workspace(this).WithAsset("Worker")));
+        _site = new(async () =>
+            await PublishAsync(await new Workspace(this).WithMvcAsync(), "-p:CompressionEnabled=false")
+        );
+    }
+
+    /// <summary>The worker of testassets/, published once per run, for tests that only run it.</summary>
+    public Task<Workspace> WorkerAsync() => CopyAsync(_worker);
+
+    /// <summary>The SDK's MVC template with accounts, in the same way.</summary>
+    public Task<Workspace> SiteAsync() => CopyAsync(_site);
 
     public async ValueTask InitializeAsync()
     {
@@ -44,7 +59,18 @@ public sealed class Packages : IAsyncLifetime
                 Directory.Delete(ours, recursive: true);
         }
 
-        await PackAsync("Litestream.Build.sln", $"-p:Version={Version}", $"-p:PackageOutputPath={Feed}/");
+        // The first one builds what the others pack.
+        string[] projects = ["Litestream.Build", "Litestream.Hosting", "Litestream", "Litestream.Executable"];
+        foreach (var project in projects)
+        {
+            await PackAsync(
+                $"src/{project}/{project}.csproj",
+                $"-p:Version={Version}",
+                $"-p:PackageOutputPath={Feed}/",
+                "-p:RunAnalyzers=false"
+            );
+        }
+
         foreach (
             var package in Directory
                 .EnumerateFiles(Feed)
@@ -62,30 +88,47 @@ public sealed class Packages : IAsyncLifetime
         }
     }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var published in new[] { _worker, _site })
+        {
+            if (published is { IsValueCreated: true, Value.IsCompletedSuccessfully: true })
+                (await published.Value).Dispose();
+        }
+    }
+
+    private static async Task<Workspace> PublishAsync(Workspace workspace, params string[] options)
+    {
+        (await workspace.DotnetAsync(["publish", "-c", "Release", "-o", "out", .. options])).Succeeded();
+        return workspace;
+    }
+
+    /// <summary>A folder of a test's own with the output and nothing else.</summary>
+    private async Task<Workspace> CopyAsync(Lazy<Task<Workspace>> published)
+    {
+        var (from, to) = ((await published.Value).In("out"), new Workspace(this));
+        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(to.In("out"), Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        return to;
+    }
 
     private static async Task PackAsync(string project, params string[] properties)
     {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(10));
         var result = await Cli.Wrap("dotnet")
-            .WithArguments(["pack", Path.Combine(Repository, project), "-c", "Release", "-v", "q", .. properties])
-            .WithWorkingDirectory(Repository)
+            .WithArguments(["pack", Repository.In(project), "-c", "Release", "-v", "q", .. properties])
+            .WithWorkingDirectory(Repository.Root)
             .WithEnvironmentVariables(Workspace.CleanEnvironment)
             .WithValidation(CommandResultValidation.None)
-            .ExecuteBufferedAsync();
+            .ExecuteBufferedAsync(limit.Token);
         Assert.True(
             result.ExitCode == 0,
             $"dotnet pack {project} failed:\n{result.StandardOutput}\n{result.StandardError}"
         );
-    }
-
-    private static string FindRepository()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln")))
-                return folder.FullName;
-        }
-
-        throw new InvalidOperationException("The tests run from inside the repository.");
     }
 }

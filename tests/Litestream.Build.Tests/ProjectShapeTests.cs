@@ -344,7 +344,7 @@ public sealed class ProjectShapeTests(Packages packages)
         foreach (var file in new[] { "Worker.csproj", "Program.cs", "appsettings.json" })
             solution.Write(
                 $"{folder}/{file}",
-                File.ReadAllText(Path.Combine(Packages.Repository, "testassets", "Worker", file))
+                File.ReadAllText(Repository.In("testassets", "Worker", file))
             );
         if (reference)
             solution.AddPackage($"{folder}/Worker.csproj");

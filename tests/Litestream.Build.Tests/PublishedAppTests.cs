@@ -59,8 +59,7 @@ public sealed class PublishedAppTests(Packages packages)
     [InlineData("crash")]
     public async Task However_the_app_ends_no_process_is_left_and_the_last_row_is_in_the_replica(string how)
     {
-        using var workspace = new Workspace(packages).WithAsset("Worker");
-        (await workspace.DotnetAsync("publish", "-c", "Release", "-o", "out")).Succeeded();
+        using var workspace = await packages.WorkerAsync();
 
         using (var app = Start(workspace, workspace.In("out")))
         {

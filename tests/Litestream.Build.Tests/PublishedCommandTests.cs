@@ -32,14 +32,7 @@ public sealed class PublishedCommandTests(Packages packages)
     [InlineData("./Site")]
     public async Task An_mvc_app_with_accounts_answers_a_script_and_serves_nothing(string start)
     {
-        using var workspace = new Workspace(packages);
-        (
-            await workspace.DotnetAsync("new", "mvc", "-au", "Individual", "-n", "Site", "-o", ".", "--no-restore")
-        ).Succeeded();
-        workspace.AddPackage("Site.csproj");
-        (
-            await workspace.DotnetAsync("publish", "-c", "Release", "-o", "out", "-p:CompressionEnabled=false")
-        ).Succeeded();
+        using var workspace = await packages.SiteAsync();
         Assert.Empty(
             Directory.EnumerateFiles(workspace.In("out"), "System.CommandLine*.dll", SearchOption.AllDirectories)
         );
@@ -125,43 +118,7 @@ public sealed class PublishedCommandTests(Packages packages)
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Another user's processes are root's to start.");
         const string User = "12345";
-        using var workspace = new Workspace(packages);
-        if (template == "mvc")
-        {
-            (
-                await workspace.DotnetAsync("new", "mvc", "-au", "Individual", "-n", "Site", "-o", ".", "--no-restore")
-            ).Succeeded();
-            workspace.AddPackage("Site.csproj");
-
-            // MVC is not made for trimming: what it loads by name has to stay.
-            await File.WriteAllTextAsync(
-                workspace.In("Directory.Build.targets"),
-                """
-                <Project>
-                  <Target Name="KeepMvc" AfterTargets="PrepareForILLink">
-                    <ItemGroup><TrimmerRootAssembly Include="@(ResolvedFileToPublish->'%(Filename)')" Condition="$([System.String]::Copy('%(Filename)').StartsWith('Microsoft.AspNetCore')) And '%(Extension)' == '.dll'" /></ItemGroup>
-                  </Target>
-                </Project>
-                """,
-                TestContext.Current.CancellationToken
-            );
-        }
-        else
-        {
-            workspace.WithAsset("Worker");
-        }
-
-        (
-            await workspace.DotnetAsync([
-                "publish",
-                "-c",
-                "Release",
-                "-o",
-                "out",
-                "-p:CompressionEnabled=false",
-                .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries),
-            ])
-        ).Succeeded();
+        using var workspace = await PublishAsync(template, options);
         var program = workspace.In(template == "mvc" ? "out/Site" : "out/Worker");
         var elsewhere = Directory.CreateDirectory(Path.Combine(workspace.Root, "else where")).FullName;
         File.SetUnixFileMode(workspace.Root, (UnixFileMode)Convert.ToInt32("755", 8));
@@ -269,9 +226,34 @@ public sealed class PublishedCommandTests(Packages packages)
             RunAsync("setpriv", [.. asUser, "litestream", .. command.Split(' ')], elsewhere, environment);
     }
 
-    private async Task AnswersAsync(string options)
+    private async Task<Workspace> PublishAsync(string template, string options)
     {
-        using var workspace = new Workspace(packages).WithAsset("Worker");
+        if (options.Length == 0)
+            return template == "mvc" ? await packages.SiteAsync() : await packages.WorkerAsync();
+
+        var workspace = new Workspace(packages);
+        if (template == "mvc")
+        {
+            await workspace.WithMvcAsync();
+
+            // MVC is not made for trimming: what it loads by name has to stay.
+            await File.WriteAllTextAsync(
+                workspace.In("Directory.Build.targets"),
+                """
+                <Project>
+                  <Target Name="KeepMvc" AfterTargets="PrepareForILLink">
+                    <ItemGroup><TrimmerRootAssembly Include="@(ResolvedFileToPublish->'%(Filename)')" Condition="$([System.String]::Copy('%(Filename)').StartsWith('Microsoft.AspNetCore')) And '%(Extension)' == '.dll'" /></ItemGroup>
+                  </Target>
+                </Project>
+                """,
+                TestContext.Current.CancellationToken
+            );
+        }
+        else
+        {
+            workspace.WithAsset("Worker");
+        }
+
         (
             await workspace.DotnetAsync([
                 "publish",
@@ -279,9 +261,16 @@ public sealed class PublishedCommandTests(Packages packages)
                 "Release",
                 "-o",
                 "out",
+                "-p:CompressionEnabled=false",
                 .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries),
             ])
         ).Succeeded();
+        return workspace;
+    }
+
+    private async Task AnswersAsync(string options)
+    {
+        using var workspace = await PublishAsync("worker", options);
         await PublishedAppTests.RunOnceAsync(workspace, expectedRows: 0);
         var elsewhere = Directory.CreateDirectory(Path.Combine(workspace.Root, "else where")).FullName;
         var verified = await CommandAsync("verify", "--start-replicator");

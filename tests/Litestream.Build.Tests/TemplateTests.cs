@@ -345,7 +345,7 @@ public sealed partial class TemplateTests(Packages packages)
         );
         Assert.Equal("755", Convert.ToString((int)File.GetUnixFileMode(executable), 8));
         Assert.Equal(
-            File.ReadAllBytes(Path.Combine(Packages.Repository, "runtimes/0.3.13/linux-x64/litestream")),
+            File.ReadAllBytes(Repository.In("runtimes/0.3.13/linux-x64/litestream")),
             File.ReadAllBytes(executable)
         );
     }

@@ -655,7 +655,7 @@ public sealed class VerbTests(Packages packages)
     public void Every_verb_can_be_extended_and_is_forwarded_in_a_project_with_several_target_frameworks()
     {
         var targets = XDocument
-            .Load(Path.Combine(Packages.Repository, "buildTransitive", "Litestream.Build.Commands.targets"))
+            .Load(Repository.In("buildTransitive", "Litestream.Build.Commands.targets"))
             .Root!;
         var verbs = targets
             .Elements("Target")
@@ -663,8 +663,7 @@ public sealed class VerbTests(Packages packages)
             .ToList();
         var forwarded = XDocument
             .Load(
-                Path.Combine(
-                    Packages.Repository,
+                Repository.In(
                     "src",
                     "Litestream.Build",
                     "buildMultiTargeting",
@@ -672,7 +671,7 @@ public sealed class VerbTests(Packages packages)
                 )
             )
             .Root!.Elements("Target");
-        var documented = File.ReadAllText(Path.Combine(Packages.Repository, "docs", "commands.md"));
+        var documented = File.ReadAllText(Repository.In("docs", "commands.md"));
 
         Assert.True(verbs.Count >= 12);
         Assert.Equal(
@@ -784,7 +783,7 @@ public sealed class VerbTests(Packages packages)
         );
 
     private static string Executable =>
-        Path.Combine(Packages.Repository, "runtimes", "0.3.13", "linux-x64", "litestream");
+        Repository.Executable;
 
     private static void WaitForSegments(Workspace app, string replica, int count, Func<string>? what = null) =>
         WaitUntil(

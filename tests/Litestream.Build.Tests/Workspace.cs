@@ -38,7 +38,7 @@ public sealed class Workspace : IDisposable
     /// <summary>Copies a project of testassets/ and adds the package to it, nothing else.</summary>
     public Workspace WithAsset(string asset, bool reference = true)
     {
-        var source = Path.Combine(Packages.Repository, "testassets", asset);
+        var source = Repository.In("testassets", asset);
         foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories))
         {
             var relative = Path.GetRelativePath(source, file);
@@ -52,6 +52,14 @@ public sealed class Workspace : IDisposable
 
         if (reference)
             AddPackage($"{asset}.csproj");
+        return this;
+    }
+
+    /// <summary>Makes the SDK's MVC template with accounts, named Site, and adds the package to it.</summary>
+    public async Task<Workspace> WithMvcAsync()
+    {
+        (await DotnetAsync("new", "mvc", "-au", "Individual", "-n", "Site", "-o", ".", "--no-restore")).Succeeded();
+        AddPackage("Site.csproj");
         return this;
     }
 
@@ -92,7 +100,7 @@ public sealed class Workspace : IDisposable
         var log = Path.Combine(Root, $"{Guid.NewGuid():N}.binlog");
         var builds = arguments[0] is "build" or "publish" or "msbuild" or "pack" or "clean" or "restore";
         var result = await Cli.Wrap("dotnet")
-            .WithArguments(builds ? [.. arguments, $"-bl:{log}", "-tl:off"] : arguments)
+            .WithArguments(builds ? [.. arguments, $"-bl:{log}", "-tl:off", "-m:1"] : arguments)
             .WithWorkingDirectory(Folder)
             .WithEnvironmentVariables(EnvironmentVariables.Concat(variables).ToDictionary())
             .WithValidation(CommandResultValidation.None)
@@ -142,6 +150,12 @@ public sealed class Workspace : IDisposable
         environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";
         environment["DOTNET_NOLOGO"] = "1";
         environment["DOTNET_CLI_UI_LANGUAGE"] = "en";
+
+        // Not what is tested, and slow: a compiler for each build, code that is measured to be compiled again, and the
+        // question for vulnerable packages.
+        environment["UseSharedCompilation"] = "true";
+        environment["DOTNET_TieredPGO"] = "0";
+        environment["NuGetAudit"] = "false";
         return environment;
     }
 }

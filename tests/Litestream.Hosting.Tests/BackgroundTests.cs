@@ -115,10 +115,9 @@ public sealed class BackgroundTests : IDisposable
         await host.StartAsync(TestContext.Current.CancellationToken);
         await AppFolder.UntilAsync(() => outside.Requests.Count == 1, "the heartbeat was called");
 
-        var watch = Stopwatch.StartNew();
         await host.StopAsync(TestContext.Current.CancellationToken);
 
-        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(8));
+        // Had the stop waited for the heartbeat, that would have failed with a warning.
         Assert.Equal(LitestreamState.Stopped, Status(host).State);
         Assert.DoesNotContain(_log.Lines, line => line.Text.Contains("LSB5011", StringComparison.Ordinal));
     }
@@ -383,10 +382,8 @@ public sealed class BackgroundTests : IDisposable
 
         var written = Rows();
         await AppFolder.UntilAsync(() => Rows() != written, "the next one was at work");
-        var watch = Stopwatch.StartNew();
         await host.StopAsync(TestContext.Current.CancellationToken);
 
-        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(10));
         Assert.Equal(LitestreamState.Stopped, Status(host).State);
         Assert.Equal(
             [".a.db-litestream", "replica"],
@@ -442,7 +439,7 @@ public sealed class BackgroundTests : IDisposable
 
         // Other tests of this process have databases open too.
         builder.Configuration["Litestream:NotReplicated"] ??= "*";
-        builder.Configuration["Litestream:ExecutablePath"] = AppFolder.RealExecutable;
+        builder.Configuration["Litestream:ExecutablePath"] = Repository.Executable;
         builder.Logging.AddProvider(_log);
         builder.Services.AddLitestream();
         return builder.Build();

@@ -25,7 +25,7 @@ public sealed class ChainTests
         Assert.Single(Snapshots(folder));
     }
 
-    [Fact]
+    [Fact(Timeout = 30 * 60_000)]
     [Trait("Category", "Long")]
     public async Task Ten_orderly_restarts_of_a_database_of_50_MB_send_at_most_one_snapshot()
     {
@@ -334,7 +334,7 @@ public sealed class ChainTests
         Assert.DoesNotContain("Everything was sent", app.Output, StringComparison.Ordinal);
     }
 
-    [Theory]
+    [Theory(Timeout = 30 * 60_000)]
     [InlineData(false)]
     [InlineData(true)]
     [Trait("Category", "Long")]
@@ -360,7 +360,7 @@ public sealed class ChainTests
     [Fact]
     public Task Three_random_kills_under_load_leave_a_replica_that_is_the_database() => KillAsync(3);
 
-    [Fact]
+    [Fact(Timeout = 60 * 60_000)]
     [Trait("Category", "Long")]
     public Task Fifty_random_kills_under_load_leave_a_replica_that_is_the_database() => KillAsync(50);
 

@@ -22,7 +22,7 @@ public sealed class ClientTests : IDisposable
 
         Assert.Equal(LitestreamState.Disabled, host.Services.GetRequiredService<LitestreamReplicator>().Status.State);
         Assert.Same(client, host.Services.GetRequiredService<LitestreamClient>());
-        Assert.Equal(AppFolder.RealExecutable, client.Executable.Path);
+        Assert.Equal(Repository.Executable, client.Executable.Path);
         var database = Assert.Single(await client.DatabasesAsync(TestContext.Current.CancellationToken));
         Assert.Equal(Path.Combine(_folder, "live.db"), database.Path);
         Assert.Equal(["file"], database.Replicas);
@@ -101,7 +101,7 @@ public sealed class ClientTests : IDisposable
             new HostApplicationBuilderSettings { EnvironmentName = environment }
         );
         builder.Configuration["Litestream:ConfigPath"] = Path.Combine(_folder, config);
-        builder.Configuration["Litestream:ExecutablePath"] = AppFolder.RealExecutable;
+        builder.Configuration["Litestream:ExecutablePath"] = Repository.Executable;
         builder.Configuration["ConnectionStrings:Shop"] = shop ?? $"Data Source={_folder}/live.db";
         builder.Services.AddLitestream();
         return builder.Build();

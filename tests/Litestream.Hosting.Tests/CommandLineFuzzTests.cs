@@ -1,7 +1,6 @@
 using System.Globalization;
 using CsCheck;
 using Litestream.Hosting.CommandLine;
-using Litestream.Tests.Robustness;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 

@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
-using Litestream.Testing;
 using Litestream.Verification;
 using Microsoft.Extensions.Configuration;
 
@@ -14,7 +13,7 @@ public sealed class ConfigurationSchemaTests
     private static readonly JsonElement Section = JsonDocument
         .Parse(
             File.ReadAllBytes(
-                Path.Combine(AppFolder.RepositoryRoot, "src", "Litestream.Hosting", "ConfigurationSchema.json")
+                Repository.In("src", "Litestream.Hosting", "ConfigurationSchema.json")
             )
         )
         .RootElement.GetProperty("properties")
@@ -141,7 +140,7 @@ public sealed class ConfigurationSchemaTests
     [Fact]
     public void All_of_them_are_in_the_documentation()
     {
-        var table = File.ReadAllText(Path.Combine(AppFolder.RepositoryRoot, "docs", "hosting.md"));
+        var table = File.ReadAllText(Repository.In("docs", "hosting.md"));
         Assert.All(Settings(), setting => Assert.Matches($@"\n\|[^|\n]*`{setting.Name}`[^|\n]*\|", table));
     }
 

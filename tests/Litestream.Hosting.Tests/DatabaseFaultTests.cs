@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Litestream.Testing;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Hosting.Tests;

@@ -465,7 +465,7 @@ public sealed class DiscoveredDatabasesTests : IDisposable
     {
         var output = Path.Combine(folder.Root, $"{Guid.NewGuid():N}.db");
         using var process = Process.Start(
-            new ProcessStartInfo(AppFolder.RealExecutable, ["restore", "-o", output, $"file://{replica}"])
+            new ProcessStartInfo(Repository.Executable, ["restore", "-o", output, $"file://{replica}"])
             {
                 RedirectStandardError = true,
             }

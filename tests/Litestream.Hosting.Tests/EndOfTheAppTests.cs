@@ -80,7 +80,7 @@ public sealed class EndOfTheAppTests
         await File.WriteAllTextAsync(
             folder.Executable,
             $"#!/bin/sh\nwhile [ \"$1\" = restore ] && [ ! -e '{go}' ]; do sleep 0.05; done\nexec "
-                + $"'{AppFolder.RealExecutable}' \"$@\"\n",
+                + $"'{Repository.Executable}' \"$@\"\n",
             TestContext.Current.CancellationToken
         );
         using var app = folder.Start();

@@ -38,7 +38,7 @@ public sealed partial class FaultTableTests
         );
     }
 
-    private static string ReadTable() => File.ReadAllText(Path.Combine(AppFolder.RepositoryRoot, "docs", "faults.md"));
+    private static string ReadTable() => File.ReadAllText(Repository.In("docs", "faults.md"));
 
     private static List<string> Findings(string table)
     {
@@ -57,7 +57,7 @@ public sealed partial class FaultTableTests
             named.UnionWith(names);
             foreach (var code in Code().Matches(row).Select(match => match.Value).Distinct())
             {
-                if (!File.Exists(Path.Combine(AppFolder.RepositoryRoot, "docs", "diagnostics", code + ".md")))
+                if (!File.Exists(Repository.In("docs", "diagnostics", code + ".md")))
                 {
                     findings.Add($"there is no page of {code}");
                 }
@@ -90,7 +90,7 @@ public sealed partial class FaultTableTests
         var tests = new Dictionary<string, SourceTest>(StringComparer.Ordinal);
         foreach (
             var file in Directory.EnumerateFiles(
-                Path.Combine(AppFolder.RepositoryRoot, "tests"),
+                Repository.In("tests"),
                 "*Tests.cs",
                 SearchOption.AllDirectories
             )

@@ -1,5 +1,4 @@
 using Litestream.Diagnostics;
-using Litestream.Testing;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Litestream.Storage.Tests.Servers;
 
 namespace Litestream.Hosting.Tests;
 

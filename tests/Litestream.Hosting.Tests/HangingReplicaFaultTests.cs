@@ -29,11 +29,7 @@ public sealed class HangingReplicaFaultTests
         await app.TellAsync("row waiting");
         await app.SaysAsync("wrote waiting");
         var threads = Threads(app);
-        var deadline = DateTime.UtcNow.AddSeconds(30);
-        await AppFolder.UntilAsync(
-            () => DateTime.UtcNow > deadline || folder.Replicators() is not [var id] || id != first,
-            "the time was over"
-        );
+        await app.StatusAsync(status => AppProcess.Lag(status) > TimeSpan.FromSeconds(30), "a lag of 30 s");
 
         Assert.Equal([first], folder.Replicators());
         Assert.InRange(Threads(app), 1, threads + 5);

@@ -141,7 +141,7 @@ public sealed class HealthAndMetricsTests
                 ["Litestream:Enabled"] = "true",
                 ["Litestream:ConfigPath"] = config,
                 ["Litestream:NotReplicated"] = "*",
-                ["Litestream:ExecutablePath"] = AppFolder.RealExecutable,
+                ["Litestream:ExecutablePath"] = Repository.Executable,
             }
         );
         builder.Services.AddMetrics().AddLitestream().AddHealthChecks().AddLitestream();

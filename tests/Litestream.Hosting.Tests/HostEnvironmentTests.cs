@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.Versioning;
 using Litestream.FileSystem;
-using Litestream.Testing;
 
 namespace Litestream.Hosting.Tests;
 

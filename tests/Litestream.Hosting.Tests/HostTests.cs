@@ -429,7 +429,7 @@ public sealed class HostTests : IDisposable
 
         // Other tests of this process have databases open too.
         builder.Configuration["Litestream:NotReplicated"] ??= "*";
-        builder.Configuration["Litestream:ExecutablePath"] = AppFolder.RealExecutable;
+        builder.Configuration["Litestream:ExecutablePath"] = Repository.Executable;
         builder.Logging.AddProvider(log);
         builder.Services.AddLitestream();
         return builder.Build();

@@ -25,7 +25,7 @@ public sealed class PendingLineageCheckTests
             }
         );
         var guard = new LineageCheck(
-            new LitestreamExecutable(AppFolder.RealExecutable),
+            new LitestreamExecutable(Repository.Executable),
             config,
             Assert.Single(config.Databases)
         );
@@ -71,7 +71,7 @@ public sealed class PendingLineageCheckTests
             }
         );
         var guard = new LineageCheck(
-            new LitestreamExecutable(AppFolder.RealExecutable),
+            new LitestreamExecutable(Repository.Executable),
             config,
             Assert.Single(config.Databases)
         );

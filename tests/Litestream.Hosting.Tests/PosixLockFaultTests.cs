@@ -87,13 +87,12 @@ public sealed partial class PosixLockFaultTests
             ];
         using var app = folder.Start();
         await folder.SettledAsync(app);
-        var idle = DateTime.UtcNow;
         await app.TellAsync("load 5");
         await folder.InFileAsync(app);
         await app.TellAsync("storm");
 
         // So long that everything this package does again and again has been done.
-        await AppFolder.UntilAsync(() => DateTime.UtcNow - idle > TimeSpan.FromSeconds(20), "20 s had passed");
+        await folder.IdleAsync(looks: 20);
         await app.TellAsync("calm");
         if (opened is not null)
         {

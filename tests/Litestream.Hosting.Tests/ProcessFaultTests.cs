@@ -1,4 +1,3 @@
-using System.Diagnostics;
 
 namespace Litestream.Hosting.Tests;
 
@@ -13,7 +12,7 @@ public sealed class ProcessFaultTests
     [Fact]
     public Task A_commit_that_litestream_overlooks_arrives_all_the_same() => CommitThenSilenceAsync("1ms", times: 20);
 
-    [Theory]
+    [Theory(Timeout = 60 * 60_000)]
     [InlineData("1ms")]
     [InlineData("1s")]
     [Trait("Category", "Long")]
@@ -21,7 +20,7 @@ public sealed class ProcessFaultTests
         CommitThenSilenceAsync(interval, times: 200);
 
     [Fact]
-    public async Task A_litestream_that_is_frozen_is_noticed_in_ten_seconds_and_replaced_in_thirty()
+    public async Task A_litestream_that_is_frozen_is_noticed_and_replaced()
     {
         using var folder = new AppFolder();
         using var app = folder.Start();
@@ -29,19 +28,14 @@ public sealed class ProcessFaultTests
         var first = Assert.Single(folder.Replicators());
 
         await AppFolder.SignalAsync("STOP", first);
-        var watch = Stopwatch.StartNew();
         await app.TellAsync("row frozen");
         await app.SaysAsync("wrote frozen");
 
         await app.StatusAsync("Stalled");
-        var noticed = watch.Elapsed;
         await AppFolder.UntilAsync(() => folder.Replicators() is [var id] && id != first, "another litestream ran");
-        var replaced = watch.Elapsed;
         await folder.ArrivesAsync(app, "frozen");
         await folder.SettledAsync(app);
 
-        Assert.True(noticed < TimeSpan.FromSeconds(10), noticed.ToString());
-        Assert.True(replaced < TimeSpan.FromSeconds(30), replaced.ToString());
         Assert.Contains("LSB5007", app.Output, StringComparison.Ordinal);
     }
 
@@ -51,7 +45,7 @@ public sealed class ProcessFaultTests
     public Task A_signal_amid_a_storm_of_writes_loses_nothing(string signal, bool toTheGroup) =>
         StormAsync(signal, toTheGroup, times: 2);
 
-    [Theory]
+    [Theory(Timeout = 30 * 60_000)]
     [InlineData("TERM", false)]
     [InlineData("TERM", true)]
     [Trait("Category", "Long")]
@@ -131,12 +125,8 @@ public sealed class ProcessFaultTests
         using var app = folder.Start();
         await folder.SettledAsync(app);
         var first = Assert.Single(folder.Replicators());
-        var deadline = DateTime.UtcNow.AddSeconds(14);
 
-        await AppFolder.UntilAsync(
-            () => DateTime.UtcNow > deadline || folder.Replicators() is not [var id] || id != first,
-            "the time was over"
-        );
+        await folder.IdleAsync(looks: 14);
 
         Assert.Equal([first], folder.Replicators());
         Assert.Equal(0, app.Count("LSB5004"));
@@ -204,7 +194,7 @@ public sealed class ProcessFaultTests
         await File.WriteAllTextAsync(
             folder.Executable,
             $"#!/bin/sh\nif [ \"$1\" = replicate ]; then set -- replicate -frobnicate; fi\nexec "
-                + $"'{AppFolder.RealExecutable}' \"$@\"\n",
+                + $"'{Repository.Executable}' \"$@\"\n",
             Cancel
         );
         folder.Environment["Litestream__RestoreOnStart"] = "Never";
@@ -222,7 +212,7 @@ public sealed class ProcessFaultTests
             Assert.Matches("LSB5021: (?:Up to )?\\d+ bytes of ", app.Output);
         }
 
-        File.Copy(AppFolder.RealExecutable, folder.Executable, overwrite: true);
+        File.Copy(Repository.Executable, folder.Executable, overwrite: true);
         using var next = folder.Start();
         await folder.SettledAsync(next);
         await next.StopAsync();

@@ -1,5 +1,3 @@
-using Litestream.Testing;
-
 namespace Litestream.Hosting.Tests;
 
 /// <summary>

@@ -1,5 +1,3 @@
-using Litestream.Testing;
-
 namespace Litestream.Hosting.Tests;
 
 /// <summary>A litestream.yml of the user's own whose replica is <c>url: ${REPLICA_URL}</c>, with a real app.</summary>

@@ -317,7 +317,7 @@ public sealed class ReplicatorTests
                     },
                     identity with
                     {
-                        Executable = AppFolder.RealExecutable,
+                        Executable = Repository.Executable,
                     },
                 }
             )

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using Litestream.Testing;
 
 namespace Litestream.Hosting.Tests;
 
@@ -11,7 +9,7 @@ public sealed class SharedDatabaseFaultTests
 {
     [Fact]
     [Trait("Category", "Long")]
-    public async Task Two_apps_that_write_to_one_database_for_a_minute_have_one_litestream_and_lose_nothing()
+    public async Task Two_apps_that_write_to_one_database_have_one_litestream_and_lose_nothing()
     {
         using var folder = new AppFolder();
         using var one = folder.Start();
@@ -25,14 +23,15 @@ public sealed class SharedDatabaseFaultTests
         await one.TellAsync("storm one ");
         await two.TellAsync("storm two ");
 
-        for (
-            var watch = Stopwatch.StartNew();
-            watch.Elapsed < TimeSpan.FromMinutes(1);
-            await Task.Delay(100, TestContext.Current.CancellationToken)
-        )
-        {
-            Assert.Equal([replicator], folder.Replicators());
-        }
+        await AppFolder.UntilAsync(
+            () =>
+            {
+                Assert.Equal([replicator], folder.Replicators());
+                return folder.DatabaseRows().Count > 5000;
+            },
+            "both had written for long",
+            TimeSpan.FromMinutes(4)
+        );
 
         await one.TellAsync("calm");
         await two.TellAsync("calm");
@@ -42,7 +41,6 @@ public sealed class SharedDatabaseFaultTests
         var rows = folder.DatabaseRows();
         Assert.Equal(count, rows.Count(row => row.StartsWith("storm ", StringComparison.Ordinal)));
         await folder.AssertRestoredAsync();
-        TestContext.Current.TestOutputHelper?.WriteLine($"{count} rows of both apps in a minute.");
     }
 
     [Theory]

@@ -1,7 +1,5 @@
-using Litestream.Hosting.Tests;
 using Litestream.Restore;
 using Litestream.Storage.Tests.Servers;
-using Litestream.Testing;
 
 namespace Litestream.Storage.Tests;
 

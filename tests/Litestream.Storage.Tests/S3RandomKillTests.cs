@@ -1,4 +1,3 @@
-using Litestream.Hosting.Tests;
 using Litestream.Storage.Tests.Servers;
 
 namespace Litestream.Storage.Tests;
@@ -6,7 +5,7 @@ namespace Litestream.Storage.Tests;
 /// <summary>Random kills under load, with a replica on S3.</summary>
 public sealed class S3RandomKillTests
 {
-    [Fact]
+    [Fact(Timeout = 30 * 60_000)]
     public async Task Ten_random_kills_under_load_leave_a_replica_on_S3_that_is_the_database()
     {
         var seed = RandomKill.Seed();

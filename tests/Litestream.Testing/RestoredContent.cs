@@ -7,7 +7,7 @@ namespace Litestream.Testing;
 /// What a fault test says at its end: the restored file holds what the database holds, row by row, by type and bytes.
 /// Counts and positions do not show that.
 /// </summary>
-internal static class RestoredContent
+public static class RestoredContent
 {
     /// <summary>Compares them. Either may be open in another process.</summary>
     /// <param name="database">The database that is right.</param>

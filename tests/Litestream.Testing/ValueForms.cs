@@ -1,7 +1,7 @@
 namespace Litestream.Testing;
 
 /// <summary>How durations and flags are written: every place that takes one is tested with all of these.</summary>
-internal static class ValueForms
+public static class ValueForms
 {
     /// <summary>A text and its seconds, null where it is refused.</summary>
     public static IReadOnlyDictionary<string, double?> Durations { get; } =
@@ -58,7 +58,7 @@ internal static class ValueForms
         };
 
     /// <summary>Longer than a timer can wait, not longer than a backup can be kept.</summary>
-    public static IReadOnlyDictionary<string, double> Long { get; } =
+    public static IReadOnlyDictionary<string, double> HoursAndDays { get; } =
         new Dictionary<string, double>
         {
             ["2000h"] = 7_200_000,

@@ -25,7 +25,7 @@ public sealed class ApiExamplesTests : IDisposable
     [Fact]
     public void The_examples_of_the_page_are_the_code_below()
     {
-        var root = LitestreamTool.Root;
+        var root = Repository.Root;
         var source = Flatten(File.ReadAllText(Path.Combine(root, "tests", "Litestream.Tests", "ApiExamplesTests.cs")));
         var examples = File.ReadAllText(Path.Combine(root, "docs", "api.md"))
             .ReplaceLineEndings("\n")

@@ -6,8 +6,6 @@ public sealed partial class DiagnosticsPagesTests
 {
     private static readonly string[] Sections = ["## What happened", "## Why it matters", "## How to fix it"];
 
-    private readonly string _root = FindRoot();
-
     [Fact]
     public void Every_code_in_the_source_has_a_page()
     {
@@ -37,7 +35,7 @@ public sealed partial class DiagnosticsPagesTests
     [Fact]
     public void The_table_of_all_codes_has_every_page_with_its_title()
     {
-        var rows = File.ReadAllLines(Path.Combine(_root, "docs", "diagnostics", "README.md"))
+        var rows = File.ReadAllLines(Repository.In("docs", "diagnostics", "README.md"))
             .Where(line => line.StartsWith("| [LSB", StringComparison.Ordinal))
             .ToList();
 
@@ -50,16 +48,16 @@ public sealed partial class DiagnosticsPagesTests
     /// <summary>
     /// Comments may speak of codes too; what a user can get to see stands in a string or in an attribute.
     /// </summary>
-    private SortedSet<string> CodesInTheSource()
+    private static SortedSet<string> CodesInTheSource()
     {
         string[] folders = ["src", "buildTransitive", Path.Combine("runtimes", "Acquire")];
         var codes = folders
             .SelectMany(folder =>
-                Directory.EnumerateFiles(Path.Combine(_root, folder), "*", SearchOption.AllDirectories)
+                Directory.EnumerateFiles(Repository.In(folder), "*", SearchOption.AllDirectories)
             )
             .Where(file => Path.GetExtension(file) is ".cs" or ".targets" or ".props")
             .Where(file =>
-                !Path.GetRelativePath(_root, file)
+                !Path.GetRelativePath(Repository.Root, file)
                     .Split(Path.DirectorySeparatorChar)
                     .Any(part => part is "bin" or "obj")
             )
@@ -70,26 +68,15 @@ public sealed partial class DiagnosticsPagesTests
         return new SortedSet<string>(codes, StringComparer.Ordinal);
     }
 
-    private SortedSet<string> CodesWithAPage() =>
+    private static SortedSet<string> CodesWithAPage() =>
         new(
             Directory
-                .EnumerateFiles(Path.Combine(_root, "docs", "diagnostics"), "LSB*.md")
+                .EnumerateFiles(Repository.In("docs", "diagnostics"), "LSB*.md")
                 .Select(file => Path.GetFileNameWithoutExtension(file)),
             StringComparer.Ordinal
         );
 
-    private string PageOf(string code) => Path.Combine(_root, "docs", "diagnostics", $"{code}.md");
-
-    private static string FindRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln")))
-                return folder.FullName;
-        }
-
-        throw new DirectoryNotFoundException("The tests do not lie in the repository.");
-    }
+    private static string PageOf(string code) => Repository.In("docs", "diagnostics", $"{code}.md");
 
     [GeneratedRegex(@"\bLSB\d{4}\b", RegexOptions.CultureInvariant)]
     private static partial Regex Code();

@@ -7,10 +7,7 @@ namespace Litestream.Tests;
 /// <summary>The real executable of the repository.</summary>
 internal static class LitestreamTool
 {
-    /// <summary>The folder of the solution.</summary>
-    public static string Root { get; } = FindRoot();
-
-    public static LitestreamExecutable Executable { get; } = Find();
+    public static LitestreamExecutable Executable { get; } = new(Repository.Executable);
 
     public static LitestreamCommand Command(IReadOnlyDictionary<string, string>? variables = null) =>
         new(Executable, variables ?? new Dictionary<string, string>());
@@ -113,6 +110,10 @@ internal static class LitestreamTool
         && Directory.EnumerateFiles(replica, "*.snapshot.lz4", SearchOption.AllDirectories).Any()
         && Directory.EnumerateFiles(replica, "*.wal.lz4", SearchOption.AllDirectories).Count() >= segments;
 
+    /// <summary>How often a file is open in this process.</summary>
+    public static int OpenCount(string path) =>
+        Directory.EnumerateFiles("/proc/self/fd").Count(link => new FileInfo(link).LinkTarget == path);
+
     public static void Sql(string database, string sql)
     {
         using var connection = Open(database, SqliteOpenMode.ReadWriteCreate);
@@ -142,26 +143,5 @@ internal static class LitestreamTool
         );
         connection.Open();
         return connection;
-    }
-
-    private static LitestreamExecutable Find()
-    {
-        var path = Path.Combine(Root, "runtimes", "0.3.13", "linux-x64", "litestream");
-        return File.Exists(path)
-            ? new LitestreamExecutable(path)
-            : throw new FileNotFoundException(
-                $"The tests need the real executable at {path}. ./test.sh puts it there."
-            );
-    }
-
-    private static string FindRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln")))
-                return folder.FullName;
-        }
-
-        throw new DirectoryNotFoundException("The tests do not lie in the repository.");
     }
 }

@@ -342,9 +342,9 @@ public sealed partial class AcquisitionTests : IDisposable
     [InlineData("0.3.14")]
     public async Task The_dummies_have_the_hashes_of_their_lock_file(string version)
     {
-        File.Copy(Path.Combine(Packages.Repository, "testassets", "runtimes", "litestream.lock.json"), _run.LockFile);
+        File.Copy(Repository.In("testassets", "runtimes", "litestream.lock.json"), _run.LockFile);
         var link = Path.Combine(_run.Root, "dummies");
-        Directory.CreateSymbolicLink(link, Path.Combine(Packages.Repository, "testassets", "runtimes", "dummies"));
+        Directory.CreateSymbolicLink(link, Repository.In("testassets", "runtimes", "dummies"));
 
         var result = await _run.RunAsync(null, "--version", version, "--require-all");
 
@@ -371,7 +371,7 @@ public sealed partial class AcquisitionTests : IDisposable
     private static JsonElement NpmSource()
     {
         using var document = JsonDocument.Parse(
-            File.ReadAllBytes(Path.Combine(Packages.Repository, "runtimes", "litestream.lock.json"))
+            File.ReadAllBytes(Repository.In("runtimes", "litestream.lock.json"))
         );
         return document
             .RootElement.GetProperty("versions")

@@ -1,7 +1,6 @@
 using System.Collections;
 using System.Text;
 using Litestream.Build.Tasks;
-using Litestream.Tests.Robustness;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tests.Tasks;

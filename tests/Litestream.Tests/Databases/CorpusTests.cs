@@ -265,11 +265,7 @@ public sealed partial class CorpusTests
 
     private static Dictionary<string, JsonObject> ReadCases()
     {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln")))
-            folder = folder.Parent;
-        Assert.NotNull(folder);
-        var file = Path.Combine(folder.FullName, "tests", "Litestream.Tests", "Databases", "connection-strings.jsonl");
+        var file = Repository.In("tests", "Litestream.Tests", "Databases", "connection-strings.jsonl");
         var cases = File.ReadLines(file)
             .Select(line => JsonNode.Parse(line)!.AsObject())
             .ToDictionary(c => (string)c["id"]!);

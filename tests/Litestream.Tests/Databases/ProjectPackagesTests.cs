@@ -51,11 +51,8 @@ public sealed class ProjectPackagesTests : IDisposable
     [Fact]
     public void A_real_restore_is_read_with_its_transitive_packages()
     {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln")))
-            folder = folder.Parent;
         var packages = ProjectPackages.Read(
-            Path.Combine(folder!.FullName, "tests", "Litestream.Hosting.Tests", "obj", "project.assets.json"),
+            Repository.In("tests", "Litestream.Hosting.Tests", "obj", "project.assets.json"),
             "net10.0"
         );
         Assert.Contains("Microsoft.Data.Sqlite", packages);

@@ -54,8 +54,7 @@ internal sealed class BackedUpDatabase : IDisposable
     public string Replica => Path.Combine(Data, "litestream-replicas", Name);
 
     public static string HostDll { get; } =
-        Path.Combine(
-            Root(),
+        Repository.In(
             typeof(BackedUpDatabase)
                 .Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
                 .Single(data => data.Key == "RestoreHost")
@@ -219,13 +218,5 @@ internal sealed class BackedUpDatabase : IDisposable
 
         Copy(Config.Databases[0].MetaPath, Path.Combine(_template, Path.GetFileName(Config.Databases[0].MetaPath)));
         Reset();
-    }
-
-    private static string Root()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!System.IO.File.Exists(Path.Combine(folder.FullName, "Litestream.Build.sln")))
-            folder = folder.Parent!;
-        return folder.FullName;
     }
 }

@@ -2,7 +2,6 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
 using Litestream.Restore;
-using Litestream.Testing;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Restore;

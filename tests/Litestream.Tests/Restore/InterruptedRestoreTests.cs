@@ -32,7 +32,7 @@ public sealed class InterruptedRestoreTests
     [Fact]
     public Task Killed_at_random_moments() => AtRandomAsync(20261124, 5);
 
-    [Fact]
+    [Fact(Timeout = 30 * 60_000)]
     [Trait("Category", "Long")]
     public Task Killed_at_many_random_moments() => AtRandomAsync(20261125, 60);
 

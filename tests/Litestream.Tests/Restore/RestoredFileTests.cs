@@ -20,7 +20,7 @@ public sealed class RestoredFileTests
                 + "PRAGMA writable_schema = ON; "
                 + "UPDATE sqlite_master SET sql = 'CREATE TABLE slow(x, y AS (hex(zeroblob(20000000 + x))) NOT NULL)'"
         );
-        using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
+        using var stop = new CancellationTokenSource();
         var request = new RestoreRequest(folder.Config, folder.Config.Databases[0]);
 
         var check = Task.Run(
@@ -28,6 +28,8 @@ public sealed class RestoredFileTests
             CancellationToken.None
         );
 
+        await LitestreamTool.WaitUntilAsync(() => LitestreamTool.OpenCount(restored) > 0);
+        await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
             check.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken)
         );

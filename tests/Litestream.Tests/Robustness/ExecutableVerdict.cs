@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 
 namespace Litestream.Tests.Robustness;
 
@@ -7,21 +8,22 @@ namespace Litestream.Tests.Robustness;
 /// <param name="Output">What it printed.</param>
 internal sealed record ExecutableVerdict(bool IsRefused, string Output)
 {
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+
     /// <summary>
     /// <c>litestream databases</c> reads the file, makes everything that it names, and starts nothing.
     /// </summary>
-    public static ExecutableVerdict OfDatabases(string file) =>
-        Run(["databases", "-config", file], Path.GetDirectoryName(file)!, TimeSpan.FromSeconds(20), mayRun: false);
+    public static ExecutableVerdict OfDatabases(string file) => Run("databases", file, until: null);
 
-    /// <summary>
-    /// <c>litestream replicate</c>, which is ended when it still runs after a while: then it has taken the file.
-    /// </summary>
-    public static ExecutableVerdict OfReplicate(string file, TimeSpan patience) =>
-        Run(["replicate", "-config", file], Path.GetDirectoryName(file)!, patience, mayRun: true);
+    /// <summary><c>litestream replicate</c>, which does not end by itself.</summary>
+    /// <param name="file">The configuration.</param>
+    /// <param name="until">It is ended when it has printed this; null: waits for its end.</param>
+    public static ExecutableVerdict OfReplicate(string file, string? until) => Run("replicate", file, until);
 
-    private static ExecutableVerdict Run(string[] arguments, string directory, TimeSpan patience, bool mayRun)
+    private static ExecutableVerdict Run(string command, string file, string? until)
     {
-        var start = new ProcessStartInfo(LitestreamTool.Executable.Path, arguments)
+        var directory = Path.GetDirectoryName(file)!;
+        var start = new ProcessStartInfo(LitestreamTool.Executable.Path, [command, "-config", file])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -31,20 +33,27 @@ internal sealed record ExecutableVerdict(bool IsRefused, string Output)
         start.Environment["HOME"] = directory;
         foreach (var (name, value) in ConfigGrammar.Variables)
             start.Environment[name] = value;
-        using var process = Process.Start(start)!;
-        var output = process.StandardOutput.ReadToEndAsync();
-        var error = process.StandardError.ReadToEndAsync();
-        var ended = process.WaitForExit(patience);
-        if (!ended)
-        {
-            process.Kill();
-            Assert.True(mayRun, "litestream databases did not end.");
-        }
-
+        var output = new StringBuilder();
+        var said = new TaskCompletionSource();
+        using var process = new Process { StartInfo = start };
+        process.OutputDataReceived += (_, line) => Append(line.Data);
+        process.ErrorDataReceived += (_, line) => Append(line.Data);
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        var isInTime = Task.WhenAny(process.WaitForExitAsync(), said.Task).Wait(Limit);
+        var isRefused = process.HasExited && process.ExitCode != 0;
+        process.Kill();
         process.WaitForExit();
-        return new ExecutableVerdict(
-            ended && process.ExitCode != 0,
-            output.GetAwaiter().GetResult() + error.GetAwaiter().GetResult()
-        );
+        Assert.True(isInTime, $"litestream {command} did not end: {output}");
+        return new ExecutableVerdict(isRefused, output.ToString());
+
+        void Append(string? line)
+        {
+            lock (output)
+                output.AppendLine(line);
+            if (until is not null && line?.Contains(until, StringComparison.Ordinal) == true)
+                said.TrySetResult();
+        }
     }
 }

@@ -330,7 +330,7 @@ public sealed class FuzzTests
     [MemberData(nameof(Pieces))]
     public void Nothing_but_a_finding_comes_of_a_damaged_input(string piece) => All[piece](Fuzz.Cases(atLength: false));
 
-    [Theory]
+    [Theory(Timeout = 60 * 60_000)]
     [Trait("Category", "Long")]
     [MemberData(nameof(Pieces))]
     public void Nothing_but_a_finding_comes_of_many_damaged_inputs(string piece) =>

@@ -1,4 +1,5 @@
 using Litestream.Diagnostics;
+using Litestream.Tests.Sqlite;
 using Litestream.Verification;
 
 namespace Litestream.Tests.Verification;

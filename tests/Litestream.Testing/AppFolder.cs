@@ -1,0 +1,313 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Reflection;
+using System.Text.RegularExpressions;
+using Litestream.FileSystem;
+using Microsoft.Data.Sqlite;
+
+namespace Litestream.Testing;
+
+/// <summary>
+/// A published app in a folder of its own, with its own copy of the executable, started from another folder.
+/// </summary>
+public sealed partial class AppFolder : IDisposable
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
+
+    public AppFolder(string name = "")
+    {
+        Root = Directory.CreateTempSubdirectory("hosted-" + name).FullName;
+        App = Directory.CreateDirectory(Path.Combine(Root, "app")).FullName;
+        Work = Directory.CreateDirectory(Path.Combine(Root, "work")).FullName;
+        foreach (var file in Directory.EnumerateFiles(Repository.In(Built("HostedApp"))))
+        {
+            File.Copy(file, Path.Combine(App, Path.GetFileName(file)));
+        }
+
+        File.Copy(Repository.Executable, Executable);
+        WriteConfig(FileReplica);
+        Environment["TMPDIR"] = Directory.CreateDirectory(Path.Combine(Root, "tmp")).FullName;
+        Environment["ConnectionStrings__Orders"] = "Data Source=orders.db";
+    }
+
+    public string Root { get; }
+
+    public string App { get; }
+
+    public string Work { get; }
+
+    public string Executable => Path.Combine(App, "litestream");
+
+    public string Config => Path.Combine(App, "litestream.yml");
+
+    public string Database => Path.Combine(Work, "orders.db");
+
+    public string Replica => Path.Combine(Root, "replica");
+
+    public string FileReplica => $"type: file\n        path: '{Replica.Replace("'", "''", StringComparison.Ordinal)}'";
+
+    /// <summary>The folders with a configuration of litestream in them.</summary>
+    public IEnumerable<string> PrivateFolders => Directory.EnumerateDirectories(Work, ".orders.db.litestream-run-*");
+
+    public Dictionary<string, string?> Environment { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>
+    /// The command that starts the app. setsid makes it the leader of a group, so that a signal can go to the group as
+    /// from a terminal or a service manager.
+    /// </summary>
+    public Func<IReadOnlyList<string>, IReadOnlyList<string>> Launch { get; set; } = app => ["setsid", .. app];
+
+    /// <param name="replica">The replica, as YAML.</param>
+    /// <param name="database">The path of the database.</param>
+    /// <param name="interval">How often litestream looks and sends; null for its defaults.</param>
+    public void WriteConfig(string replica, string database = "orders.db", string? interval = null) =>
+        File.WriteAllText(
+            Config,
+            $"""
+            dbs:
+              - path: {database}{(interval is null ? "" : $"\n    monitor-interval: {interval}")}
+                replicas:
+                  - {replica}{(interval is null ? "" : $"\n        sync-interval: {interval}")}
+            """.Replace("\r", "", StringComparison.Ordinal)
+        );
+
+    public AppProcess Start(params string[] arguments) => new(this, arguments);
+
+    /// <summary>Starts it with its output into a pipe that nobody reads.</summary>
+    public AppProcess StartUnread(params string[] arguments) => new(this, arguments, isRead: false);
+
+    /// <summary>Ids of the running processes of this folder's executable.</summary>
+    public IReadOnlyList<int> Replicators() =>
+        [
+            .. Directory
+                .EnumerateDirectories("/proc")
+                .Select(Path.GetFileName)
+                .Where(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+                .Select(name => int.Parse(name!, CultureInfo.InvariantCulture))
+                .Where(id => ProcessIdentity.Of(id)?.Executable == Executable),
+        ];
+
+    /// <summary>What a bare restore of the replica gives, null when there is no backup.</summary>
+    public async Task<IReadOnlyList<string>?> RestoredRowsAsync(string? database = null) =>
+        await RestoreAsync(database ?? Database) is { } restored ? Rows(restored) : null;
+
+    /// <summary>The file that a bare restore of the replica gives, null when there is no backup.</summary>
+    public async Task<string?> RestoreAsync(string database)
+    {
+        var output = Path.Combine(Root, $"restored-{Guid.NewGuid():N}.db");
+        var start = new ProcessStartInfo(Repository.Executable)
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            WorkingDirectory = Work,
+        };
+        SetEnvironment(start);
+        foreach (var argument in new[] { "restore", "-if-replica-exists", "-config", Config, "-o", output, database })
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        using var process = Process.Start(start)!;
+        var messages = await Task.WhenAll(
+            process.StandardOutput.ReadToEndAsync(),
+            process.StandardError.ReadToEndAsync()
+        );
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, string.Concat(messages));
+        return File.Exists(output) ? output : null;
+    }
+
+    public void SetEnvironment(ProcessStartInfo start)
+    {
+        foreach (var (name, value) in Environment)
+        {
+            start.Environment[name] = value;
+        }
+    }
+
+    /// <summary>A bare restore gives what the database holds.</summary>
+    /// <param name="expected">What the restore is compared with, such as a file of <see cref="RestoredContent.Save"/>;
+    /// null: the database as it is now. It may be in use, but is not written to.</param>
+    public async Task AssertRestoredAsync(string? expected = null) =>
+        await RestoredContent.AssertSameAsync(expected ?? Database, await RestoreAsync(Database));
+
+    /// <summary>Ends the app in the middle of a storm of writes, several times: nothing may be missing.</summary>
+    public async Task StormAsync(string signal, bool toTheGroup, int times)
+    {
+        for (var i = 0; i < times; i++)
+        {
+            using var app = Start();
+            await SettledAsync(app);
+            var before = DatabaseRows().Count;
+            await app.TellAsync("storm");
+            await UntilAsync(() => DatabaseRows().Count > before + 50, "it stormed");
+            await SignalAsync(signal, toTheGroup ? -app.Id : app.Id);
+            await app.EndedAsync();
+
+            await AssertRestoredAsync();
+            Assert.Empty(Replicators());
+        }
+    }
+
+    /// <summary>A database with one row, that no litestream has seen.</summary>
+    public static string MakeDatabase(string path)
+    {
+        using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText =
+            "CREATE TABLE orders(text TEXT NOT NULL); INSERT INTO orders VALUES ('other'); CREATE TABLE more(x)";
+        command.ExecuteNonQuery();
+        return path;
+    }
+
+    public IReadOnlyList<string> DatabaseRows() => Rows(Database);
+
+    /// <summary>Waits until the row comes back from a bare restore.</summary>
+    public Task ArrivesAsync(AppProcess app, string row) =>
+        UntilAsync(
+            () => TryRestoreAsync().GetAwaiter().GetResult()?.Contains(row) == true,
+            () => $"{row} was in the replica\n{app.Output}"
+        );
+
+    /// <summary>Waits until the database is there, and all of it in the replica.</summary>
+    public async Task SettledAsync(AppProcess app)
+    {
+        await app.SaysAsync("initialized db");
+        await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
+        var history = Path.Combine(Work, ".orders.db-litestream", "history.json");
+        await UntilAsync(
+            () => File.Exists(history) && File.ReadAllText(history).Contains("\"id\"", StringComparison.Ordinal),
+            "the database had its number"
+        );
+    }
+
+    /// <summary>
+    /// Waits until this package has read the database's number in the file itself, through the app's SQLite.
+    /// </summary>
+    public Task InFileAsync(AppProcess app) =>
+        UntilAsync(
+            () =>
+                File.ReadAllText(Path.Combine(Work, ".orders.db-litestream", "history.json"))
+                    .Contains("\"inFile\":true", StringComparison.Ordinal),
+            () => $"the number was seen in the file\n{app.Output}"
+        );
+
+    /// <summary>Waits until litestream has looked at the database so often, once a second by default.</summary>
+    public async Task IdleAsync(int looks)
+    {
+        var config = File.ReadAllText(Directory.EnumerateFiles(PrivateFolders.Single(), "*.yml").Single());
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false })
+        {
+            BaseAddress = new Uri($"http://{Address().Match(config).Groups[1].Value}/metrics"),
+        };
+        var until = await LooksAsync() + looks;
+        await UntilAsync(
+            () => LooksAsync().GetAwaiter().GetResult() >= until,
+            $"litestream had looked {looks} times"
+        );
+
+        async Task<double> LooksAsync() =>
+            double.Parse(
+                Looks().Match(await client.GetStringAsync("", TestContext.Current.CancellationToken)).Groups[1].Value,
+                CultureInfo.InvariantCulture
+            );
+    }
+
+    /// <summary>Another database than the app's.</summary>
+    public string OtherDatabase() => MakeDatabase(Path.Combine(Root, "other.db"));
+
+    public static IReadOnlyList<string> Rows(string path)
+    {
+        using var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = path,
+                Mode = SqliteOpenMode.ReadOnly,
+                Pooling = false,
+            }.ConnectionString
+        );
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT text FROM orders ORDER BY rowid";
+        using var reader = command.ExecuteReader();
+        var rows = new List<string>();
+        while (reader.Read())
+        {
+            rows.Add(reader.GetString(0));
+        }
+
+        return rows;
+    }
+
+    public void DeleteDatabase(string? keep = null)
+    {
+        foreach (var file in Directory.EnumerateFiles(Work, "orders.db*").Where(file => file != keep))
+        {
+            File.Delete(file);
+        }
+
+        Directory.Delete(Path.Combine(Work, ".orders.db-litestream"), recursive: true);
+    }
+
+    public static Task UntilAsync(Func<bool> condition, string what, TimeSpan? deadline = null) =>
+        UntilAsync(condition, () => what, deadline);
+
+    public static async Task UntilAsync(Func<bool> condition, Func<string> what, TimeSpan? deadline = null)
+    {
+        var watch = Stopwatch.StartNew();
+        while (!condition())
+        {
+            Assert.True(watch.Elapsed < (deadline ?? Deadline), $"Waited in vain until {what()}.");
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+    }
+
+    public static async Task SignalAsync(string signal, int target, bool mayHaveEnded = false)
+    {
+        using var kill = Process.Start("kill", ["-s", signal, "--", target.ToString(CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync();
+        Assert.True(kill.ExitCode == 0 || mayHaveEnded, $"There was no process {target} to signal.");
+    }
+
+    public void Dispose()
+    {
+        foreach (var id in Replicators())
+        {
+            using var process = Process.GetProcessById(id);
+            process.Kill();
+        }
+
+        SqliteConnection.ClearAllPools();
+        Directory.Delete(Root, recursive: true);
+    }
+
+    /// <summary>Null while there is nothing that can be restored.</summary>
+    private async Task<IReadOnlyList<string>?> TryRestoreAsync()
+    {
+        try
+        {
+            return await RestoredRowsAsync();
+        }
+        catch (Exception e) when (e is Xunit.Sdk.TrueException or SqliteException)
+        {
+            return null;
+        }
+    }
+
+    private static string Built(string app) =>
+        Assembly
+            .GetExecutingAssembly()
+            .GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(attribute => attribute.Key == app)
+            .Value!;
+
+    [GeneratedRegex("^addr: ['\"]?([^'\"\\s]+)", RegexOptions.CultureInvariant | RegexOptions.Multiline)]
+    private static partial Regex Address();
+
+    [GeneratedRegex(
+        "^litestream_sync_count\\{.*orders.* (\\S+)$",
+        RegexOptions.CultureInvariant | RegexOptions.Multiline
+    )]
+    private static partial Regex Looks();
+}
