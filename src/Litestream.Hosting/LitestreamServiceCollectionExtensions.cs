@@ -1,4 +1,5 @@
 using Litestream.Hosting;
+using Litestream.Hosting.CommandLine;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 

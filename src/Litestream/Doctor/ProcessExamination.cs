@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Litestream.FileSystem;
 using Litestream.Replication;
 

@@ -130,7 +130,7 @@ internal static partial class ScaffoldVerb
         try
         {
             using var json = JsonDocument.Parse(
-                PlainFile.ReadAllText(file),
+                NonDatabaseFile.ReadAllText(file),
                 new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true }
             );
             return json.RootElement.TryGetProperty("profiles", out var profiles)
