@@ -17,7 +17,7 @@ public sealed class InitLitestreamConfig : LitestreamVerb
     /// <inheritdoc />
     protected override Task RunAsync(CancellationToken cancellationToken)
     {
-        var own = OwnConfig.Create(ConfigOptions());
+        var own = ConfigTemplate.Create(ConfigOptions());
         own.Write(OutputFile);
         Print($"Written: {OutputFile}. It is used from now on; nothing is generated any more.");
         Print("");

@@ -94,7 +94,7 @@ public sealed partial class ScaffoldLitestream : LitestreamVerb
         return Task.CompletedTask;
     }
 
-    private AppFacts ReadFacts(string project)
+    private ScaffoldInputs ReadFacts(string project)
     {
         var options = ConfigOptions();
 
@@ -105,7 +105,7 @@ public sealed partial class ScaffoldLitestream : LitestreamVerb
             ?? options.GetSetting("Kestrel:Endpoints:Http:Url")
             ?? options.GetSetting("Kestrel:Endpoints:Https:Url");
         var context = Context(project);
-        var facts = new AppFacts
+        var facts = new ScaffoldInputs
         {
             AssemblyName = AssemblyName,
             ProjectFile = Slashes(Path.GetRelativePath(context, ProjectFile)),

@@ -151,7 +151,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
         var without =
             databases.Count > 0
                 ? null
-                : WithoutDatabase.Decide(
+                : NoDatabasePolicy.Decide(
                     References.Length > 0,
                     PackageReferenceOrigin.IsOwn(ProjectFile, References),
                     packages,
@@ -167,7 +167,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
                     SyncInterval = NullIfEmpty(SyncInterval),
                     SnapshotInterval = NullIfEmpty(SnapshotInterval),
                     Retention = NullIfEmpty(Retention),
-                    LeftOut = result.LeftOut,
+                    Excluded = result.Excluded,
                 }
             );
         if (without?.Finding is { } finding && !Log.HasLoggedErrors)

@@ -383,7 +383,7 @@ internal sealed class DatabaseSupervisor
             {
                 FileSize = file?.Size,
                 WalBytes = WalFile.LastCommit(WalFile.PathOf(Database.Path))?.End,
-                MayHaveTables = !IsHeld || LiveDatabase.LookAt(Database.Path, asksMode: false).Tables != AppTables.None,
+                MayHaveTables = !IsHeld || LiveDatabase.ProbeTables(Database.Path, asksMode: false).Tables != AppTables.None,
                 WasDeleted = WasDeleted,
                 NotReplicated =
                     Excluded is null ? null

@@ -362,7 +362,7 @@ internal sealed partial class ReplicationSession
         database.Chain.EndReader();
         if (saved is not null)
         {
-            LiveDatabase.CloseInOrder(database.Database.Path);
+            LiveDatabase.CloseCleanly(database.Database.Path);
         }
     }
 

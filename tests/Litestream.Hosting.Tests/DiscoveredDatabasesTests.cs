@@ -174,7 +174,7 @@ public sealed class DiscoveredDatabasesTests : IDisposable
     [InlineData("ConnectionStrings:Cache", "Data Source={0}/cache.db", null)]
     public void The_builds_rules_tell_a_database_from_everything_else(string key, string value, string? path)
     {
-        File.WriteAllText(Config, Generated(new GeneratedConfigOptions { LeftOut = ["ConnectionStrings:Cache"] }));
+        File.WriteAllText(Config, Generated(new GeneratedConfigOptions { Excluded = ["ConnectionStrings:Cache"] }));
 
         var discovered = Plan((key, string.Format(null, value, _folder))).Discovered;
 

@@ -99,7 +99,7 @@ internal sealed partial class ConfigCheck
                 Fail(
                     "LSB1012",
                     database,
-                    $"{VariableText.Unmark(database.Text("path"))} is there twice (line {paths[path].Line} too). "
+                    $"{EnvPlaceholders.Unmark(database.Text("path"))} is there twice (line {paths[path].Line} too). "
                         + $"Two replications of one file damage the backup: leave one of them out."
                 );
 
@@ -161,7 +161,7 @@ internal sealed partial class ConfigCheck
                     "LSB1037",
                     replica["name"] ?? replica,
                     $"Two replicas of this database are "
-                        + $"called {(replica.Has("name") ? VariableText.Unmark(replica.Text("name")) : name)}"
+                        + $"called {(replica.Has("name") ? EnvPlaceholders.Unmark(replica.Text("name")) : name)}"
                         + $"{(replica.Has("name") ? "" : ", the name of a replica without `name:`")}; "
                         + $"Litestream would not start. Give each a `name:` of its own."
                 );
@@ -195,8 +195,8 @@ internal sealed partial class ConfigCheck
         }
 
         // A variable without a value may become anything.
-        var text = VariableText.Expand(path.Text, name => _variable(name) is { Length: > 0 } value ? value : "x");
-        var written = VariableText.Unmark(path.Text);
+        var text = EnvPlaceholders.Expand(path.Text, name => _variable(name) is { Length: > 0 } value ? value : "x");
+        var written = EnvPlaceholders.Unmark(path.Text);
         if (text.Length == 0)
         {
             Fail("LSB1010", path, $"This entry of `dbs:` has no `path:`: of `{Short(written)}` nothing is left.");
@@ -290,7 +290,7 @@ internal sealed partial class ConfigCheck
             && UrlLike().IsMatch(place)
         )
             Fail(
-                VariableText.HasVariables(path.Text) ? "LSB1046" : "LSB1038",
+                EnvPlaceholders.HasVariables(path.Text) ? "LSB1046" : "LSB1038",
                 path,
                 "A URL stands in `path:`, which Litestream refuses. Name the key `url:`."
             );
@@ -331,7 +331,7 @@ internal sealed partial class ConfigCheck
     {
         // A variable without a value may become anything that fits.
         var parsed = GoUrl.Parse(
-            VariableText.Expand(node.Text, name => _variable(name) is { Length: > 0 } value ? value : "x"),
+            EnvPlaceholders.Expand(node.Text, name => _variable(name) is { Length: > 0 } value ? value : "x"),
             out var problem
         );
         if (parsed is null)
@@ -700,7 +700,7 @@ internal sealed partial class ConfigCheck
     {
         if (key.Secret)
             CheckSecret(name, scalar);
-        else if (ReplicaUrl.Password(scalar.Text) is { Length: > 0 } password && !VariableText.IsVariable(password))
+        else if (ReplicaUrl.Password(scalar.Text) is { Length: > 0 } password && !EnvPlaceholders.IsVariable(password))
             Warn(
                 "LSB1044",
                 scalar,
@@ -723,7 +723,7 @@ internal sealed partial class ConfigCheck
         if (Resolve(scalar) is not { } text)
             return;
 
-        var shown = Short(VariableText.Unmark(scalar.Text));
+        var shown = Short(EnvPlaceholders.Unmark(scalar.Text));
         switch (key.Kind)
         {
             case ConfigKind.Flag when GoYaml.KindOf(text) != GoYamlKind.Flag:
@@ -819,13 +819,13 @@ internal sealed partial class ConfigCheck
             Fail(
                 "LSB1035",
                 scalar,
-                $"`{name}: {Short(VariableText.Unmark(scalar.Text))}` must be more than 0. {key.Otherwise}"
+                $"`{name}: {Short(EnvPlaceholders.Unmark(scalar.Text))}` must be more than 0. {key.Otherwise}"
             );
         else if (value < key.Least)
             Fail(
                 "LSB1035",
                 scalar,
-                $"`{name}: {Short(VariableText.Unmark(scalar.Text))}` must be at "
+                $"`{name}: {Short(EnvPlaceholders.Unmark(scalar.Text))}` must be at "
                     + $"least {(key.Least > 0 ? GoDuration.Format(TimeSpan.FromSeconds(key.Least.Value)) : "0")}. "
                     + $"{key.Otherwise}"
             );
@@ -856,7 +856,7 @@ internal sealed partial class ConfigCheck
 
     private void CheckSecret(string name, YamlScalar scalar)
     {
-        if (!scalar.IsNull && scalar.Text.Length > 0 && !VariableText.IsVariable(scalar.Text))
+        if (!scalar.IsNull && scalar.Text.Length > 0 && !EnvPlaceholders.IsVariable(scalar.Text))
             Warn(
                 "LSB1044",
                 scalar,
@@ -867,7 +867,7 @@ internal sealed partial class ConfigCheck
 
     private void CheckDollars(YamlScalar scalar)
     {
-        foreach (var text in VariableText.Swallowed(scalar.Text).Distinct(StringComparer.Ordinal))
+        foreach (var text in EnvPlaceholders.Swallowed(scalar.Text).Distinct(StringComparer.Ordinal))
             Fail(
                 "LSB1041",
                 scalar,
@@ -875,7 +875,7 @@ internal sealed partial class ConfigCheck
                     + $"escape and no default value. Put the whole value into an environment variable and "
                     + $"write ${{NAME}}."
             );
-        if (VariableText.HasDoubtful(scalar.Text))
+        if (EnvPlaceholders.HasDoubtful(scalar.Text))
             Warn(
                 "LSB1041",
                 scalar,
@@ -926,7 +926,7 @@ internal sealed partial class ConfigCheck
     /// </summary>
     private string? Resolve(YamlScalar scalar)
     {
-        if (VariableText.Names(scalar.Text).All(name => _variable(name) is { Length: > 0 }))
+        if (EnvPlaceholders.Names(scalar.Text).All(name => _variable(name) is { Length: > 0 }))
             return ScalarText.Of(scalar, _variable);
         return Scheme().IsMatch(scalar.Text) ? scalar.Text : null;
     }
@@ -990,7 +990,7 @@ internal sealed partial class ConfigCheck
         Add(code, LitestreamSeverity.Warning, (at.Line, at.Column), message);
 
     private void Add(string code, LitestreamSeverity severity, (int Line, int Column) at, string message) =>
-        _findings.Add(new(code, severity, VariableText.Unmark(message), _file, at.Line, at.Column));
+        _findings.Add(new(code, severity, EnvPlaceholders.Unmark(message), _file, at.Line, at.Column));
 
     [GeneratedRegex(@"^(?<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")]
     private static partial Regex Scheme();

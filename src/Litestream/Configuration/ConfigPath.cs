@@ -18,7 +18,7 @@ internal static class ConfigPath
                 "LSB1015",
                 $"The path {path} has a `?` in it. Litestream would open another file: rename the file or the folder."
             );
-        if (HasControl(path) || VariableText.HasMarks(path))
+        if (HasControl(path) || EnvPlaceholders.HasMarks(path))
             throw error(
                 "LSB1015",
                 $"The path {YamlWriter.EscapeComment(path)} has a control or private-use character in it, which "

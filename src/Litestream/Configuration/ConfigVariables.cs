@@ -46,7 +46,7 @@ public static class ConfigVariables
     /// </summary>
     private static readonly HashSet<string> Shown = new(StringComparer.Ordinal)
     {
-        RuntimeReplica.BucketVariable,
+        ReplicaOverride.BucketVariable,
         "LITESTREAM_REPLICA_REGION",
         "LITESTREAM_REPLICA_ENDPOINT",
         "LITESTREAM_INSTALL_DIR",
@@ -78,7 +78,7 @@ public static class ConfigVariables
 
         void AddAt(string name, bool required, string purpose, YamlNode? at)
         {
-            if (list.Exists(v => v.Name == name) || name == VariableText.DollarVariable)
+            if (list.Exists(v => v.Name == name) || name == EnvPlaceholders.DollarVariable)
                 return;
             var setting = settings.GetValueOrDefault(name);
             var source =
@@ -104,9 +104,9 @@ public static class ConfigVariables
             switch (node)
             {
                 case YamlScalar scalar:
-                    foreach (var name in VariableText.Names(scalar.Text))
+                    foreach (var name in EnvPlaceholders.Names(scalar.Text))
                         AddAt(
-                            VariableText.Shown(name),
+                            EnvPlaceholders.Shown(name),
                             !ReplicaUrl.IsOptional(name, file.IsGenerated),
                             $"{key} {where}".TrimEnd(),
                             scalar
@@ -125,7 +125,7 @@ public static class ConfigVariables
         LitestreamException Error(string code, string message, YamlNode at) =>
             new(code, message, file.Path, at.Line, at.Column);
 
-        var url = file.IsGenerated ? RuntimeReplica.Url(file, options.GetSetting, options.Variable) : null;
+        var url = file.IsGenerated ? ReplicaOverride.Url(file, options.GetSetting, options.Variable) : null;
         var replicas = new List<YamlMap>();
         foreach (var entry in file.Entries)
         {
@@ -134,15 +134,15 @@ public static class ConfigVariables
                 AddAll(value, key, where);
             foreach (var built in entry.Replicas)
             {
-                var replica = url is null ? built : RuntimeReplica.Replace(built, url, entry.Database.Path);
+                var replica = url is null ? built : ReplicaOverride.Replace(built, url, entry.Database.Path);
                 AddAll(replica, "", where);
 
                 // What a URL names that is all variables, its value says.
                 replica = url is null
                     ? file.IsGenerated
-                        ? RuntimeReplica.Live(entry with { Replicas = [replica] }, options.Variable, Error).Replicas[0]
+                        ? ReplicaOverride.Live(entry with { Replicas = [replica] }, options.Variable, Error).Replicas[0]
                         : replica
-                    : RuntimeReplica.Replace(built, url, entry.Database.Path, options.Variable);
+                    : ReplicaOverride.Replace(built, url, entry.Database.Path, options.Variable);
                 AddAll(replica, "", where);
                 replicas.Add(replica);
             }
@@ -151,17 +151,17 @@ public static class ConfigVariables
         // No database has them yet, and those that the app's configuration names need them.
         if (file.AtRunTime.Count > 0)
         {
-            var added = RuntimeReplica.ForAdded(file, [], "app.db", "app.db");
+            var added = ReplicaOverride.ForAdded(file, [], "app.db", "app.db");
             AddAll(
-                url is null ? added : RuntimeReplica.Replace(added, url, "app.db"),
+                url is null ? added : ReplicaOverride.Replace(added, url, "app.db"),
                 "",
                 "of databases that are named at run time"
             );
 
             // What a URL names that is all variables, its value says.
             var live = url is null
-                ? RuntimeReplica.ForAdded(file, [], "app.db", "app.db", options.Variable)
-                : RuntimeReplica.Replace(added, url, "app.db", options.Variable);
+                ? ReplicaOverride.ForAdded(file, [], "app.db", "app.db", options.Variable)
+                : ReplicaOverride.Replace(added, url, "app.db", options.Variable);
             AddAll(live, "", "of databases that are named at run time");
             replicas.Add(live);
         }
@@ -242,7 +242,7 @@ public static class ConfigVariables
             );
 
         if (file.IsGenerated && url is null && byType["file"].Any())
-            add(RuntimeReplica.BucketVariable, false, "a bucket here takes the place of the built replica");
+            add(ReplicaOverride.BucketVariable, false, "a bucket here takes the place of the built replica");
         add("LITESTREAM_INSTALL_DIR", false, "folder with an executable of your own");
     }
 }

@@ -90,7 +90,7 @@ public sealed partial class EffectiveConfig
     [
         ("Litestream:AccessKeyId", "LITESTREAM_ACCESS_KEY_ID"),
         ("Litestream:SecretAccessKey", "LITESTREAM_SECRET_ACCESS_KEY"),
-        ("Litestream:ReplicaBucket", RuntimeReplica.BucketVariable),
+        ("Litestream:ReplicaBucket", ReplicaOverride.BucketVariable),
         ("Litestream:ReplicaRegion", "LITESTREAM_REPLICA_REGION"),
         ("Litestream:ReplicaEndpoint", "LITESTREAM_REPLICA_ENDPOINT"),
     ];
@@ -111,7 +111,7 @@ public sealed partial class EffectiveConfig
     {
         _baseDirectory = Path.GetFullPath(options.BaseDirectory);
         (_dataDirectory, _dataDirectoryToken) = (options.DataDirectory, options.DataDirectoryToken);
-        (Text, TalkativeText) = texts;
+        (Text, InfoLoggingText) = texts;
         _read = new Lazy<YamlMap>(Read);
         Databases = databases;
         Variables = variables;
@@ -122,7 +122,7 @@ public sealed partial class EffectiveConfig
     private EffectiveConfig((string Text, string Talkative) texts, EffectiveDatabase database, EffectiveConfig of)
     {
         (_baseDirectory, _dataDirectory) = (of._baseDirectory, of._dataDirectory);
-        (Text, TalkativeText) = texts;
+        (Text, InfoLoggingText) = texts;
         _read = new Lazy<YamlMap>(Read);
         (Databases, Variables, Diagnostics, Secrets) = ([database], of.Variables, of.Diagnostics, of.Secrets);
         (LogLevel, IsGenerated) = (of.LogLevel, of.IsGenerated);
@@ -138,7 +138,7 @@ public sealed partial class EffectiveConfig
     /// <see cref="Text"/> with the log level <c>info</c>, where the file wants less: at it a restore says what it
     /// takes, and a replicator what it is at.
     /// </summary>
-    internal string TalkativeText { get; }
+    internal string InfoLoggingText { get; }
 
     /// <summary>The log level of the file.</summary>
     internal string LogLevel { get; private init; } = "";
@@ -233,7 +233,7 @@ public sealed partial class EffectiveConfig
     private YamlMap Read() => YamlReader.Read("litestream.yml", Text);
 
     /// <summary>
-    /// <see cref="Text"/> and <see cref="TalkativeText"/>; the root has the level of the second one afterwards.
+    /// <see cref="Text"/> and <see cref="InfoLoggingText"/>; the root has the level of the second one afterwards.
     /// </summary>
     private static (string Text, string Talkative) Texts(YamlMap root, string header, string level)
     {
@@ -283,9 +283,9 @@ public sealed partial class EffectiveConfig
     /// <exception cref="LitestreamException">LSB0003: it cannot be written.</exception>
     public string Write(string directory) => Write(directory, Text);
 
-    /// <summary>Writes <see cref="TalkativeText"/> instead.</summary>
+    /// <summary>Writes <see cref="InfoLoggingText"/> instead.</summary>
     /// <inheritdoc cref="Write(string)" />
-    internal string WriteTalkative(string directory) => Write(directory, TalkativeText);
+    internal string WriteWithInfoLogging(string directory) => Write(directory, InfoLoggingText);
 
     private static string Write(string directory, string text)
     {
@@ -365,7 +365,7 @@ public sealed partial class EffectiveConfig
             var replicas = new Dictionary<string, string>(StringComparer.Ordinal);
             var left = new HashSet<YamlNode>();
             var entries = file.IsGenerated
-                ? [.. file.Entries.Select(entry => RuntimeReplica.Live(entry, Lookup, Error))]
+                ? [.. file.Entries.Select(entry => ReplicaOverride.Live(entry, Lookup, Error))]
                 : file.Entries;
             var added = options.Added.Select(added => AddedEntry(added, entries)).ToList();
             foreach (var entry in entries)
@@ -422,8 +422,8 @@ public sealed partial class EffectiveConfig
                 + "\n";
             var level = Expand(((YamlMap)root["logging"]!).Text("level"));
             var texts = Texts(root, header, level);
-            if (texts.Text.Contains($"${{{VariableText.DollarVariable}}}", StringComparison.Ordinal))
-                _variables[VariableText.DollarVariable] = "$";
+            if (texts.Text.Contains($"${{{EnvPlaceholders.DollarVariable}}}", StringComparison.Ordinal))
+                _variables[EnvPlaceholders.DollarVariable] = "$";
 
             var mask = new SecretMask(options.Environment.Concat(_variables).Concat(_secrets));
             return new EffectiveConfig(
@@ -455,7 +455,7 @@ public sealed partial class EffectiveConfig
         /// </summary>
         private (ConfigEntry Entry, string Path) AddedEntry(EffectiveDatabase added, IReadOnlyList<ConfigEntry> entries)
         {
-            var replica = RuntimeReplica.ForAdded(
+            var replica = ReplicaOverride.ForAdded(
                 file,
                 file.IsGenerated ? entries : [],
                 added.ConfiguredPath,
@@ -475,12 +475,12 @@ public sealed partial class EffectiveConfig
         private string? Lookup(string name) =>
             _variables.GetValueOrDefault(name)
             ?? options.Variable(name)
-            ?? (name == VariableText.DollarVariable ? "$" : null);
+            ?? (name == EnvPlaceholders.DollarVariable ? "$" : null);
 
-        private string Expand(string marked) => VariableText.Expand(marked, Lookup);
+        private string Expand(string marked) => EnvPlaceholders.Expand(marked, Lookup);
 
         private LitestreamException Error(string code, string message, YamlNode at) =>
-            new(code, VariableText.Unmark(message), file.Path, at.Line, at.Column);
+            new(code, EnvPlaceholders.Unmark(message), file.Path, at.Line, at.Column);
 
         private void Tell(LitestreamDiagnostic diagnostic) => _diagnostics.Add(diagnostic);
 
@@ -491,8 +491,8 @@ public sealed partial class EffectiveConfig
         private string? ReplicaUrlToUse()
         {
             if (file.IsGenerated)
-                return RuntimeReplica.Url(file, options.GetSetting, Lookup);
-            if (!string.IsNullOrWhiteSpace(options.GetSetting(RuntimeReplica.UrlSetting)))
+                return ReplicaOverride.Url(file, options.GetSetting, Lookup);
+            if (!string.IsNullOrWhiteSpace(options.GetSetting(ReplicaOverride.UrlSetting)))
                 Tell(
                     "LSB1022",
                     LitestreamSeverity.Warning,
@@ -581,13 +581,13 @@ public sealed partial class EffectiveConfig
 
         private List<string> MissingIn(string marked) =>
             [
-                .. VariableText
+                .. EnvPlaceholders
                     .Names(marked)
                     .Where(name => string.IsNullOrEmpty(Lookup(name)))
                     .Distinct(StringComparer.Ordinal),
             ];
 
-        private static string Join(IReadOnlyList<string> names) => string.Join(", ", names.Select(VariableText.Shown));
+        private static string Join(IReadOnlyList<string> names) => string.Join(", ", names.Select(EnvPlaceholders.Shown));
 
         private string ExpandHome(string path) =>
             path.StartsWith("~/", StringComparison.Ordinal) && Lookup("HOME") is { Length: > 0 } home
@@ -609,7 +609,7 @@ public sealed partial class EffectiveConfig
             {
                 var replica = replicaUrl is null
                     ? built
-                    : RuntimeReplica.Replace(built, replicaUrl, entry.Database.Path, Lookup);
+                    : ReplicaOverride.Replace(built, replicaUrl, entry.Database.Path, Lookup);
                 if (IsDefault(replica, entry))
                     replica["path"] = new YamlScalar(
                         Path.Combine(Path.GetDirectoryName(path)!, ReplicaUrl.DefaultFolder, Path.GetFileName(path))
@@ -687,7 +687,7 @@ public sealed partial class EffectiveConfig
                 if (
                     value is YamlScalar { Style: YamlStyle.Plain } scalar
                     && ReplicaIdentity.IsText(key)
-                    && VariableText.HasVariables(scalar.Text)
+                    && EnvPlaceholders.HasVariables(scalar.Text)
                     && Expand(scalar.Text) is { Length: > 0 } text
                     && ScalarText.Of(scalar, Lookup) == text
                 )
@@ -715,7 +715,7 @@ public sealed partial class EffectiveConfig
             YamlNode at = identity.Source is { Line: > 0 } source ? source : built;
             var diagnostic = Error(
                 "LSB1045",
-                $"{(replicaUrl is null ? "" : $"{RuntimeReplica.UrlSetting}: ")}The replica of {path} "
+                $"{(replicaUrl is null ? "" : $"{ReplicaOverride.UrlSetting}: ")}The replica of {path} "
                     + $"is {identity.Location}, and the environment variable {names} is not set: nothing can "
                     + $"be replicated "
                     + $"there. Set {names} where the app runs.",
@@ -793,7 +793,7 @@ public sealed partial class EffectiveConfig
             _secrets.AddRange([new("SECRET", secret), new("SECRET", Uri.UnescapeDataString(secret))]);
             if (
                 (ConfigSchema.IsSecret(key) ? scalar.Text : ReplicaUrl.Password(scalar.Text)) is not { } written
-                || VariableText.IsVariable(written)
+                || EnvPlaceholders.IsVariable(written)
             )
                 return scalar;
             if (ConfigPath.HasControl(text))
@@ -805,7 +805,7 @@ public sealed partial class EffectiveConfig
 
             var variable = $"LITESTREAM_SECRET_{++_moved}";
             _variables[variable] = text;
-            return new YamlScalar(VariableText.Variable(variable)) { Line = scalar.Line, Column = scalar.Column };
+            return new YamlScalar(EnvPlaceholders.Variable(variable)) { Line = scalar.Line, Column = scalar.Column };
         }
 
         /// <summary>
@@ -824,7 +824,7 @@ public sealed partial class EffectiveConfig
         {
             foreach (var scalar in Scalars(root))
             {
-                foreach (var name in VariableText.Names(scalar.Text))
+                foreach (var name in EnvPlaceholders.Names(scalar.Text))
                 {
                     var value = Lookup(name);
                     if (string.IsNullOrEmpty(value))

@@ -126,7 +126,7 @@ public sealed class LitestreamConfigFile
                             map,
                             replicas,
                             new ConfiguredDatabase(
-                                VariableText.Unmark(name.Text),
+                                EnvPlaceholders.Unmark(name.Text),
                                 generated ? KeyAbove(lines, map.Line) : null,
                                 [.. replicas.Select(r => ConfiguredReplica.Of(ReplicaIdentity.AtBuild(r)))],
                                 map.Line,
@@ -148,11 +148,11 @@ public sealed class LitestreamConfigFile
     internal string Text { get; }
 
     /// <summary>The settings that its comments leave out (<c># Not replicated: ConnectionStrings:Cache</c>).</summary>
-    internal IEnumerable<string> LeftOut =>
+    internal IEnumerable<string> Excluded =>
         Text.Split('\n')
             .Select(line => line.Trim())
-            .Where(line => line.StartsWith(GeneratedConfig.LeftOutMarker, StringComparison.Ordinal))
-            .Select(line => YamlWriter.UnescapeComment(line[GeneratedConfig.LeftOutMarker.Length..]));
+            .Where(line => line.StartsWith(GeneratedConfig.ExcludedMarker, StringComparison.Ordinal))
+            .Select(line => YamlWriter.UnescapeComment(line[GeneratedConfig.ExcludedMarker.Length..]));
 
     /// <summary>What its comments keep for databases that are found when the app runs (<c># At run time: retention:
     /// 72h</c>).</summary>

@@ -75,7 +75,7 @@ internal sealed partial record ReplicaIdentity
         string Needed(string key)
         {
             var text = Known(key);
-            missing.AddRange(VariableText.Names(text).Except(missing, StringComparer.Ordinal));
+            missing.AddRange(EnvPlaceholders.Names(text).Except(missing, StringComparer.Ordinal));
             return text;
         }
 
@@ -99,7 +99,7 @@ internal sealed partial record ReplicaIdentity
             folder = absolute(folder);
 
         var name = Known("name");
-        if (VariableText.HasVariables(name))
+        if (EnvPlaceholders.HasVariables(name))
             name = isRunning && replica["name"] is YamlScalar written ? ScalarText.Of(written, lookup) : null;
         return new ReplicaIdentity
         {
@@ -109,7 +109,7 @@ internal sealed partial record ReplicaIdentity
             Place = folder is not null ? PlaceOfFolder(folder) : PlaceOf(type, url, values),
             Location =
                 folder
-                ?? ReplicaUrl.Describe(type ?? "", key => VariableText.Unmark(values.GetValueOrDefault(key, ""))),
+                ?? ReplicaUrl.Describe(type ?? "", key => EnvPlaceholders.Unmark(values.GetValueOrDefault(key, ""))),
             Missing = missing,
             Source =
                 (
@@ -117,7 +117,7 @@ internal sealed partial record ReplicaIdentity
                         ? replica["url"]
                         : PlaceKeys
                             .Select(key => replica[key])
-                            .FirstOrDefault(value => value is YamlScalar text && VariableText.HasVariables(text.Text))
+                            .FirstOrDefault(value => value is YamlScalar text && EnvPlaceholders.HasVariables(text.Text))
                 ) as YamlScalar,
         };
     }
@@ -125,11 +125,11 @@ internal sealed partial record ReplicaIdentity
     private static string? TypeOfUrl(string url) =>
         Scheme().Match(url) is { Success: true } match ? match.Groups[1].Value.ToLowerInvariant()
         : url.StartsWith("file:", StringComparison.OrdinalIgnoreCase) ? "file"
-        : VariableText.HasVariables(url) ? null
+        : EnvPlaceholders.HasVariables(url) ? null
         : "";
 
     private static string? TypeOfKey(string type) =>
-        VariableText.HasVariables(type) ? null
+        EnvPlaceholders.HasVariables(type) ? null
         : type.Length == 0 ? "file"
         : type;
 

@@ -89,7 +89,7 @@ internal static partial class ReplicaUrl
         string configuredPath,
         Func<string, string, LitestreamException> error,
         Func<string, string?>? lookup = null
-    ) => ParseMarked(VariableText.Mark(url.Trim()), DatabaseKey(configuredPath), error, lookup);
+    ) => ParseMarked(EnvPlaceholders.Mark(url.Trim()), DatabaseKey(configuredPath), error, lookup);
 
     /// <summary>The same for a <c>url:</c> that <see cref="Parse"/> made while the app was built; any other replica as
     /// it is.</summary>
@@ -104,7 +104,7 @@ internal static partial class ReplicaUrl
         var (url, query) = SplitQuery(
             replica
                 .Text("url")
-                .Replace(VariableText.Variable(VariableText.DollarVariable), "$", StringComparison.Ordinal)
+                .Replace(EnvPlaceholders.Variable(EnvPlaceholders.DollarVariable), "$", StringComparison.Ordinal)
         );
         if (!url.EndsWith(key, StringComparison.Ordinal))
             return replica;
@@ -127,9 +127,9 @@ internal static partial class ReplicaUrl
     /// <c>${SCHEME}://bucket</c>.</summary>
     private static bool IsOpen(string marked)
     {
-        if (!VariableText.HasVariables(marked) || SchemePrefix().IsMatch(marked))
+        if (!EnvPlaceholders.HasVariables(marked) || SchemePrefix().IsMatch(marked))
             return false;
-        var before = VariableText.Literal(marked);
+        var before = EnvPlaceholders.Literal(marked);
         return before.Length == 0
             || (SchemeStart().IsMatch(before) && marked.Contains("://", StringComparison.Ordinal));
     }
@@ -149,8 +149,8 @@ internal static partial class ReplicaUrl
         if (Password(open) is { Length: > 0 } password)
             Secret(password, "the password", isFromVariable: false, error);
         ReadQuery(query.TrimStart('?'), isFromVariable: false, error);
-        return lookup is not null && VariableText.Names(text).All(name => lookup(name) is { Length: > 0 })
-            ? Split(VariableText.Expand(text, lookup).Trim(), key, isFromVariable: true, error)
+        return lookup is not null && EnvPlaceholders.Names(text).All(name => lookup(name) is { Length: > 0 })
+            ? Split(EnvPlaceholders.Expand(text, lookup).Trim(), key, isFromVariable: true, error)
             : new YamlMap { ["url"] = new YamlScalar(Join(open, key) + query) };
     }
 
@@ -158,7 +158,7 @@ internal static partial class ReplicaUrl
         marked.IndexOf('?', StringComparison.Ordinal) is >= 0 and var at ? (marked[..at], marked[at..]) : (marked, "");
 
     private static Func<string, string, LitestreamException> Shown(Func<string, string, LitestreamException> error) =>
-        (code, message) => error(code, VariableText.Unmark(message));
+        (code, message) => error(code, EnvPlaceholders.Unmark(message));
 
     /// <param name="text">Marked.</param>
     /// <param name="key">The database's own part of the path.</param>
@@ -310,12 +310,12 @@ internal static partial class ReplicaUrl
         url.Allow();
 
         // file://${FOLDER}: the value begins with the slash.
-        if (VariableText.IsVariable(url.Authority))
+        if (EnvPlaceholders.IsVariable(url.Authority))
             return Folder(url.Authority + url.Path, url.Key);
         if (url.Authority.Length > 0 && !url.Authority.Equals("localhost", StringComparison.OrdinalIgnoreCase))
             throw url.Error(
                 "LSB1013",
-                $"`file://{VariableText.Unmark(url.Authority)}/...` names a host. Write a folder's path as it is, "
+                $"`file://{EnvPlaceholders.Unmark(url.Authority)}/...` names a host. Write a folder's path as it is, "
                     + $"or file:///folder."
             );
         if (url.Path.Trim('/').Length == 0)
@@ -342,15 +342,15 @@ internal static partial class ReplicaUrl
             ["type"] = new YamlScalar("s3"),
             ["bucket"] = new YamlScalar(bucket),
             ["path"] = new YamlScalar(Join(url.Path, url.Key).TrimStart('/')),
-            ["region"] = url.Value("region", region ?? VariableText.Variable("LITESTREAM_REPLICA_REGION")),
-            ["endpoint"] = url.Value("endpoint", endpoint ?? VariableText.Variable("LITESTREAM_REPLICA_ENDPOINT")),
+            ["region"] = url.Value("region", region ?? EnvPlaceholders.Variable("LITESTREAM_REPLICA_REGION")),
+            ["endpoint"] = url.Value("endpoint", endpoint ?? EnvPlaceholders.Variable("LITESTREAM_REPLICA_ENDPOINT")),
             ["access-key-id"] =
                 url.User.Length > 0
                     ? new YamlScalar(url.User)
-                    : url.Value("access-key-id", VariableText.Variable("LITESTREAM_ACCESS_KEY_ID")),
+                    : url.Value("access-key-id", EnvPlaceholders.Variable("LITESTREAM_ACCESS_KEY_ID")),
             ["secret-access-key"] = url.Password is { } password
                 ? new YamlScalar(password)
-                : url.Value("secret-access-key", VariableText.Variable("LITESTREAM_SECRET_ACCESS_KEY")),
+                : url.Value("secret-access-key", EnvPlaceholders.Variable("LITESTREAM_SECRET_ACCESS_KEY")),
         };
         if (url.Flag("force-path-style") is { } style || (style = pathStyle!) is not null)
             map["force-path-style"] = new YamlScalar(style, YamlStyle.Plain);
@@ -375,7 +375,7 @@ internal static partial class ReplicaUrl
             ["account-name"] = new YamlScalar(url.User),
             ["account-key"] = url.Password is { } key
                 ? new YamlScalar(key)
-                : url.Value("account-key", VariableText.Variable("LITESTREAM_AZURE_ACCOUNT_KEY")),
+                : url.Value("account-key", EnvPlaceholders.Variable("LITESTREAM_AZURE_ACCOUNT_KEY")),
             ["bucket"] = new YamlScalar(url.Authority),
             ["path"] = new YamlScalar(Join(url.Path, url.Key).TrimStart('/')),
         };
@@ -405,7 +405,7 @@ internal static partial class ReplicaUrl
             throw url.Error("LSB1013", "An SFTP replica needs the user and the host: sftp://user@host/folder.");
         if (
             Port().Match(url.Authority) is { Success: true } port
-            && !VariableText.HasVariables(port.Value)
+            && !EnvPlaceholders.HasVariables(port.Value)
             && !(
                 ushort.TryParse(port.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
                 && number > 0
@@ -496,7 +496,7 @@ internal static partial class ReplicaUrl
     ) =>
         value.Length == 0
         || isFromVariable
-        || WholeVariable().IsMatch(VariableText.ToFile(value)) && VariableText.HasVariables(value)
+        || WholeVariable().IsMatch(EnvPlaceholders.ToFile(value)) && EnvPlaceholders.HasVariables(value)
             ? value
             : throw error(
                 "LSB1014",
@@ -529,9 +529,9 @@ internal static partial class ReplicaUrl
                 throw Error(
                     "LSB1013",
                     names.Length == 0
-                        ? $"The replica URL has an option `{VariableText.Unmark(unknown)}`; this kind of URL "
+                        ? $"The replica URL has an option `{EnvPlaceholders.Unmark(unknown)}`; this kind of URL "
                             + $"takes none."
-                        : $"The replica URL has an option `{VariableText.Unmark(unknown)}`; known "
+                        : $"The replica URL has an option `{EnvPlaceholders.Unmark(unknown)}`; known "
                             + $"are: {string.Join(", ", names)}."
                 );
             }
@@ -542,7 +542,7 @@ internal static partial class ReplicaUrl
             if (Port().IsMatch(Authority))
                 throw Error(
                     "LSB1013",
-                    $"The replica URL names a port, `{VariableText.Unmark(Authority)}`, and a bucket has "
+                    $"The replica URL names a port, `{EnvPlaceholders.Unmark(Authority)}`, and a bucket has "
                         + $"none. {instead}"
                 );
         }

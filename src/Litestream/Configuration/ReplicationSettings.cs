@@ -31,7 +31,7 @@ internal sealed record ReplicationSettings(
     {
         var environment = ProcessVariables.Read();
         string? Lookup(string name) => config.Variables.GetValueOrDefault(name) ?? environment.GetValueOrDefault(name);
-        string Expand(string marked) => VariableText.Expand(marked, Lookup);
+        string Expand(string marked) => EnvPlaceholders.Expand(marked, Lookup);
         TimeSpan Interval(YamlMap map, string key, TimeSpan otherwise) =>
             Expand(map.Text(key)) is var text && GoDuration.IsPositive(text) ? GoDuration.Parse(text) : otherwise;
 

@@ -190,7 +190,7 @@ internal static class UnknownNames
 
     /// <summary>What was given on the command line of a build, or as a variable, and is no property.</summary>
     /// <param name="given">What the build was given.</param>
-    public static IEnumerable<LitestreamDiagnostic> OfBuild(GivenProperties given) =>
+    public static IEnumerable<LitestreamDiagnostic> OfBuild(ExternalProperties given) =>
         given
             .Unknown()
             .Select(name =>
@@ -206,7 +206,7 @@ internal static class UnknownNames
     /// <param name="files">The project's files with their text.</param>
     public static IEnumerable<LitestreamDiagnostic> OfVerb(
         string verb,
-        GivenProperties given,
+        ExternalProperties given,
         IReadOnlyList<(string File, string Text)> files
     )
     {

@@ -1,6 +1,6 @@
 namespace Litestream.Configuration;
 
-/// <summary>A node of a litestream.yml. Scalars hold <see cref="VariableText">marked text</see>.</summary>
+/// <summary>A node of a litestream.yml. Scalars hold <see cref="EnvPlaceholders">marked text</see>.</summary>
 internal abstract class YamlNode
 {
     public int Line { get; init; }

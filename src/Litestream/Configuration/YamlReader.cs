@@ -31,7 +31,7 @@ internal sealed partial class YamlReader
         _raw = raw;
         _lines = ConfigText.Lines(raw);
         _parser = new Parser(
-            new Scanner(new StringReader(expandVariables ? VariableText.Mark(raw) : raw), skipComments: true)
+            new Scanner(new StringReader(expandVariables ? EnvPlaceholders.Mark(raw) : raw), skipComments: true)
         );
     }
 
@@ -97,7 +97,7 @@ internal sealed partial class YamlReader
         }
         catch (YamlException e)
         {
-            var message = $"This is not valid YAML. {Sentence(VariableText.Unmark(e.Message))}";
+            var message = $"This is not valid YAML. {Sentence(EnvPlaceholders.Unmark(e.Message))}";
             throw new LitestreamException((IndentingTab() ?? Error(message, e.Start)).Diagnostic, e);
         }
         catch (Exception e) when (e is not LitestreamException)
@@ -345,7 +345,7 @@ internal sealed partial class YamlReader
             if (ReadNode(depth + 1) is not YamlScalar key)
                 throw Error("A setting's name must be plain text.", at);
 
-            var name = key.IsNull ? "" : VariableText.Unmark(key.Text);
+            var name = key.IsNull ? "" : EnvPlaceholders.Unmark(key.Text);
             if (name == "<<" && key.Style == YamlStyle.Plain)
             {
                 CheckMerge(at);
@@ -448,7 +448,7 @@ internal sealed partial class YamlReader
         if (!scalar.Tag.IsEmpty)
         {
             // What a variable will be is not known here.
-            (text, style) = VariableText.HasVariables(text)
+            (text, style) = EnvPlaceholders.HasVariables(text)
                 ? (text, scalar.Tag.Value == "tag:yaml.org,2002:str" ? YamlStyle.DoubleQuoted : style)
                 : GoYaml.Untag(scalar.Tag.Value, text)
                     ?? throw Error(

@@ -149,16 +149,16 @@ internal sealed class YamlWriter
             case YamlStyle.Plain when text.Length == 0:
                 break;
             case YamlStyle.Plain when oneLine:
-                _text.Append(' ').Append(VariableText.ToFile(text));
+                _text.Append(' ').Append(EnvPlaceholders.ToFile(text));
                 break;
             case YamlStyle.SingleQuoted when oneLine:
                 _text
                     .Append(" '")
-                    .Append(VariableText.ToFile(text).Replace("'", "''", StringComparison.Ordinal))
+                    .Append(EnvPlaceholders.ToFile(text).Replace("'", "''", StringComparison.Ordinal))
                     .Append('\'');
                 break;
             case YamlStyle.Block:
-            case YamlStyle.Safe when VariableText.HasVariables(text):
+            case YamlStyle.Safe when EnvPlaceholders.HasVariables(text):
                 WriteBlock(text, indent);
                 break;
             default:
@@ -187,8 +187,8 @@ internal sealed class YamlWriter
         {
             _text.Append('\n').Append(' ', indent + 2);
             _text.Append(
-                VariableText.ToFile(
-                    line.Replace("$", VariableText.Variable(VariableText.DollarVariable), StringComparison.Ordinal)
+                EnvPlaceholders.ToFile(
+                    line.Replace("$", EnvPlaceholders.Variable(EnvPlaceholders.DollarVariable), StringComparison.Ordinal)
                 )
             );
         }
@@ -213,7 +213,7 @@ internal sealed class YamlWriter
                 text.Append(c);
         }
 
-        return VariableText.ToFile(text.Append('"').ToString());
+        return EnvPlaceholders.ToFile(text.Append('"').ToString());
     }
 
     private static bool IsPrintable(char c) =>

@@ -36,7 +36,7 @@ public static class DatabaseFinder
         var taken = new List<(Setting Setting, SqliteTarget Target)>();
         foreach (var (setting, target) in classified)
         {
-            if (selection.IsLeftOut(setting))
+            if (selection.IsExcluded(setting))
                 continue;
             if (!selection.TakesOnlyNamed)
                 taken.Add((setting, target));
@@ -128,16 +128,16 @@ public static class DatabaseFinder
 
         // The running app may not know its packages, and knows no selection: what it would take then has to be said.
         var unaided = new SettingEvidence(settings, []);
-        var leftOut = classified
+        var excluded = classified
             .Where(c =>
-                selection.IsLeftOut(c.Setting)
+                selection.IsExcluded(c.Setting)
                 || (
                     SettingClassifier.Classify(c.Setting, unaided) is { Kind: SqliteTargetKind.File, Path: { } path }
                     && !found.Contains(Identity(path, search.WindowsTarget))
                 )
             )
             .Select(c => c.Setting.Key);
-        return new DatabaseSearchResult(databases, diagnostics) { LeftOut = [.. leftOut] };
+        return new DatabaseSearchResult(databases, diagnostics) { Excluded = [.. excluded] };
     }
 
     internal static IReadOnlyList<Setting> ReadSettings(IReadOnlyList<string> files)

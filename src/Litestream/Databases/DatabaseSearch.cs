@@ -47,5 +47,5 @@ public sealed record DatabaseSearchResult(
     /// The keys that are left out although they look like a SQLite file: because
     /// <see cref="DatabaseSearch.ConnectionStrings"/> or the packages say so.
     /// </summary>
-    public IReadOnlyList<string> LeftOut { get; init; } = [];
+    public IReadOnlyList<string> Excluded { get; init; } = [];
 }

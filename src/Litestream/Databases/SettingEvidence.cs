@@ -88,9 +88,9 @@ internal sealed partial class SettingEvidence
         var segments = Segments(key);
         for (var i = segments.Length; i > 0; i--)
         {
-            var own = EngineWords.In(segments[i - 1]);
+            var own = EngineDetector.Detect(segments[i - 1]);
             if (own != Engine.Unknown)
-                return (own, EngineWords.OtherIn(segments[i - 1]));
+                return (own, EngineDetector.OtherEngineName(segments[i - 1]));
 
             // What the root of a file says is about everything in it, and so about nothing for certain: unless the key
             // stands there itself.
@@ -150,7 +150,7 @@ internal sealed partial class SettingEvidence
             return null;
         var text = value.ToString();
         var isFile = FileName().IsMatch(text) && !AssemblyName().IsMatch(text);
-        return !isFile && EngineWords.In(text) is var engine and not Engine.Unknown ? engine : null;
+        return !isFile && EngineDetector.Detect(text) is var engine and not Engine.Unknown ? engine : null;
     }
 
     // Dots separate too: quartz.dataSource.default.provider stands beside quartz.dataSource.default.connectionString.

@@ -42,7 +42,7 @@ public static class Scaffold
     /// <summary>
     /// How long a service manager has to wait before it kills, in whole seconds: longer than all that the app may take.
     /// </summary>
-    public static int StopSeconds(AppFacts app)
+    public static int StopSeconds(ScaffoldInputs app)
     {
         ArgumentNullException.ThrowIfNull(app);
         return (int)Math.Ceiling((HostShutdown + app.ShutdownTimeout + Margin).TotalSeconds);
@@ -52,7 +52,7 @@ public static class Scaffold
     /// <param name="kind">For what.</param>
     /// <param name="app">The app.</param>
     /// <param name="folder">The folder that they will lie in, absolute.</param>
-    public static IReadOnlyList<ScaffoldFile> Create(ScaffoldKind kind, AppFacts app, string folder)
+    public static IReadOnlyList<ScaffoldFile> Create(ScaffoldKind kind, ScaffoldInputs app, string folder)
     {
         ArgumentNullException.ThrowIfNull(app);
         ArgumentNullException.ThrowIfNull(folder);
@@ -107,7 +107,7 @@ public static class Scaffold
             paths[0]
         );
 
-    private static string Unit(AppFacts app)
+    private static string Unit(ScaffoldInputs app)
     {
         var (name, data) = (app.Name, DataFolder(app));
         var install = app.InstallDirectory ?? $"/opt/{name}";
@@ -204,7 +204,7 @@ public static class Scaffold
         return Text(lines);
     }
 
-    private static string Dockerfile(AppFacts app, string folder)
+    private static string Dockerfile(ScaffoldInputs app, string folder)
     {
         var data = DataFolder(app);
         var folders = new Folders(app, data);
@@ -296,7 +296,7 @@ public static class Scaffold
 
         """;
 
-    private static string Compose(AppFacts app, string folder)
+    private static string Compose(ScaffoldInputs app, string folder)
     {
         var data = DataFolder(app);
         var volumes = new Folders(app, data).Volumes;
@@ -333,7 +333,7 @@ public static class Scaffold
         return Text(lines);
     }
 
-    private static string Procfile(AppFacts app)
+    private static string Procfile(ScaffoldInputs app)
     {
         var program = app.IsNative ? Shell($"./{app.AssemblyName}") : $"dotnet {Shell($"{app.AssemblyName}.dll")}";
         return Text([
@@ -351,17 +351,17 @@ public static class Scaffold
         ]);
     }
 
-    private static string DataFolder(AppFacts app) => $"/var/lib/{app.Name}";
+    private static string DataFolder(ScaffoldInputs app) => $"/var/lib/{app.Name}";
 
     /// <summary>
     /// The image's own port, whatever the developer's machine listens on, unless the app's settings say other.
     /// </summary>
-    private static int ContainerPort(AppFacts app) => app.HasOwnUrls ? app.Port ?? 8080 : 8080;
+    private static int ContainerPort(ScaffoldInputs app) => app.HasOwnUrls ? app.Port ?? 8080 : 8080;
 
     /// <summary>Over the setting Urls of a settings file only the variable of that name counts.</summary>
-    private static string UrlsVariable(AppFacts app) => app.HasOwnUrls ? "URLS" : "ASPNETCORE_URLS";
+    private static string UrlsVariable(ScaffoldInputs app) => app.HasOwnUrls ? "URLS" : "ASPNETCORE_URLS";
 
-    private static IEnumerable<string> Variables(AppFacts app)
+    private static IEnumerable<string> Variables(ScaffoldInputs app)
     {
         var width = app.Variables.Select(variable => variable.Name.Length).DefaultIfEmpty().Max();
         return app.Variables.Count == 0
@@ -409,7 +409,7 @@ public static class Scaffold
     /// </summary>
     private sealed class Folders
     {
-        public Folders(AppFacts app, string data)
+        public Folders(ScaffoldInputs app, string data)
         {
             var all = app
                 .Databases.Select(database => Up(Resolve(database, data)))

@@ -224,7 +224,7 @@ internal sealed class ReplicatorRun(
         var config = createConfig(own is null ? address : null, monitorInterval);
         var process = ReplicatorProcess.Start(
             executable,
-            config.WriteTalkative(folder.Path),
+            config.WriteWithInfoLogging(folder.Path),
             config,
             arguments,
             events.Line,

@@ -147,7 +147,7 @@ internal sealed class ScratchCopy : IDisposable
                 [
                     "restore",
                     "-config",
-                    _config.WriteTalkative(_folder.Path),
+                    _config.WriteWithInfoLogging(_folder.Path),
                     .. arguments,
                     "-o",
                     output,

@@ -121,7 +121,7 @@ internal sealed partial record ConnectionValue
                     break;
                 case "xpoprovider" or "provider" or "providername" or "driver" or "dbtype" or "dbprovider":
                     hasProvider = true;
-                    provider = EngineWords.In(value);
+                    provider = EngineDetector.Detect(value);
                     break;
                 case "journalmode":
                     (journalMode, sqlite) = (value.Trim(), true);

@@ -176,7 +176,7 @@ internal sealed class LiveCopy : IDisposable
                 // While a connection holds the write lock no commit is half done: the snapshot that another one takes
                 // then is the last commit in the file.
                 void Lock() => LiveDatabase.Execute(guard, "BEGIN IMMEDIATE");
-                await LiveDatabase.PatientlyAsync(Lock, patience, time, cancellationToken).ConfigureAwait(false);
+                await LiveDatabase.RetryWhileBusyAsync(Lock, patience, time, cancellationToken).ConfigureAwait(false);
                 try
                 {
                     LiveDatabase.Execute(source, "BEGIN");

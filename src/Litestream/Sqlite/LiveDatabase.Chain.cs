@@ -142,7 +142,7 @@ internal static partial class LiveDatabase
     /// Where this is the last connection, all of the WAL is brought into the database file, and the WAL deleted: as any
     /// app leaves its database.
     /// </summary>
-    public static void CloseInOrder(string database)
+    public static void CloseCleanly(string database)
     {
         try
         {

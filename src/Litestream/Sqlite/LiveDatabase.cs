@@ -88,7 +88,7 @@ internal static partial class LiveDatabase
                     {
                         SentinelRow? row = null;
                         if (token is not null)
-                            await PatientlyAsync(
+                            await RetryWhileBusyAsync(
                                     () => row = Write(connection, token, time),
                                     patience,
                                     time,
@@ -351,7 +351,7 @@ internal static partial class LiveDatabase
         return strings;
     }
 
-    public static async Task PatientlyAsync(
+    public static async Task RetryWhileBusyAsync(
         Action action,
         TimeSpan patience,
         TimeProvider time,

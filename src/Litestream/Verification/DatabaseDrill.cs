@@ -331,7 +331,7 @@ public static class DatabaseDrill
         {
             return $"The content could not be compared. {e.Diagnostic.Message}";
         }
-        catch (Exception e) when (ScratchError.IsOfTheMachine(e))
+        catch (Exception e) when (ScratchError.IsMachineFault(e))
         {
             return $"The content could not be compared: {ScratchError.Explain(e)}.";
         }

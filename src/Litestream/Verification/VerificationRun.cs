@@ -87,7 +87,7 @@ internal sealed class VerificationRun(
             throw LiveDatabase.Missing(database.Path);
         if (Restores)
             LiveDatabase.RequireLibrary(database.Path);
-        var tables = LiveDatabase.LookAt(database.Path, asksMode: false).Tables;
+        var tables = LiveDatabase.ProbeTables(database.Path, asksMode: false).Tables;
         if (tables == AppTables.None)
             return Result(
                 VerificationOutcome.NotReplicating,
@@ -857,7 +857,7 @@ internal sealed class VerificationRun(
         {
             return look();
         }
-        catch (Exception e) when (ScratchError.IsOfTheMachine(e))
+        catch (Exception e) when (ScratchError.IsMachineFault(e))
         {
             return check with
             {
@@ -942,7 +942,7 @@ internal sealed class VerificationRun(
         using var before = sentinel.Copy!.Open();
         using var after = later.Open();
         using var between = ScratchDatabase.Open(restored);
-        var window = ContentWindow.Judge(
+        var window = ContentWindow.Evaluate(
             DatabaseContent.Compare(before, between, all, cancellationToken),
             DatabaseContent.Compare(before, after, all, cancellationToken),
             DatabaseContent.Compare(after, between, all, cancellationToken)

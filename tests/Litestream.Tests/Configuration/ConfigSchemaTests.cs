@@ -253,14 +253,14 @@ public sealed partial class ConfigSchemaTests : IDisposable
     private static YamlNode Sample(ConfigKey key, ReleaseLine line) =>
         key.Kind switch
         {
-            ConfigKind.Text => new YamlScalar(key.Secret ? VariableText.Variable("X") : "x"),
+            ConfigKind.Text => new YamlScalar(key.Secret ? EnvPlaceholders.Variable("X") : "x"),
             ConfigKind.Word => new YamlScalar(key.Words(line)[0]),
             ConfigKind.Address => new YamlScalar("127.0.0.1:9090"),
             ConfigKind.Flag => new YamlScalar("true", YamlStyle.Plain),
             ConfigKind.Count => new YamlScalar("5", YamlStyle.Plain),
             ConfigKind.Duration => new YamlScalar("2m", YamlStyle.Plain),
             ConfigKind.Size => new YamlScalar("5MiB", YamlStyle.Plain),
-            ConfigKind.Texts => new YamlList { Items = [new YamlScalar(VariableText.Variable("X"))] },
+            ConfigKind.Texts => new YamlList { Items = [new YamlScalar(EnvPlaceholders.Variable("X"))] },
             ConfigKind.Blocks => new YamlList { Items = [Inside(key, line)] },
             _ => Inside(key, line),
         };

@@ -453,7 +453,7 @@ public sealed class DatabaseFinderTests : IDisposable
     [InlineData("", "A;B", "")]
     [InlineData("DuckDB.NET.Data", "", "ConnectionStrings:A,ConnectionStrings:B,ConnectionStrings:Again")]
     [InlineData("", "", "")]
-    public void What_is_left_out_although_it_looks_like_a_file_is_said(string package, string names, string leftOut)
+    public void What_is_left_out_although_it_looks_like_a_file_is_said(string package, string names, string excluded)
     {
         const string Json =
             """{"ConnectionStrings":{"A":"Data Source=a.db","B":"Data Source=b.db","Again":"Data Source=./a.db","Memory":"Data Source=:memory:"},"Store":{"Where":"c.data"}}""";
@@ -464,7 +464,7 @@ public sealed class DatabaseFinderTests : IDisposable
             names.Split(';', StringSplitOptions.RemoveEmptyEntries)
         );
 
-        Assert.Equal(leftOut.Split(',', StringSplitOptions.RemoveEmptyEntries), result.LeftOut);
+        Assert.Equal(excluded.Split(',', StringSplitOptions.RemoveEmptyEntries), result.Excluded);
     }
 
     [Fact]

@@ -189,7 +189,7 @@ public sealed class UnknownNamesTests
         var diagnostic = Assert.Single(
             UnknownNames.OfVerb(
                 verb,
-                new GivenProperties([property, "LitestreamTimeout", "Configuration"], ["PATH"], ""),
+                new ExternalProperties([property, "LitestreamTimeout", "Configuration"], ["PATH"], ""),
                 []
             )
         );
@@ -206,7 +206,7 @@ public sealed class UnknownNamesTests
         Assert.Empty(
             UnknownNames.OfVerb(
                 "LitestreamRestore",
-                new GivenProperties(
+                new ExternalProperties(
                     ["LITESTREAMTIMESTAMP", "LitestreamBucket", "LitestreamRestoreDependsOn"],
                     ["LitestreamGarden"],
                     Project
@@ -224,15 +224,15 @@ public sealed class UnknownNamesTests
 
         Assert.Equal(
             ("LSB3019", LitestreamSeverity.Error),
-            Of(new GivenProperties([], [], Project), [("Shop.csproj", Project)])
+            Of(new ExternalProperties([], [], Project), [("Shop.csproj", Project)])
         );
         Assert.Equal(
             ("LSB3019", LitestreamSeverity.Error),
-            Of(new GivenProperties([], ["LitestreamTimestam"], ""), [])
+            Of(new ExternalProperties([], ["LitestreamTimestam"], ""), [])
         );
 
         static (string Code, LitestreamSeverity Severity) Of(
-            GivenProperties given,
+            ExternalProperties given,
             IReadOnlyList<(string File, string Text)> files
         )
         {

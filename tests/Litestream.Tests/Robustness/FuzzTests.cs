@@ -425,7 +425,7 @@ public sealed class FuzzTests
         Try(() => _ = LitestreamConfigFile.Load(file, expandVariables: false));
         Try(() => _ = EffectiveConfig.Create(options).Text);
         Try(() => _ = ConfigVariables.Read(options));
-        Try(() => _ = OwnConfig.Create(options));
+        Try(() => _ = ConfigTemplate.Create(options));
         Try(() =>
             _ = EffectiveConfig.Create(
                 options with
@@ -472,7 +472,7 @@ public sealed class FuzzTests
             Try(() =>
                 _ = GeneratedConfig.Create(
                     [.. found.Databases.Select(d => new ReplicatedDatabase(d.Path, d.Name, d.Key))],
-                    new GeneratedConfigOptions { LeftOut = found.LeftOut }
+                    new GeneratedConfigOptions { Excluded = found.Excluded }
                 )
             );
             foreach (var database in found.Databases)
@@ -492,7 +492,7 @@ public sealed class FuzzTests
         Try(() =>
             _ = GeneratedConfig.Create(
                 [new ReplicatedDatabase(url, url, url)],
-                new GeneratedConfigOptions { LeftOut = [url] }
+                new GeneratedConfigOptions { Excluded = [url] }
             )
         );
         ReplicaUrl.Password(url);

@@ -3,7 +3,7 @@ using Litestream.Diagnostics;
 namespace Litestream.Configuration;
 
 /// <summary>The replica that run-time settings put in the place of a generated one.</summary>
-internal static class RuntimeReplica
+internal static class ReplicaOverride
 {
     public const string BucketVariable = "LITESTREAM_REPLICA_BUCKET";
 
@@ -27,7 +27,7 @@ internal static class RuntimeReplica
         var replicas = file.AtRunTime.ContainsKey(ReplicaUrlComment)
             ? [ForAdded(file, [], "app.db", "app.db")]
             : file.Entries.SelectMany(e => e.Replicas);
-        var built = replicas.SelectMany(r => VariableText.Names(r.Text("bucket") + r.Text("url")));
+        var built = replicas.SelectMany(r => EnvPlaceholders.Names(r.Text("bucket") + r.Text("url")));
         return string.IsNullOrEmpty(lookup(BucketVariable)) || built.Contains(BucketVariable)
             ? null
             : $"s3://${{{BucketVariable}}}";
@@ -128,12 +128,12 @@ internal static class RuntimeReplica
                 ),
             ];
         if (
-            !VariableText.HasVariables(marked)
-            || VariableText.Names(marked).Any(name => string.IsNullOrEmpty(lookup(name)))
+            !EnvPlaceholders.HasVariables(marked)
+            || EnvPlaceholders.Names(marked).Any(name => string.IsNullOrEmpty(lookup(name)))
         )
             return entry with { Replicas = replicas };
 
-        path = VariableText.Expand(marked, lookup);
+        path = EnvPlaceholders.Expand(marked, lookup);
         foreach (var replica in replicas)
         {
             var (written, key) = (replica.Text("path"), ReplicaUrl.DatabaseKey(marked));

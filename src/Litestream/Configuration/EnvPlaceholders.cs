@@ -11,7 +11,7 @@ namespace Litestream.Configuration;
 /// the first kind is kept as private-use characters, one for one, which also keeps line and column right and lets
 /// <c>{path: ${X}}</c> be parsed.
 /// </summary>
-internal static class VariableText
+internal static class EnvPlaceholders
 {
     /// <summary>Holds a literal <c>$</c> where a scalar has variables as well and cannot be escaped.</summary>
     public const string DollarVariable = "LITESTREAM_DOLLAR";

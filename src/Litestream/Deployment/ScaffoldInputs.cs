@@ -4,7 +4,7 @@ using Litestream.Configuration;
 namespace Litestream.Deployment;
 
 /// <summary>What has to be known of an app to write down how it is run on a server.</summary>
-public sealed partial record AppFacts
+public sealed partial record ScaffoldInputs
 {
     /// <summary>The name of the assembly, and so of the program.</summary>
     public required string AssemblyName { get; init; }

@@ -11,7 +11,7 @@ namespace Litestream.Configuration;
 /// </summary>
 /// <param name="Text">The whole file: UTF-8, LF, no secret.</param>
 /// <param name="Instructions">What goes with it, line by line: settings, environment variables, user secrets.</param>
-public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
+public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructions)
 {
     private const string Header = """
         # litestream.yml: which databases Litestream backs up, and where to.
@@ -57,7 +57,7 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
     /// <see cref="EffectiveConfigOptions.ConfigPath"/> is a generated one.</param>
     /// <exception cref="LitestreamException">LSB3010: the file is the user's own already; LSB1010, LSB1013,
     /// LSB1014.</exception>
-    public static OwnConfig Create(EffectiveConfigOptions options)
+    public static ConfigTemplate Create(EffectiveConfigOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (
@@ -79,7 +79,7 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
             );
         }
 
-        var url = RuntimeReplica.Url(file, options.GetSetting, options.Variable);
+        var url = ReplicaOverride.Url(file, options.GetSetting, options.Variable);
         var text = new StringBuilder(Header.ReplaceLineEndings("\n"));
         var names = new List<string>();
         foreach (var entry in file.Entries)
@@ -88,9 +88,9 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
             WriteDatabase(text, entry, url, names);
         }
 
-        text.Append(GeneratedConfig.LeftOut(file.LeftOut));
+        text.Append(GeneratedConfig.Excluded(file.Excluded));
 
-        return new OwnConfig(
+        return new ConfigTemplate(
             text.ToString(),
             Instruct(file, url, [.. names.Distinct(StringComparer.Ordinal)], options.GetSetting)
         );
@@ -144,7 +144,7 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
         text.Append("    replicas:\n");
         foreach (var built in entry.Replicas)
         {
-            var replica = url is null ? built : RuntimeReplica.Replace(built, url, entry.Database.Path);
+            var replica = url is null ? built : ReplicaOverride.Replace(built, url, entry.Database.Path);
             if (ReplicaIdentity.AtBuild(replica).IsFile && replica.Text("path") is { } folder)
             {
                 if (folder.StartsWith(DataDirectory, StringComparison.OrdinalIgnoreCase))
@@ -162,7 +162,7 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
                 if (Keys.TryGetValue(name, out var comment))
                     Comment(text, first ? 6 : 8, comment);
                 Line(text, first ? 6 : 8, first ? "- " : "", name, value);
-                names.AddRange(value is YamlScalar scalar ? VariableText.Names(scalar.Text) : []);
+                names.AddRange(value is YamlScalar scalar ? EnvPlaceholders.Names(scalar.Text) : []);
                 first = false;
             }
 
@@ -187,7 +187,7 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
     private static string Example(string path)
     {
         var replica = ReplicaUrl.Parse(
-            $"s3://${{{RuntimeReplica.BucketVariable}}}",
+            $"s3://${{{ReplicaOverride.BucketVariable}}}",
             path,
             (code, message) => new LitestreamException(code, message)
         );
@@ -226,7 +226,7 @@ public sealed record OwnConfig(string Text, IReadOnlyList<string> Instructions)
             StringComparer.Ordinal
         );
         var lines = new List<string>();
-        if (url is not null && !string.IsNullOrWhiteSpace(getSetting(RuntimeReplica.UrlSetting)))
+        if (url is not null && !string.IsNullOrWhiteSpace(getSetting(ReplicaOverride.UrlSetting)))
             lines.AddRange([
                 "The replica of Litestream:ReplicaUrl stands in the file now. Remove that setting: beside a "
                     + "litestream.yml of your own it is not used.",
