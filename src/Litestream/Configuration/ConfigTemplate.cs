@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
@@ -16,24 +15,26 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
     private const string Header = """
         # litestream.yml: which databases Litestream backs up, and where to.
         #
-        # This file is yours. It is shipped with the app as it is, and nothing is generated any more: a database that is added to the app has to be added
-        # here too, and the settings Litestream:ReplicaUrl and LitestreamReplicaUrl no longer count. Delete it to have a generated one again.
+        # This file is yours. It is shipped with the app as it is, and nothing is generated any more: a database that is
+        # added to the app has to be added here too, and the settings Litestream:ReplicaUrl and LitestreamReplicaUrl no
+        # longer count. Delete it to have a generated one again.
         #
-        # - A name in braces after a dollar sign is an environment variable. It has to be set where the app runs; so no secret stands in this file.
-        #   The form with |2- takes every value as it is, whatever characters are in it.
+        # - A name in braces after a dollar sign is an environment variable. It has to be set where the app runs; so no
+        #   secret stands in this file. The form with |2- takes every value as it is, whatever characters are in it.
         # - Durations have a unit: 500ms, 1s, 30m, 24h. There is none for days: a week is 168h.
-        # - Look at the result with `dotnet msbuild -t:LitestreamConfig`, at the variables with -t:LitestreamEnv, at everything with -t:LitestreamDoctor.
+        # - Look at the result with `dotnet msbuild -t:LitestreamConfig`, at the variables with -t:LitestreamEnv, at
+        #   everything with -t:LitestreamDoctor.
         #
         # All keys: https://litestream.io/reference/config/ (release line 0.3)
 
-        # Serves metrics for Prometheus at http://127.0.0.1:9090/metrics. Without it the app picks a free port for itself.
+        # Serves metrics for Prometheus at http://127.0.0.1:9090/metrics. Without it the app picks a free port.
         # addr: "127.0.0.1:9090"
 
         dbs:
 
         """;
 
-    private static readonly Dictionary<string, string> Keys = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, string> Keys = new()
     {
         ["region"] = "Empty is fine: it is looked up, or us-east-1 where there is an endpoint.",
         ["endpoint"] = "Empty means Amazon. For MinIO, R2, B2 and others: https://host:port",
@@ -60,22 +61,17 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
     public static ConfigTemplate Create(EffectiveConfigOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (
-            !PlainFile
-                .ReadLines(options.ConfigPath)
-                .FirstOrDefault("")
-                .StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal)
-        )
+        var raw = LitestreamConfigFile.ReadText(options.ConfigPath);
+        if (!LitestreamConfigFile.IsGeneratedText(raw))
             throw Exists(options.ConfigPath);
-        var file = LitestreamConfigFile.Load(options.ConfigPath);
+        var file = LitestreamConfigFile.Parse(options.ConfigPath, raw, expandVariables: true);
         if (file.Entries.Count == 0)
         {
             throw new LitestreamException(
                 "LSB3004",
-                "No database is known here, so a litestream.yml of your own would replicate nothing, and the app "
-                    + "would no "
-                    + "longer replicate those that its configuration names where it runs. "
-                    + "Name one in the project first: <LitestreamDatabase Include=\"data/app.db\" />."
+                "No database is known here, so a litestream.yml of your own would replicate nothing, not even what the "
+                    + "app's configuration names where it runs. Name one in the project first: "
+                    + "<LitestreamDatabase Include=\"data/app.db\" />."
             );
         }
 
@@ -88,12 +84,9 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
             WriteDatabase(text, entry, url, names);
         }
 
-        text.Append(GeneratedConfig.Excluded(file.Excluded));
+        text.Append(GeneratedConfig.ExcludedComments(file.Excluded));
 
-        return new ConfigTemplate(
-            text.ToString(),
-            Instruct(file, url, [.. names.Distinct(StringComparer.Ordinal)], options.GetSetting)
-        );
+        return new ConfigTemplate(text.ToString(), Instruct(url, [.. names.Distinct()], options.GetSetting));
     }
 
     /// <summary>Writes it; never over a file.</summary>
@@ -123,32 +116,30 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
     private static LitestreamException Exists(string path) =>
         new(
             "LSB3010",
-            "This project has a litestream.yml of its own already, and it is never overwritten. Edit it, or move it "
-                + "away to begin anew.",
+            "This project has its own litestream.yml, which is never overwritten. Edit it, or move it away first.",
             path
         );
 
     private static void WriteDatabase(StringBuilder text, ConfigEntry entry, string? url, List<string> names)
     {
         const string DataDirectory = "|DataDirectory|";
-        if (entry.Database.Key is { } key)
-            Comment(
-                text,
-                2,
-                $"{key}. The path as the app has it; relative paths begin at its working directory. It does not "
-                    + $"follow the setting: change both."
-            );
-        else
-            Comment(text, 2, "The path as the app has it; relative paths begin at its working directory.");
+        const string Path = "The path as the app has it; relative paths begin at its working directory.";
+        Comment(
+            text,
+            2,
+            entry.Database.Key is { } key ? $"{key}. {Path} It does not follow the setting: change both." : Path
+        );
         Line(text, 2, "- ", "path", entry.Node["path"]!);
         text.Append("    replicas:\n");
+        var hasFolder = false;
         foreach (var built in entry.Replicas)
         {
             var replica = url is null ? built : ReplicaOverride.Replace(built, url, entry.Database.Path);
             if (ReplicaIdentity.AtBuild(replica).IsFile && replica.Text("path") is { } folder)
             {
+                hasFolder = true;
                 if (folder.StartsWith(DataDirectory, StringComparison.OrdinalIgnoreCase))
-                    replica["path"] = new YamlScalar(folder[DataDirectory.Length..].TrimStart('/', '\\'));
+                    replica["path"] = folder[DataDirectory.Length..].TrimStart('/', '\\');
                 Comment(
                     text,
                     6,
@@ -156,16 +147,8 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
                 );
             }
 
-            var first = true;
-            foreach (var (name, value) in replica.Entries)
-            {
-                if (Keys.TryGetValue(name, out var comment))
-                    Comment(text, first ? 6 : 8, comment);
-                Line(text, first ? 6 : 8, first ? "- " : "", name, value);
-                names.AddRange(value is YamlScalar scalar ? EnvPlaceholders.Names(scalar.Text) : []);
-                first = false;
-            }
-
+            WriteReplica(text, replica, 6, "", Keys);
+            names.AddRange(replica.Scalars.SelectMany(scalar => EnvPlaceholders.Names(scalar.Text)));
             foreach (var (name, value) in Examples.Where(e => !replica.Has(e.Key)))
             {
                 Comment(text, 8, Keys[name]);
@@ -176,30 +159,35 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
             Comment(text, 8, "validation-interval: \"24h\"");
         }
 
-        if (entry.Replicas.Any(r => url is null && ReplicaIdentity.AtBuild(r).IsFile))
-        {
-            Comment(text, 6, "S3 and what speaks its language, instead of the folder:");
-            foreach (var line in Example(entry.Database.Path).TrimEnd('\n').Split('\n'))
-                text.Append(' ', 6).Append("# ").Append(line).Append('\n');
-        }
-    }
-
-    private static string Example(string path)
-    {
-        var replica = ReplicaUrl.Parse(
+        if (!hasFolder || url is not null)
+            return;
+        Comment(text, 6, "S3 and what speaks its language, instead of the folder:");
+        var example = ReplicaUrl.Parse(
             $"s3://${{{ReplicaOverride.BucketVariable}}}",
-            path,
+            entry.Database.Path,
             (code, message) => new LitestreamException(code, message)
         );
-        var text = new StringBuilder();
-        var first = true;
+        WriteReplica(text, example, 6, "# ", []);
+    }
+
+    /// <summary>The keys of a replica, each with what is said of it above.</summary>
+    private static void WriteReplica(
+        StringBuilder text,
+        YamlMap replica,
+        int indent,
+        string before,
+        Dictionary<string, string> comments
+    )
+    {
+        var dash = "- ";
         foreach (var (name, value) in replica.Entries)
         {
-            Line(text, first ? 0 : 2, first ? "- " : "", name, value);
-            first = false;
+            if (comments.TryGetValue(name, out var comment))
+                Comment(text, indent, comment);
+            Line(text, indent, before + dash, name, value);
+            if (dash.Trim().Length > 0)
+                (dash, indent) = before.Length == 0 ? ("", indent + 2) : ("  ", indent);
         }
-
-        return text.ToString();
     }
 
     private static void Comment(StringBuilder text, int indent, string comment) =>
@@ -208,76 +196,62 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
     /// <summary>One key as <see cref="YamlWriter"/> writes it, so that every value is read as it is meant.</summary>
     private static void Line(StringBuilder text, int indent, string dash, string key, YamlNode value)
     {
-        var lines = YamlWriter.Write(new YamlMap { [key] = value }).TrimEnd('\n').Split('\n');
-        for (var i = 0; i < lines.Length; i++)
-            text.Append(' ', indent).Append(i == 0 ? dash : new string(' ', dash.Length)).Append(lines[i]).Append('\n');
+        foreach (var line in YamlWriter.Write(new YamlMap { [key] = value }).TrimEnd('\n').Split('\n'))
+        {
+            text.Append(' ', indent).Append(dash).Append(line).Append('\n');
+            dash = dash.Replace('-', ' ');
+        }
     }
 
-    private static List<string> Instruct(
-        LitestreamConfigFile file,
-        string? url,
-        List<string> names,
-        Func<string, string?> getSetting
-    )
+    private static List<string> Instruct(string? url, List<string> names, Func<string, string?> getSetting)
     {
         var settings = EffectiveConfig.SettingVariables.ToDictionary(
             s => s.Variable,
-            s => s.Setting["Litestream:".Length..],
-            StringComparer.Ordinal
+            s => s.Setting["Litestream:".Length..]
         );
-        var lines = new List<string>();
-        if (url is not null && !string.IsNullOrWhiteSpace(getSetting(ReplicaOverride.UrlSetting)))
-            lines.AddRange([
-                "The replica of Litestream:ReplicaUrl stands in the file now. Remove that setting: beside a "
-                    + "litestream.yml of your own it is not used.",
-                "",
-            ]);
-        if (file.Entries.Count == 0)
-            lines.AddRange(["No database was found: add one under `dbs:`.", ""]);
-
-        var plain = names.Where(n => settings.ContainsKey(n) && !SecretMask.IsSecretName(n)).ToList();
-        lines.AddRange(["appsettings.json, what is no secret (all of it may be left out):", "", "  \"Litestream\": {"]);
-        lines.Add("    \"RestoreOnStart\": \"IfMissing\"" + (plain.Count > 0 ? "," : ""));
-        lines.AddRange(
-            plain.Select(
-                (n, i) =>
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"    \"{settings[n]}\": \"\"{(i < plain.Count - 1 ? "," : "")}"
-                    )
-            )
-        );
-        lines.AddRange(["  }", ""]);
-
+        var known = names.Where(settings.ContainsKey).ToLookup(SecretMask.IsSecretName, n => settings[n]);
+        var isSet = url is not null && !string.IsNullOrWhiteSpace(getSetting(ReplicaOverride.UrlSetting));
+        var example = known[false]
+            .Select(name => $"    \"{name}\": \"\"")
+            .Prepend("    \"RestoreOnStart\": \"IfMissing\"");
+        List<string> lines =
+        [
+            .. isSet
+                ? new[]
+                {
+                    "The replica of Litestream:ReplicaUrl stands in the file now. Remove that setting: beside a "
+                        + "litestream.yml of your own it is not used.",
+                    "",
+                }
+                : [],
+            "appsettings.json, what is no secret (all of it is optional):",
+            "",
+            "  \"Litestream\": {",
+            .. string.Join(",\n", example).Split('\n'),
+            "  }",
+            "",
+        ];
         if (names.Count == 0)
-        {
-            lines.Add("The file needs no environment variable.");
-            return lines;
-        }
+            return [.. lines, "The file needs no environment variable."];
 
         lines.AddRange([
-            "Environment variables where the app runs, from its service manager, container or secret store (never "
-                + "in a file of the repository):",
+            "Environment variables where the app runs, from its service manager, container or secret store (never in "
+                + "a file of the repository):",
+            "",
+            .. names.Select(n => $"  {n}=..."),
             "",
         ]);
-        lines.AddRange(names.Select(n => $"  {n}=..."));
-        lines.Add("");
-
-        var secrets = names.Where(n => settings.ContainsKey(n) && SecretMask.IsSecretName(n)).ToList();
-        if (secrets.Count > 0)
-        {
+        if (known.Contains(true))
             lines.AddRange([
                 "On your own machine, where Litestream is off in the Development environment unless it is turned on:",
                 "",
                 "  dotnet user-secrets init",
-                .. secrets.Select(n => $"  dotnet user-secrets set \"Litestream:{settings[n]}\" \"...\""),
+                .. known[true].Select(n => $"  dotnet user-secrets set \"Litestream:{n}\" \"...\""),
                 "  dotnet user-secrets set \"Litestream:Enabled\" \"true\"",
                 "",
                 "User secrets are the running app's; for the commands (LitestreamRestore and so on) set the "
                     + "environment variables in your shell.",
             ]);
-        }
-
         return lines;
     }
 }

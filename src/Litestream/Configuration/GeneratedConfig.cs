@@ -1,3 +1,4 @@
+using Litestream.Databases;
 using Litestream.Diagnostics;
 
 namespace Litestream.Configuration;
@@ -49,20 +50,20 @@ public sealed record GeneratedConfig(string Text)
         Marker
         + """
              from the app's own settings. To have a file of your own instead, put a litestream.yml into the project.
-            # ${NAME} is an environment variable. A comment above a database is the setting whose live value decides when the app runs.
+            # ${NAME} is an environment variable. A comment above a database is the setting whose live value wins.
 
             """;
 
     /// <summary>Writes the configuration.</summary>
     /// <exception cref="LitestreamException">LSB1011 to LSB1015, LSB1021.</exception>
-    public static GeneratedConfig Create(IReadOnlyList<ReplicatedDatabase> databases, GeneratedConfigOptions options)
+    public static GeneratedConfig Create(IReadOnlyList<FoundDatabase> databases, GeneratedConfigOptions options)
     {
         ArgumentNullException.ThrowIfNull(databases);
         ArgumentNullException.ThrowIfNull(options);
 
         var list = new YamlList();
-        var paths = new Dictionary<string, ReplicatedDatabase>(StringComparer.Ordinal);
-        var replicas = new Dictionary<string, ReplicatedDatabase>(StringComparer.Ordinal);
+        var paths = new HashSet<string>();
+        var replicas = new Dictionary<string, FoundDatabase>();
         foreach (
             var database in databases
                 .OrderBy(d => d.Path, StringComparer.Ordinal)
@@ -71,102 +72,107 @@ public sealed record GeneratedConfig(string Text)
         {
             LitestreamException Error(string code, string message) =>
                 new(code, message, database.File, database.Line, database.Column);
-
-            // A property of the project is not to blame on the settings file that names the database.
-            static LitestreamException PropertyError(string code, string message) => new(code, message);
-
-            ConfigPath.Check(database.Path, Error);
-            var path = database.HasVariables ? EnvPlaceholders.Mark(database.Path) : database.Path;
-            if (EnvPlaceholders.Swallowed(path).FirstOrDefault() is { } swallowed)
-                throw Error(
-                    "LSB1041",
-                    $"The path {database.Path} has {swallowed} in it, which Litestream would swallow: it is no "
-                        + $"variable. Write ${{NAME}} for an environment variable, or rename the file."
-                );
-            if (!paths.TryAdd(SamePath(database.Path), database))
+            var path = CheckedPath(database, Error);
+            if (!paths.Add(SamePath(database.Path)))
                 throw Error(
                     "LSB1012",
-                    $"The database {database.Path} is there twice. Two replications of one file damage the backup: "
-                        + $"leave one of them out (`!Name` in LitestreamConnectionStrings)."
+                    $"The database '{database.Path}' is there twice. Two replications of one file damage the backup: "
+                        + "exclude one of them (`!Name` in LitestreamConnectionStrings)."
                 );
 
             var replica =
-                NullIfEmpty(database.ReplicaUrl) is { } own ? ReplicaUrl.Parse(own, path, Error)
-                : NullIfEmpty(options.ReplicaUrl) is { } common ? ReplicaUrl.Parse(common, path, PropertyError)
-                : ReplicaUrl.Default(path);
+                OptionValue.Trim(database.ReplicaUrl) is { } own ? ReplicaUrl.Parse(own, path, Error)
+                : OptionValue.Trim(options.ReplicaUrl) is { } common ? ReplicaUrl.Parse(common, path, PropertyError)
+                : ReplicaPath.Default(path);
             var identity = ReplicaIdentity.AtBuild(replica);
             if (!replicas.TryAdd(identity.Place, database))
                 throw Error(
                     "LSB1011",
-                    $"The databases {replicas[identity.Place].Path} and {database.Path} would go to one replica "
-                        + $"path, {identity.Location}. A restore would pick whichever was written last: give "
-                        + $"one of them "
-                        + $"another ReplicaUrl."
+                    $"The databases '{replicas[identity.Place].Path}' and '{database.Path}' would go to one replica "
+                        + $"path, '{identity.Location}'. A restore would take whichever was written last: give one of "
+                        + "them another ReplicaUrl."
                 );
 
-            if (NullIfEmpty(database.SyncInterval) is { } interval)
-                Duration(replica, "sync-interval", interval, $"SyncInterval of {database.Path}", Error);
-            else
-                Duration(replica, "sync-interval", options.SyncInterval, "LitestreamSyncInterval", PropertyError);
-            Duration(
+            SetDuration(replica, "sync-interval", database.SyncInterval, $"SyncInterval of {database.Path}", Error);
+            SetDurations(
                 replica,
-                "snapshot-interval",
-                options.SnapshotInterval,
-                "LitestreamSnapshotInterval",
-                PropertyError
+                replica.Has("sync-interval") ? options with { SyncInterval = null } : options,
+                identity.IsFile ? FolderRetention : null
             );
-            Duration(
-                replica,
-                "retention",
-                NullIfEmpty(options.Retention) ?? (identity.IsFile ? FolderRetention : null),
-                "LitestreamRetention",
-                PropertyError
-            );
-
             list.Items.Add(
                 new YamlMap
                 {
                     Comment = database.Key,
-                    ["path"] = new YamlScalar(path),
+                    ["path"] = path,
                     ["replicas"] = new YamlList { Items = [replica] },
                 }
             );
         }
 
-        var comments = Excluded(options.Excluded) + (databases.Count == 0 ? AtRunTime(options) : "");
+        var comments = ExcludedComments(options.Excluded) + (databases.Count == 0 ? AtRunTime(options) : "");
         return new GeneratedConfig(YamlWriter.Write(new YamlMap { ["dbs"] = list }, Header + comments));
+    }
+
+    /// <summary>The comments that name the settings, a line each.</summary>
+    internal static string ExcludedComments(IEnumerable<string> keys) =>
+        string.Concat(keys.Order(StringComparer.Ordinal).Select(key => Comment(ExcludedMarker + key)));
+
+    private static string Comment(string text) => YamlWriter.EscapeComment(text) + "\n";
+
+    private static string CheckedPath(FoundDatabase database, Func<string, string, LitestreamException> error)
+    {
+        if (ConfigPath.Problem(database.Path) is { } problem)
+            throw error("LSB1015", problem);
+        var path = database.HasVariables ? EnvPlaceholders.Mark(database.Path) : database.Path;
+        return EnvPlaceholders.Swallowed(path).FirstOrDefault() is not { } swallowed
+            ? path
+            : throw error(
+                "LSB1041",
+                $"Litestream would replace {swallowed} in the path '{database.Path}', though it is no variable. Write "
+                    + "${NAME} for an environment variable, or rename the file."
+            );
     }
 
     /// <summary>Where no database has them, the settings stand in comments: databases are found when the app
     /// runs.</summary>
     private static string AtRunTime(GeneratedConfigOptions options)
     {
-        static LitestreamException PropertyError(string code, string message) => new(code, message);
-
         var settings = new YamlMap();
-        if (NullIfEmpty(options.ReplicaUrl) is { } url)
+        if (OptionValue.Trim(options.ReplicaUrl) is { } url)
         {
             ReplicaUrl.Parse(url, "app.db", PropertyError);
-            settings[ReplicaOverride.ReplicaUrlComment] = new YamlScalar(url);
+            settings[ReplicaOverride.ReplicaUrlComment] = url;
         }
 
-        Duration(settings, "sync-interval", options.SyncInterval, "LitestreamSyncInterval", PropertyError);
-        Duration(settings, "snapshot-interval", options.SnapshotInterval, "LitestreamSnapshotInterval", PropertyError);
-        Duration(settings, "retention", options.Retention, "LitestreamRetention", PropertyError);
+        SetDurations(settings, options, null);
         return string.Concat(
-            settings.Entries.Select(entry =>
-                $"{AtRunTimeMarker}{entry.Key}: {YamlWriter.EscapeComment(settings.Text(entry.Key))}\n"
-            )
+            settings.Entries.Select(entry => Comment($"{AtRunTimeMarker}{entry.Key}: {settings.Text(entry.Key)}"))
         );
     }
 
-    /// <summary>The comments that name the settings, a line each.</summary>
-    internal static string Excluded(IEnumerable<string> keys) =>
-        string.Concat(
-            keys.Order(StringComparer.Ordinal).Select(key => ExcludedMarker + YamlWriter.EscapeComment(key) + "\n")
-        );
+    /// <summary>A property of the project: the settings file that names the database is not to blame.</summary>
+    private static LitestreamException PropertyError(string code, string message) => new(code, message);
 
-    private static void Duration(
+    private static void SetDurations(YamlMap replica, GeneratedConfigOptions options, string? retention)
+    {
+        SetDuration(replica, "sync-interval", options.SyncInterval, "LitestreamSyncInterval", PropertyError);
+        SetDuration(
+            replica,
+            "snapshot-interval",
+            options.SnapshotInterval,
+            "LitestreamSnapshotInterval",
+            PropertyError
+        );
+        SetDuration(
+            replica,
+            "retention",
+            OptionValue.Trim(options.Retention) ?? retention,
+            "LitestreamRetention",
+            PropertyError
+        );
+    }
+
+    private static void SetDuration(
         YamlMap replica,
         string key,
         string? value,
@@ -174,15 +180,10 @@ public sealed record GeneratedConfig(string Text)
         Func<string, string, LitestreamException> error
     )
     {
-        if (NullIfEmpty(value) is not { } text)
-            return;
-        replica[key] = new YamlScalar(
-            DurationText.Replica(text)
-                ?? throw error("LSB1021", $"{property} is '{text}'; it has to be {DurationText.ReplicaForms}.")
-        );
+        if (OptionValue.Trim(value) is { } text)
+            replica[key] = DurationText.Replica(text)
+                ?? throw error("LSB1021", $"{property} is '{text}'; it has to be {DurationText.ReplicaForms}.");
     }
-
-    private static string? NullIfEmpty(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 
     /// <summary>Only what is certainly the same file on every system.</summary>
     private static string SamePath(string path)

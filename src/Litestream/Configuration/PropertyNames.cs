@@ -42,7 +42,7 @@ internal static class PropertyNames
     public static readonly IReadOnlyDictionary<string, IReadOnlyList<string>> Verbs = new Dictionary<
         string,
         IReadOnlyList<string>
-    >(StringComparer.Ordinal)
+    >()
     {
         ["LitestreamDatabases"] = [],
         ["LitestreamConfig"] = [],
@@ -136,7 +136,7 @@ internal static class PropertyNames
     public static readonly IReadOnlyList<string> All =
     [
         .. Build,
-        .. Verbs.Values.SelectMany(properties => properties).Distinct(StringComparer.Ordinal),
+        .. Verbs.Values.SelectMany(properties => properties).Distinct(),
         .. Verbs.Keys.Select(verb => verb + "DependsOn"),
     ];
 

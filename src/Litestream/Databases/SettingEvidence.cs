@@ -56,10 +56,7 @@ internal sealed partial class SettingEvidence
     public bool HasCompetitor(PathKeyword keyword) =>
         keyword switch
         {
-            PathKeyword.DataSource => HasPackage("DuckDB")
-                || HasPackage("SqlServerCompact")
-                || HasPackage("SqlServer.Compact")
-                || HasPackage("SqlServerCe"),
+            PathKeyword.DataSource => HasAny("DuckDB", "SqlServerCompact", "SqlServer.Compact", "SqlServerCe"),
             PathKeyword.FileName or PathKeyword.Bare => HasPackage("LiteDB"),
             _ => false,
         };
@@ -67,16 +64,12 @@ internal sealed partial class SettingEvidence
     /// <summary>
     /// Whether the app has a package of a server whose connection strings begin with Data Source= too.
     /// </summary>
-    public bool HasServer =>
-        HasPackage("SqlClient")
-        || HasPackage("SqlServer")
-        || HasPackage("Oracle")
-        || HasPackage("MySql")
-        || HasPackage("Firebird")
-        || HasPackage("AseClient");
+    public bool HasServer => HasAny("SqlClient", "SqlServer", "Oracle", "MySql", "Firebird", "AseClient");
 
     /// <summary>Whether the app has a package of the engine that this word names.</summary>
     public bool HasPackage(string word) => _packages.Any(p => p.Contains(word, StringComparison.OrdinalIgnoreCase));
+
+    private bool HasAny(params IEnumerable<string> words) => words.Any(HasPackage);
 
     /// <summary>
     /// The nearest evidence about a key: a word in its last segment, a provider beside it, a word in the segment above,
@@ -161,17 +154,15 @@ internal sealed partial class SettingEvidence
     /// </summary>
     public static bool IsAssemblyName(string text) => AssemblyName().IsMatch(text);
 
-    [GeneratedRegex(
-        "(provider|providername|type|driver|class|engine|dialect|client|backend|dbms|kind|vendor|using|factory|assembly|adapter|flavou?r|invariantname|database|storage|store|db|persistence)$",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant
-    )]
+    private const string Providers =
+        "provider|providername|type|driver|class|engine|dialect|client|backend|dbms|kind|vendor|using|factory|assembly|"
+        + "adapter|flavou?r|invariantname|database|storage|store|db|persistence";
+
+    [GeneratedRegex($"({Providers})$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex ProviderKey();
 
     // What a thing is called says something about it, but it may also be a value in its own right.
-    [GeneratedRegex(
-        "(provider|providername|type|driver|class|engine|dialect|client|backend|dbms|kind|vendor|using|factory|assembly|adapter|flavou?r|invariantname|database|storage|store|db|persistence|name|id|key|sink)$",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant
-    )]
+    [GeneratedRegex($"({Providers}|name|id|key|sink)$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex HintKey();
 
     [GeneratedRegex(

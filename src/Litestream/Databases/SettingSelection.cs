@@ -33,7 +33,7 @@ internal sealed class SettingSelection
         foreach (var entry in names.Select(n => n.Trim()).Where(n => n.Length > 0))
         {
             var isExcluded = entry[0] == '!';
-            var name = (isExcluded ? entry[1..].Trim() : entry).Replace("__", ":", StringComparison.Ordinal);
+            var name = (isExcluded ? entry[1..].Trim() : entry).Replace("__", ":");
             selection.TakesOnlyNamed |= !isExcluded;
             var matches = Matches(name, settings);
             if (matches.Count == 0)
@@ -101,8 +101,7 @@ internal sealed class SettingSelection
             .Distinct(StringComparer.OrdinalIgnoreCase)
             .Order(StringComparer.Ordinal)
             .ToList();
-        var nearest =
-            NearestName.Of(name, known)
+        var nearest = NearestName.Of(name, known)
             ?? known.Find(key => NearestName.Of(name, [SettingEvidence.LastName(key)]) is not null);
         return $"LitestreamConnectionStrings names '{name}', which none of the settings files has. "
             + (

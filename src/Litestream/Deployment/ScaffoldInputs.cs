@@ -80,6 +80,9 @@ public sealed partial record ScaffoldInputs
             || RuntimeIdentifier?.StartsWith("linux", StringComparison.Ordinal) == true
         );
 
+    /// <summary>Over the setting Urls of a settings file only the variable of that name counts.</summary>
+    internal string UrlsVariable => HasOwnUrls ? "URLS" : "ASPNETCORE_URLS";
+
     [GeneratedRegex("[^a-z0-9]+")]
     private static partial Regex Other();
 }

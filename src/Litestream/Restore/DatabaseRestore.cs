@@ -57,7 +57,8 @@ public static class DatabaseRestore
 
         RestoreCommand.CheckOptions(request);
         var named = Path.GetFullPath(request.Output ?? request.Database.Path);
-        ConfigPath.Check(named, (code, message) => new LitestreamException(code, message));
+        if (ConfigPath.Problem(named) is { } problem)
+            throw new LitestreamException("LSB1015", problem);
         var target = new Target(named, FollowLink(named), IsDatabase(request.Config, named));
 
         var started = Stopwatch.GetTimestamp();

@@ -50,9 +50,9 @@ internal static partial class LiveDatabase
 
             // In the file itself without a lock and without a -shm, which a usual connection to a WAL database would
             // leave behind.
-            using (var file = OpenToRead(Uri(database, "immutable=1")))
+            using (var file = OpenToRead(SqliteAccess.Uri(database, "immutable=1")))
             {
-                if (!asksMode && Scalar(file, AppTable) is not null)
+                if (!asksMode && file.Scalar(AppTable) is not null)
                     return new TablesProbe(AppTables.Some, null);
             }
 
@@ -60,8 +60,8 @@ internal static partial class LiveDatabase
                 return new TablesProbe(AppTables.None, null);
 
             using var connection = OpenToRead(database);
-            var tables = Scalar(connection, AppTable) is null ? AppTables.None : AppTables.Some;
-            return new TablesProbe(tables, asksMode ? Scalar(connection, "PRAGMA journal_mode") is "wal" : null);
+            var tables = connection.Scalar(AppTable) is null ? AppTables.None : AppTables.Some;
+            return new TablesProbe(tables, asksMode ? connection.Scalar("PRAGMA journal_mode") is "wal" : null);
         }
         catch (SqliteException e) when (e.SqliteErrorCode == NotADatabase)
         {
@@ -78,39 +78,17 @@ internal static partial class LiveDatabase
     }
 
     /// <summary>Whether a write could be begun at this moment; it is not made.</summary>
-    public static bool IsWritable(string database) =>
-        Try(
-            database,
-            connection =>
-            {
-                Execute(connection, "BEGIN IMMEDIATE");
-                Execute(connection, "ROLLBACK");
-                return 1;
-            }
-        )
-            is not null;
+    public static bool IsWritable(string database) => Try(database, connection =>
+        {
+            connection.Execute("BEGIN IMMEDIATE");
+            connection.Execute("ROLLBACK");
+            return 1;
+        }) is not null;
 
     private static SqliteConnection OpenToRead(string source)
     {
-        var connection = new SqliteConnection(
-            new SqliteConnectionStringBuilder
-            {
-                DataSource = source,
-                Mode = SqliteOpenMode.ReadOnly,
-                Pooling = false,
-                DefaultTimeout = 1,
-            }.ToString()
-        );
-        try
-        {
-            connection.Open();
-            SQLitePCL.raw.sqlite3_db_config(connection.Handle!, NoCheckpointOnClose, 1, out _);
-            return connection;
-        }
-        catch
-        {
-            connection.Dispose();
-            throw;
-        }
+        var connection = SqliteAccess.ReadOnly(source, timeout: 1);
+        SQLitePCL.raw.sqlite3_db_config(connection.Handle!, NoCheckpointOnClose, 1, out _);
+        return connection;
     }
 }

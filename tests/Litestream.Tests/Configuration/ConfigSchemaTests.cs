@@ -46,7 +46,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         new(
             from line in Enum.GetValues<ReleaseLine>()
             from key in ConfigSchema.Keys
-            where key.IsOf(line) && key.For.Length > 0
+            where key.IsOf(line) && key.ReplicaTypes.Count > 0
             from type in Types(line)
             where !key.ReplicaTypes.Contains(type)
             select (line, key.Name, type)
@@ -139,7 +139,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         {
             IEnumerable<string> types =
                 key.Place == ConfigPlace.Replica
-                    ? Types(ReleaseLine.V03).Where(t => key.For.Length == 0 || key.ReplicaTypes.Contains(t))
+                    ? Types(ReleaseLine.V03).Where(t => key.ReplicaTypes.Count == 0 || key.ReplicaTypes.Contains(t))
                     : [""];
             foreach (var type in types)
             {

@@ -1,4 +1,5 @@
 using Litestream.Configuration;
+using Litestream.Databases;
 using Litestream.Diagnostics;
 using Litestream.Tests.Databases;
 
@@ -140,7 +141,7 @@ public sealed class ConfigTemplateTests : IDisposable
         Assert.DoesNotContain("\"SecretAccessKey\":", instructions, StringComparison.Ordinal);
     }
 
-    private string Generated(ReplicatedDatabase[] databases, GeneratedConfigOptions options) =>
+    private string Generated(FoundDatabase[] databases, GeneratedConfigOptions options) =>
         _folder.Write("obj/litestream.yml", GeneratedConfig.Create(databases, options).Text);
 
     private ConfigTemplate Create(string generated, Dictionary<string, string>? settings = null) =>

@@ -1,3 +1,4 @@
+using Litestream.Configuration;
 using Litestream.Databases;
 using Litestream.Diagnostics;
 

@@ -471,7 +471,7 @@ public sealed class FuzzTests
             );
             Try(() =>
                 _ = GeneratedConfig.Create(
-                    [.. found.Databases.Select(d => new ReplicatedDatabase(d.Path, d.Name, d.Key))],
+                    [.. found.Databases.Select(d => new FoundDatabase(d.Path, d.Name, d.Key))],
                     new GeneratedConfigOptions { Excluded = found.Excluded }
                 )
             );
@@ -485,13 +485,13 @@ public sealed class FuzzTests
         Try(() => ReplicaUrl.Parse(url, "data/app.db", (code, message) => new LitestreamException(code, message)));
         Try(() =>
             _ = GeneratedConfig.Create(
-                [new ReplicatedDatabase("app.db", null, null) { ReplicaUrl = url }],
+                [new FoundDatabase("app.db", null, null) { ReplicaUrl = url }],
                 new GeneratedConfigOptions { ReplicaUrl = url }
             )
         );
         Try(() =>
             _ = GeneratedConfig.Create(
-                [new ReplicatedDatabase(url, url, url)],
+                [new FoundDatabase(url, url, url)],
                 new GeneratedConfigOptions { Excluded = [url] }
             )
         );

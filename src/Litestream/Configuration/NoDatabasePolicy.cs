@@ -1,7 +1,6 @@
-using Litestream.Configuration;
 using Litestream.Diagnostics;
 
-namespace Litestream.Databases;
+namespace Litestream.Configuration;
 
 /// <summary>What a build does for an app in which it finds no database.</summary>
 /// <param name="Acts">Whether hook, executable and an empty litestream.yml are added.</param>
@@ -40,7 +39,7 @@ internal sealed record NoDatabasePolicy(bool Acts, LitestreamDiagnostic? Finding
             + "<LitestreamConnectionStrings>Name</LitestreamConnectionStrings>.";
         if (isOwn)
         {
-            var place = replicaUrl ?? $"a folder '{ReplicaUrl.DefaultFolder}' beside each";
+            var place = replicaUrl ?? $"a folder '{ReplicaPath.DefaultFolder}' beside each";
             return new(
                 true,
                 new(
