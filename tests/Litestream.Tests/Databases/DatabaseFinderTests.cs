@@ -233,7 +233,7 @@ public sealed class DatabaseFinderTests : IDisposable
                 """{"ConnectionStrings":{"A":"Data Source=a.db;Version=3;Journal Mode=Delete","B":"Data Source=b.db;JournalMode=Wal","C":"Data Source=c.db;Journal Mode=Default;Version=3","D":"Data Source=d.db;journal mode=Truncate","E":"Data Source=:memory:;Journal Mode=Off"}}""",
                 "",
                 "a.db,b.db,c.db,d.db",
-                "LSB1005,LSB1054,LSB1054"
+                "LSB1054,LSB1054,LSB1005"
             },
             {
                 "placeholders",

@@ -164,7 +164,7 @@ public sealed class UnknownNamesTests
                 "11 LitestreamDatabase has no metadata 'ReplicaUri', so it has no effect. Did you mean 'ReplicaUrl'?",
                 "12 LitestreamDatabase has no metadata 'SyncIntervall', so it has no effect. Did you mean "
                     + "'SyncInterval'?",
-                "13 'LitestreamDatabases' is no item of Litestream, so it has no effect. Did you mean "
+                "13 Litestream has no item 'LitestreamDatabases', so it has no effect. Did you mean "
                     + "'LitestreamDatabase'?",
             ],
             diagnostics.Select(diagnostic => $"{diagnostic.Line} {diagnostic.Message}")
