@@ -27,7 +27,7 @@ internal static class ProjectProperties
     }
 
     /// <summary>What the build was given from outside its files.</summary>
-    public static GivenProperties Given(IBuildEngine engine, IReadOnlyList<(string File, string Text)> files) =>
+    public static ExternalProperties Given(IBuildEngine engine, IReadOnlyList<(string File, string Text)> files) =>
         new(
             engine is IBuildEngine6 build ? [.. build.GetGlobalProperties().Keys] : [],
             [.. ProcessVariables.Read().Keys],

@@ -152,7 +152,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
         var without =
             databases.Count > 0
                 ? null
-                : WithoutDatabase.Decide(
+                : NoDatabasePolicy.Decide(
                     References.Length > 0,
                     PackageReferenceOrigin.IsOwn(ProjectFile, References),
                     packages,
@@ -168,7 +168,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
                     SyncInterval = NullIfEmpty(SyncInterval),
                     SnapshotInterval = NullIfEmpty(SnapshotInterval),
                     Retention = NullIfEmpty(Retention),
-                    LeftOut = result.LeftOut,
+                    Excluded = result.Excluded,
                 }
             );
         if (without?.Finding is { } finding && !Log.HasLoggedErrors)
@@ -187,10 +187,10 @@ public sealed class WriteLitestreamConfig : LitestreamTask
     /// An item that names a database which a setting names too says something about that database; it is not a second
     /// one.
     /// </summary>
-    private List<ReplicatedDatabase> Merge(IReadOnlyList<FoundDatabase> found)
+    private List<FoundDatabase> Merge(IReadOnlyList<FoundDatabase> found)
     {
         var items = Databases
-            .Select(item => new ReplicatedDatabase(item.ItemSpec, null, null)
+            .Select(item => new FoundDatabase(item.ItemSpec, null, null)
             {
                 ReplicaUrl = NullIfEmpty(item.GetMetadata("ReplicaUrl")),
                 SyncInterval = NullIfEmpty(item.GetMetadata("SyncInterval")),
@@ -198,22 +198,13 @@ public sealed class WriteLitestreamConfig : LitestreamTask
                 File = ProjectFile,
             })
             .ToList();
-        var databases = new List<ReplicatedDatabase>();
+        var databases = new List<FoundDatabase>();
         foreach (var database in found)
         {
             var item = items.Find(item => SameFile(item.Path, database.Path));
             if (item is not null)
                 items.Remove(item);
-            databases.Add(
-                new ReplicatedDatabase(database.Path, database.Name, database.Key)
-                {
-                    ReplicaUrl = item?.ReplicaUrl,
-                    SyncInterval = item?.SyncInterval,
-                    File = database.File,
-                    Line = database.Line,
-                    Column = database.Column,
-                }
-            );
+            databases.Add(database with { ReplicaUrl = item?.ReplicaUrl, SyncInterval = item?.SyncInterval });
         }
 
         databases.AddRange(items);

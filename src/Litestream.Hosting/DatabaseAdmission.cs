@@ -64,7 +64,7 @@ internal sealed class DatabaseAdmission
 
         if (_isAdmitted)
             return Admission.Admit;
-        var content = LiveDatabase.LookAt(
+        var content = LiveDatabase.ProbeTables(
             _path,
             asksMode: Evidence is JournalEvidence.Possible or JournalEvidence.LeftWal
         );

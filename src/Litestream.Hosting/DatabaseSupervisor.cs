@@ -268,7 +268,7 @@ internal sealed class DatabaseSupervisor
             {
                 FileSize = file?.Size,
                 WalBytes = WalFile.LastCommit(WalFile.PathOf(Path))?.End,
-                MayHaveTables = !IsHeld || LiveDatabase.LookAt(Path, asksMode: false).Tables != AppTables.None,
+                MayHaveTables = !IsHeld || LiveDatabase.ProbeTables(Path, asksMode: false).Tables != AppTables.None,
                 WasDeleted = _state.WasDeleted,
                 NotReplicated =
                     _state.Excluded is null ? null
@@ -309,7 +309,7 @@ internal sealed class DatabaseSupervisor
         Chain.EndReader();
         if (saved is not null)
         {
-            LiveDatabase.CloseInOrder(Path);
+            LiveDatabase.CloseCleanly(Path);
         }
     }
 

@@ -38,7 +38,7 @@ internal sealed class DiscoveredDatabases
         // What the file has is judged already, and so is what it leaves out.
         var judged = file
             .Databases.Select(database => database.Key)
-            .Concat(file.LeftOut)
+            .Concat(file.Excluded)
             .ToHashSet(StringComparer.OrdinalIgnoreCase);
         var settings = configuration
             .AsEnumerable()

@@ -27,7 +27,7 @@ public sealed class ConfigurationSchemaTests
             .Where(property => property.CanWrite)
             .Select(property => Regex.Replace(property.Name, "^Verification", "Verification:"))
             .Concat(EffectiveConfig.SettingVariables.Select(variable => variable.Setting["Litestream:".Length..]))
-            .Append(RuntimeReplica.UrlSetting["Litestream:".Length..]);
+            .Append(ReplicaOverride.UrlSetting["Litestream:".Length..]);
 
         Assert.Equal(
             read.Order(StringComparer.Ordinal),

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Litestream.Configuration;
+using Litestream.Databases;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
 using Litestream.Replication;
@@ -174,7 +175,7 @@ public sealed class DiscoveredDatabasesTests : IDisposable
     [InlineData("ConnectionStrings:Cache", "Data Source={0}/cache.db", null)]
     public void The_builds_rules_tell_a_database_from_everything_else(string key, string value, string? path)
     {
-        File.WriteAllText(Config, Generated(new GeneratedConfigOptions { LeftOut = ["ConnectionStrings:Cache"] }));
+        File.WriteAllText(Config, Generated(new GeneratedConfigOptions { Excluded = ["ConnectionStrings:Cache"] }));
 
         var discovered = Plan((key, string.Format(null, value, _folder))).Discovered;
 
@@ -325,8 +326,8 @@ public sealed class DiscoveredDatabasesTests : IDisposable
             GeneratedConfig
                 .Create(
                     [
-                        new ReplicatedDatabase("orders.db", "Orders", OrdersKey),
-                        new ReplicatedDatabase("audit.db", null, null) { ReplicaUrl = "s3://audit" },
+                        new FoundDatabase("orders.db", "Orders", OrdersKey),
+                        new FoundDatabase("audit.db", null, null) { ReplicaUrl = "s3://audit" },
                     ],
                     new GeneratedConfigOptions { ReplicaUrl = "s3://bucket/shop" }
                 )
@@ -457,7 +458,7 @@ public sealed class DiscoveredDatabasesTests : IDisposable
 
     private static string Generated(GeneratedConfigOptions? options = null) =>
         GeneratedConfig
-            .Create([new ReplicatedDatabase("orders.db", "Orders", OrdersKey)], options ?? new GeneratedConfigOptions())
+            .Create([new FoundDatabase("orders.db", "Orders", OrdersKey)], options ?? new GeneratedConfigOptions())
             .Text;
 
     /// <summary>What a bare restore from the storage gives, without any configuration.</summary>

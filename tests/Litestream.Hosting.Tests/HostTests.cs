@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Litestream.Configuration;
+using Litestream.Databases;
 using Litestream.FileSystem;
 using Litestream.Releases;
 using Litestream.Releases.V03;
@@ -107,8 +108,8 @@ public sealed class HostTests : IDisposable
             GeneratedConfig
                 .Create(
                     [
-                        new ReplicatedDatabase("built.db", "Orders", "ConnectionStrings:Orders"),
-                        new ReplicatedDatabase(Path.Combine(_folder, "b.db"), null, null),
+                        new FoundDatabase("built.db", "Orders", "ConnectionStrings:Orders"),
+                        new FoundDatabase(Path.Combine(_folder, "b.db"), null, null),
                     ],
                     new GeneratedConfigOptions()
                 )
@@ -285,7 +286,7 @@ public sealed class HostTests : IDisposable
             config,
             GeneratedConfig
                 .Create(
-                    [new ReplicatedDatabase(Path.Combine(_folder, "a.db"), null, null)],
+                    [new FoundDatabase(Path.Combine(_folder, "a.db"), null, null)],
                     new GeneratedConfigOptions { ReplicaUrl = "s3://bucket/app" }
                 )
                 .Text,

@@ -1,4 +1,3 @@
-using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Testing;
@@ -17,7 +16,7 @@ public static class RestoredContent
     {
         Assert.True(restored is not null, $"There is no backup.\n{log?.Invoke()}");
         var cancellationToken = TestContext.Current.CancellationToken;
-        var comparison = await DatabaseContent.CompareAsync(database, restored, cancellationToken: cancellationToken);
+        var comparison = await ContentFiles.CompareAsync(database, restored, cancellationToken: cancellationToken);
         Assert.True(
             comparison.IsSame,
             $"'{restored}' is not what '{database}' holds: {comparison.Describe()}\n{log?.Invoke()}"

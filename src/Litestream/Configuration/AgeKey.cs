@@ -6,24 +6,20 @@ internal static class AgeKey
 {
     private const string Alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
-    /// <summary>Why the executable would refuse a text as recipients, as the end of a sentence; null when it takes
-    /// it.</summary>
-    public static string? RecipientProblem(string text) => Problem(text, "age", "a public key (age1...)");
-
-    /// <summary>Why the executable would refuse a text as identities; null when it takes it. Says nothing of the key
-    /// itself.</summary>
-    public static string? IdentityProblem(string text) =>
-        Problem(text, "AGE-SECRET-KEY-", "a secret key (AGE-SECRET-KEY-1...)");
-
-    private static string? Problem(string text, string prefix, string what)
+    /// <summary>Why the executable would refuse a text as keys, as the end of a sentence; null when it takes it. Says
+    /// nothing of the keys themselves.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="isSecret">Whether they are identities; else recipients.</param>
+    public static string? Problem(string text, bool isSecret)
     {
-        var keys = text.Split('\n')
-            .Select(line => line.EndsWith('\r') ? line[..^1] : line)
-            .Where(line => line.Length > 0 && line[0] != '#')
-            .ToList();
-        return keys.Count == 0 ? $"has no {what[2..]} in it"
+        var (prefix, what) = isSecret
+            ? ("AGE-SECRET-KEY-", "secret key (AGE-SECRET-KEY-1...)")
+            : ("age", "public key (age1...)");
+        var keys = text.Split('\n').Select(line => line.EndsWith('\r') ? line[..^1] : line).ToList();
+        keys.RemoveAll(line => line.Length == 0 || line[0] == '#');
+        return keys.Count == 0 ? $"has no {what} in it"
             : keys.TrueForAll(key => Length(key, prefix) == 32) ? null
-            : $"is not {what}, or has a mistake in it";
+            : $"is not a {what}, or has a mistake in it";
     }
 
     /// <summary>The bytes in a key (Bech32), -1 when it is none with this prefix or its check digits are
@@ -38,25 +34,18 @@ internal static class AgeKey
 
         var lower = key.ToLowerInvariant();
         var check = 1u;
-        foreach (var c in lower.AsSpan(0, separator))
-            check = Step(check) ^ (uint)(c >> 5);
-        check = Step(check);
-        foreach (var c in lower.AsSpan(0, separator))
-            check = Step(check) ^ (uint)(c & 31);
-        foreach (var c in lower.AsSpan(separator + 1))
-        {
-            var digit = Alphabet.IndexOf(c, StringComparison.Ordinal);
-            if (digit < 0)
-                return -1;
-            check = Step(check) ^ (uint)digit;
-        }
-
-        if (check != 1)
+        var digitsOf = lower[(separator + 1)..].Select(c => Alphabet.IndexOf(c, StringComparison.Ordinal)).ToList();
+        var prefixOf = lower[..separator];
+        foreach (
+            var part in prefixOf.Select(c => c >> 5).Append(0).Concat(prefixOf.Select(c => c & 31)).Concat(digitsOf)
+        )
+            check = Step(check) ^ (uint)part;
+        if (check != 1 || digitsOf.Contains(-1))
             return -1;
 
         // Eight bits from five: what is left over has to be less than five bits, all zero.
-        var digits = lower.Length - separator - 1 - 6;
-        var last = digits == 0 ? 0 : Alphabet.IndexOf(lower[separator + digits], StringComparison.Ordinal);
+        var digits = digitsOf.Count - 6;
+        var last = digits == 0 ? 0 : digitsOf[digits - 1];
         var spare = digits * 5 % 8;
         return spare < 5 && (last & ((1 << spare) - 1)) == 0 ? digits * 5 / 8 : -1;
     }

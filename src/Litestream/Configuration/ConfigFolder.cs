@@ -8,36 +8,29 @@ internal static class ConfigFolder
 {
     private const string Name = ".litestream-config";
 
-    /// <summary>The folders that it may lie in, the best one first. Others are not made for it.</summary>
+    /// <summary>Makes it in the first place that lets the file be written.</summary>
     /// <param name="temp">The folder for temporary files. A container with a read-only root has none.</param>
     /// <param name="databases">The databases: an app has to be able to write beside them.</param>
     /// <param name="baseDirectory">The app's folder.</param>
-    public static IReadOnlyList<string> Places(string temp, IReadOnlyList<string> databases, string baseDirectory) =>
-        [
-            .. databases
-                .Select(path => Path.GetDirectoryName(path)!)
-                .Prepend(temp)
-                .Append(baseDirectory)
-                .Distinct(StringComparer.Ordinal),
-        ];
-
-    /// <summary>Makes it in the first place that lets the file be written.</summary>
-    /// <param name="temp">See <see cref="Places"/>.</param>
-    /// <param name="databases">The same.</param>
-    /// <param name="baseDirectory">The same.</param>
     /// <param name="write">Writes the file into a folder, and gives its path.</param>
     /// <param name="file">The file.</param>
     /// <exception cref="LitestreamException">LSB0003: none does.</exception>
     public static LeasedDirectory Create(
         string temp,
-        IReadOnlyList<string> databases,
+        IEnumerable<string> databases,
         string baseDirectory,
         Func<string, string> write,
         out string file
     )
     {
+        // Others are not made for it.
+        var places = databases
+            .Select(path => Path.GetDirectoryName(path)!)
+            .Prepend(temp)
+            .Append(baseDirectory)
+            .Distinct()
+            .ToList();
         Exception? first = null;
-        var places = Places(temp, databases, baseDirectory);
         foreach (var place in places.Where(Directory.Exists))
         {
             LeasedDirectory? folder = null;
@@ -58,11 +51,47 @@ internal static class ConfigFolder
 
         throw new LitestreamException(
             "LSB0003",
-            "The configuration for litestream can be written into none of these folders: "
-                + string.Join(", ", places.Select(place => $"'{place}'"))
-                + $". {first?.Message ?? "There is none of them."} "
-                + "Make one of them writable, or set TMPDIR to a folder that is.",
+            $"litestream.yml can be written into none of {string.Join(", ", places.Select(place => $"'{place}'"))}. "
+                + $"{first?.Message ?? "None of these folders exists."} Make one of them writable, "
+                + "or set TMPDIR to a folder that is.",
             innerException: first
         );
+    }
+
+    /// <summary>Writes <c>litestream.yml</c>, mode 0600, into a directory, which is made with mode 0700.</summary>
+    /// <returns>Its path.</returns>
+    /// <exception cref="LitestreamException">LSB0003: it cannot be written.</exception>
+    public static string Write(string directory, string text)
+    {
+        const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        var path = Path.Combine(Path.GetFullPath(directory), "litestream.yml");
+        var temporary = $"{path}.{Guid.NewGuid():n}.tmp";
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        try
+        {
+            if (OperatingSystem.IsWindows())
+            {
+                Directory.CreateDirectory(directory);
+            }
+            else
+            {
+                Directory.CreateDirectory(directory, Private | UnixFileMode.UserExecute);
+                options.UnixCreateMode = Private;
+            }
+
+            using (var writer = new StreamWriter(NonDatabaseFile.Open(temporary, options)))
+                writer.Write(text);
+            File.Move(temporary, path, overwrite: true);
+            return path;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LitestreamException(
+                "LSB0003",
+                $"The effective Litestream configuration cannot be written: {e.Message}",
+                path,
+                innerException: e
+            );
+        }
     }
 }

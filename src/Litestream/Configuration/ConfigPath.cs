@@ -1,31 +1,27 @@
-using Litestream.Diagnostics;
-
 namespace Litestream.Configuration;
 
 /// <summary>Paths that the executable cannot handle.</summary>
 internal static class ConfigPath
 {
     /// <summary>
-    /// Release line 0.3 opens <c>path?_busy_timeout=</c>, so a question mark cuts the name short; line breaks would end
-    /// its log lines.
+    /// What is wrong with the path of a database, for LSB1015; null when nothing is. Release line 0.3 opens
+    /// <c>path?_busy_timeout=</c>, so a question mark cuts the name short; line breaks would end its log lines.
     /// </summary>
-    public static void Check(string path, Func<string, string, LitestreamException> error)
+    /// <param name="path">The path.</param>
+    /// <param name="written">As it stands in the user's file, for the message.</param>
+    public static string? Problem(string path, string? written = null)
     {
-        if (string.IsNullOrWhiteSpace(path))
-            throw error("LSB1015", "A database's path is empty.");
-        if (path.Contains('?', StringComparison.Ordinal))
-            throw error(
-                "LSB1015",
-                $"The path {path} has a `?` in it. Litestream would open another file: rename the file or the folder."
-            );
-        if (HasControl(path) || VariableText.HasMarks(path))
-            throw error(
-                "LSB1015",
-                $"The path {YamlWriter.EscapeComment(path)} has a control or private-use character in it, which "
-                    + $"cannot be handled: rename the file or the folder."
-            );
-        if (path.EndsWith('/') || path.EndsWith(System.IO.Path.DirectorySeparatorChar))
-            throw error("LSB1015", $"The path {path} is a folder's. Name the database file itself.");
+        written ??= path;
+        return string.IsNullOrWhiteSpace(path) ? "The path of a database is empty."
+            : path.Contains('?')
+                ? $"The path '{written}' has a `?` in it. Litestream would open another file: rename the file or the "
+                    + "folder."
+            : HasControl(path) || EnvPlaceholders.HasMarks(path)
+                ? $"The path '{YamlWriter.EscapeComment(written)}' has a control or private-use character in it, which "
+                    + "Litestream cannot handle. Rename the file or the folder."
+            : path.EndsWith('/') || path.EndsWith(Path.DirectorySeparatorChar)
+                ? $"The path '{written}' is a folder. Write the path of the database file."
+            : null;
     }
 
     /// <summary>Control characters and what YAML takes for a line break.</summary>

@@ -24,7 +24,7 @@ internal static partial class ConfigText
             var text = encoding.GetString(bytes);
             if (text.StartsWith('\ufeff'))
                 text = text[1..];
-            return utf16 && text.Contains('$', StringComparison.Ordinal)
+            return utf16 && text.Contains('$')
                 ? throw new LitestreamException(
                     "LSB1010",
                     "The file is in UTF-16, in which Litestream finds no variables. Save it as UTF-8.",
@@ -86,10 +86,12 @@ internal static partial class ConfigText
             var (line, column) = Place(text, i);
             throw new LitestreamException(
                 "LSB1010",
-                $"The character U+{(int)c:X4} stands "
-                    + $"here, "
-                    + $"{(c is >= '\ue000' and <= '\ue002' ? "which is kept for variables and cannot be used" : "a control character that Litestream refuses")}. "
-                    + $"Remove it.",
+                $"The character U+{(int)c:X4} stands here, "
+                    + (
+                        c is >= '\ue000' and <= '\ue002'
+                            ? "which is kept for variables and cannot be used. Remove it."
+                            : "a control character that Litestream refuses. Remove it."
+                    ),
                 file,
                 line,
                 column

@@ -44,9 +44,9 @@ public static class ConfigVariables
     /// Values that are no secret. Any other is masked: a name says nothing certain about what a user keeps in a
     /// variable.
     /// </summary>
-    private static readonly HashSet<string> Shown = new(StringComparer.Ordinal)
+    private static readonly HashSet<string> Shown = new()
     {
-        RuntimeReplica.BucketVariable,
+        ReplicaOverride.BucketVariable,
         "LITESTREAM_REPLICA_REGION",
         "LITESTREAM_REPLICA_ENDPOINT",
         "LITESTREAM_INSTALL_DIR",
@@ -68,31 +68,27 @@ public static class ConfigVariables
         ArgumentNullException.ThrowIfNull(options);
         var file = LitestreamConfigFile.Load(options.ConfigPath, options.ExpandVariables);
         var list = new List<ConfigVariable>();
-        var settings = EffectiveConfig.SettingVariables.ToDictionary(
-            s => s.Variable,
-            s => s.Setting,
-            StringComparer.Ordinal
-        );
+        var settings = EffectiveConfig.SettingVariables.ToDictionary(s => s.Variable, s => s.Setting);
 
-        void Add(string name, bool required, string purpose) => AddAt(name, required, purpose, null);
-
-        void AddAt(string name, bool required, string purpose, YamlNode? at)
+        void Add(string name, bool required, string purpose, YamlNode? at = null)
         {
-            if (list.Exists(v => v.Name == name) || name == VariableText.DollarVariable)
+            if (list.Exists(v => v.Name == name) || name == EnvPlaceholders.DollarVariable)
                 return;
-            var setting = settings.GetValueOrDefault(name);
+            var value = options.Variable(name);
             var source =
-                !string.IsNullOrEmpty(options.Environment.GetValueOrDefault(name)) ? VariableSource.Environment
-                : options.Variable(name) is not null ? VariableSource.Setting
-                : VariableSource.None;
-            var shown =
-                source == VariableSource.None ? ""
-                : Shown.Contains(name) ? options.Variable(name)!
-                : "***";
+                value is null ? VariableSource.None
+                : string.IsNullOrEmpty(options.Environment.GetValueOrDefault(name)) ? VariableSource.Setting
+                : VariableSource.Environment;
             list.Add(
-                new ConfigVariable(name, required, source, shown, purpose)
+                new ConfigVariable(
+                    name,
+                    required,
+                    source,
+                    value is null || Shown.Contains(name) ? value ?? "" : "***",
+                    purpose
+                )
                 {
-                    Setting = setting,
+                    Setting = settings.GetValueOrDefault(name),
                     Line = at?.Line ?? 0,
                     Column = at?.Column ?? 0,
                 }
@@ -104,10 +100,10 @@ public static class ConfigVariables
             switch (node)
             {
                 case YamlScalar scalar:
-                    foreach (var name in VariableText.Names(scalar.Text))
-                        AddAt(
-                            VariableText.Shown(name),
-                            !ReplicaUrl.IsOptional(name, file.IsGenerated),
+                    foreach (var name in EnvPlaceholders.Names(scalar.Text))
+                        Add(
+                            EnvPlaceholders.Shown(name),
+                            !ReplicaPath.IsOptional(name, file.IsGenerated),
                             $"{key} {where}".TrimEnd(),
                             scalar
                         );
@@ -125,45 +121,36 @@ public static class ConfigVariables
         LitestreamException Error(string code, string message, YamlNode at) =>
             new(code, message, file.Path, at.Line, at.Column);
 
-        var url = file.IsGenerated ? RuntimeReplica.Url(file, options.GetSetting, options.Variable) : null;
+        var url = file.IsGenerated ? ReplicaOverride.Url(file, options.GetSetting, options.Variable) : null;
         var replicas = new List<YamlMap>();
+
+        // What a URL names that is all variables, its value says: the replica before and after that.
+        void AddReplica(YamlMap built, string path, string where, Func<YamlMap> live)
+        {
+            AddAll(url is null ? built : ReplicaOverride.Replace(built, url, path), "", where);
+            replicas.Add(url is null ? live() : ReplicaOverride.Replace(built, url, path, options.Variable));
+            AddAll(replicas[^1], "", where);
+        }
+
         foreach (var entry in file.Entries)
         {
             var where = $"of {entry.Database.Path}";
             foreach (var (key, value) in entry.Node.Entries.Where(e => e.Key != "replicas"))
                 AddAll(value, key, where);
             foreach (var built in entry.Replicas)
-            {
-                var replica = url is null ? built : RuntimeReplica.Replace(built, url, entry.Database.Path);
-                AddAll(replica, "", where);
-
-                // What a URL names that is all variables, its value says.
-                replica = url is null
-                    ? file.IsGenerated
-                        ? RuntimeReplica.Live(entry with { Replicas = [replica] }, options.Variable, Error).Replicas[0]
-                        : replica
-                    : RuntimeReplica.Replace(built, url, entry.Database.Path, options.Variable);
-                AddAll(replica, "", where);
-                replicas.Add(replica);
-            }
+                AddReplica(built, entry.Database.Path, where, () =>
+                    file.IsGenerated
+                        ? ReplicaOverride.Live(entry with { Replicas = [built] }, options.Variable, Error).Replicas[0]
+                        : built
+                );
         }
 
         // No database has them yet, and those that the app's configuration names need them.
         if (file.AtRunTime.Count > 0)
         {
-            var added = RuntimeReplica.ForAdded(file, [], "app.db", "app.db");
-            AddAll(
-                url is null ? added : RuntimeReplica.Replace(added, url, "app.db"),
-                "",
-                "of databases that are named at run time"
-            );
-
-            // What a URL names that is all variables, its value says.
-            var live = url is null
-                ? RuntimeReplica.ForAdded(file, [], "app.db", "app.db", options.Variable)
-                : RuntimeReplica.Replace(added, url, "app.db", options.Variable);
-            AddAll(live, "", "of databases that are named at run time");
-            replicas.Add(live);
+            YamlMap Added(Func<string, string?>? lookup) =>
+                ReplicaOverride.ForAdded(file, [], "app.db", "app.db", lookup);
+            AddReplica(Added(null), "app.db", "of databases that are named at run time", () => Added(options.Variable));
         }
 
         // `exec:` is left out of the effective configuration; entries of `dbs:` that name a folder are not in Entries.
@@ -178,71 +165,39 @@ public static class ConfigVariables
                     .ForEach(item => AddAll(item, key, ""));
         }
 
-        var typed = replicas.Select(replica =>
-            (ReplicaIdentity.AsFarAsKnown(replica, options.Variable).Type ?? "", replica)
-        );
-        AddOwn(file, [.. typed], url, Add);
-        return list;
-    }
-
-    /// <summary>
-    /// What the executable of release line 0.3 reads whatever the file says, and what this project reads.
-    /// </summary>
-    private static void AddOwn(
-        LitestreamConfigFile file,
-        List<(string Type, YamlMap Node)> replicas,
-        string? url,
-        Action<string, bool, string> add
-    )
-    {
-        var byType = replicas.ToLookup(replica => replica.Type, replica => replica.Node);
+        var byType = replicas.ToLookup(replica => ReplicaIdentity.AsFarAsKnown(replica, options.Variable).Type ?? "");
         if (byType["s3"].Any())
         {
-            var keyless =
+            var isKeyless =
                 byType["s3"].Any(r => r.Text("access-key-id").Length == 0)
                 && file.Root.Text("access-key-id").Length == 0;
-            if (keyless)
-            {
-                add(
-                    "LITESTREAM_ACCESS_KEY_ID",
+            (string What, string Name)[] keys = [("key", "ACCESS_KEY_ID"), ("secret", "SECRET_ACCESS_KEY")];
+            foreach (var (what, name) in isKeyless ? keys : [])
+                Add($"LITESTREAM_{name}", false, $"S3 {what} where the file names none, if AWS_{name} is not set");
+            foreach (var (what, name) in keys)
+                Add(
+                    $"AWS_{name}",
                     false,
-                    "S3 key where the file names none, if AWS_ACCESS_KEY_ID is not set"
+                    isKeyless ? $"wins over LITESTREAM_{name} here" : $"S3 {what} when the one of the file is empty"
                 );
-                add(
-                    "LITESTREAM_SECRET_ACCESS_KEY",
-                    false,
-                    "S3 secret where the file names none, if AWS_SECRET_ACCESS_KEY is not set"
-                );
-            }
-
-            add(
-                "AWS_ACCESS_KEY_ID",
-                false,
-                keyless ? "wins over LITESTREAM_ACCESS_KEY_ID here" : "S3 key when the one of the file is empty"
-            );
-            add(
-                "AWS_SECRET_ACCESS_KEY",
-                false,
-                keyless ? "wins over LITESTREAM_SECRET_ACCESS_KEY here" : "S3 secret when the one of the file is empty"
-            );
-            add("AWS_PROFILE", false, "the profile that S3 keys come from when none are named");
+            Add("AWS_PROFILE", false, "the profile that S3 keys come from when none are named");
         }
 
         if (byType["abs"].Any())
-            add(
+            Add(
                 "LITESTREAM_AZURE_ACCOUNT_KEY",
                 byType["abs"].Any(r => r.Text("account-key").Length == 0),
                 "Azure key where the file names none"
             );
         if (byType["gcs"].Any())
-            add(
+            Add(
                 "GOOGLE_APPLICATION_CREDENTIALS",
                 false,
                 "file with Google's credentials; without it the machine's own are used"
             );
-
         if (file.IsGenerated && url is null && byType["file"].Any())
-            add(RuntimeReplica.BucketVariable, false, "a bucket here takes the place of the built replica");
-        add("LITESTREAM_INSTALL_DIR", false, "folder with an executable of your own");
+            Add(ReplicaOverride.BucketVariable, false, "a bucket here takes the place of the built replica");
+        Add("LITESTREAM_INSTALL_DIR", false, "folder with an executable of your own");
+        return list;
     }
 }

@@ -76,7 +76,7 @@ internal static class DatabaseChoice
     private static LitestreamException Unknown(IReadOnlyList<EffectiveDatabase> databases, string choice)
     {
         // The file's name alone is not enough to choose by, but people try it.
-        var known = new Dictionary<string, string>(StringComparer.Ordinal);
+        var known = new Dictionary<string, string>();
         foreach (var database in databases)
         {
             foreach (
@@ -91,8 +91,7 @@ internal static class DatabaseChoice
                 known.TryAdd(text, text == database.Name ? text : database.ConfiguredPath);
         }
 
-        var meant =
-            known.GetValueOrDefault(choice)
+        var meant = known.GetValueOrDefault(choice)
             ?? (NearestName.Of(choice, known.Keys) is { } nearest ? known[nearest] : null);
         return new LitestreamException(
             "LSB3003",

@@ -12,12 +12,8 @@ internal static class EnvironmentNames
     /// <summary>All of them. A litestream.yml may use others as <c>${NAME}</c>.</summary>
     public static readonly IReadOnlyList<string> All =
     [
-        "LITESTREAM_ACCESS_KEY_ID",
-        "LITESTREAM_SECRET_ACCESS_KEY",
+        .. SettingNames.All.Select(setting => setting.Variable).OfType<string>(),
         "LITESTREAM_STACKTRACE",
-        "LITESTREAM_REPLICA_BUCKET",
-        "LITESTREAM_REPLICA_REGION",
-        "LITESTREAM_REPLICA_ENDPOINT",
         "LITESTREAM_AZURE_ACCOUNT_KEY",
         "LITESTREAM_INSTALL_DIR",
         "LITESTREAM_CONFIG",
@@ -44,7 +40,7 @@ internal static class EnvironmentNames
         if (
             rest.Length == 0
             || rest.StartsWith("__", StringComparison.Ordinal)
-            || rest.Contains(':', StringComparison.Ordinal)
+            || rest.Contains(':')
             || (rest[0] != '_' && (isProperty || !char.IsLetter(rest[0])))
         )
             return null;
@@ -53,7 +49,7 @@ internal static class EnvironmentNames
         if (NearestName.Of(rest, All.Select(known => known[(Prefix.Length + 1)..])) is { } nearest)
             return $"{Prefix}_{nearest}";
         return SettingNames.Nearest(rest) is { } setting
-            ? $"{SettingNames.Section}__{setting.Replace(":", "__", StringComparison.Ordinal)}"
+            ? $"{SettingNames.Section}__{setting.Replace(":", "__")}"
             : null;
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Litestream.Configuration;
 
@@ -8,7 +9,7 @@ namespace Litestream.Configuration;
 /// scheme: percent signs stay, a space becomes
 /// <c>%20</c>, a host becomes the first folder, a query and a fragment become a part of the name.
 /// </summary>
-internal static class FileUrl
+internal static partial class FileUrl
 {
     /// <summary>The folder as the executable has it, not yet absolute; null when this is no file URL, when it names no
     /// folder, or when the executable refuses it.</summary>
@@ -43,7 +44,7 @@ internal static class FileUrl
     /// <summary>The query stays as it is; a fragment is escaped, and one that is empty goes.</summary>
     private static string Tail(string text)
     {
-        var hash = text.IndexOf('#', StringComparison.Ordinal);
+        var hash = text.IndexOf('#');
         if (hash < 0)
             return text;
 
@@ -61,50 +62,40 @@ internal static class FileUrl
     /// <param name="kept">What is never escaped.</param>
     private static string? Escaped(string path, string allowed = "!'()*[]", string kept = "")
     {
-        var bytes = new List<byte>();
+        if (BadEscape().IsMatch(path))
+            return null;
+        if (path.All(c => IsPlain(c) || c == '%' || allowed.Contains(c) || kept.Contains(c)))
+            return path;
+
+        // An escape is a byte, whatever it is a part of.
+        var text = new StringBuilder();
         for (var i = 0; i < path.Length; i++)
         {
-            if (path[i] != '%')
+            byte[] bytes;
+            if (path[i] == '%')
             {
-                var length = char.IsHighSurrogate(path[i]) && i + 1 < path.Length ? 2 : 1;
-                bytes.AddRange(Encoding.UTF8.GetBytes(path, i, length));
-                i += length - 1;
-            }
-            else if (i + 2 < path.Length && char.IsAsciiHexDigit(path[i + 1]) && char.IsAsciiHexDigit(path[i + 2]))
-            {
-                bytes.Add(byte.Parse(path.AsSpan(i + 1, 2), NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+                bytes = [byte.Parse(path.AsSpan(i + 1, 2), NumberStyles.HexNumber, CultureInfo.InvariantCulture)];
                 i += 2;
             }
             else
             {
-                return null;
+                var length = char.IsHighSurrogate(path[i]) && i + 1 < path.Length ? 2 : 1;
+                bytes = Encoding.UTF8.GetBytes(path.Substring(i, length));
+                i += length - 1;
             }
-        }
 
-        if (
-            path.All(c =>
-                IsPlain(c)
-                || c == '%'
-                || allowed.Contains(c, StringComparison.Ordinal)
-                || kept.Contains(c, StringComparison.Ordinal)
-            )
-        )
-            return path;
-
-        var text = new StringBuilder();
-        foreach (var one in bytes)
-        {
-            if (one < 0x80 && (IsPlain((char)one) || kept.Contains((char)one, StringComparison.Ordinal)))
-                text.Append((char)one);
-            else
-                text.Append(CultureInfo.InvariantCulture, $"%{one:X2}");
+            foreach (var one in bytes)
+                text.Append(
+                    one < 0x80 && (IsPlain((char)one) || kept.Contains((char)one))
+                        ? $"{(char)one}"
+                        : string.Create(CultureInfo.InvariantCulture, $"%{one:X2}")
+                );
         }
 
         return text.ToString();
     }
 
-    private static bool IsPlain(char c) =>
-        char.IsAsciiLetterOrDigit(c) || "-_.~$&+,/:;=@".Contains(c, StringComparison.Ordinal);
+    private static bool IsPlain(char c) => char.IsAsciiLetterOrDigit(c) || "-_.~$&+,/:;=@".Contains(c);
 
     /// <summary>Go's <c>path.Clean</c>.</summary>
     private static string Clean(string path)
@@ -126,4 +117,7 @@ internal static class FileUrl
         var text = (isRooted ? "/" : "") + string.Join('/', parts);
         return text.Length == 0 ? "." : text;
     }
+
+    [GeneratedRegex("%(?![0-9A-Fa-f]{2})")]
+    private static partial Regex BadEscape();
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.RegularExpressions;
 
 namespace Litestream.Configuration;
 
@@ -8,7 +9,7 @@ namespace Litestream.Configuration;
 /// <param name="User">What stands before the <c>@</c>, up to a colon; null when there is no <c>@</c>.</param>
 /// <param name="Host">The host with its port.</param>
 /// <param name="Path">The path, undecoded; all of the rest where there is no <c>//</c>.</param>
-internal sealed record GoUrl(string Scheme, string? User, string Host, string Path)
+internal sealed partial record GoUrl(string Scheme, string? User, string Host, string Path)
 {
     private static readonly SearchValues<char> UserCharacters = SearchValues.Create(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._:~!$&'()*+,;=%@"
@@ -20,12 +21,10 @@ internal sealed record GoUrl(string Scheme, string? User, string Host, string Pa
     );
 
     /// <summary>The port after the host's last colon; empty when there is none.</summary>
-    public string Port =>
-        Host.LastIndexOf(':') is >= 0 and var colon && colon > Host.LastIndexOf(']') ? Host[(colon + 1)..] : "";
+    public string Port => PortForm().Match(Host).Groups[1].Value;
 
     /// <summary>The host without its port.</summary>
-    public string HostName =>
-        Host.LastIndexOf(':') is >= 0 and var colon && colon > Host.LastIndexOf(']') ? Host[..colon] : Host;
+    public string HostName => PortForm().Replace(Host, "");
 
     /// <summary>Takes a URL apart.</summary>
     /// <param name="text">All of it, variables expanded.</param>
@@ -34,7 +33,7 @@ internal sealed record GoUrl(string Scheme, string? User, string Host, string Pa
     public static GoUrl? Parse(string text, out string problem)
     {
         problem = "";
-        var cut = text.IndexOf('#', StringComparison.Ordinal);
+        var cut = text.IndexOf('#');
         var (whole, fragment) = cut < 0 ? (text, "") : (text[..cut], text[(cut + 1)..]);
         if (whole.Any(c => c is < ' ' or '\u007f'))
             return Refuse("has a control character in it", out problem);
@@ -43,12 +42,12 @@ internal sealed record GoUrl(string Scheme, string? User, string Host, string Pa
         if (!TryScheme(whole, out var scheme, out var rest))
             return Refuse("begins with a colon", out problem);
 
-        var query = rest.IndexOf('?', StringComparison.Ordinal);
+        var query = rest.IndexOf('?');
         if (query >= 0)
             rest = rest[..query];
         if (!rest.StartsWith('/'))
         {
-            if (scheme.Length == 0 && rest.Split('/')[0].Contains(':', StringComparison.Ordinal))
+            if (scheme.Length == 0 && rest.Split('/')[0].Contains(':'))
                 return Refuse("has no scheme before its first colon", out problem);
             if (scheme.Length > 0)
                 return BadEscape(fragment) ? Refuse(Escape, out problem) : new GoUrl(scheme, null, "", rest);
@@ -97,22 +96,9 @@ internal sealed record GoUrl(string Scheme, string? User, string Host, string Pa
 
     private static bool TryScheme(string text, out string scheme, out string rest)
     {
-        (scheme, rest) = ("", text);
-        for (var i = 0; i < text.Length; i++)
-        {
-            if (char.IsAsciiLetter(text[i]))
-                continue;
-            if (text[i] == ':')
-            {
-                (scheme, rest) = (text[..i].ToLowerInvariant(), text[(i + 1)..]);
-                return i > 0;
-            }
-
-            if (i == 0 || !(char.IsAsciiDigit(text[i]) || text[i] is '+' or '-' or '.'))
-                return true;
-        }
-
-        return true;
+        var match = SchemeForm().Match(text);
+        (scheme, rest) = (match.Groups[1].Value.ToLowerInvariant(), text[match.Length..]);
+        return !text.StartsWith(':');
     }
 
     private static string? HostProblem(string host)
@@ -144,30 +130,21 @@ internal sealed record GoUrl(string Scheme, string? User, string Host, string Pa
                 return c == ' ' ? "has a space in the host" : $"has a `{c}` in the host";
         }
 
-        for (var i = name.IndexOf('%', StringComparison.Ordinal); i >= 0; i = name.IndexOf('%', i + 1))
-        {
-            // In a host only what is not ASCII may be written so.
-            if (
-                i + 2 >= name.Length
-                || !char.IsAsciiHexDigit(name[i + 1])
-                || !char.IsAsciiHexDigit(name[i + 2])
-                || (name[i + 1] < '8' && !name.AsSpan(i).StartsWith("%25"))
-            )
-                return "has a `%` in the host";
-        }
-
-        return null;
+        // In a host only what is not ASCII may be written so.
+        return BadHostEscape().IsMatch(name) ? "has a `%` in the host" : null;
     }
 
-    private static bool BadEscape(string text)
-    {
-        for (var i = text.IndexOf('%', StringComparison.Ordinal); i >= 0; i = text.IndexOf('%', i + 1))
-        {
-            if (i + 2 >= text.Length || !char.IsAsciiHexDigit(text[i + 1]) || !char.IsAsciiHexDigit(text[i + 2]))
-                return true;
-            i += 2;
-        }
+    private static bool BadEscape(string text) => EscapeForm().IsMatch(text);
 
-        return false;
-    }
+    [GeneratedRegex(@":([^:\]]*)\z")]
+    private static partial Regex PortForm();
+
+    [GeneratedRegex(@"\A([A-Za-z][A-Za-z0-9+.-]*):")]
+    private static partial Regex SchemeForm();
+
+    [GeneratedRegex("%(?![0-9A-Fa-f]{2})")]
+    private static partial Regex EscapeForm();
+
+    [GeneratedRegex("%(?!25|[89A-Fa-f][0-9A-Fa-f])")]
+    private static partial Regex BadHostEscape();
 }

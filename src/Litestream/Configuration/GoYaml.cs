@@ -89,7 +89,7 @@ internal static partial class GoYaml
         if (plain.Length == 0 || !(char.IsAsciiDigit(plain[0]) || plain[0] is '+' or '-'))
             return null;
 
-        var digits = plain.Replace("_", "", StringComparison.Ordinal);
+        var digits = plain.Replace("_", "");
         var negative = digits[0] == '-';
         if (digits[0] is '+' or '-')
             digits = digits[1..];
@@ -129,7 +129,7 @@ internal static partial class GoYaml
             _ when FloatForm().IsMatch(plain)
                     && plain[0] != '_'
                     && double.TryParse(
-                        plain.Replace("_", "", StringComparison.Ordinal),
+                        plain.Replace("_", ""),
                         NumberStyles.Float,
                         CultureInfo.InvariantCulture,
                         out var number

@@ -6,30 +6,17 @@ namespace Litestream.Configuration;
 /// <summary>A litestream.yml as it lies on disk, generated or the user's own.</summary>
 public sealed class LitestreamConfigFile
 {
-    private LitestreamConfigFile(
-        string path,
-        string text,
-        YamlMap root,
-        bool isGenerated,
-        IReadOnlyList<ConfigEntry> entries
-    )
-    {
-        Path = path;
-        Text = text;
-        Root = root;
-        IsGenerated = isGenerated;
-        Entries = entries;
-        Databases = [.. entries.Select(e => e.Database)];
-    }
+    private LitestreamConfigFile(string path, string text, YamlMap root, IReadOnlyList<ConfigEntry> entries) =>
+        (Path, Text, Root, Entries) = (path, text, root, entries);
 
     /// <summary>The file.</summary>
     public string Path { get; }
 
     /// <summary>True when this project wrote the file (it begins with the marker comment).</summary>
-    public bool IsGenerated { get; }
+    public bool IsGenerated => IsGeneratedText(Text);
 
     /// <summary>The databases in the file's order, paths as they stand there.</summary>
-    public IReadOnlyList<ConfiguredDatabase> Databases { get; }
+    public IReadOnlyList<ConfiguredDatabase> Databases => [.. Entries.Select(e => e.Database)];
 
     /// <summary>Reads the file.</summary>
     /// <param name="path">The file.</param>
@@ -104,66 +91,56 @@ public sealed class LitestreamConfigFile
         LitestreamException Error(string message, YamlNode at) => new("LSB1010", message, path, at.Line, at.Column);
 
         var entries = new List<ConfigEntry>();
-        switch (root["dbs"])
+        IReadOnlyList<YamlNode> databases = root["dbs"] switch
         {
-            case null or YamlScalar { IsNull: true }:
-                break;
-            case YamlList list:
-                foreach (var item in list.Items)
-                {
-                    if (item is not YamlMap map)
-                        throw Error("Each entry of `dbs:` is a mapping that begins with `- path: ...`.", item);
+            null or YamlScalar { IsNull: true } => [],
+            YamlList list => list.Items,
+            var other => throw Error("`dbs:` must be a list: one `- path: ...` for each database.", other),
+        };
+        foreach (var item in databases)
+        {
+            if (item is not YamlMap map)
+                throw Error("Each entry of `dbs:` is a mapping that begins with `- path: ...`.", item);
 
-                    // Release line 0.5 can name a folder instead of a file.
-                    if (map.Has("dir"))
-                        continue;
-                    if (map["path"] is not YamlScalar { IsNull: false, Text.Length: > 0 } name)
-                        throw Error("This entry of `dbs:` has no `path:`.", map["path"] ?? map);
+            // Release line 0.5 can name a folder instead of a file.
+            if (map.Has("dir"))
+                continue;
+            if (map.Given("path") is not YamlScalar name)
+                throw Error("This entry of `dbs:` has no `path:`.", map["path"] ?? map);
 
-                    var replicas = ReadReplicas(map, Error);
-                    entries.Add(
-                        new ConfigEntry(
-                            map,
-                            replicas,
-                            new ConfiguredDatabase(
-                                VariableText.Unmark(name.Text),
-                                generated ? KeyAbove(lines, map.Line) : null,
-                                [.. replicas.Select(r => ConfiguredReplica.Of(ReplicaIdentity.AtBuild(r)))],
-                                map.Line,
-                                map.Column
-                            )
-                        )
-                    );
-                }
-
-                break;
-            case var other:
-                throw Error("`dbs:` must be a list: one `- path: ...` for each database.", other);
+            var replicas = ReadReplicas(map, Error);
+            entries.Add(
+                new ConfigEntry(
+                    map,
+                    replicas,
+                    new ConfiguredDatabase(
+                        EnvPlaceholders.Unmark(name.Text),
+                        generated ? KeyAbove(lines, map.Line) : null,
+                        [.. replicas.Select(r => ConfiguredReplica.Of(ReplicaIdentity.AtBuild(r)))],
+                        map.Line,
+                        map.Column
+                    )
+                )
+            );
         }
 
-        return new LitestreamConfigFile(path, raw, root, generated, entries);
+        return new LitestreamConfigFile(path, raw, root, entries);
     }
 
     /// <summary>All of it, as it was read.</summary>
     internal string Text { get; }
 
-    /// <summary>The settings that its comments leave out (<c># Not replicated: ConnectionStrings:Cache</c>).</summary>
-    internal IEnumerable<string> LeftOut =>
-        Text.Split('\n')
-            .Select(line => line.Trim())
-            .Where(line => line.StartsWith(GeneratedConfig.LeftOutMarker, StringComparison.Ordinal))
-            .Select(line => YamlWriter.UnescapeComment(line[GeneratedConfig.LeftOutMarker.Length..]));
+    /// <summary>The settings that its comments exclude (<c># Not replicated: ConnectionStrings:Cache</c>).</summary>
+    internal IEnumerable<string> Excluded => Comments(GeneratedConfig.ExcludedMarker);
 
     /// <summary>What its comments keep for databases that are found when the app runs (<c># At run time: retention:
     /// 72h</c>).</summary>
     internal IReadOnlyDictionary<string, string> AtRunTime =>
-        Text.Split('\n')
-            .Select(line => line.Trim())
-            .Where(line => IsGenerated && line.StartsWith(GeneratedConfig.AtRunTimeMarker, StringComparison.Ordinal))
-            .Select(line => YamlWriter.UnescapeComment(line[GeneratedConfig.AtRunTimeMarker.Length..]).Split(": ", 2))
+        (IsGenerated ? Comments(GeneratedConfig.AtRunTimeMarker) : [])
+            .Select(comment => comment.Split(": ", 2))
             .Where(pair => pair.Length == 2)
-            .DistinctBy(pair => pair[0], StringComparer.Ordinal)
-            .ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+            .DistinctBy(pair => pair[0])
+            .ToDictionary(pair => pair[0], pair => pair[1]);
 
     /// <summary>All of it, as nodes.</summary>
     internal YamlMap Root { get; }
@@ -183,7 +160,7 @@ public sealed class LitestreamConfigFile
             if (database.Has("replicas"))
                 throw error("This database has `replica:` and `replicas:`; keep one of them.", single);
             if (single is not YamlMap)
-                throw error("`replica:` must be a mapping.", single);
+                throw error("`replica:` must be a mapping, with its keys in the lines below, indented.", single);
             database["replicas"] = new YamlList
             {
                 Items = [single],
@@ -203,6 +180,13 @@ public sealed class LitestreamConfigFile
             var other => throw error("`replicas:` must be a list.", other),
         };
     }
+
+    /// <summary>The comments of a kind, each in a line of its own.</summary>
+    private IEnumerable<string> Comments(string marker) =>
+        Text.Split('\n')
+            .Select(line => line.Trim())
+            .Where(line => line.StartsWith(marker, StringComparison.Ordinal))
+            .Select(line => YamlWriter.UnescapeComment(line[marker.Length..]));
 
     private static string? KeyAbove(string[] lines, int line)
     {

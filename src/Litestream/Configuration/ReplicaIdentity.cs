@@ -46,7 +46,7 @@ internal sealed partial record ReplicaIdentity
 
     /// <summary>Whether a key of a replica takes a text that tells it from another.</summary>
     public static bool IsText(string key) =>
-        key is "url" or "type" or "name" or "endpoint" or "region" || PlaceKeys.Contains(key, StringComparer.Ordinal);
+        key is "url" or "type" or "name" or "endpoint" or "region" || PlaceKeys.Contains(key);
 
     /// <summary>While the app is built: no variable has a value yet.</summary>
     public static ReplicaIdentity AtBuild(YamlMap replica) => AsFarAsKnown(replica, _ => null);
@@ -75,7 +75,7 @@ internal sealed partial record ReplicaIdentity
         string Needed(string key)
         {
             var text = Known(key);
-            missing.AddRange(VariableText.Names(text).Except(missing, StringComparer.Ordinal));
+            missing.AddRange(EnvPlaceholders.Names(text).Except(missing));
             return text;
         }
 
@@ -84,8 +84,7 @@ internal sealed partial record ReplicaIdentity
         var type = url.Length > 0 ? TypeOfUrl(url) : TypeOfKey(Needed("type"));
         var values = PlaceKeys.ToDictionary(
             key => key,
-            key => url.Length > 0 && key != "account-name" ? Known(key) : Needed(key),
-            StringComparer.Ordinal
+            key => url.Length > 0 && key != "account-name" ? Known(key) : Needed(key)
         );
         values["endpoint"] = Known("endpoint");
         values["url"] = url;
@@ -95,11 +94,10 @@ internal sealed partial record ReplicaIdentity
             : url.Length > 0 ? FileUrl.Folder(url)
             : Scheme().IsMatch(values["path"]) || string.IsNullOrWhiteSpace(values["path"]) ? null
             : values["path"];
-        if (folder is not null)
-            folder = absolute(folder);
+        folder = folder is null ? null : absolute(folder);
 
         var name = Known("name");
-        if (VariableText.HasVariables(name))
+        if (EnvPlaceholders.HasVariables(name))
             name = isRunning && replica["name"] is YamlScalar written ? ScalarText.Of(written, lookup) : null;
         return new ReplicaIdentity
         {
@@ -107,9 +105,7 @@ internal sealed partial record ReplicaIdentity
             Name = name is { Length: 0 } ? type : name,
             Folder = isRunning ? folder : null,
             Place = folder is not null ? PlaceOfFolder(folder) : PlaceOf(type, url, values),
-            Location =
-                folder
-                ?? ReplicaUrl.Describe(type ?? "", key => VariableText.Unmark(values.GetValueOrDefault(key, ""))),
+            Location = folder ?? EnvPlaceholders.Unmark(Describe(type, values)),
             Missing = missing,
             Source =
                 (
@@ -117,19 +113,37 @@ internal sealed partial record ReplicaIdentity
                         ? replica["url"]
                         : PlaceKeys
                             .Select(key => replica[key])
-                            .FirstOrDefault(value => value is YamlScalar text && VariableText.HasVariables(text.Text))
+                            .FirstOrDefault(value =>
+                                value is YamlScalar text && EnvPlaceholders.HasVariables(text.Text)
+                            )
                 ) as YamlScalar,
+        };
+    }
+
+    private static string Describe(string? type, Dictionary<string, string> values)
+    {
+        if (values["url"] is { Length: > 0 } url)
+            return UrlSecrets().Replace(url, "$1");
+        var path = values["path"];
+        var key = path.TrimStart('/');
+        return type switch
+        {
+            "s3" => $"s3://{values["bucket"]}/{key}",
+            "gcs" => $"gs://{values["bucket"]}/{key}",
+            "abs" => $"abs://{values["account-name"]}@{values["bucket"]}/{key}",
+            "sftp" => $"sftp://{values["host"]}/{key}",
+            _ => path,
         };
     }
 
     private static string? TypeOfUrl(string url) =>
         Scheme().Match(url) is { Success: true } match ? match.Groups[1].Value.ToLowerInvariant()
         : url.StartsWith("file:", StringComparison.OrdinalIgnoreCase) ? "file"
-        : VariableText.HasVariables(url) ? null
+        : EnvPlaceholders.HasVariables(url) ? null
         : "";
 
     private static string? TypeOfKey(string type) =>
-        VariableText.HasVariables(type) ? null
+        EnvPlaceholders.HasVariables(type) ? null
         : type.Length == 0 ? "file"
         : type;
 
@@ -152,7 +166,7 @@ internal sealed partial record ReplicaIdentity
             if (Scheme().Match(url) is not { Success: true } scheme || type == "file")
                 return $"{type}\n{url}";
             var rest = url[scheme.Length..].Split('?', '#')[0];
-            var slash = rest.IndexOf('/', StringComparison.Ordinal);
+            var slash = rest.IndexOf('/');
             var authority = slash < 0 ? rest : rest[..slash];
             path = slash < 0 ? "" : Uri.UnescapeDataString(rest[slash..]);
             if (authority.LastIndexOf('@') is >= 0 and var at)
@@ -162,19 +176,18 @@ internal sealed partial record ReplicaIdentity
             }
 
             (host, bucket) = (authority, authority);
-            if (type == "s3" && ReplicaUrl.S3Host(authority) is { } known)
+            if (type == "s3" && S3Host.Read(authority) is { } known)
                 (bucket, endpoint) = (known.Bucket, endpoint.Length > 0 ? endpoint : known.Endpoint);
         }
 
         path = string.Join('/', path.Split('/').Where(part => part is not ("" or ".")));
         endpoint = endpoint.TrimEnd('/');
-        if (endpoint.Length > 0 && !endpoint.Contains("://", StringComparison.Ordinal))
+        if (endpoint.Length > 0 && !endpoint.Contains("://"))
             endpoint = "https://" + endpoint;
         return type switch
         {
             "file" => $"file\n{values["path"]}",
-            "sftp" =>
-                $"sftp\n{(host.EndsWith(":22", StringComparison.Ordinal) ? host[..^3] : host).ToLowerInvariant()}\n{path}",
+            "sftp" => $"sftp\n{DefaultPort().Replace(host, "").ToLowerInvariant()}\n{path}",
             "s3" => $"s3\n{endpoint.ToLowerInvariant()}\n{bucket}\n{path}",
             "abs" => $"abs\n{endpoint.ToLowerInvariant()}\n{account}\n{bucket}\n{path}",
             "gcs" => $"gcs\n{bucket}\n{path}",
@@ -182,6 +195,13 @@ internal sealed partial record ReplicaIdentity
         };
     }
 
+    /// <summary>The scheme of a URL, in the first group.</summary>
     [GeneratedRegex("^([A-Za-z][A-Za-z0-9+.-]*)://")]
-    private static partial Regex Scheme();
+    public static partial Regex Scheme();
+
+    [GeneratedRegex(@":22\z")]
+    private static partial Regex DefaultPort();
+
+    [GeneratedRegex(@"(?<=^[A-Za-z0-9+.-]+://)([^/:@?]*)(?::.*)?(?=@)|\?.*$")]
+    private static partial Regex UrlSecrets();
 }

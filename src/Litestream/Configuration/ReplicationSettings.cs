@@ -31,18 +31,16 @@ internal sealed record ReplicationSettings(
     {
         var environment = ProcessVariables.Read();
         string? Lookup(string name) => config.Variables.GetValueOrDefault(name) ?? environment.GetValueOrDefault(name);
-        string Expand(string marked) => VariableText.Expand(marked, Lookup);
+        string Expand(string marked) => EnvPlaceholders.Expand(marked, Lookup);
         TimeSpan Interval(YamlMap map, string key, TimeSpan otherwise) =>
             Expand(map.Text(key)) is var text && GoDuration.IsPositive(text) ? GoDuration.Parse(text) : otherwise;
 
-        var node =
-            (config.Root["dbs"] as YamlList)
-                ?.Items.OfType<YamlMap>()
-                .FirstOrDefault(db => string.Equals(Expand(db.Text("path")), database.Path, StringComparison.Ordinal))
+        var node = config
+            .Root.Maps("dbs")
+            .FirstOrDefault(db => string.Equals(Expand(db.Text("path")), database.Path, StringComparison.Ordinal))
             ?? new YamlMap();
         var address = DatabaseLock.Peek(database.Path).MetricsAddress ?? Expand(config.Root.Text("addr"));
-        var replicas = (node["replicas"] as YamlList)
-            ?.Items.OfType<YamlMap>()
+        var replicas = node.Maps("replicas")
             .Select(replica =>
             {
                 var identity = ReplicaIdentity.AtRun(replica, Lookup, Path.GetFullPath);
@@ -58,7 +56,7 @@ internal sealed record ReplicationSettings(
             Interval(node, "monitor-interval", DefaultInterval),
             Interval(node, "checkpoint-interval", TimeSpan.FromMinutes(1)),
             address.Length > 0 ? address : null,
-            [.. replicas ?? []]
+            [.. replicas]
         )
         {
             MaxCheckpointPages =

@@ -10,20 +10,20 @@ namespace Litestream.Configuration;
 internal static class ScalarText
 {
     /// <summary>The value as far as it is known: what has no value stays a variable
-    /// (<see cref="VariableText">marked</see>).</summary>
+    /// (<see cref="EnvPlaceholders">marked</see>).</summary>
     /// <param name="scalar">The value as it was read.</param>
     /// <param name="lookup">The value of a variable; null or empty when it has none.</param>
     public static string Known(YamlScalar scalar, Func<string, string?> lookup) =>
-        VariableText.Names(scalar.Text).All(name => lookup(name) is { Length: > 0 })
+        EnvPlaceholders.Names(scalar.Text).All(name => lookup(name) is { Length: > 0 })
             ? Of(scalar, lookup)
-            : VariableText.ExpandKnown(scalar.Text, lookup);
+            : EnvPlaceholders.ExpandKnown(scalar.Text, lookup);
 
     /// <summary>The value as the executable sees it: what has no value is nothing.</summary>
     /// <inheritdoc cref="Known" />
     public static string Of(YamlScalar scalar, Func<string, string?> lookup)
     {
-        var text = VariableText.Expand(scalar.Text, lookup);
-        if (scalar.Style != YamlStyle.Plain || !VariableText.HasVariables(scalar.Text) || text.Length == 0)
+        var text = EnvPlaceholders.Expand(scalar.Text, lookup);
+        if (scalar.Style != YamlStyle.Plain || !EnvPlaceholders.HasVariables(scalar.Text) || text.Length == 0)
             return text;
         try
         {

@@ -23,6 +23,9 @@ internal sealed record SettingName(string Name, params IReadOnlyList<string> Wor
     /// <summary>What it takes.</summary>
     public SettingKind Kind { get; init; }
 
+    /// <summary>The variable that the executable gets it as, where that variable is not set; null for none.</summary>
+    public string? Variable { get; init; }
+
     /// <summary>Whether it is a list, whose entries are numbered below it.</summary>
     public bool IsList { get; init; }
 
@@ -40,7 +43,7 @@ internal sealed record SettingName(string Name, params IReadOnlyList<string> Wor
 }
 
 /// <summary>
-/// Every setting of the section <c>Litestream</c>: what is not here is read by nobody. The JSON schema and the docs
+/// Every setting of the section <c>Litestream</c>: nothing reads what is not here. The JSON schema and the docs
 /// have the same ones.
 /// </summary>
 internal static class SettingNames
@@ -67,11 +70,11 @@ internal static class SettingNames
         new("Verification:Timeout") { Kind = SettingKind.Duration },
         new("Verification:Level", "Position", "Quick", "Full"),
         new("ReplicaUrl"),
-        new("ReplicaBucket"),
-        new("ReplicaRegion"),
-        new("ReplicaEndpoint"),
-        new("AccessKeyId"),
-        new("SecretAccessKey"),
+        new("ReplicaBucket") { Variable = ReplicaOverride.BucketVariable },
+        new("ReplicaRegion") { Variable = "LITESTREAM_REPLICA_REGION" },
+        new("ReplicaEndpoint") { Variable = "LITESTREAM_REPLICA_ENDPOINT" },
+        new("AccessKeyId") { Variable = "LITESTREAM_ACCESS_KEY_ID" },
+        new("SecretAccessKey") { Variable = "LITESTREAM_SECRET_ACCESS_KEY" },
     ];
 
     /// <summary>
@@ -79,10 +82,13 @@ internal static class SettingNames
     /// </summary>
     /// <param name="name">Below the section.</param>
     public static bool IsKnown(string name) =>
-        All.Any(known =>
-            name.Equals(known.Name, StringComparison.OrdinalIgnoreCase)
-            || (known.IsList && name.StartsWith(known.Name + ":", StringComparison.OrdinalIgnoreCase))
-        );
+        Find(name) is not null
+        || All.Any(known => known.IsList && name.StartsWith(known.Name + ":", StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>The setting of this name, or null.</summary>
+    /// <param name="name">Below the section.</param>
+    public static SettingName? Find(string name) =>
+        All.FirstOrDefault(known => name.Equals(known.Name, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>The setting that somebody who wrote this name probably meant, or null.</summary>
     /// <param name="name">Below the section.</param>

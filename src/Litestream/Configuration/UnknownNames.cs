@@ -11,9 +11,6 @@ namespace Litestream.Configuration;
 /// </summary>
 internal static class UnknownNames
 {
-    private const string Unknown = "LSB1052";
-    private const string Misspelt = "LSB1053";
-
     /// <summary>What the live configuration and the environment of an app have.</summary>
     /// <param name="options">Of the app.</param>
     /// <param name="isBuild">In a build a variable is a property too.</param>
@@ -34,86 +31,64 @@ internal static class UnknownNames
         return OfSettings(options.Settings).Concat(OfVariables(options.Environment.Keys, isBuild, text));
     }
 
-    /// <summary>LSB1052 for each setting that nothing reads, LSB1019 for a word that a setting does not take.</summary>
-    /// <param name="settings">Settings with a value, of all sections; the value is looked at only where a setting takes
-    /// one of a few words.</param>
+    /// <summary>LSB1052 for each setting that nothing reads.</summary>
+    /// <param name="settings">Settings with a value, of all sections; the value is not looked at.</param>
     public static IEnumerable<LitestreamDiagnostic> OfSettings(IEnumerable<Setting> settings)
     {
         foreach (var setting in settings)
         {
-            if (setting.Key.IndexOf(':', StringComparison.Ordinal) is not (> 0 and var end))
+            if (setting.Key.Split(':', 2) is not [{ Length: > 0 } section, var name])
                 continue;
-            var (section, name) = (setting.Key[..end], setting.Key[(end + 1)..]);
+            string? message = null;
             if (!section.Equals(SettingNames.Section, StringComparison.OrdinalIgnoreCase))
             {
                 // A section of somebody else's, unless its name is ours with a typing mistake and what is in it is ours
                 // too.
-                if (
-                    NearestName.Of(section, [SettingNames.Section]) is not null
-                    && SettingNames.All.FirstOrDefault(known => Is(known, name)) is { } known
+                if (NearestName.Of(section, [SettingNames.Section]) is not null && SettingNames.Find(name) is { } meant)
+                    message =
+                        $"Nothing reads the section of '{setting.Key}', so the setting has no effect. Did you mean "
+                        + $"'{SettingNames.Section}:{meant.Name}'?";
+            }
+            else if (
+                !SettingNames.IsKnown(name)
+                && (
+                    // An empty section has an empty value.
+                    setting.Value.Length > 0
+                    || !SettingNames.All.Any(known =>
+                        known.Name.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)
+                    )
                 )
-                {
-                    yield return Warning(
-                        setting,
-                        $"Nothing reads the section of '{setting.Key}', so the setting has no effect. "
-                            + $"Did you mean '{SettingNames.Section}:{known.Name}'?"
-                    );
-                }
-            }
-            else if (!SettingNames.IsKnown(name))
+            )
             {
-                // An empty section has an empty value.
-                if (setting.Value.Length > 0 || !SettingNames.All.Any(known => IsIn(known, name)))
-                {
-                    yield return Warning(
-                        setting,
-                        $"'{setting.Key}' is not a setting of Litestream and has no effect. {Meant(name)}"
+                message =
+                    $"'{setting.Key}' is not a setting of Litestream and has no effect. "
+                    + (
+                        SettingNames.Nearest(name) is { } nearest
+                            ? $"Did you mean '{SettingNames.Section}:{nearest}'?"
+                            : "Remove it, or correct its name: docs/hosting.md has all settings."
                     );
-                }
             }
+
+            if (message is not null)
+                yield return Warning("LSB1052", message, setting);
         }
-
-        static bool Is(SettingName known, string name) => known.Name.Equals(name, StringComparison.OrdinalIgnoreCase);
-
-        static bool IsIn(SettingName known, string section) =>
-            known.Name.StartsWith(section + ":", StringComparison.OrdinalIgnoreCase);
-
-        static string Meant(string name) =>
-            SettingNames.Nearest(name) is { } nearest
-                ? $"Did you mean '{SettingNames.Section}:{nearest}'?"
-                : "Remove it, or correct its name: docs/hosting.md has all settings.";
-
-        static LitestreamDiagnostic Warning(Setting setting, string message) =>
-            new(Unknown, LitestreamSeverity.Warning, message, setting.File, setting.Line, setting.Column);
     }
 
     /// <summary>LSB1019 for each setting with a value that it does not take: the app would not start with
     /// it.</summary>
     /// <param name="settings">Settings with a value.</param>
-    public static IEnumerable<LitestreamDiagnostic> OfValues(IEnumerable<Setting> settings)
-    {
-        foreach (var setting in settings)
-        {
-            if (
-                setting.Value.Trim() is { Length: > 0 } value
-                && SettingNames.All.FirstOrDefault(one => Is(one, setting))?.Refusal(value) is { } refusal
-            )
-            {
-                yield return new(
-                    "LSB1019",
-                    LitestreamSeverity.Warning,
-                    $"The setting {setting.Key} has the value '{value}', with which the app does not start; "
-                        + $"it must be {refusal}",
-                    setting.File,
-                    setting.Line,
-                    setting.Column
-                );
-            }
-        }
-
-        static bool Is(SettingName known, Setting setting) =>
-            setting.Key.Equals($"{SettingNames.Section}:{known.Name}", StringComparison.OrdinalIgnoreCase);
-    }
+    public static IEnumerable<LitestreamDiagnostic> OfValues(IEnumerable<Setting> settings) =>
+        from setting in settings
+        let value = setting.Value.Trim()
+        where value.Length > 0 && setting.Key.StartsWith(SettingNames.Section + ":", StringComparison.OrdinalIgnoreCase)
+        let refusal = SettingNames.Find(setting.Key[(SettingNames.Section.Length + 1)..])?.Refusal(value)
+        where refusal is not null
+        select Warning(
+            "LSB1019",
+            $"The setting {setting.Key} has the value '{value}', with which the app does not start; it must be "
+                + refusal,
+            setting
+        );
 
     /// <summary>
     /// LSB1053 for each variable whose name is like one that is read. A variable with a name of its own is none of our

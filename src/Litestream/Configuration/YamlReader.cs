@@ -11,27 +11,29 @@ namespace Litestream.Configuration;
 /// </summary>
 internal sealed partial class YamlReader
 {
+    private const string Ignored =
+        "Litestream reads the document that ends before this place, and ignores what follows like a second document. "
+        + "Remove one of the two.";
+
     private readonly string _file;
     private readonly Parser _parser;
-    private readonly Dictionary<string, (YamlNode Node, int Size)> _anchors = new(StringComparer.Ordinal);
-    private readonly List<(int First, int Last, int Column)> _tabsAllowed = [];
+    private readonly Dictionary<string, (YamlNode Node, int Size)> _anchors = new();
+    private readonly ICollection<LitestreamDiagnostic>? _duplicates;
     private readonly string _raw;
-    private readonly string[] _lines;
-    private int _end = int.MaxValue;
+    private readonly YamlTabs _tabs;
     private int _indent = -1;
     private int _nodes;
     private int _flow;
-
-    private readonly ICollection<LitestreamDiagnostic>? _duplicates;
+    private bool _hasRoot;
 
     private YamlReader(string file, string raw, bool expandVariables, ICollection<LitestreamDiagnostic>? duplicates)
     {
         _file = file;
         _duplicates = duplicates;
         _raw = raw;
-        _lines = ConfigText.Lines(raw);
+        _tabs = new YamlTabs(raw);
         _parser = new Parser(
-            new Scanner(new StringReader(expandVariables ? VariableText.Mark(raw) : raw), skipComments: true)
+            new Scanner(new StringReader(expandVariables ? EnvPlaceholders.Mark(raw) : raw), skipComments: true)
         );
     }
 
@@ -54,7 +56,7 @@ internal sealed partial class YamlReader
         if (EndAtBegin().Match(raw) is { Success: true } end)
             throw new LitestreamException(
                 "LSB1010",
-                "The file begins with the end of a document (`...`), and Litestream would not start. Remove that line.",
+                "The file begins with the end of a document (`...`), so Litestream would not start. Remove that line.",
                 file,
                 ConfigText.Place(raw, end.Groups[1].Index).Line,
                 1
@@ -91,122 +93,36 @@ internal sealed partial class YamlReader
         try
         {
             var root = ReadDocument();
-
-            // The executable's parser takes no tab for indentation where this one does.
             return IndentingTab() is { } error ? throw error : root;
         }
         catch (YamlException e)
         {
-            var message = $"This is not valid YAML. {Sentence(VariableText.Unmark(e.Message))}";
+            var message =
+                e.Message.Contains("<document end>") || (_hasRoot && e.Message.Contains("<document start>"))
+                    ? Ignored
+                    : $"This is not valid YAML. {Sentence(EnvPlaceholders.Unmark(e.Message))}";
             throw new LitestreamException((IndentingTab() ?? Error(message, e.Start)).Diagnostic, e);
         }
         catch (Exception e) when (e is not LitestreamException)
         {
             // The parser ends with an exception of another kind at some texts, an unclosed `[` for example.
-            var message =
-                "This is not valid YAML. Perhaps a `[`, a `{` or a quotation mark before or in this line is "
-                + "not closed.";
-            throw new LitestreamException(
-                (IndentingTab() ?? Error(message, _parser.Current?.Start ?? Mark.Empty)).Diagnostic,
-                e
+            var error = Error(
+                "This is not valid YAML. Perhaps a `[`, a `{` or a quotation mark before or in it is not closed.",
+                _parser.Current?.Start ?? Mark.Empty
             );
+            throw new LitestreamException((IndentingTab() ?? error).Diagnostic, e);
         }
     }
 
-    /// <summary>
-    /// The first tab before the text of a line, or on a line of its own, at which the executable's parser stops; null
-    /// when there is none.
-    /// </summary>
-    private LitestreamException? IndentingTab()
-    {
-        var columns = new int?[_lines.Length];
-        foreach (var (first, last, column) in _tabsAllowed)
-        {
-            for (var i = Math.Max(first, 1); i <= Math.Min(last, _lines.Length); i++)
-                columns[i - 1] = Math.Max(columns[i - 1] ?? column, column);
-        }
-
-        for (var i = 0; i < Math.Min(_lines.Length, _end); i++)
-        {
-            var allowed = columns[i];
-            var tab = allowed is null
-                ? TabAfterDashes().Match(_lines[i]).Length - 1
-                : _lines[i].AsSpan(0, Indentation(_lines[i])).IndexOf('\t');
-            if (tab >= 0 && tab < (allowed ?? int.MaxValue))
-                return Error(
-                    "This is not valid YAML: a tab stands where only spaces are allowed, before the text of the "
-                        + "line or on a line of its own.",
-                    i + 1,
-                    tab + 1
-                );
-        }
-
-        return null;
-    }
-
-    /// <summary>Spaces and tabs at the beginning of a line.</summary>
-    private static int Indentation(string line)
-    {
-        var end = line.AsSpan().IndexOfAnyExcept(' ', '\t');
-        return end < 0 ? line.Length : end;
-    }
-
-    private string LineAt(int line) => line >= 1 && line <= _lines.Length ? _lines[line - 1] : "";
-
-    private bool IsBlank(int line) => LineAt(line).AsSpan().IndexOfAnyExcept(" \t\r") < 0;
-
-    /// <summary>In the lines after the first one of a text, tabs are part of it from some column on.</summary>
-    private void AllowTabs(Scalar scalar)
-    {
-        var (first, last) = (FirstLine(scalar) + 1, (int)scalar.End.Line);
-        if (scalar is { Style: ScalarStyle.Plain, Value.Length: 0 })
-            return;
-
-        switch (scalar.Style)
-        {
-            case ScalarStyle.SingleQuoted or ScalarStyle.DoubleQuoted:
-                _tabsAllowed.Add((first, last, 0));
-                break;
-            case ScalarStyle.Plain
-                when LineAt(last)
-                    .AsSpan(Math.Min((int)scalar.End.Column - 1, LineAt(last).Length))
-                    .IndexOfAnyExcept(" \t\r") >= 0:
-                _tabsAllowed.Add((first, last, _indent + 1));
-                break;
-            case ScalarStyle.Plain:
-                // The parser looks on until there is something that does not go on with it.
-                for (last++; last < _lines.Length && IsBlank(last); last++) { }
-
-                _tabsAllowed.Add((first, last, _indent + 1));
-                break;
-            default:
-                var header = BlockHeader().Match(LineAt(first - 1));
-                while (
-                    first < _lines.Length
-                    && !header.Groups[1].Success
-                    && IsBlank(first)
-                    && !LineAt(first).Contains('\t', StringComparison.Ordinal)
-                )
-                    first++;
-                var column = header.Groups[1].Success
-                    ? _indent + header.Groups[1].Value[0] - '0'
-                    : LineAt(first).AsSpan().IndexOfAnyExcept(' ');
-
-                // Without an indentation that is said, the first line tells it, with spaces alone.
-                _tabsAllowed.Add((header.Groups[1].Success ? first : first + 1, (int)scalar.End.Line, column));
-                break;
-        }
-    }
-
-    /// <summary>The line that a text begins in, behind its tag and its anchor.</summary>
-    private int FirstLine(Scalar scalar)
-    {
-        var before =
-            scalar.Anchor.IsEmpty && scalar.Tag.IsEmpty
-                ? ""
-                : Properties().Match(_raw, Math.Min((int)scalar.Start.Index, _raw.Length)).Value;
-        return (int)scalar.Start.Line + ConfigText.Lines(before).Length - 1;
-    }
+    private LitestreamException? IndentingTab() =>
+        _tabs.First() is var (line, column)
+            ? Error(
+                "This is not valid YAML: a tab stands where only spaces are allowed, before the text of the line or on "
+                    + "a line of its own.",
+                line,
+                column
+            )
+            : null;
 
     private YamlMap ReadDocument()
     {
@@ -216,11 +132,12 @@ internal sealed partial class YamlReader
         CheckDirectives(begin);
 
         var root = ReadNode(0);
+        _hasRoot = true;
         var end = _parser.Consume<DocumentEnd>();
         if (!end.IsImplicit)
-            _end = (int)end.Start.Line;
+            _tabs.End = (int)end.Start.Line;
         if (_parser.TryConsume<DocumentStart>(out var second))
-            throw Error("There is a second document (`---`), which Litestream would not read.", second.Start);
+            throw Error(Ignored, second.Start);
 
         return root as YamlMap
             ?? throw Error(
@@ -240,12 +157,11 @@ internal sealed partial class YamlReader
                 version.Start
             );
 
-        for (var i = 0; i < _lines.Length && i + 1 < begin.Start.Line; i++)
+        for (var i = 0; i < _tabs.Lines.Count && i + 1 < begin.Start.Line; i++)
         {
-            if (_lines[i].StartsWith('%') && !KnownDirective().IsMatch(_lines[i]))
+            if (_tabs.Lines[i].StartsWith('%') && !KnownDirective().IsMatch(_tabs.Lines[i]))
                 throw Error(
-                    "Litestream does not know what this line, which begins with `%`, says, and would not start. "
-                        + "Remove it.",
+                    "Litestream does not know this line, which begins with `%`, and would not start. Remove it.",
                     i + 1,
                     1
                 );
@@ -265,8 +181,8 @@ internal sealed partial class YamlReader
     {
         if (!_anchors.TryGetValue(alias.Value.Value, out var target))
             throw Error(
-                "A value that begins with `*` refers to an anchor, and there is none of that name. Put it into "
-                    + "quotes if it is meant as it stands.",
+                "A value that begins with `*` refers to an anchor, and there is none of that name. Put it into quotes "
+                    + "if it is meant as it stands.",
                 start
             );
         Count(target.Size, start);
@@ -286,9 +202,8 @@ internal sealed partial class YamlReader
 
         if (_parser.TryConsume<Scalar>(out var scalar))
         {
-            AllowTabs(scalar);
-            CheckText(scalar);
-            return Anchored(scalar, Untagged(scalar, start), before);
+            _tabs.Allow(scalar, _indent);
+            return Anchored(scalar, YamlScalarRules.Read(scalar, _raw, _flow > 0, Error), before);
         }
 
         if (_parser.TryConsume<SequenceStart>(out var sequence))
@@ -331,21 +246,28 @@ internal sealed partial class YamlReader
             return;
 
         _flow--;
-        _tabsAllowed.Add(((int)start.Line + 1, (int)end.Line, 0));
+        _tabs.Allow(start, end);
     }
 
     private YamlMap ReadMap(MappingStart mapping, Mark start, int depth)
     {
         var map = new YamlMap { Line = (int)start.Line, Column = (int)start.Column };
-        var own = new HashSet<string>(StringComparer.Ordinal);
+        var own = new HashSet<string>();
         var outer = Enter(mapping.Style == MappingStyle.Flow, (int)_parser.Current!.Start.Column);
         while (!_parser.Accept<MappingEnd>(out _))
         {
             var at = _parser.Current?.Start ?? start;
+            var isEmpty = IsEmptyFlow();
             if (ReadNode(depth + 1) is not YamlScalar key)
-                throw Error("A setting's name must be plain text.", at);
+                throw Error(
+                    // The executable's parser takes `{}` at the beginning for the whole document.
+                    isEmpty && depth == 0 && mapping.Style == MappingStyle.Block && own.Count == 0
+                        ? Ignored
+                        : "The name of a setting must be plain text.",
+                    at
+                );
 
-            var name = key.IsNull ? "" : VariableText.Unmark(key.Text);
+            var name = key.IsNull ? "" : EnvPlaceholders.Unmark(key.Text);
             if (name == "<<" && key.Style == YamlStyle.Plain)
             {
                 CheckMerge(at);
@@ -370,6 +292,12 @@ internal sealed partial class YamlReader
         Leave(mapping.Style == MappingStyle.Flow, start, _parser.Consume<MappingEnd>().End, outer);
         return map;
     }
+
+    /// <summary>Whether a flow mapping without a tag and an anchor is next, which is empty.</summary>
+    private bool IsEmptyFlow() =>
+        _parser.Accept<MappingStart>(out var next)
+        && next is { Style: MappingStyle.Flow, Anchor.IsEmpty: true, Tag.IsEmpty: true }
+        && EmptyFlow().IsMatch(_raw, Math.Min((int)next.Start.Index, _raw.Length));
 
     private void Duplicate(string message, Mark at)
     {
@@ -417,54 +345,6 @@ internal sealed partial class YamlReader
         }
     }
 
-    /// <summary>What YAML 1.2 takes in a text, and 1.1 does not.</summary>
-    private void CheckText(Scalar scalar)
-    {
-        if (scalar.Style == ScalarStyle.Plain && _flow > 0 && scalar.Value.StartsWith(':'))
-            throw Error(
-                "Between `{` and `}`, or `[` and `]`, Litestream's parser takes a `:` before a text for the "
-                    + "beginning of a value. Put the text into quotes.",
-                scalar.Start
-            );
-        if (scalar.Style == ScalarStyle.Plain && _flow > 0 && scalar.Value.Contains('?', StringComparison.Ordinal))
-            throw Error(
-                "Between `{` and `}`, or `[` and `]`, Litestream's parser takes `?` for the end of a text. Put the "
-                    + "text into quotes.",
-                scalar.Start
-            );
-
-        var (start, end) = ((int)scalar.Start.Index, Math.Min((int)scalar.End.Index, _raw.Length));
-        if (scalar.Style == ScalarStyle.DoubleQuoted && start < end && EscapedSlash().IsMatch(_raw[start..end]))
-            throw Error(
-                "Litestream's parser does not know the escape `\\/`. Write `/` alone, or use single quotes.",
-                scalar.Start
-            );
-    }
-
-    /// <summary>A scalar whose tag, if it has one, is applied.</summary>
-    private YamlScalar Untagged(Scalar scalar, Mark start)
-    {
-        var (text, style) = (scalar.Value, StyleOf(scalar));
-        if (!scalar.Tag.IsEmpty)
-        {
-            // What a variable will be is not known here.
-            (text, style) = VariableText.HasVariables(text)
-                ? (text, scalar.Tag.Value == "tag:yaml.org,2002:str" ? YamlStyle.DoubleQuoted : style)
-                : GoYaml.Untag(scalar.Tag.Value, text)
-                    ?? throw Error(
-                        $"This value is not what its tag (`!!`) says, and Litestream would not start. Write it "
-                            + $"without the tag.",
-                        start
-                    );
-        }
-
-        // No file system and no storage takes it in a name, and nothing else is longer because of it.
-        if (text.Contains('\0', StringComparison.Ordinal))
-            throw Error("A null character stands in this value (`\\0`). Remove it.", start);
-
-        return new YamlScalar(text, style) { Line = (int)start.Line, Column = (int)start.Column };
-    }
-
     private YamlNode Anchored(NodeEvent source, YamlNode node, int before)
     {
         if (!source.Anchor.IsEmpty)
@@ -475,15 +355,6 @@ internal sealed partial class YamlReader
 
         return node;
     }
-
-    private static YamlStyle StyleOf(Scalar scalar) =>
-        scalar.Style switch
-        {
-            ScalarStyle.SingleQuoted => YamlStyle.SingleQuoted,
-            ScalarStyle.DoubleQuoted => YamlStyle.DoubleQuoted,
-            ScalarStyle.Literal or ScalarStyle.Folded => YamlStyle.Block,
-            _ => YamlStyle.Plain,
-        };
 
     private LitestreamException Error(string message, Mark at) => Error(message, (int)at.Line, (int)at.Column);
 
@@ -501,23 +372,14 @@ internal sealed partial class YamlReader
             : string.Create(CultureInfo.InvariantCulture, $"{char.ToUpperInvariant(text[0])}{text[1..].TrimEnd('.')}.");
     }
 
-    [GeneratedRegex(@"\G(?:[&!][^\s,\[\]{}]*(?>\s+(?:#[^\n\r\u0085\u2028\u2029]*)?)+)+")]
-    private static partial Regex Properties();
+    [GeneratedRegex(@"\G\{(?:\s|#[^\n\r\u0085\u2028\u2029]*)*\}")]
+    private static partial Regex EmptyFlow();
 
     [GeneratedRegex(@"\A(?:[ \t]*(?:#.*)?[\n\r\u0085\u2028\u2029])*(\.\.\.)(?:\s|\z)")]
     private static partial Regex EndAtBegin();
 
-    [GeneratedRegex("^(?!---[ \t])[ -]*\t")]
-    private static partial Regex TabAfterDashes();
-
-    [GeneratedRegex(@"(?<!\\)(\\\\)*\\/")]
-    private static partial Regex EscapedSlash();
-
     [GeneratedRegex("^%(YAML|TAG)[ \t]")]
     private static partial Regex KnownDirective();
-
-    [GeneratedRegex("[|>][-+]?([1-9])?[-+]?[ \t]*(?:#.*)?\r?$")]
-    private static partial Regex BlockHeader();
 
     [GeneratedRegex(@"^\(Line: .*?\) - \(Line: .*?\): ")]
     private static partial Regex PlacePrefix();

@@ -19,23 +19,15 @@ internal static class YamlRewrite
     /// would stop there too.</summary>
     /// <param name="raw">The text that was read.</param>
     /// <param name="error">Where the parser stopped.</param>
-    public static string? Of(string raw, Exception error)
-    {
-        if (error is not YamlException stopped)
-            return InBrackets(raw);
-
-        return Of(raw, stopped);
-    }
+    public static string? Of(string raw, Exception error) =>
+        error is YamlException stopped ? Of(raw, stopped) : InBrackets(raw);
 
     private static string? Of(string raw, YamlException error)
     {
         var at = (int)error.Start.Index;
         if (at < 0 || at > raw.Length)
             return null;
-        if (
-            error.Message.Contains("block scalar, found", StringComparison.Ordinal)
-            && !(at < raw.Length && raw[at] is '|' or '>')
-        )
+        if (error.Message.Contains("block scalar, found") && !(at < raw.Length && raw[at] is '|' or '>'))
             return BlankLines(raw, at);
         if (at == raw.Length)
             return null;
@@ -48,8 +40,7 @@ internal static class YamlRewrite
             '#' => raw.Insert(at, " "),
             ',' or ']' or '}' when next == '#' => raw.Insert(at + 1, " "),
             '|' or '>' when Comment(raw, at) is { } comment => raw.Insert(comment, " "),
-            not ',' when IsAfterComma(raw, at) && error.Message.Contains("flow mapping", StringComparison.Ordinal) =>
-                raw.Insert(at, ","),
+            not ',' when IsAfterComma(raw, at) && error.Message.Contains("flow mapping") => raw.Insert(at, ","),
             _ => null,
         };
     }
@@ -69,13 +60,9 @@ internal static class YamlRewrite
         }
         catch (Exception e) when (e is not YamlException)
         {
-            var begin = (int)Math.Min(scanner.CurrentPosition.Index, raw.Length);
-            while (begin > 0 && !IsLineEnd(raw[begin - 1]))
-                begin--;
+            var begin = LineStart(raw, (int)Math.Min(scanner.CurrentPosition.Index, raw.Length));
             var line = raw.AsSpan(begin);
-            var isMark =
-                line.StartsWith("---", StringComparison.Ordinal) || line.StartsWith("...", StringComparison.Ordinal);
-            return begin == 0 || isMark || line.IndexOfAnyExcept(" \t") is not (>= 0 and < Far)
+            return begin == 0 || IsMark(line) || line.IndexOfAnyExcept(" \t") is not (>= 0 and < Far)
                 ? null
                 : raw.Insert(begin, new string(' ', Far));
         }
@@ -100,9 +87,7 @@ internal static class YamlRewrite
     /// </summary>
     private static string? BlankLines(string raw, int at)
     {
-        var begin = at;
-        while (begin > 0 && !IsLineEnd(raw[begin - 1]))
-            begin--;
+        var begin = LineStart(raw, at);
 
         // The parser has passed the lines.
         while (
@@ -114,12 +99,20 @@ internal static class YamlRewrite
         )
             begin = blank.Length;
         var header = raw[..begin].TrimEnd('\n', '\r', '\u0085', '\u2028', '\u2029', ' ');
-        header = header[(header.LastIndexOfAny(['\n', '\r', '\u0085', '\u2028', '\u2029']) + 1)..];
+        header = header[LineStart(header, header.Length)..];
 
-        // A block that says how far it is indented has these spaces as its text.
         var sign = header.AsSpan().LastIndexOfAny("|>");
-        if (sign < 0 || header.AsSpan(sign).ContainsAnyInRange('1', '9'))
+        if (sign < 0)
             return null;
+        if (header.AsSpan(sign, Math.Min(3, header.Length - sign)).ContainsAnyInRange('1', '9'))
+        {
+            // A block with an indicator has the spaces behind the indentation as its text, which our parser does not
+            // take in the first line: the last of them becomes one that is no white space to it.
+            var width = raw.AsSpan(begin).IndexOfAnyExcept(' ');
+            return width > 0 && IsLineEnd(raw[begin + width])
+                ? $"{raw[..(begin + width - 1)]}\u00a0{raw[(begin + width)..]}"
+                : null;
+        }
 
         var (text, widest, i) = (new StringBuilder(raw[..begin]), 0, begin);
         while (i < raw.Length)
@@ -144,9 +137,7 @@ internal static class YamlRewrite
     /// </summary>
     private static string? TextInQuotes(string raw, int start)
     {
-        var begin = start;
-        while (begin > 0 && !IsLineEnd(raw[begin - 1]))
-            begin--;
+        var begin = LineStart(raw, start);
         var spaces = new string(' ', start - begin + 1);
 
         var text = new StringBuilder(raw[..start]);
@@ -171,9 +162,7 @@ internal static class YamlRewrite
             {
                 // There it would end a document.
                 var line = raw.AsSpan(i + 1);
-                if (
-                    line.StartsWith("---", StringComparison.Ordinal) || line.StartsWith("...", StringComparison.Ordinal)
-                )
+                if (IsMark(line))
                     return null;
                 if (!line.StartsWith(spaces, StringComparison.Ordinal))
                 {
@@ -194,6 +183,16 @@ internal static class YamlRewrite
             at++;
         return at < raw.Length && raw[at] == '#' ? at : null;
     }
+
+    private static int LineStart(string raw, int at)
+    {
+        while (at > 0 && !IsLineEnd(raw[at - 1]))
+            at--;
+        return at;
+    }
+
+    /// <summary>Whether a line begins or ends a document.</summary>
+    private static bool IsMark(ReadOnlySpan<char> line) => line is ['-', '-', '-', ..] or ['.', '.', '.', ..];
 
     private static bool IsLineEnd(char c) => c is '\n' or '\r' or '\u0085' or '\u2028' or '\u2029';
 }

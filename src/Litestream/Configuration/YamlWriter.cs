@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Litestream.Configuration;
 
@@ -7,7 +8,7 @@ namespace Litestream.Configuration;
 /// Writes nodes as YAML, the same text for the same nodes, so that the executable reads every value as it is meant: see
 /// <see cref="YamlStyle.Safe"/>.
 /// </summary>
-internal sealed class YamlWriter
+internal sealed partial class YamlWriter
 {
     private readonly StringBuilder _text = new();
 
@@ -23,48 +24,15 @@ internal sealed class YamlWriter
     /// A comment is expanded like everything else: a line break in a variable's value would end it. So it holds no
     /// dollar sign.
     /// </summary>
-    public static string EscapeComment(string comment)
-    {
-        var text = new StringBuilder();
-        foreach (var c in comment)
-        {
-            if (c is '$' or '\\' or (>= '\uE000' and <= '\uF8FF') || !IsPrintable(c))
-                text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
-            else
-                text.Append(c);
-        }
-
-        return text.ToString();
-    }
-
-    public static string UnescapeComment(string comment)
-    {
-        var text = new StringBuilder();
-        for (var i = 0; i < comment.Length; i++)
-        {
-            if (
-                comment[i] == '\\'
-                && i + 5 < comment.Length
-                && comment[i + 1] == 'u'
-                && ushort.TryParse(
-                    comment.AsSpan(i + 2, 4),
-                    NumberStyles.AllowHexSpecifier,
-                    CultureInfo.InvariantCulture,
-                    out var code
-                )
+    public static string EscapeComment(string comment) =>
+        string.Concat(
+            comment.Select(c =>
+                c is '$' or '\\' or (>= '\uE000' and <= '\uF8FF') || !IsPrintable(c) ? $"\\u{(int)c:x4}" : $"{c}"
             )
-            {
-                text.Append((char)code);
-                i += 5;
-            }
-            else
-            {
-                text.Append(comment[i]);
-            }
-        }
+        );
 
-        return text.ToString();
-    }
+    public static string UnescapeComment(string comment) =>
+        Escape().Replace(comment, match => $"{(char)Convert.ToUInt16(match.Groups[1].Value, 16)}");
 
     private void WriteMap(YamlMap map, int indent, bool firstKeyIsPlaced)
     {
@@ -77,60 +45,39 @@ internal sealed class YamlWriter
             }
 
             firstKeyIsPlaced = false;
-            _text
-                .Append(
-                    key.Length > 0 && key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') ? key : Quote(key)
-                )
-                .Append(':');
-            switch (value)
-            {
-                case YamlScalar scalar:
-                    WriteScalar(scalar, indent);
-                    break;
-                case YamlMap { Entries.Count: 0 }:
-                    _text.Append(" {}\n");
-                    break;
-                case YamlMap child:
-                    _text.Append('\n');
-                    WriteMap(child, indent + 2, firstKeyIsPlaced: false);
-                    break;
-                case YamlList { Items.Count: 0 }:
-                    _text.Append(" []\n");
-                    break;
-                case YamlList child:
-                    _text.Append('\n');
-                    WriteList(child, indent + 2);
-                    break;
-            }
+            var isPlain = key.Length > 0 && key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
+            _text.Append(isPlain ? key : Quote(key)).Append(':');
+            WriteValue(value, indent, isItem: false);
         }
     }
 
-    private void WriteList(YamlList list, int indent)
+    private void WriteValue(YamlNode value, int indent, bool isItem)
     {
-        foreach (var item in list.Items)
+        switch (value)
         {
-            WriteComment(item.Comment, indent);
-            _text.Append(' ', indent).Append('-');
-            switch (item)
-            {
-                case YamlScalar scalar:
-                    WriteScalar(scalar, indent);
-                    break;
-                case YamlMap { Entries.Count: 0 }:
-                    _text.Append(" {}\n");
-                    break;
-                case YamlMap child:
-                    _text.Append(' ');
-                    WriteMap(child, indent + 2, firstKeyIsPlaced: true);
-                    break;
-                case YamlList { Items.Count: 0 }:
-                    _text.Append(" []\n");
-                    break;
-                case YamlList child:
-                    _text.Append('\n');
-                    WriteList(child, indent + 2);
-                    break;
-            }
+            case YamlScalar scalar:
+                WriteScalar(scalar, indent);
+                break;
+            case YamlMap { Entries.Count: 0 }:
+                _text.Append(" {}\n");
+                break;
+            case YamlMap child:
+                _text.Append(isItem ? ' ' : '\n');
+                WriteMap(child, indent + 2, firstKeyIsPlaced: isItem);
+                break;
+            case YamlList { Items.Count: 0 }:
+                _text.Append(" []\n");
+                break;
+            case YamlList child:
+                _text.Append('\n');
+                foreach (var item in child.Items)
+                {
+                    WriteComment(item.Comment, indent + 2);
+                    _text.Append(' ', indent + 2).Append('-');
+                    WriteValue(item, indent + 2, isItem: true);
+                }
+
+                break;
         }
     }
 
@@ -143,22 +90,19 @@ internal sealed class YamlWriter
     private void WriteScalar(YamlScalar scalar, int indent)
     {
         var text = scalar.Text;
-        var oneLine = !text.Contains('\n', StringComparison.Ordinal);
+        var oneLine = !text.Contains('\n');
         switch (scalar.Style)
         {
             case YamlStyle.Plain when text.Length == 0:
                 break;
             case YamlStyle.Plain when oneLine:
-                _text.Append(' ').Append(VariableText.ToFile(text));
+                _text.Append(' ').Append(EnvPlaceholders.ToFile(text));
                 break;
             case YamlStyle.SingleQuoted when oneLine:
-                _text
-                    .Append(" '")
-                    .Append(VariableText.ToFile(text).Replace("'", "''", StringComparison.Ordinal))
-                    .Append('\'');
+                _text.Append(" '").Append(EnvPlaceholders.ToFile(text).Replace("'", "''")).Append('\'');
                 break;
             case YamlStyle.Block:
-            case YamlStyle.Safe when VariableText.HasVariables(text):
+            case YamlStyle.Safe when EnvPlaceholders.HasVariables(text):
                 WriteBlock(text, indent);
                 break;
             default:
@@ -173,6 +117,7 @@ internal sealed class YamlWriter
     {
         var body = text.TrimEnd('\n');
         var breaks = text.Length - body.Length;
+        var dollar = EnvPlaceholders.Variable(EnvPlaceholders.DollarVariable);
         _text
             .Append(" |2")
             .Append(
@@ -186,11 +131,7 @@ internal sealed class YamlWriter
         foreach (var line in body.Split('\n'))
         {
             _text.Append('\n').Append(' ', indent + 2);
-            _text.Append(
-                VariableText.ToFile(
-                    line.Replace("$", VariableText.Variable(VariableText.DollarVariable), StringComparison.Ordinal)
-                )
-            );
+            _text.Append(EnvPlaceholders.ToFile(line.Replace("$", dollar)));
         }
 
         for (var i = 1; i < breaks; i++)
@@ -208,16 +149,20 @@ internal sealed class YamlWriter
             else if (char.IsHighSurrogate(c) && i + 1 < marked.Length && char.IsLowSurrogate(marked[i + 1]))
                 text.Append(c).Append(marked[++i]);
             else if (c == '$' || !IsPrintable(c))
-                text.Append(CultureInfo.InvariantCulture, $"\\u" + $"{(int)c:x4}"); // An escaped dollar sign is not there when variables are expanded.
+                // An escaped dollar sign is not there when variables are expanded.
+                text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
             else
                 text.Append(c);
         }
 
-        return VariableText.ToFile(text.Append('"').ToString());
+        return EnvPlaceholders.ToFile(text.Append('"').ToString());
     }
 
     private static bool IsPrintable(char c) =>
         !char.IsControl(c)
         && c is not ('\u2028' or '\u2029' or '\uFEFF' or '\uFFFE' or '\uFFFF')
         && !char.IsSurrogate(c);
+
+    [GeneratedRegex(@"\\u([0-9A-Fa-f]{4})")]
+    private static partial Regex Escape();
 }

@@ -32,17 +32,13 @@ public static class DatabaseFinder
         var classified = settings.Select(s => (Setting: s, Target: SettingClassifier.Classify(s, evidence))).ToList();
         var diagnostics = new List<LitestreamDiagnostic>();
         var selection = SettingSelection.Create(search.ConnectionStrings, classified, diagnostics);
-
-        var taken = new List<(Setting Setting, SqliteTarget Target)>();
-        foreach (var (setting, target) in classified)
-        {
-            if (selection.IsLeftOut(setting))
-                continue;
-            if (!selection.TakesOnlyNamed)
-                taken.Add((setting, target));
-            else if (selection.IsNamed(setting))
-                taken.Add((setting, SqliteConnectionSetting.Parse(setting.Value)));
-        }
+        var taken = classified
+            .Where(c => !selection.IsExcluded(c.Setting))
+            .Where(c => !selection.TakesOnlyNamed || selection.IsNamed(c.Setting))
+            .Select(c =>
+                selection.TakesOnlyNamed ? (c.Setting, Target: SqliteConnectionSetting.Parse(c.Setting.Value)) : c
+            )
+            .ToList();
 
         var databases = new List<FoundDatabase>();
         var found = new HashSet<string>(
@@ -54,21 +50,16 @@ public static class DatabaseFinder
             // placeholder is filled in at run time.
             var isFile =
                 target.Kind == SqliteTargetKind.File
-                || (
-                    selection.TakesOnlyNamed && target.Kind is SqliteTargetKind.ReadOnly or SqliteTargetKind.Unresolved
+                || selection.TakesOnlyNamed && target.Kind is SqliteTargetKind.ReadOnly or SqliteTargetKind.Unresolved;
+            if (isFile && found.Add(Identity(target.Path!, search.WindowsTarget)))
+                databases.Add(
+                    new FoundDatabase(target.Path!, SettingEvidence.LastName(setting.Key), setting.Key)
+                    {
+                        File = setting.File,
+                        Line = setting.Line,
+                        Column = setting.Column,
+                    }
                 );
-            if (!isFile || !found.Add(Identity(target.Path!, search.WindowsTarget)))
-                continue;
-            databases.Add(
-                new FoundDatabase(
-                    target.Path!,
-                    SettingEvidence.LastName(setting.Key),
-                    setting.Key,
-                    setting.File,
-                    setting.Line,
-                    setting.Column
-                )
-            );
         }
 
         var names = databases.Select(d => SettingSelection.ShortName(d.Key!)).ToList();
@@ -76,68 +67,40 @@ public static class DatabaseFinder
         {
             // A file that is replicated anyway needs no word about a second setting that names it too.
             var isKnown = target.Path is not null && found.Contains(Identity(target.Path, search.WindowsTarget));
-            var diagnostic =
-                target.Kind == SqliteTargetKind.File
-                || (
-                    isKnown
-                    && target.Kind
-                        is SqliteTargetKind.Candidate
-                            or SqliteTargetKind.ReadOnly
-                            or SqliteTargetKind.Unresolved
-                )
-                    ? null
-                    : Describe(setting, target, names);
-            if (diagnostic is not null)
+            var isFinding =
+                !isKnown
+                || target.Kind
+                    is not (SqliteTargetKind.Candidate or SqliteTargetKind.ReadOnly or SqliteTargetKind.Unresolved);
+            if (isFinding && Describe(setting, target, names) is { } diagnostic)
                 diagnostics.Add(diagnostic);
         }
 
         diagnostics.AddRange(
-            taken
-                .Where(one =>
-                    one.Target is { Kind: SqliteTargetKind.File }
-                    && SqliteConnectionSetting.SetsRollbackJournal(one.Setting.Value)
-                )
-                .Select(one => new LitestreamDiagnostic(
-                    "LSB1054",
+            databases
+                .Where(d => !search.WindowsTarget && IsWindowsPath(d.Path))
+                .Select(d => new LitestreamDiagnostic(
+                    "LSB1009",
                     LitestreamSeverity.Warning,
-                    $"'{one.Setting.Key}' sets a rollback journal for {one.Target.Path} (Journal Mode), and "
-                        + $"Litestream needs WAL mode: the running app does not replicate it (LSB5019). "
-                        + "Write 'Journal Mode=Wal', or leave the keyword out.",
-                    one.Setting.File,
-                    one.Setting.Line,
-                    one.Setting.Column
+                    $"'{d.Key}' has a Windows path ('{d.Path}'), but the app is not built for Windows: there it is one "
+                        + "file of that name in the working directory. Write the path with '/'.",
+                    d.File,
+                    d.Line,
+                    d.Column
                 ))
         );
 
-        if (!search.WindowsTarget)
-        {
-            diagnostics.AddRange(
-                databases
-                    .Where(d => IsWindowsPath(d.Path))
-                    .Select(d => new LitestreamDiagnostic(
-                        "LSB1009",
-                        LitestreamSeverity.Warning,
-                        $"'{d.Key}' has a Windows path ({d.Path}), but the app is not built for Windows: there it "
-                            + $"is one file of just that odd name in the working directory. Write the path with '/'.",
-                        d.File,
-                        d.Line,
-                        d.Column
-                    ))
-            );
-        }
-
         // The running app may not know its packages, and knows no selection: what it would take then has to be said.
         var unaided = new SettingEvidence(settings, []);
-        var leftOut = classified
+        var excluded = classified
             .Where(c =>
-                selection.IsLeftOut(c.Setting)
+                selection.IsExcluded(c.Setting)
                 || (
                     SettingClassifier.Classify(c.Setting, unaided) is { Kind: SqliteTargetKind.File, Path: { } path }
                     && !found.Contains(Identity(path, search.WindowsTarget))
                 )
             )
             .Select(c => c.Setting.Key);
-        return new DatabaseSearchResult(databases, diagnostics) { LeftOut = [.. leftOut] };
+        return new DatabaseSearchResult(databases, diagnostics) { Excluded = [.. excluded] };
     }
 
     internal static IReadOnlyList<Setting> ReadSettings(IReadOnlyList<string> files)
@@ -168,63 +131,62 @@ public static class DatabaseFinder
     private static LitestreamDiagnostic? Describe(Setting setting, SqliteTarget target, List<string> names)
     {
         var name = SettingSelection.ShortName(setting.Key);
-        return target.Kind switch
+        var item = $"<LitestreamDatabase Include=\"{target.Path}\" />";
+        static string Selection(params IEnumerable<string> names) =>
+            $"<LitestreamConnectionStrings>{string.Join(';', names)}</LitestreamConnectionStrings>";
+        (string Code, LitestreamSeverity Severity, string What)? finding = target.Kind switch
         {
-            SqliteTargetKind.Candidate => Warning(
+            SqliteTargetKind.File when SqliteConnectionSetting.SetsRollbackJournal(setting.Value) => (
+                "LSB1054",
+                LitestreamSeverity.Warning,
+                $"sets a rollback journal for '{target.Path}' (Journal Mode), and Litestream needs WAL mode: the "
+                    + "running app does not replicate it (LSB5019). Write 'Journal Mode=Wal', or remove the keyword."
+            ),
+            SqliteTargetKind.Candidate => (
                 "LSB1004",
-                $"'{setting.Key}' may name a SQLite database ({target.Path}), but nothing says so for certain. To "
-                    + $"replicate it, set "
-                    + $"<LitestreamConnectionStrings>"
-                    + $"{string.Join(';', [.. names, name])}</LitestreamConnectionStrings> "
-                    + $"in the project, or add <LitestreamDatabase Include=\"{target.Path}\" />; "
-                    + $"if it is none, set <LitestreamConnectionStrings>!{name}</LitestreamConnectionStrings>."
+                LitestreamSeverity.Warning,
+                $"may name a SQLite database ('{target.Path}'), but nothing says so for certain. To replicate it, set "
+                    + $"{Selection([.. names, name])} in the project, or add {item}; if it is none, set "
+                    + $"{Selection("!" + name)}."
             ),
-            SqliteTargetKind.Memory => Message(
+            SqliteTargetKind.Memory => (
                 "LSB1005",
-                $"'{setting.Key}' is a SQLite database in memory: there is no file to replicate."
+                LitestreamSeverity.Message,
+                "is a SQLite database in memory: there is no file to replicate."
             ),
-            SqliteTargetKind.ReadOnly => Message(
+            SqliteTargetKind.ReadOnly => (
                 "LSB1006",
-                $"'{setting.Key}' opens {target.Path} read-only, so it is not replicated. If something else writes "
-                    + $"it, add <LitestreamDatabase Include=\"{target.Path}\" />."
+                LitestreamSeverity.Message,
+                $"opens '{target.Path}' read-only, so it is not replicated. If something else writes it, add {item}."
             ),
-            SqliteTargetKind.Encrypted => Warning(
+            SqliteTargetKind.Encrypted => (
                 "LSB1007",
-                $"'{setting.Key}' names a SQLite database ({target.Path}) that is encrypted (it has a password or "
-                    + $"key), which Litestream cannot replicate: it is left out and has NO backup. "
-                    + $"Back it up by other "
-                    + $"means"
-                    + $"{(setting.File is null ? "." : $"; <LitestreamConnectionStrings>!{name}</LitestreamConnectionStrings> ends this warning.")}"
+                LitestreamSeverity.Warning,
+                $"names a SQLite database ('{target.Path}') that is encrypted (it has a password or key), which "
+                    + "Litestream cannot replicate: it is excluded and has NO backup. Back it up by other means"
+                    + (setting.File is null ? "." : $"; {Selection("!" + name)} ends this warning.")
             ),
-            SqliteTargetKind.Unresolved => Warning(
+            SqliteTargetKind.Unresolved => (
                 "LSB1008",
-                $"'{setting.Key}' has a placeholder in its path ({target.Path}) that only the app can fill in. Add "
-                    + $"<LitestreamDatabase Include=\"...\" /> with the path that the app opens, or, where the "
-                    + $"configuration has the real path when the app runs, set "
-                    + $"<LitestreamConnectionStrings>"
-                    + $"{string.Join(';', [.. names.Where(n => n != name), name])}</LitestreamConnectionStrings>."
+                LitestreamSeverity.Warning,
+                $"has a placeholder in its path ('{target.Path}') that only the app can fill in. Add "
+                    + "<LitestreamDatabase Include=\"...\" /> with the path that the app opens, or, where the "
+                    + "configuration has the real path when the app runs, set "
+                    + $"{Selection([.. names.Where(n => n != name), name])}."
             ),
             _ => null,
         };
-
-        LitestreamDiagnostic Warning(string code, string message) =>
-            new(code, LitestreamSeverity.Warning, message, setting.File, setting.Line, setting.Column);
-        LitestreamDiagnostic Message(string code, string message) =>
-            new(code, LitestreamSeverity.Message, message, setting.File, setting.Line, setting.Column);
+        return finding is var (code, severity, what)
+            ? new(code, severity, $"'{setting.Key}' {what}", setting.File, setting.Line, setting.Column)
+            : null;
     }
 
-    private static bool IsXml(string file)
-    {
-        if (file.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
-            return false;
-        return file.EndsWith(".config", StringComparison.OrdinalIgnoreCase)
-            || file.EndsWith(".xml", StringComparison.OrdinalIgnoreCase);
-    }
+    private static bool IsXml(string file) => Path.GetExtension(file).ToUpperInvariant() is ".CONFIG" or ".XML";
 
     private static bool IsWindowsPath(string path)
     {
         var rest = path.Replace("|DataDirectory|", string.Empty, StringComparison.OrdinalIgnoreCase);
-        return rest.Contains('\\', StringComparison.Ordinal)
+        return rest.Contains('\\')
             || (rest.Length > 2 && char.IsAsciiLetter(rest[0]) && rest[1] == ':' && rest[2] == '/');
     }
 
@@ -233,6 +195,6 @@ public static class DatabaseFinder
     {
         if (windowsTarget)
             path = path.Replace('\\', '/');
-        return path.Contains('\0', StringComparison.Ordinal) ? path : DatabasePath.Resolve(path, Path.GetTempPath());
+        return path.Contains('\0') ? path : DatabasePath.Resolve(path, Path.GetTempPath());
     }
 }

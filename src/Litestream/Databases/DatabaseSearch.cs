@@ -26,14 +26,36 @@ public sealed record DatabaseSearch
     public bool WindowsTarget { get; init; }
 }
 
-/// <summary>A SQLite database file that the app's settings name.</summary>
+/// <summary>A SQLite database file of the app, from the setting or item that names it to the litestream.yml.</summary>
 /// <param name="Path">The path as the app has it: relative stays relative, <c>|DataDirectory|</c> stays.</param>
-/// <param name="Name">The connection string's name: the last segment of the key, or null.</param>
-/// <param name="Key">The full configuration key, with <c>:</c> between its segments.</param>
-/// <param name="File">The settings file, or null.</param>
-/// <param name="Line">1-based line of the value, or 0.</param>
-/// <param name="Column">1-based column of the value, or 0.</param>
-public sealed record FoundDatabase(string Path, string? Name, string? Key, string? File, int Line, int Column);
+/// <param name="Name">The name people call it by: that of the connection string, the last segment of the key; or null.
+/// </param>
+/// <param name="Key">The full configuration key, with <c>:</c> between its segments, or null. At run time the live
+/// value of this key wins.</param>
+public sealed record FoundDatabase(string Path, string? Name, string? Key)
+{
+    /// <summary>True: <c>$NAME</c> and <c>${NAME}</c> in <see cref="Path"/> are environment variables of the machine
+    /// that the app runs on. Default false: a <c>$</c> is a dollar sign.</summary>
+    public bool HasVariables { get; init; }
+
+    /// <summary>
+    /// Where this database goes; null for the common URL, or the folder beside the database when there is none.
+    /// </summary>
+    public string? ReplicaUrl { get; init; }
+
+    /// <summary>How often changes are sent, a duration (<c>1s</c>, <c>500ms</c>, <c>00:00:05</c>); null for the common
+    /// one, or upstream's 1 s.</summary>
+    public string? SyncInterval { get; init; }
+
+    /// <summary>The user's file that names the database, for messages; or null.</summary>
+    public string? File { get; init; }
+
+    /// <summary>1-based line in <see cref="File"/>, 0 when unknown.</summary>
+    public int Line { get; init; }
+
+    /// <summary>1-based column in <see cref="File"/>, 0 when unknown.</summary>
+    public int Column { get; init; }
+}
 
 /// <summary>What a search has found.</summary>
 /// <param name="Databases">The database files, each once, in the order of the settings files.</param>
@@ -47,5 +69,5 @@ public sealed record DatabaseSearchResult(
     /// The keys that are left out although they look like a SQLite file: because
     /// <see cref="DatabaseSearch.ConnectionStrings"/> or the packages say so.
     /// </summary>
-    public IReadOnlyList<string> LeftOut { get; init; } = [];
+    public IReadOnlyList<string> Excluded { get; init; } = [];
 }

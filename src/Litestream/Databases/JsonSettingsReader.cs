@@ -92,7 +92,7 @@ internal static class JsonSettingsReader
         }
         catch (JsonException e)
         {
-            var (line, column) = Place.OfException(json, e);
+            var (line, column) = place.Of(e);
             throw new LitestreamException(
                 Code,
                 $"The settings file is not valid JSON: {Reason(e)}",
@@ -169,7 +169,7 @@ internal static class JsonSettingsReader
     private static string Reason(JsonException e)
     {
         var message = e.Message;
-        if (message.Contains("literal", StringComparison.Ordinal))
+        if (message.Contains("literal"))
             return "a value is neither quoted nor a number, true, false or null.";
         var end = message.IndexOf(" LineNumber:", StringComparison.Ordinal);
         return end < 0 ? message : message[..end];
@@ -186,51 +186,30 @@ internal static class JsonSettingsReader
         public string NextIndex() => _index++.ToString(CultureInfo.InvariantCulture);
     }
 
-    /// <summary>Byte offsets to lines and columns, walking forward only.</summary>
+    /// <summary>Byte offsets to lines and columns; columns in UTF-16 units, as editors count.</summary>
     private sealed class Place(byte[] json)
     {
-        private int _index;
-        private int _line = 1;
-        private int _column = 1;
+        private readonly int[] _starts =
+        [
+            0,
+            .. Enumerable.Range(1, json.Length).Where(end => json[end - 1] == (byte)'\n'),
+        ];
 
         public (int Line, int Column) At(long index)
         {
-            for (; _index < index; _index++)
-            {
-                if (json[_index] == '\n')
-                {
-                    _line++;
-                    _column = 1;
-                }
-                else
-                {
-                    _column += Units(json[_index]);
-                }
-            }
-
-            return (_line, _column);
+            var line = Array.BinarySearch(_starts, (int)index);
+            line = line < 0 ? ~line - 1 : line;
+            return (line + 1, Column(line, index - _starts[line]));
         }
 
-        public static (int Line, int Column) OfException(byte[] json, JsonException e)
+        public (int Line, int Column) Of(JsonException e)
         {
-            var start = 0;
-            for (var line = e.LineNumber ?? 0; line > 0 && start < json.Length; start++)
-            {
-                if (json[start] == '\n')
-                    line--;
-            }
-
-            var column = 1;
-            var end = Math.Min(json.Length, start + (e.BytePositionInLine ?? 0));
-            for (var i = start; i < end; i++)
-                column += Units(json[i]);
-            return ((int)(e.LineNumber ?? 0) + 1, column);
+            var line = (int)(e.LineNumber ?? 0);
+            return (line + 1, Column(Math.Min(line, _starts.Length - 1), e.BytePositionInLine ?? 0));
         }
 
-        // UTF-16 units, as editors count: a continuation byte is none, a four-byte sequence two.
-        private static int Units(byte b) =>
-            (b & 0xC0) == 0x80 ? 0
-            : b >= 0xF0 ? 2
-            : 1;
+        private int Column(int line, long bytes) =>
+            Encoding.UTF8.GetCharCount(json.AsSpan(_starts[line], (int)Math.Min(bytes, json.Length - _starts[line])))
+            + 1;
     }
 }

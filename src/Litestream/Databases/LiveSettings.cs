@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Litestream.Diagnostics;
 
 namespace Litestream.Databases;
@@ -6,7 +7,7 @@ namespace Litestream.Databases;
 /// An app's settings as its host would read them: appsettings.json, appsettings.{Environment}.json, environment
 /// variables.
 /// </summary>
-public sealed class LiveSettings
+public sealed partial class LiveSettings
 {
     private readonly Dictionary<string, Setting> _values = new(StringComparer.OrdinalIgnoreCase);
 
@@ -56,18 +57,9 @@ public sealed class LiveSettings
     }
 
     // Azure App Service hands its connection strings over under these prefixes.
-    private static string KeyOf(string variable)
-    {
-        foreach (
-            var prefix in (ReadOnlySpan<string>)["CUSTOMCONNSTR_", "SQLCONNSTR_", "SQLAZURECONNSTR_", "MYSQLCONNSTR_"]
-        )
-        {
-            if (variable.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
-                return "ConnectionStrings:" + Normalize(variable[prefix.Length..]);
-        }
+    private static string KeyOf(string variable) =>
+        AzurePrefix().Replace(variable, "ConnectionStrings:").Replace("__", ":");
 
-        return Normalize(variable);
-    }
-
-    private static string Normalize(string name) => name.Replace("__", ":", StringComparison.Ordinal);
+    [GeneratedRegex("^(CUSTOM|SQL|SQLAZURE|MYSQL)CONNSTR_", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex AzurePrefix();
 }

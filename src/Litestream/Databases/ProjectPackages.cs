@@ -105,6 +105,5 @@ public static class ProjectPackages
     // "net8.0/linux-x64" and "Microsoft.Data.Sqlite/9.0.3"
     private static string Framework(string target) => BeforeSlash(target);
 
-    private static string BeforeSlash(string name) =>
-        name.IndexOf('/', StringComparison.Ordinal) is >= 0 and var slash ? name[..slash] : name;
+    private static string BeforeSlash(string name) => name.IndexOf('/') is >= 0 and var slash ? name[..slash] : name;
 }

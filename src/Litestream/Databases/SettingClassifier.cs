@@ -22,10 +22,12 @@ internal static partial class SettingClassifier
     public static SqliteTarget Classify(Setting setting, SettingEvidence evidence)
     {
         var value = ConnectionValue.Parse(setting.Value);
-        if (value.Path is null && !value.IsMemory)
-            return new SqliteTarget(SqliteTargetKind.NotSqlite, null);
-        if (value.Keyword == PathKeyword.Bare && !IsPlausibleBare(setting, value))
-            return new SqliteTarget(SqliteTargetKind.NotSqlite, null);
+        var none = new SqliteTarget(SqliteTargetKind.NotSqlite, null);
+        if (
+            (value.Path is null && !value.IsMemory)
+            || (value.Keyword == PathKeyword.Bare && !IsPlausibleBare(setting, value))
+        )
+            return none;
 
         var (near, word) = evidence.Near(setting.Key);
         var answer = value.Keyword switch
@@ -37,23 +39,28 @@ internal static partial class SettingClassifier
             PathKeyword.Bare => Bare(setting, value, evidence, near),
             _ => ConnectionString(value, evidence, near, word),
         };
-        if (answer == Answer.No)
-            return new SqliteTarget(SqliteTargetKind.NotSqlite, null);
-
-        return answer == Answer.Maybe ? new SqliteTarget(SqliteTargetKind.Candidate, value.Path) : Target(value);
+        return answer switch
+        {
+            Answer.No => none,
+            Answer.Maybe => new SqliteTarget(SqliteTargetKind.Candidate, value.Path),
+            _ => Target(value),
+        };
     }
 
     /// <summary>What a value that is known to be SQLite's leads to.</summary>
-    public static SqliteTarget Target(ConnectionValue value) =>
-        value switch
+    public static SqliteTarget Target(ConnectionValue value)
+    {
+        var kind = value switch
         {
-            { IsMemory: true } => new SqliteTarget(SqliteTargetKind.Memory, null),
-            { Path: null } => new SqliteTarget(SqliteTargetKind.NotSqlite, null),
-            { IsEncrypted: true } => new SqliteTarget(SqliteTargetKind.Encrypted, value.Path),
-            { IsUnresolved: true } => new SqliteTarget(SqliteTargetKind.Unresolved, value.Path),
-            { IsReadOnly: true } => new SqliteTarget(SqliteTargetKind.ReadOnly, value.Path),
-            _ => new SqliteTarget(SqliteTargetKind.File, value.Path),
+            { IsMemory: true } => SqliteTargetKind.Memory,
+            { Path: null } => SqliteTargetKind.NotSqlite,
+            { IsEncrypted: true } => SqliteTargetKind.Encrypted,
+            { IsUnresolved: true } => SqliteTargetKind.Unresolved,
+            { IsReadOnly: true } => SqliteTargetKind.ReadOnly,
+            _ => SqliteTargetKind.File,
         };
+        return new SqliteTarget(kind, value.IsMemory ? null : value.Path);
+    }
 
     private static Answer Memory(ConnectionValue value, SettingEvidence evidence, Engine near)
     {
@@ -183,71 +190,22 @@ internal static partial class SettingClassifier
 
     internal static readonly HashSet<string> SqliteExtensions =
     [
-        ".db",
-        ".db3",
-        ".sqlite",
-        ".sqlite3",
-        ".s3db",
-        ".sdb",
-        ".sl3",
+        .. ".db .db3 .sqlite .sqlite3 .s3db .sdb .sl3".Split(' '),
     ];
 
     private static readonly HashSet<string> OtherExtensions =
     [
-        ".sdf",
-        ".mdb",
-        ".accdb",
-        ".mdf",
-        ".ldf",
-        ".xls",
-        ".xlsx",
-        ".csv",
-        ".fdb",
-        ".gdb",
-        ".duckdb",
-        ".ddb",
-        ".litedb",
-        ".ldb",
-        ".mmdb",
-        ".vdb4",
-        ".dll",
-        ".exe",
-        ".json",
-        ".xml",
-        ".yml",
-        ".yaml",
-        ".ini",
-        ".config",
-        ".txt",
-        ".log",
-        ".md",
-        ".html",
-        ".css",
-        ".js",
-        ".cs",
-        ".sql",
-        ".zip",
-        ".gz",
-        ".bak",
-        ".pfx",
-        ".pem",
-        ".key",
-        ".cer",
-        ".crt",
-        ".png",
-        ".jpg",
-        ".ico",
-        ".svg",
-        ".pdf",
-        ".onnx",
-        ".parquet",
-        ".dbf",
-        ".realm",
+        .. (
+            ".sdf .mdb .accdb .mdf .ldf .xls .xlsx .csv .fdb .gdb .duckdb .ddb .litedb .ldb .mmdb .vdb4 .dll "
+            + ".exe .json .xml .yml .yaml .ini .config .txt .log .md .html .css .js .cs .sql .zip .gz .bak .pfx "
+            + ".pem .key .cer .crt .png .jpg .ico .svg .pdf .onnx .parquet .dbf .realm"
+        ).Split(' '),
     ];
 
     // localhost, (local), (localdb)\x, ., .\SQLEXPRESS, PC\SQLEXPRESS, 10.0.0.1, name:1521/x, tcp:name,1433
     [GeneratedRegex(
-        @"^(localhost|127\.|\(|\.$|\.\\[^\\/.]+$|[A-Za-z0-9_\-]{2,}\\[A-Za-z0-9_$]+$|\d{1,3}(\.\d{1,3}){3}|[^/\\]{2,}[:,]\d{2,5}|(tcp|np|lpc):)",
+        @"^(localhost|127\.|\(|\.$|\.\\[^\\/.]+$|[A-Za-z0-9_\-]{2,}\\[A-Za-z0-9_$]+$|\d{1,3}(\.\d{1,3}){3}"
+            + @"|[^/\\]{2,}[:,]\d{2,5}|(tcp|np|lpc):)",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant
     )]
     private static partial Regex Host();

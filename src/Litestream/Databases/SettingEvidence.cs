@@ -56,10 +56,7 @@ internal sealed partial class SettingEvidence
     public bool HasCompetitor(PathKeyword keyword) =>
         keyword switch
         {
-            PathKeyword.DataSource => HasPackage("DuckDB")
-                || HasPackage("SqlServerCompact")
-                || HasPackage("SqlServer.Compact")
-                || HasPackage("SqlServerCe"),
+            PathKeyword.DataSource => HasAny("DuckDB", "SqlServerCompact", "SqlServer.Compact", "SqlServerCe"),
             PathKeyword.FileName or PathKeyword.Bare => HasPackage("LiteDB"),
             _ => false,
         };
@@ -67,16 +64,12 @@ internal sealed partial class SettingEvidence
     /// <summary>
     /// Whether the app has a package of a server whose connection strings begin with Data Source= too.
     /// </summary>
-    public bool HasServer =>
-        HasPackage("SqlClient")
-        || HasPackage("SqlServer")
-        || HasPackage("Oracle")
-        || HasPackage("MySql")
-        || HasPackage("Firebird")
-        || HasPackage("AseClient");
+    public bool HasServer => HasAny("SqlClient", "SqlServer", "Oracle", "MySql", "Firebird", "AseClient");
 
     /// <summary>Whether the app has a package of the engine that this word names.</summary>
     public bool HasPackage(string word) => _packages.Any(p => p.Contains(word, StringComparison.OrdinalIgnoreCase));
+
+    private bool HasAny(params IEnumerable<string> words) => words.Any(HasPackage);
 
     /// <summary>
     /// The nearest evidence about a key: a word in its last segment, a provider beside it, a word in the segment above,
@@ -88,9 +81,9 @@ internal sealed partial class SettingEvidence
         var segments = Segments(key);
         for (var i = segments.Length; i > 0; i--)
         {
-            var own = EngineWords.In(segments[i - 1]);
+            var own = EngineDetector.Detect(segments[i - 1]);
             if (own != Engine.Unknown)
-                return (own, EngineWords.OtherIn(segments[i - 1]));
+                return (own, EngineDetector.OtherEngineName(segments[i - 1]));
 
             // What the root of a file says is about everything in it, and so about nothing for certain: unless the key
             // stands there itself.
@@ -150,7 +143,7 @@ internal sealed partial class SettingEvidence
             return null;
         var text = value.ToString();
         var isFile = FileName().IsMatch(text) && !AssemblyName().IsMatch(text);
-        return !isFile && EngineWords.In(text) is var engine and not Engine.Unknown ? engine : null;
+        return !isFile && EngineDetector.Detect(text) is var engine and not Engine.Unknown ? engine : null;
     }
 
     // Dots separate too: quartz.dataSource.default.provider stands beside quartz.dataSource.default.connectionString.
@@ -161,17 +154,15 @@ internal sealed partial class SettingEvidence
     /// </summary>
     public static bool IsAssemblyName(string text) => AssemblyName().IsMatch(text);
 
-    [GeneratedRegex(
-        "(provider|providername|type|driver|class|engine|dialect|client|backend|dbms|kind|vendor|using|factory|assembly|adapter|flavou?r|invariantname|database|storage|store|db|persistence)$",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant
-    )]
+    private const string Providers =
+        "provider|providername|type|driver|class|engine|dialect|client|backend|dbms|kind|vendor|using|factory|assembly|"
+        + "adapter|flavou?r|invariantname|database|storage|store|db|persistence";
+
+    [GeneratedRegex($"({Providers})$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex ProviderKey();
 
     // What a thing is called says something about it, but it may also be a value in its own right.
-    [GeneratedRegex(
-        "(provider|providername|type|driver|class|engine|dialect|client|backend|dbms|kind|vendor|using|factory|assembly|adapter|flavou?r|invariantname|database|storage|store|db|persistence|name|id|key|sink)$",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant
-    )]
+    [GeneratedRegex($"({Providers}|name|id|key|sink)$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex HintKey();
 
     [GeneratedRegex(

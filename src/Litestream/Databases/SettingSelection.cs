@@ -9,7 +9,7 @@ internal sealed class SettingSelection
     private const string Section = "ConnectionStrings:";
 
     private readonly HashSet<Setting> _named = new(ReferenceEqualityComparer.Instance);
-    private readonly HashSet<Setting> _leftOut = new(ReferenceEqualityComparer.Instance);
+    private readonly HashSet<Setting> _excluded = new(ReferenceEqualityComparer.Instance);
 
     private SettingSelection() { }
 
@@ -32,9 +32,9 @@ internal sealed class SettingSelection
         var selection = new SettingSelection();
         foreach (var entry in names.Select(n => n.Trim()).Where(n => n.Length > 0))
         {
-            var isLeftOut = entry[0] == '!';
-            var name = (isLeftOut ? entry[1..].Trim() : entry).Replace("__", ":", StringComparison.Ordinal);
-            selection.TakesOnlyNamed |= !isLeftOut;
+            var isExcluded = entry[0] == '!';
+            var name = (isExcluded ? entry[1..].Trim() : entry).Replace("__", ":");
+            selection.TakesOnlyNamed |= !isExcluded;
             var matches = Matches(name, settings);
             if (matches.Count == 0)
             {
@@ -44,8 +44,8 @@ internal sealed class SettingSelection
 
             foreach (var setting in matches)
             {
-                if (isLeftOut)
-                    selection._leftOut.Add(setting);
+                if (isExcluded)
+                    selection._excluded.Add(setting);
                 else if (SqliteConnectionSetting.Parse(setting.Value).Kind != SqliteTargetKind.NotSqlite)
                     selection._named.Add(setting);
                 else
@@ -70,7 +70,7 @@ internal sealed class SettingSelection
     public bool IsNamed(Setting setting) => _named.Contains(setting);
 
     /// <summary>Whether this one is to be left out.</summary>
-    public bool IsLeftOut(Setting setting) => _leftOut.Contains(setting);
+    public bool IsExcluded(Setting setting) => _excluded.Contains(setting);
 
     private static List<Setting> Matches(string name, IReadOnlyList<(Setting Setting, SqliteTarget Target)> settings)
     {
@@ -101,8 +101,7 @@ internal sealed class SettingSelection
             .Distinct(StringComparer.OrdinalIgnoreCase)
             .Order(StringComparer.Ordinal)
             .ToList();
-        var nearest =
-            NearestName.Of(name, known)
+        var nearest = NearestName.Of(name, known)
             ?? known.Find(key => NearestName.Of(name, [SettingEvidence.LastName(key)]) is not null);
         return $"LitestreamConnectionStrings names '{name}', which none of the settings files has. "
             + (

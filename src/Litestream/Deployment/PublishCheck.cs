@@ -40,67 +40,52 @@ internal sealed record PublishCheck
         "Microsoft.AspNetCore.Builder.WebApplicationBuilder",
     ];
 
-    private PublishCheck(IReadOnlyList<LitestreamDiagnostic> findings, bool startsWithApp, bool hookEndsApp)
-    {
-        (Findings, StartsWithApp, HookEndsApp) = (findings, startsWithApp, hookEndsApp);
-    }
-
     /// <summary>What is wrong.</summary>
-    public IReadOnlyList<LitestreamDiagnostic> Findings { get; }
+    public required IReadOnlyList<LitestreamDiagnostic> Findings { get; init; }
 
     /// <summary>Whether it was seen that Litestream starts with the app and has all that it needs.</summary>
-    public bool StartsWithApp { get; }
+    public bool StartsWithApp { get; private init; }
 
     /// <summary>Whether the app would end at its start, because the hook that is named cannot be loaded.</summary>
-    public bool HookEndsApp { get; }
-
-    private static LitestreamDiagnostic MissingConfiguration =>
-        new(
-            "LSB1208",
-            LitestreamSeverity.Error,
-            "litestream.yml is not in the publish folder, so the app does not know what to replicate and "
-                + "where to. Do not "
-                + "remove "
-                + "it from the published files (a target of the project, a publish profile)."
-        );
+    public bool HookEndsApp { get; private init; }
 
     /// <summary>Decides.</summary>
     public static PublishCheck Run(PublishedOutput output, PublishExpectation expected)
     {
-        var findings = new List<LitestreamDiagnostic>();
         var app = output.IsNative ? output.Assemblies.SingleOrDefault() : output.Find(output.AssemblyName);
         var missing = output.IsNative ? [] : Missing(output, app);
         var isNamed = PublishedOutput
             .SplitHooks(PublishedOutput.Property(output.RuntimeConfig, Hooks) ?? "")
             .Contains(Shim, StringComparer.OrdinalIgnoreCase);
         var isEnabled = !IsFalse(PublishedOutput.Property(output.RuntimeConfig, HookSwitch));
-        if (expected.AutoStart)
-        {
-            Error(
-                missing.Count > 0
-                    ? MissingAssemblies(missing)
-                    : WithoutStart(output, app, isNamed, isEnabled) ?? WithoutHost(output)
-            );
-        }
-        else if (missing.Count > 0 && (app?.References.Contains(Shim) == true || (isNamed && isEnabled)))
-        {
-            Error(MissingAssemblies(missing));
-        }
-
-        if (!output.HasConfiguration)
-            Error(MissingConfiguration);
+        var needsAssemblies = expected.AutoStart || app?.References.Contains(Shim) == true || (isNamed && isEnabled);
+        List<LitestreamDiagnostic?> errors =
+        [
+            missing.Count > 0 && needsAssemblies ? MissingAssemblies(missing)
+            : expected.AutoStart ? WithoutStart(output, app, isNamed, isEnabled) ?? WithoutHost(output)
+            : null,
+            output.HasConfiguration
+                ? null
+                : Error(
+                    "LSB1208",
+                    "litestream.yml is not in the publish folder, so the app does not know what to replicate and where "
+                        + "to. Do not remove it from the published files (a target of the project, a publish profile)."
+                ),
+        ];
+        var findings = errors.OfType<LitestreamDiagnostic>().ToList();
         var isStarted = expected.AutoStart && findings.Count == 0;
         if (!output.HasExecutable)
             findings.Add(MissingExecutable(expected.RequireExecutable));
-        var hookEndsApp = isNamed && isEnabled && output.Find(Shim) is null;
-        return new PublishCheck(findings, isStarted && output.HasExecutable, hookEndsApp);
-
-        void Error(LitestreamDiagnostic? finding)
+        return new PublishCheck
         {
-            if (finding is not null)
-                findings.Add(finding);
-        }
+            Findings = findings,
+            StartsWithApp = isStarted && output.HasExecutable,
+            HookEndsApp = isNamed && isEnabled && output.Find(Shim) is null,
+        };
     }
+
+    private static LitestreamDiagnostic Error(string code, string message) =>
+        new(code, LitestreamSeverity.Error, message);
 
     /// <summary>Our assemblies, and what they need, that are not where .NET looks for them.</summary>
     private static List<string> Missing(PublishedOutput output, PublishedAssembly? app)
@@ -134,36 +119,27 @@ internal sealed record PublishCheck
         || (isWeb && name.StartsWith("Microsoft.AspNetCore.", StringComparison.Ordinal));
 
     private static LitestreamDiagnostic MissingAssemblies(List<string> missing) =>
-        new(
+        Error(
             "LSB1206",
-            LitestreamSeverity.Error,
-            string.Join(", ", missing.Select(name => name + ".dll"))
-                + $" {(missing.Count == 1 ? "is" : "are")} not among the "
-                + "published files (or not in deps.json), so the app would replicate nothing. Take "
-                + "PrivateAssets=\"all\" and "
-                + "ExcludeAssets off the reference to Litestream.Build, and exclude Litestream's assemblies from "
-                + "tools that "
-                + "embed or "
-                + "merge assemblies (Costura.Fody: ExcludeAssemblies)."
+            $"{string.Join(", ", missing.Select(n => n + ".dll"))} not among the published files or in deps.json: "
+                + "the app would replicate nothing. Remove "
+                + "PrivateAssets=\"all\" and ExcludeAssets from the reference to Litestream.Build, and exclude "
+                + "Litestream's assemblies from tools that embed or merge assemblies (Costura.Fody: ExcludeAssemblies)."
         );
 
     private static LitestreamDiagnostic MissingExecutable(bool isRequired) =>
         isRequired
-            ? new(
+            ? Error(
                 "LSB1207",
-                LitestreamSeverity.Error,
                 "There is no litestream executable in the publish folder that can be started, so the output replicates "
-                    + "nothing. "
-                    + "Do not remove it from the published files, or set LitestreamRequireExecutable=false to "
-                    + "publish without "
-                    + "one."
+                    + "nothing. Do not remove it from the published files, or set LitestreamRequireExecutable=false to "
+                    + "publish without one."
             )
             : new(
                 "LSB1207",
                 LitestreamSeverity.Warning,
                 "The output has no litestream executable (LitestreamRequireExecutable=false). It replicates nothing, "
-                    + "unless "
-                    + "Litestream:ExecutablePath or LITESTREAM_INSTALL_DIR names one where the app runs."
+                    + "unless Litestream:ExecutablePath or LITESTREAM_INSTALL_DIR names one where the app runs."
             );
 
     /// <summary>Why neither the hook nor the initializer runs; null when one does.</summary>
@@ -187,13 +163,11 @@ internal sealed record PublishCheck
             if (keepsHooks && isNamed && IsForThisApp(output) && output.Find(Shim)!.Types.Contains(HookType))
                 return null;
             var (kind, property) = output.IsNative ? ("native", "PublishAot") : ("trimmed", "PublishTrimmed");
-            return new(
+            return Error(
                 "LSB1205",
-                LitestreamSeverity.Error,
                 $"The assembly '{output.AssemblyName}' was built without the initializer that starts Litestream in a "
-                    + $"{kind} "
-                    + "app, which has no startup hooks. The output would replicate nothing. "
-                    + $"Set {property} in the project, or publish without --no-build."
+                    + $"{kind} app, which has no startup hooks. The output would replicate nothing. Set {property} in "
+                    + "the project, or publish without --no-build."
             );
         }
 
@@ -206,14 +180,12 @@ internal sealed record PublishCheck
             : null;
         return why is null
             ? null
-            : new(
+            : Error(
                 "LSB1204",
-                LitestreamSeverity.Error,
-                $"Nothing starts Litestream in the published app: {why}. The output would replicate nothing. "
-                    + "Remove StartupHookSupport=false, GenerateRuntimeConfigurationFiles=false and what "
-                    + "runtimeconfig.template.json "
-                    + "says of it, and build again; or call services.AddLitestream() in the app and set "
-                    + "LitestreamAutoStart=false."
+                $"Nothing starts Litestream in the published app: {why}. The output would replicate nothing. Remove "
+                    + "StartupHookSupport=false, GenerateRuntimeConfigurationFiles=false and what "
+                    + "runtimeconfig.template.json says of it, and build again; or call services.AddLitestream() "
+                    + "in the app and set LitestreamAutoStart=false."
             );
     }
 
@@ -230,18 +202,14 @@ internal sealed record PublishCheck
     {
         var builders = output
             .Assemblies.Where(MayBuildHost)
-            .Where(assembly => assembly.UsedTypes.Intersect(HostTypes, StringComparer.Ordinal).Any());
+            .Where(assembly => assembly.UsedTypes.Intersect(HostTypes).Any());
         if (output.IsNative || builders.Any())
             return null;
-        return new(
+        return Error(
             "LSB1202",
-            LitestreamSeverity.Error,
-            "No code of this app builds a generic host, so nothing would start Litestream in it. Build the app on a "
-                + "host "
-                + "(Host.CreateApplicationBuilder, WebApplication.CreateBuilder). Or set "
-                + "LitestreamAutoStart=false, and "
-                + "call "
-                + "services.AddLitestream() (for a WebHost) or run the published litestream executable yourself: "
+            "No code of this app builds a generic host, so nothing would start Litestream in it. Build the app on one "
+                + "(Host.CreateApplicationBuilder, WebApplication.CreateBuilder). Or set LitestreamAutoStart=false and "
+                + "call services.AddLitestream() (for a WebHost), or run the published litestream executable yourself: "
                 + "./litestream replicate -config litestream.yml."
         );
     }

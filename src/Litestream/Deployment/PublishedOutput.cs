@@ -134,14 +134,7 @@ internal sealed record PublishedOutput
     /// The value of a property of runtimeconfig.json, also one that is a boolean there; null when it is not there.
     /// </summary>
     internal static string? Property(string? runtimeConfig, string name) =>
-        Options(
-            runtimeConfig,
-            options =>
-                options.TryGetProperty("configProperties", out var properties)
-                && properties.TryGetProperty(name, out var value)
-                    ? value.ToString()
-                    : null
-        );
+        Options(runtimeConfig, options => options["configProperties"]?[name]?.ToString());
 
     /// <summary>The text of runtimeconfig.json without our startup hook; those of others stay.</summary>
     internal static string WithoutHook(string runtimeConfig)
@@ -159,7 +152,7 @@ internal sealed record PublishedOutput
         var others = SplitHooks(hooks)
             .Where(hook => !hook.Equals(PublishCheck.Shim, StringComparison.OrdinalIgnoreCase))
             .ToList();
-        var separator = hooks.Contains(';', StringComparison.Ordinal) ? ';' : ':';
+        var separator = hooks.Contains(';') ? ';' : ':';
         if (others.Count == 0)
             properties.Remove(PublishCheck.Hooks);
         else
@@ -173,38 +166,29 @@ internal sealed record PublishedOutput
     /// <summary>The hooks of STARTUP_HOOKS. The separator is that of the system; a drive's colon is none.</summary>
     internal static string[] SplitHooks(string hooks) =>
         hooks.Split(
-            hooks.Contains(';', StringComparison.Ordinal) ? ';' : ':',
+            hooks.Contains(';') ? ';' : ':',
             StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries
         );
 
     /// <summary>Whether the app runs on the shared framework of ASP.NET Core.</summary>
     internal static bool UsesAspNetCore(string? runtimeConfig) =>
-        Options(
-            runtimeConfig,
-            options =>
-            {
-                var frameworks = new List<JsonElement>();
-                if (options.TryGetProperty("framework", out var one))
-                    frameworks.Add(one);
-                if (options.TryGetProperty("frameworks", out var several))
-                    frameworks.AddRange(several.EnumerateArray());
-                return frameworks.Exists(framework =>
-                    framework.TryGetProperty("name", out var name) && name.ValueEquals("Microsoft.AspNetCore.App")
-                )
-                    ? ""
-                    : null;
-            }
+        Options(runtimeConfig, options =>
+            (options["frameworks"]?.AsArray() ?? [])
+                .Append(options["framework"])
+                .Select(framework => framework?["name"]?.ToString())
+                .FirstOrDefault(name => name == "Microsoft.AspNetCore.App")
         )
             is not null;
 
-    private static string? Options(string? runtimeConfig, Func<JsonElement, string?> read)
+    private static string? Options(string? runtimeConfig, Func<JsonNode, string?> read)
     {
-        if (runtimeConfig is null)
-            return null;
         try
         {
-            using var document = JsonDocument.Parse(runtimeConfig, JsonOptions);
-            return document.RootElement.TryGetProperty("runtimeOptions", out var options) ? read(options) : null;
+            return
+                runtimeConfig is not null
+                && JsonNode.Parse(runtimeConfig, documentOptions: JsonOptions)?["runtimeOptions"] is { } options
+                ? read(options)
+                : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

@@ -48,7 +48,7 @@ internal sealed class SingleFileBundle
         ];
 
     private readonly byte[] _program;
-    private readonly Dictionary<string, (long Offset, long Size, long Compressed)> _files = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (long Offset, long Size, long Compressed)> _files = new();
 
     private SingleFileBundle(byte[] program) => _program = program;
 

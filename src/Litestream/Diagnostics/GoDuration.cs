@@ -38,7 +38,7 @@ internal static partial class GoDuration
                 _ => 3_600_000_000_000m,
             };
             var number = numbers[i].Value;
-            var point = number.IndexOf('.', StringComparison.Ordinal);
+            var point = number.IndexOf('.');
             var whole = (point < 0 ? number : number[..point]).TrimStart('0');
             if (whole.Length > 19 || Whole(whole) > 9223372036854775808m / unit)
                 return null;

@@ -39,8 +39,7 @@ internal static class NearestName
     public static string Choice(IReadOnlyList<string> words) =>
         words.Count == 1 ? words[0] : $"{string.Join(", ", words.SkipLast(1))} or {words[^1]}";
 
-    private static string Simplify(string name) =>
-        name.Replace("-", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal).ToLowerInvariant();
+    private static string Simplify(string name) => name.Replace("-", "").Replace("_", "").ToLowerInvariant();
 
     private static int Distance(string left, string right)
     {

@@ -23,7 +23,7 @@ internal static partial class OptionValue
         Trim(text) switch
         {
             null => null,
-            var value when value.Contains('\0', StringComparison.Ordinal) => throw Wrong(
+            var value when value.Contains('\0') => throw Wrong(
                 option,
                 value.Replace('\0', ' '),
                 "a path without a null character"

@@ -37,14 +37,12 @@ public static partial class PointInTime
         // The executable's own log lines have nanoseconds, which are more digits than a time can hold here.
         var trimmed = LongFraction().Replace(text.Trim(), "$1");
         var now = time.GetUtcNow();
-        var moment =
-            Absolute(trimmed)
+        var moment = Absolute(trimmed)
             ?? Local(trimmed, text, time)
             ?? Ago(trimmed, now)
             ?? throw Wrong(
                 text,
-                "is not understood. Write 2026-11-24T10:15:30Z, 2026-11-24 10:15 (local time), yesterday 10:15, 10 "
-                    + "minutes ago or 2h ago"
+                "is not understood. Write 2026-11-24T10:15:30Z, 2026-11-24 10:15 (local), yesterday 10:15 or 2h ago"
             );
         return moment <= now
             ? moment
@@ -118,17 +116,11 @@ public static partial class PointInTime
             ).ToDateTime(clock);
         }
 
-        if (zone.IsInvalidTime(local))
+        if (zone.IsInvalidTime(local) || zone.IsAmbiguousTime(local))
             throw Wrong(
                 original,
-                $"was left out when the clocks changed ({zone.Id}). Add the offset from UTC, as in "
-                    + $"2026-11-24T10:15:30+01:00"
-            );
-        if (zone.IsAmbiguousTime(local))
-            throw Wrong(
-                original,
-                $"came twice when the clocks changed ({zone.Id}). Add the offset from UTC, as in "
-                    + $"2026-11-24T10:15:30+01:00"
+                $"{(zone.IsInvalidTime(local) ? "was left out" : "came twice")} when the clocks changed ({zone.Id}). "
+                    + "Add the offset from UTC, as in 2026-11-24T10:15:30+01:00"
             );
         return new DateTimeOffset(local, zone.GetUtcOffset(local));
     }
@@ -169,7 +161,8 @@ public static partial class PointInTime
 
     // No months and years: `m` would be a trap, and their length is not fixed.
     [GeneratedRegex(
-        @"^((?<number>[0-9]+(\.[0-9]+)?)\s*(?<unit>s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)(\s+and\s+|\s*,\s*|\s*))+(?<=[\s])ago$",
+        @"^((?<number>[0-9]+(\.[0-9]+)?)\s*(?<unit>s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)"
+            + @"(\s+and\s+|\s*,\s*|\s*))+(?<=[\s])ago$",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant
     )]
     private static partial Regex AgoForm();

@@ -34,7 +34,7 @@ internal sealed partial class SecretMask
                 .SelectMany(v =>
                     new[] { v.Value, Uri.EscapeDataString(v.Value), Quote(v.Value), Quote(Quote(v.Value)) }
                 )
-                .Distinct(StringComparer.Ordinal)
+                .Distinct()
                 .OrderByDescending(v => v.Length),
         ];
 
@@ -46,13 +46,12 @@ internal sealed partial class SecretMask
         Password().IsMatch(name) || (Key().IsMatch(name) && !WhereOne().IsMatch(name));
 
     // In a line of JSON a quotation mark has a backslash before it; in a message that quotes another, two.
-    private static string Quote(string text) =>
-        text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+    private static string Quote(string text) => text.Replace("\\", "\\\\").Replace("\"", "\\\"");
 
     public string Mask(string text)
     {
         foreach (var secret in _secrets)
-            text = text.Replace(secret, "***", StringComparison.Ordinal);
+            text = text.Replace(secret, "***");
         return text;
     }
 

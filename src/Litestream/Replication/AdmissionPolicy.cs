@@ -58,7 +58,7 @@ internal enum Admission
 /// <param name="IsSuspect">Whether it was taken from litestream, as a statement of the app failed.</param>
 internal sealed record AdmissionFacts(
     long? Size,
-    TablesLook? Content,
+    TablesProbe? Content,
     JournalEvidence Evidence,
     bool WasWal,
     TimeSpan WatchedFor,

@@ -225,7 +225,7 @@ public static class ForegroundReplication
                 .Databases.Select(database => database.Path)
                 .Where(path =>
                     !File.Exists(path)
-                    || LiveDatabase.LookAt(path, asksMode: false).Tables is AppTables.None or AppTables.NotNow
+                    || LiveDatabase.ProbeTables(path, asksMode: false).Tables is AppTables.None or AppTables.NotNow
                 ),
         ];
 

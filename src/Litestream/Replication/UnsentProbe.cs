@@ -23,7 +23,7 @@ internal static class UnsentProbe
         {
             FileSize = file?.Size,
             WalBytes = wal,
-            MayHaveTables = LiveDatabase.LookAt(database.Path, asksMode: false).Tables != AppTables.None,
+            MayHaveTables = LiveDatabase.ProbeTables(database.Path, asksMode: false).Tables != AppTables.None,
             IsAsSent = isAsLeft && FileStamp.Of(WalFile.PathOf(database.Path)) is null or { Size: 0 },
             IsAnothers = IsAnothers(DatabaseLock.Peek(database.Path)),
             NotReplicated = why,

@@ -42,7 +42,7 @@ internal sealed class VerificationReplicator
         if (
             !database.Replicas.Any(replica => options.Replica is null || options.Replica == replica.Name)
             || !File.Exists(database.Path)
-            || LiveDatabase.LookAt(database.Path, asksMode: false).Tables == AppTables.None
+            || LiveDatabase.ProbeTables(database.Path, asksMode: false).Tables == AppTables.None
         )
             return await verify().ConfigureAwait(false);
         try

@@ -56,7 +56,8 @@ public static class DatabaseRestore
         RestoreCommand.CheckOptions(request);
         executable.Line.Restore.Check(request.Selection);
         var named = Path.GetFullPath(request.Output ?? request.Database.Path);
-        ConfigPath.Check(named, (code, message) => new LitestreamException(code, message));
+        if (ConfigPath.Problem(named) is { } problem)
+            throw new LitestreamException("LSB1015", problem);
         var target = RestoreTarget.Of(named, request);
 
         var started = Stopwatch.GetTimestamp();

@@ -43,7 +43,7 @@ internal static class RestoredFile
             connection.Open();
             using var interrupt = new Interruption(connection, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
-            var answer = LiveDatabase.Scalar(connection, "PRAGMA quick_check(1)") as string;
+            var answer = connection.Scalar("PRAGMA quick_check(1)") as string;
             if (!string.Equals(answer, "ok", StringComparison.Ordinal))
                 throw Damaged(request, answer ?? "no answer", null);
         }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Data.Common;
 using System.Text.RegularExpressions;
 
 namespace Litestream.Sqlite;
@@ -78,53 +77,42 @@ internal sealed partial record ConnectionValue
         if (text == ":memory:")
             return FromPath(text, PathKeyword.Bare);
 
-        var assign = text.IndexOf('=', StringComparison.Ordinal);
+        var assign = text.IndexOf('=');
         if (assign <= 0)
             return text.AsSpan().ContainsAny(NotInPaths) ? Nothing : FromPath(text, PathKeyword.Bare);
 
         // A file name may have '=' in it; a keyword has no folder.
         var keyword = text.AsSpan(0, assign);
-        if (keyword.ContainsAny('/', '\\') && !text.Contains(';', StringComparison.Ordinal))
+        if (keyword.ContainsAny('/', '\\') && !text.Contains(';'))
             return FromPath(text, PathKeyword.Bare);
-        return FromKeywords(Split(text), nested: false);
+        return FromKeywords(ConnectionKeywords.Split(text), isNested: false);
     }
 
-    private static ConnectionValue FromKeywords(List<KeyValuePair<string, string>> pairs, bool nested)
+    private static ConnectionValue FromKeywords(List<KeyValuePair<string, string>> pairs, bool isNested)
     {
-        var result = Nothing;
         string? path = null,
             database = null,
-            inner = null,
-            journalMode = null;
-        var pathKeyword = PathKeyword.None;
-        bool foreign = false,
-            sqlite = false,
-            memory = false,
-            readOnly = false,
-            encrypted = false,
-            isDatabaseOnly = true;
-        var provider = Engine.Unknown;
-        var hasProvider = false;
-
+            inner = null;
+        var isDatabaseOnly = true;
+        Engine? provider = null;
+        var result = Nothing;
         foreach (var (keyword, value) in pairs)
         {
+            bool Is(string other) => value.Equals(other, StringComparison.OrdinalIgnoreCase);
             switch (keyword)
             {
                 case "datasource":
-                    (path, pathKeyword) = (value, PathKeyword.DataSource);
+                    (path, result) = (value, result with { Keyword = PathKeyword.DataSource });
                     break;
                 case "filename":
-                    (path, pathKeyword) = (value, PathKeyword.FileName);
+                    (path, result) = (value, result with { Keyword = PathKeyword.FileName });
                     break;
                 case "uri" or "fulluri":
-                    (path, pathKeyword) = (CutMonoOptions(value), PathKeyword.Uri);
+                    // Mono's old syntax has commas: URI=file:OpenSim.db,version=3
+                    (path, result) = (MonoOptions().Replace(value, ""), result with { Keyword = PathKeyword.Uri });
                     break;
                 case "xpoprovider" or "provider" or "providername" or "driver" or "dbtype" or "dbprovider":
-                    hasProvider = true;
-                    provider = EngineWords.In(value);
-                    break;
-                case "journalmode":
-                    (journalMode, sqlite) = (value.Trim(), true);
+                    provider = EngineDetector.Detect(value);
                     break;
                 case "providerconnectionstring":
                     inner = value;
@@ -132,97 +120,97 @@ internal sealed partial record ConnectionValue
                 case "database":
                     database = value;
                     break;
-                case "mode" when value.Equals("Memory", StringComparison.OrdinalIgnoreCase) || value == "3":
-                    (memory, sqlite) = (true, true);
-                    break;
-                case "mode" when value.Equals("ReadOnly", StringComparison.OrdinalIgnoreCase) || value == "2":
-                    readOnly = true;
-                    break;
-                case "mode" when value.StartsWith("ReadWrite", StringComparison.OrdinalIgnoreCase):
-                    sqlite = true;
-                    break;
-                case "mode" when value.Length > 1:
-                    foreign = true; // LiteDB: Shared, Exclusive
-                    isDatabaseOnly = false;
-                    break;
                 case "readonly":
-                    readOnly = IsTrue(value);
+                    result = result with { IsReadOnly = value == "1" || Is("true") || Is("yes") };
                     break;
-                case "vfs":
-                    sqlite = true;
-                    memory |= value == "memdb";
+                case "mode" when Is("ReadOnly") || value == "2":
+                    result = result with { IsReadOnly = true };
                     break;
-                case "password" or "hexpassword" or "textpassword":
-                    encrypted |= value.Length > 0;
+                case "mode" when Is("Memory") || value == "3":
+                    result = result with { IsMemory = true, HasSqliteKeyword = true };
                     break;
-                case "version":
-                    sqlite |= value == "3";
+                case "mode" when value.Length > 1 && !value.StartsWith("ReadWrite", StringComparison.OrdinalIgnoreCase):
+                    // LiteDB: Shared, Exclusive
+                    (result, isDatabaseOnly) = (result with { HasForeignKeyword = true }, false);
                     break;
-                case "cache":
-                    sqlite |= value is not [>= '0' and <= '9', ..];
-                    break;
-                default:
-                    if (SqliteKeywords.Contains(keyword))
-                        sqlite = true;
-                    if (ForeignKeywords.Contains(keyword))
-                        (foreign, isDatabaseOnly) = (true, false);
+                case "password" or "hexpassword" or "textpassword" when value.Length > 0:
+                    result = result with { IsEncrypted = true };
                     break;
             }
+
+            if (keyword == "journalmode")
+                result = result with { JournalMode = value.Trim() };
+            if (keyword == "vfs" && value == "memdb")
+                result = result with { IsMemory = true };
+            if (IsOfSqlite(keyword, value))
+                result = result with { HasSqliteKeyword = true };
+            if (ConnectionKeywords.IsForeign(keyword))
+                (result, isDatabaseOnly) = (result with { HasForeignKeyword = true }, false);
         }
 
-        if (inner is not null && !nested)
+        if (inner is not null && !isNested)
         {
             // Entity Framework: the real string is inside, its provider outside.
             return provider == Engine.Sqlite
-                ? FromKeywords(Split(inner), nested: true) with
+                ? FromKeywords(ConnectionKeywords.Split(inner), isNested: true) with
                 {
                     Provider = Engine.Sqlite,
                 }
-                : result with
+                : Nothing with
                 {
                     Provider = Engine.Other,
                 };
         }
 
-        if (hasProvider && provider == Engine.Unknown)
-            provider = Engine.Other;
-        if (database is not null)
+        result = result with
         {
-            // ODBC's SQLite driver has its file there, everybody else a server's database.
-            if (provider == Engine.Sqlite && path is null)
-                (path, pathKeyword) = (database, PathKeyword.DataSource);
-            else
-                foreign = true;
-        }
+            Provider =
+                provider is null ? Engine.Unknown
+                : provider == Engine.Unknown ? Engine.Other
+                : provider.Value,
+        };
 
+        // ODBC's SQLite driver has its file there, everybody else a server's database.
+        if (database is not null && provider == Engine.Sqlite && path is null)
+            (path, result) = (database, result with { Keyword = PathKeyword.DataSource });
+        else if (database is not null)
+            result = result with { HasForeignKeyword = true };
+
+        // "Database=app.sqlite" and nothing else: worth a question where other evidence says SQLite.
         if (path is null)
-        {
-            // "Database=app.sqlite" and nothing else: worth a question where other evidence says SQLite.
-            return foreign && isDatabaseOnly && database is not null
+            return result.HasForeignKeyword && isDatabaseOnly && database is not null
                 ? FromPath(database, PathKeyword.None) with
                 {
                     HasForeignKeyword = true,
-                    Provider = provider,
+                    Provider = result.Provider,
                 }
-                : result with
+                : Nothing with
                 {
-                    Provider = provider,
-                    HasForeignKeyword = foreign,
+                    Provider = result.Provider,
+                    HasForeignKeyword = result.HasForeignKeyword,
                 };
-        }
 
-        var found = FromPath(path, pathKeyword);
-        return found with
+        var found = FromPath(path, result.Keyword);
+        return result with
         {
-            Provider = provider,
-            HasForeignKeyword = foreign,
-            HasSqliteKeyword = found.HasSqliteKeyword || sqlite,
-            IsMemory = found.IsMemory || memory,
-            IsReadOnly = found.IsReadOnly || readOnly,
-            IsEncrypted = found.IsEncrypted || encrypted,
-            JournalMode = journalMode,
+            Path = found.Path,
+            Keyword = found.Keyword,
+            HasSqliteKeyword = found.HasSqliteKeyword || result.HasSqliteKeyword,
+            IsMemory = found.IsMemory || result.IsMemory,
+            IsReadOnly = found.IsReadOnly || result.IsReadOnly,
+            IsEncrypted = found.IsEncrypted || result.IsEncrypted,
         };
     }
+
+    private static bool IsOfSqlite(string keyword, string value) =>
+        keyword switch
+        {
+            "mode" => value.StartsWith("ReadWrite", StringComparison.OrdinalIgnoreCase),
+            "vfs" or "journalmode" => true,
+            "version" => value == "3",
+            "cache" => value is not [>= '0' and <= '9', ..],
+            _ => ConnectionKeywords.IsOfSqlite(keyword),
+        };
 
     private static ConnectionValue FromPath(string path, PathKeyword keyword)
     {
@@ -246,10 +234,10 @@ internal sealed partial record ConnectionValue
     private static ConnectionValue FromUri(string uri, PathKeyword keyword)
     {
         var text = uri["file:".Length..];
-        var fragment = text.IndexOf('#', StringComparison.Ordinal);
+        var fragment = text.IndexOf('#');
         if (fragment >= 0)
             text = text[..fragment];
-        var question = text.IndexOf('?', StringComparison.Ordinal);
+        var question = text.IndexOf('?');
         var query = question < 0 ? string.Empty : text[(question + 1)..];
         var path = question < 0 ? text : text[..question];
         if (path.StartsWith("//", StringComparison.Ordinal))
@@ -268,7 +256,7 @@ internal sealed partial record ConnectionValue
             sqlite = keyword == PathKeyword.Uri;
         foreach (var parameter in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
-            var assign = parameter.IndexOf('=', StringComparison.Ordinal);
+            var assign = parameter.IndexOf('=');
             var name = assign < 0 ? parameter : parameter[..assign];
             var value = assign < 0 ? string.Empty : parameter[(assign + 1)..].TrimEnd(';');
             memory |= (name, value) is ("mode", "memory") or ("vfs", "memdb");
@@ -289,166 +277,10 @@ internal sealed partial record ConnectionValue
         };
     }
 
-    // Keywords in lower case without blanks and underscores, so that "Data Source" and "DataSource" are one; in the
-    // order in which they stand.
-    private static List<KeyValuePair<string, string>> Split(string text)
-    {
-        var builder = new DbConnectionStringBuilder();
-        try
-        {
-            builder.ConnectionString = text;
-            return
-            [
-                .. builder
-                    .Keys.Cast<string>()
-                    .Select(k => KeyValuePair.Create(Normalize(k), builder[k]?.ToString() ?? string.Empty)),
-            ];
-        }
-        catch (ArgumentException)
-        {
-            // An unclosed quote, a piece without '=': some providers take such strings all the same.
-            return
-            [
-                .. text.Split(';', StringSplitOptions.RemoveEmptyEntries)
-                    .Select(piece => piece.Split('=', 2))
-                    .Where(pair => pair.Length == 2)
-                    .Select(pair => KeyValuePair.Create(Normalize(pair[0]), pair[1].Trim().Trim('"', '\''))),
-            ];
-        }
-    }
-
-    private static string Normalize(string keyword) => Blank().Replace(keyword, string.Empty).ToLowerInvariant();
-
-    // Mono's old syntax has commas: URI=file:OpenSim.db,version=3
-    private static string CutMonoOptions(string uri) =>
-        MonoOption().Match(uri) is { Success: true } option ? uri[..option.Index] : uri;
-
-    private static bool IsTrue(string value) =>
-        value is "1"
-        || value.Equals("true", StringComparison.OrdinalIgnoreCase)
-        || value.Equals("yes", StringComparison.OrdinalIgnoreCase);
-
-    // Microsoft.Data.Sqlite's and System.Data.SQLite's. Not "Cache Size" (LiteDB 4) and nothing that SqlClient has too.
-    private static readonly HashSet<string> SqliteKeywords =
-    [
-        "foreignkeys",
-        "recursivetriggers",
-        "journalmode",
-        "synchronous",
-        "pagesize",
-        "failifmissing",
-        "binaryguid",
-        "datetimeformat",
-        "datetimekind",
-        "datetimeformatstring",
-        "busytimeout",
-        "useutf16encoding",
-        "legacyformat",
-        "fulluri",
-        "defaultisolationlevel",
-        "baseschemaname",
-        "hexpassword",
-        "textpassword",
-        "tofullpath",
-        "zipvfsversion",
-        "progressops",
-        "prepareretries",
-        "vfsname",
-        "waitreadlock",
-        "maxpagecount",
-        "new",
-        "compress",
-    ];
-
-    private static readonly HashSet<string> ForeignKeywords =
-    [
-        "server",
-        "servername",
-        "host",
-        "hostname",
-        "hosts",
-        "address",
-        "addr",
-        "networkaddress",
-        "initialcatalog",
-        "catalog",
-        "integratedsecurity",
-        "trustedconnection",
-        "userid",
-        "uid",
-        "user",
-        "username",
-        "pwd",
-        "port",
-        "attachdbfilename",
-        "extendedproperties",
-        "dbq",
-        "service",
-        "servicename",
-        "instance",
-        "instancename",
-        "currentschema",
-        "schema",
-        "searchpath",
-        "persistsecurityinfo",
-        "connection",
-        "upgrade",
-        "collation",
-        "initialsize",
-        "autorebuild",
-        "accountendpoint",
-        "accountkey",
-        "accountname",
-        "endpoint",
-        "endpoints",
-        "accesskey",
-        "sharedaccesskey",
-        "sharedaccesskeyname",
-        "sharedaccesssignature",
-        "blobendpoint",
-        "defaultendpointsprotocol",
-        "usedevelopmentstorage",
-        "multipleactiveresultsets",
-        "applicationintent",
-        "multisubnetfailover",
-        "trustservercertificate",
-        "encrypt",
-        "applicationname",
-        "app",
-        "workstationid",
-        "wsid",
-        "failoverpartner",
-        "sslmode",
-        "charset",
-        "allowuservariables",
-        "clientencoding",
-        "role",
-        "protocol",
-        "sid",
-        "instrumentationkey",
-        "ingestionendpoint",
-        "authority",
-        "clientid",
-        "clientsecret",
-        "tenantid",
-        "accessmode",
-        "memorylimit",
-        "motherducktoken",
-        "maxdatabasesize",
-        "dbapassword",
-        "tnsadmin",
-        "walletlocation",
-        "ssce:maxdatabasesize",
-        "region",
-        "bucket",
-        "keyspace",
-        "contactpoints",
-        "namespace",
-    ];
-
     // %VAR%, ${VAR}, $(VAR), {x}, #{x}#, __TOKEN__, [PATH], <path>, $VAR/ and ~/ at the start
     [GeneratedRegex(
-        @"%[A-Za-z_][^%/\\]*%|\$\{|\$\(|\{[^{}]*\}|(?:^|[/\\])__[A-Za-z0-9_.]+__(?:[/\\]|$)|^\[[^\]]+\]|<[^>]+>|^\$[A-Za-z_]+[/\\]|^~[/\\]",
+        @"%[A-Za-z_][^%/\\]*%|\$\{|\$\(|\{[^{}]*\}"
+            + @"|(?:^|[/\\])__[A-Za-z0-9_.]+__(?:[/\\]|$)|^\[[^\]]+\]|<[^>]+>|^\$[A-Za-z_]+[/\\]|^~[/\\]",
         RegexOptions.CultureInvariant
     )]
     private static partial Regex Placeholder();
@@ -459,9 +291,6 @@ internal sealed partial record ConnectionValue
     [GeneratedRegex(@"^/[A-Za-z]:[/\\]", RegexOptions.CultureInvariant)]
     private static partial Regex DrivePath();
 
-    [GeneratedRegex(@",\s*[A-Za-z0-9]+\s*=", RegexOptions.CultureInvariant)]
-    private static partial Regex MonoOption();
-
-    [GeneratedRegex(@"[\s_]+", RegexOptions.CultureInvariant)]
-    private static partial Regex Blank();
+    [GeneratedRegex(@",\s*[A-Za-z0-9]+\s*=.*$", RegexOptions.CultureInvariant | RegexOptions.Singleline)]
+    private static partial Regex MonoOptions();
 }

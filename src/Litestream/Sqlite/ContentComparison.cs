@@ -129,7 +129,7 @@ internal sealed record ContentWindow(ContentComparison Wrong, long Unknown)
     /// <param name="toBefore">The copy compared with the database as it was before.</param>
     /// <param name="meanwhile">The database as it is now compared with what it was before.</param>
     /// <param name="toAfter">The copy compared with the database as it is now.</param>
-    public static ContentWindow Judge(
+    public static ContentWindow Evaluate(
         ContentComparison toBefore,
         ContentComparison meanwhile,
         ContentComparison toAfter

@@ -16,9 +16,6 @@ internal sealed class ContentCursor(
     string? encoding
 ) : IDisposable
 {
-    private const int LongestText = 40;
-    private const int LongestBlob = 16;
-
     private readonly int _columns = raw.sqlite3_column_count(statement);
 
     /// <summary>How many rows have been read.</summary>
@@ -225,12 +222,9 @@ internal sealed class ContentCursor(
                     ? raw.sqlite3_column_int64(statement, index).ToString(CultureInfo.InvariantCulture)
                     : raw.sqlite3_column_double(statement, index).ToString("R", CultureInfo.InvariantCulture);
             case 2:
-                var text = Decode(raw.sqlite3_column_blob(statement, index));
-                return $"'{(text.Length > LongestText ? text[..LongestText] + "..." : text).ReplaceLineEndings(" ")}'";
+                return ValueText.Of(Decode(raw.sqlite3_column_blob(statement, index)));
             default:
-                var blob = raw.sqlite3_column_blob(statement, index);
-                var hex = Convert.ToHexString(blob[..Math.Min(blob.Length, LongestBlob)]);
-                return $"x'{hex}{(blob.Length > LongestBlob ? "..." : "")}'";
+                return ValueText.Of(raw.sqlite3_column_blob(statement, index));
         }
     }
 }

@@ -62,7 +62,7 @@ internal sealed class ContentSource : IDisposable
         _connection = connection;
         _ownsTransaction = raw.sqlite3_get_autocommit(connection.Handle!) != 0;
         if (_ownsTransaction)
-            LiveDatabase.Execute(connection, "BEGIN");
+            connection.Execute("BEGIN");
         IsUtf8 = Setting("encoding") == "UTF-8";
     }
 
@@ -75,7 +75,7 @@ internal sealed class ContentSource : IDisposable
     public void Dispose()
     {
         if (_ownsTransaction && raw.sqlite3_get_autocommit(_connection.Handle!) == 0)
-            LiveDatabase.Execute(_connection, "ROLLBACK");
+            _connection.Execute("ROLLBACK");
 
         // They have no order, and must not be used for anything else.
         foreach (var collation in _standIns)
@@ -83,79 +83,56 @@ internal sealed class ContentSource : IDisposable
     }
 
     /// <summary>The answer of a PRAGMA.</summary>
-    public string Setting(string name) =>
-        Convert.ToString(LiveDatabase.Scalar(_connection, $"PRAGMA {name}"), CultureInfo.InvariantCulture) ?? "";
+    public string Setting(string name) => _connection.ScalarText($"PRAGMA {name}");
 
     /// <summary>The schema without what is of the executable and of this library.</summary>
-    public IReadOnlyList<SchemaObject> Objects()
-    {
-        var objects = new List<SchemaObject>();
-        Rows(
-            "SELECT type, name, tbl_name, sql, rootpage FROM main.sqlite_master",
-            row =>
-            {
-                var (type, name, table) = (row.GetString(0), row.GetString(1), row.GetString(2));
-                if (DatabaseContent.IsOwn(name) || DatabaseContent.IsOwn(table))
-                    return;
-                var isStored = type == "table" && !row.IsDBNull(4) && row.GetInt64(4) != 0;
-                objects.Add(new SchemaObject(type, name, table, row.IsDBNull(3) ? null : row.GetString(3), isStored));
-            }
-        );
-        return objects;
-    }
+    public IReadOnlyList<SchemaObject> Objects() =>
+        _connection
+            .Rows("SELECT type, name, tbl_name, sql, rootpage FROM main.sqlite_master", row => new SchemaObject(
+                row.GetString(0),
+                row.GetString(1),
+                row.GetString(2),
+                row.IsDBNull(3) ? null : row.GetString(3),
+                row.GetString(0) == "table" && !row.IsDBNull(4) && row.GetInt64(4) != 0
+            ))
+            .FindAll(one => !DatabaseContent.IsOwn(one.Name) && !DatabaseContent.IsOwn(one.Table));
 
     /// <summary>The definition of a table, and its first page; null when it has no page of its own.</summary>
-    public (string Sql, long RootPage)? Definition(string name)
-    {
-        (string, long)? definition = null;
-        Rows(
-            "SELECT name, sql, rootpage FROM main.sqlite_master WHERE type = 'table' AND rootpage > 1",
-            row =>
-            {
-                if (row.GetString(0) == name && !row.IsDBNull(1))
-                    definition = (row.GetString(1), row.GetInt64(2));
-            }
-        );
-        return definition;
-    }
+    public (string Sql, long RootPage)? Definition(string name) =>
+        _connection
+            .Rows(
+                "SELECT name, sql, rootpage FROM main.sqlite_master "
+                    + "WHERE type = 'table' AND rootpage > 1 AND sql IS NOT NULL",
+                row => (Name: row.GetString(0), Definition: ((string, long)?)(row.GetString(1), row.GetInt64(2)))
+            )
+            .FindLast(one => one.Name == name)
+            .Definition;
 
     /// <summary>How a table is read.</summary>
     public ContentTable Describe(string name)
     {
-        var all = new List<string>();
-        var columns = new List<string>();
-        var keyColumns = new List<string>();
-        Rows(
-            $"PRAGMA main.table_xinfo({LiveDatabase.Quote(name)})",
-            row =>
-            {
-                all.Add(row.GetString(1));
+        var all = _connection.Rows($"PRAGMA main.table_xinfo({SqliteAccess.Quote(name)})", row =>
+            (Name: row.GetString(1), IsKey: row.GetInt64(5) > 0, Hidden: row.GetInt64(6))
+        );
 
-                // 2 is a generated column that is not stored.
-                if (row.GetInt64(6) != 2)
-                    columns.Add(row.GetString(1));
-                if (row.GetInt64(5) > 0)
-                    keyColumns.Add(row.GetString(1));
-            }
-        );
-        string? keyIndex = null;
-        Rows(
-            $"PRAGMA main.index_list({LiveDatabase.Quote(name)})",
-            row =>
-            {
-                if (row.GetString(3) == "pk")
-                    keyIndex = row.GetString(1);
-            }
-        );
+        // 2 is a generated column that is not stored.
+        var columns = all.Where(column => column.Hidden != 2).Select(column => column.Name).ToList();
+        var keyColumns = all.FindAll(column => column.IsKey);
+        var keyIndex = _connection
+            .Rows($"PRAGMA main.index_list({SqliteAccess.Quote(name)})", row => (row.GetString(1), row.GetString(3)))
+            .FindLast(index => index.Item2 == "pk")
+            .Item1;
         var (hasRowId, key) = keyIndex is null ? (true, []) : KeyOf(keyIndex, columns);
         if (!hasRowId)
             return new ContentTable(name, columns, null, -1, keyIndex, key);
 
         // A key without an index is the rowid itself.
-        var rowIdColumn = keyIndex is null && keyColumns.Count == 1 ? columns.IndexOf(keyColumns[0]) : -1;
-        var rowId = RowIds.FirstOrDefault(alias => !all.Contains(alias, StringComparer.OrdinalIgnoreCase));
+        var rowIdColumn = keyIndex is null && keyColumns.Count == 1 ? columns.IndexOf(keyColumns[0].Name) : -1;
+        var rowId = RowIds.FirstOrDefault(alias =>
+            !all.Exists(column => column.Name.Equals(alias, StringComparison.OrdinalIgnoreCase))
+        );
         if (rowIdColumn >= 0)
-            rowId = LiveDatabase.Quote(columns[rowIdColumn]);
+            rowId = SqliteAccess.Quote(columns[rowIdColumn]);
         return new ContentTable(name, columns, rowId, rowIdColumn, null, []);
     }
 
@@ -163,7 +140,7 @@ internal sealed class ContentSource : IDisposable
     public long Count(string name)
     {
         var table = Describe(name);
-        var count = LiveDatabase.Scalar(_connection, $"SELECT count(*) {From(table)}");
+        var count = _connection.Scalar($"SELECT count(*) {From(table)}");
         return Convert.ToInt64(count, CultureInfo.InvariantCulture);
     }
 
@@ -180,14 +157,14 @@ internal sealed class ContentSource : IDisposable
     /// <summary>Reads the row whose rowid is asked for.</summary>
     /// <inheritdoc cref="Read(ContentTable, bool)" />
     public ContentCursor ReadOne(ContentTable table, bool isOtherUtf8) =>
-        Read(table, isOtherUtf8, $"FROM main.{LiveDatabase.Quote(table.Name)} AS x WHERE x.{table.RowId} = ?1");
+        Read(table, isOtherUtf8, $"FROM main.{SqliteAccess.Quote(table.Name)} AS x WHERE x.{table.RowId} = ?1");
 
     private ContentCursor Read(ContentTable table, bool isOtherUtf8, string from)
     {
         // What is read as text is converted to UTF-8, and what is not valid is replaced: only a blob comes as it is.
         var asStored = !(IsUtf8 && isOtherUtf8) && (table.Columns.Count * 2) + 1 <= MostColumns;
         var values = table
-            .Columns.Select(column => $"x.{LiveDatabase.Quote(column)}")
+            .Columns.Select(column => $"x.{SqliteAccess.Quote(column)}")
             .SelectMany(column => asStored ? AsStored(column) : [column])
             .ToList();
         var hasRowIdFirst = table.RowId is not null && table.RowIdColumn < 0 && values.Count < MostColumns;
@@ -209,8 +186,8 @@ internal sealed class ContentSource : IDisposable
 
     private static string From(ContentTable table)
     {
-        var access = table.KeyIndex is null ? "NOT INDEXED" : $"INDEXED BY {LiveDatabase.Quote(table.KeyIndex)}";
-        return $"FROM main.{LiveDatabase.Quote(table.Name)} AS x {access} {Filter(table.Name)}";
+        var access = table.KeyIndex is null ? "NOT INDEXED" : $"INDEXED BY {SqliteAccess.Quote(table.KeyIndex)}";
+        return $"FROM main.{SqliteAccess.Quote(table.Name)} AS x {access} {Filter(table.Name)}";
     }
 
     /// <summary>What SQLite keeps about the tables that are left out.</summary>
@@ -227,32 +204,24 @@ internal sealed class ContentSource : IDisposable
 
     private (bool HasRowId, IReadOnlyList<KeyPart> Key) KeyOf(string index, List<string> columns)
     {
-        var hasRowId = false;
-        var key = new List<KeyPart>();
-        Rows(
-            $"PRAGMA main.index_xinfo({LiveDatabase.Quote(index)})",
-            row =>
-            {
-                if (row.GetInt64(1) == -1)
-                    hasRowId = true;
-                if (row.GetInt64(1) == -1 || row.GetInt64(5) == 0)
-                    return;
-                var collation = row.IsDBNull(4) ? "BINARY" : row.GetString(4).ToUpperInvariant();
-                key.Add(new KeyPart(columns.IndexOf(row.GetString(2)), row.GetInt64(3) != 0, collation));
-            }
+        // -1 is the rowid.
+        var all = _connection.Rows($"PRAGMA main.index_xinfo({SqliteAccess.Quote(index)})", row =>
+            (
+                HasRowId: row.GetInt64(1) == -1,
+                Part: row.GetInt64(1) == -1 || row.GetInt64(5) == 0
+                    ? null
+                    : new KeyPart(
+                        columns.IndexOf(row.GetString(2)),
+                        row.GetInt64(3) != 0,
+                        row.IsDBNull(4) ? "BINARY" : row.GetString(4).ToUpperInvariant()
+                    )
+            )
         );
-        if (!hasRowId)
-            key.ForEach(part => StandInFor(part.Collation));
-        return (hasRowId, hasRowId ? [] : key);
-    }
-
-    private void Rows(string sql, Action<SqliteDataReader> onRow)
-    {
-        using var command = _connection.CreateCommand();
-        command.CommandText = sql;
-        using var reader = command.ExecuteReader();
-        while (reader.Read())
-            onRow(reader);
+        if (all.Exists(one => one.HasRowId))
+            return (true, []);
+        var key = all.Select(one => one.Part).OfType<KeyPart>().ToList();
+        key.ForEach(part => StandInFor(part.Collation));
+        return (false, key);
     }
 
     /// <summary>
@@ -267,7 +236,7 @@ internal sealed class ContentSource : IDisposable
         try
         {
             // PRAGMA collation_list has the unknown ones too.
-            LiveDatabase.Scalar(_connection, $"SELECT '' = '' COLLATE {LiveDatabase.Quote(collation)}");
+            _connection.Scalar($"SELECT '' = '' COLLATE {SqliteAccess.Quote(collation)}");
             return;
         }
         catch (SqliteException e) when (LiveDatabase.LacksWhatTheAppHas(e))

@@ -1,5 +1,3 @@
-using Litestream.Diagnostics;
-using Litestream.FileSystem;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Sqlite;
@@ -18,39 +16,7 @@ internal static partial class DatabaseContent
 {
     private const string OwnPrefix = "_litestream_";
 
-    private const int BusyTimeout = 10_000;
-
     private static readonly string[] Settings = ["user_version", "application_id"];
-
-    /// <summary>
-    /// Compares two database files that may be open elsewhere, each as it is when the comparison begins. Neither is
-    /// changed.
-    /// </summary>
-    /// <param name="expected">The database that is right by definition.</param>
-    /// <param name="actual">The one that is compared with it, such as the result of a restore.</param>
-    /// <param name="limit">How many differences are described; the comparison of a table goes on without a description
-    /// after that.</param>
-    /// <param name="cancellationToken">Interrupts it.</param>
-    /// <exception cref="LitestreamException">LSB4010: one of them is missing; LSB4104: there is no SQLite library, or
-    /// more than one.</exception>
-    /// <exception cref="SqliteException">One of them cannot be read.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static Task<ContentComparison> CompareAsync(
-        string expected,
-        string actual,
-        int limit = 5,
-        CancellationToken cancellationToken = default
-    ) =>
-        Task.Run(
-            () =>
-            {
-                // Through SQLite only: this process may open one of them at any moment.
-                using var one = Open(expected);
-                using var other = Open(actual);
-                return Compare(one, other, new() { Limit = limit }, cancellationToken);
-            },
-            cancellationToken
-        );
 
     /// <summary>Compares through two connections, each in one read transaction (its own, when it has none).</summary>
     /// <param name="expected">A connection to the database that is right by definition.</param>
@@ -101,7 +67,7 @@ internal static partial class DatabaseContent
         {
             // What differs in the first page is not compared there.
             if (
-                Settings.Any(name => Setting(one, name) != Setting(other, name))
+                Settings.Any(name => one.ScalarText($"PRAGMA {name}") != other.ScalarText($"PRAGMA {name}"))
                 || !DatabaseImage.IsSame(one, onePath, other, otherPath, cancellationToken)
             )
             {
@@ -122,43 +88,10 @@ internal static partial class DatabaseContent
         {
             return null;
         }
-
-        static string Setting(SqliteConnection connection, string name) =>
-            LiveDatabase.Scalar(connection, $"PRAGMA {name}")?.ToString() ?? "";
     }
 
     /// <summary>Whether a table is of the executable or of this library.</summary>
     public static bool IsOwn(string table) => table.StartsWith(OwnPrefix, StringComparison.OrdinalIgnoreCase);
-
-    private static SqliteConnection Open(string path)
-    {
-        path = Path.GetFullPath(path);
-        if (!File.Exists(path))
-            throw new LitestreamException("LSB4010", $"There is no database '{path}', so nothing can be compared.");
-        LiveDatabase.RequireLibrary(path);
-
-        // Without a WAL nothing but the file counts, and nothing is left beside it so.
-        var uri = LiveDatabase.Uri(path, File.Exists(DatabasePath.Real(path) + "-wal") ? "mode=ro" : "immutable=1");
-        var connection = new SqliteConnection(
-            new SqliteConnectionStringBuilder
-            {
-                DataSource = uri,
-                Mode = SqliteOpenMode.ReadOnly,
-                Pooling = false,
-            }.ToString()
-        );
-        try
-        {
-            connection.Open();
-            SQLitePCL.raw.sqlite3_busy_timeout(connection.Handle!, BusyTimeout);
-            return connection;
-        }
-        catch
-        {
-            connection.Dispose();
-            throw;
-        }
-    }
 
     private sealed partial class Run(
         ContentSource expected,

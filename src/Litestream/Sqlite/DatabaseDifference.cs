@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Litestream.Diagnostics;
 
 namespace Litestream.Sqlite;
 
@@ -90,9 +91,9 @@ public sealed record DatabaseDifference(string Live, string Copy)
                     new[]
                     {
                         table.Name,
-                        Number(table.Added),
-                        Number(table.Missing),
-                        Number(table.Changed),
+                        NumberText.Of(table.Added),
+                        NumberText.Of(table.Missing),
+                        NumberText.Of(table.Changed),
                         Examples(table),
                     }
                 )
@@ -163,15 +164,7 @@ public sealed record DatabaseDifference(string Live, string Copy)
     private static string Some(string what, IReadOnlyList<string> examples, long count) =>
         examples.Count == 0 ? "" : $"{what} {string.Join(", ", examples)}{(count > examples.Count ? ", ..." : "")}";
 
-    private static string Number(long number) => number.ToString(CultureInfo.InvariantCulture);
-
-    private static string Word(DifferenceKind kind) =>
-        kind switch
-        {
-            DifferenceKind.Added => "added",
-            DifferenceKind.Missing => "missing",
-            _ => "changed",
-        };
+    private static string Word(DifferenceKind kind) => kind.ToString().ToLowerInvariant();
 }
 
 /// <summary>A table, index, view, trigger or number of the header that is not the same in both files.</summary>

@@ -38,7 +38,7 @@ internal static class DatabaseImage
         CancellationToken cancellationToken
     )
     {
-        LiveDatabase.Execute(other, "PRAGMA wal_checkpoint(TRUNCATE)");
+        other.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
         if (new FileInfo(otherPath + "-wal") is { Exists: true, Length: > 0 })
             return false;
         if (new FileInfo(onePath).Length != new FileInfo(otherPath).Length)
@@ -114,21 +114,17 @@ internal static class DatabaseImage
         return count;
     }
 
-    private static List<Row> Schema(SqliteConnection connection)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = "SELECT type, name, tbl_name, rootpage, sql FROM main.sqlite_master ORDER BY rowid";
-        using var reader = command.ExecuteReader();
-        var rows = new List<Row>();
-        while (reader.Read())
-        {
-            var root = reader.IsDBNull(3) ? 0 : reader.GetInt64(3);
-            var sql = reader.IsDBNull(4) ? null : reader.GetString(4);
-            rows.Add(new Row(reader.GetString(0), reader.GetString(1), reader.GetString(2), root, sql));
-        }
-
-        return rows;
-    }
+    private static List<Row> Schema(SqliteConnection connection) =>
+        connection.Rows(
+            "SELECT type, name, tbl_name, rootpage, sql FROM main.sqlite_master ORDER BY rowid",
+            row => new Row(
+                row.GetString(0),
+                row.GetString(1),
+                row.GetString(2),
+                row.IsDBNull(3) ? 0 : row.GetInt64(3),
+                row.IsDBNull(4) ? null : row.GetString(4)
+            )
+        );
 
     private sealed record Row(string Type, string Name, string Table, long RootPage, string? Sql)
     {

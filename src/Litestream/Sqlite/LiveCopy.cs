@@ -61,19 +61,7 @@ internal sealed class LiveCopy : IDisposable
     public void Dispose() => _folder.Dispose();
 
     /// <summary>Opens the copy.</summary>
-    public SqliteConnection Open()
-    {
-        var connection = new SqliteConnection(
-            new SqliteConnectionStringBuilder
-            {
-                DataSource = LiveDatabase.Uri(Path, "immutable=1"),
-                Mode = SqliteOpenMode.ReadOnly,
-                Pooling = false,
-            }.ToString()
-        );
-        connection.Open();
-        return connection;
-    }
+    public SqliteConnection Open() => SqliteAccess.ReadOnly(SqliteAccess.Uri(Path, "immutable=1"));
 
     /// <summary>Compares the content with that of a restored file, which nobody else uses.</summary>
     /// <param name="restored">Its path.</param>
@@ -103,7 +91,7 @@ internal sealed class LiveCopy : IDisposable
     /// <summary>Makes one.</summary>
     /// <param name="database">The database file.</param>
     /// <param name="limit">How long a read transaction may be.</param>
-    /// <param name="patience">How long to wait for writers.</param>
+    /// <param name="maxWait">How long to wait for writers.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>The copy; or null, and why there is none, as the rest of a sentence.</returns>
@@ -112,7 +100,7 @@ internal sealed class LiveCopy : IDisposable
     public static async Task<(LiveCopy? Copy, string Why)> TakeAsync(
         string database,
         ReaderLimit limit,
-        TimeSpan patience,
+        TimeSpan maxWait,
         TimeProvider time,
         CancellationToken cancellationToken
     )
@@ -121,7 +109,7 @@ internal sealed class LiveCopy : IDisposable
         try
         {
             copy = new LiveCopy(ScratchDatabase.CreateFolder());
-            var why = await copy.FillAsync(database, limit, patience, time, cancellationToken).ConfigureAwait(false);
+            var why = await copy.FillAsync(database, limit, maxWait, time, cancellationToken).ConfigureAwait(false);
             if (why is null)
                 return (copy, "");
             copy.Dispose();
@@ -142,29 +130,23 @@ internal sealed class LiveCopy : IDisposable
     private async Task<string?> FillAsync(
         string database,
         ReaderLimit limit,
-        TimeSpan patience,
+        TimeSpan maxWait,
         TimeProvider time,
         CancellationToken cancellationToken
     )
     {
         using var source = LiveDatabase.Open(database);
-        if (LiveDatabase.Scalar(source, "PRAGMA journal_mode") is not "wal")
+        if (source.Scalar("PRAGMA journal_mode") is not "wal")
             return NotInWalMode;
         if (ScratchRoom.Missing(Mounts.Free(_folder.Path), new FileInfo(database).Length) is { } missing)
             return $"the folder for temporary files, {System.IO.Path.GetTempPath()}, {missing}";
-        using var target = new SqliteConnection(
-            new SqliteConnectionStringBuilder { DataSource = Path, Pooling = false }.ToString()
-        );
-        target.Open();
-        LiveDatabase.Execute(
-            target,
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE"
-        );
+        using var target = SqliteAccess.Open(Path, SqliteOpenMode.ReadWriteCreate);
+        target.Execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE");
         raw.sqlite3_busy_timeout(source.Handle!, BusyTimeout);
 
         using var backup = raw.sqlite3_backup_init(target.Handle!, "main", source.Handle!, "main");
         var wal = WalFile.PathOf(database);
-        var pageSize = LiveDatabase.Scalar(source, "PRAGMA page_size") as long? ?? 4096;
+        var pageSize = source.Scalar("PRAGMA page_size") as long? ?? 4096;
         for (var beginnings = 0; ;)
         {
             // A WAL may be long, and the write lock is held while its end is looked for: what is there already is read
@@ -175,17 +157,17 @@ internal sealed class LiveCopy : IDisposable
             {
                 // While a connection holds the write lock no commit is half done: the snapshot that another one takes
                 // then is the last commit in the file.
-                void Lock() => LiveDatabase.Execute(guard, "BEGIN IMMEDIATE");
-                await LiveDatabase.PatientlyAsync(Lock, patience, time, cancellationToken).ConfigureAwait(false);
+                void Lock() => guard.Execute("BEGIN IMMEDIATE");
+                await LiveDatabase.RetryWhileBusyAsync(Lock, maxWait, time, cancellationToken).ConfigureAwait(false);
                 try
                 {
-                    LiveDatabase.Execute(source, "BEGIN");
-                    LiveDatabase.Scalar(source, "SELECT count(*) FROM sqlite_master");
+                    source.Execute("BEGIN");
+                    source.Scalar("SELECT count(*) FROM sqlite_master");
                     mark = EndFor(database, WalFile.LastCommit(wal, known), pageSize);
                 }
                 finally
                 {
-                    LiveDatabase.Execute(guard, "ROLLBACK");
+                    guard.Execute("ROLLBACK");
                 }
             }
 
@@ -200,7 +182,7 @@ internal sealed class LiveCopy : IDisposable
             }
             finally
             {
-                LiveDatabase.Execute(source, "ROLLBACK");
+                source.Execute("ROLLBACK");
                 var elapsed = time.GetElapsedTime(start);
                 LongestReader = elapsed > LongestReader ? elapsed : LongestReader;
             }

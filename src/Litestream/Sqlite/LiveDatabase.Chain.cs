@@ -42,14 +42,14 @@ internal static partial class LiveDatabase
             connection = Open(database);
 
             // In another mode a reader would keep the app from writing.
-            if (Scalar(connection, "PRAGMA journal_mode") is not "wal")
+            if (connection.Scalar("PRAGMA journal_mode") is not "wal")
             {
                 connection.Dispose();
                 return null;
             }
 
-            Execute(connection, "BEGIN");
-            Scalar(connection, "SELECT count(*) FROM sqlite_master");
+            connection.Execute("BEGIN");
+            connection.Scalar("SELECT count(*) FROM sqlite_master");
             return connection;
         }
         catch (Exception e)
@@ -80,11 +80,10 @@ internal static partial class LiveDatabase
                 return null;
             RequireLibrary(database);
             using var connection = Open(database);
-            Execute(connection, "PRAGMA busy_timeout = 100");
-            using var command = connection.CreateCommand();
-            command.CommandText = "PRAGMA wal_checkpoint(TRUNCATE)";
-            using var reader = command.ExecuteReader();
-            return reader.Read() && reader.GetInt64(0) == 0 ? null : "another connection reads or writes all the time";
+            connection.Execute("PRAGMA busy_timeout = 100");
+            return connection.Scalar("PRAGMA wal_checkpoint(TRUNCATE)") is 0L
+                ? null
+                : "another connection reads or writes all the time";
         }
         catch (SqliteException e) when (e.SqliteErrorCode == NotADatabase)
         {
@@ -115,50 +114,33 @@ internal static partial class LiveDatabase
     /// The page of the executable's own table, which it writes to when it checkpoints; null when that cannot be told.
     /// </summary>
     public static long? SequencePage(string database) =>
-        Try(
-            database,
-            connection =>
-                Scalar(
-                    connection,
-                    "SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = '_litestream_seq'"
-                ) as long?
+        Try(database, connection =>
+            connection.Scalar("SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = '_litestream_seq'")
+            as long?
         );
 
     /// <summary>
     /// Brings the WAL into the database file as far as readers let it, and leaves it as it is: the file alone is
     /// complete then.
     /// </summary>
-    public static void CheckpointPassively(string database) =>
-        Try(
-            database,
-            connection =>
-            {
-                Execute(connection, "PRAGMA wal_checkpoint(PASSIVE)");
-                return 1;
-            }
-        );
+    public static void CheckpointPassively(string database) => Try(database, connection =>
+        {
+            connection.Execute("PRAGMA wal_checkpoint(PASSIVE)");
+            return 1;
+        });
 
     /// <summary>
     /// Where this is the last connection, all of the WAL is brought into the database file, and the WAL deleted: as any
     /// app leaves its database.
     /// </summary>
-    public static void CloseInOrder(string database)
+    public static void CloseCleanly(string database)
     {
         try
         {
             if (!File.Exists(database) || !MayBeOpened(database))
                 return;
-            using var connection = new SqliteConnection(
-                new SqliteConnectionStringBuilder
-                {
-                    DataSource = database,
-                    Mode = SqliteOpenMode.ReadWrite,
-                    Pooling = false,
-                    DefaultTimeout = 1,
-                }.ToString()
-            );
-            connection.Open();
-            Scalar(connection, "SELECT count(*) FROM sqlite_master");
+            using var connection = SqliteAccess.ReadWrite(database, timeout: 1);
+            connection.Scalar("SELECT count(*) FROM sqlite_master");
         }
         catch (Exception e) when (e is SqliteException or InvalidOperationException)
         {
@@ -170,20 +152,14 @@ internal static partial class LiveDatabase
     /// How many frames of the WAL SQLite knows of; null when that cannot be asked without a real checkpoint (SQLite
     /// before 3.51), or not now.
     /// </summary>
-    public static long? WalFrames(string database) =>
-        Try(
-            database,
-            connection =>
-            {
-                if (SQLitePCL.raw.sqlite3_libversion_number() < FirstVersionWithNoop)
-                    return null;
+    public static long? WalFrames(string database) => Try(database, connection =>
+        {
+            if (SQLitePCL.raw.sqlite3_libversion_number() < FirstVersionWithNoop)
+                return null;
 
-                // The first read makes the connection look at the WAL at all.
-                Scalar(connection, "SELECT count(*) FROM sqlite_master");
-                using var command = connection.CreateCommand();
-                command.CommandText = "PRAGMA wal_checkpoint(NOOP)";
-                using var reader = command.ExecuteReader();
-                return reader.Read() && reader.GetInt64(1) is >= 0 and var frames ? frames : null;
-            }
-        );
+            // The first read makes the connection look at the WAL at all.
+            connection.Scalar("SELECT count(*) FROM sqlite_master");
+            var frames = connection.Rows("PRAGMA wal_checkpoint(NOOP)", row => row.GetInt64(1)).FirstOrDefault(-1);
+            return frames >= 0 ? frames : null;
+        });
 }

@@ -46,14 +46,14 @@ internal static partial class LiveDatabase
             why = "";
 
             // As one that nobody changes: the first page alone, whatever lies beside it.
-            using (var still = OpenToLook(database, "immutable=1"))
-                Scalar(still, "PRAGMA schema_version");
+            using (var still = SqliteAccess.ReadOnly(SqliteAccess.Uri(database, "immutable=1")))
+                still.Scalar("PRAGMA schema_version");
 
             // Without locks SQLite has no WAL mode, and says so.
-            using var connection = OpenToLook(database, "nolock=1");
+            using var connection = SqliteAccess.ReadOnly(SqliteAccess.Uri(database, "nolock=1"));
             try
             {
-                Scalar(connection, "PRAGMA schema_version");
+                connection.Scalar("PRAGMA schema_version");
                 return DatabaseFormat.Rollback;
             }
             catch (SqliteException e) when (e.SqliteErrorCode == CannotOpen)
@@ -61,43 +61,17 @@ internal static partial class LiveDatabase
                 return DatabaseFormat.Wal;
             }
         }
-        catch (SqliteException e) when (e.SqliteErrorCode == NotADatabase)
-        {
-            why = e.Message;
-            return DatabaseFormat.NoDatabase;
-        }
-        catch (SqliteException e) when (e.SqliteErrorCode is CannotOpen or Permission)
-        {
-            why = e.Message;
-            return DatabaseFormat.NotReadable;
-        }
         catch (SqliteException e)
         {
-            // It is written to just now, or is damaged: other checks tell that.
             why = e.Message;
-            return DatabaseFormat.Unread;
-        }
-    }
-
-    private static SqliteConnection OpenToLook(string database, string parameters)
-    {
-        var connection = new SqliteConnection(
-            new SqliteConnectionStringBuilder
+            return e.SqliteErrorCode switch
             {
-                DataSource = Uri(database, parameters),
-                Mode = SqliteOpenMode.ReadOnly,
-                Pooling = false,
-            }.ToString()
-        );
-        try
-        {
-            connection.Open();
-            return connection;
-        }
-        catch
-        {
-            connection.Dispose();
-            throw;
+                NotADatabase => DatabaseFormat.NoDatabase,
+                CannotOpen or Permission => DatabaseFormat.NotReadable,
+
+                // It is written to just now, or is damaged: other checks tell that.
+                _ => DatabaseFormat.Unread,
+            };
         }
     }
 

@@ -32,8 +32,7 @@ internal static partial class LiveDatabase
                     // Not from .NET's cryptography: without OpenSSL in the image it ends the whole app.
                     var id = Random.Shared.NextInt64(1, long.MaxValue);
                     isPending(id);
-                    Execute(
-                        connection,
+                    connection.Execute(
                         string.Create(
                             CultureInfo.InvariantCulture,
                             $"INSERT OR IGNORE INTO _litestream_seq (id, seq) VALUES ({IdentityRow}, {id})"
@@ -63,15 +62,7 @@ internal static partial class LiveDatabase
             RequireLibrary(database);
 
             // Through SQLite, which knows what else this process has open; it neither locks nor creates anything so.
-            using var connection = new SqliteConnection(
-                new SqliteConnectionStringBuilder
-                {
-                    DataSource = Uri(database, "immutable=1"),
-                    Mode = SqliteOpenMode.ReadOnly,
-                    Pooling = false,
-                }.ToString()
-            );
-            connection.Open();
+            using var connection = SqliteAccess.ReadOnly(SqliteAccess.Uri(database, "immutable=1"));
             return (true, HasSequence(connection) ? ReadIdentity(connection) : null);
         }
         catch (SqliteException e) when (e.SqliteErrorCode == NotADatabase)
@@ -90,24 +81,16 @@ internal static partial class LiveDatabase
     /// nothing again after an error until then.
     /// </summary>
     /// <returns>False when it cannot be done: no library, no table yet, a busy database.</returns>
-    public static Task<bool> NudgeAsync(string database) =>
-        Task.Run(() =>
-            Try(
-                database,
-                connection =>
-                {
-                    if (!HasSequence(connection))
-                        return null;
-                    Execute(
-                        connection,
-                        "INSERT INTO _litestream_seq (id, seq) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET "
-                            + "seq = seq + 1"
-                    );
-                    return 1;
-                }
-            )
-                is not null
-        );
+    public static Task<bool> NudgeAsync(string database) => Task.Run(() => Try(database, connection =>
+            {
+                if (!HasSequence(connection))
+                    return null;
+                connection.Execute(
+                    "INSERT INTO _litestream_seq (id, seq) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET "
+                        + "seq = seq + 1"
+                );
+                return 1;
+            }) is not null);
 
     /// <summary>Takes the number out of a file that nobody uses, with the tables of the executable.</summary>
     /// <exception cref="LitestreamException">LSB4104: there is no SQLite library.</exception>
@@ -117,30 +100,13 @@ internal static partial class LiveDatabase
         RequireLibrary(database);
 
         // Not in its WAL, which would be another file to put in place.
-        using var connection = new SqliteConnection(
-            new SqliteConnectionStringBuilder
-            {
-                DataSource = database,
-                Mode = SqliteOpenMode.ReadWrite,
-                Pooling = false,
-            }.ToString()
-        );
-        connection.Open();
-        var wal = Scalar(connection, "PRAGMA journal_mode") is "wal";
-        Execute(
-            connection,
+        using var connection = SqliteAccess.ReadWrite(database);
+        var wal = connection.Scalar("PRAGMA journal_mode") is "wal";
+        connection.Execute(
             "PRAGMA journal_mode = delete; DROP TABLE IF EXISTS _litestream_seq; DROP TABLE IF EXISTS _litestream_lock"
         );
         if (wal)
-            Execute(connection, "PRAGMA journal_mode = wal");
-    }
-
-    /// <summary>The name of a database for SQLite, with parameters.</summary>
-    public static string Uri(string database, string parameters)
-    {
-        // On Unix a backslash is a letter of a name.
-        var path = OperatingSystem.IsWindows() ? database.Replace('\\', '/') : database;
-        return $"file:{string.Join('/', path.Split('/').Select(System.Uri.EscapeDataString))}?{parameters}";
+            connection.Execute("PRAGMA journal_mode = wal");
     }
 
     private static long? Try(string database, Func<SqliteConnection, long?> use)
@@ -160,8 +126,8 @@ internal static partial class LiveDatabase
     }
 
     private static bool HasSequence(SqliteConnection connection) =>
-        Scalar(connection, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_litestream_seq'") is not null;
+        connection.Scalar("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_litestream_seq'") is not null;
 
     private static long? ReadIdentity(SqliteConnection connection) =>
-        Scalar(connection, $"SELECT seq FROM _litestream_seq WHERE id = {IdentityRow}") as long?;
+        connection.Scalar($"SELECT seq FROM _litestream_seq WHERE id = {IdentityRow}") as long?;
 }

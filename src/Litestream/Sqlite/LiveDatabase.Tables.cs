@@ -25,7 +25,7 @@ internal enum AppTables
 /// <summary>What a database holds, as far as its hand-over to the executable depends on it.</summary>
 /// <param name="Tables">Whether it has a table of the app's own.</param>
 /// <param name="IsWal">Whether its journal mode is WAL; null when that was not asked or cannot be told now.</param>
-internal sealed record TablesLook(AppTables Tables, bool? IsWal);
+internal sealed record TablesProbe(AppTables Tables, bool? IsWal);
 
 /// <summary>
 /// A look at what is in a database before the executable gets it. Read-only: no file is made, no table, no journal mode
@@ -40,77 +40,55 @@ internal static partial class LiveDatabase
     /// <summary>Looks at a database that is there.</summary>
     /// <param name="database">The file.</param>
     /// <param name="asksMode">Whether the journal mode is asked for too.</param>
-    public static TablesLook LookAt(string database, bool asksMode)
+    public static TablesProbe ProbeTables(string database, bool asksMode)
     {
         try
         {
             if (FileStamp.Of(database) is not { Size: > 0 })
-                return new TablesLook(AppTables.None, null);
+                return new TablesProbe(AppTables.None, null);
             RequireLibrary(database);
 
             // In the file itself without a lock and without a -shm, which a usual connection to a WAL database would
             // leave behind.
-            using (var file = OpenToRead(Uri(database, "immutable=1")))
+            using (var file = OpenToRead(SqliteAccess.Uri(database, "immutable=1")))
             {
-                if (!asksMode && Scalar(file, AppTable) is not null)
-                    return new TablesLook(AppTables.Some, null);
+                if (!asksMode && file.Scalar(AppTable) is not null)
+                    return new TablesProbe(AppTables.Some, null);
             }
 
             if (!asksMode && FileStamp.Of(WalFile.PathOf(database)) is not { Size: > 0 })
-                return new TablesLook(AppTables.None, null);
+                return new TablesProbe(AppTables.None, null);
 
             using var connection = OpenToRead(database);
-            var tables = Scalar(connection, AppTable) is null ? AppTables.None : AppTables.Some;
-            return new TablesLook(tables, asksMode ? Scalar(connection, "PRAGMA journal_mode") is "wal" : null);
+            var tables = connection.Scalar(AppTable) is null ? AppTables.None : AppTables.Some;
+            return new TablesProbe(tables, asksMode ? connection.Scalar("PRAGMA journal_mode") is "wal" : null);
         }
         catch (SqliteException e) when (e.SqliteErrorCode == NotADatabase)
         {
-            return new TablesLook(AppTables.Unreadable, null);
+            return new TablesProbe(AppTables.Unreadable, null);
         }
         catch (SqliteException)
         {
-            return new TablesLook(AppTables.NotNow, null);
+            return new TablesProbe(AppTables.NotNow, null);
         }
         catch (Exception e) when (e is LitestreamException or InvalidOperationException)
         {
-            return new TablesLook(AppTables.Unreadable, null);
+            return new TablesProbe(AppTables.Unreadable, null);
         }
     }
 
     /// <summary>Whether a write could be begun at this moment; it is not made.</summary>
-    public static bool IsWritable(string database) =>
-        Try(
-            database,
-            connection =>
-            {
-                Execute(connection, "BEGIN IMMEDIATE");
-                Execute(connection, "ROLLBACK");
-                return 1;
-            }
-        )
-            is not null;
+    public static bool IsWritable(string database) => Try(database, connection =>
+        {
+            connection.Execute("BEGIN IMMEDIATE");
+            connection.Execute("ROLLBACK");
+            return 1;
+        }) is not null;
 
     private static SqliteConnection OpenToRead(string source)
     {
-        var connection = new SqliteConnection(
-            new SqliteConnectionStringBuilder
-            {
-                DataSource = source,
-                Mode = SqliteOpenMode.ReadOnly,
-                Pooling = false,
-                DefaultTimeout = 1,
-            }.ToString()
-        );
-        try
-        {
-            connection.Open();
-            SQLitePCL.raw.sqlite3_db_config(connection.Handle!, NoCheckpointOnClose, 1, out _);
-            return connection;
-        }
-        catch
-        {
-            connection.Dispose();
-            throw;
-        }
+        var connection = SqliteAccess.ReadOnly(source, timeout: 1);
+        SQLitePCL.raw.sqlite3_db_config(connection.Handle!, NoCheckpointOnClose, 1, out _);
+        return connection;
     }
 }

@@ -68,7 +68,7 @@ internal static partial class LiveDatabase
     /// <param name="database">The database file.</param>
     /// <param name="token">The row's token; null writes nothing.</param>
     /// <param name="limit">How long a reader may stand in it to copy its content; null copies nothing.</param>
-    /// <param name="patience">How long to wait for writers.</param>
+    /// <param name="maxWait">How long to wait for writers.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends the copying too.</param>
     /// <exception cref="LitestreamException">LSB4104, LSB4105.</exception>
@@ -76,44 +76,33 @@ internal static partial class LiveDatabase
         string database,
         string? token,
         ReaderLimit? limit,
-        TimeSpan patience,
+        TimeSpan maxWait,
         TimeProvider time,
         CancellationToken cancellationToken
-    ) =>
-        Task.Run(
-            () =>
-                UseAsync(
-                    database,
-                    async connection =>
-                    {
-                        SentinelRow? row = null;
-                        if (token is not null)
-                            await PatientlyAsync(
-                                    () => row = Write(connection, token, time),
-                                    patience,
-                                    time,
-                                    cancellationToken
-                                )
-                                .ConfigureAwait(false);
-                        var written = time.GetUtcNow();
-                        if (limit is not null)
+    ) => Task.Run(() => UseAsync(database, async connection =>
+                {
+                    SentinelRow? row = null;
+                    if (token is not null)
+                        await RetryWhileBusyAsync(
+                                () => row = Write(connection, token, time),
+                                maxWait,
+                                time,
+                                cancellationToken
+                            )
+                            .ConfigureAwait(false);
+                    var written = time.GetUtcNow();
+                    var (copy, why) = limit is null
+                        ? (null, null)
+                        : await LiveCopy
+                            .TakeAsync(database, limit, maxWait, time, cancellationToken)
+                            .ConfigureAwait(false);
+                    return copy is not null
+                        ? new Sentinel(row, copy.Mark, copy.Mark is not null, written) { Copy = copy }
+                        : new Sentinel(row, WalFile.LastCommit(WalFile.PathOf(database)), false, written)
                         {
-                            var (copy, why) = await LiveCopy
-                                .TakeAsync(database, limit, patience, time, cancellationToken)
-                                .ConfigureAwait(false);
-                            if (copy is not null)
-                                return new Sentinel(row, copy.Mark, copy.Mark is not null, written) { Copy = copy };
-                            return new Sentinel(row, WalFile.LastCommit(WalFile.PathOf(database)), false, written)
-                            {
-                                WhyNoCopy = why,
-                            };
-                        }
-
-                        return new Sentinel(row, WalFile.LastCommit(WalFile.PathOf(database)), false, written);
-                    }
-                ),
-            cancellationToken
-        );
+                            WhyNoCopy = why,
+                        };
+                }), cancellationToken);
 
     /// <summary>The verification's row; null when there is none.</summary>
     /// <param name="connection">A connection to the database.</param>
@@ -122,32 +111,21 @@ internal static partial class LiveDatabase
     {
         if (ColumnsOf(connection, table) != Columns)
             return null;
-        using var command = connection.CreateCommand();
-        command.CommandText = $"SELECT token, number, written FROM {table} WHERE id = 1";
-        using var reader = command.ExecuteReader();
-        return reader.Read()
-            ? new SentinelRow(reader.GetString(0), reader.GetInt64(1), reader.GetString(2), table)
-            : null;
+        return connection
+            .Rows($"SELECT token, number, written FROM {table} WHERE id = 1", row => new SentinelRow(
+                row.GetString(0),
+                row.GetInt64(1),
+                row.GetString(2),
+                table
+            ))
+            .SingleOrDefault();
     }
-
-    /// <summary>The names in the schema that fit a condition.</summary>
-    public static List<string> Tables(SqliteConnection connection, string condition) =>
-        Strings(connection, $"SELECT name FROM sqlite_master WHERE {condition}", 0);
-
-    public static string Quote(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
     /// <summary>
     /// Whether a statement failed for the lack of a collation, a function or a module: what is damaged, locked or
     /// interrupted has codes of its own.
     /// </summary>
     public static bool LacksWhatTheAppHas(SqliteException e) => e.SqliteErrorCode == Error;
-
-    public static object? Scalar(SqliteConnection connection, string sql)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        return command.ExecuteScalar();
-    }
 
     /// <summary>
     /// There must be a SQLite library for Microsoft.Data.Sqlite, and no other one in this process that may have the
@@ -246,68 +224,36 @@ internal static partial class LiveDatabase
             using var connection = Open(database);
             return await use(connection).ConfigureAwait(false);
         }
-        catch (SqliteException e) when (e.SqliteErrorCode == NotADatabase)
-        {
-            throw new LitestreamException(
-                "LSB4105",
-                $"{database} is no SQLite database that can be read here: it is encrypted, or something else. "
-                    + $"Litestream cannot replicate it either.",
-                innerException: e
-            );
-        }
-        catch (SqliteException e) when (e.SqliteErrorCode is Busy or Locked)
-        {
-            throw new LitestreamException(
-                "LSB4105",
-                $"{database} was locked by another process all the time: {e.Message} Look for a transaction that is "
-                    + $"never ended, or give the verification more time.",
-                innerException: e
-            );
-        }
         catch (SqliteException e)
         {
-            throw new LitestreamException(
-                "LSB4105",
-                $"The verification's row cannot be written to {database}: {e.Message} Where nothing may be written, "
-                    + $"verify without it ({OptionName.NoWrite}).",
-                innerException: e
-            );
+            MessageText message = e.SqliteErrorCode switch
+            {
+                NotADatabase => $"'{database}' is no SQLite database that can be read here: it is encrypted, or "
+                    + $"something else. Litestream cannot replicate it either.",
+                Busy or Locked => $"'{database}' was locked by another process all the time: {e.Message} Look for "
+                    + $"a transaction that is never ended, or give the verification more time.",
+                _ => $"The verification's row cannot be written to '{database}': {e.Message} Where nothing may be "
+                    + $"written, verify without it ({OptionName.NoWrite}).",
+            };
+            throw new LitestreamException("LSB4105", message, innerException: e);
         }
     }
 
     public static SqliteConnection Open(string database)
     {
-        var connection = new SqliteConnection(
-            new SqliteConnectionStringBuilder
-            {
-                DataSource = database,
-                Mode = SqliteOpenMode.ReadWrite,
-                Pooling = false,
-                DefaultTimeout = 1,
-            }.ToString()
-        );
-        try
-        {
-            connection.Open();
-            SQLitePCL.raw.sqlite3_db_config(connection.Handle!, NoCheckpointOnClose, 1, out _);
-            Execute(connection, "PRAGMA busy_timeout = 200; PRAGMA wal_autocheckpoint = 0");
-            return connection;
-        }
-        catch
-        {
-            connection.Dispose();
-            throw;
-        }
+        var connection = SqliteAccess.ReadWrite(database, timeout: 1);
+        SQLitePCL.raw.sqlite3_db_config(connection.Handle!, NoCheckpointOnClose, 1, out _);
+        connection.Execute("PRAGMA busy_timeout = 200; PRAGMA wal_autocheckpoint = 0");
+        return connection;
     }
 
     private static SentinelRow? Write(SqliteConnection connection, string token, TimeProvider time)
     {
-        Execute(connection, "BEGIN IMMEDIATE");
+        connection.Execute("BEGIN IMMEDIATE");
         try
         {
             var table = ColumnsOf(connection, Table) is "" or Columns ? Table : OtherTable;
-            Execute(
-                connection,
+            connection.Execute(
                 $"CREATE TABLE IF NOT EXISTS {table} (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL, "
                     + $"number INTEGER NOT NULL, written TEXT NOT NULL)"
             );
@@ -325,35 +271,24 @@ internal static partial class LiveDatabase
             }
 
             var row = ReadRow(connection, table);
-            Execute(connection, "COMMIT");
+            connection.Execute("COMMIT");
             return row;
         }
         catch
         {
             if (SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle!) == 0)
-                Execute(connection, "ROLLBACK");
+                connection.Execute("ROLLBACK");
             throw;
         }
     }
 
     /// <summary>The columns of a table, with commas between them; empty when there is no such table.</summary>
     private static string ColumnsOf(SqliteConnection connection, string table) =>
-        string.Join(',', Strings(connection, $"PRAGMA table_info({table})", 1));
+        string.Join(',', connection.Rows($"PRAGMA table_info({table})", row => row.GetString(1)));
 
-    private static List<string> Strings(SqliteConnection connection, string sql, int column)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        using var reader = command.ExecuteReader();
-        var strings = new List<string>();
-        while (reader.Read())
-            strings.Add(reader.GetString(column));
-        return strings;
-    }
-
-    public static async Task PatientlyAsync(
+    public static async Task RetryWhileBusyAsync(
         Action action,
-        TimeSpan patience,
+        TimeSpan maxWait,
         TimeProvider time,
         CancellationToken cancellationToken
     )
@@ -366,19 +301,11 @@ internal static partial class LiveDatabase
                 action();
                 return;
             }
-            catch (SqliteException e)
-                when (e.SqliteErrorCode is Busy or Locked && time.GetElapsedTime(start) < patience)
+            catch (SqliteException e) when (e.SqliteErrorCode is Busy or Locked && time.GetElapsedTime(start) < maxWait)
             {
                 await Task.Delay(RetryPause, time, cancellationToken).ConfigureAwait(false);
             }
         }
-    }
-
-    public static void Execute(SqliteConnection connection, string sql)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        command.ExecuteNonQuery();
     }
 
     [GeneratedRegex(@"[^/]*(?:sqlite|sqlcipher)[^/]*\.so(?:\.[\d.]+)?$|SQLite\.Interop\.dll$", RegexOptions.IgnoreCase)]

@@ -35,19 +35,7 @@ internal static class ScratchDatabase
     }
 
     /// <summary>Opens a restored file. It is nobody else's.</summary>
-    public static SqliteConnection Open(string path)
-    {
-        var connection = new SqliteConnection(
-            new SqliteConnectionStringBuilder
-            {
-                DataSource = path,
-                Mode = SqliteOpenMode.ReadWrite,
-                Pooling = false,
-            }.ToString()
-        );
-        connection.Open();
-        return connection;
-    }
+    public static SqliteConnection Open(string path) => SqliteAccess.ReadWrite(path);
 
     /// <summary>What is wrong with the file; null when it is sound.</summary>
     /// <param name="connection">A connection to it.</param>
@@ -78,11 +66,16 @@ internal static class ScratchDatabase
             }
 
             var left = new List<string>();
-            foreach (var table in LiveDatabase.Tables(connection, "type = 'table'"))
+            var tables = connection.Rows(
+                "SELECT name FROM sqlite_master WHERE type = 'table'",
+                row => row.GetString(0),
+                cancellationToken: cancellationToken
+            );
+            foreach (var table in tables)
             {
                 try
                 {
-                    if (Answer($"{check}({LiveDatabase.Quote(table)})") is { } damage)
+                    if (Answer($"{check}({SqliteAccess.Quote(table)})") is { } damage)
                         return damage;
                 }
                 catch (SqliteException e) when (LiveDatabase.LacksWhatTheAppHas(e))
@@ -110,7 +103,7 @@ internal static class ScratchDatabase
         string? Answer(string sql)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var answer = LiveDatabase.Scalar(connection, sql) as string;
+            var answer = connection.Scalar(sql) as string;
             return string.Equals(answer, "ok", StringComparison.Ordinal) ? null : answer ?? "no answer";
         }
     }

@@ -14,7 +14,7 @@ internal static class ScratchError
     /// Whether it is the machine's: the folder for temporary files is full, or cannot be read or written. Then nothing
     /// is known about the backup, neither good nor bad.
     /// </summary>
-    public static bool IsOfTheMachine(Exception e) =>
+    public static bool IsMachineFault(Exception e) =>
         e
             is IOException
                 or UnauthorizedAccessException

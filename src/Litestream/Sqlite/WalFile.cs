@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
-using System.Runtime.CompilerServices;
 using Litestream.FileSystem;
+using Microsoft.Win32.SafeHandles;
 
 namespace Litestream.Sqlite;
 
@@ -45,39 +45,12 @@ internal static class WalFile
     /// <param name="path">The <c>-wal</c>.</param>
     /// <param name="known">A commit that was found before: the search goes on from there, if the file is still in the
     /// same life.</param>
-    public static WalPosition? LastCommit(string path, WalPosition? known = null)
-    {
-        try
+    public static WalPosition? LastCommit(string path, WalPosition? known = null) => Read(path, (file, header) =>
         {
-            using var file = Open(path);
-            if (ReadHeader(file) is not { } header)
-                return null;
-
-            Span<byte> frame = stackalloc byte[FrameHeaderSize];
-            var end =
-                known is not null && (known.Salt1, known.Salt2) == (header.Salt1, header.Salt2)
-                    ? known.End
-                    : HeaderSize;
-            for (
-                var at = end;
-                RandomAccess.Read(file, frame, at) == FrameHeaderSize;
-                at += FrameHeaderSize + header.PageSize
-            )
-            {
-                // What an earlier life of the file left behind its end has other salts.
-                if (Word(frame, 8) != header.Salt1 || Word(frame, 12) != header.Salt2)
-                    break;
-                if (Word(frame, 4) != 0)
-                    end = at + FrameHeaderSize + header.PageSize;
-            }
-
-            return new WalPosition(header.Salt1, header.Salt2, end);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
+            var start = known is not null && header.IsOf(known) ? known.End : HeaderSize;
+            var ends = Frames(file, header, start).Where(frame => frame.IsCommit).Select(frame => frame.End);
+            return new WalPosition(header.Salt1, header.Salt2, ends.LastOrDefault(start));
+        });
 
     /// <summary>
     /// Whether a whole commit stands behind the frames that SQLite knows of: it was written by a process that was
@@ -86,23 +59,17 @@ internal static class WalFile
     /// </summary>
     /// <param name="path">The <c>-wal</c>.</param>
     /// <param name="frames">The frames that SQLite knows of.</param>
-    public static bool HasCommitAfter(string path, long frames)
-    {
-        try
+    public static bool HasCommitAfter(string path, long frames) => Read(path, (file, header) =>
         {
-            using var file = Open(path);
-            if (ReadHeader(file) is not { } header)
-                return false;
-            var size = FrameHeaderSize + (int)header.PageSize;
-            var at = HeaderSize + (frames * size);
-            Span<byte> sums = stackalloc byte[8];
-            if (RandomAccess.Read(file, sums, frames == 0 ? HeaderSize - 8 : at - size + 16) != sums.Length)
+            var at = EndOf(frames, header.PageSize);
+            var sums = new byte[8];
+            var before = frames == 0 ? HeaderSize - 8 : at - header.PageSize - 8;
+            if (RandomAccess.Read(file, sums, before) != sums.Length)
                 return false;
             var sum = (Word(sums, 0), Word(sums, 4));
-            for (var frame = new byte[size]; RandomAccess.Read(file, frame, at) == size; at += size)
+            var frame = new byte[FrameHeaderSize + header.PageSize];
+            for (; RandomAccess.Read(file, frame, at) == frame.Length && header.IsOf(frame); at += frame.Length)
             {
-                if (Word(frame, 8) != header.Salt1 || Word(frame, 12) != header.Salt2)
-                    return false;
                 sum = Checksum(sum, frame.AsSpan(0, 8), header.IsBigEndian);
                 sum = Checksum(sum, frame.AsSpan(FrameHeaderSize), header.IsBigEndian);
                 if (sum != (Word(frame, 16), Word(frame, 20)))
@@ -112,12 +79,28 @@ internal static class WalFile
             }
 
             return false;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
+        });
+
+    /// <summary>The pages in the frames between two places of a WAL; null when it is another WAL by now, or cannot be
+    /// read.</summary>
+    public static IReadOnlySet<long>? PagesBetween(string path, WalPosition to, long from) =>
+        Read(path, (file, header) =>
+            header.IsOf(to)
+                ? Frames(file, header, Math.Max(from, HeaderSize))
+                    .TakeWhile(frame => frame.End <= to.End)
+                    .Select(frame => frame.Page)
+                    .ToHashSet()
+                : null
+        );
+
+    /// <summary>
+    /// The salts in a file's header, with <see cref="WalPosition.End"/> its length; null when there is no whole header.
+    /// </summary>
+    public static WalPosition? Header(string path) =>
+        Read(path, (file, header) => new WalPosition(header.Salt1, header.Salt2, RandomAccess.GetLength(file)));
+
+    /// <summary>Where a number of frames ends.</summary>
+    public static long EndOf(long frames, long pageSize) => HeaderSize + (frames * (FrameHeaderSize + pageSize));
 
     /// <summary>Copies the beginning of a WAL to a file of our own, which belongs to whom the database
     /// belongs.</summary>
@@ -144,28 +127,45 @@ internal static class WalFile
         copy.Flush(flushToDisk: true);
     }
 
-    /// <summary>The pages in the frames between two places of a WAL; null when it is another WAL by now, or cannot be
-    /// read.</summary>
-    public static IReadOnlySet<long>? PagesBetween(string path, WalPosition to, long from)
+    /// <summary>The frames of this life of the file: what an earlier one left behind its end has other salts.
+    /// </summary>
+    private static IEnumerable<(long Page, bool IsCommit, long End)> Frames(
+        SafeFileHandle file,
+        WalHeader header,
+        long at
+    )
+    {
+        var frame = new byte[FrameHeaderSize];
+        while (RandomAccess.Read(file, frame, at) == FrameHeaderSize && header.IsOf(frame))
+        {
+            at += FrameHeaderSize + header.PageSize;
+            yield return (Word(frame, 0), Word(frame, 4) != 0, at);
+        }
+    }
+
+    /// <summary>Default when the file cannot be read or has no whole header.</summary>
+    private static T? Read<T>(string path, Func<SafeFileHandle, WalHeader, T?> read)
     {
         try
         {
             using var file = Open(path);
-            if (ReadHeader(file) is not { } header || (header.Salt1, header.Salt2) != (to.Salt1, to.Salt2))
-                return null;
-            var pages = new HashSet<long>();
-            Span<byte> frame = stackalloc byte[FrameHeaderSize];
-            for (
-                var at = Math.Max(from, HeaderSize);
-                at < to.End && RandomAccess.Read(file, frame, at) == FrameHeaderSize;
-                at += FrameHeaderSize + header.PageSize
-            )
-                pages.Add(Word(frame, 0));
-            return pages;
+            var header = new byte[HeaderSize];
+            if (RandomAccess.Read(file, header, 0) != HeaderSize || (Word(header, 0) & ~1u) != Magic)
+                return default;
+            var pageSize = Word(header, 8);
+            return read(
+                file,
+                new(
+                    Word(header, 16),
+                    Word(header, 20),
+                    pageSize == 1 ? 65536 : pageSize,
+                    IsBigEndian: (Word(header, 0) & 1) == 1
+                )
+            );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return null;
+            return default;
         }
     }
 
@@ -175,55 +175,26 @@ internal static class WalFile
         {
             for (var at = 0; at < bytes.Length; at += 8)
             {
-                var (one, other) = isBigEndian
-                    ? (Word(bytes, at), Word(bytes, at + 4))
-                    : (
-                        BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]),
-                        BinaryPrimitives.ReadUInt32LittleEndian(bytes[(at + 4)..])
-                    );
-                sum.First += one + sum.Second;
-                sum.Second += other + sum.First;
+                sum.First += Value(bytes[at..]) + sum.Second;
+                sum.Second += Value(bytes[(at + 4)..]) + sum.First;
             }
         }
 
         return sum;
+
+        uint Value(ReadOnlySpan<byte> from) =>
+            isBigEndian ? BinaryPrimitives.ReadUInt32BigEndian(from) : BinaryPrimitives.ReadUInt32LittleEndian(from);
     }
 
-    /// <summary>Where a number of frames ends.</summary>
-    public static long EndOf(long frames, long pageSize) => HeaderSize + (frames * (FrameHeaderSize + pageSize));
-
-    /// <summary>
-    /// The salts in a file's header, with <see cref="WalPosition.End"/> its length; null when there is no whole header.
-    /// </summary>
-    public static WalPosition? Header(string path)
-    {
-        try
-        {
-            using var file = Open(path);
-            return ReadHeader(file) is { } header
-                ? new WalPosition(header.Salt1, header.Salt2, RandomAccess.GetLength(file))
-                : null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
-
-    private static Microsoft.Win32.SafeHandles.SafeFileHandle Open(string path) =>
+    private static SafeFileHandle Open(string path) =>
         NonDatabaseFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
-    [SkipLocalsInit]
-    private static (uint Salt1, uint Salt2, long PageSize, bool IsBigEndian)? ReadHeader(
-        Microsoft.Win32.SafeHandles.SafeFileHandle file
-    )
-    {
-        Span<byte> header = stackalloc byte[HeaderSize];
-        if (RandomAccess.Read(file, header, 0) != HeaderSize || (Word(header, 0) & ~1u) != Magic)
-            return null;
-        var pageSize = Word(header, 8);
-        return (Word(header, 16), Word(header, 20), pageSize == 1 ? 65536 : pageSize, (Word(header, 0) & 1) == 1);
-    }
-
     private static uint Word(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt32BigEndian(bytes[at..]);
+
+    private sealed record WalHeader(uint Salt1, uint Salt2, long PageSize, bool IsBigEndian)
+    {
+        public bool IsOf(WalPosition mark) => (mark.Salt1, mark.Salt2) == (Salt1, Salt2);
+
+        public bool IsOf(byte[] frame) => (Word(frame, 8), Word(frame, 12)) == (Salt1, Salt2);
+    }
 }

@@ -106,7 +106,7 @@ internal static class ConfigurationVerbs
     public static Task InitAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken)
     {
         var file = Path.Combine(Path.GetDirectoryName(host.Fact("ProjectFile"))!, "litestream.yml");
-        var own = OwnConfig.Create(host.ConfigOptions());
+        var own = ConfigTemplate.Create(host.ConfigOptions());
         own.Write(file);
         host.Print($"Written: {file}. It is used from now on; nothing is generated any more.");
         host.Print("");

@@ -31,20 +31,10 @@ internal sealed record ProjectName(ProjectNameKind Kind, string Name, string Fil
 internal static class ProjectNames
 {
     /// <summary>What every item may have, metadata or not.</summary>
-    private static readonly HashSet<string> OfEveryItem = new(StringComparer.OrdinalIgnoreCase)
-    {
-        "Include",
-        "Exclude",
-        "Remove",
-        "Update",
-        "Condition",
-        "Label",
-        "KeepMetadata",
-        "RemoveMetadata",
-        "KeepDuplicates",
-        "MatchOnMetadata",
-        "MatchOnMetadataOptions",
-    };
+    private static readonly string[] OfEveryItem = (
+        "Include Exclude Remove Update Condition Label KeepMetadata RemoveMetadata KeepDuplicates MatchOnMetadata "
+        + "MatchOnMetadataOptions"
+    ).Split(' ');
 
     /// <summary>
     /// The names in one file that are known to none of our targets. A name that a file uses itself, as
@@ -115,7 +105,10 @@ internal static class ProjectNames
                             continue;
                         foreach (
                             var attribute in item.Attributes()
-                                .Where(one => !one.IsNamespaceDeclaration && !OfEveryItem.Contains(one.Name.LocalName))
+                                .Where(one =>
+                                    !one.IsNamespaceDeclaration
+                                    && !OfEveryItem.Contains(one.Name.LocalName, StringComparer.OrdinalIgnoreCase)
+                                )
                         )
                             Add(ProjectNameKind.Metadata, attribute.Name.LocalName, attribute);
                         foreach (var element in item.Elements())

@@ -44,7 +44,7 @@ internal static partial class ScaffoldVerb
         return Task.CompletedTask;
     }
 
-    private static AppFacts ReadFacts(VerbHost host, VerbOptions given, string project)
+    private static ScaffoldInputs ReadFacts(VerbHost host, VerbOptions given, string project)
     {
         var options = host.ConfigOptions();
 
@@ -55,7 +55,7 @@ internal static partial class ScaffoldVerb
             ?? options.GetSetting("Kestrel:Endpoints:Http:Url")
             ?? options.GetSetting("Kestrel:Endpoints:Https:Url");
         var context = Context(project, host.Fact("SharedFiles").Split(';', StringSplitOptions.RemoveEmptyEntries));
-        var facts = new AppFacts
+        var facts = new ScaffoldInputs
         {
             AssemblyName = host.Fact("AssemblyName"),
             ProjectFile = Slashes(Path.GetRelativePath(context, host.Fact("ProjectFile"))),

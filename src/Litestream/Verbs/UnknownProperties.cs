@@ -62,7 +62,7 @@ internal static class UnknownProperties
 
     /// <summary>What was given on the command line of a build, or as a variable, and is no property.</summary>
     /// <param name="given">What the build was given.</param>
-    public static IEnumerable<LitestreamDiagnostic> OfBuild(GivenProperties given) =>
+    public static IEnumerable<LitestreamDiagnostic> OfBuild(ExternalProperties given) =>
         given
             .Unknown()
             .Select(name =>
@@ -80,7 +80,7 @@ internal static class UnknownProperties
     /// <param name="files">The project's files with their text.</param>
     public static IEnumerable<LitestreamDiagnostic> OfVerb(
         Verb verb,
-        GivenProperties given,
+        ExternalProperties given,
         IReadOnlyList<(string File, string Text)> files
     )
     {

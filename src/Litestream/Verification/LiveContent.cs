@@ -64,7 +64,7 @@ internal sealed record LiveContent(LiveCopy? Copy, string Why) : IDisposable
         {
             return $"The content could not be compared. {e.Diagnostic.Message}";
         }
-        catch (Exception e) when (ScratchError.IsOfTheMachine(e))
+        catch (Exception e) when (ScratchError.IsMachineFault(e))
         {
             return $"The content could not be compared: {ScratchError.Explain(e)}.";
         }

@@ -15,7 +15,7 @@ internal sealed class RestoredContent(VerificationContext context)
         {
             return look();
         }
-        catch (Exception e) when (ScratchError.IsOfTheMachine(e))
+        catch (Exception e) when (ScratchError.IsMachineFault(e))
         {
             return check with
             {
@@ -100,7 +100,7 @@ internal sealed class RestoredContent(VerificationContext context)
         using var before = sentinel.Copy!.Open();
         using var after = later.Open();
         using var between = ScratchDatabase.Open(restored);
-        var window = ContentWindow.Judge(
+        var window = ContentWindow.Evaluate(
             DatabaseContent.Compare(before, between, all, cancellationToken),
             DatabaseContent.Compare(before, after, all, cancellationToken),
             DatabaseContent.Compare(after, between, all, cancellationToken)

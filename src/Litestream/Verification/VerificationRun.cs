@@ -61,7 +61,7 @@ internal sealed class VerificationRun
             throw LiveDatabase.Missing(_context.Path);
         if (_context.Restores)
             LiveDatabase.RequireLibrary(_context.Path);
-        var tables = LiveDatabase.LookAt(_context.Path, asksMode: false).Tables;
+        var tables = LiveDatabase.ProbeTables(_context.Path, asksMode: false).Tables;
         if (tables == AppTables.None)
             return _context.Result(
                 VerificationOutcome.NotReplicating,

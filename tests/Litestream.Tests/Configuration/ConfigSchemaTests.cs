@@ -46,7 +46,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         new(
             from line in Enum.GetValues<ReleaseLine>()
             from key in ConfigSchema.Keys
-            where key.IsOf(line) && key.For.Length > 0
+            where key.IsOf(line) && key.ReplicaTypes.Count > 0
             from type in Types(line)
             where !key.ReplicaTypes.Contains(type)
             select (line, key.Name, type)
@@ -139,7 +139,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         {
             IEnumerable<string> types =
                 key.Place == ConfigPlace.Replica
-                    ? Types(ReleaseLine.V03).Where(t => key.For.Length == 0 || key.ReplicaTypes.Contains(t))
+                    ? Types(ReleaseLine.V03).Where(t => key.ReplicaTypes.Count == 0 || key.ReplicaTypes.Contains(t))
                     : [""];
             foreach (var type in types)
             {
@@ -253,14 +253,14 @@ public sealed partial class ConfigSchemaTests : IDisposable
     private static YamlNode Sample(ConfigKey key, ReleaseLine line) =>
         key.Kind switch
         {
-            ConfigKind.Text => new YamlScalar(key.Secret ? VariableText.Variable("X") : "x"),
+            ConfigKind.Text => new YamlScalar(key.Secret ? EnvPlaceholders.Variable("X") : "x"),
             ConfigKind.Word => new YamlScalar(key.Words(line)[0]),
             ConfigKind.Address => new YamlScalar("127.0.0.1:9090"),
             ConfigKind.Flag => new YamlScalar("true", YamlStyle.Plain),
             ConfigKind.Count => new YamlScalar("5", YamlStyle.Plain),
             ConfigKind.Duration => new YamlScalar("2m", YamlStyle.Plain),
             ConfigKind.Size => new YamlScalar("5MiB", YamlStyle.Plain),
-            ConfigKind.Texts => new YamlList { Items = [new YamlScalar(VariableText.Variable("X"))] },
+            ConfigKind.Texts => new YamlList { Items = [new YamlScalar(EnvPlaceholders.Variable("X"))] },
             ConfigKind.Blocks => new YamlList { Items = [Inside(key, line)] },
             _ => Inside(key, line),
         };

@@ -1,4 +1,5 @@
 using Litestream.Configuration;
+using Litestream.Databases;
 using Litestream.Diagnostics;
 using Litestream.Tests.Databases;
 
@@ -145,7 +146,7 @@ public sealed class DatabaseChoiceTests : IDisposable
         var text = GeneratedConfig
             .Create(
                 [
-                    .. databases.Select(d => new ReplicatedDatabase(
+                    .. databases.Select(d => new FoundDatabase(
                         d.Path,
                         d.Name,
                         d.Name is null ? null : $"ConnectionStrings:{d.Name}"

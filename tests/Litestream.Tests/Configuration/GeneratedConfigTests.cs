@@ -1,4 +1,5 @@
 using Litestream.Configuration;
+using Litestream.Databases;
 using Litestream.Diagnostics;
 using Litestream.Tests.Databases;
 
@@ -13,7 +14,7 @@ public sealed class GeneratedConfigTests : IDisposable
     [Fact]
     public void The_file_is_the_same_whatever_the_order_and_has_only_line_feeds()
     {
-        ReplicatedDatabase[] databases =
+        FoundDatabase[] databases =
         [
             new("data/b.db", "B", "ConnectionStrings:B"),
             new("app.db", "A", "ConnectionStrings:A"),
@@ -187,7 +188,7 @@ public sealed class GeneratedConfigTests : IDisposable
         var error = Assert.Throws<LitestreamException>(() =>
             GeneratedConfig.Create(
                 [
-                    new ReplicatedDatabase("app.db", null, null)
+                    new FoundDatabase("app.db", null, null)
                     {
                         ReplicaUrl = url,
                         File = "app.csproj",
@@ -243,13 +244,13 @@ public sealed class GeneratedConfigTests : IDisposable
     [Fact]
     public void A_wrong_property_is_not_blamed_on_the_file_that_names_the_database()
     {
-        var database = new ReplicatedDatabase("app.db", "Default", "ConnectionStrings:Default")
+        var database = new FoundDatabase("app.db", "Default", "ConnectionStrings:Default")
         {
             File = "appsettings.json",
             Line = 2,
             Column = 5,
         };
-        LitestreamDiagnostic Refused(ReplicatedDatabase of, GeneratedConfigOptions options) =>
+        LitestreamDiagnostic Refused(FoundDatabase of, GeneratedConfigOptions options) =>
             Assert.Throws<LitestreamException>(() => GeneratedConfig.Create([of], options)).Diagnostic;
 
         Assert.Null(Refused(database, new() { Retention = "7d" }).File);
@@ -319,6 +320,6 @@ public sealed class GeneratedConfigTests : IDisposable
 
     private static string Create(string path, string? url) =>
         GeneratedConfig
-            .Create([new ReplicatedDatabase(path, null, null)], new GeneratedConfigOptions { ReplicaUrl = url })
+            .Create([new FoundDatabase(path, null, null)], new GeneratedConfigOptions { ReplicaUrl = url })
             .Text;
 }

@@ -139,7 +139,7 @@ public sealed class NameRegistryTests
                     .Matches(File.ReadAllText(file), @"""(LITESTREAM_[A-Z_]+)""")
                     .Select(match => match.Groups[1].Value)
             )
-            .Where(name => name != VariableText.DollarVariable && !name.EndsWith('_'))
+            .Where(name => name != EnvPlaceholders.DollarVariable && !name.EndsWith('_'))
             .ToHashSet(StringComparer.Ordinal);
 
         Assert.Equal(code.Order(StringComparer.Ordinal), EnvironmentNames.All.Order(StringComparer.Ordinal));

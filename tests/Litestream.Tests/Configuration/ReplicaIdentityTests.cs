@@ -1,4 +1,5 @@
 using Litestream.Configuration;
+using Litestream.Databases;
 using Litestream.Diagnostics;
 using Litestream.Doctor;
 using Litestream.FileSystem;
@@ -452,7 +453,7 @@ public sealed class ReplicaIdentityTests : IDisposable
         string There(string text) =>
             text.Replace("{base}", _folder.Path, StringComparison.Ordinal)
                 .Replace("{parent}", Path.GetDirectoryName(_folder.Path), StringComparison.Ordinal);
-        ReplicatedDatabase database = new(item, null, null) { HasVariables = true };
+        FoundDatabase database = new(item, null, null) { HasVariables = true };
         var environment = new Dictionary<string, string> { ["DB"] = value, ["X"] = "s3://b?endpoint=h" };
 
         foreach (var (url, expected) in new[] { (null, folder), ("s3://b", location), ("${X}", location) })

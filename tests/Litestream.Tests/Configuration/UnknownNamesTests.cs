@@ -165,7 +165,7 @@ public sealed class UnknownNamesTests
                 "11 LitestreamDatabase has no metadata 'ReplicaUri', so it has no effect. Did you mean 'ReplicaUrl'?",
                 "12 LitestreamDatabase has no metadata 'SyncIntervall', so it has no effect. Did you mean "
                     + "'SyncInterval'?",
-                "13 'LitestreamDatabases' is no item of Litestream, so it has no effect. Did you mean "
+                "13 Litestream has no item 'LitestreamDatabases', so it has no effect. Did you mean "
                     + "'LitestreamDatabase'?",
             ],
             diagnostics.Select(diagnostic => $"{diagnostic.Line} {diagnostic.Message}")
@@ -190,7 +190,7 @@ public sealed class UnknownNamesTests
         var diagnostic = Assert.Single(
             UnknownProperties.OfVerb(
                 Named(verb),
-                new GivenProperties([property, "LitestreamTimeout", "Configuration"], ["PATH"], ""),
+                new ExternalProperties([property, "LitestreamTimeout", "Configuration"], ["PATH"], ""),
                 []
             )
         );
@@ -207,7 +207,7 @@ public sealed class UnknownNamesTests
         Assert.Empty(
             UnknownProperties.OfVerb(
                 Named("LitestreamRestore"),
-                new GivenProperties(
+                new ExternalProperties(
                     ["LITESTREAMTIMESTAMP", "LitestreamBucket", "LitestreamRestoreDependsOn"],
                     ["LitestreamGarden"],
                     Project
@@ -225,15 +225,15 @@ public sealed class UnknownNamesTests
 
         Assert.Equal(
             ("LSB3019", LitestreamSeverity.Error),
-            Of(new GivenProperties([], [], Project), [("Shop.csproj", Project)])
+            Of(new ExternalProperties([], [], Project), [("Shop.csproj", Project)])
         );
         Assert.Equal(
             ("LSB3019", LitestreamSeverity.Error),
-            Of(new GivenProperties([], ["LitestreamTimestam"], ""), [])
+            Of(new ExternalProperties([], ["LitestreamTimestam"], ""), [])
         );
 
         static (string Code, LitestreamSeverity Severity) Of(
-            GivenProperties given,
+            ExternalProperties given,
             IReadOnlyList<(string File, string Text)> files
         )
         {

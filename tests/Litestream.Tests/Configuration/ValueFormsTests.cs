@@ -66,7 +66,7 @@ public sealed class ValueFormsTests
     [MemberData(nameof(Intervals))]
     public void A_property_and_metadata_take_a_duration_in_every_form_with_a_unit(string text, double? seconds)
     {
-        (GeneratedConfigOptions Options, ReplicatedDatabase Database, string Key)[] places =
+        (GeneratedConfigOptions Options, FoundDatabase Database, string Key)[] places =
         [
             (new() { SyncInterval = text }, new("app.db", null, null), "sync-interval"),
             (new() { SnapshotInterval = text }, new("app.db", null, null), "snapshot-interval"),

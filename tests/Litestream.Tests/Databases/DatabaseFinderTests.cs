@@ -233,7 +233,7 @@ public sealed class DatabaseFinderTests : IDisposable
                 """{"ConnectionStrings":{"A":"Data Source=a.db;Version=3;Journal Mode=Delete","B":"Data Source=b.db;JournalMode=Wal","C":"Data Source=c.db;Journal Mode=Default;Version=3","D":"Data Source=d.db;journal mode=Truncate","E":"Data Source=:memory:;Journal Mode=Off"}}""",
                 "",
                 "a.db,b.db,c.db,d.db",
-                "LSB1005,LSB1054,LSB1054"
+                "LSB1054,LSB1054,LSB1005"
             },
             {
                 "placeholders",
@@ -427,7 +427,7 @@ public sealed class DatabaseFinderTests : IDisposable
             "{\n\t\"ümläut 😀\": 1, \"ConnectionStrings\": {\"Main\": \"Data Source=a.db\"}}"
         );
         Assert.Equal(
-            new FoundDatabase("a.db", "Main", "ConnectionStrings:Main", file, 2, 48),
+            new FoundDatabase("a.db", "Main", "ConnectionStrings:Main") { File = file, Line = 2, Column = 48 },
             Assert.Single(DatabaseFinder.Find(new DatabaseSearch { SettingsFiles = [file] }).Databases)
         );
     }
@@ -453,7 +453,7 @@ public sealed class DatabaseFinderTests : IDisposable
     [InlineData("", "A;B", "")]
     [InlineData("DuckDB.NET.Data", "", "ConnectionStrings:A,ConnectionStrings:B,ConnectionStrings:Again")]
     [InlineData("", "", "")]
-    public void What_is_left_out_although_it_looks_like_a_file_is_said(string package, string names, string leftOut)
+    public void What_is_left_out_although_it_looks_like_a_file_is_said(string package, string names, string excluded)
     {
         const string Json =
             """{"ConnectionStrings":{"A":"Data Source=a.db","B":"Data Source=b.db","Again":"Data Source=./a.db","Memory":"Data Source=:memory:"},"Store":{"Where":"c.data"}}""";
@@ -464,7 +464,7 @@ public sealed class DatabaseFinderTests : IDisposable
             names.Split(';', StringSplitOptions.RemoveEmptyEntries)
         );
 
-        Assert.Equal(leftOut.Split(',', StringSplitOptions.RemoveEmptyEntries), result.LeftOut);
+        Assert.Equal(excluded.Split(',', StringSplitOptions.RemoveEmptyEntries), result.Excluded);
     }
 
     [Fact]

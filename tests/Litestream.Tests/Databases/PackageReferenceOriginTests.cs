@@ -1,3 +1,4 @@
+using Litestream.Configuration;
 using Litestream.Databases;
 using Litestream.Diagnostics;
 
@@ -98,7 +99,7 @@ public sealed class PackageReferenceOriginTests : IDisposable
     [Fact]
     public void An_app_that_asked_for_it_gets_all_and_a_message_about_the_run_time()
     {
-        var decision = WithoutDatabase.Decide(isReferenced: true, isOwn: true, [], "s3://bucket/shop");
+        var decision = NoDatabasePolicy.Decide(isReferenced: true, isOwn: true, [], "s3://bucket/shop");
 
         Assert.True(decision.Acts);
         Assert.Equal(("LSB1003", LitestreamSeverity.Message), (decision.Finding!.Code, decision.Finding.Severity));
@@ -118,7 +119,7 @@ public sealed class PackageReferenceOriginTests : IDisposable
         LitestreamSeverity severity
     )
     {
-        var decision = WithoutDatabase.Decide(isReferenced: true, isOwn: false, [package], null);
+        var decision = NoDatabasePolicy.Decide(isReferenced: true, isOwn: false, [package], null);
 
         Assert.False(decision.Acts);
         Assert.Equal(("LSB1003", severity), (decision.Finding!.Code, decision.Finding.Severity));
@@ -126,7 +127,7 @@ public sealed class PackageReferenceOriginTests : IDisposable
 
     [Fact]
     public void An_app_that_gets_it_through_a_library_is_left_alone_silently() =>
-        Assert.Equal(new WithoutDatabase(false, null), WithoutDatabase.Decide(false, false, [], null));
+        Assert.Equal(new NoDatabasePolicy(false, null), NoDatabasePolicy.Decide(false, false, [], null));
 
     private bool IsOwn(string file, string content) =>
         PackageReferenceOrigin.IsOwn(

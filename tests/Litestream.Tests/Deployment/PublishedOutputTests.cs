@@ -41,7 +41,7 @@ public sealed class PublishedOutputTests : IDisposable
         Assert.True(output.HasExecutable);
         Assert.True(output.HasConfiguration);
         Assert.Null(output.Listed);
-        Assert.Equal("False", PublishedOutput.Property(output.RuntimeConfig, "flag"));
+        Assert.Equal("false", PublishedOutput.Property(output.RuntimeConfig, "flag"));
         Assert.True(PublishedOutput.UsesAspNetCore(output.RuntimeConfig));
     }
 

@@ -29,7 +29,7 @@ public sealed class ScaffoldTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
 
-    private AppFacts Shop =>
+    private ScaffoldInputs Shop =>
         new()
         {
             AssemblyName = "My.Shop",
@@ -330,10 +330,10 @@ public sealed class ScaffoldTests : IDisposable
     public void A_name_is_made_that_services_users_and_containers_can_have(string assembly, string expected) =>
         Assert.Equal(expected, (Shop with { AssemblyName = assembly }).Name);
 
-    private string Text(ScaffoldKind kind, AppFacts app, string name) =>
+    private string Text(ScaffoldKind kind, ScaffoldInputs app, string name) =>
         Scaffold.Create(kind, app, _folder.Path).Single(file => file.Name == name).Text;
 
-    private List<(string Name, string Value)> Docker(AppFacts app) =>
+    private List<(string Name, string Value)> Docker(ScaffoldInputs app) =>
         [
             .. Text(ScaffoldKind.Dockerfile, app, "Dockerfile")
                 .Split('\n')

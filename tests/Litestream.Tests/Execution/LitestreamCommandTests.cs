@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Litestream.Configuration;
+using Litestream.Databases;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.Tests.Databases;
@@ -152,7 +153,7 @@ public sealed class LitestreamCommandTests : IDisposable
     {
         var yml = GeneratedConfig
             .Create(
-                [new ReplicatedDatabase(Path.Combine(_folder.Path, "app.db"), null, null)],
+                [new FoundDatabase(Path.Combine(_folder.Path, "app.db"), null, null)],
                 new GeneratedConfigOptions()
             )
             .Text;

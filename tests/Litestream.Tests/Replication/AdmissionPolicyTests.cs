@@ -28,7 +28,7 @@ public sealed class AdmissionPolicyTests
         bool isLast = false
     )
     {
-        var there = content == "no file" ? null : new TablesLook(Enum.Parse<AppTables>(content), null);
+        var there = content == "no file" ? null : new TablesProbe(Enum.Parse<AppTables>(content), null);
         var facts = new AdmissionFacts(
             there is null ? null : 4096,
             there,
@@ -68,7 +68,7 @@ public sealed class AdmissionPolicyTests
             AdmissionPolicy.Decide(
                 new AdmissionFacts(
                     4096,
-                    new TablesLook(AppTables.Some, isWal),
+                    new TablesProbe(AppTables.Some, isWal),
                     JournalEvidence.Possible,
                     wasWal,
                     TimeSpan.FromSeconds(seconds),
@@ -91,7 +91,7 @@ public sealed class AdmissionPolicyTests
             AdmissionPolicy.Decide(
                 new AdmissionFacts(
                     4096,
-                    new TablesLook(AppTables.Some, isWal),
+                    new TablesProbe(AppTables.Some, isWal),
                     JournalEvidence.LeftWal,
                     false,
                     TimeSpan.Zero,
@@ -146,20 +146,20 @@ public sealed class AdmissionPolicyTests
         {
             var path = Path.Combine(folder, "a ?#%25.db");
             File.WriteAllBytes(path, []);
-            Assert.Equal(new TablesLook(AppTables.None, null), LiveDatabase.LookAt(path + "x", asksMode: true));
+            Assert.Equal(new TablesProbe(AppTables.None, null), LiveDatabase.ProbeTables(path + "x", asksMode: true));
             using (var connection = Open(path))
             {
                 Execute(connection, sql);
                 Assert.Equal(
-                    new TablesLook(Enum.Parse<AppTables>(tables), isWal),
-                    LiveDatabase.LookAt(path, asksMode: true)
+                    new TablesProbe(Enum.Parse<AppTables>(tables), isWal),
+                    LiveDatabase.ProbeTables(path, asksMode: true)
                 );
-                Assert.Equal(Enum.Parse<AppTables>(tables), LiveDatabase.LookAt(path, asksMode: false).Tables);
+                Assert.Equal(Enum.Parse<AppTables>(tables), LiveDatabase.ProbeTables(path, asksMode: false).Tables);
             }
 
             // And so without anybody who has it open.
             var before = Files(folder);
-            Assert.Equal(Enum.Parse<AppTables>(tables), LiveDatabase.LookAt(path, asksMode: false).Tables);
+            Assert.Equal(Enum.Parse<AppTables>(tables), LiveDatabase.ProbeTables(path, asksMode: false).Tables);
             Assert.Equal(before, Files(folder));
         }
         finally
@@ -178,12 +178,12 @@ public sealed class AdmissionPolicyTests
             using (var connection = Open(path))
             {
                 Execute(connection, "PRAGMA user_version = 1; BEGIN EXCLUSIVE");
-                Assert.Equal(AppTables.NotNow, LiveDatabase.LookAt(path, asksMode: true).Tables);
+                Assert.Equal(AppTables.NotNow, LiveDatabase.ProbeTables(path, asksMode: true).Tables);
                 Execute(connection, "ROLLBACK");
             }
 
             File.WriteAllText(path, new string('x', 8192));
-            Assert.Equal(AppTables.Unreadable, LiveDatabase.LookAt(path, asksMode: false).Tables);
+            Assert.Equal(AppTables.Unreadable, LiveDatabase.ProbeTables(path, asksMode: false).Tables);
         }
         finally
         {

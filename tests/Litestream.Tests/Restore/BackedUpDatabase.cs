@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Reflection;
 using Litestream.Configuration;
+using Litestream.Databases;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
@@ -33,7 +34,7 @@ internal sealed class BackedUpDatabase : IDisposable
         Yml = _folder.Write(
             "litestream.yml",
             GeneratedConfig
-                .Create([new ReplicatedDatabase("data/" + name, null, null)], new GeneratedConfigOptions())
+                .Create([new FoundDatabase("data/" + name, null, null)], new GeneratedConfigOptions())
                 .Text
         );
         Config = LitestreamTool.Effective(Yml, Folder);

@@ -1,4 +1,5 @@
 using Litestream.Configuration;
+using Litestream.Databases;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
 using Litestream.Restore;
@@ -170,7 +171,7 @@ public sealed class DatabaseRestoreTests : IDisposable
     {
         var text = GeneratedConfig
             .Create(
-                [new ReplicatedDatabase("data/app.db", null, null)],
+                [new FoundDatabase("data/app.db", null, null)],
                 new GeneratedConfigOptions
                 {
                     ReplicaUrl = "s3://bucket/prefix?endpoint=http://127.0.0.1:1&region=us-east-1",
@@ -389,7 +390,7 @@ public sealed class DatabaseRestoreTests : IDisposable
     private EffectiveConfig Generate(string path)
     {
         var text = GeneratedConfig
-            .Create([new ReplicatedDatabase(path, null, null)], new GeneratedConfigOptions())
+            .Create([new FoundDatabase(path, null, null)], new GeneratedConfigOptions())
             .Text;
         return LitestreamTool.Effective(_folder.Write("litestream.yml", text), _folder.Path);
     }

@@ -299,6 +299,14 @@ public sealed partial class ConfigAgainstExecutableTests
         Add("... and ---", "# c\n\n...\n---\n" + Good(), "LSB1010");
         Add(": in flow style", "dbs: [{path: /data/app.db, replicas: [{path: /r, name: :}]}]\n", "LSB1010");
         Add("a second document", Good() + "---\n" + Good(), "(LSB1010)");
+        Add("a block behind an empty document", "{}bs: 1\n" + Good(), "(LSB1010)");
+        Add("a colon behind an empty document", "{}: 1\n", "(LSB1010)");
+        Add("a text behind a document", "{dbs: []} x\n", "(LSB1010)");
+        Add(
+            "a setting behind a document",
+            "{dbs: [{path: /data/app.db, replicas: [{path: /replica}]}]}\naddr: \":1\"\n",
+            "(LSB1010)"
+        );
         Add("a key twice", Good() + "addr: ':1'\naddr: ':2'\n", "(LSB1010)");
         Add("flow style", "dbs: [{path: /data/app.db, replicas: [{path: /replica}]}]\n", "");
         Add("flow style over lines", "dbs: [\n  {path: /data/app.db,\n   replicas: [{path: /replica}]}\n  ]\n", "");
@@ -315,6 +323,7 @@ public sealed partial class ConfigAgainstExecutableTests
         Add("a comment at a bracket", "dbs: [{path: /data/app.db, replicas: [{path: /r}]#c\n}#c\n]#c\n", "");
         Add("a comment at a quotation mark", Good("path: \"/replica\"#c"), "");
         Add("a comment at the sign of a block", Good("path: >-#c\n          /replica"), "");
+        Add("a deeper first line of a block with an indicator", "exec: |+2\n      \n   x\n" + Good(), "");
         Add("an empty first line of a block", Good("path: >-\n          \n          /replica"), "");
         foreach (var end in (string[])["\n", "\\\n", " \n ", "\\\n\t", "\\\r\n", "\r", "\u00c2\u0085", "\\\n# c"])
             Add("a text over two lines", Good($"path: \"/a{end}b\""), "");

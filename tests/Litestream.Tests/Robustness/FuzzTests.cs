@@ -426,7 +426,7 @@ public sealed class FuzzTests
         Try(() => _ = LitestreamConfigFile.Load(file, expandVariables: false));
         Try(() => _ = EffectiveConfig.Create(options).Text);
         Try(() => _ = ConfigVariables.Read(options));
-        Try(() => _ = OwnConfig.Create(options));
+        Try(() => _ = ConfigTemplate.Create(options));
         Try(() =>
             _ = EffectiveConfig.Create(
                 options with
@@ -472,8 +472,8 @@ public sealed class FuzzTests
             );
             Try(() =>
                 _ = GeneratedConfig.Create(
-                    [.. found.Databases.Select(d => new ReplicatedDatabase(d.Path, d.Name, d.Key))],
-                    new GeneratedConfigOptions { LeftOut = found.LeftOut }
+                    [.. found.Databases.Select(d => new FoundDatabase(d.Path, d.Name, d.Key))],
+                    new GeneratedConfigOptions { Excluded = found.Excluded }
                 )
             );
             foreach (var database in found.Databases)
@@ -486,14 +486,14 @@ public sealed class FuzzTests
         Try(() => ReplicaUrl.Parse(url, "data/app.db", (code, message) => new LitestreamException(code, message)));
         Try(() =>
             _ = GeneratedConfig.Create(
-                [new ReplicatedDatabase("app.db", null, null) { ReplicaUrl = url }],
+                [new FoundDatabase("app.db", null, null) { ReplicaUrl = url }],
                 new GeneratedConfigOptions { ReplicaUrl = url }
             )
         );
         Try(() =>
             _ = GeneratedConfig.Create(
-                [new ReplicatedDatabase(url, url, url)],
-                new GeneratedConfigOptions { LeftOut = [url] }
+                [new FoundDatabase(url, url, url)],
+                new GeneratedConfigOptions { Excluded = [url] }
             )
         );
         ReplicaUrl.Password(url);

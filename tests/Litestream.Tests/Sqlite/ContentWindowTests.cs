@@ -55,7 +55,7 @@ public sealed class ContentWindowTests : IDisposable
         using var between = Open("between", restored);
         var options = new ContentOptions { Limit = all, ArePrivate = true };
         var cancellationToken = TestContext.Current.CancellationToken;
-        return ContentWindow.Judge(
+        return ContentWindow.Evaluate(
             DatabaseContent.Compare(before, between, options, cancellationToken),
             DatabaseContent.Compare(before, after, options, cancellationToken),
             DatabaseContent.Compare(after, between, options, cancellationToken)

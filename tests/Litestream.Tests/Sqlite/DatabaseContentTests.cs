@@ -1,5 +1,6 @@
 using System.Globalization;
 using Litestream.Sqlite;
+using Litestream.Testing;
 using Litestream.Tests.Databases;
 using Microsoft.Data.Sqlite;
 
@@ -29,7 +30,7 @@ public sealed class DatabaseContentTests : IDisposable
                 + "VALUES (1, 2)"
         );
 
-        var comparison = await DatabaseContent.CompareAsync(One, Other, cancellationToken: Cancel);
+        var comparison = await ContentFiles.CompareAsync(One, Other, cancellationToken: Cancel);
 
         Assert.True(comparison.IsSame, comparison.ToString());
         Assert.Equal(comparison.ExpectedRows, comparison.ActualRows);
@@ -69,8 +70,8 @@ public sealed class DatabaseContentTests : IDisposable
                 );
             }
 
-            var different = await DatabaseContent.CompareAsync(One, Other, cancellationToken: Cancel);
-            var same = await DatabaseContent.CompareAsync(One, One, cancellationToken: Cancel);
+            var different = await ContentFiles.CompareAsync(One, Other, cancellationToken: Cancel);
+            var same = await ContentFiles.CompareAsync(One, One, cancellationToken: Cancel);
 
             Assert.Equal("t: row id=7 has another value in column x", different.ToString());
             Assert.True(same.IsSame, same.ToString());
@@ -111,7 +112,7 @@ public sealed class DatabaseContentTests : IDisposable
         LitestreamTool.Sql(Other, Everything);
         LitestreamTool.Sql(Other, change);
 
-        var comparison = await DatabaseContent.CompareAsync(One, Other, 50, Cancel);
+        var comparison = await ContentFiles.CompareAsync(One, Other, 50, Cancel);
 
         Assert.False(comparison.IsSame);
         Assert.Contains(difference, comparison.ToString(), StringComparison.Ordinal);
@@ -164,7 +165,7 @@ public sealed class DatabaseContentTests : IDisposable
                 + $"(SELECT 1 FROM main.k a WHERE b.t = a.t AND b.n = a.n AND b.r = a.r AND b.b = a.b)) AS added"
         );
 
-        var comparison = await DatabaseContent.CompareAsync(One, Other, 10_000, Cancel);
+        var comparison = await ContentFiles.CompareAsync(One, Other, 10_000, Cancel);
 
         Assert.NotEqual(0, expected.Missing + expected.Added + expected.Changed);
         Assert.Equal(
@@ -191,9 +192,9 @@ public sealed class DatabaseContentTests : IDisposable
             );
         }
 
-        var same = await DatabaseContent.CompareAsync(One, Other, cancellationToken: Cancel);
+        var same = await ContentFiles.CompareAsync(One, Other, cancellationToken: Cancel);
         LitestreamTool.Sql(Other, "UPDATE vt_data SET block = x'01'");
-        var different = await DatabaseContent.CompareAsync(One, Other, cancellationToken: Cancel);
+        var different = await ContentFiles.CompareAsync(One, Other, cancellationToken: Cancel);
 
         Assert.True(same.IsSame, same.ToString());
         Assert.Equal(

@@ -109,12 +109,12 @@ public sealed class DatabaseDiffTests : IDisposable
                     Insert(connection, kind, random);
                     break;
                 case 1:
-                    Execute(connection, $"DELETE FROM {LiveDatabase.Quote(kind.Table)} WHERE {Any(kind, random)}");
+                    Execute(connection, $"DELETE FROM {SqliteAccess.Quote(kind.Table)} WHERE {Any(kind, random)}");
                     break;
                 default:
                     Execute(
                         connection,
-                        $"UPDATE {LiveDatabase.Quote(kind.Table)} SET {"abc"[random.Next(3)]} = $v "
+                        $"UPDATE {SqliteAccess.Quote(kind.Table)} SET {"abc"[random.Next(3)]} = $v "
                             + $"WHERE {Any(kind, random)}",
                         Value(random)
                     );
@@ -439,7 +439,7 @@ public sealed class DatabaseDiffTests : IDisposable
         foreach (var (name, value) in values)
             command.Parameters.AddWithValue("$" + name, value);
         command.CommandText =
-            $"INSERT OR IGNORE INTO {LiveDatabase.Quote(kind.Table)}("
+            $"INSERT OR IGNORE INTO {SqliteAccess.Quote(kind.Table)}("
             + $"{string.Join(", ", values.Select(value => value.Name))}) "
             + $"VALUES ({string.Join(", ", values.Select(value => "$" + value.Name))})";
         command.ExecuteNonQuery();
@@ -449,7 +449,7 @@ public sealed class DatabaseDiffTests : IDisposable
         kind.Key is ["k1", ..]
             ? $"(k1, k2) IN (SELECT k1, k2 FROM pairs ORDER BY 1, 2 LIMIT 1 OFFSET {random.Next(30)})"
         : kind.Table == "shadowed" ? $"_rowid_ IN (SELECT _rowid_ FROM shadowed LIMIT 1 OFFSET {random.Next(60)})"
-        : $"rowid IN (SELECT rowid FROM {LiveDatabase.Quote(kind.Table)} LIMIT 1 OFFSET {random.Next(60)})";
+        : $"rowid IN (SELECT rowid FROM {SqliteAccess.Quote(kind.Table)} LIMIT 1 OFFSET {random.Next(60)})";
 
     private static object Value(Random random) =>
         random.Next(8) switch
@@ -473,7 +473,7 @@ public sealed class DatabaseDiffTests : IDisposable
         command.CommandText =
             $"SELECT {string.Join(", ", kind.Key)}, "
             + $"{string.Join(", ", "abc".Select(column => $"typeof({column}) || ':' || hex({column})"))} "
-            + $"FROM {LiveDatabase.Quote(kind.Table)}";
+            + $"FROM {SqliteAccess.Quote(kind.Table)}";
         using var reader = command.ExecuteReader();
         var rows = new List<Row>();
         while (reader.Read())

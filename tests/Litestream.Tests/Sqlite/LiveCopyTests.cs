@@ -261,11 +261,11 @@ public sealed class LiveCopyTests : IDisposable
         return DatabaseContent.Compare(expected, actual, null, Cancel).IsSame;
     }
 
-    private static void Execute(SqliteConnection connection, string sql) => LiveDatabase.Execute(connection, sql);
+    private static void Execute(SqliteConnection connection, string sql) => connection.Execute(sql);
 
     private static string? Scalar(LiveCopy copy, string sql)
     {
         using var connection = copy.Open();
-        return LiveDatabase.Scalar(connection, sql) as string;
+        return connection.Scalar(sql) as string;
     }
 }

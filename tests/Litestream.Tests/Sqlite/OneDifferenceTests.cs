@@ -1,4 +1,5 @@
 using Litestream.Sqlite;
+using Litestream.Testing;
 using Litestream.Tests.Databases;
 using Microsoft.Data.Sqlite;
 
@@ -198,8 +199,8 @@ public sealed class OneDifferenceTests : IDisposable
 
     private async Task AssertAsync(bool isSame)
     {
-        var content = await DatabaseContent.CompareAsync(One, Other, cancellationToken: Cancel);
-        var reverse = await DatabaseContent.CompareAsync(Other, One, cancellationToken: Cancel);
+        var content = await ContentFiles.CompareAsync(One, Other, cancellationToken: Cancel);
+        var reverse = await ContentFiles.CompareAsync(Other, One, cancellationToken: Cancel);
         var difference = await DatabaseDiff.CompareAsync(One, Other, cancellationToken: Cancel);
         using var one = Open(One);
         using var other = Open(Other);

@@ -57,14 +57,14 @@ public sealed class ScratchErrorTests
     [InlineData(11, false)]
     [InlineData(26, false)]
     public void An_error_of_this_machine_says_nothing_about_the_backup(int code, bool isOfTheMachine) =>
-        Assert.Equal(isOfTheMachine, ScratchError.IsOfTheMachine(new SqliteException("SQLite Error.", code)));
+        Assert.Equal(isOfTheMachine, ScratchError.IsMachineFault(new SqliteException("SQLite Error.", code)));
 
     [Fact]
     public void Nor_does_a_file_that_cannot_be_read_or_written()
     {
-        Assert.True(ScratchError.IsOfTheMachine(new IOException("No space left on device.")));
-        Assert.True(ScratchError.IsOfTheMachine(new UnauthorizedAccessException()));
-        Assert.False(ScratchError.IsOfTheMachine(new OperationCanceledException()));
+        Assert.True(ScratchError.IsMachineFault(new IOException("No space left on device.")));
+        Assert.True(ScratchError.IsMachineFault(new UnauthorizedAccessException()));
+        Assert.False(ScratchError.IsMachineFault(new OperationCanceledException()));
         Assert.Equal(
             $"No space left on device (in {Path.GetTempPath()})",
             ScratchError.Explain(new IOException("No space left on device."))

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Litestream.Configuration;
 
@@ -11,7 +12,7 @@ namespace Litestream.Configuration;
 /// the first kind is kept as private-use characters, one for one, which also keeps line and column right and lets
 /// <c>{path: ${X}}</c> be parsed.
 /// </summary>
-internal static class VariableText
+internal static partial class EnvPlaceholders
 {
     /// <summary>Holds a literal <c>$</c> where a scalar has variables as well and cannot be escaped.</summary>
     public const string DollarVariable = "LITESTREAM_DOLLAR";
@@ -51,11 +52,7 @@ internal static class VariableText
 
     /// <summary>The text as people write it.</summary>
     public static string Unmark(string marked) =>
-        marked
-            .Replace(Variable(DollarVariable), "$", StringComparison.Ordinal)
-            .Replace(Dollar, '$')
-            .Replace(Open, '{')
-            .Replace(Close, '}');
+        marked.Replace(Variable(DollarVariable), "$").Replace(Dollar, '$').Replace(Open, '{').Replace(Close, '}');
 
     /// <summary>The text as it has to stand in the file.</summary>
     public static string ToFile(string marked) => marked.Replace(Dollar, '$').Replace(Open, '{').Replace(Close, '}');
@@ -63,7 +60,7 @@ internal static class VariableText
     /// <summary>A reference to a variable.</summary>
     public static string Variable(string name) => $"{Dollar}{Open}{name}{Close}";
 
-    public static bool HasVariables(string marked) => marked.Contains(Dollar, StringComparison.Ordinal);
+    public static bool HasVariables(string marked) => marked.Contains(Dollar);
 
     /// <summary>Whether it is variables and nothing else.</summary>
     public static bool IsVariable(string marked) => HasVariables(marked) && Expand(marked, _ => null).Length == 0;
@@ -74,19 +71,8 @@ internal static class VariableText
     /// <summary>Whether literal text has a character that marks a variable here.</summary>
     public static bool HasMarks(string text) => text.AsSpan().IndexOfAnyInRange(Dollar, Close) >= 0;
 
-    public static IEnumerable<string> Names(string marked)
-    {
-        for (var i = 0; i < marked.Length; i++)
-        {
-            if (marked[i] != Dollar || i + 1 >= marked.Length)
-                continue;
-
-            var (name, length) = ReadName(marked, i + 1);
-            i += length;
-            if (name.Length > 0)
-                yield return name;
-        }
-    }
+    public static IEnumerable<string> Names(string marked) =>
+        Parts(marked).Select(part => part.Name).Where(name => name.Length > 0);
 
     /// <summary>
     /// A name for people: in <c>${NAME:-default}</c>, which is all one name to the executable, the rest may be a
@@ -102,96 +88,65 @@ internal static class VariableText
     /// What expansion swallows although it is no variable: <c>$$</c>, <c>$1</c>, <c>${}</c>, <c>${A:-b}</c>. As people
     /// write it, names as <see cref="Shown"/>.
     /// </summary>
-    public static IEnumerable<string> Swallowed(string marked)
-    {
-        for (var i = 0; i + 1 < marked.Length; i++)
-        {
-            if (marked[i] != Dollar)
-                continue;
-
-            var (name, length) = ReadName(marked, i + 1);
-            if (
-                length > 0
-                && (
-                    name.Length == 0
-                    || !(char.IsAsciiLetter(name[0]) || name[0] == '_')
-                    || name.AsSpan().ContainsAnyExcept(NameCharacters)
-                )
+    public static IEnumerable<string> Swallowed(string marked) =>
+        from part in Parts(marked)
+        let name = part.Name
+        where
+            part.Length > 1
+            && (
+                name.Length == 0
+                || !(char.IsAsciiLetter(name[0]) || name[0] == '_')
+                || name.AsSpan().ContainsAnyExcept(NameCharacters)
             )
-                yield return name.Length > 1
-                    ? $"${{{Shown(name)}}}"
-                    : Unmark(marked.Substring(i, Math.Min(length + 1, marked.Length - i)));
-            i += length;
-        }
-    }
+        select name.Length > 1
+            ? $"${{{Shown(name)}}}"
+            : Unmark(marked.Substring(part.Start, Math.Min(part.Length, marked.Length - part.Start)));
 
     /// <summary>
     /// Whether a variable without braces directly follows a letter or a digit: <c>pa$word</c> is probably no variable.
     /// </summary>
-    public static bool HasDoubtful(string marked)
-    {
-        for (var i = 1; i + 1 < marked.Length; i++)
-        {
-            if (
-                marked[i] == Dollar
-                && char.IsAsciiLetterOrDigit(marked[i - 1])
-                && (char.IsAsciiLetter(marked[i + 1]) || marked[i + 1] == '_')
-            )
-                return true;
-        }
-
-        return false;
-    }
+    public static bool HasDoubtful(string marked) => Doubtful().IsMatch(marked);
 
     /// <summary>The text with the values that are known; a variable without one stays, so that the result is marked
     /// too.</summary>
-    public static string ExpandKnown(string marked, Func<string, string?> lookup)
-    {
-        var text = new StringBuilder();
-        for (var i = 0; i < marked.Length; i++)
-        {
-            var (name, length) = marked[i] == Dollar && i + 1 < marked.Length ? ReadName(marked, i + 1) : ("", 0);
-            if (name.Length > 0 && lookup(name) is { Length: > 0 } value)
-                text.Append(value);
-            else
-                text.Append(marked, i, length + 1);
-            i += length;
-        }
-
-        return text.ToString();
-    }
+    public static string ExpandKnown(string marked, Func<string, string?> lookup) =>
+        Replace(
+            marked,
+            text => text,
+            (name, written) => name.Length > 0 && lookup(name) is { Length: > 0 } value ? value : written
+        );
 
     /// <summary>What the executable will see: unset variables become nothing, and there is no escape.</summary>
-    public static string Expand(string marked, Func<string, string?> lookup)
+    public static string Expand(string marked, Func<string, string?> lookup) =>
+        Replace(marked, ToFile, (name, written) => name.Length > 0 ? lookup(name)
+            : written.Length == 1 ? "$"
+            : "");
+
+    /// <param name="marked">The text.</param>
+    /// <param name="between">What stands between variables.</param>
+    /// <param name="variable">A variable by its name, and as it is written: the mark alone where it is none.</param>
+    private static string Replace(string marked, Func<string, string> between, Func<string, string, string?> variable)
     {
         var text = new StringBuilder();
-        for (var i = 0; i < marked.Length; i++)
+        var at = 0;
+        foreach (var (start, name, length) in Parts(marked))
         {
-            if (marked[i] != Dollar)
-            {
-                text.Append(
-                    marked[i] is Open ? '{'
-                    : marked[i] is Close ? '}'
-                    : marked[i]
-                );
-                continue;
-            }
-
-            if (i + 1 >= marked.Length)
-            {
-                text.Append('$');
-                continue;
-            }
-
-            var (name, length) = ReadName(marked, i + 1);
-            if (name.Length > 0)
-                text.Append(lookup(name));
-            else if (length == 0)
-                text.Append('$');
-            i += length;
+            text.Append(between(marked[at..start])).Append(variable(name, marked[start..(start + length)]));
+            at = start + length;
         }
 
-        return text.ToString();
+        return text.Append(between(marked[at..])).ToString();
+    }
+
+    /// <summary>The marks with what the executable takes for the name of a variable behind each.</summary>
+    private static IEnumerable<(int Start, string Name, int Length)> Parts(string marked)
+    {
+        for (var i = marked.IndexOf(Dollar); i >= 0; i = marked.IndexOf(Dollar, i))
+        {
+            var (name, length) = i + 1 < marked.Length ? ReadName(marked, i + 1) : ("", 0);
+            yield return (i, name, length + 1);
+            i += length + 1;
+        }
     }
 
     private static (string Name, int Length) ReadName(string text, int start)
@@ -216,4 +171,7 @@ internal static class VariableText
             length++;
         return (text.Substring(start, length), length);
     }
+
+    [GeneratedRegex("[A-Za-z0-9]\uE000[A-Za-z_]")]
+    private static partial Regex Doubtful();
 }

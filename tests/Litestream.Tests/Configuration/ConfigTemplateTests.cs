@@ -1,10 +1,11 @@
 using Litestream.Configuration;
+using Litestream.Databases;
 using Litestream.Diagnostics;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Configuration;
 
-public sealed class OwnConfigTests : IDisposable
+public sealed class ConfigTemplateTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
@@ -29,7 +30,7 @@ public sealed class OwnConfigTests : IDisposable
             new GeneratedConfigOptions { ReplicaUrl = url, SnapshotInterval = "12h" }
         );
 
-        var environment = VariableText.Names(VariableText.Mark(url ?? "")).ToDictionary(name => name, _ => "value");
+        var environment = EnvPlaceholders.Names(EnvPlaceholders.Mark(url ?? "")).ToDictionary(name => name, _ => "value");
         Assert.Equal(
             Effective(generated, environment: environment),
             Effective(Write(Create(generated)), environment: environment)
@@ -39,11 +40,11 @@ public sealed class OwnConfigTests : IDisposable
     [Fact]
     public void A_setting_that_is_left_out_stays_so()
     {
-        string[] leftOut = ["ConnectionStrings:Cache", "Odd:$key\n\"é\""];
-        var generated = Generated([new("app.db", null, null)], new GeneratedConfigOptions { LeftOut = leftOut });
+        string[] excluded = ["ConnectionStrings:Cache", "Odd:$key\n\"é\""];
+        var generated = Generated([new("app.db", null, null)], new GeneratedConfigOptions { Excluded = excluded });
 
-        Assert.Equal(leftOut, LitestreamConfigFile.Load(generated).LeftOut);
-        Assert.Equal(leftOut, LitestreamConfigFile.Load(Write(Create(generated))).LeftOut);
+        Assert.Equal(excluded, LitestreamConfigFile.Load(generated).Excluded);
+        Assert.Equal(excluded, LitestreamConfigFile.Load(Write(Create(generated))).Excluded);
     }
 
     [Fact]
@@ -140,13 +141,13 @@ public sealed class OwnConfigTests : IDisposable
         Assert.DoesNotContain("\"SecretAccessKey\":", instructions, StringComparison.Ordinal);
     }
 
-    private string Generated(ReplicatedDatabase[] databases, GeneratedConfigOptions options) =>
+    private string Generated(FoundDatabase[] databases, GeneratedConfigOptions options) =>
         _folder.Write("obj/litestream.yml", GeneratedConfig.Create(databases, options).Text);
 
-    private OwnConfig Create(string generated, Dictionary<string, string>? settings = null) =>
-        OwnConfig.Create(Options(generated, settings));
+    private ConfigTemplate Create(string generated, Dictionary<string, string>? settings = null) =>
+        ConfigTemplate.Create(Options(generated, settings));
 
-    private string Write(OwnConfig own)
+    private string Write(ConfigTemplate own)
     {
         var file = Path.Combine(_folder.Path, "litestream.yml");
         own.Write(file);

@@ -11,10 +11,10 @@ internal enum Engine
 }
 
 /// <summary>Words by which people name an engine: in keys, provider names, file names and package ids.</summary>
-internal static partial class EngineWords
+internal static partial class EngineDetector
 {
     /// <summary>The engine that the text names; unknown when it names none, or SQLite and another one.</summary>
-    public static Engine In(string text)
+    public static Engine Detect(string text)
     {
         var sqlite = text.Contains("sqlite", StringComparison.OrdinalIgnoreCase);
 
@@ -29,7 +29,7 @@ internal static partial class EngineWords
     }
 
     /// <summary>The word by which the text names another engine, or null.</summary>
-    public static string? OtherIn(string text) => Others().Match(text) is { Success: true } word ? word.Value : null;
+    public static string? OtherEngineName(string text) => Others().Match(text) is { Success: true } word ? word.Value : null;
 
     [GeneratedRegex(
         "lite[-_. ]?db|litedatabase|duck[-_. ]?db|mongo|redis(?!t)|postgre|npgsql|pgsql|my[-_. "

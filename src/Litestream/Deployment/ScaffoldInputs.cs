@@ -4,7 +4,7 @@ using Litestream.Configuration;
 namespace Litestream.Deployment;
 
 /// <summary>What has to be known of an app to write down how it is run on a server.</summary>
-public sealed partial record AppFacts
+public sealed partial record ScaffoldInputs
 {
     /// <summary>The name of the assembly, and so of the program.</summary>
     public required string AssemblyName { get; init; }
@@ -79,6 +79,9 @@ public sealed partial record AppFacts
             || IsSingleFile
             || RuntimeIdentifier?.StartsWith("linux", StringComparison.Ordinal) == true
         );
+
+    /// <summary>Over the setting Urls of a settings file only the variable of that name counts.</summary>
+    internal string UrlsVariable => HasOwnUrls ? "URLS" : "ASPNETCORE_URLS";
 
     [GeneratedRegex("[^a-z0-9]+")]
     private static partial Regex Other();

@@ -1,12 +1,11 @@
-using Litestream.Configuration;
 using Litestream.Diagnostics;
 
-namespace Litestream.Databases;
+namespace Litestream.Configuration;
 
 /// <summary>What a build does for an app in which it finds no database.</summary>
 /// <param name="Acts">Whether hook, executable and an empty litestream.yml are added.</param>
 /// <param name="Finding">What is said about it; null for nothing.</param>
-internal sealed record WithoutDatabase(bool Acts, LitestreamDiagnostic? Finding)
+internal sealed record NoDatabasePolicy(bool Acts, LitestreamDiagnostic? Finding)
 {
     /// <summary>Begins the names of the packages that say that an app uses SQLite.</summary>
     private static readonly string[] SqlitePackages =
@@ -24,7 +23,7 @@ internal sealed record WithoutDatabase(bool Acts, LitestreamDiagnostic? Finding)
     /// <param name="isOwn">Whether the project asked for it itself.</param>
     /// <param name="packages">The packages of the project, without those that only this one brings.</param>
     /// <param name="replicaUrl">Where databases go; null for the folder beside each.</param>
-    public static WithoutDatabase Decide(
+    public static NoDatabasePolicy Decide(
         bool isReferenced,
         bool isOwn,
         IReadOnlyCollection<string> packages,
@@ -40,7 +39,7 @@ internal sealed record WithoutDatabase(bool Acts, LitestreamDiagnostic? Finding)
             + "<LitestreamConnectionStrings>Name</LitestreamConnectionStrings>.";
         if (isOwn)
         {
-            var place = replicaUrl ?? $"a folder '{ReplicaUrl.DefaultFolder}' beside each";
+            var place = replicaUrl ?? $"a folder '{ReplicaPath.DefaultFolder}' beside each";
             return new(
                 true,
                 new(

@@ -3,7 +3,7 @@ using Litestream.Diagnostics;
 namespace Litestream.Configuration;
 
 /// <summary>The replica that run-time settings put in the place of a generated one.</summary>
-internal static class RuntimeReplica
+internal static class ReplicaOverride
 {
     public const string BucketVariable = "LITESTREAM_REPLICA_BUCKET";
 
@@ -27,7 +27,7 @@ internal static class RuntimeReplica
         var replicas = file.AtRunTime.ContainsKey(ReplicaUrlComment)
             ? [ForAdded(file, [], "app.db", "app.db")]
             : file.Entries.SelectMany(e => e.Replicas);
-        var built = replicas.SelectMany(r => VariableText.Names(r.Text("bucket") + r.Text("url")));
+        var built = replicas.SelectMany(r => EnvPlaceholders.Names(r.Text("bucket") + r.Text("url")));
         return string.IsNullOrEmpty(lookup(BucketVariable)) || built.Contains(BucketVariable)
             ? null
             : $"s3://${{{BucketVariable}}}";
@@ -50,37 +50,28 @@ internal static class RuntimeReplica
         Func<string, string?>? lookup = null
     )
     {
+        YamlMap replica;
         if (file.AtRunTime is { Count: > 0 } settings)
-            return FromComments(settings, configuredPath, path, lookup);
+        {
+            // The build found no database, and keeps the project's properties in comments.
+            LitestreamException Error(string code, string message) => new(code, $"litestream.yml: {message}");
+            replica = settings.TryGetValue(ReplicaUrlComment, out var url)
+                ? ReplicaUrl.Parse(url, configuredPath, Error, lookup)
+                : ReplicaPath.Default(path);
+            foreach (var (key, value) in settings.Where(setting => setting.Key != ReplicaUrlComment))
+                replica[key] = value;
+        }
+        else
+        {
+            var places = entries.SelectMany(e => e.Replicas.Select(r => Place(r, e.Database.Path))).ToList();
+            replica = Common(places) ?? new YamlMap { ["type"] = "file" };
+            replica["path"] = replica.Has("path")
+                ? replica.Text("path") + ReplicaPath.DatabaseKey(configuredPath)
+                : ReplicaPath.DefaultPath(path);
+        }
 
-        var places = entries.SelectMany(e => e.Replicas.Select(r => Place(r, e.Database.Path))).ToList();
-        var replica = Common(places) ?? new YamlMap { ["type"] = new YamlScalar("file") };
-        replica["path"] = new YamlScalar(
-            replica.Has("path")
-                ? replica.Text("path") + ReplicaUrl.DatabaseKey(configuredPath)
-                : ReplicaUrl.DefaultPath(path)
-        );
         if (ReplicaIdentity.AtBuild(replica).IsFile && !replica.Has("retention"))
-            replica["retention"] = new YamlScalar(GeneratedConfig.FolderRetention);
-        return replica;
-    }
-
-    /// <summary>The same for a file that the build found no database for: it keeps the project's properties in
-    /// comments.</summary>
-    private static YamlMap FromComments(
-        IReadOnlyDictionary<string, string> settings,
-        string configuredPath,
-        string path,
-        Func<string, string?>? lookup
-    )
-    {
-        var replica = settings.TryGetValue(ReplicaUrlComment, out var url)
-            ? ReplicaUrl.Parse(url, configuredPath, (code, message) => new(code, $"litestream.yml: {message}"), lookup)
-            : ReplicaUrl.Default(path);
-        foreach (var (key, value) in settings.Where(setting => setting.Key != ReplicaUrlComment))
-            replica[key] = new YamlScalar(value);
-        if (ReplicaIdentity.AtBuild(replica).IsFile && !replica.Has("retention"))
-            replica["retention"] = new YamlScalar(GeneratedConfig.FolderRetention);
+            replica["retention"] = GeneratedConfig.FolderRetention;
         return replica;
     }
 
@@ -118,29 +109,27 @@ internal static class RuntimeReplica
         Func<string, string, YamlNode, LitestreamException> error
     )
     {
-        var (marked, path) = (entry.Node.Text("path"), entry.Database.Path);
-        var replicas = entry.Replicas;
-        if (replicas.Any(replica => replica.Has("url")))
-            replicas =
-            [
-                .. replicas.Select(replica =>
-                    ReplicaUrl.ParseBuilt(replica, marked, (code, message) => error(code, message, replica), lookup)
-                ),
-            ];
+        var marked = entry.Node.Text("path");
+        List<YamlMap> replicas =
+        [
+            .. entry.Replicas.Select(replica =>
+                ReplicaUrl.ParseBuilt(replica, marked, (code, message) => error(code, message, replica), lookup)
+            ),
+        ];
         if (
-            !VariableText.HasVariables(marked)
-            || VariableText.Names(marked).Any(name => string.IsNullOrEmpty(lookup(name)))
+            !EnvPlaceholders.HasVariables(marked)
+            || EnvPlaceholders.Names(marked).Any(name => string.IsNullOrEmpty(lookup(name)))
         )
             return entry with { Replicas = replicas };
 
-        path = VariableText.Expand(marked, lookup);
+        var path = EnvPlaceholders.Expand(marked, lookup);
         foreach (var replica in replicas)
         {
-            var (written, key) = (replica.Text("path"), ReplicaUrl.DatabaseKey(marked));
-            if (written == ReplicaUrl.DefaultPath(marked))
-                replica["path"] = new YamlScalar(ReplicaUrl.DefaultPath(path));
-            else if (written == key || written.EndsWith("/" + key, StringComparison.Ordinal))
-                replica["path"] = new YamlScalar(written[..^key.Length] + ReplicaUrl.DatabaseKey(path));
+            var written = replica.Text("path");
+            if (written == ReplicaPath.DefaultPath(marked))
+                replica["path"] = ReplicaPath.DefaultPath(path);
+            else if (ReplicaPath.Prefix(written, marked) is { } prefix)
+                replica["path"] = prefix + ReplicaPath.DatabaseKey(path);
         }
 
         return new ConfigEntry(entry.Node, replicas, entry.Database with { Path = path });
@@ -154,11 +143,10 @@ internal static class RuntimeReplica
     {
         var place = (YamlMap)replica.Clone();
         var path = replica.Text("path");
-        var key = ReplicaUrl.DatabaseKey(databasePath);
-        if (ReplicaIdentity.AtBuild(replica).IsFile && path == ReplicaUrl.DefaultPath(databasePath))
+        if (ReplicaIdentity.AtBuild(replica).IsFile && path == ReplicaPath.DefaultPath(databasePath))
             place.Remove("path");
-        else if (path == key || path.EndsWith("/" + key, StringComparison.Ordinal))
-            place["path"] = new YamlScalar(path[..^key.Length]);
+        else if (ReplicaPath.Prefix(path, databasePath) is { } prefix)
+            place["path"] = prefix;
         else
             return null;
         return place;
@@ -174,7 +162,7 @@ internal static class RuntimeReplica
         {
             if (places.All(place => place!.Has(key) == common.Has(key) && place.Text(key) == common.Text(key)))
                 continue;
-            if (ReplicaUrl.IsLocationKey(key))
+            if (ReplicaPath.IsLocationKey(key))
                 return null;
             common.Remove(key);
         }

@@ -4,7 +4,7 @@ namespace Litestream.Verbs;
 /// <param name="Global">The names of the global properties: <c>-p:</c> on the command line, or an MSBuild task.</param>
 /// <param name="Variables">The names of the environment variables, each of which MSBuild takes for a property.</param>
 /// <param name="ProjectText">The text of the project's files: a property that they use is the user's own.</param>
-internal sealed record GivenProperties(
+internal sealed record ExternalProperties(
     IReadOnlyCollection<string> Global,
     IReadOnlyCollection<string> Variables,
     string ProjectText

@@ -1,0 +1,143 @@
+using System.Text.RegularExpressions;
+
+namespace Litestream.Configuration;
+
+/// <summary>The entries of <c>dbs:</c>: a path each, no path twice, replicas that do not share a place.</summary>
+internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlMap root)
+{
+    private readonly Dictionary<string, YamlMap> _paths = new();
+    private readonly Dictionary<string, YamlMap> _places = new();
+    private readonly ReplicaCheck _replicas = new(findings, root);
+
+    private bool IsV05 => findings.Line == ReleaseLine.V05;
+
+    /// <summary>Checks the next entry.</summary>
+    public void Check(YamlMap database)
+    {
+        if (CheckPath(database) is { } path && !_paths.TryAdd(path, database))
+            findings.Fail(
+                "LSB1012",
+                database,
+                $"'{database.Text("path")}' is there twice (line {_paths[path].Line} too). Two replications of one "
+                    + "file damage the backup: remove one of them."
+            );
+
+        var names = new HashSet<string>();
+        foreach (var replica in Replicas(database))
+        {
+            _replicas.Check(replica);
+            var identity = findings.Identify(replica);
+            if (!IsV05 && identity.Name is { Length: > 0 } name && !names.Add(name))
+                findings.Fail(
+                    "LSB1037",
+                    replica["name"] ?? replica,
+                    replica.Has("name")
+                        ? $"Two replicas of this database have the name '{replica.Text("name")}', so Litestream would "
+                            + "not start. Give each a `name:` of its own."
+                        : $"Two replicas of this database have the name '{name}', which is that of a replica without "
+                            + "`name:`, so Litestream would not start. Give each a `name:` of its own."
+                );
+            if (replica.Entries.Count > 0 && !_places.TryAdd(identity.Place, replica))
+                findings.Fail(
+                    "LSB1011",
+                    replica,
+                    $"This replica and the one in line {_places[identity.Place].Line} go to one place. A restore "
+                        + "would take whichever was written last: give each its own path."
+                );
+        }
+    }
+
+    private List<YamlMap> Replicas(YamlMap database)
+    {
+        var (single, several) = (database.Given("replica"), database.Given("replicas"));
+        if (single is not null && several is not null)
+            findings.Fail("LSB1010", single, "This database has `replica:` and `replicas:`; keep one of them.");
+        if (
+            (single ?? several) is null && !ConfigFindings.IsMisspelt(database, ConfigPlace.Database, "replicas")
+            || several is YamlList { Items.Count: 0 }
+        )
+            findings.Fail(
+                "LSB1043",
+                several ?? database,
+                "This database has no replica, so it is not backed up. Add `replicas:` with one entry, or remove the "
+                    + "database."
+            );
+        if (IsV05 && several is YamlList { Items: [_, var second, ..] })
+            findings.Fail(
+                "LSB1042",
+                second,
+                "Litestream 0.5 takes one replica for each database and does not start with more. Keep one of them."
+            );
+        return [.. database.Maps("replicas"), .. single is YamlMap one ? new[] { one } : []];
+    }
+
+    /// <summary>The path for comparisons; null when there is none, or a folder.</summary>
+    private string? CheckPath(YamlMap database)
+    {
+        var path = database.Given("path") as YamlScalar;
+        if (IsV05 && database.Given("dir") is { } folder)
+        {
+            if (path is not null)
+                findings.Fail("LSB1038", path, "An entry has `path:` or `dir:`, not both. Remove one of them.");
+            if (database.Text("pattern").Length == 0)
+                findings.Fail("LSB1038", folder, "`dir:` needs a `pattern:`, such as \"*.db\".");
+            return null;
+        }
+
+        if (path is null)
+        {
+            if (
+                database["path"] is null or YamlScalar
+                && !database.Has("dir")
+                && (database.Has("path") || !ConfigFindings.IsMisspelt(database, ConfigPlace.Database, "path"))
+            )
+                findings.Fail("LSB1010", database["path"] ?? database, "This entry of `dbs:` has no `path:`.");
+            return null;
+        }
+
+        var (text, written) = (findings.Expand(path.Text), EnvPlaceholders.Unmark(path.Text));
+        if (text.Length == 0)
+            findings.Fail(
+                "LSB1010",
+                path,
+                $"This entry of `dbs:` has no `path:`: of `{ConfigFindings.Short(written)}` nothing is left."
+            );
+        else if (ConfigPath.Problem(text, written) is { } refused)
+            findings.Fail("LSB1015", path, refused);
+        else
+        {
+            if (Problem(text, written) is { } problem)
+                findings.Fail("LSB1015", path, problem);
+            return Path.GetFullPath(written, Path.GetPathRoot(Environment.CurrentDirectory)!);
+        }
+
+        return null;
+    }
+
+    private string? Problem(string text, string written) =>
+        text switch
+        {
+            _ when UrlLike().IsMatch(text) && !(IsV05 && SqliteUrl().IsMatch(text)) =>
+                $"'{written}' is a URL; {findings.Reader} would take it for a path in the working directory. Write the "
+                    + "path of the file alone.",
+            _ when ConnectionString().IsMatch(text) =>
+                "This is a connection string; Litestream would take all of it for the name of a file. Write the path "
+                    + "of the file alone.",
+            ":memory:" => "A database in memory cannot be replicated; Litestream would take this for the name of a "
+                + "file. Remove the entry.",
+            _ when IsV05 && text.IndexOfAny(['#', '%']) >= 0 =>
+                $"The path '{written}' has a `#` or a `%` in it. Litestream 0.5 would open another file: rename the "
+                    + "file or the folder.",
+            _ => null,
+        };
+
+    /// <summary>What the executable takes for a URL.</summary>
+    [GeneratedRegex("^[0-9A-Za-z_]+://")]
+    public static partial Regex UrlLike();
+
+    [GeneratedRegex("^sqlite3?://")]
+    private static partial Regex SqliteUrl();
+
+    [GeneratedRegex(@"^\s*(data ?source|filename)\s*=", RegexOptions.IgnoreCase)]
+    private static partial Regex ConnectionString();
+}

@@ -1,0 +1,61 @@
+using Litestream.Diagnostics;
+
+namespace Litestream.Configuration;
+
+/// <summary>What the checks of one litestream.yml have in common: who reads it, the variables, the findings.</summary>
+/// <param name="file">For messages.</param>
+/// <param name="line">The release line of the executable that will read it.</param>
+/// <param name="variable">The value of a variable, null or empty when it has none.</param>
+internal sealed class ConfigFindings(string file, ReleaseLine line, Func<string, string?> variable)
+{
+    /// <summary>What was found so far, in any order.</summary>
+    public List<LitestreamDiagnostic> All { get; } = [];
+
+    public ReleaseLine Line => line;
+
+    /// <summary>What the executable is called in messages.</summary>
+    public string Reader => ConfigSchema.Name(line);
+
+    public void Fail(string code, YamlNode at, string message) => Fail(code, (at.Line, at.Column), message);
+
+    public void Fail(string code, (int Line, int Column) at, string message) =>
+        Add(code, LitestreamSeverity.Error, at, message);
+
+    public void Warn(string code, YamlNode at, string message) => Warn(code, (at.Line, at.Column), message);
+
+    public void Warn(string code, (int Line, int Column) at, string message) =>
+        Add(code, LitestreamSeverity.Warning, at, message);
+
+    /// <summary>
+    /// What the executable will see; null when a variable in it has no value here. A URL is looked at with its
+    /// variables.
+    /// </summary>
+    public string? Resolve(YamlScalar scalar) =>
+        EnvPlaceholders.Names(scalar.Text).All(name => variable(name) is { Length: > 0 })
+            ? ScalarText.Of(scalar, variable)
+        : ReplicaIdentity.Scheme().IsMatch(scalar.Text) ? scalar.Text
+        : null;
+
+    /// <summary>The text where a variable without a value, which may become anything, is one letter.</summary>
+    public string Expand(string marked) =>
+        EnvPlaceholders.Expand(marked, name => variable(name) is { Length: > 0 } value ? value : "x");
+
+    public ReplicaIdentity Identify(YamlMap replica) => ReplicaIdentity.AsFarAsKnown(replica, variable);
+
+    /// <summary>Whether a key that is missing is there after all, misspelt: that is one mistake, not two.</summary>
+    public static bool IsMisspelt(YamlMap map, ConfigPlace place, string missing) =>
+        map.Entries.Any(e =>
+            !ConfigSchema.Keys.Any(k => k.Place == place && k.Name == e.Key)
+            && NearestName.Of(e.Key, [missing]) is not null
+        );
+
+    /// <summary>A text of the file, as much of it as a message can hold.</summary>
+    public static string Short(string text) => text.Length <= 40 ? text : text[..40] + "...";
+
+    /// <summary>The end of a message about a word that is not known.</summary>
+    public static string Choice(string text, string[] words) =>
+        NearestName.Of(text, words) is { } near ? $"Did you mean `{near}`?" : $"Known: {string.Join(", ", words)}.";
+
+    private void Add(string code, LitestreamSeverity severity, (int Line, int Column) at, string message) =>
+        All.Add(new(code, severity, EnvPlaceholders.Unmark(message), file, at.Line, at.Column));
+}

@@ -1,0 +1,176 @@
+using Litestream.Diagnostics;
+
+namespace Litestream.Configuration;
+
+/// <summary>Whether the executable reads each key where it stands, and what the key takes: a value, a list, a mapping.
+/// </summary>
+internal sealed class ConfigKeyCheck(ConfigFindings findings)
+{
+    private readonly ReplicaTypeCheck _types = new(findings);
+    private readonly ConfigValueCheck _values = new(findings);
+
+    /// <summary>Checks a mapping and all that is in it.</summary>
+    public void Check(YamlMap map, ConfigPlace place)
+    {
+        var type = place == ConfigPlace.Replica ? _types.Of(map) : null;
+        foreach (var (name, value) in map.Entries)
+        {
+            var here = ConfigSchema.Keys.Where(k => k.Place == place && k.Name == name).ToList();
+            if (here.Find(k => k.IsOf(findings.Line)) is not { } key)
+                Unread(map, place, name, value, here);
+            else if (type is null || key.ReplicaTypes.Count == 0 || key.ReplicaTypes.Contains(type))
+                CheckValue(key, value);
+            else
+                findings.Fail(
+                    "LSB1032",
+                    map.PlaceOf(name),
+                    $"A replica of type {type} has no `{name}:`; it belongs to one of type "
+                        + $"{string.Join(" or ", key.ReplicaTypes.Intersect(_types.Known))}."
+                        + (
+                            map.Has("type") || map.Has("url")
+                                ? ""
+                                : " Without `type:` or `url:` a replica is a folder: add `type:`."
+                        )
+                );
+        }
+    }
+
+    private void Unread(YamlMap map, ConfigPlace place, string name, YamlNode value, List<ConfigKey> here)
+    {
+        // 0.3 ignores `replica:`; what this project makes of the file has it as a list of one.
+        if (place == ConfigPlace.Database && name == "replica")
+        {
+            findings.Warn(
+                "LSB1031",
+                map.PlaceOf(name),
+                "`replica:` is a key of Litestream 0.5. The app and the commands read it as `replicas:` with one "
+                    + "entry, but Litestream 0.3, started by hand with this file, would back up nothing. "
+                    + here[0].Instead
+            );
+            CheckValue(here[0], value);
+        }
+        else if (place != ConfigPlace.Root || !HasAnchor(value))
+        {
+            var (code, message) = Misplaced(place, name, value, here.Find(k => Fits(k, value)));
+            findings.Fail(code, map.PlaceOf(name), message);
+        }
+    }
+
+    private (string Code, string Message) Misplaced(ConfigPlace place, string name, YamlNode value, ConfigKey? other)
+    {
+        // A place of this line that the value fits counts more than one of the other line that it does not.
+        var all = ConfigSchema.Keys.Where(k => k.Name == name).ToLookup(k => k.IsOf(findings.Line));
+        var (places, elsewhere) = (all[true].ToList(), all[false].ToList());
+        var fitting = places.FindAll(k => Fits(k, value));
+        if (other is null && (fitting.Count > 0 || (places.Count > 0 && elsewhere.Count == 0)))
+        {
+            var names = (fitting.Count > 0 ? fitting : places).Select(k => ConfigSchema.Name(k.Place)).Distinct();
+            return (
+                "LSB1032",
+                $"`{name}:` is ignored in {ConfigSchema.Name(place)}. It belongs in {string.Join(" or ", names)}: "
+                    + "move it there, with the indentation of its neighbours."
+            );
+        }
+
+        if ((other ?? elsewhere.FirstOrDefault()) is { } key)
+        {
+            var line = ConfigSchema.Name(ConfigSchema.Other(findings.Line));
+            return (
+                "LSB1031",
+                places.Count > 0
+                    ? $"`{name}:` in {ConfigSchema.Name(place)} is for {line}; {findings.Reader} ignores it there. "
+                        + key.Instead
+                    : $"`{name}:` is a key of {line}"
+                        + $"{(key.Place == place ? "" : $", in {ConfigSchema.Name(key.Place)}")}; "
+                        + $"{findings.Reader} does not know it. {key.Instead}"
+            );
+        }
+
+        // Where nearly everything is unknown, the file is something else, and to compare all of it takes long.
+        var known = ConfigSchema.Keys.Where(k => k.IsOf(findings.Line)).ToList();
+        var near =
+            findings.All.Count > 100
+                ? null
+                : NearestName.Of(name, known.Where(k => k.Place == place).Select(k => k.Name))
+                    ?? (place == ConfigPlace.Root && value is YamlList ? "dbs" : null)
+                    ?? NearestName.Of(name, known.Select(k => k.Name));
+        return (
+            "LSB1030",
+            $"{findings.Reader} does not know `{ConfigFindings.Short(name)}:` and would ignore it. "
+                + (near is null ? "Remove it." : $"Did you mean `{near}:`?")
+        );
+    }
+
+    private void CheckValue(ConfigKey key, YamlNode value)
+    {
+        var name = key.Name;
+        switch (key.Kind, value)
+        {
+            case (_, YamlScalar { IsNull: true }):
+                break;
+            case (ConfigKind.Block, YamlMap map):
+                Check(map, key.Inside!.Value);
+                break;
+            case (ConfigKind.Blocks, YamlList list):
+                foreach (var item in list.Items)
+                {
+                    if (item is YamlMap entry)
+                        Check(entry, key.Inside!.Value);
+                    else
+                        Shape(key, item, $"Each entry of `{name}:` is a mapping{Example(key)}.");
+                }
+
+                break;
+            case (ConfigKind.Block, _):
+                Shape(key, value, $"`{name}:` must be a mapping, with its keys in the lines below, indented.");
+                break;
+            case (ConfigKind.Blocks, _):
+                Shape(key, value, $"`{name}:` must be a list{Example(key)}.");
+                break;
+            case (ConfigKind.Texts, YamlList texts):
+                foreach (var item in texts.Items)
+                    _values.CheckText(key, item);
+                break;
+            case (ConfigKind.Texts, _):
+                findings.Fail("LSB1033", value, $"`{name}:` must be a list of texts; Litestream would not start.");
+                break;
+            case (_, YamlScalar scalar):
+                _values.Check(key, scalar);
+                break;
+            default:
+                findings.Fail(
+                    "LSB1033",
+                    value,
+                    $"`{name}:` takes one value, not a {(value is YamlMap ? "mapping" : "list")}; Litestream would "
+                        + "not start."
+                );
+                break;
+        }
+    }
+
+    /// <summary>
+    /// A list or mapping that the rest of the library needs: reading the file fails with the same code.
+    /// </summary>
+    private void Shape(ConfigKey key, YamlNode at, string message) =>
+        findings.Fail(key.Inside is ConfigPlace.Database or ConfigPlace.Replica ? "LSB1010" : "LSB1033", at, message);
+
+    private static string Example(ConfigKey key) => key.Name == "dbs" ? ": one `- path: ...` for each database" : "";
+
+    private static bool Fits(ConfigKey key, YamlNode value) =>
+        value switch
+        {
+            YamlScalar { IsNull: true } => true,
+            YamlScalar => key.Kind is not (ConfigKind.Block or ConfigKind.Blocks or ConfigKind.Texts),
+            YamlList => key.Kind is ConfigKind.Blocks or ConfigKind.Texts,
+            _ => key.Kind == ConfigKind.Block,
+        };
+
+    private static bool HasAnchor(YamlNode node) =>
+        node.IsAnchored
+        || node switch
+        {
+            YamlList list => list.Items.Any(HasAnchor),
+            YamlMap map => map.Entries.Any(e => HasAnchor(e.Value)),
+            _ => false,
+        };
+}

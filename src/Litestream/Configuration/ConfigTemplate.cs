@@ -1,0 +1,257 @@
+using System.Text;
+using Litestream.Diagnostics;
+using Litestream.FileSystem;
+
+namespace Litestream.Configuration;
+
+/// <summary>
+/// A litestream.yml to begin with: the generated one, with today's replica settings, as a commented file that the user
+/// goes on with.
+/// </summary>
+/// <param name="Text">The whole file: UTF-8, LF, no secret.</param>
+/// <param name="Instructions">What goes with it, line by line: settings, environment variables, user secrets.</param>
+public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructions)
+{
+    private const string Header = """
+        # litestream.yml: which databases Litestream backs up, and where to.
+        #
+        # This file is yours. It is shipped with the app as it is, and nothing is generated any more: a database that is
+        # added to the app has to be added here too, and the settings Litestream:ReplicaUrl and LitestreamReplicaUrl no
+        # longer count. Delete it to have a generated one again.
+        #
+        # - A name in braces after a dollar sign is an environment variable. It has to be set where the app runs; so no
+        #   secret stands in this file. The form with |2- takes every value as it is, whatever characters are in it.
+        # - Durations have a unit: 500ms, 1s, 30m, 24h. There is none for days: a week is 168h.
+        # - Look at the result with `dotnet msbuild -t:LitestreamConfig`, at the variables with -t:LitestreamEnv, at
+        #   everything with -t:LitestreamDoctor.
+        #
+        # All keys: https://litestream.io/reference/config/ (release line 0.3)
+
+        # Serves metrics for Prometheus at http://127.0.0.1:9090/metrics. Without it the app picks a free port.
+        # addr: "127.0.0.1:9090"
+
+        dbs:
+
+        """;
+
+    private static readonly Dictionary<string, string> Keys = new()
+    {
+        ["region"] = "Empty is fine: it is looked up, or us-east-1 where there is an endpoint.",
+        ["endpoint"] = "Empty means Amazon. For MinIO, R2, B2 and others: https://host:port",
+        ["access-key-id"] = "Empty means the usual AWS variables, profiles and roles of the machine.",
+        ["account-key"] = "The key of the storage account.",
+        ["sync-interval"] = "How often changes are sent.",
+        ["snapshot-interval"] =
+            "How often a new full copy is made. A restore reads the newest one and all changes since.",
+        ["retention"] = "How long full copies and their changes are kept: how far back a restore can go.",
+    };
+
+    private static readonly (string Key, string Value)[] Examples =
+    [
+        ("sync-interval", "1s"),
+        ("snapshot-interval", "24h"),
+        ("retention", "24h"),
+    ];
+
+    /// <summary>Makes the file from a generated one, so that both give the same effective configuration.</summary>
+    /// <param name="options">As for the effective configuration; the file at
+    /// <see cref="EffectiveConfigOptions.ConfigPath"/> is a generated one.</param>
+    /// <exception cref="LitestreamException">LSB3010: the file is the user's own already; LSB1010, LSB1013,
+    /// LSB1014.</exception>
+    public static ConfigTemplate Create(EffectiveConfigOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var raw = LitestreamConfigFile.ReadText(options.ConfigPath);
+        if (!LitestreamConfigFile.IsGeneratedText(raw))
+            throw Exists(options.ConfigPath);
+        var file = LitestreamConfigFile.Parse(options.ConfigPath, raw, expandVariables: true);
+        if (file.Entries.Count == 0)
+        {
+            throw new LitestreamException(
+                "LSB3004",
+                "No database is known here, so a litestream.yml of your own would replicate nothing, not even what the "
+                    + "app's configuration names where it runs. Name one in the project first: "
+                    + "<LitestreamDatabase Include=\"data/app.db\" />."
+            );
+        }
+
+        var url = ReplicaOverride.Url(file, options.GetSetting, options.Variable);
+        var text = new StringBuilder(Header.ReplaceLineEndings("\n"));
+        var names = new List<string>();
+        foreach (var entry in file.Entries)
+        {
+            text.Append(entry == file.Entries[0] ? "" : "\n");
+            WriteDatabase(text, entry, url, names);
+        }
+
+        text.Append(GeneratedConfig.ExcludedComments(file.Excluded));
+
+        return new ConfigTemplate(text.ToString(), Instruct(url, [.. names.Distinct()], options.GetSetting));
+    }
+
+    /// <summary>Writes it; never over a file.</summary>
+    /// <exception cref="LitestreamException">LSB3010: the file exists. LSB0003: it cannot be written.</exception>
+    public void Write(string path)
+    {
+        try
+        {
+            using var file = NonDatabaseFile.CreateNew(path);
+            file.Write(Encoding.UTF8.GetBytes(Text));
+        }
+        catch (IOException) when (Path.Exists(path))
+        {
+            throw Exists(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LitestreamException(
+                "LSB0003",
+                $"litestream.yml cannot be written: {e.Message}",
+                path,
+                innerException: e
+            );
+        }
+    }
+
+    private static LitestreamException Exists(string path) =>
+        new(
+            "LSB3010",
+            "This project has its own litestream.yml, which is never overwritten. Edit it, or move it away first.",
+            path
+        );
+
+    private static void WriteDatabase(StringBuilder text, ConfigEntry entry, string? url, List<string> names)
+    {
+        const string DataDirectory = "|DataDirectory|";
+        const string Path = "The path as the app has it; relative paths begin at its working directory.";
+        Comment(
+            text,
+            2,
+            entry.Database.Key is { } key ? $"{key}. {Path} It does not follow the setting: change both." : Path
+        );
+        Line(text, 2, "- ", "path", entry.Node["path"]!);
+        text.Append("    replicas:\n");
+        var hasFolder = false;
+        foreach (var built in entry.Replicas)
+        {
+            var replica = url is null ? built : ReplicaOverride.Replace(built, url, entry.Database.Path);
+            if (ReplicaIdentity.AtBuild(replica).IsFile && replica.Text("path") is { } folder)
+            {
+                hasFolder = true;
+                if (folder.StartsWith(DataDirectory, StringComparison.OrdinalIgnoreCase))
+                    replica["path"] = folder[DataDirectory.Length..].TrimStart('/', '\\');
+                Comment(
+                    text,
+                    6,
+                    "A folder. On the disk of the database it helps against a lost file, not against a lost disk."
+                );
+            }
+
+            WriteReplica(text, replica, 6, "", Keys);
+            names.AddRange(replica.Scalars.SelectMany(scalar => EnvPlaceholders.Names(scalar.Text)));
+            foreach (var (name, value) in Examples.Where(e => !replica.Has(e.Key)))
+            {
+                Comment(text, 8, Keys[name]);
+                Comment(text, 8, $"{name}: \"{value}\"");
+            }
+
+            Comment(text, 8, "Restores the replica every now and then and compares: costs downloads.");
+            Comment(text, 8, "validation-interval: \"24h\"");
+        }
+
+        if (!hasFolder || url is not null)
+            return;
+        Comment(text, 6, "S3 and what speaks its language, instead of the folder:");
+        var example = ReplicaUrl.Parse(
+            $"s3://${{{ReplicaOverride.BucketVariable}}}",
+            entry.Database.Path,
+            (code, message) => new LitestreamException(code, message)
+        );
+        WriteReplica(text, example, 6, "# ", []);
+    }
+
+    /// <summary>The keys of a replica, each with what is said of it above.</summary>
+    private static void WriteReplica(
+        StringBuilder text,
+        YamlMap replica,
+        int indent,
+        string before,
+        Dictionary<string, string> comments
+    )
+    {
+        var dash = "- ";
+        foreach (var (name, value) in replica.Entries)
+        {
+            if (comments.TryGetValue(name, out var comment))
+                Comment(text, indent, comment);
+            Line(text, indent, before + dash, name, value);
+            if (dash.Trim().Length > 0)
+                (dash, indent) = before.Length == 0 ? ("", indent + 2) : ("  ", indent);
+        }
+    }
+
+    private static void Comment(StringBuilder text, int indent, string comment) =>
+        text.Append(' ', indent).Append("# ").Append(YamlWriter.EscapeComment(comment)).Append('\n');
+
+    /// <summary>One key as <see cref="YamlWriter"/> writes it, so that every value is read as it is meant.</summary>
+    private static void Line(StringBuilder text, int indent, string dash, string key, YamlNode value)
+    {
+        foreach (var line in YamlWriter.Write(new YamlMap { [key] = value }).TrimEnd('\n').Split('\n'))
+        {
+            text.Append(' ', indent).Append(dash).Append(line).Append('\n');
+            dash = dash.Replace('-', ' ');
+        }
+    }
+
+    private static List<string> Instruct(string? url, List<string> names, Func<string, string?> getSetting)
+    {
+        var settings = EffectiveConfig.SettingVariables.ToDictionary(
+            s => s.Variable,
+            s => s.Setting["Litestream:".Length..]
+        );
+        var known = names.Where(settings.ContainsKey).ToLookup(SecretMask.IsSecretName, n => settings[n]);
+        var isSet = url is not null && !string.IsNullOrWhiteSpace(getSetting(ReplicaOverride.UrlSetting));
+        var example = known[false]
+            .Select(name => $"    \"{name}\": \"\"")
+            .Prepend("    \"RestoreOnStart\": \"IfMissing\"");
+        List<string> lines =
+        [
+            .. isSet
+                ? new[]
+                {
+                    "The replica of Litestream:ReplicaUrl stands in the file now. Remove that setting: beside a "
+                        + "litestream.yml of your own it is not used.",
+                    "",
+                }
+                : [],
+            "appsettings.json, what is no secret (all of it is optional):",
+            "",
+            "  \"Litestream\": {",
+            .. string.Join(",\n", example).Split('\n'),
+            "  }",
+            "",
+        ];
+        if (names.Count == 0)
+            return [.. lines, "The file needs no environment variable."];
+
+        lines.AddRange([
+            "Environment variables where the app runs, from its service manager, container or secret store (never in "
+                + "a file of the repository):",
+            "",
+            .. names.Select(n => $"  {n}=..."),
+            "",
+        ]);
+        if (known.Contains(true))
+            lines.AddRange([
+                "On your own machine, where Litestream is off in the Development environment unless it is turned on:",
+                "",
+                "  dotnet user-secrets init",
+                .. known[true].Select(n => $"  dotnet user-secrets set \"Litestream:{n}\" \"...\""),
+                "  dotnet user-secrets set \"Litestream:Enabled\" \"true\"",
+                "",
+                "User secrets are the running app's; for the commands (LitestreamRestore and so on) set the "
+                    + "environment variables in your shell.",
+            ]);
+        return lines;
+    }
+}

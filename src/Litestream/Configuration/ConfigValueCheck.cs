@@ -1,0 +1,159 @@
+using System.Text.RegularExpressions;
+using Litestream.Diagnostics;
+
+namespace Litestream.Configuration;
+
+/// <summary>Whether the executable takes the value of a key for what was meant, and whether it may stand in a file.
+/// </summary>
+internal sealed partial class ConfigValueCheck(ConfigFindings findings)
+{
+    private readonly ReplicaTypeCheck _types = new(findings);
+
+    /// <summary>Checks an entry of a list of texts.</summary>
+    public void CheckText(ConfigKey key, YamlNode item)
+    {
+        if (item is not YamlScalar text)
+        {
+            findings.Fail("LSB1033", item, $"Each entry of `{key.Name}:` is a text; Litestream would not start.");
+            return;
+        }
+
+        CheckSecret(key, text);
+        if (
+            key.Place == ConfigPlace.Age
+            && (text.IsNull ? "" : findings.Resolve(text)) is { } keys
+            && AgeKey.Problem(keys, isSecret: key.Secret) is { } problem
+        )
+            findings.Fail("LSB1049", item, $"This entry of `{key.Name}:` {problem}; Litestream would not start.");
+    }
+
+    /// <summary>Checks a value.</summary>
+    public void Check(ConfigKey key, YamlScalar scalar)
+    {
+        CheckSecret(key, scalar);
+
+        // A quoted value is a text in YAML, whatever it says.
+        if (key.Kind is ConfigKind.Flag or ConfigKind.Count && scalar.Style != YamlStyle.Plain)
+            findings.Fail(
+                "LSB1033",
+                scalar,
+                $"`{key.Name}:` takes {(key.Kind == ConfigKind.Flag ? "true or false" : "a number")} without quotes; "
+                    + "with quotes Litestream would not start."
+            );
+        else if (findings.Resolve(scalar) is not { } text)
+            return;
+        else if (key is { Place: ConfigPlace.Replica, Name: "type" })
+            _ = text.Length == 0 || _types.Check(scalar, text);
+        else if (Problem(key, scalar, text) is var (code, message))
+            findings.Fail(code, scalar, message);
+        else if (key.Kind == ConfigKind.Address && text.Length > 0 && !Address().Match(text).Groups["number"].Success)
+            findings.Warn(
+                "LSB1040",
+                scalar,
+                $"`{key.Name}:` has a name for its port, which not every machine knows; Litestream would serve no "
+                    + "metrics there. Write the number."
+            );
+    }
+
+    private (string Code, string Message)? Problem(ConfigKey key, YamlScalar scalar, string text)
+    {
+        var name = key.Name;
+        var shown = ConfigFindings.Short(EnvPlaceholders.Unmark(scalar.Text));
+        switch (key.Kind)
+        {
+            case ConfigKind.Flag when GoYaml.KindOf(text) != GoYamlKind.Flag:
+                return ("LSB1033", $"`{name}:` is true or false, not `{shown}`; Litestream would not start.");
+            case ConfigKind.Count when GoYaml.Number(text) is null || GoYaml.HasDecimals(text):
+                return ("LSB1033", $"`{name}:` is a whole number, not `{shown}`.");
+            case ConfigKind.Count:
+                return Limit(GoYaml.Number(text));
+            case ConfigKind.Size when !Size().IsMatch(text):
+                return (
+                    "LSB1033",
+                    $"`{name}:` is a size such as 5MB or 5MiB, not `{shown}`; Litestream would not start."
+                );
+            case ConfigKind.Duration when GoDuration.Seconds(text) is { } seconds:
+                return Limit(seconds);
+            case ConfigKind.Duration when scalar.Style == YamlStyle.Plain && GoYaml.Number(text) == 0:
+                return Limit(0);
+            case ConfigKind.Duration:
+                return (
+                    "LSB1034",
+                    $"`{name}: {shown}` {NotDuration(scalar, text)}. Write a number with its unit: 500ms, 1s, 30m, 24h "
+                        + "(a week is 168h)."
+                );
+            case ConfigKind.Address when text.Length > 0 && Address().Match(text) is var address:
+                return !address.Success
+                        ? (
+                            "LSB1040",
+                            $"`{name}:` needs a port, such as \"127.0.0.1:9090\" or \":9090\"; Litestream would not "
+                                + $"start with `{shown}`."
+                        )
+                    : address.Groups["number"] is { Success: true } port && !ushort.TryParse(port.Value, out _)
+                        ? (
+                            "LSB1040",
+                            $"`{name}:` has the port {ConfigFindings.Short(port.Value)}, and the highest one is 65535; "
+                                + "Litestream would serve no metrics."
+                        )
+                    : null;
+            case ConfigKind.Word when text.Length > 0 && !Knows(findings.Line):
+                return (
+                    "LSB1036",
+                    $"{findings.Reader} does not know `{name}: {shown}`"
+                        + (Knows(ConfigSchema.Other(findings.Line)) ? ", which is for the other release line" : "")
+                        + (
+                            name == "type" && findings.Line == ReleaseLine.V03
+                                ? ", and would stop with a panic. "
+                                : ", and would ignore it. "
+                        )
+                        + ConfigFindings.Choice(text, key.Words(findings.Line))
+                );
+            default:
+                return null;
+        }
+
+        bool Knows(ReleaseLine line) => key.Words(line).Contains(name == "level" ? text.ToLowerInvariant() : text);
+
+        (string, string)? Limit(double? value) =>
+            value <= key.Above ? ("LSB1035", $"`{name}: {shown}` must be more than 0. {key.Otherwise}")
+            : value < key.Least
+                ? (
+                    "LSB1035",
+                    $"`{name}: {shown}` must be at least "
+                        + $"{(key.Least > 0 ? GoDuration.Format(TimeSpan.FromSeconds(key.Least.Value)) : "0")}. "
+                        + key.Otherwise
+                )
+            : null;
+    }
+
+    private void CheckSecret(ConfigKey key, YamlScalar scalar)
+    {
+        var secret = key.Secret ? scalar.Text : ReplicaUrl.Password(scalar.Text);
+        if (scalar.IsNull || secret is not { Length: > 0 } || EnvPlaceholders.IsVariable(secret))
+            return;
+        findings.Warn(
+            "LSB1044",
+            scalar,
+            (key.Secret ? $"The value of `{key.Name}:`" : "A password")
+                + " stands in the file, which is shipped with the app. Write \"${NAME}\" and set that environment "
+                + "variable where the app runs."
+        );
+    }
+
+    private static string NotDuration(YamlScalar scalar, string text) =>
+        text switch
+        {
+            _ when GoYaml.Number(text) is not null => scalar.Style == YamlStyle.Plain
+                ? "has no unit; Litestream would take it for nanoseconds"
+                : "has no unit",
+            _ when GoDuration.HasForm(text) => "is longer than Litestream can count (292 years)",
+            _ when text.EndsWith('d') || text.EndsWith('w') => "has a unit that Litestream does not know",
+            _ => "is not a duration",
+        };
+
+    [GeneratedRegex(@"^[0-9][0-9.,]*\s*([kmgtpe]i?)?b?\z", RegexOptions.IgnoreCase)]
+    private static partial Regex Size();
+
+    [GeneratedRegex(@"^(\[[^\]]*\]|[^:\[\]]*):((?<number>[0-9]+)|[A-Za-z0-9-]+)\z")]
+    private static partial Regex Address();
+}

@@ -1,0 +1,129 @@
+using Litestream.Diagnostics;
+
+namespace Litestream.Configuration;
+
+/// <summary>Makes the entry of each database what the executable gets: an absolute path, replicas with their places.
+/// </summary>
+/// <param name="context">What the steps share.</param>
+/// <param name="replicaUrl">The run-time replica URL; null when the built one stands.</param>
+internal sealed class EffectiveReplicas(EffectiveConfigContext context, string? replicaUrl)
+{
+    private readonly Dictionary<string, string> _places = new();
+
+    public EffectiveDatabase Rewrite(ConfigEntry entry, string path)
+    {
+        var node = entry.Node;
+        node["path"] = path;
+        var described = new List<ConfiguredReplica>();
+        var rewritten = new List<YamlNode>();
+        foreach (var built in entry.Replicas)
+        {
+            var replica = replicaUrl is null
+                ? built
+                : ReplicaOverride.Replace(built, replicaUrl, entry.Database.Path, context.Lookup);
+
+            // The embedded default is beside the database, wherever that is now.
+            if (
+                context.File.IsGenerated
+                && ReplicaIdentity.AtBuild(replica).IsFile
+                && replica.Text("path") == ReplicaPath.DefaultPath(entry.Database.Path)
+            )
+                replica["path"] = Path.Combine(
+                    Path.GetDirectoryName(path)!,
+                    ReplicaPath.DefaultFolder,
+                    Path.GetFileName(path)
+                );
+            var identity = ReplicaIdentity.AtRun(replica, context.Lookup, context.Absolute);
+            described.Add(ConfiguredReplica.Of(identity));
+            if (!identity.IsKnown)
+                ReportUnknown(identity, path, built);
+            else
+                rewritten.Add(Resolved(replica, identity, path, node));
+        }
+
+        node["replicas"] = new YamlList { Items = rewritten };
+        if (context.Options.MonitorInterval is { } interval)
+            EffectiveConfig.SetInterval(node, interval);
+
+        var key = entry.Database.Key;
+        var database = new EffectiveDatabase(entry.Database.Path, path, key?.Split(':')[^1], key, described);
+        if (context.Expand(node.Text("meta-path")) is { Length: > 0 } meta)
+        {
+            database = database with
+            {
+                MetaPath = Path.GetFullPath(meta, Path.GetFullPath(context.Options.BaseDirectory)),
+            };
+            node["meta-path"] = database.MetaPath;
+        }
+
+        return database;
+    }
+
+    /// <summary>The replica as the executable gets it: it reads the same from it that was resolved here, whatever
+    /// quotes and URL escapes there were.</summary>
+    private YamlMap Resolved(YamlMap replica, ReplicaIdentity identity, string path, YamlMap node)
+    {
+        if (identity is { IsFile: true, Folder: null })
+            throw context.Error(
+                "LSB1046",
+                NoFolder(identity, path),
+                identity.Source is { Line: > 0 } source ? source
+                    : replica.Line > 0 ? replica
+                    : node
+            );
+        if (!_places.TryAdd(identity.Place, path))
+            throw context.Error(
+                "LSB1011",
+                $"The databases '{_places[identity.Place]}' and '{path}' go to one replica path, "
+                    + $"'{identity.Location}'. A restore would take whichever was written last: give each its own.",
+                node
+            );
+        if (identity.Folder is { } folder)
+        {
+            if (replica.Has("url"))
+                replica = ReplicaUrl.Keep(ReplicaPath.Folder(folder), replica, "name");
+            else if (replica.Has("type"))
+                replica["type"] = "file";
+            replica["path"] = folder;
+        }
+
+        foreach (var (key, value) in replica.Entries.ToList())
+        {
+            if (
+                value is YamlScalar { Style: YamlStyle.Plain } scalar
+                && ReplicaIdentity.IsText(key)
+                && EnvPlaceholders.HasVariables(scalar.Text)
+                && context.Expand(scalar.Text) is { Length: > 0 } text
+                && ScalarText.Of(scalar, context.Lookup) == text
+            )
+                replica[key] = scalar.With(scalar.Text);
+        }
+
+        return replica;
+    }
+
+    private static string NoFolder(ReplicaIdentity identity, string path) =>
+        identity.Location.Contains("://") && !identity.Location.StartsWith("file:", StringComparison.OrdinalIgnoreCase)
+            ? $"The replica of '{path}' has the URL {identity.Location} in `path:`, which Litestream refuses. Write it "
+                + "as `url:`."
+            : $"The replica of '{path}' names no folder "
+                + $"({(identity.Location.Length == 0 ? "its `path:` is empty" : identity.Location)}): Litestream would "
+                + "write into its working directory, or not start. Write `path:` with a folder.";
+
+    private void ReportUnknown(ReplicaIdentity identity, string path, YamlNode built)
+    {
+        var names = EffectiveConfigContext.Join(identity.Missing);
+        var diagnostic = context
+            .Error(
+                "LSB1045",
+                $"{(replicaUrl is null ? "" : $"{ReplicaOverride.UrlSetting}: ")}The replica of '{path}' is "
+                    + $"{identity.Location}, and the environment variable {names} is not set: nothing can be "
+                    + $"replicated there. Set {names} where the app runs.",
+                identity.Source is { Line: > 0 } source ? source : built
+            )
+            .Diagnostic;
+        context.Diagnostics.Add(
+            context.Options.AllowUnknown ? diagnostic : throw new LitestreamException([diagnostic])
+        );
+    }
+}

@@ -1,0 +1,221 @@
+using System.Text.RegularExpressions;
+using Litestream.Diagnostics;
+
+namespace Litestream.Configuration;
+
+/// <summary>Whether a replica says where it is, in one way only, and so that the executable reads all of it.</summary>
+internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root)
+{
+    /// <summary>The options that the 0.5 line reads in a URL of <c>s3</c> and <c>oss</c>.</summary>
+    private const string UrlOptions =
+        " endpoint region forcePathStyle skipVerify signPayload sign-payload requireContentMD5 require-content-md5 "
+        + "storageClass storage-class partSize part-size concurrency ";
+
+    private readonly ReplicaTypeCheck _types = new(findings);
+
+    public void Check(YamlMap replica)
+    {
+        var type = _types.Of(replica);
+        if (replica.Given("url") is YamlScalar url)
+        {
+            if (findings.Resolve(url) is { Length: > 0 } text)
+            {
+                CheckUrl(replica, url, text);
+                if (
+                    replica["type"] is YamlScalar { IsNull: false } node
+                    && findings.Resolve(node) is { Length: > 0 } other
+                    && type is not null
+                    && other != type
+                )
+                    findings.Fail(
+                        "LSB1038",
+                        node,
+                        $"`type:` says {other} and `url:` says {type}; the URL would win. Remove `type:`."
+                    );
+            }
+
+            foreach (var key in (string[])["path", "bucket", "host"])
+            {
+                if (replica.Given(key) is { } other)
+                    findings.Fail(
+                        "LSB1038",
+                        other,
+                        $"`url:` and `{key}:` both say where this replica is, and Litestream refuses that. Keep the "
+                            + "URL, or `type:` with its own keys."
+                    );
+            }
+
+            return;
+        }
+
+        if (
+            replica["path"] is YamlScalar { IsNull: false } path
+            && findings.Resolve(path) is { } place
+            && ConfigDatabaseCheck.UrlLike().IsMatch(place)
+        )
+            findings.Fail(
+                EnvPlaceholders.HasVariables(path.Text) ? "LSB1046" : "LSB1038",
+                path,
+                "`path:` has a URL, which Litestream refuses. Name the key `url:`."
+            );
+
+        string[] needed = type switch
+        {
+            "file" => ["path"],
+            "s3" or "gcs" or "gs" or "nats" or "oss" => ["bucket"],
+            "abs" => ["bucket", "account-name"],
+            "sftp" => ["host", "user"],
+            "webdav" => ["webdav-url"],
+            _ => [],
+        };
+        foreach (var key in needed)
+        {
+            if (!IsGiven(replica, key) && !ConfigFindings.IsMisspelt(replica, ConfigPlace.Replica, key))
+                findings.Fail(
+                    "LSB1038",
+                    replica,
+                    $"This replica of type {type} has no `{key}:`{(replica.Has("type") ? "" : " and no `url:`")}, so "
+                        + "Litestream does not know where to write. Add it."
+                );
+        }
+    }
+
+    /// <summary>
+    /// Whether a replica has a value for a key, of its own or, on the 0.5 line, from the top of the file.
+    /// </summary>
+    private bool IsGiven(YamlMap replica, string key) =>
+        replica.Given(key) is not null
+        || (
+            findings.Line == ReleaseLine.V05
+            && ConfigSchema.Keys.Any(k => k.Place == ConfigPlace.Root && k.Name == key)
+            && root.Given(key) is not null
+        );
+
+    private void CheckUrl(YamlMap replica, YamlScalar node, string url)
+    {
+        if (GoUrl.Parse(findings.Expand(node.Text), out var problem) is not { } parsed)
+        {
+            findings.Fail(
+                "LSB1048",
+                node,
+                $"The URL {problem}; Litestream would not start. Correct it, or write the place with `type:` and its "
+                    + "own keys."
+            );
+            return;
+        }
+
+        if (parsed.Scheme.Length == 0)
+        {
+            findings.Fail(
+                "LSB1039",
+                node,
+                "The URL of a replica begins with s3://, abs://, sftp://, file:// or another scheme that Litestream "
+                    + "knows. For a folder write `path:`."
+            );
+            return;
+        }
+
+        if (!_types.Check(node, parsed.Scheme))
+            return;
+
+        var end = url.IndexOfAny(['?', '#']);
+        if (parsed.Scheme != "file")
+        {
+            if (url.Contains('#'))
+                findings.Fail(
+                    "LSB1039",
+                    node,
+                    "Litestream drops what follows a `#` in a URL. Choose a path without it."
+                );
+            if (end >= 0 && url[end] == '?')
+                CheckOptions(node, parsed.Scheme, url[(end + 1)..].Split('#')[0]);
+            if (Problem(parsed, replica) is var (code, message))
+                findings.Fail(code, node, message);
+        }
+        else if (end >= 0)
+            findings.Fail(
+                "LSB1039",
+                node,
+                "In a file URL Litestream takes a `?` or a `#`, with what follows it, for a part of the folder's name. "
+                    + "Write the folder as `path:`, and options as keys beside it."
+            );
+        else if (parsed.Host.Length > 0)
+            findings.Warn(
+                "LSB1039",
+                node,
+                "A file URL has three slashes: file:///folder. Litestream takes what is between the second and the "
+                    + "third for the first folder of the path."
+            );
+        else if (Escaped().IsMatch(parsed.Path))
+            findings.Warn(
+                "LSB1039",
+                node,
+                "Litestream writes percent signs, %20 for a space, and the slash before a drive letter of a file URL "
+                    + "into the folder's name. Write the folder as `path:` instead."
+            );
+    }
+
+    /// <summary>What a URL says of the bucket, the host and the folder.</summary>
+    private (string Code, string Message)? Problem(GoUrl url, YamlMap replica)
+    {
+        var isLocal = url.HostName == "localhost" || url.HostName.EndsWith(".localhost", StringComparison.Ordinal);
+        bool Lacks(string key) => url.Host.Length == 0 || (string.IsNullOrEmpty(url.User) && !IsGiven(replica, key));
+        return url.Scheme switch
+        {
+            "s3" when url.User is not null => (
+                "LSB1039",
+                "Litestream ignores what stands before the `@` of an s3 URL. Use `access-key-id:` and "
+                    + "`secret-access-key:`, with variables as values."
+            ),
+            "sftp" when Lacks("user") => (
+                "LSB1038",
+                "An SFTP URL needs the host, and the user unless `user:` is set: sftp://user@host/folder."
+            ),
+            "abs" when Lacks("account-name") => (
+                "LSB1038",
+                "An Azure URL needs the container, and the account unless `account-name:` is set: "
+                    + "abs://account@container/prefix."
+            ),
+            "s3" when (S3Host.Read(url.HostName)?.Bucket ?? url.HostName).Length == 0 => NoBucket(),
+            "gcs" or "gs" or "oss" when url.Host.Length == 0 => NoBucket(),
+            "s3" when url.Port.Length > 0 && !isLocal && findings.Line == ReleaseLine.V03 => (
+                "LSB1039",
+                "Litestream ignores the port of an s3 URL and takes the host for the name of a bucket at Amazon. Write "
+                    + "`type: s3`, `endpoint: http://host:port`, `bucket:` and `path:` instead."
+            ),
+            "gcs" or "gs" or "abs" when url.Port.Length > 0 => (
+                "LSB1039",
+                "Litestream takes the port in this URL for a part of the bucket's name. Remove it."
+            ),
+            _ => null,
+        };
+
+        (string, string) NoBucket() => ("LSB1038", $"The URL names no bucket: {url.Scheme}://bucket/prefix.");
+    }
+
+    private void CheckOptions(YamlScalar node, string scheme, string query)
+    {
+        var known = findings.Line == ReleaseLine.V05 && scheme is "s3" or "oss" ? UrlOptions : "";
+        var keys = ConfigSchema
+            .Keys.Where(k => k.Place == ConfigPlace.Replica && k.IsOf(findings.Line) && k.ReplicaTypes.Contains(scheme))
+            .Select(k => k.Name);
+        foreach (var part in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var option = part.Split('=')[0];
+            if (!known.Contains($" {option} "))
+                findings.Fail(
+                    "LSB1039",
+                    node,
+                    $"{findings.Reader} ignores `{option}` in the URL. "
+                        + (
+                            NearestName.Of(option, keys) is { } key
+                                ? $"Write it as a key of the replica, `{key}:`, beside `url:`."
+                                : "Remove it."
+                        )
+                );
+        }
+    }
+
+    [GeneratedRegex("[% ]|^/[A-Za-z]:")]
+    private static partial Regex Escaped();
+}
