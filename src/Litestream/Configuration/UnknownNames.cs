@@ -113,7 +113,10 @@ internal static class UnknownNames
             );
 
     internal static LitestreamDiagnostic Misspelling(string message) =>
-        new(Misspelt, LitestreamSeverity.Warning, message);
+        new("LSB1053", LitestreamSeverity.Warning, message);
+
+    private static LitestreamDiagnostic Warning(string code, string message, Setting at) =>
+        new(code, LitestreamSeverity.Warning, message, at.File, at.Line, at.Column);
 
     private static bool IsUsed(string variable, string? configText) =>
         configText is not null && Regex.IsMatch(configText, $@"\$\{{?{Regex.Escape(variable)}(?![A-Za-z0-9_])");

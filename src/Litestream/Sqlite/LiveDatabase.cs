@@ -232,8 +232,10 @@ internal static partial class LiveDatabase
                     + $"something else. Litestream cannot replicate it either.",
                 Busy or Locked => $"'{database}' was locked by another process all the time: {e.Message} Look for "
                     + $"a transaction that is never ended, or give the verification more time.",
-                _ => $"The verification's row cannot be written to '{database}': {e.Message} Where nothing may be "
-                    + $"written, verify without it ({OptionName.NoWrite}).",
+                _ => (MessageText)(
+                    $"The verification's row cannot be written to '{database}': {e.Message} Where nothing may be "
+                    + $"written, verify without it ({OptionName.NoWrite})."
+                ),
             };
             throw new LitestreamException("LSB4105", message, innerException: e);
         }

@@ -20,7 +20,7 @@ internal static class UnknownProperties
                     {
                         ProjectNameKind.Property => $"'{name.Name}' is not a property of Litestream and has no "
                             + $"effect. {MeantProperty(name.Name)}",
-                        ProjectNameKind.Item => $"'{name.Name}' is no item of Litestream, so it has no effect. "
+                        ProjectNameKind.Item => $"Litestream has no item '{name.Name}', so it has no effect. "
                             + $"Did you mean '{PropertyNames.DatabaseItem}'?",
                         _ => $"{PropertyNames.DatabaseItem} has no metadata '{name.Name}', so it has no effect. "
                             + (
