@@ -74,7 +74,8 @@ internal static partial class UnexpectedError
 
     /// <summary>A secret by its name, as in a connection string or a setting.</summary>
     [GeneratedRegex(
-        @"((?:password|passwd|pwd|passphrase|secret|token|access[-_ ]?key|account[-_ ]?key)[-_A-Za-z ]*[""']?\s*[=:]\s*[""']?)[^\s;,""']+",
+        @"((?:password|passwd|pwd|passphrase|secret|token|access[-_ ]?key|account[-_ ]?key)"
+            + @"[-_A-Za-z ]*[""']?\s*[=:]\s*[""']?)[^\s;,""']+",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant
     )]
     private static partial Regex Named();

@@ -29,7 +29,8 @@ internal static partial class EngineDetector
     }
 
     /// <summary>The word by which the text names another engine, or null.</summary>
-    public static string? OtherEngineName(string text) => Others().Match(text) is { Success: true } word ? word.Value : null;
+    public static string? OtherEngineName(string text) =>
+        Others().Match(text) is { Success: true } word ? word.Value : null;
 
     [GeneratedRegex(
         "lite[-_. ]?db|litedatabase|duck[-_. ]?db|mongo|redis(?!t)|postgre|npgsql|pgsql|my[-_. "
@@ -38,8 +39,10 @@ internal static partial class EngineDetector
             + "]?access|\\baccess\\b|\\bjet\\b|oledb|vistadb|cosmos|documentdb|dynamo|"
             + "cassandra|scylla|neo4j|raven[-_. "
             + "]?db|marten|eventstore|couch|arango|surreal|influx|clickhouse|tdengine|taos|snowflake|bigquery|spanner|"
-            + "cockroach|yugabyte|timescale|elastic|opensearch|qdrant|milvus|weaviate|pinecone|leveldb|rocksdb|lmdb|lightningdb|zonetree|rabbit|kafka|"
-            + "servicebus|eventhub|memcache|blob|tablestorage|storageaccount|amqp|geoip|geolite|maxmind|mmdb|ip2location|ldap|smtp|msolap|analysisservices",
+            + "cockroach|yugabyte|timescale|elastic|opensearch|qdrant|milvus|weaviate|pinecone|leveldb|rocksdb|lmdb|"
+            + "lightningdb|zonetree|rabbit|kafka|"
+            + "servicebus|eventhub|memcache|blob|tablestorage|storageaccount|amqp|geoip|geolite|maxmind|mmdb|"
+            + "ip2location|ldap|smtp|msolap|analysisservices",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant
     )]
     private static partial Regex Others();
