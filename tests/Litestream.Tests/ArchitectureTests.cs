@@ -94,7 +94,7 @@ public sealed class ArchitectureTests
         from target in type.GetTypeDependencies()
 
         // What is generated for JSON has generic methods of the same name in each class, which are taken for one.
-        where target is not GenericParameter
+        where target is not ArchUnitNET.Domain.GenericParameter
         let to = Folder(target.Namespace?.FullName ?? "")
         where to is not null && Array.IndexOf(s_layers, to) > Array.IndexOf(s_layers, Folder(type.Namespace.FullName))
         select $"{type.FullName} uses {target.FullName}";

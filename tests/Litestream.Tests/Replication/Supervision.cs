@@ -1,6 +1,4 @@
-using Litestream.Diagnostics;
 using Litestream.FileSystem;
-using Litestream.Releases.V03;
 using Litestream.Replication;
 using Microsoft.Extensions.Time.Testing;
 
