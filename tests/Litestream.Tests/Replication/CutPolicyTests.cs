@@ -17,12 +17,12 @@ public sealed class CutPolicyTests
 
     [Fact]
     public void Where_the_app_has_the_database_open_with_two_libraries_the_next_start_has_to_do_it() =>
-        Assert.Equal(CutAction.NewGenerationUntilRestart, CutPolicy.Decide(Running with { MayBeOpened = false }));
+        Assert.Equal(CutAction.NewLineageUntilRestart, CutPolicy.Decide(Running with { MayBeOpened = false }));
 
     [Fact]
     public void A_library_that_the_app_brings_may_open_the_database_at_any_moment() =>
         Assert.Equal(
-            CutAction.NewGenerationUntilRestart,
+            CutAction.NewLineageUntilRestart,
             CutPolicy.Decide(Running with { BringsAnotherLibrary = true })
         );
 
@@ -34,9 +34,9 @@ public sealed class CutPolicyTests
         );
 
     [Theory]
-    [InlineData(false, CutAction.NewGeneration)]
-    [InlineData(true, CutAction.NewGenerationUntilRestart)]
-    [InlineData(null, CutAction.NewGenerationUntilRestart)]
+    [InlineData(false, CutAction.NewLineage)]
+    [InlineData(true, CutAction.NewLineageUntilRestart)]
+    [InlineData(null, CutAction.NewLineageUntilRestart)]
     public void Without_a_library_of_ours_a_new_generation_does_it_where_nobody_has_the_database_open(
         bool? isOpen,
         object expected
