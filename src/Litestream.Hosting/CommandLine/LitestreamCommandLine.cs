@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Litestream.Diagnostics;
-using Litestream.Verbs;
 
 namespace Litestream.Hosting.CommandLine;
 
