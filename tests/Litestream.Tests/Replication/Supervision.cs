@@ -55,7 +55,7 @@ internal sealed class Supervision
             BegunAt = _start,
             ProgressAt = _progressAt,
             UploadedAt = _start,
-            ReplicatedGeneration = "0123456789abcdef",
+            ReplicatedLineage = "0123456789abcdef",
         };
 
     /// <summary>A commit waits since the first look, which litestream has noticed.</summary>

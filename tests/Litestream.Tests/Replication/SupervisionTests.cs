@@ -86,14 +86,14 @@ public sealed class SupervisionTests
             [(0, Healthy), (7, Degraded)],
             [(7, Restart)],
             "has lost its snapshots",
-            NeedsNewGeneration: true
+            NeedsNewLineage: true
         ),
         ["a folder replica is deleted or emptied"] = new(
             run => run.Look(20, seen => seen.Idle).Look(2, Wiped),
             [(0, Healthy), (21, Degraded)],
             [(21, Restart)],
             "has lost its snapshots",
-            NeedsNewGeneration: true
+            NeedsNewLineage: true
         ),
         ["the database is deleted while the app runs"] = new(
             run => run.Look(5, seen => seen.Idle).Look(2, seen => seen.Idle with { File = null }),
@@ -214,7 +214,7 @@ public sealed class SupervisionTests
 
         Assert.Equal(row.Healths, run.Healths.SkipWhile((one, i) => i == 0 && run.Healths is [_, (0, _), ..]));
         Assert.Equal(row.Actions, run.Actions);
-        Assert.Equal(row.NeedsNewGeneration, run.State.NeedsNewGeneration);
+        Assert.Equal(row.NeedsNewLineage, run.State.NeedsNewGeneration);
         if (row.Problem is not null)
             Assert.Contains(row.Problem, run.State.Problem ?? "", StringComparison.Ordinal);
     }
@@ -313,6 +313,6 @@ public sealed class SupervisionTests
         (int Second, LitestreamHealth Health)[] Healths,
         (int Second, DatabaseAction Action)[] Actions,
         string? Problem = null,
-        bool NeedsNewGeneration = false
+        bool NeedsNewLineage = false
     );
 }
