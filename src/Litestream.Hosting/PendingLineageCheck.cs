@@ -27,7 +27,7 @@ internal sealed class PendingLineageCheck
     private volatile LitestreamDiagnostic? _trouble;
     private (FileStamp? File, (bool Readable, long? Id) Number) _about;
 
-    /// <param name="guard">Knows the answer.</param>
+    /// <param name="check">Knows the answer.</param>
     /// <param name="path">The database.</param>
     /// <param name="wasThere">Whether another file lay in its place while the app ran.</param>
     /// <param name="folder">Gives a private folder for a copy of the backup; fails where there is no room for

@@ -4,7 +4,6 @@ using System.Net.Sockets;
 using Litestream.Configuration;
 using Litestream.FileSystem;
 using Litestream.Releases;
-using Litestream.Releases.V03;
 using Litestream.Replication;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;

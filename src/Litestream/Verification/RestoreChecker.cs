@@ -9,7 +9,7 @@ namespace Litestream.Verification;
 /// <summary>Restores from a replica and checks what comes back.</summary>
 internal sealed class RestoreChecker(VerificationContext context, ReplicaLineages lineages, SemaphoreSlim restores)
 {
-    private readonly RestoredContent _content = new(context);
+    private readonly ContentCheck _content = new(context);
 
     private static readonly string[] HoleWords =
     [
@@ -96,7 +96,7 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
                                 () =>
                                     _content.Read(
                                         check,
-                                        () => RestoredContent.Compared(check, sentinel.Copy!.CompareWith(cut, new(), cancellationToken))
+                                        () => ContentCheck.Compared(check, sentinel.Copy!.CompareWith(cut, new(), cancellationToken))
                                     ),
                                 cancellationToken
                             )
@@ -119,8 +119,8 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
 
     /// <summary>
     /// Once more when it fails: retention may have removed what the first one was about to fetch. And once more when it
-    /// takes another generation while
-    /// generations begin here: it may have been one of them.
+    /// takes another lineage while
+    /// lineages begin here: it may have been one of them.
     /// </summary>
     /// <param name="copy">Where to.</param>
     /// <param name="replica">Where from.</param>
@@ -231,12 +231,12 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
         };
         if (canBeCut)
             return live.ComparePages(copy.Path, cancellationToken) is { } same
-                ? RestoredContent.Compared(good, same)
+                ? ContentCheck.Compared(good, same)
                 : good with
                 {
                     ContentDiffers = true,
                 };
-        return RestoredContent.Compared(good, live.CompareWith(copy.Path, new() { StopAtFirst = true }, cancellationToken));
+        return ContentCheck.Compared(good, live.CompareWith(copy.Path, new() { StopAtFirst = true }, cancellationToken));
     }
 
     /// <summary>The storage answers, and something that belongs to the backup is not there.</summary>

@@ -68,7 +68,7 @@ public sealed class EffectiveConfigTests : IDisposable
 
         Assert.Equal(config.Databases[1], Assert.Single(one.Databases));
         Assert.All(
-            [one.Text, one.TalkativeText],
+            [one.Text, one.InfoLoggingText],
             text =>
             {
                 Assert.Contains(In("b.db"), text, StringComparison.Ordinal);
@@ -76,7 +76,7 @@ public sealed class EffectiveConfigTests : IDisposable
             }
         );
         Assert.All(
-            [config.TalkativeText, one.TalkativeText],
+            [config.InfoLoggingText, one.InfoLoggingText],
             text => Assert.Matches($"level: \"?{talkative}\"?\n", text)
         );
         Assert.Equal(config.LogLevel, one.LogLevel);

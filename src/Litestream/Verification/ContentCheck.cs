@@ -6,7 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace Litestream.Verification;
 
 /// <summary>Compares the content of a restored copy with the database.</summary>
-internal sealed class RestoredContent(VerificationContext context)
+internal sealed class ContentCheck(VerificationContext context)
 {
     /// <summary>Looks at what was restored. An error of this machine says nothing about the backup.</summary>
     public RestoreCheck Read(RestoreCheck check, Func<RestoreCheck> look)
