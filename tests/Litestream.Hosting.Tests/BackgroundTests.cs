@@ -4,7 +4,6 @@ using System.Net;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
 using Litestream.Releases;
-using Litestream.Releases.V03;
 using Litestream.Replication;
 using Litestream.Verification;
 using Microsoft.Data.Sqlite;

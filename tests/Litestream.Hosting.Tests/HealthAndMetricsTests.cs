@@ -1,7 +1,6 @@
 using System.Diagnostics.Metrics;
 using Litestream.Configuration;
 using Litestream.Releases;
-using Litestream.Releases.V03;
 using Litestream.Replication;
 using Litestream.Verification;
 using Microsoft.Data.Sqlite;

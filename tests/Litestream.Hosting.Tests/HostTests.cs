@@ -5,7 +5,6 @@ using Litestream.Configuration;
 using Litestream.Databases;
 using Litestream.FileSystem;
 using Litestream.Releases;
-using Litestream.Releases.V03;
 using Litestream.Replication;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;

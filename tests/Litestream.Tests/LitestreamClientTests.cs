@@ -4,7 +4,6 @@ using System.Net.Sockets;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
-using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Tests.Databases;
 

@@ -10,12 +10,18 @@ internal sealed record ReleaseLine
 {
     /// <summary>Each line that is known; the first is the one that the package brings.</summary>
     public static IReadOnlyList<ReleaseLine> All { get; } =
-    [V03.ReleaseLine03.Line, V05.ReleaseLine05.Over(V03.ReleaseLine03.Line)];
+    [
+        V03.ReleaseLine03.Line,
+        V05.ReleaseLine05.Over(V03.ReleaseLine03.Line),
+    ];
 
     public static ReleaseLine Default => All[0];
 
     /// <summary>The first two numbers of its versions, such as <c>0.3</c>.</summary>
     public required string Name { get; init; }
+
+    /// <summary>What it calls a lineage.</summary>
+    public required string LineageWord { get; init; }
 
     /// <summary>Which keys and values of litestream.yml it reads.</summary>
     public required Configuration.ReleaseLine Dialect { get; init; }

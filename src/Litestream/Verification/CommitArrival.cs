@@ -93,12 +93,12 @@ internal sealed class CommitArrival(VerificationContext context, RestoreChecker 
     /// <summary>Finds where the commit stands, as the executable counts.</summary>
     private void Locate(Arrival arrival)
     {
-        if (context.State.Lineage() is not { } generation)
+        if (context.State.Lineage() is not { } lineage)
             return;
-        if (arrival.Target?.Lineage == generation)
+        if (arrival.Target?.Lineage == lineage)
             return;
 
-        arrival.Target = arrival.Mark is { } mark ? context.State.Find(generation, mark) : null;
+        arrival.Target = arrival.Mark is { } mark ? context.State.Find(lineage, mark) : null;
         if (arrival.Target is null)
         {
             // There was no WAL when it was committed, or all who had the database open have closed it since: the commit
@@ -111,7 +111,7 @@ internal sealed class CommitArrival(VerificationContext context, RestoreChecker 
             {
                 arrival.Mark = now;
                 arrival.IsExact = false;
-                arrival.Target = context.State.Find(generation, now);
+                arrival.Target = context.State.Find(lineage, now);
             }
         }
 
@@ -141,7 +141,7 @@ internal sealed class CommitArrival(VerificationContext context, RestoreChecker 
             return;
         if (position.Reaches(target))
         {
-            // What the replicator says about itself counts when something of this generation is really there.
+            // What the replicator says about itself counts when something of this lineage is really there.
             source.HasArrived =
                 context.Restores
                 || !source.Probe.IsByMetrics

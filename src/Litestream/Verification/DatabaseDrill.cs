@@ -6,6 +6,7 @@ using Litestream.Releases;
 using Litestream.Restore;
 using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
+using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Verification;
 
@@ -134,7 +135,7 @@ public static class DatabaseDrill
             && restored.Lineage.Length > 0
             && restored.Lineage != own
             && restored.Lineage != before
-            && await DescribeOtherAsync(catalog, database, options, restored, own, cancellationToken)
+            && await DescribeOtherAsync(line, catalog, database, options, restored, own, cancellationToken)
                 .ConfigureAwait(false)
                 is { } other
         )
@@ -201,6 +202,7 @@ public static class DatabaseDrill
     /// <exception cref="LitestreamException">LSB4103: the database here has a backup of its own, and another one was
     /// taken.</exception>
     private static async Task<string?> DescribeOtherAsync(
+        ReleaseLine line,
         IBackupCatalog catalog,
         EffectiveDatabase database,
         DrillOptions options,
@@ -211,7 +213,7 @@ public static class DatabaseDrill
     {
         var what =
             $"What was restored is "
-            + $"lineage {restored.Lineage}"
+            + $"{line.LineageWord} {restored.Lineage}"
             + $"{(restored.Replica.Length > 0 ? $" of replica {restored.Replica}" : "")}, "
             + $"and {own} is that of {database.Path}";
         DateTimeOffset? begun;

@@ -147,7 +147,7 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
     }
 
     private bool IsSeen(WalPosition mark) =>
-        context.State.Lineage() is { } generation
-        && context.State.Find(generation, mark) is { } place
-        && context.State.Newest(generation)?.Reaches(place) == true;
+        context.State.Lineage() is { } lineage
+        && context.State.Find(lineage, mark) is { } place
+        && context.State.Newest(lineage)?.Reaches(place) == true;
 }

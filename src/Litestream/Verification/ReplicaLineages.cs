@@ -36,7 +36,7 @@ internal sealed class ReplicaLineages(VerificationContext context)
     }
 
     /// <summary>
-    /// The generation that a restore would take by the lists, when it is none of this database; else null. Generations
+    /// The lineage that a restore would take by the lists, when it is none of this database; else null. Lineages
     /// of this database follow each other: none is written to once the next has begun.
     /// (The lists have whole seconds, in which one may end and the next begin.)
     /// </summary>
@@ -81,7 +81,7 @@ internal sealed class ReplicaLineages(VerificationContext context)
         }
     }
 
-    /// <summary>What it means that a restore takes another generation than the one of this database.</summary>
+    /// <summary>What it means that a restore takes another lineage than that of this database.</summary>
     public async Task<string> DescribeTakenAsync(
         ReplicaSettings replica,
         string taken,
@@ -104,7 +104,8 @@ internal sealed class ReplicaLineages(VerificationContext context)
             // Then there is no telling.
         }
 
-        return $"A restore from replica {replica.Name} takes lineage {taken}, and {own} is that of {context.Path}: "
+        return $"A restore from replica {replica.Name} takes {context.Line.LineageWord} {taken}, and {own} is that of "
+            + $"{context.Path}: "
             + (
                 isOlder
                     ? "what is sent from here cannot be restored, and what comes back is an older history, or that "

@@ -119,8 +119,8 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
 
     /// <summary>
     /// Once more when it fails: retention may have removed what the first one was about to fetch. And once more when it
-    /// takes another generation while
-    /// generations begin here: it may have been one of them.
+    /// takes another lineage while
+    /// lineages begin here: it may have been one of them.
     /// </summary>
     /// <param name="copy">Where to.</param>
     /// <param name="replica">Where from.</param>

@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using Litestream.Configuration;
 using Litestream.FileSystem;
 using Litestream.Releases;
-using Litestream.Releases.V03;
 using Litestream.Replication;
 using Litestream.Tests.Restore;
 

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Litestream.Configuration;
-using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Replication;
 using Litestream.Tests.Databases;

@@ -224,7 +224,7 @@ public sealed class SupervisionTests
     public void A_row_is_one_of_the_table_of_faults(string fault) =>
         Assert.Contains(
             $"| {fault} |",
-            System.IO.File.ReadAllText(System.IO.Path.Combine(LitestreamTool.Root, "docs", "faults.md")),
+            System.IO.File.ReadAllText(Repository.In("docs", "faults.md")),
             StringComparison.Ordinal
         );
 
@@ -292,7 +292,7 @@ public sealed class SupervisionTests
     private static DatabaseObservation Wiped(Supervision seen) =>
         seen.Idle with
         {
-            Folders = new FolderProbe { Generation = Generation, IsWiped = true },
+            Folders = new FolderProbe { Lineage = Generation, IsWiped = true },
         };
 
     private static DatabaseObservation Held(Supervision seen, Admission admission) =>

@@ -2,7 +2,6 @@ using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
 using Litestream.Releases;
-using Litestream.Releases.V03;
 using Litestream.Restore;
 
 namespace Litestream.Tests.Restore;

@@ -413,7 +413,7 @@ public sealed class FuzzTests
     {
         var file = Path.Combine(folder.Path, "litestream.yml");
         File.WriteAllBytes(file, bytes);
-        foreach (var line in (ReleaseLine[])[ReleaseLine.V03, ReleaseLine.V05])
+        foreach (var line in Enum.GetValues<Litestream.Configuration.ReleaseLine>())
         {
             foreach (var finding in LitestreamConfigFile.Check(file, line, ConfigGrammar.Variables.GetValueOrDefault))
                 Assert.True(

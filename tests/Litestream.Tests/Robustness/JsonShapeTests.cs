@@ -1,7 +1,6 @@
 using System.Text;
 using Litestream.FileSystem;
 using Litestream.Releases;
-using Litestream.Releases.V03;
 using Litestream.Restore;
 using Litestream.Sqlite;
 using Litestream.Tests.Databases;

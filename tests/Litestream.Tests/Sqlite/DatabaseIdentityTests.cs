@@ -1,6 +1,5 @@
 using Litestream.FileSystem;
 using Litestream.Releases;
-using Litestream.Releases.V03;
 using Litestream.Sqlite;
 using Litestream.Tests.Databases;
 using Microsoft.Data.Sqlite;

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text;
 using Litestream.Configuration;
 using Litestream.Execution;
-using Litestream.Releases;
 using Litestream.Releases.V03;
 using Litestream.Tests.Databases;
 

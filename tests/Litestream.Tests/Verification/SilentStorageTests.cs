@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Litestream.Diagnostics;
+using Litestream.Releases;
 using Litestream.Restore;
 using Litestream.Verification;
 
@@ -64,7 +65,7 @@ public sealed class SilentStorageTests : IDisposable
         );
 
         var error = await Assert.ThrowsAsync<LitestreamException>(() =>
-            copy.RestoreAsync([], Cancel).WaitAsync(TimeSpan.FromSeconds(60), Cancel)
+            copy.RestoreAsync(new RestoreSelection(folder.Config.Databases[0]), Cancel).WaitAsync(TimeSpan.FromSeconds(60), Cancel)
         );
 
         Assert.Equal("LSB4005", error.Diagnostic.Code);

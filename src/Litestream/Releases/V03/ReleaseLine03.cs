@@ -9,6 +9,7 @@ internal static class ReleaseLine03
         new()
         {
             Name = "0.3",
+            LineageWord = "generation",
             Dialect = Configuration.ReleaseLine.V03,
             Catalog = (executable, config, timeout) => BackupCatalog.Create(executable, config, timeout),
             Restore = new RestoreDialect(),

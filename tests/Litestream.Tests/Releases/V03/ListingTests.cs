@@ -1,7 +1,6 @@
 using System.Globalization;
 using Litestream.Diagnostics;
 using Litestream.Execution;
-using Litestream.Releases;
 using Litestream.Releases.V03;
 
 namespace Litestream.Tests.Releases.V03;
