@@ -5,7 +5,7 @@ using Litestream.Sqlite;
 namespace Litestream.Testing;
 
 /// <summary>Compares the content of two database files that may be open elsewhere.</summary>
-public static class ContentFiles
+internal static class ContentFiles
 {
     /// <param name="expected">The database that is right by definition.</param>
     /// <param name="actual">The one that is compared with it.</param>

@@ -1,5 +1,5 @@
 using Litestream.Diagnostics;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Replication;
 using static Litestream.Replication.DatabaseAction;
 using static Litestream.Replication.LitestreamHealth;
@@ -214,7 +214,7 @@ public sealed class SupervisionTests
 
         Assert.Equal(row.Healths, run.Healths.SkipWhile((one, i) => i == 0 && run.Healths is [_, (0, _), ..]));
         Assert.Equal(row.Actions, run.Actions);
-        Assert.Equal(row.NeedsNewLineage, run.State.NeedsNewGeneration);
+        Assert.Equal(row.NeedsNewLineage, run.State.NeedsNewLineage);
         if (row.Problem is not null)
             Assert.Contains(row.Problem, run.State.Problem ?? "", StringComparison.Ordinal);
     }
