@@ -66,11 +66,11 @@ internal sealed class ReplicationPlan
                     "litestream.yml is your own: add them there, or set Litestream:ReplicateDiscovered to true.",
                 _ => "An error says why.",
             };
+            var names = NotReplicated.Select(database => $"'{database.Path}' ({database.Key})");
             return new LitestreamDiagnostic(
                 "LSB5010",
                 LitestreamSeverity.Warning,
-                $"The configuration names SQLite databases that are not "
-                    + $"replicated: {string.Join(", ", NotReplicated.Select(database => $"'{database.Path}' ({database.Key})"))}. {why}"
+                $"The configuration names SQLite databases that are not replicated: {string.Join(", ", names)}. {why}"
             );
         }
     }

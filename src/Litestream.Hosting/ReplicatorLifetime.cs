@@ -23,8 +23,8 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
     private readonly CancellationTokenSource _endBackground = new();
     private readonly CancellationTokenSource _endPublishing = new();
 
-    // All that follows is written under it (but for the plan, which is set before there is a session), and read under it
-    // where it is not volatile.
+    // All fields below are written under it, but for the plan, which is set before there is a session. Those that are
+    // not volatile are also read under it.
     private readonly object _gate = new();
     private readonly List<PosixSignalRegistration> _signals = [];
     private volatile ReplicationPlan? _plan;

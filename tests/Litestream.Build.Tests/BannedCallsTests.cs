@@ -82,11 +82,7 @@ public sealed partial class BannedCallsTests(Packages packages)
             ["NonDatabaseFile.cs"],
             libraries
                 .SelectMany(library =>
-                    Directory.EnumerateFiles(
-                        Repository.In("src", library),
-                        "*.cs",
-                        SearchOption.AllDirectories
-                    )
+                    Directory.EnumerateFiles(Repository.In("src", library), "*.cs", SearchOption.AllDirectories)
                 )
                 .Where(file =>
                     !file.Contains("/obj/", StringComparison.Ordinal)

@@ -342,10 +342,7 @@ public sealed class ProjectShapeTests(Packages packages)
     private static void AddWorker(Workspace solution, string folder, bool reference = true)
     {
         foreach (var file in new[] { "Worker.csproj", "Program.cs", "appsettings.json" })
-            solution.Write(
-                $"{folder}/{file}",
-                File.ReadAllText(Repository.In("testassets", "Worker", file))
-            );
+            solution.Write($"{folder}/{file}", File.ReadAllText(Repository.In("testassets", "Worker", file)));
         if (reference)
             solution.AddPackage($"{folder}/Worker.csproj");
     }

@@ -654,22 +654,13 @@ public sealed class VerbTests(Packages packages)
     [Fact]
     public void Every_verb_can_be_extended_and_is_forwarded_in_a_project_with_several_target_frameworks()
     {
-        var targets = XDocument
-            .Load(Repository.In("buildTransitive", "Litestream.Build.Commands.targets"))
-            .Root!;
+        var targets = XDocument.Load(Repository.In("buildTransitive", "Litestream.Build.Commands.targets")).Root!;
         var verbs = targets
             .Elements("Target")
             .Where(target => !target.Attribute("Name")!.Value.StartsWith('_'))
             .ToList();
         var forwarded = XDocument
-            .Load(
-                Repository.In(
-                    "src",
-                    "Litestream.Build",
-                    "buildMultiTargeting",
-                    "Litestream.Build.targets"
-                )
-            )
+            .Load(Repository.In("src", "Litestream.Build", "buildMultiTargeting", "Litestream.Build.targets"))
             .Root!.Elements("Target");
         var documented = File.ReadAllText(Repository.In("docs", "commands.md"));
 
@@ -782,8 +773,7 @@ public sealed class VerbTests(Packages packages)
             }
         );
 
-    private static string Executable =>
-        Repository.Executable;
+    private static string Executable => Repository.Executable;
 
     private static void WaitForSegments(Workspace app, string replica, int count, Func<string>? what = null) =>
         WaitUntil(

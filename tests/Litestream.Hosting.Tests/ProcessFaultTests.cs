@@ -1,4 +1,3 @@
-
 namespace Litestream.Hosting.Tests;
 
 /// <summary>

@@ -96,7 +96,10 @@ internal sealed class DatabaseExamination(
 
         var age = options.Time.GetUtcNow() - newest.Value;
         var text = $"The newest backup in {replica.Location} is {Age(age)} old";
-        var written = new[] { _file, new FileInfo(database.Path + "-wal") }.Where(f => f.Exists).Select(f => (DateTimeOffset?)f.LastWriteTimeUtc).Max();
+        var written = new[] { _file, new FileInfo(database.Path + "-wal") }
+            .Where(f => f.Exists)
+            .Select(f => (DateTimeOffset?)f.LastWriteTimeUtc)
+            .Max();
         if (written - newest > BehindAfter)
             _findings.Add(
                 FindingLevel.Warning,

@@ -87,7 +87,12 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
     {
         if (Directory.Exists(database.Path))
         {
-            findings.Add(FindingLevel.Error, $"{database.Path} is a folder.", "Name the database file itself.", "LSB1015");
+            findings.Add(
+                FindingLevel.Error,
+                $"{database.Path} is a folder.",
+                "Name the database file itself.",
+                "LSB1015"
+            );
             return false;
         }
 

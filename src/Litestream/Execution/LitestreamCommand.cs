@@ -97,7 +97,7 @@ public sealed class LitestreamCommand(LitestreamExecutable executable, IReadOnly
                             if (callbackFailure is null)
                                 onLine(LogLine.Parse(line));
                         }
-#pragma warning disable CA1031 // An exception here would stop the reading, and with it the child: it is thrown again once the child has ended.
+#pragma warning disable CA1031 // It would stop the reading, and with it the child: it is thrown again after its end.
                         catch (Exception e)
 #pragma warning restore CA1031
                         {

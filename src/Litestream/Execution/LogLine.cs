@@ -56,9 +56,11 @@ public sealed partial record LogLine(
         OneLine(
             Fields.Count == 0
                 ? Message
-                : $"{Message} "
-                    + $"{string.Join(' ', Fields.Select(f => $"{f.Key}={(f.Value.Contains(' ', StringComparison.Ordinal) ? $"\"{f.Value}\"" : f.Value)}"))}"
+                : $"{Message} {string.Join(' ', Fields.Select(pair => $"{pair.Key}={Quoted(pair.Value)}"))}"
         );
+
+    private static string Quoted(string value) =>
+        value.Contains(' ', StringComparison.Ordinal) ? $"\"{value}\"" : value;
 
     /// <summary>The message with what went wrong.</summary>
     internal string Explanation =>
@@ -193,7 +195,8 @@ public sealed partial record LogLine(
     private static partial Regex LineBreaks();
 
     [GeneratedRegex(
-        """^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?<level>[A-Z]+) (?<message>.*?)(?<fields>( [A-Za-z_.-]+=("([^"\\]|\\.)*"|[^ "]*))*)$"""
+        """^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?<level>[A-Z]+) (?<message>.*?)"""
+            + """(?<fields>( [A-Za-z_.-]+=("([^"\\]|\\.)*"|[^ "]*))*)$"""
     )]
     private static partial Regex PlainForm();
 }

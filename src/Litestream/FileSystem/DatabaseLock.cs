@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.Versioning;
 using Litestream.Diagnostics;
 using Microsoft.Win32.SafeHandles;
@@ -84,7 +83,12 @@ internal sealed class DatabaseLock : IDisposable
             // lock is held, and keeps others from it while it is free.
             var path = PathFor(databasePath);
             using var file = OperatingSystem.IsWindows()
-                ? NonDatabaseFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)
+                ? NonDatabaseFile.OpenHandle(
+                    path,
+                    FileMode.Open,
+                    FileAccess.Read,
+                    FileShare.ReadWrite | FileShare.Delete
+                )
                 : UnixCalls.OpenWithoutLink(path);
             return file is null || ReadRecord(file) is not { IsTorn: false } record ? LockRecord.Empty : record;
         }
@@ -161,11 +165,12 @@ internal sealed class DatabaseLock : IDisposable
         if (file is null || status is { IsFile: false } or { Names: > 1 })
         {
             file?.Dispose();
+            var owner = status is null
+                ? ""
+                : FormattableString.Invariant($"; it belongs to the user with id {status.User}");
             throw new UnauthorizedAccessException(
                 status is null or { IsFile: true, Names: 1 }
-                    ? $"It cannot be opened for "
-                        + $"writing"
-                        + $"{(status is null ? "" : string.Create(CultureInfo.InvariantCulture, $"; it belongs to the user with id {status.User}"))}."
+                    ? $"It cannot be opened for writing{owner}."
                     : "It is a link, or another file's second name."
             );
         }

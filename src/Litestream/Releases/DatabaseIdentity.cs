@@ -20,7 +20,8 @@ internal sealed record DatabaseIdentity(long? Id, bool IsInFile, FileStamp? File
     /// <summary>The boot of the machine in which a copy of its WAL was kept; null when none was.</summary>
     public string? WalBoot { get; init; }
 
-    /// <summary>The number that the database is about to get. An app that is killed between the two is known by it.</summary>
+    /// <summary>The number that the database is about to get: it is recognised by it if the app is killed meanwhile.
+    /// </summary>
     public long? PendingId { get; init; }
 
     /// <summary>The same once the pending number has been found in the database.</summary>
@@ -35,12 +36,7 @@ internal sealed record DatabaseIdentity(long? Id, bool IsInFile, FileStamp? File
 
     /// <summary>The same with one more lineage.</summary>
     public DatabaseIdentity With(string lineage) =>
-        Lineages.Contains(lineage)
-            ? this
-            : this with
-            {
-                Lineages = [.. Lineages.TakeLast(KeptLineages - 1), lineage],
-            };
+        Lineages.Contains(lineage) ? this : this with { Lineages = [.. Lineages.TakeLast(KeptLineages - 1), lineage] };
 
     /// <summary>
     /// The same while the database is replicated, and after a crash: how the file was left is not known then.
@@ -166,7 +162,11 @@ internal sealed record HistoryForm(
         }
 
         FileIdentity? identity = Inode is { } inode ? new FileIdentity(Major!.Value, Minor!.Value, inode) : null;
-        return new DatabaseIdentity(Id, InFile, Size is { } size ? new FileStamp(identity, size, Modified!.Value) : null)
+        return new DatabaseIdentity(
+            Id,
+            InFile,
+            Size is { } size ? new FileStamp(identity, size, Modified!.Value) : null
+        )
         {
             PendingId = PendingId,
             WalBoot = WalBoot,

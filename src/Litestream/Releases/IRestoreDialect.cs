@@ -21,7 +21,7 @@ internal interface IRestoreDialect
     /// <summary>The code for what it said when it failed.</summary>
     string Classify(string message);
 
-    /// <summary>Restores the database as it was at just this place, where the executable cannot do that itself.</summary>
+    /// <summary>Restores the database as it was at just this place, if the executable cannot do that itself.</summary>
     /// <param name="folder">A private folder.</param>
     /// <param name="position">The place.</param>
     /// <param name="replica">The name of the replica.</param>

@@ -5,15 +5,12 @@ using Litestream.Execution;
 
 namespace Litestream.Releases;
 
-/// <summary>Everything that a release line of Litestream decides. Chosen once, by the executable's own version.</summary>
+/// <summary>Everything that a release line of Litestream decides. Chosen once, by the executable's version.</summary>
 internal sealed record ReleaseLine
 {
     /// <summary>Each line that is known; the first is the one that the package brings.</summary>
     public static IReadOnlyList<ReleaseLine> All { get; } =
-    [
-        V03.ReleaseLine03.Line,
-        V05.ReleaseLine05.Over(V03.ReleaseLine03.Line),
-    ];
+    [V03.ReleaseLine03.Line, V05.ReleaseLine05.Over(V03.ReleaseLine03.Line)];
 
     public static ReleaseLine Default => All[0];
 
@@ -90,7 +87,7 @@ internal sealed record KnownProblem(LitestreamSeverity Severity, MessageText Mes
             LitestreamSeverity.Warning,
             $"Litestream {release} embeds SQLite {sqlite}, which has the WAL-reset race (fixed in 3.51.3): two "
                 + $"connections that write or checkpoint at the same instant can damage the database. It is rare.",
-            $"Keep Cache=Shared and other programs off the file, verify backups regularly ({VerbName.Verify}), and plan "
-                + $"for 0.5.17 (SQLite 3.53), which reads the backups of 0.3 on folders and S3."
+            $"Keep Cache=Shared and other programs off the file, verify backups regularly ({VerbName.Verify}), and "
+                + $"plan for 0.5.17 (SQLite 3.53), which reads the backups of 0.3 on folders and S3."
         );
 }

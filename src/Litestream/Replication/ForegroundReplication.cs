@@ -123,7 +123,13 @@ public static class ForegroundReplication
         foreach (var database in effective.Databases)
             chains.Add(
                 await DatabaseChain
-                    .EnterAsync(executable.Line, database, unclean.Contains(database.Path), options.Time, cancellationToken)
+                    .EnterAsync(
+                        executable.Line,
+                        database,
+                        unclean.Contains(database.Path),
+                        options.Time,
+                        cancellationToken
+                    )
                     .ConfigureAwait(false)
             );
 

@@ -166,13 +166,12 @@ internal sealed class ReplaceTransaction
 
             // First of all the record: without the rest of the folder it would say something else.
             File.Delete(record);
+            var replaced = swap.Moves.Count == 0 ? "" : $"; what it replaced is in {swap.Folder ?? swap.Moves[0].To}";
             Say(
                 onLine,
                 "WARN",
                 done
-                    ? $"A restore of {swap._output} was interrupted when it was "
-                        + $"done"
-                        + $"{(swap.Moves.Count == 0 ? "" : $"; what it replaced is in {swap.Folder ?? swap.Moves[0].To}")}"
+                    ? $"A restore of {swap._output} was interrupted when it was done{replaced}"
                     : $"A restore of {swap._output} was interrupted; everything is back as it was before"
             );
             return done;

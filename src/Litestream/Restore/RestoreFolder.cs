@@ -73,7 +73,11 @@ internal sealed class RestoreFolder : IDisposable
     /// </summary>
     /// <exception cref="LitestreamException">LSB4008: it can be neither finished nor taken back.</exception>
     public static void RemoveLeftovers(string output, Action<LogLine>? onLine) =>
-        LeasedDirectory.RemoveLeftovers(Parent(output), Name(output), folder => ReplaceTransaction.Recover(folder, onLine));
+        LeasedDirectory.RemoveLeftovers(
+            Parent(output),
+            Name(output),
+            folder => ReplaceTransaction.Recover(folder, onLine)
+        );
 
     /// <summary>
     /// Whatever a killed restore of another user to this place had begun, such as root's, only that user takes back:
@@ -111,8 +115,10 @@ internal sealed class RestoreFolder : IDisposable
     /// </summary>
     public static void RemoveSideLeftovers(string databasePath)
     {
+        var name = Regex.Escape(System.IO.Path.GetFileNameWithoutExtension(databasePath));
+        var extension = Regex.Escape(System.IO.Path.GetExtension(databasePath));
         var own = new Regex(
-            $@"^\.({Regex.Escape(System.IO.Path.GetFileNameWithoutExtension(databasePath))}-[0-9]{{8}}T[0-9]{{6}}Z(-[0-9]+)?{Regex.Escape(System.IO.Path.GetExtension(databasePath))})\.litestream-restore-",
+            $@"^\.({name}-[0-9]{{8}}T[0-9]{{6}}Z(-[0-9]+)?{extension})\.litestream-restore-",
             RegexOptions.CultureInvariant
         );
         var outputs = LeasedDirectory

@@ -63,8 +63,8 @@ internal sealed record RestoreTarget(string Named, string File, bool IsDatabase)
         if (Directory.Exists(File) || file.LinkTarget is not null)
             return new LitestreamException(
                 "LSB4001",
-                $"{File} "
-                    + $"{(Directory.Exists(File) ? "is a folder" : $"is a link to {file.LinkTarget}, which is not there")}. "
+                $"{File} is "
+                    + $"{(Directory.Exists(File) ? "a folder" : $"a link to {file.LinkTarget}, which is not there")}. "
                     + $"A restore never replaces it: move it away, or restore to another file."
             );
         return new LitestreamException(

@@ -70,7 +70,11 @@ internal static class RestoredFile
         cancellationToken.ThrowIfCancellationRequested();
 
         void Skip(string why) =>
-            ReplaceTransaction.Say(onLine, "WARN", $"quick_check of the restored {request.Database.Path} was skipped: {why}");
+            ReplaceTransaction.Say(
+                onLine,
+                "WARN",
+                $"quick_check of the restored {request.Database.Path} was skipped: {why}"
+            );
     }
 
     public static void Finish(RestoreTarget target, RestoreFolder folder, Action<LogLine>? onLine)

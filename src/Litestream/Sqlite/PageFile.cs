@@ -38,7 +38,12 @@ internal sealed class PageFile : IDisposable
     {
         if (new FileInfo(path + "-wal") is { Exists: true, Length: > 0 } || File.Exists(path + "-journal"))
             return null;
-        var file = NonDatabaseFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        var file = NonDatabaseFile.OpenHandle(
+            path,
+            FileMode.Open,
+            FileAccess.Read,
+            FileShare.ReadWrite | FileShare.Delete
+        );
         Span<byte> header = stackalloc byte[HeaderSize];
         if (RandomAccess.Read(file, header, 0) == HeaderSize && header.StartsWith("SQLite format 3\0"u8))
         {

@@ -42,7 +42,12 @@ internal sealed class CommitArrival(VerificationContext context, RestoreChecker 
             var elapsed = context.Time.GetElapsedTime(start);
             if (
                 elapsed >= timeout
-                || (arrival.Mark is null && !context.Writes && context.Options.Timeout is null && elapsed >= nothingToNotice)
+                || (
+                    arrival.Mark is null
+                    && !context.Writes
+                    && context.Options.Timeout is null
+                    && elapsed >= nothingToNotice
+                )
             )
                 return;
 
@@ -157,7 +162,8 @@ internal sealed class CommitArrival(VerificationContext context, RestoreChecker 
         {
             // The newest segment may hold it or not: the restore that comes anyway shows it.
             source.Tried = position;
-            var check = await checks.RunAsync(source.Settings, arrival.Sentinel, arrival, cancellationToken)
+            var check = await checks
+                .RunAsync(source.Settings, arrival.Sentinel, arrival, cancellationToken)
                 .ConfigureAwait(false);
             source.HasArrived = check.HasSentinel;
             source.Check = check.HasSentinel ? check : null;

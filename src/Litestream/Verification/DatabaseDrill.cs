@@ -76,11 +76,12 @@ public static class DatabaseDrill
         var before = state.Lineage();
         using var live = options.Timestamp is null
             ? await LiveContent.CopyAsync(config, database, time, cancellationToken).ConfigureAwait(false)
-            : new LiveContent(null, "A moment of the past was asked for: the content was not compared with that of now.");
+            : new LiveContent(
+                null,
+                "A moment of the past was asked for: the content was not compared with that of now."
+            );
         var finder = new RecoveryPointFinder(line, catalog, state, config, database, options);
-        var (recoveryPoint, note, backup, complete) = await finder
-            .FindAsync(cancellationToken)
-            .ConfigureAwait(false);
+        var (recoveryPoint, note, backup, complete) = await finder.FindAsync(cancellationToken).ConfigureAwait(false);
 
         var selection = new RestoreSelection(database) { Timestamp = options.Timestamp, Replica = options.Replica };
         using var copy = new ScratchCopy(executable, config, database, catalog.Timeout);
@@ -119,13 +120,17 @@ public static class DatabaseDrill
         }
 
         if (restored is null)
+        {
+            var moment = options.Timestamp is { } then ? $" of {then:u} or before" : "";
+            var places = database
+                .Replicas.Where(replica => options.Replica is null || replica.Name == options.Replica)
+                .Select(replica => replica.Location);
             throw new LitestreamException(
                 "LSB4002",
-                $"There is no backup "
-                    + $"of {database.Path}{(options.Timestamp is { } then ? $" of {then:u} or before" : "")} "
-                    + $"in "
-                    + $"{string.Join(", ", database.Replicas.Where(r => options.Replica is null || r.Name == options.Replica).Select(r => r.Location))}."
+                $"There is no backup of {database.Path}{moment} in {string.Join(", ", places)}."
             );
+        }
+
         var restoreTime = time.GetElapsedTime(start);
 
         // A lineage that has begun here meanwhile is this database's as well.

@@ -25,7 +25,8 @@ internal delegate Task<VerificationResult> ReplicateWhile(
 /// database, another host or database writes to the replica. Outside SQLite only the database's <c>-wal</c> is read; no
 /// checkpoint is started, and nobody
 /// who writes is held up for longer than a commit takes. Where the positions of the executable are not
-/// known, it is restored again and again until the commit is there. A replicator is started only when <see cref="VerificationOptions.StartReplicator"/> says so.
+/// known, it is restored again and again until the commit is there. A replicator is started only when
+/// <see cref="VerificationOptions.StartReplicator"/> says so.
 /// </remarks>
 internal static class DatabaseVerification
 {

@@ -19,7 +19,9 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
         var replica = missing.Settings;
         var lag = context.Time.GetUtcNow() - arrival.Sentinel.Time;
         var isSeen =
-            arrival.Target is { } target && context.State.Newest(target.Lineage) is { } newest && newest.Reaches(target);
+            arrival.Target is { } target
+            && context.State.Newest(target.Lineage) is { } newest
+            && newest.Reaches(target);
         var isAlive = isSeen
             ? arrival.Nudge is not { } nudge
                 || nudge.Mark is null
@@ -31,7 +33,9 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
             Replica = replica.Name,
             Committed = arrival.Target,
             Replicated = missing.Progress?.Position,
-            LagBytes = arrival.Target is null ? null : context.State.Distance(missing.Progress?.Position, arrival.Target),
+            LagBytes = arrival.Target is null
+                ? null
+                : context.State.Distance(missing.Progress?.Position, arrival.Target),
             Lag = lag,
         };
 
@@ -97,8 +101,8 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
             Outcome = VerificationOutcome.Lagging,
             Code = "LSB4102",
             Message =
-                $"Replica {replica.Name} of {context.Path} lags behind: {bytes} of WAL, committed {VerificationContext.Seconds(lag)} "
-                + $"ago, did not arrive {within}. It has come "
+                $"Replica {replica.Name} of {context.Path} lags behind: {bytes} of WAL, "
+                + $"committed {VerificationContext.Seconds(lag)} ago, did not arrive {within}. It has come "
                 + $"to {missing.Progress?.Position?.ToString() ?? "nothing of this lineage"}, the commit is "
                 + $"at {arrival.Target}.{other}",
         };
@@ -114,9 +118,9 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
         try
         {
             var stat = NonDatabaseFile.ReadAllText($"/proc/{replicator.ProcessId}/stat");
-            return $" The litestream of the app "
-                + $"(process {replicator.ProcessId}) "
-                + $"{(stat[stat.LastIndexOf(')')..].StartsWith(") T", StringComparison.Ordinal) ? "has been stopped by a signal (SIGSTOP)" : "runs")}.";
+            var isStopped = stat[stat.LastIndexOf(')')..].StartsWith(") T", StringComparison.Ordinal);
+            return $" The litestream of the app (process {replicator.ProcessId}) "
+                + $"{(isStopped ? "has been stopped by a signal (SIGSTOP)" : "runs")}.";
         }
         catch (IOException)
         {

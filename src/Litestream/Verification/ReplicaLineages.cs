@@ -13,7 +13,9 @@ internal sealed class ReplicaLineages(VerificationContext context)
         try
         {
             var lineages = (
-                await context.Catalog.LineagesAsync(context.Database, replica.Name, cancellationToken).ConfigureAwait(false)
+                await context
+                    .Catalog.LineagesAsync(context.Database, replica.Name, cancellationToken)
+                    .ConfigureAwait(false)
             )
                 .Select(g => g.Name)
                 .ToList();
@@ -52,8 +54,8 @@ internal sealed class ReplicaLineages(VerificationContext context)
             IReadOnlyList<LineageRange> lineages;
             try
             {
-                lineages = await context.Catalog
-                    .LineagesAsync(context.Database, replica.Name, cancellationToken)
+                lineages = await context
+                    .Catalog.LineagesAsync(context.Database, replica.Name, cancellationToken)
                     .ConfigureAwait(false);
             }
             catch (LitestreamException e)
@@ -92,8 +94,8 @@ internal sealed class ReplicaLineages(VerificationContext context)
         var isOlder = false;
         try
         {
-            var lineages = await context.Catalog
-                .LineagesAsync(context.Database, replica.Name, cancellationToken)
+            var lineages = await context
+                .Catalog.LineagesAsync(context.Database, replica.Name, cancellationToken)
                 .ConfigureAwait(false);
             isOlder =
                 lineages.FirstOrDefault(g => g.Name == own) is not { } mine
@@ -119,7 +121,9 @@ internal sealed class ReplicaLineages(VerificationContext context)
     {
         try
         {
-            await context.Catalog.FullCopiesAsync(context.Database, replica.Name, cancellationToken).ConfigureAwait(false);
+            await context
+                .Catalog.FullCopiesAsync(context.Database, replica.Name, cancellationToken)
+                .ConfigureAwait(false);
             return null;
         }
         catch (LitestreamException e)

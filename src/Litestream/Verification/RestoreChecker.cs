@@ -36,7 +36,12 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
         try
         {
             var start = context.Time.GetTimestamp();
-            using var copy = new ScratchCopy(context.Executable, context.Config, context.Database, context.StorageTimeout);
+            using var copy = new ScratchCopy(
+                context.Executable,
+                context.Config,
+                context.Database,
+                context.StorageTimeout
+            );
             var check = new RestoreCheck(
                 VerificationOutcome.Failed,
                 "LSB4103",
@@ -52,17 +57,23 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
             {
                 var own = arrival?.Target?.Lineage;
                 if (await RestoreAsync(copy, replica, own, cancellationToken).ConfigureAwait(false) is not { } taken)
+                {
+                    var others = replica.Folder is { } folder ? context.Line.Layout.OtherFiles(folder) : "";
                     return check with
                     {
                         Message =
                             $"Replica {replica.Name} of {context.Path} gives no database back: the changes arrive, "
-                            + $"but there is no full copy that they belong to.{(replica.Folder is { } folder ? context.Line.Layout.OtherFiles(folder) : "")} Stop the replicator, "
+                            + $"but there is no full copy that they belong to.{others} Stop the replicator, "
                             + $"remove {context.Database.MetaPath} and start it again: it then sends a new one.",
                     };
+                }
+
                 if (own is not null && taken.Length > 0)
                     return check with
                     {
-                        Message = await lineages.DescribeTakenAsync(replica, taken, own, cancellationToken).ConfigureAwait(false),
+                        Message = await lineages
+                            .DescribeTakenAsync(replica, taken, own, cancellationToken)
+                            .ConfigureAwait(false),
                         Bytes = copy.Bytes,
                         Time = context.Time.GetElapsedTime(start),
                     };
@@ -96,18 +107,26 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
                                 () =>
                                     _content.Read(
                                         check,
-                                        () => ContentCheck.Compared(check, sentinel.Copy!.CompareWith(cut, new(), cancellationToken))
+                                        () =>
+                                            ContentCheck.Compared(
+                                                check,
+                                                sentinel.Copy!.CompareWith(cut, new(), cancellationToken)
+                                            )
                                     ),
                                 cancellationToken
                             )
                             .ConfigureAwait(false)
-                        : await _content.CompareMeanwhileAsync(copy, check, sentinel, cancellationToken).ConfigureAwait(false);
+                        : await _content
+                            .CompareMeanwhileAsync(copy, check, sentinel, cancellationToken)
+                            .ConfigureAwait(false);
             }
 
             if (check is { Outcome: VerificationOutcome.Failed, HasSentinel: false })
                 check = check with
                 {
-                    Message = check.Message + await lineages.DescribeOtherAsync(replica, cancellationToken).ConfigureAwait(false),
+                    Message =
+                        check.Message
+                        + await lineages.DescribeOtherAsync(replica, cancellationToken).ConfigureAwait(false),
                 };
             return check with { Time = context.Time.GetElapsedTime(start) };
         }
@@ -141,7 +160,11 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
             try
             {
                 if (
-                    await copy.RestoreAsync(new RestoreSelection(context.Database) { Replica = replica.Name }, cancellationToken).ConfigureAwait(false)
+                    await copy.RestoreAsync(
+                            new RestoreSelection(context.Database) { Replica = replica.Name },
+                            cancellationToken
+                        )
+                        .ConfigureAwait(false)
                     is not { } source
                 )
                     return null;
@@ -149,10 +172,12 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
                 if (own is null || taken == own || taken == context.State.Lineage())
                     return "";
                 if (taken.Length == 0)
-                    return await lineages.NewestOfOthersAsync(replica, own, cancellationToken).ConfigureAwait(false) ?? "";
+                    return await lineages.NewestOfOthersAsync(replica, own, cancellationToken).ConfigureAwait(false)
+                        ?? "";
                 if (attempt == VerificationContext.Attempts || context.State.Lineage() == own)
                     return taken;
-                await Task.Delay(VerificationContext.LongestPause, context.Time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(VerificationContext.LongestPause, context.Time, cancellationToken)
+                    .ConfigureAwait(false);
             }
             catch (LitestreamException e)
                 when (attempt < VerificationContext.Attempts
@@ -197,7 +222,11 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
                     Message =
                         $"What replica {check.Replica} of {context.Path} gives back is an older state: the commit "
                         + $"that has arrived is not in it "
-                        + $"({(found is null ? "no verification is" : $"the newest verification in it is of {found.Written}")}).",
+                        + (
+                            found is null
+                                ? "(no verification is)."
+                                : $"(the newest verification in it is of {found.Written})."
+                        ),
                 };
         }
 
@@ -212,8 +241,8 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
             return good with
             {
                 Message =
-                    $"{good.Message} Level {context.Options.Level}: rows were neither counted nor compared; Full compares "
-                    + $"the content.",
+                    $"{good.Message} Level {context.Options.Level}: rows were neither counted nor compared; Full "
+                    + $"compares the content.",
             };
         if (sentinel.Copy is not { } live)
             return good with
@@ -236,7 +265,10 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
                 {
                     ContentDiffers = true,
                 };
-        return ContentCheck.Compared(good, live.CompareWith(copy.Path, new() { StopAtFirst = true }, cancellationToken));
+        return ContentCheck.Compared(
+            good,
+            live.CompareWith(copy.Path, new() { StopAtFirst = true }, cancellationToken)
+        );
     }
 
     /// <summary>The storage answers, and something that belongs to the backup is not there.</summary>

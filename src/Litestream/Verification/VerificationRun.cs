@@ -50,7 +50,9 @@ internal sealed class VerificationRun
 
     private async Task<VerificationResult> VerifyAsync(CancellationToken cancellationToken)
     {
-        var replicas = _context.Settings.Replicas.Where(r => _context.Options.Replica is null || r.Name == _context.Options.Replica).ToList();
+        var replicas = _context
+            .Settings.Replicas.Where(r => _context.Options.Replica is null || r.Name == _context.Options.Replica)
+            .ToList();
         if (replicas.Count == 0)
             return _context.Result(
                 VerificationOutcome.NotReplicating,
@@ -82,14 +84,17 @@ internal sealed class VerificationRun
             && _context.State.Lineage() is null
             && ReplicatorSigns.Of(_context.Path).AreNoneToCome
         )
-            return await _missing.NotReplicatedAsync("Litestream has never replicated it from here.", replicas[0], cancellationToken)
+            return await _missing
+                .NotReplicatedAsync("Litestream has never replicated it from here.", replicas[0], cancellationToken)
                 .ConfigureAwait(false);
 
         for (var attempt = 1; ; attempt++)
         {
             var timeout =
                 _context.Options.Timeout
-                ?? (round * (_context.Writes ? 3 : 2)) + VerificationContext.Slack + (_context.Writes ? TimeSpan.Zero : _context.Settings.CheckpointInterval);
+                ?? (round * (_context.Writes ? 3 : 2))
+                    + VerificationContext.Slack
+                    + (_context.Writes ? TimeSpan.Zero : _context.Settings.CheckpointInterval);
             using var sentinel = await MarkAsync(timeout, cancellationToken).ConfigureAwait(false);
             using var arrival = new Arrival(
                 sentinel,
@@ -107,7 +112,12 @@ internal sealed class VerificationRun
             if (arrival.Missing is { } missing)
                 return arrival.IsGivenUp
                     ? (
-                        await _missing.NotReplicatedAsync("Its last commit was not picked up.", missing.Settings, cancellationToken)
+                        await _missing
+                            .NotReplicatedAsync(
+                                "Its last commit was not picked up.",
+                                missing.Settings,
+                                cancellationToken
+                            )
                             .ConfigureAwait(false)
                     ) with
                     {
@@ -129,7 +139,8 @@ internal sealed class VerificationRun
                 foreach (var replica in replicas)
                 {
                     if (
-                        await _lineages.NewestOfOthersAsync(replica, arrival.Target!.Lineage, cancellationToken)
+                        await _lineages
+                            .NewestOfOthersAsync(replica, arrival.Target!.Lineage, cancellationToken)
                             .ConfigureAwait(false) is
                         { } taken
                     )
@@ -139,7 +150,8 @@ internal sealed class VerificationRun
                             Outcome = VerificationOutcome.Failed,
                             Code = "LSB4103",
                             Replica = replica.Name,
-                            Message = await _lineages.DescribeTakenAsync(replica, taken, arrival.Target.Lineage, cancellationToken)
+                            Message = await _lineages
+                                .DescribeTakenAsync(replica, taken, arrival.Target.Lineage, cancellationToken)
                                 .ConfigureAwait(false),
                         };
                     }
@@ -157,13 +169,18 @@ internal sealed class VerificationRun
             foreach (var source in arrival.Replicas)
                 checks.Add(
                     source.Check
-                        ?? await _checker.RunAsync(source.Settings, sentinel, arrival, cancellationToken).ConfigureAwait(false)
+                        ?? await _checker
+                            .RunAsync(source.Settings, sentinel, arrival, cancellationToken)
+                            .ConfigureAwait(false)
                 );
 
             var bad = checks.FirstOrDefault(c => c.Outcome != VerificationOutcome.Verified);
 
             // What really differs, differs again. And litestream has put it into WAL mode since.
-            if ((bad is { ContentDiffers: true } || sentinel.WhyNoCopy == LiveCopy.NotInWalMode) && attempt < VerificationContext.Attempts)
+            if (
+                (bad is { ContentDiffers: true } || sentinel.WhyNoCopy == LiveCopy.NotInWalMode)
+                && attempt < VerificationContext.Attempts
+            )
                 continue;
             var check = bad ?? checks[^1];
             return arrived with
@@ -185,7 +202,9 @@ internal sealed class VerificationRun
                 .MarkAsync(
                     _context.Path,
                     _context.Writes ? Guid.NewGuid().ToString("n") : null,
-                    _context.Options.Level == VerificationLevel.Full ? ReaderLimit.Of(_context.Settings.MaxCheckpointPages) : null,
+                    _context.Options.Level == VerificationLevel.Full
+                        ? ReaderLimit.Of(_context.Settings.MaxCheckpointPages)
+                        : null,
                     Longer(timeout),
                     _context.Time,
                     cancellationToken
@@ -193,7 +212,8 @@ internal sealed class VerificationRun
                 .ConfigureAwait(false)
             : new Sentinel(null, WalFile.LastCommit(WalFile.PathOf(_context.Path)), false, _context.Time.GetUtcNow());
 
-    private static TimeSpan Longer(TimeSpan timeout) => timeout > VerificationContext.ShortestPatience ? timeout : VerificationContext.ShortestPatience;
+    private static TimeSpan Longer(TimeSpan timeout) =>
+        timeout > VerificationContext.ShortestPatience ? timeout : VerificationContext.ShortestPatience;
 
     /// <summary>For executables whose positions are not known.</summary>
     private async Task<VerificationResult> PollByRestoringAsync(

@@ -30,7 +30,9 @@ public sealed class ConfigTemplateTests : IDisposable
             new GeneratedConfigOptions { ReplicaUrl = url, SnapshotInterval = "12h" }
         );
 
-        var environment = EnvPlaceholders.Names(EnvPlaceholders.Mark(url ?? "")).ToDictionary(name => name, _ => "value");
+        var environment = EnvPlaceholders
+            .Names(EnvPlaceholders.Mark(url ?? ""))
+            .ToDictionary(name => name, _ => "value");
         Assert.Equal(
             Effective(generated, environment: environment),
             Effective(Write(Create(generated)), environment: environment)

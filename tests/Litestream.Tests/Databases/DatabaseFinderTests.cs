@@ -427,7 +427,12 @@ public sealed class DatabaseFinderTests : IDisposable
             "{\n\t\"ümläut 😀\": 1, \"ConnectionStrings\": {\"Main\": \"Data Source=a.db\"}}"
         );
         Assert.Equal(
-            new FoundDatabase("a.db", "Main", "ConnectionStrings:Main") { File = file, Line = 2, Column = 48 },
+            new FoundDatabase("a.db", "Main", "ConnectionStrings:Main")
+            {
+                File = file,
+                Line = 2,
+                Column = 48,
+            },
             Assert.Single(DatabaseFinder.Find(new DatabaseSearch { SettingsFiles = [file] }).Databases)
         );
     }

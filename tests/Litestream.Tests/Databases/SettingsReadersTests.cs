@@ -220,7 +220,12 @@ public sealed class SettingsReadersTests : IDisposable
         var result = DatabaseFinder.Find(new DatabaseSearch { SettingsFiles = [file] });
         Assert.Equal(["main.data", "settings.db", "log.data", "user.db"], result.Databases.Select(d => d.Path));
         Assert.Equal(
-            new FoundDatabase("main.data", "Main", "connectionStrings:Main") { File = file, Line = 7, Column = 29 },
+            new FoundDatabase("main.data", "Main", "connectionStrings:Main")
+            {
+                File = file,
+                Line = 7,
+                Column = 29,
+            },
             result.Databases[0]
         );
         Assert.Empty(result.Diagnostics);

@@ -37,10 +37,7 @@ public sealed class Lz4FrameTests : IDisposable
 
     [Fact]
     public void Blocks_are_added_up() =>
-        Assert.Equal(
-            5,
-            Length(Header(0x60), Block([1, 2], isStored: true), Block([0x30, 1, 2, 3]), End)
-        );
+        Assert.Equal(5, Length(Header(0x60), Block([1, 2], isStored: true), Block([0x30, 1, 2, 3]), End));
 
     [Theory]
     [InlineData(0x60, 0, 0)]
@@ -71,7 +68,10 @@ public sealed class Lz4FrameTests : IDisposable
 
     [Fact]
     public void A_block_that_is_longer_than_any_can_be_ends_the_count() =>
-        Assert.Equal(2, Length(Header(0x60), Block([1, 2], isStored: true), BitConverter.GetBytes(4 * 1024 * 1024 + 1)));
+        Assert.Equal(
+            2,
+            Length(Header(0x60), Block([1, 2], isStored: true), BitConverter.GetBytes(4 * 1024 * 1024 + 1))
+        );
 
     [Theory]
     [InlineData("")]

@@ -282,7 +282,12 @@ public sealed class FuzzTests
                     }
                 ),
             ["metrics"] = cases =>
-                Fuzz.Run(Metrics, cases, text => ReplicatorMetrics.Parse(text).OfReplica("litestream_replica_wal_index", "/data/app.db", "file")),
+                Fuzz.Run(
+                    Metrics,
+                    cases,
+                    text =>
+                        ReplicatorMetrics.Parse(text).OfReplica("litestream_replica_wal_index", "/data/app.db", "file")
+                ),
             ["lock records"] = cases =>
                 Fuzz.Run(
                     Records,

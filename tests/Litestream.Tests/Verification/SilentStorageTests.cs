@@ -65,7 +65,8 @@ public sealed class SilentStorageTests : IDisposable
         );
 
         var error = await Assert.ThrowsAsync<LitestreamException>(() =>
-            copy.RestoreAsync(new RestoreSelection(folder.Config.Databases[0]), Cancel).WaitAsync(TimeSpan.FromSeconds(60), Cancel)
+            copy.RestoreAsync(new RestoreSelection(folder.Config.Databases[0]), Cancel)
+                .WaitAsync(TimeSpan.FromSeconds(60), Cancel)
         );
 
         Assert.Equal("LSB4005", error.Diagnostic.Code);

@@ -24,7 +24,8 @@ internal static class ReleaseLine03
                     + $"and WAL segments: use {VerbName.Snapshots} and {VerbName.Wal}.",
                 ["restore -txid"] = (version, _) =>
                     $"{OptionName.TxId} is for release line 0.5; this is litestream {version}, where "
-                    + $"{OptionName.Timestamp}, or {OptionName.Generation} with {OptionName.Index}, says how far to go.",
+                    + $"{OptionName.Timestamp}, or {OptionName.Generation} with {OptionName.Index}, says how far to "
+                    + $"go.",
             },
         };
 

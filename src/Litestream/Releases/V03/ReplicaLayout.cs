@@ -38,9 +38,7 @@ internal sealed class ReplicaLayout : IReplicaLayout
     {
         try
         {
-            return Directory
-                .EnumerateFiles(Path.Combine(PathOf(folder, lineage), "snapshots"), "*.snapshot.lz4")
-                .Any();
+            return Directory.EnumerateFiles(Path.Combine(PathOf(folder, lineage), "snapshots"), "*.snapshot.lz4").Any();
         }
         catch (DirectoryNotFoundException)
         {
@@ -97,7 +95,11 @@ internal sealed class ReplicaLayout : IReplicaLayout
                     return ReplicaProgress.Nothing;
 
                 if (_last is not { } last || last.Name != newest.File.Name || last.Length != newest.File.Length)
-                    _last = last = (newest.File.Name, newest.File.Length, Lz4Frame.UnpackedLength(newest.File.FullName));
+                    _last = last = (
+                        newest.File.Name,
+                        newest.File.Length,
+                        Lz4Frame.UnpackedLength(newest.File.FullName)
+                    );
                 return last.Unpacked is { } length
                     ? new ReplicaProgress(
                         new GenerationPosition(generation, start.Index, start.Offset + length),

@@ -21,11 +21,7 @@ public sealed class PositionTests
         var shadow = new ShadowWal(database.MetaPath);
         var files = new FolderProgress(new ReplicaLayout().Reader(folder.Replica));
         using var metrics = new MetricsProgress(address, database.Path, "file", shadow);
-        var list = new ListedProgress(
-            new BackupCatalog(LitestreamTool.Executable, folder.Config),
-            database,
-            "file"
-        );
+        var list = new ListedProgress(new BackupCatalog(LitestreamTool.Executable, folder.Config), database, "file");
         using var ofAnother = new MetricsProgress(address, database.Path + "2", "file", shadow);
         using var ofAnotherReplica = new MetricsProgress(address, database.Path, "file2", shadow);
         Assert.Null(await ofAnother.ReadAsync(shadow.Lineage()!, Cancel));
@@ -42,7 +38,9 @@ public sealed class PositionTests
                 Assert.True(tries < 5, $"{place}\n{folder.Log}");
                 LitestreamTool.Sql(database.Path, "INSERT INTO item(text) VALUES (hex(randomblob(3000)))");
                 var mark = WalFile.LastCommit(database.Path + "-wal")!;
-                await LitestreamTool.WaitUntilAsync(() => (place = (GenerationPosition?)shadow.Find(generation, mark)) is not null);
+                await LitestreamTool.WaitUntilAsync(() =>
+                    (place = (GenerationPosition?)shadow.Find(generation, mark)) is not null
+                );
                 using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
                 await LitestreamTool.WaitUntilAsync(() =>
                     patience.IsCancellationRequested || files.ReadAsync(generation, Cancel).Result!.Position == place
@@ -57,7 +55,10 @@ public sealed class PositionTests
             Assert.False(listed.IsExact);
             Assert.True(place!.Reaches(listed.Position!) && !listed.Position!.Reaches(place));
             Assert.Equal(0, shadow.Distance(place, place));
-            Assert.Equal(place.Offset - ((GenerationPosition)listed.Position!).Offset, shadow.Distance(listed.Position, place));
+            Assert.Equal(
+                place.Offset - ((GenerationPosition)listed.Position!).Offset,
+                shadow.Distance(listed.Position, place)
+            );
         }
     }
 
@@ -135,7 +136,10 @@ public sealed class PositionTests
             }
 
             // By now the WAL has more than 20 pages, and nobody reads: it is begun anew.
-            await LitestreamTool.WaitUntilAsync(() => ((GenerationPosition)shadow.Newest(generation)!).Index > index, () => folder.Log);
+            await LitestreamTool.WaitUntilAsync(
+                () => ((GenerationPosition)shadow.Newest(generation)!).Index > index,
+                () => folder.Log
+            );
         }
 
         var files = new FolderProgress(new ReplicaLayout().Reader(folder.Replica));
