@@ -42,8 +42,8 @@ public static partial class PointInTime
             ?? Ago(trimmed, now)
             ?? throw Wrong(
                 text,
-                "is not understood. Write 2026-11-24T10:15:30Z, 2026-11-24 10:15 (local), yesterday 10:15, 10 minutes ago "
-                    + "or 2h ago"
+                "is not understood. Write 2026-11-24T10:15:30Z, 2026-11-24 10:15 (local), yesterday 10:15, "
+                    + "10 minutes ago or 2h ago"
             );
         return moment <= now
             ? moment
