@@ -17,6 +17,10 @@ public sealed class OperatorTests
         using var folder = await CommandRun.BackedUpAsync();
         using var app = folder.Start();
         await folder.SettledAsync(app);
+
+        // The number that the database has just got is a commit too.
+        await folder.IdleAsync(3);
+        await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
         await AppFolder.SignalAsync("STOP", Assert.Single(folder.Replicators()));
         Directory.Move(folder.Replica, folder.Replica + ".away");
 
