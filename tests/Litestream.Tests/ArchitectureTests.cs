@@ -54,11 +54,7 @@ public sealed class ArchitectureTests
     [
         "Litestream.Releases.ReleaseLine",
         "Litestream.LitestreamClient",
-        "Litestream.Verbs.ListingVerb",
-        "Litestream.Verbs.GenerationsVerb",
-        "Litestream.Verbs.SnapshotsVerb",
-        "Litestream.Verbs.WalVerb",
-        "Litestream.Verbs.LtxVerb",
+        "Litestream.Verbs.ListingVerbs",
         "Litestream.Verbs.VerbHost",
     ];
 
