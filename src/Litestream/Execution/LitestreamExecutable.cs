@@ -31,6 +31,7 @@ public sealed record LitestreamExecutable(string Path)
 
     private readonly object _gate = new();
     private volatile string? _version;
+    private bool _saysNone;
 
     /// <summary>
     /// Its version, asked for once, such as <c>0.3.13</c>; the first time this waits for the executable. Null where it
@@ -42,7 +43,7 @@ public sealed record LitestreamExecutable(string Path)
         {
             lock (_gate)
             {
-                if (_version is not null)
+                if (_version is not null || _saysNone)
                     return _version;
                 using var limit = new CancellationTokenSource(VersionPatience);
                 try
@@ -51,6 +52,7 @@ public sealed record LitestreamExecutable(string Path)
                 }
                 catch (Exception e) when (e is LitestreamException or OperationCanceledException)
                 {
+                    _saysNone = true;
                     return null;
                 }
             }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Litestream.Sqlite;
-using Litestream.Testing;
 using Litestream.Tests.Databases;
 using Microsoft.Data.Sqlite;
 

@@ -1,5 +1,4 @@
 using Litestream.Sqlite;
-using Litestream.Testing;
 using Litestream.Tests.Databases;
 using Microsoft.Data.Sqlite;
 

@@ -1,6 +1,4 @@
 using System.Text.RegularExpressions;
-using Litestream.Diagnostics;
-using Litestream.Testing;
 using Litestream.Verbs;
 
 namespace Litestream.Tests.Verbs;
