@@ -2,8 +2,8 @@ using System.Text;
 using Litestream.Configuration;
 using Litestream.Databases;
 using Litestream.Diagnostics;
-using Litestream.Verbs;
 using Litestream.FileSystem;
+using Litestream.Verbs;
 using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tasks;
