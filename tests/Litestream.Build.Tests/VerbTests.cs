@@ -687,6 +687,7 @@ public sealed class VerbTests(Packages packages)
         var properties = targets
             .Descendants("_LitestreamVerb")
             .SelectMany(item => item.Attributes())
+            .Where(attribute => attribute.Name.LocalName.StartsWith("Litestream", StringComparison.Ordinal))
             .SelectMany(attribute =>
                 Regex.Matches(attribute.Value, @"\$\((Litestream\w+)\)").Select(match => match.Groups[1].Value)
             )
