@@ -184,7 +184,9 @@ public sealed class EndOfTheAppTests
         await folder.AssertRestoredAsync();
     }
 
-    /// <summary>The number is in the database, and not in the replica: litestream was frozen, or not fast enough.</summary>
+    /// <summary>
+    /// The number is in the database, and not in the replica: litestream was frozen, or not fast enough.
+    /// </summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -331,7 +331,9 @@ public sealed class S3FaultTests
         }
     }
 
-    /// <summary>How often the supervisor, or litestream at a checkpoint, has written to litestream's own table.</summary>
+    /// <summary>
+    /// How often the supervisor, or litestream at a checkpoint, has written to litestream's own table.
+    /// </summary>
     private static long Nudges(AppFolder folder)
     {
         using var connection = new SqliteConnection($"Data Source={folder.Database};Mode=ReadOnly;Pooling=False");
