@@ -121,7 +121,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
     private byte[] TakeUserConfig()
     {
         // Variables are set where the app runs, not here.
-        foreach (var diagnostic in LitestreamConfigFile.Check(UserConfigFile))
+        foreach (var diagnostic in LitestreamClient.CheckConfiguration(UserConfigFile))
             Report(diagnostic);
         Log.LogMessage(MessageImportance.Normal, "litestream.yml: {0} is used as it is.", UserConfigFile);
         return File.ReadAllBytes(UserConfigFile);

@@ -4,7 +4,6 @@ using Litestream.FileSystem;
 using Litestream.Releases;
 using Litestream.Replication;
 using Litestream.Sqlite;
-using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Hosting;
 

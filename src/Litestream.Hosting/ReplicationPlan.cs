@@ -4,6 +4,7 @@ using Litestream.Databases;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Replication;
 using Microsoft.Extensions.Configuration;
 
@@ -17,19 +18,22 @@ internal sealed class ReplicationPlan
 {
     private readonly EffectiveConfigOptions _options;
     private readonly ExecutableSearch _executableSearch;
+    private readonly ReleaseLine _line;
 
     private ReplicationPlan(
         LitestreamSettings settings,
         EffectiveConfigOptions options,
         DiscoveredDatabases discovered,
-        ExecutableSearch executableSearch
+        ExecutableSearch executableSearch,
+        ReleaseLine line
     )
     {
         Settings = settings;
         _options = options;
         _executableSearch = executableSearch;
+        _line = line;
         Discovered = discovered;
-        Config = EffectiveConfig.Create(options);
+        Config = EffectiveConfig.Create(options, line.Dialects);
         MeantNotReplicated = MeantBy(settings, Config);
         NotReplicated =
         [
@@ -102,7 +106,9 @@ internal sealed class ReplicationPlan
         var options = CreateOptions(settings, configuration) with { ConfigText = file.Text };
 
         // A file of the user's own says what is replicated; nothing is added to it unasked.
-        var config = EffectiveConfig.Create(options);
+        var search = CreateSearch(settings);
+        var line = ReleaseLine.Of(() => LitestreamExecutable.Find(search));
+        var config = EffectiveConfig.Create(options, line.Dialects);
         var discovered = DiscoveredDatabases.Find(configuration, file, config);
         var isAdded = settings.ReplicateDiscovered ?? file.IsGenerated;
         var meant = MeantBy(settings, config);
@@ -113,7 +119,8 @@ internal sealed class ReplicationPlan
                 Added = isAdded ? [.. discovered.Databases.Where(found => !meant.Contains(found.Path))] : [],
             },
             discovered,
-            CreateSearch(settings)
+            search,
+            line
         );
     }
 
@@ -177,6 +184,7 @@ internal sealed class ReplicationPlan
                 MetricsAddress = metricsAddress,
                 MonitorInterval = monitorInterval,
                 Excluded = excluded,
-            }
+            },
+            _line.Dialects
         );
 }

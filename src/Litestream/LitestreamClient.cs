@@ -99,6 +99,15 @@ public sealed class LitestreamClient
                     + $"publishing puts it into the app's folder."
             );
 
+        var executable = LitestreamExecutable.Find(
+            new ExecutableSearch
+            {
+                ExecutablePath = options.ExecutablePath ?? Setting("Litestream:ExecutablePath"),
+                InstallDirectory = environment.GetValueOrDefault("LITESTREAM_INSTALL_DIR"),
+                ApplicationDirectory = folder,
+                BaseDirectory = folder,
+            }
+        );
         var config = EffectiveConfig.Create(
             new EffectiveConfigOptions
             {
@@ -106,24 +115,32 @@ public sealed class LitestreamClient
                 BaseDirectory = folder,
                 GetSetting = settings.Get,
                 Environment = environment,
-            }
+            },
+            executable.Line.Dialects
         );
-        return new LitestreamClient(
-            LitestreamExecutable.Find(
-                new ExecutableSearch
-                {
-                    ExecutablePath = options.ExecutablePath ?? Setting("Litestream:ExecutablePath"),
-                    InstallDirectory = environment.GetValueOrDefault("LITESTREAM_INSTALL_DIR"),
-                    ApplicationDirectory = folder,
-                    BaseDirectory = folder,
-                }
-            ),
-            config
-        );
+        return new LitestreamClient(executable, config);
 
         string? Setting(string key) =>
             settings.Get(key) is { } value && !string.IsNullOrWhiteSpace(value) ? value.Trim() : null;
     }
+
+    /// <summary>
+    /// Checks a litestream.yml strictly: every key, its place and its value, against what a release line of Litestream
+    /// reads. What that line would ignore, misread or stop at is an error; what is only doubtful a warning.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="version">The version of the executable that will read it, such as <c>0.5.17</c>; left out: the one
+    /// that comes with the package.</param>
+    /// <param name="variable">The value of an environment variable, null when it has none; left out: as if none were
+    /// set. What depends on one without a value is not judged.</param>
+    /// <param name="expandVariables">False: a <c>$</c> is a dollar sign (<c>-no-expand-env</c>).</param>
+    /// <returns>All findings, in the order of the file. A file that cannot be read is one finding, LSB1010.</returns>
+    public static IReadOnlyList<LitestreamDiagnostic> CheckConfiguration(
+        string path,
+        string? version = null,
+        Func<string, string?>? variable = null,
+        bool expandVariables = true
+    ) => LitestreamConfigFile.Check(path, ReleaseLine.Of(version).Dialects, variable, expandVariables);
 
     /// <summary>The executable's version, such as <c>0.3.13</c>.</summary>
     /// <exception cref="LitestreamException">LSB2008: it cannot be started; LSB3001: it failed; LSB3005: it took too

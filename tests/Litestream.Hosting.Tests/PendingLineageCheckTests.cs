@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
+using Litestream.Releases;
 using Litestream.Replication;
 
 namespace Litestream.Hosting.Tests;
@@ -22,7 +23,8 @@ public sealed class PendingLineageCheckTests
                 BaseDirectory = folder.Work,
                 GetSetting = _ => null,
                 Environment = new Dictionary<string, string>(),
-            }
+            },
+            ReleaseLine.Default.Dialects
         );
         var guard = new LineageCheck(
             new LitestreamExecutable(Repository.Executable),
@@ -68,7 +70,8 @@ public sealed class PendingLineageCheckTests
                 BaseDirectory = folder.Work,
                 GetSetting = _ => null,
                 Environment = new Dictionary<string, string>(),
-            }
+            },
+            ReleaseLine.Default.Dialects
         );
         var guard = new LineageCheck(
             new LitestreamExecutable(Repository.Executable),

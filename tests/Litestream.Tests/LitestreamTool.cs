@@ -1,5 +1,6 @@
 using Litestream.Configuration;
 using Litestream.Execution;
+using Litestream.Releases;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests;
@@ -30,7 +31,8 @@ internal static class LitestreamTool
                 GetSetting = key => settings?.GetValueOrDefault(key),
                 Environment = environment ?? new Dictionary<string, string>(),
                 MonitorInterval = fast ? TimeSpan.FromMilliseconds(20) : null,
-            }
+            },
+            ReleaseLine.Default.Dialects
         );
 
     /// <summary>

@@ -11,22 +11,22 @@ internal static class ConfigCheck
     /// <summary>All findings in the order of the file.</summary>
     /// <param name="file">For messages.</param>
     /// <param name="raw">The text.</param>
-    /// <param name="line">The release line of the executable that will read it.</param>
+    /// <param name="dialects">That of the executable which will read it, then those of the other lines.</param>
     /// <param name="variable">The value of a variable, null or empty when it has none. What depends on one without a
     /// value is not checked.</param>
     /// <param name="expandVariables">Whether <c>$</c> begins a variable.</param>
     public static IReadOnlyList<LitestreamDiagnostic> Run(
         string file,
         string raw,
-        ReleaseLine line,
+        IReadOnlyList<ConfigDialect> dialects,
         Func<string, string?> variable,
         bool expandVariables
     )
     {
-        var findings = new ConfigFindings(file, line, variable);
+        var findings = new ConfigFindings(file, dialects, variable);
         try
         {
-            CheckFile(YamlReader.Read(file, raw, expandVariables, findings.All), findings);
+            CheckFile(YamlReader.Read(file, raw, expandVariables, findings.All), findings, dialects);
         }
         catch (LitestreamException e)
         {
@@ -37,7 +37,7 @@ internal static class ConfigCheck
         return [.. findings.All.Distinct().OrderBy(f => f.Line).ThenBy(f => f.Column)];
     }
 
-    private static void CheckFile(YamlMap root, ConfigFindings findings)
+    private static void CheckFile(YamlMap root, ConfigFindings findings, IReadOnlyList<ConfigDialect> dialects)
     {
         new ConfigKeyCheck(findings).Check(root, ConfigPlace.Root);
         foreach (var scalar in root.Scalars)
@@ -52,8 +52,10 @@ internal static class ConfigCheck
         switch (root["dbs"])
         {
             case null
-                when ConfigFindings.IsMisspelt(root, ConfigPlace.Root, "dbs")
-                    || root.Entries.Any(e => e.Value is YamlList && ConfigSchema.Keys.All(k => k.Name != e.Key)):
+                when findings.IsMisspelt(root, ConfigPlace.Root, "dbs")
+                    || root.Entries.Any(e =>
+                        e.Value is YamlList && !dialects.Any(dialect => dialect.Keys.Any(k => k.Name == e.Key))
+                    ):
                 break;
             case null or YamlScalar { IsNull: true } or YamlList { Items.Count: 0 }:
                 findings.Fail(

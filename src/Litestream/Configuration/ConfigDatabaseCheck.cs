@@ -9,7 +9,7 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
     private readonly Dictionary<string, YamlMap> _places = new();
     private readonly ReplicaCheck _replicas = new(findings, root);
 
-    private bool IsV05 => findings.Line == ReleaseLine.V05;
+    private ConfigDialect Dialect => findings.Dialect;
 
     /// <summary>Checks the next entry.</summary>
     public void Check(YamlMap database)
@@ -27,7 +27,7 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
         {
             _replicas.Check(replica);
             var identity = findings.Identify(replica);
-            if (!IsV05 && identity.Name is { Length: > 0 } name && !names.Add(name))
+            if (Dialect.HasSeveralReplicas && identity.Name is { Length: > 0 } name && !names.Add(name))
                 findings.Fail(
                     "LSB1037",
                     replica["name"] ?? replica,
@@ -53,7 +53,7 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
         if (single is not null && several is not null)
             findings.Fail("LSB1010", single, "This database has `replica:` and `replicas:`; keep one of them.");
         if (
-            (single ?? several) is null && !ConfigFindings.IsMisspelt(database, ConfigPlace.Database, "replicas")
+            (single ?? several) is null && !findings.IsMisspelt(database, ConfigPlace.Database, "replicas")
             || several is YamlList { Items.Count: 0 }
         )
             findings.Fail(
@@ -62,11 +62,11 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
                 "This database has no replica, so it is not backed up. Add `replicas:` with one entry, or remove the "
                     + "database."
             );
-        if (IsV05 && several is YamlList { Items: [_, var second, ..] })
+        if (!Dialect.HasSeveralReplicas && several is YamlList { Items: [_, var second, ..] })
             findings.Fail(
                 "LSB1042",
                 second,
-                "Litestream 0.5 takes one replica for each database and does not start with more. Keep one of them."
+                $"{findings.Reader} takes one replica for each database and does not start with more. Keep one of them."
             );
         return [.. database.Maps("replicas"), .. single is YamlMap one ? new[] { one } : []];
     }
@@ -75,7 +75,7 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
     private string? CheckPath(YamlMap database)
     {
         var path = database.Given("path") as YamlScalar;
-        if (IsV05 && database.Given("dir") is { } folder)
+        if (Dialect.Find(ConfigPlace.Database, "dir") is not null && database.Given("dir") is { } folder)
         {
             if (path is not null)
                 findings.Fail("LSB1038", path, "An entry has `path:` or `dir:`, not both. Remove one of them.");
@@ -89,7 +89,7 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
             if (
                 database["path"] is null or YamlScalar
                 && !database.Has("dir")
-                && (database.Has("path") || !ConfigFindings.IsMisspelt(database, ConfigPlace.Database, "path"))
+                && (database.Has("path") || !findings.IsMisspelt(database, ConfigPlace.Database, "path"))
             )
                 findings.Fail("LSB1010", database["path"] ?? database, "This entry of `dbs:` has no `path:`.");
             return null;
@@ -117,7 +117,7 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
     private string? Problem(string text, string written) =>
         text switch
         {
-            _ when UrlLike().IsMatch(text) && !(IsV05 && SqliteUrl().IsMatch(text)) =>
+            _ when UrlLike().IsMatch(text) && !(Dialect.HasPathUrls && SqliteUrl().IsMatch(text)) =>
                 $"'{written}' is a URL; {findings.Reader} would take it for a path in the working directory. Write the "
                     + "path of the file alone.",
             _ when ConnectionString().IsMatch(text) =>
@@ -125,9 +125,9 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
                     + "of the file alone.",
             ":memory:" => "A database in memory cannot be replicated; Litestream would take this for the name of a "
                 + "file. Remove the entry.",
-            _ when IsV05 && text.IndexOfAny(['#', '%']) >= 0 =>
-                $"The path '{written}' has a `#` or a `%` in it. Litestream 0.5 would open another file: rename the "
-                    + "file or the folder.",
+            _ when Dialect.HasPathUrls && text.IndexOfAny(['#', '%']) >= 0 =>
+                $"The path '{written}' has a `#` or a `%` in it. {findings.Reader} would open another file: rename "
+                    + "the file or the folder.",
             _ => null,
         };
 

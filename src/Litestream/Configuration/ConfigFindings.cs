@@ -4,17 +4,25 @@ namespace Litestream.Configuration;
 
 /// <summary>What the checks of one litestream.yml have in common: who reads it, the variables, the findings.</summary>
 /// <param name="file">For messages.</param>
-/// <param name="line">The release line of the executable that will read it.</param>
+/// <param name="dialects">That of the executable which will read it, then those of the other lines.</param>
 /// <param name="variable">The value of a variable, null or empty when it has none.</param>
-internal sealed class ConfigFindings(string file, ReleaseLine line, Func<string, string?> variable)
+internal sealed class ConfigFindings(
+    string file,
+    IReadOnlyList<ConfigDialect> dialects,
+    Func<string, string?> variable
+)
 {
     /// <summary>What was found so far, in any order.</summary>
     public List<LitestreamDiagnostic> All { get; } = [];
 
-    public ReleaseLine Line => line;
+    /// <summary>That of the executable.</summary>
+    public ConfigDialect Dialect => dialects[0];
+
+    /// <summary>Those of the other release lines.</summary>
+    public IEnumerable<ConfigDialect> OtherDialects => dialects.Skip(1);
 
     /// <summary>What the executable is called in messages.</summary>
-    public string Reader => ConfigSchema.Name(line);
+    public string Reader => Dialect.Reader;
 
     public void Fail(string code, YamlNode at, string message) => Fail(code, (at.Line, at.Column), message);
 
@@ -43,17 +51,16 @@ internal sealed class ConfigFindings(string file, ReleaseLine line, Func<string,
     public ReplicaIdentity Identify(YamlMap replica) => ReplicaIdentity.AsFarAsKnown(replica, variable);
 
     /// <summary>Whether a key that is missing is there after all, misspelt: that is one mistake, not two.</summary>
-    public static bool IsMisspelt(YamlMap map, ConfigPlace place, string missing) =>
+    public bool IsMisspelt(YamlMap map, ConfigPlace place, string missing) =>
         map.Entries.Any(e =>
-            !ConfigSchema.Keys.Any(k => k.Place == place && k.Name == e.Key)
-            && NearestName.Of(e.Key, [missing]) is not null
+            dialects.All(dialect => dialect.Find(place, e.Key) is null) && NearestName.Of(e.Key, [missing]) is not null
         );
 
     /// <summary>A text of the file, as much of it as a message can hold.</summary>
     public static string Short(string text) => text.Length <= 40 ? text : text[..40] + "...";
 
     /// <summary>The end of a message about a word that is not known.</summary>
-    public static string Choice(string text, string[] words) =>
+    public static string Choice(string text, IReadOnlyList<string> words) =>
         NearestName.Of(text, words) is { } near ? $"Did you mean `{near}`?" : $"Known: {string.Join(", ", words)}.";
 
     private void Add(string code, LitestreamSeverity severity, (int Line, int Column) at, string message) =>

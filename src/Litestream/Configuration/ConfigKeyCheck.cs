@@ -15,9 +15,8 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings)
         var type = place == ConfigPlace.Replica ? _types.Of(map) : null;
         foreach (var (name, value) in map.Entries)
         {
-            var here = ConfigSchema.Keys.Where(k => k.Place == place && k.Name == name).ToList();
-            if (here.Find(k => k.IsOf(findings.Line)) is not { } key)
-                Unread(map, place, name, value, here);
+            if (findings.Dialect.Find(place, name) is not { } key)
+                Unread(map, place, name, value);
             else if (type is null || key.ReplicaTypes.Count == 0 || key.ReplicaTypes.Contains(type))
                 CheckValue(key, value);
             else
@@ -35,34 +34,38 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings)
         }
     }
 
-    private void Unread(YamlMap map, ConfigPlace place, string name, YamlNode value, List<ConfigKey> here)
+    private void Unread(YamlMap map, ConfigPlace place, string name, YamlNode value)
     {
-        // 0.3 ignores `replica:`; what this project makes of the file has it as a list of one.
-        if (place == ConfigPlace.Database && name == "replica")
+        // What this project makes of the file has it as a list of one.
+        if (
+            place == ConfigPlace.Database
+            && name == "replica"
+            && OfOtherLines(name).FirstOrDefault(o => o.Key.Place == place) is { Key: { } single, Reader: var reader }
+        )
         {
             findings.Warn(
                 "LSB1031",
                 map.PlaceOf(name),
-                "`replica:` is a key of Litestream 0.5. The app and the commands read it as `replicas:` with one "
-                    + "entry, but Litestream 0.3, started by hand with this file, would back up nothing. "
-                    + here[0].Instead
+                $"`replica:` is a key of {reader}. The app and the commands read it as `replicas:` with one entry, but "
+                    + $"{findings.Reader}, started by hand with this file, would back up nothing. {single.Instead}"
             );
-            CheckValue(here[0], value);
+            CheckValue(single, value);
         }
         else if (place != ConfigPlace.Root || !HasAnchor(value))
         {
-            var (code, message) = Misplaced(place, name, value, here.Find(k => Fits(k, value)));
+            var (code, message) = Misplaced(place, name, value);
             findings.Fail(code, map.PlaceOf(name), message);
         }
     }
 
-    private (string Code, string Message) Misplaced(ConfigPlace place, string name, YamlNode value, ConfigKey? other)
+    private (string Code, string Message) Misplaced(ConfigPlace place, string name, YamlNode value)
     {
-        // A place of this line that the value fits counts more than one of the other line that it does not.
-        var all = ConfigSchema.Keys.Where(k => k.Name == name).ToLookup(k => k.IsOf(findings.Line));
-        var (places, elsewhere) = (all[true].ToList(), all[false].ToList());
+        // A place of this line that the value fits counts more than one of another line that it does not.
+        var places = findings.Dialect.Keys.Where(k => k.Name == name).ToList();
+        var elsewhere = OfOtherLines(name).ToList();
+        var other = elsewhere.FindAll(o => o.Key.Place == place && Fits(o.Key, value));
         var fitting = places.FindAll(k => Fits(k, value));
-        if (other is null && (fitting.Count > 0 || (places.Count > 0 && elsewhere.Count == 0)))
+        if (other.Count == 0 && (fitting.Count > 0 || (places.Count > 0 && elsewhere.Count == 0)))
         {
             var names = (fitting.Count > 0 ? fitting : places).Select(k => ConfigSchema.Name(k.Place)).Distinct();
             return (
@@ -72,9 +75,8 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings)
             );
         }
 
-        if ((other ?? elsewhere.FirstOrDefault()) is { } key)
+        if (other.Concat(elsewhere).FirstOrDefault() is { Key: { } key, Reader: var line })
         {
-            var line = ConfigSchema.Name(ConfigSchema.Other(findings.Line));
             return (
                 "LSB1031",
                 places.Count > 0
@@ -87,7 +89,7 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings)
         }
 
         // Where nearly everything is unknown, the file is something else, and to compare all of it takes long.
-        var known = ConfigSchema.Keys.Where(k => k.IsOf(findings.Line)).ToList();
+        var known = findings.Dialect.Keys;
         var near =
             findings.All.Count > 100
                 ? null
@@ -100,6 +102,13 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings)
                 + (near is null ? "Remove it." : $"Did you mean `{near}:`?")
         );
     }
+
+    /// <summary>The keys of this name that only other lines read in their place.</summary>
+    private IEnumerable<(ConfigKey Key, string Reader)> OfOtherLines(string name) =>
+        from dialect in findings.OtherDialects
+        from key in dialect.Keys
+        where key.Name == name && findings.Dialect.Find(key.Place, name) is null
+        select (key, dialect.Reader);
 
     private void CheckValue(ConfigKey key, YamlNode value)
     {

@@ -21,7 +21,7 @@ internal sealed class ConfigSecrets(EffectiveConfigContext context)
         {
             if (value is YamlScalar scalar)
                 map[key] = Replace(key, scalar);
-            else if (value is YamlList texts && ConfigSchema.IsSecret(key))
+            else if (value is YamlList texts && IsSecret(key))
                 map[key] = new YamlList
                 {
                     Items = [.. texts.Items.OfType<YamlScalar>().SelectMany(Lines).Select(text => Replace(key, text))],
@@ -31,9 +31,11 @@ internal sealed class ConfigSecrets(EffectiveConfigContext context)
         }
     }
 
+    private bool IsSecret(string key) => context.Dialects.Any(dialect => dialect.IsSecret(key));
+
     private YamlScalar Replace(string key, YamlScalar scalar)
     {
-        string? Secret(string value) => ConfigSchema.IsSecret(key) ? value : ReplicaUrl.Password(value);
+        string? Secret(string value) => IsSecret(key) ? value : ReplicaUrl.Password(value);
         var text = context.Expand(scalar.Text);
         if (scalar.IsNull || Secret(text) is not { Length: > 0 } secret)
             return scalar;

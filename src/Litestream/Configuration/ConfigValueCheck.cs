@@ -96,23 +96,24 @@ internal sealed partial class ConfigValueCheck(ConfigFindings findings)
                                 + "Litestream would serve no metrics."
                         )
                     : null;
-            case ConfigKind.Word when text.Length > 0 && !Knows(findings.Line):
+            case ConfigKind.Word when text.Length > 0 && !Knows(key):
                 return (
                     "LSB1036",
                     $"{findings.Reader} does not know `{name}: {shown}`"
-                        + (Knows(ConfigSchema.Other(findings.Line)) ? ", which is for the other release line" : "")
                         + (
-                            name == "type" && findings.Line == ReleaseLine.V03
-                                ? ", and would stop with a panic. "
-                                : ", and would ignore it. "
+                            findings.OtherDialects.FirstOrDefault(other => Knows(other.Find(key.Place, name)))
+                                is { } other
+                                ? $", which is for {other.Reader}. "
+                                : ". "
                         )
-                        + ConfigFindings.Choice(text, key.Words(findings.Line))
+                        + $"{key.Otherwise} {ConfigFindings.Choice(text, key.Words)}"
                 );
             default:
                 return null;
         }
 
-        bool Knows(ReleaseLine line) => key.Words(line).Contains(name == "level" ? text.ToLowerInvariant() : text);
+        bool Knows(ConfigKey? one) =>
+            one is not null && one.Words.Contains(name == "level" ? text.ToLowerInvariant() : text);
 
         (string, string)? Limit(double? value) =>
             value <= key.Above ? ("LSB1035", $"`{name}: {shown}` must be more than 0. {key.Otherwise}")

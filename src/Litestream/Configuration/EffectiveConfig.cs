@@ -74,23 +74,26 @@ public sealed class EffectiveConfig
     /// when they say something else than at build time.
     /// A file of the user's own keeps everything but what has to be absolute.
     /// </summary>
+    /// <param name="o">What it is made from.</param>
+    /// <param name="dialects">That of the executable which will read it, then those of the other release lines. A file
+    /// of the user's own is checked against the first.</param>
     /// <exception cref="LitestreamException">
     /// LSB1010 to LSB1015, LSB1017; LSB1018 when a database's path depends on a missing variable, LSB1045 when a
     /// replica's place does, LSB1046 when a replica names no folder;
     /// LSB1030 to LSB1043 for a file of the user's own, with all findings of
-    /// <see cref="LitestreamConfigFile.Check"/>.
+    /// <see cref="ConfigCheck"/>.
     /// </exception>
-    public static EffectiveConfig Create(EffectiveConfigOptions o)
+    internal static EffectiveConfig Create(EffectiveConfigOptions o, IReadOnlyList<ConfigDialect> dialects)
     {
         ArgumentNullException.ThrowIfNull(o);
         var raw = o.ConfigText ?? LitestreamConfigFile.ReadText(o.ConfigPath);
         IReadOnlyList<LitestreamDiagnostic> findings = LitestreamConfigFile.IsGeneratedText(raw)
             ? []
-            : ConfigCheck.Run(o.ConfigPath, raw, o.ReleaseLine, o.Variable, o.ExpandVariables);
+            : ConfigCheck.Run(o.ConfigPath, raw, dialects, o.Variable, o.ExpandVariables);
         if (findings.Any(f => f.Severity == LitestreamSeverity.Error))
             throw new LitestreamException(findings);
         var file = LitestreamConfigFile.Parse(o.ConfigPath, raw, o.ExpandVariables);
-        return new EffectiveConfigBuilder(new(o, file, findings)).Build();
+        return new EffectiveConfigBuilder(new(o, dialects, file, findings)).Build();
     }
 
     /// <summary>The database that somebody means.</summary>

@@ -212,7 +212,7 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
         // What is only there to be referred to stands where it is used by now, and may be a secret.
         foreach (var key in root.Entries.Select(e => e.Key).ToList())
         {
-            if (key == "exec" || !ConfigSchema.Keys.Any(k => k.Place == ConfigPlace.Root && k.Name == key))
+            if (key == "exec" || context.Dialects.All(d => d.Find(ConfigPlace.Root, key) is null))
                 root.Remove(key);
         }
 

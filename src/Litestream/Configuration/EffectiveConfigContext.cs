@@ -8,11 +8,12 @@ internal sealed class EffectiveConfigContext
 {
     public EffectiveConfigContext(
         EffectiveConfigOptions options,
+        IReadOnlyList<ConfigDialect> dialects,
         LitestreamConfigFile file,
         IEnumerable<LitestreamDiagnostic> findings
     )
     {
-        (Options, File, Diagnostics) = (options, file, [.. findings]);
+        (Options, Dialects, File, Diagnostics) = (options, dialects, file, [.. findings]);
 
         // What counts here and is not this process's own, the executable would not see.
         Variables = options
@@ -29,6 +30,9 @@ internal sealed class EffectiveConfigContext
     }
 
     public EffectiveConfigOptions Options { get; }
+
+    /// <summary>That of the executable, then those of the other release lines.</summary>
+    public IReadOnlyList<ConfigDialect> Dialects { get; }
 
     public LitestreamConfigFile File { get; }
 

@@ -59,12 +59,6 @@ public sealed record EffectiveConfigOptions
     /// <summary>Absolute paths of databases that are left out.</summary>
     internal IReadOnlySet<string> Excluded { get; init; } = new HashSet<string>();
 
-    /// <summary>
-    /// The release line of the executable that will read the configuration; a file of the user's own is checked against
-    /// it.
-    /// </summary>
-    public ReleaseLine ReleaseLine { get; init; } = ReleaseLine.V03;
-
     /// <summary>The value that a variable has for the executable: that of the environment, else of the setting that is
     /// handed over as this variable. Null when it has none, or an empty one.</summary>
     internal string? Variable(string name) =>

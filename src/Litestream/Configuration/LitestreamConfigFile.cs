@@ -35,14 +35,14 @@ public sealed class LitestreamConfigFile
     /// is an error; what is only doubtful a warning.
     /// </summary>
     /// <param name="path">The file.</param>
-    /// <param name="line">The release line of the executable that will read it.</param>
+    /// <param name="dialects">That of the executable which will read it, then those of the other lines.</param>
     /// <param name="variable">The value of an environment variable, null when it has none; left out: as if none were
     /// set. What depends on one without a value is not judged.</param>
     /// <param name="expandVariables">False: a <c>$</c> is a dollar sign (<c>-no-expand-env</c>).</param>
     /// <returns>All findings, in the order of the file. A file that cannot be read is one finding, LSB1010.</returns>
-    public static IReadOnlyList<LitestreamDiagnostic> Check(
+    internal static IReadOnlyList<LitestreamDiagnostic> Check(
         string path,
-        ReleaseLine line = ReleaseLine.V03,
+        IReadOnlyList<ConfigDialect> dialects,
         Func<string, string?>? variable = null,
         bool expandVariables = true
     )
@@ -50,7 +50,7 @@ public sealed class LitestreamConfigFile
         ArgumentException.ThrowIfNullOrEmpty(path);
         try
         {
-            return ConfigCheck.Run(path, ReadText(path), line, variable ?? (_ => null), expandVariables);
+            return ConfigCheck.Run(path, ReadText(path), dialects, variable ?? (_ => null), expandVariables);
         }
         catch (LitestreamException e)
         {

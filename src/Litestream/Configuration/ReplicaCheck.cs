@@ -6,11 +6,6 @@ namespace Litestream.Configuration;
 /// <summary>Whether a replica says where it is, in one way only, and so that the executable reads all of it.</summary>
 internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root)
 {
-    /// <summary>The options that the 0.5 line reads in a URL of <c>s3</c> and <c>oss</c>.</summary>
-    private const string UrlOptions =
-        " endpoint region forcePathStyle skipVerify signPayload sign-payload requireContentMD5 require-content-md5 "
-        + "storageClass storage-class partSize part-size concurrency ";
-
     private readonly ReplicaTypeCheck _types = new(findings);
 
     public void Check(YamlMap replica)
@@ -70,7 +65,7 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
         };
         foreach (var key in needed)
         {
-            if (!IsGiven(replica, key) && !ConfigFindings.IsMisspelt(replica, ConfigPlace.Replica, key))
+            if (!IsGiven(replica, key) && !findings.IsMisspelt(replica, ConfigPlace.Replica, key))
                 findings.Fail(
                     "LSB1038",
                     replica,
@@ -81,15 +76,11 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
     }
 
     /// <summary>
-    /// Whether a replica has a value for a key, of its own or, on the 0.5 line, from the top of the file.
+    /// Whether a replica has a value for a key, of its own or, where the line has that, from the top of the file.
     /// </summary>
     private bool IsGiven(YamlMap replica, string key) =>
         replica.Given(key) is not null
-        || (
-            findings.Line == ReleaseLine.V05
-            && ConfigSchema.Keys.Any(k => k.Place == ConfigPlace.Root && k.Name == key)
-            && root.Given(key) is not null
-        );
+        || (findings.Dialect.Find(ConfigPlace.Root, key) is not null && root.Given(key) is not null);
 
     private void CheckUrl(YamlMap replica, YamlScalar node, string url)
     {
@@ -178,7 +169,7 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
             ),
             "s3" when (S3Host.Read(url.HostName)?.Bucket ?? url.HostName).Length == 0 => NoBucket(),
             "gcs" or "gs" or "oss" when url.Host.Length == 0 => NoBucket(),
-            "s3" when url.Port.Length > 0 && !isLocal && findings.Line == ReleaseLine.V03 => (
+            "s3" when url.Port.Length > 0 && !isLocal && !findings.Dialect.HasS3Ports => (
                 "LSB1039",
                 "Litestream ignores the port of an s3 URL and takes the host for the name of a bucket at Amazon. Write "
                     + "`type: s3`, `endpoint: http://host:port`, `bucket:` and `path:` instead."
@@ -195,14 +186,14 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
 
     private void CheckOptions(YamlScalar node, string scheme, string query)
     {
-        var known = findings.Line == ReleaseLine.V05 && scheme is "s3" or "oss" ? UrlOptions : "";
-        var keys = ConfigSchema
-            .Keys.Where(k => k.Place == ConfigPlace.Replica && k.IsOf(findings.Line) && k.ReplicaTypes.Contains(scheme))
+        var known = scheme is "s3" or "oss" ? findings.Dialect.UrlOptions : [];
+        var keys = findings
+            .Dialect.Keys.Where(k => k.Place == ConfigPlace.Replica && k.ReplicaTypes.Contains(scheme))
             .Select(k => k.Name);
         foreach (var part in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             var option = part.Split('=')[0];
-            if (!known.Contains($" {option} "))
+            if (!known.Contains(option))
                 findings.Fail(
                     "LSB1039",
                     node,

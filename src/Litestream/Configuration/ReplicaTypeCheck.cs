@@ -4,8 +4,7 @@ namespace Litestream.Configuration;
 internal sealed class ReplicaTypeCheck(ConfigFindings findings)
 {
     /// <summary>All of them.</summary>
-    public string[] Known { get; } =
-        ConfigSchema.Keys.First(k => k is { Place: ConfigPlace.Replica, Name: "type" }).Words(findings.Line);
+    public IReadOnlyList<string> Known { get; } = findings.Dialect.Find(ConfigPlace.Replica, "type")!.Words;
 
     /// <summary>
     /// The type of a replica as the executable sees it; null when it depends on a variable without a value.
@@ -19,8 +18,8 @@ internal sealed class ReplicaTypeCheck(ConfigFindings findings)
                 replica["type"] is YamlMap or YamlList
                 || !replica.Has("type")
                     && (
-                        ConfigFindings.IsMisspelt(replica, ConfigPlace.Replica, "type")
-                        || ConfigFindings.IsMisspelt(replica, ConfigPlace.Replica, "url")
+                        findings.IsMisspelt(replica, ConfigPlace.Replica, "type")
+                        || findings.IsMisspelt(replica, ConfigPlace.Replica, "url")
                     )
             )
         )
@@ -37,15 +36,15 @@ internal sealed class ReplicaTypeCheck(ConfigFindings findings)
     /// <summary>Whether a type, or the scheme of a URL, is known; else that is a finding.</summary>
     public bool Check(YamlScalar node, string type)
     {
-        if (Known.Contains(type) || (type == "webdavs" && findings.Line == ReleaseLine.V05))
+        if (Known.Contains(type) || findings.Dialect.MoreSchemes.Contains(type))
             return true;
 
-        var instead = (type, findings.Line) switch
+        var instead = type switch
         {
-            ("gs", ReleaseLine.V03) => "Litestream 0.3 calls it `gcs`.",
-            ("gcs", ReleaseLine.V05) => "Litestream 0.5 calls it `gs`.",
-            ("azure", _) => "Litestream calls it `abs`.",
-            ("minio" or "r2" or "b2" or "aws", _) => "Write `s3` and an `endpoint:`.",
+            "gs" or "gcs" when Known.FirstOrDefault(known => known is "gs" or "gcs") is { } name =>
+                $"{findings.Reader} calls it `{name}`.",
+            "azure" => "Litestream calls it `abs`.",
+            "minio" or "r2" or "b2" or "aws" => "Write `s3` and an `endpoint:`.",
             _ => ConfigFindings.Choice(type, Known),
         };
 

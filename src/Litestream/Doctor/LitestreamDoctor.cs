@@ -4,6 +4,7 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
+using Litestream.Releases;
 
 namespace Litestream.Doctor;
 
@@ -56,7 +57,7 @@ public static class LitestreamDoctor
             findings.Add(ExamineSdk(sdk));
 
         var executable = await ExamineExecutableAsync(options, findings, cancellationToken).ConfigureAwait(false);
-        var config = ExamineConfig(options, findings);
+        var config = ExamineConfig(options, executable?.Line ?? ReleaseLine.Default, findings);
         foreach (var database in config?.Databases ?? [])
             await new DatabaseExamination(options, executable, config!, database, findings)
                 .RunAsync(cancellationToken)
@@ -172,7 +173,7 @@ public static class LitestreamDoctor
             );
     }
 
-    private static EffectiveConfig? ExamineConfig(DoctorOptions options, List<Finding> findings)
+    private static EffectiveConfig? ExamineConfig(DoctorOptions options, ReleaseLine line, List<Finding> findings)
     {
         const string Subject = "litestream.yml";
         var path = options.Config.ConfigPath;
@@ -209,7 +210,7 @@ public static class LitestreamDoctor
                     )
                 );
 
-            config = EffectiveConfig.Create(options.Config with { AllowUnknown = true });
+            config = EffectiveConfig.Create(options.Config with { AllowUnknown = true }, line.Dialects);
             foreach (var diagnostic in config.Diagnostics.Where(d => d.Code != "LSB1018"))
                 findings.Add(Of(diagnostic, Subject));
             findings.Add(

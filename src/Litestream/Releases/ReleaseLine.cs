@@ -21,7 +21,11 @@ internal sealed record ReleaseLine
     public required string LineageWord { get; init; }
 
     /// <summary>Which keys and values of litestream.yml it reads.</summary>
-    public required Configuration.ReleaseLine Dialect { get; init; }
+    public required ConfigDialect Dialect { get; init; }
+
+    /// <summary>Its dialect, then those of the other lines.</summary>
+    public IReadOnlyList<ConfigDialect> Dialects =>
+        [Dialect, .. All.Select(line => line.Dialect).Where(other => other != Dialect)];
 
     /// <summary>Whether its positions are known here. Where not, only a restore proves that something has arrived.
     /// </summary>
@@ -59,6 +63,20 @@ internal sealed record ReleaseLine
                     Name = version,
                     KnowsPositions = false,
                 };
+
+    /// <summary>The line of an executable; the default line where there is none.</summary>
+    public static ReleaseLine Of(Func<LitestreamExecutable> find)
+    {
+        try
+        {
+            return find().Line;
+        }
+        catch (LitestreamException)
+        {
+            // Told where it is needed.
+            return Default;
+        }
+    }
 
     /// <summary>Why a command cannot be run with this executable; null when it can.</summary>
     public LitestreamException? Refuse(string command, string version, string database, Exception? inner = null) =>

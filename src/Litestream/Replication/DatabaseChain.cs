@@ -5,7 +5,6 @@ using Litestream.FileSystem;
 using Litestream.Releases;
 using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
-using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Replication;
 

@@ -71,7 +71,7 @@ public static class ForegroundReplication
         ArgumentNullException.ThrowIfNull(onDiagnostic);
 
         var adopt = SettingValue.Flag(config.GetSetting, "AdoptReplica") ?? false;
-        var effective = EffectiveConfig.Create(config);
+        var effective = EffectiveConfig.Create(config, executable.Line.Dialects);
         if (effective.Databases.Count == 0)
             throw new LitestreamException("LSB3004", $"{config.ConfigPath} has no database to replicate here.");
 
@@ -147,7 +147,8 @@ public static class ForegroundReplication
                         MetricsAddress = address,
                         MonitorInterval = interval,
                         Excluded = started!.Excluded,
-                    }
+                    },
+                    executable.Line.Dialects
                 ),
             effective.MetricsAddress,
             locks,

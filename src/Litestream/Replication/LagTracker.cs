@@ -3,7 +3,6 @@ using Litestream.Execution;
 using Litestream.FileSystem;
 using Litestream.Releases;
 using Litestream.Sqlite;
-using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Replication;
 

@@ -4,7 +4,6 @@ using Litestream.Execution;
 using Litestream.FileSystem;
 using Litestream.Releases;
 using Litestream.Sqlite;
-using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Restore;
 

@@ -1,7 +1,7 @@
 using Litestream.Configuration;
 using Litestream.Diagnostics;
+using Litestream.Releases;
 using Litestream.Releases.V03;
-using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Verbs;
 

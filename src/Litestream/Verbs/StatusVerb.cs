@@ -2,7 +2,6 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Releases;
 using Litestream.Replication;
-using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Verbs;
 

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
+using Litestream.Releases;
 using Litestream.Releases.V03;
 using Microsoft.Data.Sqlite;
 
@@ -102,7 +103,13 @@ internal abstract class VerbHost
     public EffectiveConfig LoadConfig(bool allowUnknown = false)
     {
         ReportUnknownNames();
-        var config = EffectiveConfig.Create(ConfigOptions() with { AllowUnknown = allowUnknown });
+        var config = EffectiveConfig.Create(
+            ConfigOptions() with
+            {
+                AllowUnknown = allowUnknown,
+            },
+            ReleaseLine.Of(FindExecutable).Dialects
+        );
         foreach (var diagnostic in config.Diagnostics)
             Report(
                 diagnostic.Code == "LSB1045" ? diagnostic with { Severity = LitestreamSeverity.Warning } : diagnostic

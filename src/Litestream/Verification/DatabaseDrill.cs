@@ -6,7 +6,6 @@ using Litestream.Releases;
 using Litestream.Restore;
 using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
-using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Verification;
 

@@ -3,7 +3,6 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.Releases;
-using ReleaseLine = Litestream.Releases.ReleaseLine;
 
 namespace Litestream.Verification;
 

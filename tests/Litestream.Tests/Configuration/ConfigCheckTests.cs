@@ -105,7 +105,7 @@ public sealed class ConfigCheckTests : IDisposable
     public void The_newer_line_has_its_own_rules(string text, string? code) =>
         Assert.Equal(
             code is null ? [] : [code],
-            LitestreamConfigFile.Check(Write(text), ReleaseLine.V05).Select(f => f.Code)
+            LitestreamClient.CheckConfiguration(Write(text), "0.5.17").Select(f => f.Code)
         );
 
     [Fact]
@@ -184,8 +184,8 @@ public sealed class ConfigCheckTests : IDisposable
     public async Task A_tab_is_an_error_where_it_is_one_for_the_executable(string text, int line, int column)
     {
         var file = Write(text);
-        var errors = LitestreamConfigFile
-            .Check(file)
+        var errors = LitestreamClient
+            .CheckConfiguration(file)
             .Where(f => f.Severity == LitestreamSeverity.Error)
             .Select(f => (f.Code, f.Line, f.Column));
         var result = await LitestreamTool
@@ -217,7 +217,7 @@ public sealed class ConfigCheckTests : IDisposable
             .Command(new Dictionary<string, string> { ["P"] = "cGFzcw==" })
             .RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
 
-        Assert.Equal(isFine ? [] : ["LSB1038"], LitestreamConfigFile.Check(file).Select(f => f.Code));
+        Assert.Equal(isFine ? [] : ["LSB1038"], LitestreamClient.CheckConfiguration(file).Select(f => f.Code));
         Assert.Equal(isFine, result.ExitCode == 0);
     }
 
@@ -226,8 +226,8 @@ public sealed class ConfigCheckTests : IDisposable
     {
         var file = Write(Replica + "type: ${TYPE}\n        sync-interval: ${EVERY}\n        path: /r\n");
 
-        Assert.Empty(LitestreamConfigFile.Check(file));
-        var findings = LitestreamConfigFile.Check(file, variable: name => name == "TYPE" ? "sftp-secret" : "7d");
+        Assert.Empty(LitestreamClient.CheckConfiguration(file));
+        var findings = LitestreamClient.CheckConfiguration(file, variable: name => name == "TYPE" ? "sftp-secret" : "7d");
         Assert.Equal([("LSB1036", 4), ("LSB1034", 5)], findings.Select(f => (f.Code, f.Line)));
         Assert.Contains("${EVERY}", findings[1].Message, StringComparison.Ordinal);
         Assert.All(findings, f => Assert.DoesNotContain("secret", f.Message, StringComparison.Ordinal));
@@ -235,12 +235,12 @@ public sealed class ConfigCheckTests : IDisposable
 
     [Fact]
     public void Without_variables_a_dollar_sign_is_one() =>
-        Assert.Empty(LitestreamConfigFile.Check(Write(Replica + "path: /a$$b/$1/${x:-y}\n"), expandVariables: false));
+        Assert.Empty(LitestreamClient.CheckConfiguration(Write(Replica + "path: /a$$b/$1/${x:-y}\n"), expandVariables: false));
 
     [Fact]
     public void A_file_that_cannot_be_read_is_one_finding()
     {
-        Assert.Equal("LSB1010", Assert.Single(LitestreamConfigFile.Check(Path.Combine(_folder.Path, "no.yml"))).Code);
+        Assert.Equal("LSB1010", Assert.Single(LitestreamClient.CheckConfiguration(Path.Combine(_folder.Path, "no.yml"))).Code);
         Assert.Equal("LSB1010", Assert.Single(Check("dbs:\n\t- path: a.db\n")).Code);
     }
 
@@ -308,5 +308,5 @@ public sealed class ConfigCheckTests : IDisposable
 
     private string Write(string text) => _folder.Write("litestream.yml", text);
 
-    private IReadOnlyList<LitestreamDiagnostic> Check(string text) => LitestreamConfigFile.Check(Write(text));
+    private IReadOnlyList<LitestreamDiagnostic> Check(string text) => LitestreamClient.CheckConfiguration(Write(text));
 }

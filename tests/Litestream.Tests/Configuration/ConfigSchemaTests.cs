@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
+using Litestream.Releases;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Configuration;
@@ -11,60 +12,57 @@ public sealed partial class ConfigSchemaTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
-    public static TheoryData<ReleaseLine, string, string> RightPlaces() =>
+    public static TheoryData<string, string, string> RightPlaces() =>
         new(
-            from line in Enum.GetValues<ReleaseLine>()
-            from key in ConfigSchema.Keys
-            where key.IsOf(line)
-            select (line, key.Place.ToString(), key.Name)
+            from line in ReleaseLine.All
+            from key in line.Dialect.Keys
+            select (line.Name, key.Place.ToString(), key.Name)
         );
 
-    public static TheoryData<ReleaseLine, string, string, string> WrongPlaces() =>
+    public static TheoryData<string, string, string, string> WrongPlaces() =>
         new(
-            from line in Enum.GetValues<ReleaseLine>()
-            from key in ConfigSchema.Keys
-            where key.IsOf(line)
+            from line in ReleaseLine.All
+            from key in line.Dialect.Keys
             from place in Enum.GetValues<ConfigPlace>()
             where
-                Block(line, place) is not null
-                && !ConfigSchema.Keys.Any(k => k.IsOf(line) && k.Place == place && k.Name == key.Name)
-            select (line, key.Place.ToString(), key.Name, place.ToString())
+                Block(line.Dialect, place) is not null && line.Dialect.Find(place, key.Name) is null
+            select (line.Name, key.Place.ToString(), key.Name, place.ToString())
         );
 
-    public static TheoryData<ReleaseLine, string, string> KeysOfTheOtherLine() =>
+    public static TheoryData<string, string, string> KeysOfTheOtherLine() =>
         new(
-            from line in Enum.GetValues<ReleaseLine>()
-            from key in ConfigSchema.Keys
-            where
-                !key.IsOf(line)
-                && Block(line, key.Place) is not null
-                && !ConfigSchema.Keys.Any(k => k.IsOf(line) && k.Place == key.Place && k.Name == key.Name)
-            select (line, key.Place.ToString(), key.Name)
+            from line in ReleaseLine.All
+            from key in Other(line.Name).Keys
+            where Block(line.Dialect, key.Place) is not null && line.Dialect.Find(key.Place, key.Name) is null
+            select (line.Name, key.Place.ToString(), key.Name)
         );
 
-    public static TheoryData<ReleaseLine, string, string> WrongTypes() =>
+    public static TheoryData<string, string, string> WrongTypes() =>
         new(
-            from line in Enum.GetValues<ReleaseLine>()
-            from key in ConfigSchema.Keys
-            where key.IsOf(line) && key.ReplicaTypes.Count > 0
-            from type in Types(line)
+            from line in ReleaseLine.All
+            from key in line.Dialect.Keys
+            where key.ReplicaTypes.Count > 0
+            from type in Types(line.Dialect)
             where !key.ReplicaTypes.Contains(type)
-            select (line, key.Name, type)
+            select (line.Name, key.Name, type)
         );
 
     public void Dispose() => _folder.Dispose();
 
     [Theory]
     [MemberData(nameof(RightPlaces))]
-    public void A_key_in_its_place_is_accepted(ReleaseLine line, string place, string name) =>
-        Assert.DoesNotContain(Check(Document(line, Key(line, place, name)), line), f => f.Code != "LSB1020");
+    public void A_key_in_its_place_is_accepted(string line, string place, string name) =>
+        Assert.DoesNotContain(
+            Check(Document(Dialect(line), Key(Dialect(line), place, name)), line),
+            f => f.Code != "LSB1020"
+        );
 
     [Theory]
     [MemberData(nameof(WrongPlaces))]
-    public void A_key_in_a_wrong_place_is_refused_at_its_line(ReleaseLine line, string place, string name, string wrong)
+    public void A_key_in_a_wrong_place_is_refused_at_its_line(string line, string place, string name, string wrong)
     {
-        var key = Key(line, place, name);
-        var root = Document(line, Key(line, place, name), Enum.Parse<ConfigPlace>(wrong));
+        var key = Key(Dialect(line), place, name);
+        var root = Document(Dialect(line), key, Enum.Parse<ConfigPlace>(wrong));
 
         var text = YamlWriter.Write(root, "# A test's file\n");
         var finding = Assert.Single(Check(text, line), f => f.Code is "LSB1031" or "LSB1032");
@@ -74,35 +72,27 @@ public sealed partial class ConfigSchemaTests : IDisposable
         if (finding.Code == "LSB1032")
             Assert.Contains(ConfigSchema.Name(key.Place), finding.Message, StringComparison.Ordinal);
         else
-            Assert.Contains(ConfigSchema.Keys, k => k.Name == name && !k.IsOf(line) && k.Place.ToString() == wrong);
+            Assert.NotNull(Other(line).Find(Enum.Parse<ConfigPlace>(wrong), name));
     }
 
     [Theory]
     [MemberData(nameof(KeysOfTheOtherLine))]
-    public void A_key_of_the_other_line_is_told_with_what_to_do(ReleaseLine line, string place, string name)
+    public void A_key_of_the_other_line_is_told_with_what_to_do(string line, string place, string name)
     {
-        var key = Assert.Single(ConfigSchema.Keys, k => !k.IsOf(line) && k.Place.ToString() == place && k.Name == name);
+        var key = Key(Other(line), place, name);
 
-        var finding = Assert.Single(Check(Document(line, key), line), f => f.Code == "LSB1031");
+        var finding = Assert.Single(Check(Document(Dialect(line), key), line), f => f.Code == "LSB1031");
 
-        Assert.Contains(
-            ConfigSchema.Name(line == ReleaseLine.V03 ? ReleaseLine.V05 : ReleaseLine.V03),
-            finding.Message,
-            StringComparison.Ordinal
-        );
+        Assert.Contains(Other(line).Reader, finding.Message, StringComparison.Ordinal);
         Assert.EndsWith(key.Instead, finding.Message, StringComparison.Ordinal);
         Assert.Equal(name == "replica" ? LitestreamSeverity.Warning : LitestreamSeverity.Error, finding.Severity);
     }
 
     [Theory]
     [MemberData(nameof(WrongTypes))]
-    public void A_key_of_another_type_of_replica_is_refused(ReleaseLine line, string name, string type)
+    public void A_key_of_another_type_of_replica_is_refused(string line, string name, string type)
     {
-        var root = Document(
-            line,
-            Assert.Single(ConfigSchema.Keys, k => k.IsOf(line) && k.Place == ConfigPlace.Replica && k.Name == name),
-            type: type
-        );
+        var root = Document(Dialect(line), Key(Dialect(line), nameof(ConfigPlace.Replica), name), type: type);
 
         var finding = Assert.Single(Check(root, line));
 
@@ -116,11 +106,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         var executable = Encoding.Latin1.GetString(File.ReadAllBytes(LitestreamTool.Executable.Path));
 
         Assert.Equal(
-            ConfigSchema
-                .Keys.Where(k => k.IsOf(ReleaseLine.V03))
-                .Select(k => k.Name)
-                .Distinct()
-                .Order(StringComparer.Ordinal),
+            Dialect("0.3").Keys.Select(k => k.Name).Distinct().Order(StringComparer.Ordinal),
             YamlTag().Matches(executable).Select(m => m.Groups[1].Value).Distinct().Order(StringComparer.Ordinal)
         );
     }
@@ -131,23 +117,20 @@ public sealed partial class ConfigSchemaTests : IDisposable
         var count = 0;
 
         // `age:` wants real keys.
-        foreach (
-            var key in ConfigSchema.Keys.Where(k =>
-                k.IsOf(ReleaseLine.V03) && k.Place != ConfigPlace.Age && k.Inside != ConfigPlace.Age
-            )
-        )
+        var dialect = Dialect("0.3");
+        foreach (var key in dialect.Keys.Where(k => k.Place != ConfigPlace.Age && k.Inside != ConfigPlace.Age))
         {
             IEnumerable<string> types =
                 key.Place == ConfigPlace.Replica
-                    ? Types(ReleaseLine.V03).Where(t => key.ReplicaTypes.Count == 0 || key.ReplicaTypes.Contains(t))
+                    ? Types(dialect).Where(t => key.ReplicaTypes.Count == 0 || key.ReplicaTypes.Contains(t))
                     : [""];
             foreach (var type in types)
             {
                 var file = _folder.Write(
                     "litestream.yml",
-                    YamlWriter.Write(Document(ReleaseLine.V03, key, type: type.Length > 0 ? type : null))
+                    YamlWriter.Write(Document(dialect, key, type: type.Length > 0 ? type : null))
                 );
-                Assert.DoesNotContain(LitestreamConfigFile.Check(file), f => f.Severity == LitestreamSeverity.Error);
+                Assert.DoesNotContain(LitestreamClient.CheckConfiguration(file), f => f.Severity == LitestreamSeverity.Error);
 
                 var result = await LitestreamTool
                     .Command()
@@ -165,7 +148,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
     }
 
     /// <summary>A valid file with the key in it.</summary>
-    private static YamlMap Document(ReleaseLine line, ConfigKey key, ConfigPlace? place = null, string? type = null)
+    private static YamlMap Document(ConfigDialect line, ConfigKey key, ConfigPlace? place = null, string? type = null)
     {
         var where = place ?? key.Place;
         type ??=
@@ -179,7 +162,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         var database = new YamlMap { ["path"] = new YamlScalar("/data/app.db") };
         database["replicas"] = new YamlList { Items = [replica] };
         var root = new YamlMap { ["dbs"] = new YamlList { Items = [database] } };
-        if (key.Name is "dir" or "pattern" && place is null && line == ReleaseLine.V05)
+        if (key.Name is "dir" or "pattern" && place is null && line.Find(ConfigPlace.Database, "dir") is not null)
         {
             database.Remove("path");
             database["dir"] = new YamlScalar("/data");
@@ -216,14 +199,14 @@ public sealed partial class ConfigSchemaTests : IDisposable
     }
 
     /// <summary>Where a block stands; the three big places have no name of their own.</summary>
-    private static (ConfigPlace Owner, string Name, bool List)? Block(ReleaseLine line, ConfigPlace place) =>
+    private static (ConfigPlace Owner, string Name, bool List)? Block(ConfigDialect line, ConfigPlace place) =>
         place is ConfigPlace.Root or ConfigPlace.Database or ConfigPlace.Replica ? (place, "", false)
-        : ConfigSchema.Keys.FirstOrDefault(k => k.IsOf(line) && k.Inside == place) is { } key
+        : line.Keys.FirstOrDefault(k => k.Inside == place) is { } key
             ? (key.Place, key.Name, key.Kind == ConfigKind.Blocks)
         : null;
 
-    private static string[] Types(ReleaseLine line) =>
-        ConfigSchema.Keys.Single(k => k.Place == ConfigPlace.Replica && k.Name == "type").Words(line);
+    private static string[] Types(ConfigDialect line) =>
+        [.. Key(line, nameof(ConfigPlace.Replica), "type").Words];
 
     private static string Url(string type) =>
         type switch
@@ -250,11 +233,11 @@ public sealed partial class ConfigSchemaTests : IDisposable
         return replica;
     }
 
-    private static YamlNode Sample(ConfigKey key, ReleaseLine line) =>
+    private static YamlNode Sample(ConfigKey key, ConfigDialect line) =>
         key.Kind switch
         {
             ConfigKind.Text => new YamlScalar(key.Secret ? EnvPlaceholders.Variable("X") : "x"),
-            ConfigKind.Word => new YamlScalar(key.Words(line)[0]),
+            ConfigKind.Word => new YamlScalar(key.Words[0]),
             ConfigKind.Address => new YamlScalar("127.0.0.1:9090"),
             ConfigKind.Flag => new YamlScalar("true", YamlStyle.Plain),
             ConfigKind.Count => new YamlScalar("5", YamlStyle.Plain),
@@ -265,22 +248,26 @@ public sealed partial class ConfigSchemaTests : IDisposable
             _ => Inside(key, line),
         };
 
-    private static YamlMap Inside(ConfigKey key, ReleaseLine line)
+    private static YamlMap Inside(ConfigKey key, ConfigDialect line)
     {
         if (key.Inside == ConfigPlace.Replica)
             return Replica("s3");
-        var inner = ConfigSchema.Keys.First(k => k.Place == key.Inside);
+        var inner = line.Keys.Concat(ReleaseLine.All.SelectMany(one => one.Dialect.Keys)).First(k => k.Place == key.Inside);
         return new YamlMap { [inner.Name] = Sample(inner, line) };
     }
 
-    private static ConfigKey Key(ReleaseLine line, string place, string name) =>
-        Assert.Single(ConfigSchema.Keys, k => k.IsOf(line) && k.Place.ToString() == place && k.Name == name);
+    private static ConfigKey Key(ConfigDialect line, string place, string name) =>
+        Assert.Single(line.Keys, k => k.Place.ToString() == place && k.Name == name);
 
-    private IReadOnlyList<LitestreamDiagnostic> Check(YamlMap root, ReleaseLine line) =>
+    private static ConfigDialect Dialect(string line) => ReleaseLine.All.Single(one => one.Name == line).Dialect;
+
+    private static ConfigDialect Other(string line) => ReleaseLine.All.Single(one => one.Name != line).Dialect;
+
+    private IReadOnlyList<LitestreamDiagnostic> Check(YamlMap root, string line) =>
         Check(YamlWriter.Write(root), line);
 
-    private IReadOnlyList<LitestreamDiagnostic> Check(string text, ReleaseLine line) =>
-        LitestreamConfigFile.Check(_folder.Write("litestream.yml", text), line);
+    private IReadOnlyList<LitestreamDiagnostic> Check(string text, string line) =>
+        LitestreamClient.CheckConfiguration(_folder.Write("litestream.yml", text), line + ".0");
 
     [GeneratedRegex("yaml:\"([a-z0-9-]+)[\",]")]
     private static partial Regex YamlTag();

@@ -1,6 +1,7 @@
 using Litestream.Configuration;
 using Litestream.Databases;
 using Litestream.Diagnostics;
+using Litestream.Releases;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Configuration;
@@ -163,7 +164,7 @@ public sealed class ConfigTemplateTests : IDisposable
         Dictionary<string, string>? environment = null
     )
     {
-        var config = EffectiveConfig.Create(Options(file, settings) with { Environment = environment ?? [] });
+        var config = EffectiveConfig.Create(Options(file, settings) with { Environment = environment ?? [] }, ReleaseLine.Default.Dialects);
         return config.Text[config.Text.IndexOf('\n', StringComparison.Ordinal)..];
     }
 

@@ -1,5 +1,5 @@
-using Litestream.Configuration;
 using Litestream.Diagnostics;
+using Litestream.Releases;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Configuration;
@@ -225,7 +225,7 @@ public sealed class DamagedConfigTests : IDisposable
     {
         var file = _folder.Write("litestream.yml", Bases[number]);
 
-        Assert.Empty(LitestreamConfigFile.Check(file));
+        Assert.Empty(LitestreamClient.CheckConfiguration(file));
         var result = await LitestreamTool
             .Command(new Dictionary<string, string> { ["DATA"] = "/data", ["BUCKET"] = "b" })
             .RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
@@ -241,7 +241,7 @@ public sealed class DamagedConfigTests : IDisposable
         var damage = Mutations[mutation](lines, random);
         var text = string.Join('\n', lines) + "\n";
 
-        var findings = LitestreamConfigFile.Check(_folder.Write("litestream.yml", text));
+        var findings = LitestreamClient.CheckConfiguration(_folder.Write("litestream.yml", text));
 
         Assert.Contains(
             findings,
@@ -320,7 +320,7 @@ public sealed class DamagedConfigTests : IDisposable
                 1 => key.Insert(at, key[at].ToString()),
                 _ => key[..at] + key[at + 1] + key[at] + key[(at + 2)..],
             };
-            if (wrong != key && !ConfigSchema.Keys.Any(k => k.Name == wrong) && !wrong.StartsWith('-'))
+            if (wrong != key && !ReleaseLine.All.Any(line => line.Dialect.Keys.Any(k => k.Name == wrong)) && !wrong.StartsWith('-'))
                 return wrong;
         }
     }

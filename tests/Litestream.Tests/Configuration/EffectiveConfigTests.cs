@@ -1,5 +1,6 @@
 using Litestream.Configuration;
 using Litestream.Diagnostics;
+using Litestream.Releases;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Configuration;
@@ -295,7 +296,7 @@ public sealed class EffectiveConfigTests : IDisposable
             + "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX\n            - ${OTHER}"
     )]
     public void No_secret_of_a_users_own_file_is_written_or_shown(string replica) =>
-        AssertHidden(replica, ReleaseLine.V03);
+        AssertHidden(replica, "0.3");
 
     [Theory]
     [InlineData("type: s3\n        bucket: b\n        sse-customer-key: hush-hush")]
@@ -312,7 +313,7 @@ public sealed class EffectiveConfigTests : IDisposable
     [InlineData("type: nats\n        bucket: b\n        token: hush-hush")]
     [InlineData("path: /r\nheartbeat-url: https://hc.example/hush-hush")]
     [InlineData("type: s3\n        bucket: b\nsecret-access-key: hush-hush")]
-    public void Nor_one_that_only_the_newer_line_knows(string replica) => AssertHidden(replica, ReleaseLine.V05);
+    public void Nor_one_that_only_the_newer_line_knows(string replica) => AssertHidden(replica, "0.5");
 
     [Fact]
     public void A_secret_that_is_only_named_for_use_elsewhere_is_left_out()
@@ -416,7 +417,8 @@ public sealed class EffectiveConfigTests : IDisposable
                 GetSetting = _ => null,
                 Environment = new Dictionary<string, string> { ["HOME"] = "/home/someone" },
                 ExpandVariables = false,
-            }
+            },
+            ReleaseLine.Default.Dialects
         );
 
         var database = Assert.Single(config.Databases);
@@ -442,7 +444,8 @@ public sealed class EffectiveConfigTests : IDisposable
                 Environment = new Dictionary<string, string>(),
                 MetricsAddress = "127.0.0.1:9123",
                 MonitorInterval = TimeSpan.FromMilliseconds(50),
-            }
+            },
+            ReleaseLine.Default.Dialects
         );
 
         Assert.Contains("addr: \"127.0.0.1:9123\"\n", config.Text, StringComparison.Ordinal);
@@ -529,7 +532,7 @@ public sealed class EffectiveConfigTests : IDisposable
             )
             .Text;
 
-    private void AssertHidden(string replica, ReleaseLine line)
+    private void AssertHidden(string replica, string line)
     {
         var config = EffectiveConfig.Create(
             new EffectiveConfigOptions
@@ -544,8 +547,8 @@ public sealed class EffectiveConfigTests : IDisposable
                     ["SECRET"] = "other-secret",
                     ["OTHER"] = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX",
                 },
-                ReleaseLine = line,
-            }
+            },
+            ReleaseLine.Of(line + ".0").Dialects
         );
         var shown = string.Join(
             '\n',

@@ -3,6 +3,7 @@ using Litestream.Databases;
 using Litestream.Diagnostics;
 using Litestream.Doctor;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Configuration;
@@ -257,7 +258,7 @@ public sealed class ReplicaIdentityTests : IDisposable
             $"dbs:\n  - path: a.db\n    replicas:\n      - {first}\n  - path: b.db\n    replicas:\n      - {second}\n"
         );
 
-        Assert.Empty(LitestreamConfigFile.Check(yml));
+        Assert.Empty(LitestreamClient.CheckConfiguration(yml));
     }
 
     /// <summary>
@@ -296,7 +297,7 @@ public sealed class ReplicaIdentityTests : IDisposable
     {
         var yml = Write(Own("path: /r\n        name: ${NAMED}\n      - path: /q\n        name: mine"));
 
-        Assert.Empty(LitestreamConfigFile.Check(yml));
+        Assert.Empty(LitestreamClient.CheckConfiguration(yml));
         var error = Assert.Throws<LitestreamException>(() => Effective(yml, Environment));
         Assert.Equal("LSB1037", error.Diagnostic.Code);
     }
@@ -308,7 +309,7 @@ public sealed class ReplicaIdentityTests : IDisposable
             "dbs:\n  - path: ${A}\n    replicas:\n      - path: /r\n  - path: ${B}\n    replicas:\n      - path: /q\n"
         );
 
-        Assert.Empty(LitestreamConfigFile.Check(yml));
+        Assert.Empty(LitestreamClient.CheckConfiguration(yml));
         Assert.Equal(
             "LSB1012",
             Assert
@@ -517,7 +518,8 @@ public sealed class ReplicaIdentityTests : IDisposable
             Options(Write(Generated("${X}")), new() { ["X"] = "s3://b/p" }) with
             {
                 Added = [new EffectiveDatabase("more.db", In("more.db"), null, null, [])],
-            }
+            },
+            ReleaseLine.Default.Dialects
         );
 
         Assert.Equal(
@@ -547,7 +549,7 @@ public sealed class ReplicaIdentityTests : IDisposable
         {
             var yml = Write(Own(replica));
             Assert.All(
-                LitestreamConfigFile.Check(yml, variable: environment.GetValueOrDefault),
+                LitestreamClient.CheckConfiguration(yml, variable: environment.GetValueOrDefault),
                 finding => AssertReadable(finding.ToString())
             );
             try
@@ -613,5 +615,5 @@ public sealed class ReplicaIdentityTests : IDisposable
         Dictionary<string, string> environment,
         Dictionary<string, string>? settings = null
     ) =>
-        EffectiveConfig.Create(Options(yml, environment) with { GetSetting = key => settings?.GetValueOrDefault(key) });
+        EffectiveConfig.Create(Options(yml, environment) with { GetSetting = key => settings?.GetValueOrDefault(key) }, ReleaseLine.Default.Dialects);
 }

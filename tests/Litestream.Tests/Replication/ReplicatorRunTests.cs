@@ -34,7 +34,8 @@ public sealed class ReplicatorRunTests
                         GetSetting = _ => null,
                         Environment = new Dictionary<string, string>(),
                         MetricsAddress = address,
-                    }
+                    },
+                    ReleaseLine.Default.Dialects
                 );
             },
             ownMetricsAddress: null,

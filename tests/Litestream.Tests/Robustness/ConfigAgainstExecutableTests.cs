@@ -140,7 +140,7 @@ public sealed partial class ConfigAgainstExecutableTests
     }
 
     private static IReadOnlyList<LitestreamDiagnostic> Check(string file) =>
-        LitestreamConfigFile.Check(file, ReleaseLine.V03, ConfigGrammar.Variables.GetValueOrDefault);
+        LitestreamClient.CheckConfiguration(file, null, ConfigGrammar.Variables.GetValueOrDefault);
 
     private static int? RandomSeed(string name) =>
         int.TryParse(

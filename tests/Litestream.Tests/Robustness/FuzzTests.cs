@@ -418,9 +418,15 @@ public sealed class FuzzTests
     {
         var file = Path.Combine(folder.Path, "litestream.yml");
         File.WriteAllBytes(file, bytes);
-        foreach (var line in Enum.GetValues<Litestream.Configuration.ReleaseLine>())
+        foreach (var line in ReleaseLine.All)
         {
-            foreach (var finding in LitestreamConfigFile.Check(file, line, ConfigGrammar.Variables.GetValueOrDefault))
+            foreach (
+                var finding in LitestreamClient.CheckConfiguration(
+                    file,
+                    line.Name + ".0",
+                    ConfigGrammar.Variables.GetValueOrDefault
+                )
+            )
                 Assert.True(
                     finding.Line >= 0 && finding.Message.AsSpan().IndexOfAnyInRange('\ue000', '\ue002') < 0,
                     finding.ToString()
@@ -429,7 +435,7 @@ public sealed class FuzzTests
 
         var options = Options(folder, file);
         Try(() => _ = LitestreamConfigFile.Load(file, expandVariables: false));
-        Try(() => _ = EffectiveConfig.Create(options).Text);
+        Try(() => _ = EffectiveConfig.Create(options, ReleaseLine.Default.Dialects).Text);
         Try(() => _ = ConfigVariables.Read(options));
         Try(() => _ = ConfigTemplate.Create(options));
         Try(() =>
@@ -437,7 +443,8 @@ public sealed class FuzzTests
                 options with
                 {
                     ConfigText = $"{GeneratedConfig.Marker}\n{Encoding.UTF8.GetString(bytes)}",
-                }
+                },
+                ReleaseLine.Default.Dialects
             )
         );
     }

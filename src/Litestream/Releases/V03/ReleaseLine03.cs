@@ -10,7 +10,7 @@ internal static class ReleaseLine03
         {
             Name = "0.3",
             LineageWord = "generation",
-            Dialect = Configuration.ReleaseLine.V03,
+            Dialect = ConfigDialect03.Dialect,
             Catalog = (executable, config, timeout) => BackupCatalog.Create(executable, config, timeout),
             Restore = new RestoreDialect(),
             State = metaPath => new ShadowWal(metaPath),

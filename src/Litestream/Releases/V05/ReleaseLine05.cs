@@ -9,7 +9,7 @@ internal static class ReleaseLine05
         other with
         {
             Name = "0.5",
-            Dialect = Configuration.ReleaseLine.V05,
+            Dialect = ConfigDialect05.Dialect,
             KnowsPositions = false,
             ReadPosition = _ => null,
             KnownProblems = Problems,
