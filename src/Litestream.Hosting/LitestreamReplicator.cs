@@ -26,7 +26,6 @@ internal delegate Task<int> CommandRunner(
 /// </summary>
 public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDisposable, IDisposable
 {
-    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LogPatience = TimeSpan.FromSeconds(1);
 
     private readonly BackgroundLogger _logger;
@@ -205,7 +204,8 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
 
         // A storage that has to be asked first and does not answer is no reason to keep the app from its work.
-        await Task.WhenAny(session.FirstAttempt, Task.Delay(StartPatience, cancellationToken)).ConfigureAwait(false);
+        await Task.WhenAny(session.FirstAttempt, Task.Delay(Thresholds.FirstAttemptPatience, cancellationToken))
+            .ConfigureAwait(false);
         _logger.Flush(LogPatience);
     }
 

@@ -18,9 +18,6 @@ internal sealed class OpenDatabaseWatch(
     Action<Func<LitestreamStatus, LitestreamStatus>> updateStatus
 )
 {
-    private static readonly TimeSpan FirstInterval = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
-
     // The last look is made by the stop, where one before it may hang.
     private readonly object _gate = new();
     private readonly SortedSet<string> _seen = new(StringComparer.Ordinal);
@@ -31,7 +28,7 @@ internal sealed class OpenDatabaseWatch(
     {
         try
         {
-            for (var interval = FirstInterval; ; interval = Interval)
+            for (var interval = Thresholds.FirstOpenFilesLook; ; interval = Thresholds.OpenFilesLook)
             {
                 await Task.Delay(interval, time, cancellationToken).ConfigureAwait(false);
                 if (!Look())

@@ -12,14 +12,6 @@ namespace Litestream.Hosting;
 /// </summary>
 internal sealed class PendingLineageCheck
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
-
-    /// <summary>
-    /// A backup that cannot be used, or has no room here, will not be soon, and each try may download the whole of it.
-    /// </summary>
-    private static readonly TimeSpan LongestPauseForUseless = TimeSpan.FromMinutes(5);
-
     private readonly TaskCompletionSource _tried = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly LineageCheck _check;
     private readonly string _path;
@@ -82,7 +74,7 @@ internal sealed class PendingLineageCheck
 
     private async Task<LineageResult> AskAsync(Func<string> folder, CancellationToken cancellationToken)
     {
-        for (var pause = FirstPause; ;)
+        for (var pause = Thresholds.FirstLineagePause; ;)
         {
             try
             {
@@ -109,7 +101,10 @@ internal sealed class PendingLineageCheck
                 _tried.TrySetResult();
             }
 
-            var longest = _trouble.Code is "LSB4003" or "LSB4009" ? LongestPauseForUseless : LongestPause;
+            var longest =
+                _trouble.Code is "LSB4003" or "LSB4009"
+                    ? Thresholds.LongestUselessPause
+                    : Thresholds.LongestLineagePause;
             await Task.Delay(pause, _time, cancellationToken).ConfigureAwait(false);
             pause = pause * 2 < longest ? pause * 2 : longest;
         }

@@ -16,9 +16,6 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
 {
     private const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing;
 
-    /// <summary>A reader begins at once. In a disk that hangs it does not, and the signal must not wait.</summary>
-    private static readonly TimeSpan SignalPatience = TimeSpan.FromSeconds(1);
-
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _endBackground = new();
     private readonly CancellationTokenSource _endPublishing = new();
@@ -132,7 +129,7 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
                 _signals.Add(
                     PosixSignalRegistration.Create(
                         signal,
-                        _ => OnOwnThread(session.TryBeginReaders).Wait(SignalPatience)
+                        _ => OnOwnThread(session.TryBeginReaders).Wait(Thresholds.SignalPatience)
                     )
                 );
             }

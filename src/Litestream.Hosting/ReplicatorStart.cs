@@ -22,8 +22,6 @@ internal sealed class ReplicatorStart(
     TimeProvider time
 )
 {
-    private static readonly TimeSpan AnnouncementPatience = TimeSpan.FromSeconds(2);
-
     private bool _isPrepared;
 
     /// <summary>What is replicated, or should be; null before that is known, and where nothing is.</summary>
@@ -177,7 +175,7 @@ internal sealed class ReplicatorStart(
         // A replica in a folder that does not answer is no reason to keep the app from its work.
         ReplicatorLifetime
             .OnOwnThread(() => StartAnnouncement.Write(plan, source.ContentRoot, logger))
-            .Wait((int)AnnouncementPatience.TotalMilliseconds, CancellationToken.None);
+            .Wait((int)Thresholds.AnnouncementPatience.TotalMilliseconds, CancellationToken.None);
         status.Update(before =>
             before with
             {

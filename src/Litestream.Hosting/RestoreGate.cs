@@ -24,14 +24,11 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Elsewhere than on Linux the work of another process is not seen, so it gets more time.</summary>
-    private static readonly TimeSpan UnseenPatience = TimeSpan.FromMinutes(1);
-
     /// <summary>How long another process may hold a lock and restore nothing.</summary>
     private TimeSpan Limit =>
-        OperatingSystem.IsLinux() || plan.Settings.StallTimeout > UnseenPatience
+        OperatingSystem.IsLinux() || plan.Settings.StallTimeout > Thresholds.UnseenPatience
             ? plan.Settings.StallTimeout
-            : UnseenPatience;
+            : Thresholds.UnseenPatience;
 
     /// <exception cref="LitestreamException">LSB5002, LSB5006 or what the restore says: the app must not
     /// start.</exception>

@@ -473,10 +473,21 @@ public sealed class HostEnvironmentTests
     private static IEnumerable<int> ChildrenOf(int process) =>
         Directory
             .EnumerateDirectories($"/proc/{process}/task")
-            .SelectMany(thread =>
-                File.ReadAllText(Path.Combine(thread, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries)
-            )
+            .SelectMany(thread => ChildrenOfThread(thread).Split(' ', StringSplitOptions.RemoveEmptyEntries))
             .Select(id => int.Parse(id, CultureInfo.InvariantCulture));
+
+    /// <summary>Those of a thread, which may end at any moment: its children are another thread's then.</summary>
+    private static string ChildrenOfThread(string thread)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(thread, "children"));
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
 
     /// <summary>The mounts that can be written to.</summary>
     private static async Task<IEnumerable<string>> MountsAsync(int process, string[] except) =>

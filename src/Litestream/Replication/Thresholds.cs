@@ -96,8 +96,31 @@ internal static class Thresholds
     public static readonly TimeSpan StuckPatience = TimeSpan.FromSeconds(2);
     public static readonly TimeSpan PlannedPatience = TimeSpan.FromSeconds(10);
 
+    // The gate.
+
+    /// <summary>Whoever takes the lock writes the record at once: after so long it is the holder's, though the holder
+    /// cannot be seen.</summary>
+    public static readonly TimeSpan RecordPatience = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a holder whose work cannot be seen (elsewhere than on Linux) may do nothing.</summary>
+    public static readonly TimeSpan UnseenPatience = TimeSpan.FromMinutes(1);
+    public static readonly TimeSpan AnnouncementPatience = TimeSpan.FromSeconds(2);
+
     // The session.
 
+    /// <summary>How long the start of the app waits for the first start of litestream.</summary>
+    public static readonly TimeSpan FirstAttemptPatience = TimeSpan.FromSeconds(10);
+
+    /// <summary>A reader begins at once. On a disk that hangs it does not, and the signal must not wait.</summary>
+    public static readonly TimeSpan SignalPatience = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan FirstOpenFilesLook = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan OpenFilesLook = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan FirstLineagePause = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan LongestLineagePause = TimeSpan.FromSeconds(30);
+
+    /// <summary>The same after a backup that cannot be used, or has no room here: it will not be usable soon, and each
+    /// try may download all of it.</summary>
+    public static readonly TimeSpan LongestUselessPause = TimeSpan.FromMinutes(5);
     public static readonly TimeSpan LockRetry = TimeSpan.FromSeconds(2);
     public static readonly TimeSpan GatePatience = TimeSpan.FromSeconds(10);
     public static readonly TimeSpan LineagePatience = TimeSpan.FromSeconds(10);

@@ -147,6 +147,37 @@ public sealed partial class ConfigSchemaTests : IDisposable
         Assert.InRange(count, 60, 200);
     }
 
+    [Fact]
+    public void A_new_line_needs_a_dialect_and_nothing_else()
+    {
+        const string Own = """
+            Root    turbo Flag
+                -> Buy a faster disk.
+            Replica type  Word words=file,drum else=Ignored
+            """;
+        var made = new ConfigDialect { Reader = "Litestream 0.7", Keys = ConfigSchema.Read(Own, hasDefaults: false) };
+        string Findings(string text, params ConfigDialect[] dialects) =>
+            string.Join(
+                '\n',
+                LitestreamConfigFile
+                    .Check(_folder.Write("litestream.yml", text), dialects)
+                    .Select(f => $"{f.Code} {f.Line} {f.Message}")
+            );
+
+        const string File = "turbo: true\ndbs:\n- path: /a\n  replicas:\n  - type: drum\n";
+        Assert.Equal("", Findings(File, made, Dialect("0.3"), Dialect("0.5")));
+        Assert.Equal(
+            "LSB1031 1 `turbo:` is a key of Litestream 0.7; Litestream 0.3 does not know it. Buy a faster disk.\n"
+                + "LSB1036 5 Litestream 0.3 has no replica of the type `drum` and would not start. Known: file, s3, gcs, "
+                + "abs, sftp.",
+            Findings(File, Dialect("0.3"), made)
+        );
+        Assert.Equal(
+            "LSB1031 1 `levels:` is a key of Litestream 0.5; Litestream 0.7 does not know it. Remove it.",
+            Findings("levels: []\n" + File["turbo: true\n".Length..], made, Dialect("0.3"), Dialect("0.5"))
+        );
+    }
+
     /// <summary>A valid file with the key in it.</summary>
     private static YamlMap Document(ConfigDialect line, ConfigKey key, ConfigPlace? place = null, string? type = null)
     {

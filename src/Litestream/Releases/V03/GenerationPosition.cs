@@ -26,11 +26,18 @@ public sealed record GenerationPosition(string Generation, long Index, long Offs
         other is GenerationPosition there && (Generation, Index) == (there.Generation, there.Index) ? Offset : null;
 
     internal static GenerationPosition? From(JsonElement json) =>
-        json.TryGetProperty("generation", out var generation)
-            ? new(
-                generation.GetString()!,
-                json.GetProperty("index").GetInt64(),
-                json.GetProperty("offset").GetInt64()
-            )
+        json.ValueKind == JsonValueKind.Object
+        && json.TryGetProperty("generation", out var generation)
+        && generation.ValueKind == JsonValueKind.String
+        && Number(json, "index") is { } index
+        && Number(json, "offset") is { } offset
+            ? new(generation.GetString()!, index, offset)
+            : null;
+
+    private static long? Number(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var value)
+        && value.ValueKind == JsonValueKind.Number
+        && value.TryGetInt64(out var number)
+            ? number
             : null;
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Litestream.Configuration;
 using Litestream.Releases;
 using Litestream.Releases.V03;
@@ -11,6 +12,21 @@ namespace Litestream.Tests.Releases.V03;
 public sealed class PositionTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("7")]
+    [InlineData("[]")]
+    [InlineData("{}")]
+    [InlineData("""{ "generation": 1, "index": 1, "offset": 2 }""")]
+    [InlineData("""{ "generation": "g", "index": 1 }""")]
+    [InlineData("""{ "generation": "g", "index": 1.5, "offset": 2 }""")]
+    [InlineData("""{ "generation": "g", "index": "1", "offset": 2 }""")]
+    public void Damaged_JSON_is_no_position(string text)
+    {
+        using var json = JsonDocument.Parse(text);
+
+        Assert.Null(ReplicaPosition.Read(json.RootElement));
+    }
 
     [Fact]
     public async Task Files_metrics_and_list_agree_on_how_far_the_replica_has_come()

@@ -1,4 +1,4 @@
-namespace Litestream.Hosting;
+namespace Litestream.Replication;
 
 /// <summary>The steps of a stop, in their order.</summary>
 internal enum StopStep

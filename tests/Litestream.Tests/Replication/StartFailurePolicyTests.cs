@@ -1,7 +1,7 @@
 using Litestream.Diagnostics;
 using Litestream.Replication;
 
-namespace Litestream.Hosting.Tests;
+namespace Litestream.Tests.Replication;
 
 public sealed class StartFailurePolicyTests
 {

@@ -1,4 +1,6 @@
-namespace Litestream.Hosting.Tests;
+using Litestream.Replication;
+
+namespace Litestream.Tests.Replication;
 
 public sealed class RestoreWaitTests
 {

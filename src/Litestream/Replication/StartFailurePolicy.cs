@@ -1,7 +1,6 @@
 using Litestream.Diagnostics;
-using Litestream.Replication;
 
-namespace Litestream.Hosting;
+namespace Litestream.Replication;
 
 /// <summary>A start of litestream that failed.</summary>
 /// <param name="Error">What went wrong.</param>

@@ -1,6 +1,6 @@
 using Litestream.FileSystem;
 
-namespace Litestream.Hosting;
+namespace Litestream.Replication;
 
 /// <summary>What is seen of a process that holds the lock of a database which this app may have to restore.</summary>
 internal sealed record RestoreWaitLook
@@ -43,10 +43,6 @@ internal enum RestoreWaitStep
 /// <summary>Decides how long the gate waits for the lock of a database; nothing here looks or acts.</summary>
 internal static class RestoreWait
 {
-    /// <summary>Whoever takes the lock writes the record at once: after so long it is the holder's, though the holder
-    /// cannot be seen.</summary>
-    public static readonly TimeSpan RecordPatience = TimeSpan.FromSeconds(5);
-
     /// <summary>What follows from a look.</summary>
     /// <param name="look">What was seen.</param>
     /// <param name="limit">How long a holder may do nothing (<c>Litestream:StallTimeout</c>).</param>
@@ -54,7 +50,8 @@ internal static class RestoreWait
     {
         // A record of a process that has ended is of the holder before: this one has not written its own yet.
         var isPastGate =
-            look.IsPastGate && (look.IsRunning || (look.IsElsewhere && look.SameRecordFor > RecordPatience));
+            look.IsPastGate
+            && (look.IsRunning || (look.IsElsewhere && look.SameRecordFor > Thresholds.RecordPatience));
         if (look.IsDone || isPastGate)
             return RestoreWaitStep.GoOn;
         return look.IsRestoring || look.IdleFor < limit ? RestoreWaitStep.Wait : RestoreWaitStep.GiveUp;
