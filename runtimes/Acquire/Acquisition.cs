@@ -15,6 +15,7 @@ internal sealed class Acquisition(
     LockFile lockFile,
     string outputFolder,
     string cacheFolder,
+    string? downloadsFolder,
     Downloader downloader,
     Action<string> say
 )
@@ -71,16 +72,31 @@ internal sealed class Acquisition(
             }
         }
 
+        foreach (var source in executable.Sources)
+        {
+            if (FindDownloaded(source) is { } downloaded)
+                return Place(executable, source, downloaded, target);
+        }
+
         throw new SourceUnavailableException(string.Join(", ", tried));
     }
 
-    private static string? ExpectedExecutable(ExecutableSource source) =>
-        source.ExecutableSha256 ?? (source.File is null || IsArchive(source.FileName) ? null : source.Sha256);
+    /// <summary>The file of a source in the folder of those that somebody has downloaded.</summary>
+    private string? FindDownloaded(ExecutableSource source)
+    {
+        if (downloadsFolder is null || source.Sha256 is null || source.File is not null)
+            return null;
+        var file = Path.Combine(downloadsFolder, source.FileName);
+        if (!File.Exists(file))
+            return null;
+        var hash = Hash(file);
+        return IsSame(hash, source.Sha256)
+            ? file
+            : throw WrongHash($"{file}, in the folder that LITESTREAM_DOWNLOADS names,", source.Sha256, hash, "It is not used.");
+    }
 
-    private static bool IsArchive(string name) =>
-        name.EndsWith(".zip", StringComparison.OrdinalIgnoreCase)
-        || name.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase)
-        || name.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase);
+    private static string? ExpectedExecutable(ExecutableSource source) =>
+        source.ExecutableSha256 ?? (source.File is null || Archive.IsArchive(source.FileName) ? null : source.Sha256);
 
     private string InCache(ExecutableSource source) => Path.Combine(cacheFolder, $"{source.Sha256}-{source.FileName}");
 

@@ -18,7 +18,7 @@ internal static class Archive
     public static bool Extract(string path, string name, string executable, string destination)
     {
         using var file = File.OpenRead(path);
-        if (name.EndsWith(".zip", StringComparison.OrdinalIgnoreCase))
+        if (IsZip(name))
         {
             using var zip = new ZipArchive(file);
             if (zip.Entries.FirstOrDefault(entry => entry.Name == executable) is not { } found)
@@ -28,10 +28,7 @@ internal static class Archive
             return true;
         }
 
-        if (
-            name.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase)
-            || name.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase)
-        )
+        if (IsTar(name))
         {
             using var unzipped = new GZipStream(file, CompressionMode.Decompress);
             using var tar = new TarReader(unzipped);
@@ -52,6 +49,18 @@ internal static class Archive
         Copy(file, destination);
         return true;
     }
+
+    /// <summary>Whether something of this name is an archive, and not the executable itself.</summary>
+    public static bool IsArchive(string name) => IsZip(name) || IsTar(name);
+
+    /// <summary>A Python wheel is a zip file.</summary>
+    private static bool IsZip(string name) =>
+        name.EndsWith(".zip", StringComparison.OrdinalIgnoreCase)
+        || name.EndsWith(".whl", StringComparison.OrdinalIgnoreCase);
+
+    private static bool IsTar(string name) =>
+        name.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase)
+        || name.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase);
 
     private static void Copy(Stream content, string destination)
     {

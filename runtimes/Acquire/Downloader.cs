@@ -4,14 +4,15 @@ using System.Diagnostics;
 namespace Litestream.Acquire;
 
 /// <summary>
-/// Fetches a source into a file. Everything is bounded in time; a host that cannot be reached is asked once.
+/// Fetches a source into a file. Everything is bounded in time. A host that cannot be reached, or a package that its
+/// client does not get, is asked for once.
 /// </summary>
 internal sealed class Downloader : IDisposable
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan StallTimeout = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan DownloadTimeout = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan NpmTimeout = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan ClientTimeout = TimeSpan.FromMinutes(3);
 
     private readonly HttpClient _http = new(new SocketsHttpHandler { ConnectTimeout = ConnectTimeout })
     {
@@ -20,9 +21,36 @@ internal sealed class Downloader : IDisposable
     private readonly Dictionary<string, string> _unreachable = [];
 
     public Task FetchAsync(ExecutableSource source, string destination, CancellationToken cancellationToken) =>
-        source.Npm is { } package
-            ? FetchFromNpmAsync(package, destination, cancellationToken)
-            : DownloadAsync(new Uri(source.Url!), destination, cancellationToken);
+        source switch
+        {
+            { Npm: { } package } => FetchByClientAsync(
+                "npm",
+                package,
+                folder => ["pack", package, "--pack-destination", folder, "--ignore-scripts", "--loglevel=error"],
+                "*.tgz",
+                destination,
+                cancellationToken
+            ),
+            { Pip: { } package, Platform: { } platform } => FetchByClientAsync(
+                "pip",
+                package,
+                folder =>
+                    [
+                        "download",
+                        package,
+                        "--no-deps",
+                        "--only-binary=:all:",
+                        $"--platform={platform.Split('.')[0]}",
+                        $"--dest={folder}",
+                        "--disable-pip-version-check",
+                        "--quiet",
+                    ],
+                "*.whl",
+                destination,
+                cancellationToken
+            ),
+            _ => DownloadAsync(new Uri(source.Url!), destination, cancellationToken),
+        };
 
     public void Dispose() => _http.Dispose();
 
@@ -92,56 +120,59 @@ internal sealed class Downloader : IDisposable
     private SourceUnavailableException Unreachable(Uri url, string reason) =>
         new(_unreachable[url.Authority] = $"{url.Authority} cannot be reached ({reason})");
 
-    private static async Task FetchFromNpmAsync(string package, string destination, CancellationToken cancellationToken)
+    /// <summary>Has a package's own client, which knows proxies and mirrors, fetch the one file of a package.</summary>
+    private async Task FetchByClientAsync(
+        string client,
+        string package,
+        Func<string, string[]> arguments,
+        string pattern,
+        string destination,
+        CancellationToken cancellationToken
+    )
     {
-        var folder = Directory.CreateTempSubdirectory("litestream-npm-").FullName;
+        if (_unreachable.TryGetValue(package, out var known))
+            throw new SourceUnavailableException(known);
+
+        var folder = Directory.CreateTempSubdirectory($"litestream-{client}-").FullName;
         try
         {
-            var start = new ProcessStartInfo(OperatingSystem.IsWindows() ? "npm.cmd" : "npm")
+            var start = new ProcessStartInfo(OperatingSystem.IsWindows() && client == "npm" ? "npm.cmd" : client)
             {
                 WorkingDirectory = folder,
                 RedirectStandardInput = true,
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
             };
-            foreach (
-                var argument in new[]
-                {
-                    "pack",
-                    package,
-                    "--pack-destination",
-                    folder,
-                    "--ignore-scripts",
-                    "--loglevel=error",
-                }
-            )
+            foreach (var argument in arguments(folder))
                 start.ArgumentList.Add(argument);
 
-            using var npm = Process.Start(start)!;
-            npm.StandardInput.Close();
+            using var process = Process.Start(start)!;
+            process.StandardInput.Close();
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            limit.CancelAfter(NpmTimeout);
-            var output = npm.StandardOutput.ReadToEndAsync(CancellationToken.None);
-            var error = npm.StandardError.ReadToEndAsync(CancellationToken.None);
+            limit.CancelAfter(ClientTimeout);
+            var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+            var error = process.StandardError.ReadToEndAsync(CancellationToken.None);
             try
             {
-                await npm.WaitForExitAsync(limit.Token);
+                await process.WaitForExitAsync(limit.Token);
             }
             catch (OperationCanceledException)
             {
-                npm.Kill(entireProcessTree: true);
+                process.Kill(entireProcessTree: true);
                 cancellationToken.ThrowIfCancellationRequested();
-                throw new SourceUnavailableException("npm did not end in time");
+                throw new SourceUnavailableException($"{client} did not end in time");
             }
 
             await output;
-            if (npm.ExitCode != 0 || Directory.GetFiles(folder, "*.tgz") is not [var archive])
-                throw new SourceUnavailableException($"npm does not get it ({FirstLine(await error)})");
+            if (process.ExitCode != 0 || Directory.GetFiles(folder, pattern) is not [var archive])
+                throw new SourceUnavailableException(
+                    _unreachable[package] = $"{client} does not get it ({FirstLine(await error)})"
+                );
             File.Move(archive, destination, overwrite: true);
         }
         catch (Win32Exception)
         {
-            throw new SourceUnavailableException("npm is not installed");
+            throw new SourceUnavailableException($"{client} is not installed");
         }
         finally
         {

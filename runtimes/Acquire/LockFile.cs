@@ -3,11 +3,13 @@ using System.Text.Json;
 namespace Litestream.Acquire;
 
 /// <summary>
-/// One way to get an executable. Exactly one of <paramref name="Url"/>, <paramref name="Npm"/> and
-/// <paramref name="File"/> is set.
+/// One way to get an executable. Exactly one of <paramref name="Url"/>, <paramref name="Npm"/>,
+/// <paramref name="Pip"/> and <paramref name="File"/> is set.
 /// </summary>
 /// <param name="Url">An archive (.tar.gz, .tgz, .zip) or the executable itself.</param>
 /// <param name="Npm">A package as <c>name@version</c>.</param>
+/// <param name="Pip">A Python package as <c>name==version</c>.</param>
+/// <param name="Platform">The platform tag of its wheel, such as <c>macosx_11_0_arm64</c>.</param>
 /// <param name="File">A path relative to the lock file: an archive or the executable itself.</param>
 /// <param name="Sha256">Of what is fetched. Without it the source cannot be used.</param>
 /// <param name="Integrity">Of an npm package, in npm's own form (<c>sha512-</c> and base64).</param>
@@ -16,16 +18,21 @@ namespace Litestream.Acquire;
 internal sealed record ExecutableSource(
     string? Url,
     string? Npm,
+    string? Pip,
+    string? Platform,
     string? File,
     string? Sha256,
     string? Integrity,
     string? ExecutableSha256
 )
 {
-    public string Name => Url ?? Npm ?? File!;
+    public string Name => Url ?? Npm ?? (Pip is null ? File! : $"{Pip} ({Platform})");
 
-    /// <summary>How what is fetched is called, for the cache and for telling the kind of archive.</summary>
-    public string FileName => Npm is null ? Path.GetFileName(Name) : $"{Npm[(Npm.LastIndexOf('/') + 1)..]}.tgz";
+    /// <summary>What the source calls the file; the ending says what kind of archive it is.</summary>
+    public string FileName =>
+        Npm is not null ? $"{Npm.TrimStart('@').Replace('/', '-').Replace('@', '-')}.tgz"
+        : Pip is not null ? $"{Pip.Replace('-', '_').Replace("==", "-", StringComparison.Ordinal)}-py3-none-{Platform}.whl"
+        : Path.GetFileName(Name);
 }
 
 /// <summary>The executable of one release for one runtime identifier.</summary>
@@ -92,14 +99,19 @@ internal sealed record LockFile(
         var read = new ExecutableSource(
             Text("url"),
             Text("npm"),
+            Text("pip"),
+            Text("platform"),
             Text("file"),
             Text("sha256"),
             Text("integrity"),
             Text("executableSha256")
         );
-        return new[] { read.Url, read.Npm, read.File }.Count(place => place is not null) == 1
-            ? read
-            : throw new FormatException("a source has exactly one of url, npm and file");
+        if (new[] { read.Url, read.Npm, read.Pip, read.File }.Count(place => place is not null) != 1)
+            throw new FormatException("a source has exactly one of url, npm, pip and file");
+        if (read.Pip is null != read.Platform is null)
+            throw new FormatException("a source with pip has a platform, and no other one has");
+        _ = SafeName(read.FileName);
+        return read;
     }
 
     /// <summary>Names become parts of paths.</summary>

@@ -14,6 +14,7 @@ const string Usage = """
       --list F          write the paths of what there is, one a line, and '!rid' for what was left out
       --require-all     what cannot be obtained is an error (default: one warning, as long as there is anything)
 
+    A file that no source gives is looked for in the folder that LITESTREAM_DOWNLOADS names, under the name that its source has for it.
     What was fetched is kept in LITESTREAM_CACHE_DIR (default: Litestream.Build/cache in the user's local application data).
     """;
 
@@ -108,6 +109,9 @@ async Task RunAsync(CancellationToken cancellationToken)
         lockFile,
         Path.GetFullPath(output ?? Path.GetDirectoryName(lockPath)!),
         CacheFolder(),
+        Environment.GetEnvironmentVariable("LITESTREAM_DOWNLOADS") is { Length: > 0 } downloads
+            ? Path.GetFullPath(downloads)
+            : null,
         downloader,
         message => Console.WriteLine($"  {message}")
     );

@@ -286,6 +286,87 @@ public sealed partial class AcquisitionTests : IDisposable
     }
 
     [Fact]
+    public async Task A_wheel_comes_through_pip()
+    {
+        if (!HasPip())
+            Assert.Skip("There is no pip here.");
+        var wheel = Wheel("from a wheel");
+        await File.WriteAllBytesAsync(Path.Combine(_run.Root, WheelName), wheel, Cancellation);
+        _run.Lock(("linux-x64", [PipSource(wheel, "from a wheel")]));
+
+        var result = await _run.RunAsync(
+            new Dictionary<string, string?> { ["PIP_NO_INDEX"] = "1", ["PIP_FIND_LINKS"] = _run.Root }
+        );
+
+        Assert.True(result.ExitCode == 0, result.StandardOutput);
+        Assert.Equal("from a wheel", await File.ReadAllTextAsync(_run.Executable("linux-x64"), Cancellation));
+    }
+
+    [Theory]
+    [InlineData("pip")]
+    [InlineData("url")]
+    public async Task What_no_source_gives_is_taken_from_the_folder_of_downloads(string kind)
+    {
+        var content = Wheel("by hand");
+        var downloads = Directory.CreateDirectory(Path.Combine(_run.Root, "down loads")).FullName;
+        var name = kind == "pip" ? WheelName : "litestream-x.whl";
+        await File.WriteAllBytesAsync(Path.Combine(downloads, name), content, Cancellation);
+        _run.Lock(
+            (
+                "linux-x64",
+                [kind == "pip" ? PipSource(content, "by hand") : Source(_upstream.Url(name), content, "by hand")]
+            )
+        );
+        var environment = new Dictionary<string, string?> { ["PATH"] = _run.Root };
+
+        var without = await _run.RunAsync(environment);
+        environment["LITESTREAM_DOWNLOADS"] = downloads;
+        var with = await _run.RunAsync(environment);
+
+        Assert.Equal("LSB2005", Assert.Single(Messages(without)).Code);
+        Assert.True(with.ExitCode == 0, with.StandardOutput);
+        Assert.Equal("by hand", await File.ReadAllTextAsync(_run.Executable("linux-x64"), Cancellation));
+    }
+
+    [Fact]
+    public async Task A_download_with_a_wrong_hash_is_not_used_and_stays()
+    {
+        var downloads = Directory.CreateDirectory(Path.Combine(_run.Root, "downloads")).FullName;
+        var file = Path.Combine(downloads, "a.tar.gz");
+        await File.WriteAllTextAsync(file, "something else", Cancellation);
+        var archive = AcquireRun.TarGz(("litestream", "right"));
+        _run.Lock(("linux-x64", [Source(_upstream.Url("a.tar.gz"), archive)]));
+
+        var result = await _run.RunAsync(new Dictionary<string, string?> { ["LITESTREAM_DOWNLOADS"] = downloads });
+
+        Assert.Equal(1, result.ExitCode);
+        var (severity, code, text) = Assert.Single(Messages(result));
+        Assert.Equal(("error", "LSB2006"), (severity, code));
+        Assert.Contains(file, text, StringComparison.Ordinal);
+        Assert.True(File.Exists(file));
+    }
+
+    [Fact]
+    public async Task The_executable_of_the_0_5_line_comes_from_the_folder_of_downloads_where_there_is_one()
+    {
+        if (Environment.GetEnvironmentVariable("LITESTREAM_DOWNLOADS") is not { Length: > 0 } downloads)
+            Assert.Skip("LITESTREAM_DOWNLOADS names no folder.");
+        var source = LockedSource("0.5.17", "pip");
+        _run.Lock(("linux-x64", [source]));
+
+        var result = await _run.RunAsync(
+            new Dictionary<string, string?> { ["PATH"] = _run.Root, ["LITESTREAM_DOWNLOADS"] = downloads }
+        );
+
+        Assert.True(result.ExitCode == 0, result.StandardOutput);
+        var version = await CliWrap
+            .Cli.Wrap(_run.Executable("linux-x64"))
+            .WithArguments("version")
+            .ExecuteBufferedAsync(Cancellation);
+        Assert.Equal("0.5.17", version.StandardOutput.Trim());
+    }
+
+    [Fact]
     public async Task Without_npm_the_message_says_so()
     {
         _run.Lock(("linux-x64", [NpmSource()]));
@@ -323,7 +404,7 @@ public sealed partial class AcquisitionTests : IDisposable
     )]
     [InlineData(
         """{ "versions": { "1.0": { "linux-x64": { "executable": "litestream", "sources": [ {} ] } } } }""",
-        "exactly one of url, npm and file"
+        "exactly one of url, npm, pip and file"
     )]
     [InlineData("""{ "versions": { "2.0": {}, "2.1": {} } }""", "It has 2.0, 2.1.")]
     public async Task A_lock_file_that_cannot_be_used_is_LSB2005(string text, string message)
@@ -368,18 +449,47 @@ public sealed partial class AcquisitionTests : IDisposable
             executableSha256 = executable is null ? null : AcquireRun.Sha256(executable),
         };
 
-    private static JsonElement NpmSource()
+    private const string WheelName = "litestream_test-1.0-py3-none-manylinux2014_x86_64.whl";
+
+    private static object PipSource(byte[] wheel, string executable) =>
+        new
+        {
+            pip = "litestream-test==1.0",
+            platform = "manylinux2014_x86_64",
+            sha256 = AcquireRun.Sha256(wheel),
+            executableSha256 = AcquireRun.Sha256(executable),
+        };
+
+    private static byte[] Wheel(string executable) =>
+        AcquireRun.Zip(
+            ("litestream_test-1.0.data/scripts/litestream", executable),
+            ("litestream_test-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: litestream-test\nVersion: 1.0\n"),
+            (
+                "litestream_test-1.0.dist-info/WHEEL",
+                "Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: py3-none-manylinux2014_x86_64\n"
+            ),
+            ("litestream_test-1.0.dist-info/RECORD", "")
+        );
+
+    private static bool HasPip() =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "")
+            .Split(Path.PathSeparator)
+            .Any(folder => File.Exists(Path.Combine(folder, "pip")));
+
+    private static JsonElement NpmSource() => LockedSource("0.3.13", "npm");
+
+    private static JsonElement LockedSource(string version, string kind)
     {
         using var document = JsonDocument.Parse(
             File.ReadAllBytes(Repository.In("runtimes", "litestream.lock.json"))
         );
         return document
             .RootElement.GetProperty("versions")
-            .GetProperty("0.3.13")
+            .GetProperty(version)
             .GetProperty("linux-x64")
             .GetProperty("sources")
             .EnumerateArray()
-            .Single(source => source.TryGetProperty("npm", out _))
+            .Single(source => source.TryGetProperty(kind, out _))
             .Clone();
     }
 
