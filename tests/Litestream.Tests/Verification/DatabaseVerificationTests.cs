@@ -485,7 +485,7 @@ public sealed class DatabaseVerificationTests
             new LitestreamExecutable(script),
             folder.Config,
             folder.Config.Databases[0],
-            new(),
+            new() { Timeout = TimeSpan.FromMinutes(2) },
             Cancel
         );
         var position = await DatabaseVerification.RunAsync(
