@@ -68,7 +68,7 @@ internal static class CommandProcess
         }
         catch (Exception exception)
         {
-            problem = UnexpectedError.Diagnostic(exception, "The command was not done.");
+            problem = UnexpectedError.Diagnostic(exception, "The command did not run.");
         }
 
         // Now, before the app's own code meets a directory without its settings and fails in its own way.
@@ -95,14 +95,14 @@ internal static class CommandProcess
 
         if (named.Contains('\0', StringComparison.Ordinal))
         {
-            return Wrong("no path: it has a null character");
+            return Wrong("not a path: it contains a null character");
         }
 
         var directory = Path.GetFullPath(named, StartDirectory);
         return Directory.Exists(directory)
             ? null
             : Wrong(
-                File.Exists(directory) ? $"'{named}', and that is a file" : $"'{named}', and there is no such directory"
+                File.Exists(directory) ? $"'{named}', which is a file" : $"'{named}', which does not exist"
             );
     }
 
@@ -174,7 +174,7 @@ internal static class CommandProcess
                 return new(
                     "LSB3008",
                     LitestreamSeverity.Error,
-                    $"{DirectoryOption} is '{named}', and it cannot be entered: {exception.Message.TrimEnd('.')}. "
+                    $"{DirectoryOption} is '{named}', which cannot be entered: {exception.Message.TrimEnd('.')}. "
                         + $"Nothing was started."
                 );
             }
@@ -205,8 +205,8 @@ internal static class CommandProcess
             ? new(
                 "LSB3006",
                 LitestreamSeverity.Error,
-                $"'{refused}' cannot be given to an app: .NET's configuration refuses it. Write '-{refused}', which "
-                    + $"is the same to litestream, or a space for the '='."
+                $"'{refused}' cannot be passed to an app: .NET's configuration rejects it. Write '-{refused}', which "
+                    + $"means the same to litestream, or a space instead of the '='."
             )
             : null;
 

@@ -94,7 +94,7 @@ internal sealed class DiscoveredDatabases
         }
         else if (!IsInWritableFolder(path))
         {
-            Tell("the app may not write into its folder, so it can only read it, and it is not replicated.");
+            Tell("the app cannot write to its folder, so it can only read the database, and does not replicate it.");
         }
         else
         {

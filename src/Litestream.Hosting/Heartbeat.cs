@@ -76,7 +76,7 @@ internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func
             }
 
             var isRedirect = answer.StatusCode is >= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest;
-            Fail($"it answers {(int)answer.StatusCode}{(isRedirect ? ", and redirects are not followed" : "")}");
+            Fail($"it returned {(int)answer.StatusCode}{(isRedirect ? ", and redirects are not followed" : "")}");
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -103,8 +103,8 @@ internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func
                 new LitestreamDiagnostic(
                     "LSB5011",
                     LitestreamSeverity.Warning,
-                    $"The heartbeat URL at {url.Scheme}://{url.Host} cannot be called: {why}. Replication is not "
-                        + $"affected. It is tried again every minute; this is said once until it works again."
+                    $"The heartbeat URL at '{url.Scheme}://{url.Host}' cannot be called: {why}. Replication is not "
+                        + $"affected. The call is repeated every minute; this is logged once until a call succeeds."
                 )
             );
         }

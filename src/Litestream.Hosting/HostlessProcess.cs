@@ -49,9 +49,8 @@ internal sealed class HostlessProcess
             return new(
                 "LSB5024",
                 LitestreamSeverity.Error,
-                "The first argument is 'litestream', but the app built no host, so its own code ran and the command "
-                    + "did "
-                    + "not. Build a host in every run of the app (Host.CreateApplicationBuilder)."
+                "The first argument is 'litestream', but the app built no host, so its own code ran instead of the "
+                    + "command. Build a host in every run of the app (Host.CreateApplicationBuilder)."
             );
         }
 
@@ -66,8 +65,8 @@ internal sealed class HostlessProcess
             ? new(
                 "LSB5024",
                 LitestreamSeverity.Warning,
-                "Nothing was replicated: this process ended without having built a host, and Litestream starts when a "
-                    + "host is built. Litestream__Enabled=false silences this."
+                "Nothing was replicated: this process ended without building a host, and Litestream starts when a "
+                    + "host is built. To silence this warning, set Litestream__Enabled=false."
             )
             : null;
     }

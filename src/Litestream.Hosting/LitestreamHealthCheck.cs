@@ -70,7 +70,7 @@ namespace Litestream.Hosting
             state switch
             {
                 LitestreamState.Disabled => "Litestream is off: nothing is replicated.",
-                LitestreamState.Replicating => "What is committed arrives.",
+                LitestreamState.Replicating => "Commits arrive in the replicas.",
                 _ => $"Litestream: {state}.",
             };
 

@@ -41,31 +41,31 @@ internal sealed class LitestreamMetrics : IDisposable
             "litestream.lag",
             () => ByDatabase<double>(status(), database => database.Lag.TotalSeconds),
             "s",
-            "How long ago the oldest commit was seen that has not arrived."
+            "Age of the oldest commit that has not arrived."
         );
         _meter.CreateObservableGauge(
             "litestream.lag.bytes",
             () => ByDatabase(status(), database => database.LagBytes),
             "By",
-            "The bytes of WAL that have not arrived."
+            "Bytes of WAL that have not arrived."
         );
         _meter.CreateObservableGauge(
             "litestream.last_sync.age",
             () => ByDatabase(status(), database => (time.GetUtcNow() - database.LastSync)?.TotalSeconds),
             "s",
-            "How long ago everything had arrived."
+            "Time since everything had arrived."
         );
         _meter.CreateObservableGauge(
             "litestream.not_replicated",
             () => status().NotReplicated.Count + status().OpenNotReplicated.Count,
             null,
-            "How many SQLite databases the app names or has open that are not replicated."
+            "Number of SQLite databases that the app names or has open, but does not replicate."
         );
         _meter.CreateObservableCounter(
             "litestream.restarts",
             () => _restarts.Select(one => new Measurement<long>(one.Value, Tag("reason", one.Key))),
             null,
-            "How often litestream had to be started again."
+            "Number of restarts of litestream."
         );
         _meter.CreateObservableCounter(
             "litestream.verifications",
@@ -76,7 +76,7 @@ internal sealed class LitestreamMetrics : IDisposable
                     Tag("outcome", one.Key.Outcome.ToString())
                 )),
             null,
-            "How often a scheduled verification ended, and how."
+            "Number of scheduled verifications, by outcome."
         );
     }
 
@@ -165,11 +165,11 @@ internal sealed class LitestreamMetrics : IDisposable
         {
             if (first.IsCounter)
             {
-                _meter.CreateObservableCounter(first.Name, Observe, null, "Litestream's own.");
+                _meter.CreateObservableCounter(first.Name, Observe, null, "A metric of litestream itself.");
             }
             else
             {
-                _meter.CreateObservableGauge(first.Name, Observe, null, "Litestream's own.");
+                _meter.CreateObservableGauge(first.Name, Observe, null, "A metric of litestream itself.");
             }
         }
         catch (Exception)

@@ -136,7 +136,7 @@ internal sealed record LitestreamSettings
             ? url
             : throw new LitestreamException(
                 "LSB1019",
-                $"The setting {Section}:{nameof(HeartbeatUrl)} is no http or https URL."
+                $"The setting {Section}:{nameof(HeartbeatUrl)} is not an http or https URL."
             );
     }
 }

@@ -46,7 +46,7 @@ internal sealed class OpenDatabaseWatch(
                 new LitestreamDiagnostic(
                     "LSB5018",
                     LitestreamSeverity.Warning,
-                    $"Which databases the app has open cannot be looked at any more: {exception.Message}"
+                    $"The open databases of the app can no longer be checked: {exception.Message}"
                 )
             );
         }
@@ -100,8 +100,8 @@ internal sealed class OpenDatabaseWatch(
         return new LitestreamDiagnostic(
             "LSB5018",
             LitestreamSeverity.Warning,
-            $"The app has the SQLite database '{path}' open, and it is not replicated: it has no backup. "
-                + $"Add {line}, or list the path in Litestream:NotReplicated if that is meant."
+            $"The app has the SQLite database '{path}' open, but it is not replicated and has no backup. "
+                + $"Add {line}, or list the path in Litestream:NotReplicated if that is intended."
         );
     }
 }

@@ -33,8 +33,8 @@ internal sealed class PlanSource(IConfiguration configuration, IHostEnvironment 
             ? plan
             : throw new LitestreamException(
                 "LSB3004",
-                $"There is no '{settings.ConfigPath}'. The build writes it where it finds a database; "
-                    + $"Litestream:ConfigPath names another."
+                $"'{settings.ConfigPath}' does not exist. The build writes it if it finds a database; "
+                    + $"Litestream:ConfigPath can name another file."
             );
     }
 

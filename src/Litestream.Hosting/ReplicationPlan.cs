@@ -68,7 +68,7 @@ internal sealed class ReplicationPlan
                 false => "Litestream:ReplicateDiscovered is false.",
                 null when !Config.IsGenerated =>
                     "litestream.yml is your own: add them there, or set Litestream:ReplicateDiscovered to true.",
-                _ => "An error says why.",
+                _ => "Another error says why.",
             };
             var names = NotReplicated.Select(database => $"'{database.Path}' ({database.Key})");
             return new LitestreamDiagnostic(

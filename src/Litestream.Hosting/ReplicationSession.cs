@@ -121,7 +121,7 @@ internal sealed class ReplicationSession : IDisposable
                     ?? new LitestreamDiagnostic(
                         "LSB5004",
                         LitestreamSeverity.Error,
-                        $"Nothing is replicated any more: {exception.Message}"
+                        $"Replication has ended: {exception.Message}"
                     )
             );
         }
@@ -215,7 +215,7 @@ internal sealed class ReplicationSession : IDisposable
             else
             {
                 // Somebody has told litestream alone to stop: nobody has kept the WAL since.
-                _chains.BreakAll("litestream was stopped beside the running app");
+                _chains.BreakAll("litestream was stopped while the app kept running");
                 var what = $"{restart.What} in {NumberText.Seconds(restart.Pause)} s.";
                 _report.Report(new LitestreamDiagnostic("LSB5004", LitestreamSeverity.Error, what));
             }

@@ -272,9 +272,9 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
             "LSB5005",
             LitestreamSeverity.Error,
             $"Replication did not end within {NumberText.Seconds(ShutdownTimeout)} s "
-                + "(Litestream:ShutdownTimeout) and is left as it is: a disk or a file system does not answer. "
-                + $"What was committed last{UnsentPolicy.AtLastLook(status.Last.Databases)} may be in the database "
-                + "only; the next start sends it, if the database is still there."
+                + "(Litestream:ShutdownTimeout) and was abandoned: a disk or a file system does not answer. "
+                + $"The last commits{UnsentPolicy.AtLastLook(status.Last.Databases)} may not have been sent; "
+                + "the next start sends them, if the database still exists."
         );
         lock (_gate)
         {
@@ -330,7 +330,7 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
         {
             ReplicatorLog.Error(
                 logger,
-                UnexpectedError.Diagnostic(exception, "What has no backup could not be looked at.")
+                UnexpectedError.Diagnostic(exception, "The databases without a backup could not be checked.")
             );
         }
     }

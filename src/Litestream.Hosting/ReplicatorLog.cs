@@ -76,37 +76,41 @@ internal static partial class ReplicatorLog
     )]
     public static partial void Off(ILogger logger);
 
-    [LoggerMessage(EventId = 12, Level = LogLevel.Information, Message = "{Database} is replicated to {Replica}.")]
+    [LoggerMessage(EventId = 12, Level = LogLevel.Information, Message = "'{Database}' is replicated to {Replica}.")]
     public static partial void Replicates(ILogger logger, string database, string replica);
 
     [LoggerMessage(
         EventId = 23,
         Level = LogLevel.Information,
-        Message = "{Database} is not in litestream.yml, but {Setting} names it: it is replicated too, to {Replica}."
+        Message = "'{Database}' is not in litestream.yml, but {Setting} names it: it is also replicated, to {Replica}."
     )]
     public static partial void ReplicatesDiscovered(ILogger logger, string database, string? setting, string replica);
 
     [LoggerMessage(
         EventId = 13,
         Level = LogLevel.Information,
-        Message = "{Database} does not exist; looking for a backup in {Replica}."
+        Message = "'{Database}' does not exist; looking for a backup in {Replica}."
     )]
     public static partial void Restoring(ILogger logger, string database, string replica);
 
-    [LoggerMessage(EventId = 14, Level = LogLevel.Information, Message = "{Database} was restored in {Seconds:0.0} s.")]
+    [LoggerMessage(
+        EventId = 14,
+        Level = LogLevel.Information,
+        Message = "'{Database}' was restored in {Seconds:0.0} s."
+    )]
     public static partial void Restored(ILogger logger, string database, double seconds);
 
     [LoggerMessage(
         EventId = 15,
         Level = LogLevel.Information,
-        Message = "{Database} has no backup yet; the app starts without one."
+        Message = "'{Database}' has no backup yet; the app starts without one."
     )]
     public static partial void NoBackupYet(ILogger logger, string database);
 
     [LoggerMessage(
         EventId = 16,
         Level = LogLevel.Information,
-        Message = "'{Database}' is being restored by {Holder}; waiting for that."
+        Message = "'{Database}' is being restored by {Holder}; waiting for it."
     )]
     public static partial void WaitingForRestore(ILogger logger, string database, string holder);
 
@@ -128,15 +132,15 @@ internal static partial class ReplicatorLog
     [LoggerMessage(
         EventId = 18,
         Level = LogLevel.Information,
-        Message = "litestream ended together with the app's signal; what is committed until the app has stopped is "
-            + "sent in a final pass."
+        Message = "The signal to the app also ended litestream; a final pass sends the commits that the app makes "
+            + "until it has stopped."
     )]
     public static partial void EndedWithSignal(ILogger logger);
 
     [LoggerMessage(
         EventId = 19,
         Level = LogLevel.Information,
-        Message = "Final pass: sending what was committed after litestream had ended."
+        Message = "Final pass: sending the commits that were made after litestream ended."
     )]
     public static partial void FinalPass(ILogger logger);
 
@@ -154,7 +158,7 @@ internal static partial class ReplicatorLog
     [LoggerMessage(
         EventId = 23,
         Level = LogLevel.Warning,
-        Message = "LSB5025: A full copy of '{Database}' has to be sent: {Reason}."
+        Message = "LSB5025: A full copy of '{Database}' must be sent: {Reason}."
     )]
     public static partial void ChainBroken(ILogger logger, string database, string reason);
 
@@ -164,45 +168,45 @@ internal static partial class ReplicatorLog
     [LoggerMessage(
         EventId = 22,
         Level = LogLevel.Information,
-        Message = "{Database} is already replicated by another host of this process."
+        Message = "'{Database}' is already replicated by another host of this process."
     )]
     public static partial void ReplicatedByThisProcess(ILogger logger, string database);
 
     [LoggerMessage(
         EventId = 40,
         Level = LogLevel.Information,
-        Message = "{Database}: everything that was committed is in its replica."
+        Message = "All commits to '{Database}' have arrived in its replica."
     )]
     public static partial void Arrived(ILogger logger, string database);
 
     [LoggerMessage(
         EventId = 41,
         Level = LogLevel.Debug,
-        Message = "{Database}: litestream has overlooked or not sent a commit; nudged it."
+        Message = "litestream missed or did not send a commit to '{Database}'; nudged it."
     )]
     public static partial void Nudged(ILogger logger, string database);
 
     [LoggerMessage(
         EventId = 42,
         Level = LogLevel.Information,
-        Message = "{Database}: goes on with the history of its replica (Litestream:AdoptReplica)."
+        Message = "'{Database}' continues the lineage of its replica (Litestream:AdoptReplica)."
     )]
     public static partial void Adopted(ILogger logger, string database);
 
-    [LoggerMessage(EventId = 43, Level = LogLevel.Information, Message = "{Database}: its disk has room again.")]
+    [LoggerMessage(EventId = 43, Level = LogLevel.Information, Message = "The disk of '{Database}' has room again.")]
     public static partial void Resumes(ILogger logger, string database);
 
     [LoggerMessage(
         EventId = 45,
         Level = LogLevel.Information,
-        Message = "{Database} goes on with the history of its replica: it is replicated again."
+        Message = "'{Database}' is the database in its replica; it is replicated again."
     )]
     public static partial void GoesOn(ILogger logger, string database);
 
     [LoggerMessage(
         EventId = 44,
         Level = LogLevel.Warning,
-        Message = "The log did not take what was said: {Count} lines of Litestream are left out."
+        Message = "The logger was blocked: {Count} Litestream lines were dropped."
     )]
     public static partial void LeftOut(ILogger logger, long count);
 
@@ -212,7 +216,7 @@ internal static partial class ReplicatorLog
     [LoggerMessage(
         EventId = 61,
         Level = LogLevel.Information,
-        Message = "Scheduled verification: {Database} is left out while it is not replicated ({Code})."
+        Message = "Scheduled verification: '{Database}' is excluded while it is not replicated ({Code})."
     )]
     public static partial void NotVerified(ILogger logger, string database, string code);
 

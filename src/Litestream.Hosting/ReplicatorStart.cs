@@ -99,7 +99,7 @@ internal sealed class ReplicatorStart(
 
     /// <summary>Replicates without the app until it is cancelled, then sends what was committed last.</summary>
     /// <exception cref="LitestreamException">LSB3004: there is no database; LSB5009, LSB5012: it is not the one whose
-    /// history is in its replica, or it is missing; LSB5005, LSB5014 and others: it failed for good, or not everything
+    /// lineage is in its replica, or it is missing; LSB5005, LSB5014 and others: it failed for good, or not everything
     /// was sent.</exception>
     public async Task ReplicateAsync(ReplicationPlan plan, CancellationToken cancellationToken)
     {
@@ -214,7 +214,7 @@ internal sealed class ReplicatorStart(
         {
             // With a database missing the app would start empty over a full replica; with all of them there it loses
             // nothing by starting.
-            var unexpected = UnexpectedError.Diagnostic(exception, "The restore at start was not done.");
+            var unexpected = UnexpectedError.Diagnostic(exception, "The restore at start failed.");
             if (plan.Databases.Any(database => !File.Exists(database.Path)))
             {
                 lifetime.ExpectNothing();
@@ -282,8 +282,8 @@ internal sealed class ReplicatorStart(
                     LitestreamSeverity.Warning,
                     File.Exists(configPath)
                         ? $"'{configPath}' has no database to replicate here."
-                        : $"There is no '{configPath}', so nothing is replicated. The build writes it "
-                            + $"where it finds a database; Litestream:ConfigPath names another."
+                        : $"'{configPath}' does not exist, so nothing is replicated. The build writes it "
+                            + $"if it finds a database; Litestream:ConfigPath can name another file."
                 )
             );
         }

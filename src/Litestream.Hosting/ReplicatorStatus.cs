@@ -102,8 +102,8 @@ internal sealed class ReplicatorStatus
 
         var problem = string.Create(
             CultureInfo.InvariantCulture,
-            $"LSB5007: since {lookedAt:HH:mm:ss} (UTC) it has not been seen whether what is committed arrives: what "
-                + $"looks hangs in a file system, or in ending litestream"
+            $"LSB5007: since {lookedAt:HH:mm:ss} (UTC) it is unknown whether commits arrive: the check hangs in a file "
+                + $"system, or while it ends litestream"
         );
         return status with
         {

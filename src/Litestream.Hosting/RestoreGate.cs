@@ -158,10 +158,9 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
 
             throw new LitestreamException(
                 "LSB5002",
-                $"'{database.Path}' does not exist and cannot be looked for "
-                    + $"in {Describe(database)}: {exception.Diagnostic.Message} Set Litestream:RestoreOnStart "
-                    + $"to Never to "
-                    + $"start without it.",
+                $"'{database.Path}' does not exist, and {Describe(database)} cannot be searched for a "
+                    + $"backup: {exception.Diagnostic.Message} To start without one, set "
+                    + $"Litestream:RestoreOnStart to Never.",
                 innerException: exception
             );
         }
@@ -239,7 +238,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         );
         return new LitestreamException(
             "LSB5002",
-            $"'{database.Path}' cannot be restored: {holder} holds '{held}' and has restored nothing for {limit}. "
+            $"'{database.Path}' cannot be restored: {holder} holds '{held}' but has restored nothing for {limit}. "
                 + "End that process, then start this one."
         );
     }
@@ -275,16 +274,16 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             var holder = LockHolder.Describe(DatabaseLock.Peek(database.Path));
             throw new LitestreamException(
                 "LSB5002",
-                $"'{database.Path}' does not exist, {Describe(database)} has a backup of it, and {holder} holds "
-                    + $"'{DatabaseLock.PathFor(database.Path)}', so it cannot be restored. "
-                    + "End that process, which may still work on the deleted file, then start this one."
+                $"'{database.Path}' does not exist and cannot be restored from {Describe(database)}: {holder} holds "
+                    + $"'{DatabaseLock.PathFor(database.Path)}'. "
+                    + "End that process, which may still use the deleted file, then start this one."
             );
         }
     }
 
     /// <summary>
     /// A database that was opened before the host was built is there, but empty. With a backup that would be the end of
-    /// the backup's history.
+    /// the backup's lineage.
     /// </summary>
     private async Task RefuseEmptyOverFullAsync(EffectiveDatabase database, CancellationToken cancellationToken)
     {
@@ -297,9 +296,9 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         {
             throw new LitestreamException(
                 "LSB5006",
-                $"'{database.Path}' is there but has no tables, while {Describe(database)} has a backup with "
-                    + $"tables. Something opened the database before the host was built, "
-                    + "or created it by hand: delete the empty file, and open the database only after Build()."
+                $"'{database.Path}' exists but has no tables, while {Describe(database)} has a backup with "
+                    + $"tables. Something opened the database before the host was built, or created it by hand. "
+                    + "Delete the empty file, and open the database only after Build()."
             );
         }
     }

@@ -86,7 +86,7 @@ internal sealed class ScheduledVerification(
                 new LitestreamDiagnostic(
                     "LSB4104",
                     LitestreamSeverity.Warning,
-                    $"The scheduled verification could not be done: {exception.Message}"
+                    $"The scheduled verification could not run: {exception.Message}"
                 )
             );
         }
@@ -172,7 +172,7 @@ internal sealed class ScheduledVerification(
                 new LitestreamDiagnostic(
                     "LSB4104",
                     LitestreamSeverity.Warning,
-                    $"{result.Message} The scheduled verification does that here: level Position."
+                    $"{result.Message} The scheduled verification uses level Position here."
                 )
             );
         }

@@ -37,7 +37,7 @@ internal sealed class SessionAdmission(
         // A reader of ours would keep the app from leaving WAL mode, which is just what is watched.
         foreach (var database in databases.Where(database => database is { IsWatched: true, Chain.BrokenBy: null }))
         {
-            chains.Break(database, "the app was watched without litestream, whether it sets a rollback journal");
+            chains.Break(database, "it was excluded to see whether the app sets a rollback journal");
         }
 
         await LookAsync(asks: false).ConfigureAwait(false);
@@ -82,10 +82,10 @@ internal sealed class SessionAdmission(
         _suspectedAt = now;
         foreach (var database in suspects)
         {
-            chains.Break(database, "it was taken from litestream, to see whether the app sets a rollback journal");
+            chains.Break(database, "it was excluded to see whether the app sets a rollback journal");
             database.Suspect(now);
         }
 
-        return new EndReason("a statement of the app ended in 'database is locked'") { IsPlanned = true };
+        return new EndReason("a statement of the app failed with 'database is locked'") { IsPlanned = true };
     }
 }

@@ -121,16 +121,15 @@ internal sealed class SessionChains(
                 continue;
             }
 
-            database.Chain.Break("another litestream was at work on it");
+            database.Chain.Break("another litestream replicated it");
             database.ApplyChain(now);
             report.Report(
                 new LitestreamDiagnostic(
                     "LSB5003",
                     LitestreamSeverity.Error,
-                    $"{database.Chain.Explain()!["LSB5003: ".Length..]}. Two of them would destroy the replica, so "
-                        + $"this app does not replicate it. End that one, or set Litestream:Enabled to false "
-                        + $"here. When it has "
-                        + $"ended, this app sends a full copy."
+                    $"{database.Chain.Explain()!["LSB5003: ".Length..]}. Two replicators would destroy the replica, "
+                        + $"so this app does not replicate it. End the other one (this app then sends a full copy), or "
+                        + $"set Litestream:Enabled to false here."
                 )
             );
         }
@@ -148,7 +147,7 @@ internal sealed class SessionChains(
                 + $"(generation {database.Tracker.Lineage}): one in another container, or one that ran "
                 + $"while this app "
                 + $"did not. Nothing is sent. "
-                + "Make sure that none runs, then set Litestream:AdoptReplica to true for one start."
+                + "Make sure that no other one runs, then set Litestream:AdoptReplica to true for one start."
         );
         report.ReportExcluded(database.Exclude(Exclusion.Traced, why), isCritical: true);
         return why;
@@ -195,7 +194,7 @@ internal sealed class SessionChains(
 
         if (database.Chain.ForeignReplicator is { } other)
         {
-            return Planned($"another litestream (process {NumberText.Of(other)}) is at work on '{path}'");
+            return Planned($"another litestream (process {NumberText.Of(other)}) replicates '{path}'");
         }
 
         if (database.Chain.IsBlocked)
@@ -219,7 +218,7 @@ internal sealed class SessionChains(
         {
             Break(database, "another process was killed while it committed");
             return Planned(
-                $"a process that was killed has left a commit in the WAL of '{path}' that SQLite does not know of"
+                $"a killed process left a commit in the WAL of '{path}' that SQLite does not see"
             );
         }
 

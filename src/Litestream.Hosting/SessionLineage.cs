@@ -156,14 +156,13 @@ internal sealed class SessionLineage(
     private static LitestreamDiagnostic ExplainMissing(DatabaseSupervisor database, bool wasThere)
     {
         var what = wasThere
-            ? "was deleted or replaced while the app runs: what the app commits now is in no file that has a name"
+            ? "was deleted or replaced while the app runs: the app now writes to a deleted file"
             : "does not exist, but its replica has a backup of it";
         return new(
             "LSB5012",
             LitestreamSeverity.Error,
             $"'{database.Path}' {what}. "
-                + "Nothing is sent, so that the backup stays as it is. Stop the app and start it again: "
-                + "it restores the database."
+                + "Nothing is sent, so that the backup stays intact. Restart the app: it restores the database."
         );
     }
 
@@ -171,12 +170,11 @@ internal sealed class SessionLineage(
         new(
             "LSB5009",
             LitestreamSeverity.Error,
-            $"'{database.Path}' is not the database whose history is in its replica "
+            $"'{database.Path}' is not the database in its replica "
                 + $"({string.Join(", ", database.Database.Replicas.Select(replica => replica.Location))}): it was "
-                + $"published, copied or made in its place. "
-                + "Nothing is replicated, so that the backup stays as it is. Restore the old one (a "
-                + "forced restore keeps this file), or set Litestream:AdoptReplica to true for "
-                + "one start to go on with "
-                + "this one."
+                + $"published, copied or created in its place. "
+                + "Nothing is replicated, so that the backup stays intact. Restore the backup (a forced restore "
+                + "keeps this file), or set Litestream:AdoptReplica to true for one start to continue with this "
+                + "database."
         );
 }

@@ -136,7 +136,7 @@ internal sealed class SessionLocks(
         }
         else if (isUnclean && database.HasContent)
         {
-            chains.Break(database, "the app before this one, or its litestream, was killed");
+            chains.Break(database, "the previous app or its litestream was killed");
         }
         else
         {

@@ -189,10 +189,8 @@ internal sealed class SessionStop(
             report.Failure = new LitestreamDiagnostic(
                 "LSB5005",
                 LitestreamSeverity.Error,
-                "The litestream of an app that was killed had not ended when this app did, so nothing of this "
-                    + "one was sent. What it committed is in the database only; the next start sends it, "
-                    + "if the database is "
-                    + "still there."
+                "The litestream of a killed app was still running when this app ended, so the commits of this "
+                    + "app were not sent. The next start sends them, if the database still exists."
             );
             report.Report(report.Failure);
         }

@@ -147,7 +147,7 @@ internal sealed class SessionWatch(
                 return CheckLineageOfExcluded(database);
             case DatabaseAction.CheckLineage:
                 lineage.NoteChanged(database);
-                return new EndReason($"'{database.Path}' is gone or another file") { IsOtherFile = true };
+                return new EndReason($"'{database.Path}' was deleted or replaced") { IsOtherFile = true };
             case DatabaseAction.Refuse:
                 admission.Refuse(database);
                 return null;
@@ -193,7 +193,7 @@ internal sealed class SessionWatch(
             lineage.Ask(database, wasThere: database.State.Exclusion != Exclusion.Held);
         }
 
-        var what = isAsked ? "goes on with the history of its replica" : "is there again";
+        var what = isAsked ? "is the database in its replica" : "can be replicated again";
         return database.IsExcluded ? null : new EndReason($"'{database.Path}' {what}") { IsPlanned = true };
     }
 

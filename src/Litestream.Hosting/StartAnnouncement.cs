@@ -42,7 +42,7 @@ internal static class StartAnnouncement
                 logger,
                 UnexpectedError.Diagnostic(
                     exception,
-                    "What is replicated could not be listed in full; it is replicated all the same."
+                    "The list of replicated databases is incomplete; replication is not affected."
                 )
             );
         }
@@ -73,7 +73,7 @@ internal static class StartAnnouncement
                     "LSB1101",
                     LitestreamSeverity.Warning,
                     $"The replica of '{database.Path}' is a folder on the same disk ('{replica.Location}'): "
-                        + $"it helps against a lost file, not against a lost disk. Set "
+                        + $"it protects against a lost file, not against a lost disk. Set "
                         + $"Litestream:ReplicaUrl to storage elsewhere."
                 )
             );
@@ -101,8 +101,8 @@ internal static class StartAnnouncement
             ? new LitestreamDiagnostic(
                 "LSB5008",
                 LitestreamSeverity.Warning,
-                $"'{database.ConfiguredPath}' is '{database.Path}' to SQLite, which goes by the working "
-                    + $"directory, but there is also '{inContentRoot}' in the content root. "
+                $"SQLite resolves '{database.ConfiguredPath}' against the working directory to "
+                    + $"'{database.Path}', but '{inContentRoot}' in the content root also exists. "
                     + "The first one is replicated. Use an absolute path, or start the app from its "
                     + "content root."
             )

@@ -144,13 +144,13 @@ public sealed class BackgroundTests : IDisposable
         await stopping.CancelAsync();
         await run;
 
-        Assert.Equal(["500", "404"], _log.Lines.Select(line => line.Text.Split("it answers ")[1][..3]));
+        Assert.Equal(["500", "404"], _log.Lines.Select(line => line.Text.Split("it returned ")[1][..3]));
         Assert.All(
             _log.Lines,
             line =>
             {
                 Assert.StartsWith(
-                    "LSB5011: The heartbeat URL at http://127.0.0.1 cannot be called:",
+                    "LSB5011: The heartbeat URL at 'http://127.0.0.1' cannot be called:",
                     line.Text,
                     StringComparison.Ordinal
                 );
@@ -288,8 +288,8 @@ public sealed class BackgroundTests : IDisposable
                 .Select(line => line.Text[..7])
         );
         Assert.Equal(
-            $"Scheduled verification: {other} is left out while it is not replicated (LSB5009).",
-            Assert.Single(_log.Lines, line => line.Text.Contains("left out", StringComparison.Ordinal)).Text
+            $"Scheduled verification: '{other}' is excluded while it is not replicated (LSB5009).",
+            Assert.Single(_log.Lines, line => line.Text.Contains("is excluded", StringComparison.Ordinal)).Text
         );
         Assert.Equal("0", Query("SELECT count(*) FROM sqlite_schema WHERE name = '_litestream_verification'", other));
     }
@@ -304,7 +304,7 @@ public sealed class BackgroundTests : IDisposable
         await app.TellAsync("another-library");
         await app.SaysAsync("has another library");
 
-        await app.SaysAsync("The scheduled verification does that here: level Position.");
+        await app.SaysAsync("The scheduled verification uses level Position here.");
         var before = app.Count("Scheduled verification: The last commit of");
         await AppFolder.UntilAsync(
             () => app.Count("Scheduled verification: The last commit of") >= before + 2,

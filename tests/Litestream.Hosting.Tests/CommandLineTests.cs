@@ -43,9 +43,9 @@ public sealed class CommandLineTests
     }
 
     [Theory]
-    [InlineData("databases --directory /nonexistent", "no such directory")]
-    [InlineData("restore --directory=/nonexistent", "no such directory")]
-    [InlineData("databases --directory /etc/passwd", "that is a file")]
+    [InlineData("databases --directory /nonexistent", "which does not exist")]
+    [InlineData("restore --directory=/nonexistent", "which does not exist")]
+    [InlineData("databases --directory /etc/passwd", "which is a file")]
     [InlineData("databases --directory=", "--directory is empty")]
     public async Task A_directory_that_is_not_there_is_refused_before_the_app_looks_for_its_settings_in_it(
         string command,
@@ -231,7 +231,7 @@ public sealed class CommandLineTests
             TestContext.Current.CancellationToken
         );
         using var replicate = folder.Start("litestream", "replicate");
-        await replicate.SaysAsync("stops it and sends what was committed last");
+        await replicate.SaysAsync("stops it and sends the last commits");
         folder.Environment["Litestream__Enabled"] = "false";
         using var app = folder.Start();
         await app.SaysAsync("started ");

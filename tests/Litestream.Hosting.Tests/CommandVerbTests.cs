@@ -114,7 +114,7 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     }
 
     [Theory]
-    [InlineData("", 2, "LSB3014", "Say what to do: databases, ")]
+    [InlineData("", 2, "LSB3014", "Name a command: databases, ")]
     [InlineData("restor", 2, "LSB3014", "Did you mean 'restore'?")]
     [InlineData("verfiy", 2, "LSB3014", "Did you mean 'verify'?")]
     [InlineData("restore --forse", 2, "LSB3014", "Did you mean '--force'?")]
@@ -122,7 +122,7 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [InlineData("--jsn databases", 2, "LSB3014", "Did you mean '--json'?")]
     [InlineData("restore --output", 2, "LSB3014", "'--output'")]
     [InlineData("restore orders.db more", 2, "LSB3014", "takes no 'more'")]
-    [InlineData("restore orders.db --all", 2, "LSB3014", "Say once")]
+    [InlineData("restore orders.db --all", 2, "LSB3014", "only once")]
     [InlineData("databases orders.db", 2, "LSB3014", "takes no 'orders.db'")]
     [InlineData("restore order.db", 2, "LSB3003", "Did you mean 'orders.db'?")]
     [InlineData("restore --timestamp soon", 2, "LSB3007", "10 minutes ago")]
@@ -143,7 +143,7 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [InlineData("run -- wal -replica=file orders.db", 2, "LSB3006", "Write '--replica=file'")]
     [InlineData("run -- nonsense", 1, "LSB3001", "nonsense")]
     [InlineData("ltx", 2, "LSB3009", "use litestream snapshots and litestream wal")]
-    [InlineData("databases --directory nowhere", 2, "LSB3008", "'nowhere', and there is no such directory")]
+    [InlineData("databases --directory nowhere", 2, "LSB3008", "'nowhere', which does not exist")]
     [InlineData("databases --directory ''", 2, "LSB3008", "--directory is empty")]
     [InlineData("restore --force --output ''", 2, "LSB3008", "--output is empty")]
     [InlineData("restore --force --timestamp=", 2, "LSB3014", "'--timestamp'")]

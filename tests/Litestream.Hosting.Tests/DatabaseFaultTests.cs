@@ -94,7 +94,9 @@ public sealed class DatabaseFaultTests
 
         Assert.Equal(
             1,
-            app.Count($"LSB5021: What the app committed to '{folder.Database}' after the file was deleted is lost")
+            app.Count(
+                $"LSB5021: The commits that the app made to '{folder.Database}' after the file was deleted are lost"
+            )
         );
     }
 
@@ -133,7 +135,7 @@ public sealed class DatabaseFaultTests
         await File.WriteAllTextAsync(generations, "", Cancel);
         using (var app = folder.Start())
         {
-            await app.SaysAsync("cannot be told yet");
+            await app.SaysAsync("Cannot yet confirm");
             await app.StopAsync();
         }
 
@@ -159,11 +161,11 @@ public sealed class DatabaseFaultTests
 
         using var app = folder.Start();
         await folder.ArrivesAsync(app, "first");
-        await app.StatusAsync("Stalled after 0 restarts", "second.db", "Degraded", "cannot be told yet");
-        await app.StatusAsync("Stalled after 0 restarts", "second.db", "Unhealthy", "cannot be told yet");
+        await app.StatusAsync("Stalled after 0 restarts", "second.db", "Degraded", "Cannot yet confirm");
+        await app.StatusAsync("Stalled after 0 restarts", "second.db", "Unhealthy", "Cannot yet confirm");
 
         File.Delete(generations);
-        await app.SaysAsync("goes on with the history of its replica");
+        await app.SaysAsync("is the database in its replica");
         await folder.SettledAsync(app);
         Assert.Equal(0, await app.StopAsync());
         await RestoredContent.AssertSameAsync(second, await folder.RestoreAsync(second));

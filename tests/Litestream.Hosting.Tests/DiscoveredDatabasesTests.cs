@@ -43,7 +43,7 @@ public sealed class DiscoveredDatabasesTests : IDisposable
             Assert.Equal(
                 1,
                 app.Count(
-                    $"{other} is not in litestream.yml, but ConnectionStrings:Other names it: it is replicated too, "
+                    $"'{other}' is not in litestream.yml, but ConnectionStrings:Other names it: it is also replicated, "
                         + $"to file {replica}."
                 )
             );
@@ -107,7 +107,7 @@ public sealed class DiscoveredDatabasesTests : IDisposable
             await app.SaysAsync("started ");
             await app.TellAsync("stop");
             Assert.Equal(0, await app.EndedAsync());
-            Assert.Equal(1, app.Count(" is replicated to "));
+            Assert.Equal(1, app.Count("' is replicated to "));
             Assert.DoesNotContain("is not in litestream.yml", app.Output, StringComparison.Ordinal);
         }
     }

@@ -107,7 +107,7 @@ public sealed class FreeSpaceFaultTests
             "Stalled",
             "Degraded",
             "LSB4009",
-            "1.2 MB stay free for the app (Litestream:FreeSpaceFloor)"
+            "keeps 1.2 MB for the app (Litestream:FreeSpaceFloor)"
         );
         await next.StatusAsync("Stalled", "Unhealthy", "LSB4009");
         Assert.Equal(0, next.Count("initialized db"));

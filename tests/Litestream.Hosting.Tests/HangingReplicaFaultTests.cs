@@ -23,7 +23,7 @@ public sealed class HangingReplicaFaultTests
         await app.StatusAsync(
             "Stalled",
             "Degraded",
-            $"LSB5007: the folder of the replica '{folder.Replica}' does not answer"
+            $"LSB5007: the replica folder '{folder.Replica}' does not answer"
         );
         await app.StatusAsync("Stalled", "Unhealthy", "does not answer");
         await app.TellAsync("row waiting");

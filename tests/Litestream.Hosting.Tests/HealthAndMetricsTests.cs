@@ -23,7 +23,7 @@ public sealed class HealthAndMetricsTests
     public static TheoryData<string, HealthStatus, string> Statuses =>
         new()
         {
-            { "fine", HealthStatus.Healthy, "arrives" },
+            { "fine", HealthStatus.Healthy, "arrive" },
             { "off", HealthStatus.Healthy, "off" },
             { "waiting", HealthStatus.Degraded, "LSB5003" },
             { "starting", HealthStatus.Healthy, "Starting" },
@@ -32,10 +32,10 @@ public sealed class HealthAndMetricsTests
             {
                 "restarting again and again",
                 HealthStatus.Unhealthy,
-                "LSB5004: litestream was started again 3 times in 5 minutes; the last time: it ended."
+                "LSB5004: litestream was restarted 3 times in 5 minutes; the last time: it ended."
             },
-            { "runs after many restarts", HealthStatus.Degraded, "again 3 times" },
-            { "restarts of long ago", HealthStatus.Healthy, "arrives" },
+            { "runs after many restarts", HealthStatus.Degraded, "restarted 3 times" },
+            { "restarts of long ago", HealthStatus.Healthy, "arrive" },
             { "stalled", HealthStatus.Degraded, "Stalled" },
             { "degraded", HealthStatus.Degraded, "LSB5007: b lags" },
             { "unhealthy", HealthStatus.Unhealthy, "LSB5007: b lags" },

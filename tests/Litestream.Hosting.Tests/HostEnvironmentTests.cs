@@ -276,7 +276,7 @@ public sealed class HostEnvironmentTests
 
         Assert.Equal(1, other.Count("LSB5003"));
         Assert.Contains(
-            $"a process of another container or machine (there 1, {Path.Combine(folder.App, "HostedApp")})",
+            $"a process in another container or on another machine (1 there, {Path.Combine(folder.App, "HostedApp")})",
             other.Output,
             StringComparison.Ordinal
         );

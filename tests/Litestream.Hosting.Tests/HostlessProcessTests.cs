@@ -53,7 +53,7 @@ public sealed class HostlessProcessTests
         Assert.Equal(0, await app.EndedAsync());
         Assert.Equal(
             1,
-            app.Count("warning LSB5024: Nothing was replicated: this process ended without having built a host")
+            app.Count("warning LSB5024: Nothing was replicated: this process ended without building a host")
         );
         Assert.Equal(1, app.Count("no host"));
     }

@@ -73,7 +73,7 @@ public sealed class OpenDatabaseFaultTests
         folder.Environment["ConnectionStrings__Orders"] = $"Data Source={folder.Database}";
         using var app = folder.Start();
 
-        await app.SaysAsync($"LSB5017: '{folder.Work}/data/orders.db' has not been there since the app was started");
+        await app.SaysAsync($"LSB5017: '{folder.Work}/data/orders.db' has not existed since the app started");
         await app.StatusAsync("Degraded", "LSB5017");
         Assert.DoesNotContain("Replicating", app.Output, StringComparison.Ordinal);
         await app.StopAsync();

@@ -60,7 +60,7 @@ public sealed class OperatorTests
             item => Text(item, "State") == "Replicating" && item.GetProperty("Restarts").GetInt32() == 1
         );
         Assert.Contains(
-            "litestream was ended and is started again",
+            "litestream was stopped and restarts",
             Text(restarted, "LastRestartReason"),
             StringComparison.Ordinal
         );
@@ -121,7 +121,7 @@ public sealed class OperatorTests
                 StringComparison.Ordinal
             );
             Assert.Contains(
-                $"Stop that app, on the command line with `kill {app.Id}`",
+                $"Stop that app (`kill {app.Id}`)",
                 run.Error,
                 StringComparison.Ordinal
             );

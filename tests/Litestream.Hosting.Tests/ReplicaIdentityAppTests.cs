@@ -13,7 +13,7 @@ public sealed class ReplicaIdentityAppTests
         {
             await folder.SettledAsync(app);
             Assert.Contains(
-                $"{folder.Database} is replicated to file {folder.Replica}",
+                $"'{folder.Database}' is replicated to file {folder.Replica}",
                 app.Output,
                 StringComparison.Ordinal
             );

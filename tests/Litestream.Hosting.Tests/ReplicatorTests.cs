@@ -446,7 +446,7 @@ public sealed class ReplicatorTests
 
         Assert.Equal(1, app.Count("LSB1101"));
         Assert.Contains(
-            $"{folder.Database} is replicated to file {folder.Replica}",
+            $"'{folder.Database}' is replicated to file {folder.Replica}",
             app.Output,
             StringComparison.Ordinal
         );

@@ -32,7 +32,7 @@ public sealed class S3FaultTests
         await app.SaysAsync("wrote refused");
         await app.TellAsync("stop");
         await app.SaysAsync("LSB5004");
-        await app.SaysAsync("the next start sends it");
+        await app.SaysAsync("the next start sends");
         await app.EndedAsync();
         AssertNoSecret(server, app);
 
@@ -194,7 +194,7 @@ public sealed class S3FaultTests
             Assert.Equal(0, await app.EndedAsync());
             Assert.Contains("LSB5005", app.Output, StringComparison.Ordinal);
             Assert.Contains(
-                "What was committed last may be in the database only",
+                "The last commits may not have been sent",
                 app.Output,
                 StringComparison.Ordinal
             );

@@ -31,7 +31,7 @@ internal static class ContentFiles
     {
         path = Path.GetFullPath(path);
         if (!File.Exists(path))
-            throw new LitestreamException("LSB4010", $"There is no database '{path}', so nothing can be compared.");
+            throw new LitestreamException("LSB4010", $"The database '{path}' does not exist, so nothing was compared.");
         LiveDatabase.RequireLibrary(path);
 
         // Without a WAL nothing but the file counts, and nothing is left beside it so.

@@ -18,7 +18,7 @@ internal static class CommandDefinitions
     public static readonly Option<string> RunDirectory = new(CommandProcess.DirectoryOption)
     {
         Description =
-            "The directory that the app runs in, where its settings and relative databases are; default: this one "
+            "The directory that the app runs in, with its settings and relative database paths; default: this one "
             + "if it has an appsettings.json, else the app's own folder",
         HelpName = "path",
         Recursive = true,
@@ -112,7 +112,7 @@ internal sealed class CommandVerb
                 (var named, null, false) => named,
                 (null, null, true) => "*",
                 _ => throw LitestreamCommandLine.Wrong(
-                    "Say once which database is meant: by its name, with --database, or --all."
+                    "Choose the database only once: by its name, with --database, or with --all."
                 ),
             };
     }

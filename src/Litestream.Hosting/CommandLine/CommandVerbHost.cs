@@ -97,7 +97,7 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
             Print(target);
         }
 
-        Print("Ctrl+C or SIGTERM stops it and sends what was committed last.");
+        Print("Ctrl+C or SIGTERM stops it and sends the last commits.");
         await replicator.ReplicateAsync(Plan, cancellationToken).ConfigureAwait(false);
     }
 
@@ -146,8 +146,8 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
                 throw new LitestreamException(
                     "LSB3015",
                     $"'{database.ConfiguredPath}' can be '{database.Path}', in the app's folder, or '{here}', in "
-                        + $"this directory. Say in which directory the app "
-                        + $"runs: {CommandProcess.DirectoryOption} {ApplicationFolder.FullName} "
+                        + $"this directory. Set the directory that the app "
+                        + $"runs in: {CommandProcess.DirectoryOption} {ApplicationFolder.FullName} "
                         + $"or {CommandProcess.DirectoryOption} ."
                 );
             }

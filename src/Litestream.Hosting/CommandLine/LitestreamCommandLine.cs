@@ -77,7 +77,7 @@ internal static class LitestreamCommandLine
                 new(
                     "LSB0004",
                     LitestreamSeverity.Error,
-                    "Cancelled before it was done. What had been started has ended; run it again."
+                    "The command was cancelled. Everything that it had started has ended. Run it again."
                 )
             );
             exitCode = signal() is > 0 and var code ? code : CommandProcess.Failed;
@@ -89,7 +89,7 @@ internal static class LitestreamCommandLine
         }
         catch (Exception exception)
         {
-            host.Report(UnexpectedError.Diagnostic(exception, "The command was not done."));
+            host.Report(UnexpectedError.Diagnostic(exception, "The command did not finish."));
             exitCode = CommandProcess.Failed;
         }
 
@@ -171,27 +171,27 @@ internal static class LitestreamCommandLine
             throw Wrong(
                 $"{(verb is null ? "litestream" : $"litestream {verb.Name}")} has no option "
                     + $"'{name}'.{NearestName.DidYouMean(name, options)}"
-                    + $"{(verb?.Name == "run" ? " What litestream itself is to get comes after '--'." : "")} "
-                    + $"--help lists them."
+                    + $"{(verb?.Name == "run" ? " Put arguments for litestream itself after '--'." : "")} "
+                    + $"--help lists the options."
             );
         }
 
         if (verb is null)
         {
             throw Wrong(
-                $"Say what to do: {string.Join(", ", root.Subcommands.Select(command => command.Name))}. --help "
-                    + $"says more."
+                $"Name a command: {string.Join(", ", root.Subcommands.Select(command => command.Name))}. --help "
+                    + $"explains them."
             );
         }
 
         if (result.UnmatchedTokens is [var extra, ..])
         {
-            throw Wrong($"litestream {verb.Name} takes no '{extra}'. --help lists what it takes.");
+            throw Wrong($"litestream {verb.Name} does not accept '{extra}'. --help lists what it accepts.");
         }
 
         if (result.Errors is [var error, ..])
         {
-            throw Wrong($"{error.Message} --help lists what litestream {verb.Name} takes.");
+            throw Wrong($"{error.Message} --help lists what litestream {verb.Name} accepts.");
         }
 
         // What a script says whose variable is not set. Taken for "not given", it would be the live database's own

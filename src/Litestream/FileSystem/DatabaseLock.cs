@@ -63,8 +63,8 @@ internal sealed class DatabaseLock : IDisposable
         {
             throw new LitestreamException(
                 "LSB0003",
-                $"The lock file of the database cannot be written: {exception.Message} A replicated database needs "
-                    + $"a folder that the app may write.",
+                $"The lock file of the database cannot be written: {exception.Message} The app needs write access "
+                    + $"to the folder of a replicated database.",
                 path,
                 innerException: exception
             );
@@ -171,7 +171,7 @@ internal sealed class DatabaseLock : IDisposable
             throw new UnauthorizedAccessException(
                 status is null or { IsFile: true, Names: 1 }
                     ? $"It cannot be opened for writing{owner}."
-                    : "It is a link, or another file's second name."
+                    : "It is a symbolic link or a hard link."
             );
         }
 

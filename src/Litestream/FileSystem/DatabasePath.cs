@@ -49,7 +49,7 @@ public static class DatabasePath
         if (path.Contains('\0', StringComparison.Ordinal))
             throw new LitestreamException(
                 "LSB1015",
-                "A database path holds a null character, which no file system allows."
+                "A database path contains a null character, which no file system allows."
             );
 
         var folder = Path.GetFullPath(baseDirectory);

@@ -148,7 +148,7 @@ internal sealed class LeasedDirectory : IDisposable
         DirectoryHandle.TryOpen(made, name) ?? throw NotOurs(made);
 
     private static IOException NotOurs(string path) =>
-        new($"Somebody else has put something in the place of the folder {path}.");
+        new($"Another process has replaced the folder '{path}'.");
 
     private static string Begun(string name) => $"{name}.begun-";
 

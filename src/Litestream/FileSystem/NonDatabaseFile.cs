@@ -43,6 +43,6 @@ internal static class NonDatabaseFile
 
     private static string Checked(string path) =>
         path.EndsWith("-shm", StringComparison.Ordinal)
-            ? throw new ArgumentException($"{path} is SQLite's, and must not be opened.", nameof(path))
+            ? throw new ArgumentException($"'{path}' belongs to SQLite and must not be opened.", nameof(path))
             : path;
 }

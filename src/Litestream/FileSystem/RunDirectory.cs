@@ -29,7 +29,7 @@ internal sealed class RunDirectory : IDisposable
         {
             throw new LitestreamException(
                 "LSB0003",
-                $"A folder for the configuration of litestream cannot be made in {parent}: {e.Message}",
+                $"A folder for litestream's configuration cannot be created in '{parent}': {e.Message}",
                 innerException: e
             );
         }

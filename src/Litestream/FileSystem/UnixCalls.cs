@@ -185,7 +185,7 @@ internal static partial class UnixCalls
         using var folder = new SafeFileHandle(descriptor, ownsHandle: true);
         if (Fsync(folder) != 0 && Marshal.GetLastPInvokeError() is var error and (NoSpaceLeft or InputOutputError))
             throw new IOException(
-                $"The folder {path} cannot be flushed: {Marshal.GetPInvokeErrorMessage(error)}.",
+                $"The folder '{path}' cannot be flushed to disk: {Marshal.GetPInvokeErrorMessage(error)}.",
                 error
             );
     }

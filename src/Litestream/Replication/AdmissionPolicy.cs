@@ -122,27 +122,27 @@ internal static class AdmissionPolicy
                 new LitestreamDiagnostic(
                     "LSB5019",
                     LitestreamSeverity.Warning,
-                    $"'{path}' is not replicated at the moment: a statement of the app ended in "
-                        + $"'database is locked'. It is watched for {NumberText.Seconds(Thresholds.SuspicionWatch)} s "
-                        + "whether the app sets a rollback journal."
+                    $"'{path}' is currently not replicated: a statement of the app failed with "
+                        + $"'database is locked'. Litestream waits {NumberText.Seconds(Thresholds.SuspicionWatch)} s "
+                        + "to see whether the app sets a rollback journal."
                 )
             );
         }
 
         var what = admission switch
         {
-            Admission.NoFile => $"'{path}' has not been there since the app was started, so nothing is replicated. "
+            Admission.NoFile => $"'{path}' has not existed since the app started, so nothing is replicated. "
                 + "If the app keeps its data in another file, correct the path in litestream.yml or in "
-                + "<LitestreamDatabase Include=\"...\" />. If it makes the file later, it is replicated from then on.",
-            Admission.NoTable => $"'{path}' has no table of the app's own, so nothing is replicated. "
+                + "<LitestreamDatabase Include=\"...\" />. If the app creates the file later, replication starts then.",
+            Admission.NoTable => $"'{path}' has no tables of the app, so nothing is replicated. "
                 + "If the app keeps its data in another file, correct the path in litestream.yml or in "
-                + "<LitestreamDatabase Include=\"...\" />. If it makes its tables later, it is replicated "
-                + "from then on.",
+                + "<LitestreamDatabase Include=\"...\" />. If the app creates its tables later, replication "
+                + "starts then.",
             _ when isWatched => $"'{path}' is not replicated yet: "
-                + $"it is watched for {NumberText.Seconds(Thresholds.JournalWatch)} s "
-                + "whether the app sets a rollback journal.",
-            _ => $"'{path}' could not be read yet, so nothing is replicated: another connection has it locked. End "
-                + $"the transaction or the exclusive lock on it.",
+                + $"Litestream waits {NumberText.Seconds(Thresholds.JournalWatch)} s "
+                + "to see whether the app sets a rollback journal.",
+            _ => $"'{path}' cannot be read, so nothing is replicated: another connection has locked it. End "
+                + $"the transaction or the exclusive lock of that connection.",
         };
         return (
             waited >= limit ? LitestreamHealth.Degraded : LitestreamHealth.Healthy,
@@ -161,9 +161,9 @@ internal static class AdmissionPolicy
             "LSB5019",
             LitestreamSeverity.Error,
             $"'{path}' is not replicated: the app sets a rollback journal for it ({how}), "
-                + $"and Litestream needs WAL mode. "
-                + "With both, each of the app's statements would wait and end in 'database is locked'. Let the app "
-                + "set WAL, or set it once ('PRAGMA journal_mode = wal') and leave it so, and start the app again."
+                + $"but Litestream needs WAL mode. "
+                + "With both, the app's statements would wait and fail with 'database is locked'. Let the app set "
+                + "WAL mode, or set it once ('PRAGMA journal_mode = wal') and keep it, then restart the app."
         );
     }
 }

@@ -102,7 +102,7 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
     {
         var chain = new DatabaseChain(line, database, time);
         if (isUnclean)
-            chain.Break("who replicated it before, or its litestream, was killed");
+            chain.Break("the previous replicator or its litestream was killed");
         else
             chain.BeginReader();
         var deadline = time.GetUtcNow() + Thresholds.CutPatienceAtStart;
@@ -112,7 +112,7 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
             if (time.GetUtcNow() >= deadline)
                 throw new LitestreamException(
                     "LSB5026",
-                    $"{chain.Explain()!["LSB5026: ".Length..]}. Nothing was started. End that connection, or try "
+                    $"{chain.Explain()!["LSB5026: ".Length..]}. Nothing was started. Close that connection, or try "
                         + $"again later."
                 );
         }
@@ -352,14 +352,14 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
                     + $"(process {other})"
             )
         : NeedsRestart
-            ? $"LSB5028: '{database.Path}' needs a full copy, as {BrokenBy}, and it waits for the next start: "
-                + "another SQLite library than Microsoft.Data.Sqlite's may have the file open here. "
-                + "What is committed is sent, but a restore may differ until the app has been started again"
-        : IsCut ? $"LSB5025: a full copy of '{database.Path}' is being sent, as {BrokenBy}"
-        : Obstacle is null ? $"LSB5025: '{database.Path}' needs a full copy, as {BrokenBy}"
+            ? $"LSB5028: '{database.Path}' needs a full copy because {BrokenBy}, but it must wait for the next "
+                + "start: another SQLite library than Microsoft.Data.Sqlite's may have the file open here. "
+                + "Commits are sent, but a restore may differ until the app has been restarted"
+        : IsCut ? $"LSB5025: a full copy of '{database.Path}' is being sent because {BrokenBy}"
+        : Obstacle is null ? $"LSB5025: '{database.Path}' needs a full copy because {BrokenBy}"
         : string.Create(
             CultureInfo.InvariantCulture,
-            $"LSB5026: '{database.Path}' needs a full copy, as {BrokenBy}, and it cannot begin: {Obstacle}"
+            $"LSB5026: '{database.Path}' needs a full copy because {BrokenBy}, but it cannot begin: {Obstacle}"
         );
 
     /// <summary>Ends the reader, and no other one begins: a signal may still come.</summary>

@@ -102,9 +102,9 @@ internal static class DatabasePolicy
         new(
             "LSB5016",
             LitestreamSeverity.Error,
-            $"'{path}' is not replicated at the moment: its replica is on its own disk, which "
-                + $"has {Megabytes(room.Free)} left, and the app needs the last {Megabytes(room.Kept)} itself "
-                + $"(Litestream:FreeSpaceFloor). Make room, or set Litestream:ReplicaUrl to storage elsewhere."
+            $"'{path}' is currently not replicated: its replica is on the same disk, which has "
+                + $"{Megabytes(room.Free)} free, and the last {Megabytes(room.Kept)} are kept for the app "
+                + $"(Litestream:FreeSpaceFloor). Free some space, or set Litestream:ReplicaUrl to storage elsewhere."
         );
 
     /// <summary>A database that litestream does not have yet, or that was taken from it.</summary>
@@ -163,8 +163,8 @@ internal static class DatabasePolicy
         var silence = now - seen.SilentFolder?.Since;
         var obstacle =
             silence >= limits.Slow
-                ? $"the folder of the replica '{seen.SilentFolder!.Value.Folder}' does not answer, so '{state.Path}' "
-                    + "cannot be replicated there"
+                ? $"the replica folder '{seen.SilentFolder!.Value.Folder}' does not answer, so '{state.Path}' "
+                    + "cannot be replicated to it"
             : seen.IsPending ? seen.Folders.Obstacle
             : null;
         state = WithHealth(state, seen, limits, error?.Message, obstacle, silence);
@@ -192,7 +192,7 @@ internal static class DatabasePolicy
             return new(
                 state,
                 DatabaseAction.Restart,
-                $"nothing of '{state.Path}' has arrived for {Seconds(now - seen.ProgressAt)}{said}"
+                $"no data of '{state.Path}' has arrived for {Seconds(now - seen.ProgressAt)}{said}"
             );
         }
 
@@ -238,7 +238,7 @@ internal static class DatabasePolicy
         if (health != LitestreamHealth.Healthy)
         {
             var late =
-                $"what was committed to '{state.Path}' {Seconds(seen.Lag)} ago has not "
+                $"commits made to '{state.Path}' {Seconds(seen.Lag)} ago have not "
                 + $"arrived{(error is null ? "" : $": {error}")}";
             var why =
                 obstacle
@@ -251,8 +251,8 @@ internal static class DatabasePolicy
             {
                 Health = LitestreamHealth.Degraded,
                 Problem =
-                    $"LSB5019: statements of the app end in 'database is locked' while litestream has "
-                    + $"'{state.Path}'. Look whether one of them sets another journal mode than WAL",
+                    $"LSB5019: statements of the app fail with 'database is locked' while litestream replicates "
+                    + $"'{state.Path}'. Check whether one of them sets another journal mode than WAL",
             }
             : state with
             {

@@ -184,8 +184,9 @@ internal sealed record DatabaseState(string Path)
         new(
             trouble?.Code ?? "LSB4005",
             LitestreamSeverity.Error,
-            $"Whether '{Path}' goes on with the history of its replica cannot be told yet, so nothing is "
-                + $"sent: {trouble?.Message ?? "the replica has not answered yet"}"
+            $"Cannot yet confirm that '{Path}' is the database in this replica: "
+                + $"{(trouble?.Message ?? "the replica has not answered yet").TrimEnd('.')}. "
+                + "Nothing is sent until this is confirmed."
         );
 }
 

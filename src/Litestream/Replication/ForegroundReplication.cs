@@ -49,7 +49,7 @@ public static class ForegroundReplication
     /// <param name="onDiagnostic">Gets what the user should know.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="LitestreamException">
-    /// LSB3012: a database is replicated already; LSB5009, LSB5012: it is not the one whose history is in its replica,
+    /// LSB3012: a database is replicated already; LSB5009, LSB5012: it is not the one whose lineage is in its replica,
     /// or it is missing; LSB4008: a restore was interrupted and cannot be taken back; LSB3004: there is no database;
     /// LSB3001: litestream ended by itself, with an exit code other than 0 or without a command; LSB5004, LSB5005: what
     /// was committed last
@@ -73,7 +73,7 @@ public static class ForegroundReplication
         var adopt = SettingValue.Flag(config.GetSetting, "AdoptReplica") ?? false;
         var effective = EffectiveConfig.Create(config, executable.Line.Dialects);
         if (effective.Databases.Count == 0)
-            throw new LitestreamException("LSB3004", $"{config.ConfigPath} has no database to replicate here.");
+            throw new LitestreamException("LSB3004", $"'{config.ConfigPath}' has no database to replicate here.");
 
         using var locks =
             DatabaseLocks.TryAcquire(effective.Databases.Select(d => d.Path), out var held, out var holder)
@@ -103,15 +103,15 @@ public static class ForegroundReplication
         foreach (var database in effective.Databases.Where(d => !File.Exists(d.Path)))
             Say(
                 LogLine.Parse(
-                    $"{database.Path} does not exist: it is replicated from the moment it does. To bring back a "
-                        + $"lost one, stop this and run LitestreamRestore first."
+                    $"'{database.Path}' does not exist yet; replication starts when it does. To restore a lost "
+                        + $"database, stop this and run LitestreamRestore first."
                 )
             );
         var empty = Held(effective);
         foreach (var database in effective.Databases.Where(d => empty.Contains(d.Path) && File.Exists(d.Path)))
             Say(
                 LogLine.Parse(
-                    $"{database.Path} has no table of the app's own: it is replicated from its first table on."
+                    $"'{database.Path}' has no tables of the app yet; replication starts with the first one."
                 )
             );
         if (options.Exec is not null)
@@ -322,7 +322,7 @@ public static class ForegroundReplication
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            say(LogLine.Parse("Stopping: sending what was committed last."));
+            say(LogLine.Parse("Stopping: sending the last commits."));
         }
 
         // By itself and without a command it ends only when it cannot go on: then another run would be no better.
@@ -334,7 +334,7 @@ public static class ForegroundReplication
                         () =>
                             say(
                                 LogLine.Parse(
-                                    "litestream has ended already; it runs once more for what was committed since."
+                                    "litestream has already ended; it runs once more to send the last commits."
                                 )
                             )
                     )
@@ -344,15 +344,15 @@ public static class ForegroundReplication
             throw new LitestreamException(drained with { Message = config.Secrets.Mask(drained.Message) });
         if (cancellationToken.IsCancellationRequested)
         {
-            say(LogLine.Parse("Everything was sent, and litestream has ended."));
+            say(LogLine.Parse("litestream has sent everything and ended."));
             return;
         }
 
         var said = process.LastError is { } error ? $": {error}" : "";
         var exec = options.Exec is null
             ? ""
-            : " With LitestreamExec that is also what a command which failed looks like; its own exit code is lost. "
-                + "What it had committed was sent.";
+            : " With LitestreamExec, a failed command looks the same, and its own exit code is lost. "
+                + "Its commits were sent.";
         throw new LitestreamException(
             "LSB3001",
             config.Secrets.Mask(
@@ -378,9 +378,9 @@ public static class ForegroundReplication
                 : "another process";
         return new(
             "LSB3012",
-            $"'{path}' is replicated already by {who}. "
-                + "Two replicators destroy the replica, so nothing was started. Stop that one first, or leave the "
-                + "work to it."
+            $"'{path}' is already replicated by {who}. "
+                + "Two replicators would destroy the replica, so nothing was started. Stop the other one first, or "
+                + "let it replicate."
         );
     }
 
@@ -388,11 +388,9 @@ public static class ForegroundReplication
         new(
             "LSB3013",
             LitestreamSeverity.Warning,
-            "With LitestreamExec, litestream runs the command, not the other way round: nothing restarts "
-                + "litestream, its exit code is 1 whatever the command's was, a command that ignores SIGTERM is killed "
-                + "when the time is up, "
-                + "and the command inherits the replica's credentials. The app's own replication must be off in it "
-                + "(Litestream__Enabled=false), and a missing database is not restored. In production let the app run "
-                + "litestream."
+            "With LitestreamExec, litestream runs the command and passes the replica's credentials to it: nothing "
+                + "restarts litestream, a failed command always gives exit code 1, a command that ignores SIGTERM is "
+                + "killed at the time limit, and a missing database is not restored. Turn off the app's own "
+                + "replication in the command (Litestream__Enabled=false). In production, let the app run litestream."
         );
 }

@@ -10,14 +10,14 @@ using Litestream.Sqlite;
 
 namespace Litestream.Replication;
 
-/// <summary>Whether a database goes on with the history that its replicas hold.</summary>
+/// <summary>Whether a database continues the lineage that its replicas hold.</summary>
 internal enum LineageResult
 {
     /// <summary>It does, or the replicas are empty.</summary>
     Same,
 
     /// <summary>
-    /// It does not: replicating it would begin a history that a restore prefers to the one that is there.
+    /// It does not: replicating it would begin a lineage that a restore prefers to the one that is there.
     /// </summary>
     Other,
 
@@ -28,7 +28,7 @@ internal enum LineageResult
 /// <summary>
 /// Keeps a database from going on in the place of another one: a template's that was published over it, a laptop's, an
 /// empty one that an app made. A replica
-/// has one history, and a restore takes whichever was written last.
+/// is for one database: a restore takes the lineage that was written last.
 /// </summary>
 internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database)
 {
@@ -139,7 +139,7 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
     }
 
     /// <summary>
-    /// Refuses databases that do not go on with the history in their replicas; one that an interrupted restore has
+    /// Refuses databases that do not continue the lineage in their replicas; one that an interrupted restore has
     /// moved is not looked at.
     /// </summary>
     /// <exception cref="LitestreamException">LSB5009, LSB5012; others: the storage does not answer.</exception>
@@ -175,18 +175,17 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
             case LineageResult.Missing:
                 throw new LitestreamException(
                     "LSB5012",
-                    $"'{database.Path}' does not exist, but its replica has a backup of it. Nothing was started: "
-                        + $"what is made in its place would be sent after the backup. Restore it first "
+                    $"'{database.Path}' does not exist, but its replica has a backup of it. Nothing was started, "
+                        + $"because a new database would take the place of that backup. Restore it first "
                         + $"({VerbName.Restore})."
                 );
             case LineageResult.Other:
                 throw new LitestreamException(
                     "LSB5009",
-                    $"'{database.Path}' is not the database whose history is in its replica "
+                    $"'{database.Path}' is not the database in its replica "
                         + $"({string.Join(", ", database.Replicas.Select(r => r.Location))}). Nothing was "
-                        + $"started, so that the "
-                        + $"backup stays as it is. Restore the old one, give this one a replica of its own, or set "
-                        + $"Litestream:AdoptReplica to true to go on with this one."
+                        + $"started, so that the backup stays intact. Restore the backup, give this database its own "
+                        + $"replica, or set Litestream:AdoptReplica to true to continue with this database."
                 );
         }
     }
@@ -293,11 +292,11 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
     private LitestreamException NoRoom(string folder, long needed)
     {
         var (free, kept) = Space(folder) ?? (0, 0);
-        var stays = kept > 0 ? $": {Megabytes(kept)} MB stay free for the app (Litestream:FreeSpaceFloor)" : "";
+        var stays = kept > 0 ? $" and keeps {Megabytes(kept)} MB for the app (Litestream:FreeSpaceFloor)" : "";
         return new(
             "LSB4009",
-            $"Only the backup itself tells, and for a copy of it ({Megabytes(needed)} MB) the disk of {folder}, "
-                + $"with {Megabytes(free)} MB free, has no room{stays}. Make room."
+            $"A comparison with the backup needs a copy of it ({Megabytes(needed)} MB), but the disk of "
+                + $"'{folder}' has only {Megabytes(free)} MB free{stays}. Free some space."
         );
 
         static string Megabytes(long bytes) => (bytes / Mega).ToString("0.#", CultureInfo.InvariantCulture);

@@ -40,10 +40,10 @@ internal static class OrphanedReplicator
                 "LSB3012",
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"A litestream of an app that has ended still replicates, as process {orphan.ProcessId} "
-                        + $"({orphan.Executable}), and it is another user's. Two replicators destroy the "
-                        + $"replica, so nothing "
-                        + $"was started. End it as that user, or as root: `kill {orphan.ProcessId}`."
+                    $"The app has ended, but its litestream (process {orphan.ProcessId}, "
+                        + $"{orphan.Executable}) still replicates as another user. Two replicators would destroy "
+                        + $"the replica, so nothing was started. End it as that user, or as "
+                        + $"root: `kill {orphan.ProcessId}`."
                 )
             );
         }

@@ -35,7 +35,7 @@ internal sealed record OverallHealth(LitestreamHealth Health, IReadOnlyList<stri
             problems.Add(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"LSB5004: litestream was started again {restarts} times in "
+                    $"LSB5004: litestream was restarted {restarts} times in "
                         + $"{Thresholds.RestartMemory.TotalMinutes:0} minutes; the last time: "
                         + $"{status.LastRestartReason}."
                 )
@@ -48,7 +48,7 @@ internal sealed record OverallHealth(LitestreamHealth Health, IReadOnlyList<stri
                 database.Health == LitestreamHealth.Unhealthy
                 || database.Verification?.Outcome == VerificationOutcome.Failed;
             if (database.Health != LitestreamHealth.Healthy)
-                problems.Add(database.Problem ?? $"{database.Path} is {database.Health}");
+                problems.Add(database.Problem ?? $"'{database.Path}' is {database.Health}");
             if (database.Verification is { Outcome: not VerificationOutcome.Verified } verification)
                 problems.Add($"{verification.Code}: {verification.Message}");
         }

@@ -84,7 +84,7 @@ internal static class ProcessPolicy
         ?? (
             seen.Silence >= stallTimeout
                 ? new EndReason($"litestream has not answered for {Seconds(seen.Silence.Value)}")
-            : seen.AddressError is { } error ? new EndReason($"litestream cannot say how it does ({error})")
+            : seen.AddressError is { } error ? new EndReason($"litestream cannot serve its metrics ({error})")
             : null
         );
 
@@ -105,11 +105,11 @@ internal static class ProcessPolicy
             return new RestartDecision(null, "", pause);
         if (ended.Reason is { } reason)
         {
-            return new RestartDecision($"{reason.Text}: litestream was ended and is started again", "stuck", pause);
+            return new RestartDecision($"{reason.Text}: litestream was stopped and restarts", "stuck", pause);
         }
 
         var said = ended.LastError is { } error ? $" ({error})" : "";
-        var what = $"litestream ended with exit code {NumberText.Of(ended.ExitCode ?? 0)}{said}; it is started again";
+        var what = $"litestream ended with exit code {NumberText.Of(ended.ExitCode ?? 0)}{said}; it restarts";
         return new RestartDecision(what, "ended", pause) { Refused = IsRefusal(ended) ? Refuse(ended) : null };
     }
 
@@ -117,8 +117,8 @@ internal static class ProcessPolicy
     public static RestartDecision AfterFailedStart(Exception error, TimeSpan pause) =>
         new(
             $"litestream could not be started "
-                + $"({(error as LitestreamException)?.Diagnostic.Message ?? error.Message}); it "
-                + $"is tried again",
+                + $"({(error as LitestreamException)?.Diagnostic.Message ?? error.Message}); "
+                + "trying again",
             "not_started",
             pause
         );
@@ -131,9 +131,8 @@ internal static class ProcessPolicy
         new(
             "LSB5014",
             LitestreamSeverity.Error,
-            $"litestream refuses to run ({ended.LastError ?? "it said nothing"}), and would again. "
-                + $"Nothing is replicated. Correct its configuration or executable, and start the "
-                + $"app again."
+            $"litestream refuses to run ({ended.LastError ?? "it printed nothing"}), and a restart would not help. "
+                + $"Nothing is replicated. Correct its configuration or executable, then restart the app."
         );
 
     private static string Seconds(TimeSpan time) =>

@@ -131,7 +131,7 @@ internal sealed class ReplicatorRun(
                 catch (Exception e) when (e is LitestreamException or IOException or UnauthorizedAccessException)
                 {
                     await EndAsync().ConfigureAwait(false);
-                    return LastCommits($"litestream could not be started once more ({e.Message})");
+                    return LastCommits($"litestream could not be started again ({e.Message})");
                 }
             }
 
@@ -153,8 +153,8 @@ internal sealed class ReplicatorRun(
                     "LSB5005",
                     LitestreamSeverity.Error,
                     $"litestream did not end within {NumberText.Seconds(timeout)} s (Litestream:ShutdownTimeout) "
-                        + "and was killed. What was committed last may be in the database only; "
-                        + "the next start sends it, if the database is still there."
+                        + "and was killed. The last commits may not have been sent; "
+                        + "the next start sends them, if the database still exists."
                 );
             }
 
@@ -174,7 +174,7 @@ internal sealed class ReplicatorRun(
             failed = LastCommits($"litestream ended with exit code {NumberText.Of(exitCode)}{why} when it was stopped");
         }
 
-        return failed ?? LastCommits($"litestream was ended by others {Attempts} times while it sent the last commits");
+        return failed ?? LastCommits($"Other processes ended litestream {Attempts} times during the last upload");
     }
 
     /// <summary>Kills what runs, without waiting for the end. From any thread.</summary>
@@ -211,10 +211,9 @@ internal sealed class ReplicatorRun(
                 new LitestreamDiagnostic(
                     "LSB5015",
                     LitestreamSeverity.Warning,
-                    $"litestream cannot serve its metrics at {ownMetricsAddress}, which litestream.yml names "
-                        + $"(addr): {error}. It replicates all the same, with its metrics at another address. "
-                        + $"End what has the "
-                        + $"address, or name another one, and start the app again."
+                    $"litestream cannot serve its metrics at '{ownMetricsAddress}' (addr in litestream.yml): {error}. "
+                        + $"Replication is not affected; the metrics are at another address. Free that address, "
+                        + $"or set another one, then restart the app."
                 )
             );
         }
@@ -296,6 +295,6 @@ internal sealed class ReplicatorRun(
         new(
             "LSB5004",
             LitestreamSeverity.Error,
-            $"{what}. What was committed last may be in the database only; the next start sends it."
+            $"{what}. The last commits may not have been sent; the next start sends them."
         );
 }

@@ -66,7 +66,7 @@ internal static class LockHolder
         record.App switch
         {
             { IsElsewhere: true } app =>
-                $"a process of another container or machine (there {app.ProcessId}, {app.Executable})",
+                $"a process in another container or on another machine ({app.ProcessId} there, {app.Executable})",
             { } app when app.IsRunning() => $"another process ({app.ProcessId}, {app.Executable})",
             _ => "another process",
         };

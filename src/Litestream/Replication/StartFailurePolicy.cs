@@ -43,7 +43,7 @@ internal static class StartFailurePolicy
     public static string Explain(Exception error, string database)
     {
         var why = error is LitestreamException litestream ? litestream.Diagnostic.Message : error.Message;
-        return $"LSB5004: litestream could not be started, so nothing of '{database}' is sent: {why}";
+        return $"LSB5004: litestream could not be started, so '{database}' is not replicated: {why}";
     }
 
     private static Exception Cause(Exception error) =>

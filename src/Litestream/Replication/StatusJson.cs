@@ -42,7 +42,7 @@ internal record StatusForm
     /// <exception cref="ArgumentException">A word is none of those that it can be.</exception>
     public LitestreamStatus ToStatus(EffectiveDatabase database) =>
         State is null || Since is null || Restarts is null
-            ? throw new FormatException("The status is not complete.")
+            ? throw new FormatException("The status is incomplete.")
             : new(
                 Enum.Parse<LitestreamState>(State),
                 ReplicatorProcessId,

@@ -56,8 +56,8 @@ internal static class UnsentPolicy
             return !facts.WasDeleted
                 ? null
                 : Error(
-                    $"What the app committed to '{facts.Path}' after the file was deleted is lost: "
-                        + "neither a file nor the replica has it. The next start restores the backup."
+                    $"The commits that the app made to '{facts.Path}' after the file was deleted are lost: "
+                        + "neither a file nor the replica has them. The next start restores the backup."
                 );
         }
 
@@ -77,10 +77,10 @@ internal static class UnsentPolicy
             ?? facts.Error
             ?? (
                 facts.CopyNeededBy is { } reason
-                    ? $"it was needed as {reason}"
+                    ? $"it was needed because {reason}"
                     : "litestream ended before it had sent them"
             );
-        var next = facts.IsRefused ? "no start sends it until that is corrected" : "the next start sends it";
+        var next = facts.IsRefused ? "a start sends it only after you correct that" : "the next start sends it";
         return Error(
             $"{what} of '{facts.Path}' did not arrive in the replica: {why.TrimEnd('.')}. "
                 + $"Everything is in the database file, and {next}. "
@@ -101,16 +101,16 @@ internal static class UnsentPolicy
         return new LitestreamDiagnostic(
             "LSB5027",
             LitestreamSeverity.Warning,
-            $"The app ended, and nothing of these databases has a backup: {string.Join(", ", names)}. "
+            $"The app ended, and these databases have no backup: {string.Join(", ", names)}. "
                 + "Keep the files. Add them to litestream.yml, or list them in Litestream:NotReplicated if "
-                + "that is meant."
+                + "that is intended."
         );
     }
 
     /// <summary>How much had not arrived at the last look, in brackets; empty when that is not known.</summary>
     public static string AtLastLook(IEnumerable<LitestreamDatabaseStatus> databases) =>
         databases.Sum(database => database.LagBytes ?? 0) is > 0 and var bytes
-            ? string.Create(CultureInfo.InvariantCulture, $" ({bytes} bytes at the last look)")
+            ? string.Create(CultureInfo.InvariantCulture, $" ({bytes} bytes at the last check)")
             : "";
 
     private static LitestreamDiagnostic Error(string message) => new(Code, LitestreamSeverity.Error, message);

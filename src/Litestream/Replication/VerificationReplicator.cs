@@ -73,7 +73,7 @@ internal sealed class VerificationReplicator
             return new VerificationResult(
                 database,
                 VerificationOutcome.Inconclusive,
-                $"Which litestream replicates {database.Path} cannot be written down, so none was left "
+                $"The litestream that replicates '{database.Path}' cannot be recorded, so none was left "
                     + $"running: {e.Message}",
                 "LSB0003"
             );
@@ -132,10 +132,10 @@ internal sealed class VerificationReplicator
             return Volatile.Read(ref _lastError) is { } error && result.Outcome != VerificationOutcome.Verified
                     ? result with
                     {
-                        Message = $"{result.Message} The litestream that was started for this said: {error}",
+                        Message = $"{result.Message} The litestream started for this reported: {error}",
                     }
                 : unsent is null ? result
-                : result with { Message = $"{result.Message} At its end: {_config.Secrets.Mask(unsent.Message)}" };
+                : result with { Message = $"{result.Message} When it stopped: {_config.Secrets.Mask(unsent.Message)}" };
         }
         finally
         {
@@ -151,7 +151,7 @@ internal sealed class VerificationReplicator
     }
 
     /// <summary>
-    /// A replica has one history. To replicate over another one than this database's (a laptop's copy, a template)
+    /// A replica is for one database. To replicate over another one than this database's (a laptop's copy, a template)
     /// would start a generation that a restore then prefers.
     /// </summary>
     private async Task<string?> ForeignHistoryAsync(CancellationToken cancellationToken)
@@ -168,11 +168,11 @@ internal sealed class VerificationReplicator
                 && !lineages.Any(g => g.Name == own && g.End >= lineages.Max(other => other.End))
             )
             {
-                return $"Nobody replicates {_database.Path}, and no litestream was started for it: the newest "
-                    + $"changes in replica {replica.Name} are of another history "
+                return $"'{_database.Path}' is not being replicated, and no litestream was started for it: the newest "
+                    + $"changes in replica '{replica.Name}' belong to another lineage "
                     + $"({string.Join(", ", lineages.OrderByDescending(g => g.End).Take(3).Select(g => g.Name))}) than "
-                    + $"this database's ({own ?? "none"}). "
-                    + "A verification never writes over that. Start the app where the database belongs, or restore "
+                    + $"this database ({own ?? "none"}). "
+                    + "A verification never overwrites them. Start the app where the database belongs, or restore "
                     + "the replica here first.";
             }
         }

@@ -76,8 +76,8 @@ public static class DatabaseRestore
         {
             throw new LitestreamException(
                 "LSB3005",
-                $"The restore of {request.Database.Path} was ended because it took longer than "
-                    + $"{NumberText.Seconds(request.Timeout!.Value)} s. Nothing was put in place.",
+                $"The restore of '{request.Database.Path}' was cancelled because it took longer than "
+                    + $"{NumberText.Seconds(request.Timeout!.Value)} s. No file was changed.",
                 innerException: e
             );
         }
@@ -85,8 +85,8 @@ public static class DatabaseRestore
         {
             throw new LitestreamException(
                 "LSB4009",
-                $"The disk of {Path.GetDirectoryName(target.File)} is full: {request.Database.Path} was not "
-                    + $"restored, and nothing is left of the attempt. Free some space, or restore to another disk.",
+                $"The disk of '{Path.GetDirectoryName(target.File)}' is full, so '{request.Database.Path}' was "
+                    + $"not restored. No partial files remain. Free some space, or restore to another disk.",
                 innerException: e
             );
         }
@@ -119,8 +119,8 @@ public static class DatabaseRestore
         if (databases.Count > 1 && options.Output is not null)
             throw new LitestreamException(
                 "LSB3008",
-                $"One output, {options.Output}, cannot hold {databases.Count} databases. Without it they go to "
-                    + $"files of their own beside the databases, or in place."
+                $"The output '{options.Output}' is one file and cannot hold {databases.Count} databases. Omit it to "
+                    + $"restore each database to its own file next to the original, or in place."
             );
 
         var gate = new object();
@@ -180,8 +180,8 @@ public static class DatabaseRestore
         if (RestoreFolder.AnyInterrupted(file) && OpenDatabases.Find(file, out _) is [var user, ..])
             throw new LitestreamException(
                 "LSB4008",
-                $"A restore of {file} was interrupted, and it can be neither finished nor taken back while "
-                    + $"process {user.Id} ({user.Name}) has {user.File} open. End that process, then start again."
+                $"A restore of '{file}' was interrupted and can be neither finished nor undone while "
+                    + $"process {user.Id} ({user.Name}) has '{user.File}' open. End that process, then start again."
             );
         RestoreFolder.RemoveLeftovers(file, onLine);
         RestoreFolder.RefuseForeign(file);
@@ -251,7 +251,7 @@ public static class DatabaseRestore
                 ? new RestoreResult(request.Database, RestoreOutcome.DatabaseExists, target.Named)
                 : throw target.Exists();
 
-        // It goes on with the history of the replica: without this, whoever replicates would take it for another
+        // It continues the lineage of the replica: without this, whoever replicates would take it for another
         // database.
         if (target.MetaPath(request) is { } metaPath && !request.Detach)
             DatabaseIdentity.WriteRestored(target.File, metaPath, id);
@@ -276,7 +276,7 @@ public static class DatabaseRestore
             ReplaceTransaction.Say(
                 onLine,
                 "WARN",
-                $"A restore of {target.File} was interrupted; a restore begins with finishing it or taking it back"
+                $"A restore of '{target.File}' was interrupted; the next restore finishes or undoes it first"
             );
         if (target.Check(request) is { } early)
             return new RestoreResult(request.Database, early, target.Named);
@@ -305,8 +305,8 @@ public static class DatabaseRestore
             ? new RestoreResult(request.Database, RestoreOutcome.NoBackup, target.Named)
             : throw new LitestreamException(
                 "LSB4002",
-                $"There is no backup of {request.Database.Path} in {request.Places}. If it should "
-                    + $"be there, check the replica's path and, for a folder, that its volume is mounted."
+                $"There is no backup of '{request.Database.Path}' in {request.Places}. If there should be one, "
+                    + $"check the replica's path and, for a folder, that its volume is mounted."
             );
 
     private static bool IsDiskFull(Exception e) =>

@@ -114,8 +114,8 @@ internal sealed class ReplaceTransaction
             if (!placed && e is (IOException or UnauthorizedAccessException))
                 throw new LitestreamException(
                     "LSB4007",
-                    $"The restored file cannot be put in place as {_output}: {e.Message} Nothing has changed; what "
-                        + $"had been moved is back.",
+                    $"The restored file cannot be moved to '{_output}': {e.Message} All other files are back where "
+                        + $"they were.",
                     innerException: e
                 );
             if (!placed)
@@ -140,7 +140,7 @@ internal sealed class ReplaceTransaction
             Say(
                 onLine,
                 "WARN",
-                $"{_output} is restored, but whether it would survive a power cut now is not known: {e.Message}"
+                $"'{_output}' was restored, but may not survive a power failure now: {e.Message}"
             );
         }
 
@@ -166,13 +166,14 @@ internal sealed class ReplaceTransaction
 
             // First of all the record: without the rest of the folder it would say something else.
             File.Delete(record);
-            var replaced = swap.Moves.Count == 0 ? "" : $"; what it replaced is in {swap.Folder ?? swap.Moves[0].To}";
+            var replaced =
+                swap.Moves.Count == 0 ? "" : $"; the files that it replaced are in '{swap.Folder ?? swap.Moves[0].To}'";
             Say(
                 onLine,
                 "WARN",
                 done
-                    ? $"A restore of {swap._output} was interrupted when it was done{replaced}"
-                    : $"A restore of {swap._output} was interrupted; everything is back as it was before"
+                    ? $"A restore of '{swap._output}' was interrupted after it had finished{replaced}"
+                    : $"A restore of '{swap._output}' was interrupted; all files are back where they were"
             );
             return done;
         }
@@ -188,10 +189,9 @@ internal sealed class ReplaceTransaction
         {
             throw new LitestreamException(
                 "LSB4008",
-                $"A restore was interrupted, and it cannot be taken "
-                    + $"back: {e.Message} {Path.Combine(restoreFolder.Path, RecordName)} says what was moved "
-                    + $"where. Correct "
-                    + $"that and try again; or move the files by hand, and delete {restoreFolder.Path}.",
+                $"An interrupted restore cannot be undone: {e.Message} Correct that and try again. Or move the "
+                    + $"files back by hand ('{Path.Combine(restoreFolder.Path, RecordName)}' lists the moves) and "
+                    + $"delete '{restoreFolder.Path}'.",
                 innerException: e
             );
         }
@@ -219,8 +219,8 @@ internal sealed class ReplaceTransaction
             else if (AreOne(move.From, move.To))
                 File.Delete(move.From);
             else if (IsThere(move.From))
-                throw new IOException($"{move.From} was made by somebody else meanwhile.");
-            Say(onLine, "INFO", $"{move.From} was moved to {move.To}");
+                throw new IOException($"Another process has created '{move.From}' in the meantime.");
+            Say(onLine, "INFO", $"'{move.From}' was moved to '{move.To}'");
         }
 
         if (Folder is not null)
@@ -240,7 +240,7 @@ internal sealed class ReplaceTransaction
         {
             using var held =
                 DirectoryHandle.TryOpen(made)
-                ?? throw new IOException($"Somebody else has put something in the place of {made}.");
+                ?? throw new IOException($"Another process has replaced '{made}'.");
             held.Give(owner);
         }
 
@@ -255,11 +255,11 @@ internal sealed class ReplaceTransaction
     private void RefuseOpened()
     {
         if (DatabasePath.Endings.Skip(1).Select(ending => _output + ending).FirstOrDefault(IsThere) is { } companion)
-            throw new IOException($"{companion} was made by somebody else meanwhile.");
+            throw new IOException($"Another process has created '{companion}' in the meantime.");
         foreach (var path in Moves.Where(move => move.From == _output).Select(move => move.To).Append(_output))
         {
             if (OpenDatabases.Find(path, out _) is [var user, ..])
-                throw new IOException($"Process {user.Id} ({user.Name}) opened {_output} meanwhile.");
+                throw new IOException($"Process {user.Id} ({user.Name}) has opened '{_output}' in the meantime.");
         }
     }
 
@@ -272,7 +272,7 @@ internal sealed class ReplaceTransaction
     private static void Move(string from, string to)
     {
         if (IsThere(to))
-            throw new IOException($"{to} was made by somebody else meanwhile.");
+            throw new IOException($"Another process has created '{to}' in the meantime.");
 
         // A rename and nothing else: not to be seen half done.
         if (Directory.Exists(from))
@@ -305,7 +305,7 @@ internal sealed class ReplaceTransaction
             )
                 File.Delete(_output);
             else if (Folder is not null)
-                throw new IOException($"{_output} was made by somebody else meanwhile.");
+                throw new IOException($"Another process has created '{_output}' in the meantime.");
         }
 
         var isMoved = database is null || IsThere(database.To);
@@ -315,7 +315,7 @@ internal sealed class ReplaceTransaction
             ) is
             { } lost
         )
-            throw new IOException($"{lost.From} is neither there nor at {lost.To}.");
+            throw new IOException($"'{lost.From}' is missing, and so is '{lost.To}'.");
 
         foreach (var move in Moves.Reverse().Where(move => IsThere(move.To)))
         {

@@ -23,13 +23,13 @@ internal sealed class RestoreCommand(
     {
         ReplicaNames.Require(request.Database, request.Replica);
         if (request.Parallelism is < 1)
-            throw Wrong($"The parallelism {NumberText.Of(request.Parallelism.Value)} is less than 1.");
+            throw Wrong($"The parallelism is {NumberText.Of(request.Parallelism.Value)}; it must be at least 1.");
         if (request.Timeout is { } timeout && timeout <= TimeSpan.Zero)
-            throw Wrong($"The timeout {timeout} is not positive.");
+            throw Wrong($"The timeout is '{timeout}'; it must be longer than zero.");
         if (request.Arguments.FirstOrDefault(IsOwnFlag) is { } flag)
             throw Wrong(
-                $"{flag} cannot be among the arguments of a restore: the output, the configuration and what happens "
-                    + $"when something exists have options of their own."
+                $"'{flag}' cannot be passed to a restore: the output, the configuration and the handling of existing "
+                    + $"files have their own options."
             );
 
         static bool IsOwnFlag(string argument) =>
@@ -122,7 +122,7 @@ internal sealed class RestoreCommand(
         {
             throw new LitestreamException(
                 "LSB4005",
-                $"{request.Database.Path} could not be restored from {request.Places}: {e.Diagnostic.Message}",
+                $"'{request.Database.Path}' could not be restored from {request.Places}: {e.Diagnostic.Message}",
                 innerException: e
             );
         }
@@ -138,9 +138,9 @@ internal sealed class RestoreCommand(
                 : (result.StandardError + result.StandardOutput).Trim();
         throw new LitestreamException(
             _dialect.Classify(message),
-            $"{request.Database.Path} could not be restored from {request.Places}: "
+            $"'{request.Database.Path}' could not be restored from {request.Places}: "
                 + $"`litestream restore` ended with exit code {NumberText.Of(result.ExitCode)}: "
-                + (message.Length == 0 ? "it said nothing" : message)
+                + (message.Length == 0 ? "it printed nothing" : message)
         );
     }
 }

@@ -43,7 +43,7 @@ internal sealed class RestoreFolder : IDisposable
         {
             throw new LitestreamException(
                 "LSB0003",
-                $"Nothing can be restored into {Parent(output)}: {e.Message}",
+                $"A restore cannot write to '{Parent(output)}': {e.Message}",
                 innerException: e
             );
         }
@@ -94,14 +94,14 @@ internal sealed class RestoreFolder : IDisposable
 
         var user = UnixCalls.Status(foreign, followLinks: false)?.User switch
         {
-            null => "that user (root, most likely)",
+            null => "that user (probably root)",
             0 => "root",
             { } id => string.Create(CultureInfo.InvariantCulture, $"the user with id {id}"),
         };
         throw new LitestreamException(
             "LSB4008",
-            $"A restore of {output} by another user was interrupted, and {foreign}, where it says what it had "
-                + $"moved, is that user's. Run the restore again as {user}: that finishes it or takes it back."
+            $"A restore of '{output}' by another user was interrupted, and its record in '{foreign}' belongs to "
+                + $"that user. Run the restore again as {user}: that finishes or undoes it."
         );
 
         static bool IsForeign(string folder) =>
@@ -147,7 +147,7 @@ internal sealed class RestoreFolder : IDisposable
         )
             return file;
         file?.Dispose();
-        throw new IOException($"Somebody else has put something in the place of {Restored}.");
+        throw new IOException($"Another process has replaced '{Restored}'.");
     }
 
     public static string RestoredIn(string folder) => System.IO.Path.Combine(folder, "restored.db");

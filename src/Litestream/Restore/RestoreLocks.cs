@@ -55,19 +55,19 @@ internal static class RestoreLocks
         if (holder.App is not { } app || !app.IsRunning())
             return new LitestreamException(
                 "LSB4006",
-                $"Another process replicates or restores {path}: it holds {DatabaseLock.PathFor(path)}. End it, "
-                    + $"then restore again; or restore to another file."
+                $"Another process replicates or restores '{path}': it holds '{DatabaseLock.PathFor(path)}'. End it "
+                    + $"and restore again, or restore to another file."
             );
 
         var does = holder.Replicator is { } replicator
-            ? $"replicates {path} (with litestream, process {replicator.ProcessId})"
-            : $"restores or begins to replicate {path}";
+            ? $"replicates '{path}' (with litestream, process {replicator.ProcessId})"
+            : $"restores or begins to replicate '{path}'";
         return new LitestreamException(
             "LSB4006",
             app.ProcessId == Environment.ProcessId
                 ? $"This process itself {does}. Restore to another file, or in place while its host is not running."
-                : $"Process {app.ProcessId} ({app.Executable}) {does}. Stop that app, on the command line with "
-                    + $"`kill {app.ProcessId}`, then restore again; or restore to another file."
+                : $"Process {app.ProcessId} ({app.Executable}) {does}. Stop that app (`kill {app.ProcessId}`) and "
+                    + $"restore again, or restore to another file."
         );
     }
 
@@ -77,10 +77,9 @@ internal static class RestoreLocks
         if (record.LivingReplicators.FirstOrDefault() is { } orphan)
             throw new LitestreamException(
                 "LSB4006",
-                $"A litestream of an app that has ended still replicates {path}: process {orphan.ProcessId} "
-                    + $"({orphan.Executable}). End it with `kill {orphan.ProcessId}`, which lets it send what "
-                    + $"is missing; "
-                    + $"or restore to another file."
+                $"The app has ended, but its litestream (process {orphan.ProcessId}, {orphan.Executable}) still "
+                    + $"replicates '{path}'. End it with `kill {orphan.ProcessId}`, which lets it send the last "
+                    + $"commits, and restore again, or restore to another file."
             );
     }
 
@@ -92,7 +91,7 @@ internal static class RestoreLocks
             ReplaceTransaction.Say(
                 onLine,
                 "WARN",
-                $"Whether a process has {target.File} open cannot be seen on this system: make sure that none has"
+                $"This system does not show whether a process has '{target.File}' open: make sure that none has"
             );
             return;
         }
@@ -101,27 +100,26 @@ internal static class RestoreLocks
             ReplaceTransaction.Say(
                 onLine,
                 "INFO",
-                $"{unseen} processes of other users were not looked at; of those, only one that has {target.File} "
-                    + $"open in WAL mode would have been seen"
+                $"{unseen} processes of other users could not be inspected; one of them that has '{target.File}' "
+                    + $"open is detected only in WAL mode"
             );
         if (users.Count == 0)
             return;
 
         var what = users.Select(user =>
             user.Id == Environment.ProcessId
-                ? $"this process itself ({user.Id}) has {user.File} open"
-                : $"process {user.Id} ({user.Name}) has {user.File} open"
+                ? $"this process itself ({user.Id}) has '{user.File}' open"
+                : $"process {user.Id} ({user.Name}) has '{user.File}' open"
         );
         var others = users.Where(user => user.Id != Environment.ProcessId).Select(user => user.Id).ToList();
         var stop =
             others.Count == 0
                 ? "Close its connections (SqliteConnection.ClearAllPools() for pooled ones)"
-                : $"End {(others.Count == 1 ? "it" : "them")}, on the command line with "
-                    + $"`kill {string.Join(' ', others)}`";
+                : $"End {(others.Count == 1 ? "it" : "them")} (`kill {string.Join(' ', others)}`)";
         throw new LitestreamException(
             "LSB4006",
-            $"{target.File} cannot be replaced while it is in use: {string.Join("; ", what)}. {stop}, then restore "
-                + $"again; or restore to another file."
+            $"'{target.File}' cannot be replaced while it is in use: {string.Join("; ", what)}. {stop} and restore "
+                + $"again, or restore to another file."
         );
     }
 }

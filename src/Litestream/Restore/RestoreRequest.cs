@@ -58,7 +58,7 @@ public sealed record RestoreRequest(EffectiveConfig Config, EffectiveDatabase Da
 
     /// <summary>
     /// The restored file becomes a database of its own: the tables of the executable, and with them what ties it to the
-    /// history of the replica, are taken out of it. Whoever replicates it
+    /// lineage of the replica, are taken out of it. Whoever replicates it
     /// to that replica later is refused (LSB5009), wherever the file is copied to; a replica of its own it can have.
     /// For production's data on another machine. Default false.
     /// </summary>
@@ -114,7 +114,7 @@ public sealed record RestoreRequest(EffectiveConfig Config, EffectiveDatabase Da
     /// <summary>The replicas that count, for messages.</summary>
     internal string Places =>
         Database.Replicas.Count == 0
-            ? "any replica: it has none"
+            ? "any replica (none is configured)"
             : string.Join(
                 ", ",
                 Database.Replicas.Where(r => Replica is null || r.Name == Replica).Select(r => r.Location)
@@ -190,7 +190,7 @@ public sealed record RestoreOptions
         if (InPlace && Output is not null)
             throw new LitestreamException(
                 "LSB3008",
-                "A restore is either in place or to an output of its own, not both."
+                "A restore goes either in place or to an output file, not both. Choose one of them."
             );
 
         return new RestoreRequest(config, database)

@@ -63,15 +63,14 @@ internal sealed record RestoreTarget(string Named, string File, bool IsDatabase)
         if (Directory.Exists(File) || file.LinkTarget is not null)
             return new LitestreamException(
                 "LSB4001",
-                $"{File} is "
-                    + $"{(Directory.Exists(File) ? "a folder" : $"a link to {file.LinkTarget}, which is not there")}. "
-                    + $"A restore never replaces it: move it away, or restore to another file."
+                $"'{File}' is "
+                    + $"{(Directory.Exists(File) ? "a folder" : $"a link to the missing '{file.LinkTarget}'")}. "
+                    + $"A restore never replaces it. Move it away, or restore to another file."
             );
         return new LitestreamException(
             "LSB4001",
-            $"{File} is there "
-                + $"already{(file is { Exists: true, Length: 0 } ? ", though it is empty (0 bytes)" : "")}. A restore "
-                + $"never replaces a file unless it is forced to, and then moves it aside: force it "
+            $"'{File}' already exists{(file is { Exists: true, Length: 0 } ? ", but is empty (0 bytes)" : "")}. A "
+                + $"restore replaces a file only if you force it, and then moves the old file aside. Force it "
                 + $"({OptionName.Force.On}), move the file away, or restore to another file."
         );
     }

@@ -63,7 +63,7 @@ internal static class RestoredFile
         catch (Exception e)
             when (e is not LitestreamException and not OperationCanceledException && !LiveDatabase.HasLibrary(out _))
         {
-            Skip("the app brings no SQLite library for Microsoft.Data.Sqlite.");
+            Skip("the app has no SQLite library for Microsoft.Data.Sqlite.");
         }
 
         // A check that was interrupted at its last row may have answered all the same.
@@ -73,7 +73,7 @@ internal static class RestoredFile
             ReplaceTransaction.Say(
                 onLine,
                 "WARN",
-                $"quick_check of the restored {request.Database.Path} was skipped: {why}"
+                $"The quick_check of the restored '{request.Database.Path}' was skipped: {why}"
             );
     }
 
@@ -89,7 +89,7 @@ internal static class RestoredFile
         {
             throw new LitestreamException(
                 "LSB4007",
-                $"The restored file cannot be put in place as {target.File}: {e.Message} Nothing has changed.",
+                $"The restored file cannot be moved to '{target.File}': {e.Message} No file was changed.",
                 innerException: e
             );
         }
@@ -113,15 +113,15 @@ internal static class RestoredFile
                     ReplaceTransaction.Say(
                         onLine,
                         "WARN",
-                        $"{existing} cannot be given to the owner of its folder: whether its app can open it "
-                            + $"depends on whom that runs as"
+                        $"'{existing}' cannot be given to the owner of its folder: if the app runs as another "
+                            + $"user, it may not be able to open the file"
                     );
                 return;
             }
 
             var (owner, own) = (UnixCalls.Status(existing, followLinks: false), UnixCalls.Status(restored));
             if (owner is { IsFile: false })
-                throw new IOException($"Somebody else has put something in the place of {existing}.");
+                throw new IOException($"Another process has replaced '{existing}'.");
             if (owner is not null && own is not null && (owner.User, owner.Group) != (own.User, own.Group))
                 UnixCalls.ChangeOwner(restored, owner);
             File.SetUnixFileMode(restored, owner?.Mode ?? File.GetUnixFileMode(existing));
@@ -130,15 +130,15 @@ internal static class RestoredFile
         {
             throw new LitestreamException(
                 "LSB0003",
-                $"The restored file cannot be given to the owner of {existing}, so its app could not use "
-                    + $"it: {e.Message}. Nothing was put in place. Restore as that user, or as root.",
+                $"The restored file cannot be given to the owner of '{existing}', so the app could not use "
+                    + $"it: {e.Message}. No file was changed. Restore as that user, or as root.",
                 innerException: e
             );
         }
     }
 
     /// <summary>
-    /// Without the executable's tables it has no number, and what has none does not go on with any history.
+    /// Without the executable's tables it has no number, and what has none continues no lineage.
     /// </summary>
     public static void Detach(string restored, RestoreRequest request)
     {
@@ -150,8 +150,8 @@ internal static class RestoredFile
         {
             throw new LitestreamException(
                 "LSB4003",
-                $"The restored copy of {request.Database.Path} cannot be made a database of its own: {e.Message} "
-                    + $"Nothing was put in place.",
+                $"The restored copy of '{request.Database.Path}' cannot be detached from its replica: {e.Message} "
+                    + $"No file was changed.",
                 innerException: e
             );
         }
@@ -160,9 +160,8 @@ internal static class RestoredFile
     private static LitestreamException Damaged(RestoreRequest request, string answer, Exception? e) =>
         new(
             "LSB4003",
-            $"The backup of {request.Database.Path} in {request.Places} does not give a sound "
-                + $"database: "
-                + $"{answer}. Nothing was put in place.",
+            $"The backup of '{request.Database.Path}' in {request.Places} does not give a sound "
+                + $"database: {answer}. No file was changed.",
             innerException: e
         );
 }

@@ -77,7 +77,7 @@ internal sealed class ScratchCopy : IDisposable
         throw new LitestreamException(
             code,
             $"`litestream restore` ended with exit code {NumberText.Of(exitCode)}: "
-                + (message.Length == 0 ? "it said nothing" : message)
+                + (message.Length == 0 ? "it printed nothing" : message)
         );
     }
 

@@ -47,11 +47,11 @@ public static class DatabaseDiff
     )
     {
         foreach (var file in new[] { live, copy }.Where(file => !File.Exists(file)))
-            throw new LitestreamException("LSB4010", $"There is no database '{file}', so nothing can be compared.");
+            throw new LitestreamException("LSB4010", $"The database '{file}' does not exist, so nothing was compared.");
         if (DatabasePath.Real(live) == DatabasePath.Real(copy))
             throw new LitestreamException(
                 "LSB4010",
-                $"'{live}' and '{copy}' are the same file. Restore to a file of its own, then compare."
+                $"'{live}' and '{copy}' are the same file. Restore to another file, then compare."
             );
         LiveDatabase.RequireLibrary(live);
 
@@ -118,7 +118,7 @@ public static class DatabaseDiff
             if (isVirtual.Contains(name))
             {
                 skipped.Add(
-                    new SkippedTable(name, "a virtual table; the tables that it keeps its data in were compared")
+                    new SkippedTable(name, "a virtual table; the tables with its data were compared")
                     {
                         IsVirtual = true,
                     }

@@ -37,7 +37,7 @@ internal sealed record ReaderLimit(TimeSpan Longest, long WalPages)
 internal sealed class LiveCopy : IDisposable
 {
     /// <summary>Why a database has no copy to which litestream has not come yet.</summary>
-    public const string NotInWalMode = "it is not in WAL mode, in which alone a reader does not hold up a writer";
+    public const string NotInWalMode = "the database is not in WAL mode, so reading it would block the app";
 
     private const int PagesPerStep = 256;
     private const int MostBeginnings = 5;
@@ -139,7 +139,7 @@ internal sealed class LiveCopy : IDisposable
         if (source.Scalar("PRAGMA journal_mode") is not "wal")
             return NotInWalMode;
         if (ScratchRoom.Missing(Mounts.Free(_folder.Path), new FileInfo(database).Length) is { } missing)
-            return $"the folder for temporary files, {System.IO.Path.GetTempPath()}, {missing}";
+            return $"the folder for temporary files '{System.IO.Path.GetTempPath()}' {missing}";
         using var target = SqliteAccess.Open(Path, SqliteOpenMode.ReadWriteCreate);
         target.Execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE");
         raw.sqlite3_busy_timeout(source.Handle!, BusyTimeout);
@@ -192,15 +192,14 @@ internal sealed class LiveCopy : IDisposable
             if (result == raw.SQLITE_FULL || (result & 0xff) == raw.SQLITE_IOERR)
             {
                 var error = raw.sqlite3_errstr(result).utf8_to_string();
-                return $"a copy of it could not be written to {System.IO.Path.GetTempPath()} ({error})";
+                return $"a copy of the database could not be written to '{System.IO.Path.GetTempPath()}' ({error})";
             }
 
             if (result is not (raw.SQLITE_OK or raw.SQLITE_BUSY or raw.SQLITE_LOCKED))
                 SqliteException.ThrowExceptionForRC(result, target.Handle!);
             if (beginnings >= MostBeginnings)
             {
-                return "it is written to all the time and so large that a copy takes longer than a reader may stand in "
-                    + "it without holding up the app";
+                return "the database changes all the time and is so large that copying it would block the app";
             }
 
             await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);

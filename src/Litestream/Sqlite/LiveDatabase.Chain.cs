@@ -83,7 +83,7 @@ internal static partial class LiveDatabase
             connection.Execute("PRAGMA busy_timeout = 100");
             return connection.Scalar("PRAGMA wal_checkpoint(TRUNCATE)") is 0L
                 ? null
-                : "another connection reads or writes all the time";
+                : "another connection is constantly reading or writing";
         }
         catch (SqliteException e) when (e.SqliteErrorCode == NotADatabase)
         {

@@ -79,12 +79,12 @@ internal static partial class LiveDatabase
     private static string? WhyNotToOpen()
     {
         if (!HasLibrary(out _))
-            return "this process brings no SQLite library for Microsoft.Data.Sqlite.";
+            return "this process has no SQLite library for Microsoft.Data.Sqlite.";
         if (OperatingSystem.IsWindows())
             return null;
         return Libraries() switch
         {
-            null => "whether this process has a second SQLite library cannot be seen on this system.",
+            null => "this system does not show whether this process has a second SQLite library.",
             { Count: > 1 } libraries =>
                 $"this process has more than one SQLite library ({string.Join(", ", libraries)}), "
                     + "and one would drop the locks of the other.",

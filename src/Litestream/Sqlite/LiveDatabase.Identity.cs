@@ -5,7 +5,7 @@ using Microsoft.Data.Sqlite;
 namespace Litestream.Sqlite;
 
 /// <summary>
-/// A number of our own in the executable's table <c>_litestream_seq</c> tells one history of a database from another:
+/// A number of our own in the executable's table <c>_litestream_seq</c> tells one lineage of a database from another:
 /// copies and restored files have it too, a new
 /// file at the same path has none or another one.
 /// </summary>

@@ -35,7 +35,7 @@ internal sealed record SentinelRow(string Token, long Number, string Written, st
 {
     /// <summary>
     /// Whether a copy with this row has the commit that wrote the other one. (A higher number alone could come from
-    /// another history of the database.)
+    /// another lineage of the database.)
     /// </summary>
     public bool Includes(SentinelRow other) =>
         Token == other.Token || (Number > other.Number && string.CompareOrdinal(Written, other.Written) > 0);
@@ -138,8 +138,8 @@ internal static partial class LiveDatabase
         {
             throw new LitestreamException(
                 "LSB4104",
-                "The app brings no SQLite library for Microsoft.Data.Sqlite (such as SQLitePCLRaw.bundle_e_sqlite3), "
-                    + "so only the level Position can be verified inside it.",
+                "The app has no SQLite library for Microsoft.Data.Sqlite (such as SQLitePCLRaw.bundle_e_sqlite3). "
+                    + "A verification inside the app is possible only at level Position.",
                 innerException: missing
             );
         }
@@ -151,9 +151,9 @@ internal static partial class LiveDatabase
             {
                 throw new LitestreamException(
                     "LSB4104",
-                    $"This process has more than one SQLite library loaded ({string.Join(", ", libraries)}) and "
-                        + $"{database} open. Opening it with another library than the app's would drop the app's locks "
-                        + "and lose data: verify at the level Position, or from another process."
+                    $"This process has loaded more than one SQLite library ({string.Join(", ", libraries)}) and has "
+                        + $"'{database}' open. Opening it with another library than the app's would drop the app's "
+                        + "locks and lose data. Verify at level Position, or from another process."
                 );
             }
         }
@@ -211,8 +211,8 @@ internal static partial class LiveDatabase
     public static LitestreamException Missing(string database) =>
         new(
             "LSB4105",
-            $"There is no database {database}{(Directory.Exists(database) ? ": it is a folder" : "")}. Check its "
-                + $"path; a verification never creates one."
+            $"There is no database '{database}'{(Directory.Exists(database) ? ": it is a folder" : "")}. Check the "
+                + $"path: a verification never creates a database."
         );
 
     private static async Task<Sentinel> UseAsync(string database, Func<SqliteConnection, Task<Sentinel>> use)
@@ -228,13 +228,13 @@ internal static partial class LiveDatabase
         {
             MessageText message = e.SqliteErrorCode switch
             {
-                NotADatabase => $"'{database}' is no SQLite database that can be read here: it is encrypted, or "
-                    + $"something else. Litestream cannot replicate it either.",
-                Busy or Locked => $"'{database}' was locked by another process all the time: {e.Message} Look for "
-                    + $"a transaction that is never ended, or give the verification more time.",
+                NotADatabase => $"'{database}' cannot be read as a SQLite database: it is encrypted, or not a "
+                    + $"database. Litestream cannot replicate it either.",
+                Busy or Locked => $"Another process kept '{database}' locked: {e.Message} Look for a transaction "
+                    + $"that never ends, or give the verification more time.",
                 _ => (MessageText)(
-                    $"The verification's row cannot be written to '{database}': {e.Message} Where nothing may be "
-                    + $"written, verify without it ({OptionName.NoWrite})."
+                    $"The verification cannot write its row to '{database}': {e.Message} If the database must not "
+                    + $"change, verify without the row ({OptionName.NoWrite})."
                 ),
             };
             throw new LitestreamException("LSB4105", message, innerException: e);

@@ -68,7 +68,7 @@ internal sealed class PageFile : IDisposable
     {
         _cancellationToken.ThrowIfCancellationRequested();
         if (number < 1 || number > Pages)
-            throw new InvalidDataException($"There is no page {number}.");
+            throw new InvalidDataException($"Page {number} does not exist.");
         var at = (number - 1) * PageSize;
         while (page.Length > 0)
         {

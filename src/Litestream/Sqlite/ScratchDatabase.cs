@@ -28,7 +28,7 @@ internal static class ScratchDatabase
         {
             throw new LitestreamException(
                 "LSB0003",
-                $"Nothing can be written into {temp}: {e.Message}",
+                $"The folder for temporary files '{temp}' cannot be written to: {e.Message}",
                 innerException: e
             );
         }

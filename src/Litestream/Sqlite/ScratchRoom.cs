@@ -14,7 +14,7 @@ internal static class ScratchRoom
     /// <param name="free">What is free there, in bytes; null when it cannot be told.</param>
     /// <param name="needed">What is needed, in bytes.</param>
     public static string? Missing(long? free, long needed) =>
-        free < needed ? $"has {ByteSize.Text(free.Value)} free, and about {ByteSize.Text(needed)} are needed" : null;
+        free < needed ? $"has {ByteSize.Text(free.Value)} free, but about {ByteSize.Text(needed)} are needed" : null;
 
     /// <exception cref="LitestreamException">LSB0003: there is no room.</exception>
     public static void Require(string folder, long? free, long needed)
@@ -30,9 +30,9 @@ internal static class ScratchRoom
     public static LitestreamException NoRoom(string folder, string missing, Exception? e) =>
         new(
             "LSB0003",
-            $"Nothing was restored to look at: the folder for temporary files "
+            $"The backup was not restored for the check: the folder for temporary files "
                 + $"'{Path.GetDirectoryName(folder)}' {missing}. "
-                + "Make room there, or set TMPDIR to a folder on another disk.",
+                + "Free some space there, or set TMPDIR to a folder on another disk.",
             innerException: e
         );
 

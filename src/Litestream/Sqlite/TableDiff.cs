@@ -25,7 +25,7 @@ internal sealed class TableDiff(SqliteConnection connection, int examples, Cance
             {
                 Added = there is null ? 0 : Count("copy", name),
                 Missing = here is null ? 0 : Count("main", name),
-                Note = here is null || there is null ? "" : "no column is in both",
+                Note = here is null || there is null ? "" : "the two tables have no column in common",
             };
 
         var note =

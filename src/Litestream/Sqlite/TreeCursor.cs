@@ -119,7 +119,7 @@ internal sealed class TreeCursor(PageFile file, long root)
     {
         // Each page is in the tree once.
         if (_depth + 1 >= MostLevels || ++_pages > file.Pages)
-            throw new InvalidDataException("The pages of the tree go round in circles.");
+            throw new InvalidDataException("The pages of the tree form a cycle.");
         if (++_depth == _levels.Count)
             _levels.Add(new Level(file.PageSize));
         var level = _levels[_depth];
@@ -128,7 +128,7 @@ internal sealed class TreeCursor(PageFile file, long root)
         if (_pages == 1)
             _isTable = level.IsTable;
         if (level.IsTable != _isTable)
-            throw new InvalidDataException($"Page {number} is of another kind than the tree.");
+            throw new InvalidDataException($"Page {number} has another type than its tree.");
     }
 
     private void Take(Level level, int index)
@@ -224,7 +224,7 @@ internal sealed class TreeCursor(PageFile file, long root)
             IsLeaf = kind is TableLeaf or IndexLeaf;
             IsTable = kind is TableLeaf or TableInterior;
             if (!IsLeaf && kind is not (TableInterior or IndexInterior))
-                throw new InvalidDataException("A page is of no known kind.");
+                throw new InvalidDataException("A page has an unknown type.");
             Count = BinaryPrimitives.ReadUInt16BigEndian(Page.AsSpan(start + 3));
             if (Pointer(Count) > usable)
                 throw new InvalidDataException("A page has more records than room.");
@@ -236,7 +236,7 @@ internal sealed class TreeCursor(PageFile file, long root)
         {
             var at = BinaryPrimitives.ReadUInt16BigEndian(Page.AsSpan(Pointer(index)));
             if (at < Pointer(Count) || at > usable - 4)
-                throw new InvalidDataException("A record is not where records are.");
+                throw new InvalidDataException("A record is outside the area for records.");
             return at;
         }
 

@@ -119,7 +119,7 @@ internal static class WalFile
         {
             var read = RandomAccess.Read(from, buffer.AsSpan(0, (int)Math.Min(buffer.Length, length - at)), at);
             if (read == 0)
-                throw new EndOfStreamException($"{path} has become shorter.");
+                throw new EndOfStreamException($"'{path}' has become shorter.");
             copy.Write(buffer, 0, read);
             at += read;
         }

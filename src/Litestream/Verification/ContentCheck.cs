@@ -23,8 +23,8 @@ internal sealed class ContentCheck(VerificationContext context)
                 Code = "LSB4106",
                 ContentDiffers = false,
                 Message =
-                    $"What replica {check.Replica} of {context.Path} gives back could not be compared "
-                    + $"here: {ScratchError.Explain(e)}.",
+                    $"The copy of '{context.Path}' restored from replica '{check.Replica}' could not be compared "
+                    + $"on this machine: {ScratchError.Explain(e)}.",
             };
         }
         catch (SqliteException e)
@@ -33,7 +33,8 @@ internal sealed class ContentCheck(VerificationContext context)
             {
                 Outcome = VerificationOutcome.Failed,
                 Code = "LSB4103",
-                Message = $"What replica {check.Replica} of {context.Path} gives back cannot be read: {e.Message}",
+                Message =
+                    $"The copy of '{context.Path}' restored from replica '{check.Replica}' cannot be read: {e.Message}",
             };
         }
     }
@@ -115,7 +116,7 @@ internal sealed class ContentCheck(VerificationContext context)
                 Message = string.Create(
                     CultureInfo.InvariantCulture,
                     $"{check.GoodMessage} Not all of its content could be compared: {window.Unknown} rows were "
-                        + $"written to more than once meanwhile."
+                        + $"changed more than once during the check."
                 ),
             };
     }
@@ -138,7 +139,8 @@ internal sealed class ContentCheck(VerificationContext context)
                 Outcome = VerificationOutcome.Failed,
                 Code = "LSB4103",
                 Message =
-                    $"What replica {check.Replica} gives back is not what the database held: {comparison.Describe()}.",
+                    $"The copy restored from replica '{check.Replica}' differs from the database: "
+                    + $"{comparison.Describe()}.",
             };
         }
 

@@ -49,7 +49,7 @@ public static class DatabaseDrill
         {
             throw new LitestreamException(
                 "LSB3005",
-                $"The drill of {database.Path} was ended because it took longer than "
+                $"The drill of '{database.Path}' was cancelled because it took longer than "
                     + $"{NumberText.Seconds(options.Timeout!.Value)} s.",
                 innerException: e
             );
@@ -77,7 +77,7 @@ public static class DatabaseDrill
             ? await LiveContent.CopyAsync(config, database, time, cancellationToken).ConfigureAwait(false)
             : new LiveContent(
                 null,
-                "A moment of the past was asked for: the content was not compared with that of now."
+                "The content was not compared, because a past state was restored."
             );
         var finder = new RecoveryPointFinder(line, catalog, state, config, database, options);
         var (recoveryPoint, note, backup, complete) = await finder.FindAsync(cancellationToken).ConfigureAwait(false);
@@ -99,7 +99,7 @@ public static class DatabaseDrill
         {
             throw new LitestreamException(
                 e.Diagnostic.Code,
-                $"{database.Path} could not be restored: {e.Diagnostic.Message}",
+                $"'{database.Path}' could not be restored: {e.Diagnostic.Message}",
                 innerException: e
             );
         }
@@ -120,13 +120,13 @@ public static class DatabaseDrill
 
         if (restored is null)
         {
-            var moment = options.Timestamp is { } then ? $" of {then:u} or before" : "";
+            var moment = options.Timestamp is { } then ? $" from {then:u} or earlier" : "";
             var places = database
                 .Replicas.Where(replica => options.Replica is null || replica.Name == options.Replica)
                 .Select(replica => replica.Location);
             throw new LitestreamException(
                 "LSB4002",
-                $"There is no backup of {database.Path}{moment} in {string.Join(", ", places)}."
+                $"There is no backup of '{database.Path}'{moment} in {string.Join(", ", places)}."
             );
         }
 
@@ -150,9 +150,8 @@ public static class DatabaseDrill
         {
             (recoveryPoint, note) = (
                 null,
-                $"The last commit of the database is in replica {string.Join(", ", complete)}, and what was "
-                    + $"restored is replica {restored.Replica}, which lags behind: how much would have been "
-                    + $"lost cannot be told."
+                $"The last commit is in replica {string.Join(", ", complete.Select(name => $"'{name}'"))}, but the "
+                    + $"drill restored replica '{restored.Replica}', which lags behind. The data loss is unknown."
             );
         }
 
@@ -166,8 +165,7 @@ public static class DatabaseDrill
             recoveryPoint == TimeSpan.Zero && complete.Count > 0
                 ? await live.CompareAsync(copy, state, restored, cancellationToken).ConfigureAwait(false)
             : live.Why.Length > 0 ? live.Why
-            : "The content was not compared with that of the database, whose last commit is not known to be in the "
-                + "replica.";
+            : "The content was not compared, because the last commit may not be in the replica.";
         return new DrillResult(database, recoveryPoint, recoveryTime, copy.Bytes)
         {
             ContentNote = content,
@@ -216,10 +214,9 @@ public static class DatabaseDrill
     )
     {
         var what =
-            $"What was restored is "
-            + $"{line.LineageWord} {restored.Lineage}"
-            + $"{(restored.Replica.Length > 0 ? $" of replica {restored.Replica}" : "")}, "
-            + $"and {own} is that of {database.Path}";
+            $"The drill restored {line.LineageWord} {restored.Lineage}"
+            + $"{(restored.Replica.Length > 0 ? $" of replica '{restored.Replica}'" : "")}, "
+            + $"but '{database.Path}' has {line.LineageWord} {own}";
         DateTimeOffset? begun;
         bool isLater;
         try
@@ -239,21 +236,21 @@ public static class DatabaseDrill
         }
         catch (LitestreamException e)
         {
-            return $"{what}: it may be an older lineage of it, or another host or database writes to the replica, "
-                + $"so what would have been lost cannot be told ({e.Diagnostic.Message})";
+            return $"{what}. The data loss is unknown: the restored one may be older, or belong to another host or "
+                + $"database that writes to the replica ({e.Diagnostic.Message})";
         }
 
         // Lineages of one database follow each other: none is written to once the next has begun.
         if (isLater)
             throw new LitestreamException(
                 "LSB4103",
-                $"{what}: another host or database writes to the replica as well, and a restore takes what that one "
-                    + $"wrote. Let only one of them replicate to this place, and give the other a replica of its own."
+                $"{what}. Another host or database also writes to the replica, and a restore takes its data. Let "
+                    + $"only one of them replicate to this place, and give the other its own replica."
             );
         if (begun is null)
-            return $"{what}, of which there is no full copy yet: it may be an older lineage of the database, or "
-                + $"another host's or database's, so what would have been lost cannot be told.";
-        return options.Timestamp is null ? $"{what}: what would have been lost cannot be told." : null;
+            return $"{what}, which has no full copy yet. The data loss is unknown: the restored one may be older, "
+                + $"or belong to another host or database.";
+        return options.Timestamp is null ? $"{what}. The data loss is unknown." : null;
     }
 
     private static (List<KeyValuePair<string, string?>> Answer, string Note) Ask(
@@ -269,7 +266,7 @@ public static class DatabaseDrill
             if (ScratchDatabase.Damage(connection, full: true, out var note, cancellationToken) is { } damage)
                 throw new LitestreamException(
                     "LSB4003",
-                    $"The backup of {database.Path} does not give a sound database: {damage}."
+                    $"The backup of '{database.Path}' does not give a sound database: {damage}."
                 );
             note = note.TrimStart();
             if (query is null)
@@ -281,7 +278,7 @@ public static class DatabaseDrill
             if (!reader.Read())
                 throw new LitestreamException(
                     "LSB4111",
-                    $"The query of the drill returned no row from the restored {database.Path}: {query}"
+                    $"The query of the drill returned no row from the restored '{database.Path}': {query}"
                 );
             return (
                 [
@@ -300,7 +297,7 @@ public static class DatabaseDrill
         {
             throw new LitestreamException(
                 query is null ? "LSB4003" : "LSB4111",
-                $"The restored {database.Path} "
+                $"The restored '{database.Path}' "
                     + $"{(query is null ? "cannot be read" : $"cannot answer the query of the drill ({query})")}: "
                     + $"{e.Message}",
                 innerException: e

@@ -72,7 +72,7 @@ internal sealed record LiveContent(LiveCopy? Copy, string Why) : IDisposable
         {
             throw new LitestreamException(
                 "LSB4003",
-                $"What was restored cannot be read: {e.Message}",
+                $"The restored copy cannot be read: {e.Message}",
                 innerException: e
             );
         }
@@ -98,7 +98,7 @@ internal sealed record LiveContent(LiveCopy? Copy, string Why) : IDisposable
                     is not { } cut
             )
             {
-                return "The content could not be compared: the database was written to meanwhile.";
+                return "The content could not be compared: the database changed during the drill.";
             }
 
             comparison = await CompareFileAsync(cut, stopAtFirst: false).ConfigureAwait(false);
@@ -107,9 +107,9 @@ internal sealed record LiveContent(LiveCopy? Copy, string Why) : IDisposable
         return comparison.Count > 0
                 ? throw new LitestreamException(
                     "LSB4103",
-                    $"What was restored is not what the database held: {comparison.Describe()}."
+                    $"The restored copy differs from the database: {comparison.Describe()}."
                 )
-            : comparison.IsSame ? $"The content is that of the database: {comparison}."
+            : comparison.IsSame ? $"The content matches the database: {comparison}."
             : $"Not all of the content could be compared: {comparison}.";
 
         Task<ContentComparison> CompareFileAsync(string file, bool stopAtFirst) =>

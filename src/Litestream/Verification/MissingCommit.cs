@@ -49,7 +49,7 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
                 Holder()
                 ?? (
                     context.State.Lineage() is null ? " Litestream has never replicated it from here."
-                    : isSeen ? " It was, and then its replicator stopped."
+                    : isSeen ? " The replicator picked up earlier commits, then stopped."
                     : ""
                 );
             return result with
@@ -57,8 +57,8 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
                 Text =
                     $"'{context.Path}' is not being replicated, or its replicator is stuck: its last commit was "
                     + $"not picked up {within}."
-                    + $"{why}{other} Start the app, let the verification start a litestream "
-                    + $"({OptionName.StartReplicator.On}), or look at the log of the one that runs.",
+                    + $"{why}{other} Start the app, let the verification start litestream "
+                    + $"({OptionName.StartReplicator.On}), or check the log of the running one.",
             };
         }
 
@@ -70,7 +70,7 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
                 Outcome = VerificationOutcome.Inconclusive,
                 Code = error.Diagnostic.Code,
                 Message =
-                    $"The storage of replica {replica.Name} of {context.Path} does not "
+                    $"The storage of replica '{replica.Name}' of '{context.Path}' does not "
                     + $"answer: {error.Diagnostic.Message}",
             };
         if (
@@ -85,26 +85,26 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
                 Outcome = VerificationOutcome.Inconclusive,
                 Code = "LSB4104",
                 Message =
-                    $"Whether the last commit of {context.Path} is in replica {replica.Name} cannot be told from "
-                    + $"its list of segments alone: the last one begins at {last}, the commit ends "
+                    $"The list of segments does not show whether the last commit of '{context.Path}' is in "
+                    + $"replica '{replica.Name}': the last segment begins at {last}, the commit ends "
                     + $"at {arrival.Target}. "
-                    + "Give the replicator a metrics address (`addr:` in litestream.yml), or verify with a row of "
-                    + "its own.",
+                    + "Give the replicator a metrics address (`addr:` in litestream.yml), or let the verification "
+                    + "write its row.",
             };
         }
 
         var bytes = result.LagBytes is { } count
             ? string.Create(CultureInfo.InvariantCulture, $"{count} bytes")
-            : "some";
+            : "an unknown number of bytes";
         return result with
         {
             Outcome = VerificationOutcome.Lagging,
             Code = "LSB4102",
             Message =
-                $"Replica {replica.Name} of {context.Path} lags behind: {bytes} of WAL, "
-                + $"committed {VerificationContext.Seconds(lag)} ago, did not arrive {within}. It has come "
-                + $"to {missing.Progress?.Position?.ToString() ?? "nothing of this lineage"}, the commit is "
-                + $"at {arrival.Target}.{other}",
+                $"Replica '{replica.Name}' of '{context.Path}' lags behind: {bytes} of WAL, "
+                + $"committed {VerificationContext.Seconds(lag)} ago, did not arrive {within}. The replica "
+                + (missing.Progress?.Position is { } at ? $"is at {at}" : "has nothing of this lineage")
+                + $"; the commit is at {arrival.Target}.{other}",
         };
     }
 
@@ -120,7 +120,7 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
             var stat = NonDatabaseFile.ReadAllText($"/proc/{replicator.ProcessId}/stat");
             var isStopped = stat[stat.LastIndexOf(')')..].StartsWith(") T", StringComparison.Ordinal);
             return $" The litestream of the app (process {replicator.ProcessId}) "
-                + $"{(isStopped ? "has been stopped by a signal (SIGSTOP)" : "runs")}.";
+                + $"{(isStopped ? "has been stopped by a signal (SIGSTOP)" : "is running")}.";
         }
         catch (IOException)
         {
@@ -142,8 +142,9 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
         return context.Result(
             VerificationOutcome.NotReplicating,
             "LSB4101",
-            $"'{context.Path}' is not being replicated: no app and no litestream is at work on it here. {why}{other} "
-                + $"Start the app, or let the verification start a litestream ({OptionName.StartReplicator.On})."
+            $"'{context.Path}' is not being replicated: no app or litestream is running for it here. "
+                + $"{why}{other} Start the app, or let the verification start litestream "
+                + $"({OptionName.StartReplicator.On})."
         ) with
         {
             Replica = replica.Name,

@@ -41,13 +41,13 @@ internal sealed class RecoveryPointFinder(
         }
         catch (LitestreamException e)
         {
-            return new(null, $"What would have been lost cannot be told: {e.Diagnostic.Message}", null, []);
+            return new(null, $"The data loss is unknown: {e.Diagnostic.Message}", null, []);
         }
 
         // Only looked at from outside: a drill must not disturb the app.
         var wal = WalFile.PathOf(database.Path);
         if (!File.Exists(database.Path))
-            return new(null, $"There is no database here to compare with. The backup is of {backup:u}.", backup, []);
+            return new(null, $"There is no database here to compare with. The backup is from {backup:u}.", backup, []);
         var lastCommit = new[] { database.Path, wal }
             .Where(File.Exists)
             .Max(f => new DateTimeOffset(File.GetLastWriteTimeUtc(f)));
@@ -55,7 +55,7 @@ internal sealed class RecoveryPointFinder(
         if (options.Timestamp is { } timestamp)
             return new(
                 Positive(lastCommit - timestamp),
-                $"From {timestamp:u}, which was asked for, to the last commit of the database.",
+                $"From the requested time {timestamp:u} to the last commit of the database.",
                 backup,
                 []
             );
@@ -68,7 +68,7 @@ internal sealed class RecoveryPointFinder(
             ? new(null, "The replica is empty.", null, [])
             : new(
                 Positive(lastCommit - backup.Value),
-                $"From {backup:u}, the newest in the replica, to {lastCommit:u}, the last commit of the database.",
+                $"From {backup:u}, the newest data in the replica, to {lastCommit:u}, the last commit.",
                 backup,
                 []
             );

@@ -7,7 +7,7 @@ namespace Litestream.Verification;
 /// <summary>Which lineages a replica holds beside that of the database here.</summary>
 internal sealed class ReplicaLineages(VerificationContext context)
 {
-    /// <summary>A sentence when the replica has histories, but not that of the database here.</summary>
+    /// <summary>A sentence when the replica has lineages, but not that of the database here.</summary>
     public async Task<string> DescribeOtherAsync(ReplicaSettings replica, CancellationToken cancellationToken)
     {
         try
@@ -26,10 +26,10 @@ internal sealed class ReplicaLineages(VerificationContext context)
                     : "";
             return lineages.Count == 0
                 ? ""
-                : $" The replica holds another history "
+                : $" The replica holds another lineage "
                     + $"({string.Join(", ", lineages.Take(3))}{(lineages.Count > 3 ? ", ..." : "")}) than this "
-                    + $"database's ({own ?? "none"}): it is another database's, or one that was put in this "
-                    + $"one's place.";
+                    + $"database ({own ?? "none"}): it belongs to another database, or another database has "
+                    + $"replaced this one.";
         }
         catch (LitestreamException)
         {
@@ -62,7 +62,7 @@ internal sealed class ReplicaLineages(VerificationContext context)
             {
                 throw new LitestreamException(
                     "LSB4005",
-                    $"Replica {replica.Name} of {context.Path} cannot be listed: {e.Diagnostic.Message}",
+                    $"Replica '{replica.Name}' of '{context.Path}' cannot be listed: {e.Diagnostic.Message}",
                     innerException: e
                 );
             }
@@ -106,14 +106,14 @@ internal sealed class ReplicaLineages(VerificationContext context)
             // Then there is no telling.
         }
 
-        return $"A restore from replica {replica.Name} takes {context.Line.LineageWord} {taken}, and {own} is that of "
-            + $"{context.Path}: "
+        return $"A restore from replica '{replica.Name}' takes {context.Line.LineageWord} {taken}, but "
+            + $"'{context.Path}' has {context.Line.LineageWord} {own}. "
             + (
                 isOlder
-                    ? "what is sent from here cannot be restored, and what comes back is an older history, or that "
-                        + "of another host or database that writes to the replica."
-                    : "another host or database writes to the replica as well, and has done so last. Let only one "
-                        + "of them replicate to this place, and give the other a replica of its own."
+                    ? "The commits sent from here cannot be restored: a restore gives an older lineage, or that of "
+                        + "another host or database that writes to the replica."
+                    : "Another host or database also writes to the replica, and was the last to do so. Let only "
+                        + "one of them replicate to this place, and give the other its own replica."
             );
     }
 

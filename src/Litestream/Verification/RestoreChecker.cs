@@ -62,9 +62,9 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
                     return check with
                     {
                         Message =
-                            $"Replica {replica.Name} of {context.Path} gives no database back: the changes arrive, "
-                            + $"but there is no full copy that they belong to.{others} Stop the replicator, "
-                            + $"remove {context.Database.MetaPath} and start it again: it then sends a new one.",
+                            $"Replica '{replica.Name}' of '{context.Path}' cannot be restored: the changes arrive, "
+                            + $"but their full copy is missing.{others} Stop the replicator, "
+                            + $"delete '{context.Database.MetaPath}' and start it again: it then sends a full copy.",
                     };
                 }
 
@@ -82,7 +82,7 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
             {
                 return check with
                 {
-                    Message = $"Replica {replica.Name} of {context.Path} is damaged: {e.Diagnostic.Message}",
+                    Message = $"Replica '{replica.Name}' of '{context.Path}' is damaged: {e.Diagnostic.Message}",
                 };
             }
 
@@ -210,7 +210,7 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
         )
             return check with
             {
-                Message = $"What replica {check.Replica} of {context.Path} gives back is damaged: {damage}.",
+                Message = $"The copy of '{context.Path}' restored from replica '{check.Replica}' is damaged: {damage}.",
             };
 
         if (sentinel.Row is { } row)
@@ -220,12 +220,12 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
                 return check with
                 {
                     Message =
-                        $"What replica {check.Replica} of {context.Path} gives back is an older state: the commit "
-                        + $"that has arrived is not in it "
+                        $"The copy of '{context.Path}' restored from replica '{check.Replica}' is an older state: it "
+                        + $"lacks the commit that has arrived "
                         + (
                             found is null
-                                ? "(no verification is)."
-                                : $"(the newest verification in it is of {found.Written})."
+                                ? "(it has no verification row)."
+                                : $"(its newest verification row is from {found.Written})."
                         ),
                 };
         }
@@ -235,7 +235,7 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
             Outcome = VerificationOutcome.Verified,
             Code = null,
             HasSentinel = true,
-            Message = $"{context.Path} came back from replica {check.Replica} with its last commit.{note}",
+            Message = $"'{context.Path}' was restored from replica '{check.Replica}' with its last commit.{note}",
         };
         if (context.Options.Level != VerificationLevel.Full)
             return good with

@@ -59,7 +59,7 @@ public sealed record VerificationOptions
     /// <summary>
     /// Whether a litestream is started for the time of the verification where nobody replicates the database, and sends
     /// what it has before it ends. Default false: that nobody
-    /// does is then what the verification finds. Never over a replica whose newest changes are of another history than
+    /// does is then what the verification finds. Never over a replica whose newest changes are of another lineage than
     /// the database's. On other systems than Linux, a litestream that was started by hand is not seen: there
     /// ask for it only where you know that none runs.
     /// </summary>

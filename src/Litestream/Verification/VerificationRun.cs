@@ -57,7 +57,7 @@ internal sealed class VerificationRun
             return _context.Result(
                 VerificationOutcome.NotReplicating,
                 "LSB4101",
-                $"{_context.Path} has no replica in the configuration."
+                $"'{_context.Path}' has no replica in the configuration."
             );
         if (!File.Exists(_context.Path))
             throw LiveDatabase.Missing(_context.Path);
@@ -68,8 +68,8 @@ internal sealed class VerificationRun
             return _context.Result(
                 VerificationOutcome.NotReplicating,
                 "LSB5017",
-                $"{_context.Path} has no table of the app's own, so it is not replicated, and nothing is written to "
-                    + $"it. Let the app make its tables first."
+                $"'{_context.Path}' has no tables of the app, so it is not replicated, and the verification writes "
+                    + $"nothing to it. Let the app create its tables first."
             );
 
         var round = _context.Settings.Round(replicas);
@@ -160,7 +160,7 @@ internal sealed class VerificationRun
                 return arrived with
                 {
                     Message =
-                        $"The last commit of {_context.Path} is in its replica ({arrival.Target}). Level Position: "
+                        $"The last commit of '{_context.Path}' is in its replica ({arrival.Target}). Level Position: "
                         + $"nothing was restored or compared.",
                 };
             }
@@ -228,8 +228,8 @@ internal sealed class VerificationRun
             return _context.Result(
                 VerificationOutcome.Inconclusive,
                 "LSB4104",
-                $"How far a replica has come is not known for this executable ({release}): "
-                    + $"verify {_context.Path} with a row of its own, at the level Quick or Full."
+                $"The position of a replica is not known for this executable ({release}). Verify "
+                    + $"'{_context.Path}' at level Quick or Full, and let the verification write its row."
             );
         }
 
@@ -253,7 +253,7 @@ internal sealed class VerificationRun
                 return _context.Result(
                     last.Bytes is null ? VerificationOutcome.NotReplicating : VerificationOutcome.Lagging,
                     last.Bytes is null ? "LSB4101" : "LSB4102",
-                    $"A commit of {_context.Path} was not in replica {replica.Name} "
+                    $"A commit of '{_context.Path}' did not arrive in replica '{replica.Name}' "
                         + $"within {VerificationContext.Seconds(timeout)}. {last.Message}"
                 ) with
                 {
@@ -270,8 +270,8 @@ internal sealed class VerificationRun
         return _context.Result(
             last!.Outcome,
             last.Code,
-            $"{last.Message} (The positions of litestream {release} are not known here, so the replica was restored "
-                + $"until the commit was in it.)"
+            $"{last.Message} (The position of a replica is not known for litestream {release}, so the replica was "
+                + $"restored until it had the commit.)"
         ) with
         {
             Replica = last.Replica,

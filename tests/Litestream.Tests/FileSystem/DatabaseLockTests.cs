@@ -305,7 +305,7 @@ public sealed partial class DatabaseLockTests
         {
             var error = Assert.Throws<LitestreamException>(() => DatabaseLock.TryAcquire(database.File, out _));
             Assert.Equal("LSB0003", error.Diagnostic.Code);
-            Assert.Contains("It is a link, or another file's second name", error.Message, StringComparison.Ordinal);
+            Assert.Contains("It is a symbolic link or a hard link", error.Message, StringComparison.Ordinal);
             Assert.Equal(LockRecord.Empty, DatabaseLock.Peek(database.File));
         }
 

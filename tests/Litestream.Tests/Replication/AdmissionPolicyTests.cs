@@ -101,7 +101,7 @@ public sealed class AdmissionPolicyTests
         );
 
     [Theory]
-    [InlineData(Admission.NoFile, "has not been there")]
+    [InlineData(Admission.NoFile, "has not existed")]
     [InlineData(Admission.NoTable, "has no table")]
     [InlineData(Admission.Wait, "locked")]
     public void What_is_not_seen_for_long_is_degraded_and_not_before(object admission, string text)

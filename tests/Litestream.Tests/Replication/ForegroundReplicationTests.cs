@@ -65,7 +65,7 @@ public sealed class ForegroundReplicationTests : IDisposable
         LitestreamTool.Sql(Database, "DROP TABLE rows; VACUUM");
         var run = RunAsync();
         await LitestreamTool.WaitUntilAsync(() =>
-            _lines.ToArray().Any(line => line.Contains("has no table of the app's own", StringComparison.Ordinal))
+            _lines.ToArray().Any(line => line.Contains("has no tables of the app yet", StringComparison.Ordinal))
         );
         Assert.Equal("0", LitestreamTool.Query(Database, "SELECT count(*) FROM sqlite_master"));
         Assert.Null(DatabaseLock.Peek(Database).Replicator);
@@ -175,7 +175,7 @@ public sealed class ForegroundReplicationTests : IDisposable
         await _stop.CancelAsync();
         await run;
 
-        Assert.Contains(_lines, line => line.Contains("was interrupted; everything is back", StringComparison.Ordinal));
+        Assert.Contains(_lines, line => line.Contains("was interrupted; all files are back", StringComparison.Ordinal));
         Assert.Equal("first", await RestoredAsync());
     }
 

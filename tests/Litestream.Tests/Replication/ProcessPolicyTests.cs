@@ -13,7 +13,7 @@ public sealed class ProcessPolicyTests
     [InlineData("a,!b,c", null, null, "b")]
     [InlineData(",,", 19, null, null)]
     [InlineData(",", 20, "taken", "litestream has not answered for 20 s")]
-    [InlineData("", 3, "taken", "litestream cannot say how it does (taken)")]
+    [InlineData("", 3, "taken", "litestream cannot serve its metrics (taken)")]
     public void What_must_not_be_sent_comes_before_what_is_only_stuck(
         string databases,
         int? silence,
@@ -62,7 +62,7 @@ public sealed class ProcessPolicyTests
         var restart = ProcessPolicy.AfterFailedStart(new IOException("No space left on device"), Second);
 
         Assert.Equal(
-            "litestream could not be started (No space left on device); it is tried again",
+            "litestream could not be started (No space left on device); trying again",
             restart.What
         );
         Assert.Equal(("not_started", 2), (restart.Cause, restart.NextPause.TotalSeconds));
@@ -83,7 +83,7 @@ public sealed class ProcessPolicyTests
         }
 
         var stuck = ProcessPolicy.AfterEnd(ended with { Reason = new("nothing arrives") }, Second);
-        Assert.Equal("nothing arrives: litestream was ended and is started again", stuck.What);
+        Assert.Equal("nothing arrives: litestream was stopped and restarts", stuck.What);
         Assert.Equal("stuck", stuck.Cause);
     }
 

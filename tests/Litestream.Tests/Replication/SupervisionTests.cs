@@ -268,7 +268,7 @@ public sealed class SupervisionTests
 
         // The first nudge comes after 3 s; 20 s after that it has said nothing.
         Assert.Equal((23, Restart), run.Actions.First(one => one.Action == Restart));
-        Assert.Equal("nothing of '/data/app.db' has arrived for 23 s (timeout)", run.Reason);
+        Assert.Equal("no data of '/data/app.db' has arrived for 23 s (timeout)", run.Reason);
     }
 
     [Fact]

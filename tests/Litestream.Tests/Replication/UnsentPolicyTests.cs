@@ -30,7 +30,8 @@ public sealed class UnsentPolicyTests
     [Fact]
     public void A_full_copy_that_has_not_arrived_is_said() =>
         Assert.StartsWith(
-            "The full copy (8192 bytes) of '/app.db' did not arrive in the replica: it was needed as it was killed.",
+            "The full copy (8192 bytes) of '/app.db' did not arrive in the replica: "
+                + "it was needed because it was killed.",
             Message(Sent with { CopyNeededBy = "it was killed" }),
             StringComparison.Ordinal
         );
@@ -56,7 +57,7 @@ public sealed class UnsentPolicyTests
     [Fact]
     public void What_no_start_sends_by_itself_is_not_promised() =>
         Assert.EndsWith(
-            "no start sends it until that is corrected. Keep the file until then.",
+            "a start sends it only after you correct that. Keep the file until then.",
             Message(NotRun with { IsRefused = true }),
             StringComparison.Ordinal
         );
@@ -73,7 +74,7 @@ public sealed class UnsentPolicyTests
     [Fact]
     public void What_was_committed_to_a_deleted_file_is_lost_and_said_so() =>
         Assert.StartsWith(
-            "What the app committed to '/app.db' after the file was deleted is lost",
+            "The commits that the app made to '/app.db' after the file was deleted are lost",
             Message(NotRun with { FileSize = null, WasDeleted = true }),
             StringComparison.Ordinal
         );
@@ -92,7 +93,7 @@ public sealed class UnsentPolicyTests
     {
         var one = new LitestreamDatabaseStatus("/a.db") { LagBytes = 12 };
         var other = new LitestreamDatabaseStatus("/b.db");
-        Assert.Equal(" (12 bytes at the last look)", UnsentPolicy.AtLastLook([one, other]));
+        Assert.Equal(" (12 bytes at the last check)", UnsentPolicy.AtLastLook([one, other]));
         Assert.Equal("", UnsentPolicy.AtLastLook([other]));
     }
 

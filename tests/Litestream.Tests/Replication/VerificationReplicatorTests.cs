@@ -131,7 +131,7 @@ public sealed class VerificationReplicatorTests
 
         Assert.True(result.Outcome == VerificationOutcome.NotReplicating, result.ToString());
         Assert.Equal("LSB4101", result.Code);
-        Assert.Contains("another history", result.Message, StringComparison.Ordinal);
+        Assert.Contains("another lineage", result.Message, StringComparison.Ordinal);
         Assert.Equal(
             before,
             Directory.GetFiles(folder.Replica, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)

@@ -177,7 +177,7 @@ public sealed class ForcedRestoreTests
                 },
                 line =>
                 {
-                    if (line.Message.StartsWith(database.File + "-wal was moved", StringComparison.Ordinal))
+                    if (line.Message.StartsWith($"'{database.File}-wal' was moved", StringComparison.Ordinal))
                         throw new InvalidTimeZoneException();
                 }
             )
@@ -202,7 +202,7 @@ public sealed class ForcedRestoreTests
                 },
                 line =>
                 {
-                    if (line.Message.StartsWith(database.File + "-shm was moved", StringComparison.Ordinal))
+                    if (line.Message.StartsWith($"'{database.File}-shm' was moved", StringComparison.Ordinal))
                         File.WriteAllText(Path.Combine(database.ReplacedSet()!, ".app.db-litestream"), "");
                 }
             )
@@ -228,7 +228,7 @@ public sealed class ForcedRestoreTests
                 },
                 line =>
                 {
-                    if (line.Message.StartsWith(database.File + "-shm was moved", StringComparison.Ordinal))
+                    if (line.Message.StartsWith($"'{database.File}-shm' was moved", StringComparison.Ordinal))
                         File.WriteAllText(database.File, "somebody's");
                 }
             )
@@ -267,7 +267,7 @@ public sealed class ForcedRestoreTests
                 },
                 line =>
                 {
-                    if (!line.Message.StartsWith(database.File + " was moved", StringComparison.Ordinal))
+                    if (!line.Message.StartsWith($"'{database.File}' was moved", StringComparison.Ordinal))
                         return;
                     if (hasLog)
                         File.WriteAllText(database.File + "-wal", "");
@@ -299,7 +299,7 @@ public sealed class ForcedRestoreTests
                 },
                 line =>
                 {
-                    if (!line.Message.StartsWith(database.File + " was moved", StringComparison.Ordinal))
+                    if (!line.Message.StartsWith($"'{database.File}' was moved", StringComparison.Ordinal))
                         return;
                     LitestreamTool.Sql(database.File, "SELECT * FROM sqlite_master");
                     Assert.Equal(0, new FileInfo(database.File).Length);
@@ -329,7 +329,7 @@ public sealed class ForcedRestoreTests
             {
                 if (line.Level == "WARN")
                     warnings.Add(line.Message);
-                if (!line.Message.StartsWith(database.File + " was moved", StringComparison.Ordinal))
+                if (!line.Message.StartsWith($"'{database.File}' was moved", StringComparison.Ordinal))
                     return;
                 var record = Path.Combine(Assert.Single(database.WorkFolders()), "moves.json");
                 File.Delete(record);
@@ -340,7 +340,7 @@ public sealed class ForcedRestoreTests
         Assert.Equal(RestoreOutcome.Restored, result.Outcome);
         Assert.Contains(
             warnings,
-            warning => warning.StartsWith(database.File + " is restored", StringComparison.Ordinal)
+            warning => warning.StartsWith($"'{database.File}' was restored", StringComparison.Ordinal)
         );
         Assert.Equal(BackedUpDatabase.Backup, database.Rows());
     }

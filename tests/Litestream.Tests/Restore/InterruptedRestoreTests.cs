@@ -113,7 +113,7 @@ public sealed class InterruptedRestoreTests
 
         var error = await BackedUpDatabase.FailsAsync("LSB4008", database.Request());
 
-        Assert.Contains(database.File + "-wal is neither", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"'{database.File}-wal' is missing", error.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(database.File));
         Assert.NotNull(database.ReplacedSet());
     }

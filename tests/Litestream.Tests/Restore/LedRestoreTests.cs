@@ -68,7 +68,7 @@ public sealed class LedRestoreTests
 
         Assert.True(led);
         Assert.True(error.Diagnostic.Code == "LSB4007", error.ToString());
-        Assert.Contains("Somebody else", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Another process has replaced", error.Message, StringComparison.Ordinal);
         Assert.Equal(before, (UnixCalls.Status(prey)!.User, UnixCalls.Status(prey)!.RawMode));
         Assert.Equal(BackedUpDatabase.Local, database.Rows());
     }
@@ -97,7 +97,7 @@ public sealed class LedRestoreTests
             },
             line =>
             {
-                if (line.Message.StartsWith(meta + " was moved to", StringComparison.Ordinal))
+                if (line.Message.StartsWith($"'{meta}' was moved to", StringComparison.Ordinal))
                     Directory.CreateSymbolicLink(meta, elsewhere);
             }
         );

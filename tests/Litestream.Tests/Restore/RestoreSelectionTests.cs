@@ -218,10 +218,10 @@ public sealed class RestoreSelectionTests : IDisposable
     [InlineData("replica", "Did you mean 'file'?")]
     [InlineData("both", "not to both")]
     [InlineData("index", "between 0")]
-    [InlineData("parallelism", "less than 1")]
-    [InlineData("timeout", "not positive")]
-    [InlineData("-o", "-o cannot be among the arguments")]
-    [InlineData("--config=x", "--config=x cannot be among")]
+    [InlineData("parallelism", "at least 1")]
+    [InlineData("timeout", "longer than zero")]
+    [InlineData("-o", "'-o' cannot be passed")]
+    [InlineData("--config=x", "'--config=x' cannot be passed")]
     public async Task A_wrong_option_is_said_before_anything_is_done(string what, string message)
     {
         var config = Config("app.db", ("file", "replica"));

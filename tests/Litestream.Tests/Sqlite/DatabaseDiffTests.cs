@@ -332,7 +332,7 @@ public sealed class DatabaseDiffTests : IDisposable
         Assert.Equal(["id=1"], difference.Tables.Single(table => table.Name == "search_content").ChangedExamples);
         Assert.Equal(1, difference.Tables.Single(table => table.Name == "box_rowid").Missing);
         Assert.Contains(
-            "search: not compared: a virtual table; the tables that it keeps its data in were compared",
+            "search: not compared: a virtual table; the tables with its data were compared",
             difference.ToString(),
             StringComparison.Ordinal
         );

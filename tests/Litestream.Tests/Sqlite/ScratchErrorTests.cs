@@ -15,7 +15,7 @@ public sealed class ScratchErrorTests
     [InlineData(null, 1000L, null)]
     [InlineData(1000L, 1000L, null)]
     [InlineData(0L, 0L, null)]
-    [InlineData(1024L, 3072L, "has 1 KiB free, and about 3 KiB are needed")]
+    [InlineData(1024L, 3072L, "has 1 KiB free, but about 3 KiB are needed")]
     public void A_copy_needs_room(long? free, long needed, string? missing) =>
         Assert.Equal(missing, ScratchRoom.Missing(free, needed));
 

@@ -88,7 +88,7 @@ public sealed class DatabaseDrillTests
         );
         var error = await Assert.ThrowsAsync<LitestreamException>(() => Drill(folder, new()));
 
-        Assert.StartsWith("The content is that of the database: ", good.ContentNote, StringComparison.Ordinal);
+        Assert.StartsWith("The content matches the database: ", good.ContentNote, StringComparison.Ordinal);
         Assert.Equal("LSB4103", error.Diagnostic.Code);
         Assert.Contains("still: row id=1 has another value in column x", error.Message, StringComparison.Ordinal);
         await ReplicatedFolder.AssertNothingInTempAsync();
@@ -298,7 +298,7 @@ public sealed class DatabaseDrillTests
         );
 
         Assert.True(result.RecoveryPoint is null, result.ToString());
-        Assert.Contains("replica late, which lags behind", result.RecoveryPointNote, StringComparison.Ordinal);
+        Assert.Contains("replica 'late', which lags behind", result.RecoveryPointNote, StringComparison.Ordinal);
     }
 
     [Fact]

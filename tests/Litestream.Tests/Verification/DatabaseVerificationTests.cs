@@ -213,7 +213,7 @@ public sealed class DatabaseVerificationTests
 
         Assert.True(result.Outcome == VerificationOutcome.NotReplicating, result.ToString());
         Assert.Contains("never replicated it from here", result.Message, StringComparison.Ordinal);
-        Assert.Contains("another history", result.Message, StringComparison.Ordinal);
+        Assert.Contains("another lineage", result.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -497,7 +497,11 @@ public sealed class DatabaseVerificationTests
         );
 
         Assert.True(full.Outcome == VerificationOutcome.Verified, full.ToString());
-        Assert.Contains("positions of litestream 0.5.17 are not known", full.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "position of a replica is not known for litestream 0.5.17",
+            full.Message,
+            StringComparison.Ordinal
+        );
         Assert.Null(full.Committed);
         Assert.Equal((VerificationOutcome.Inconclusive, "LSB4104"), (position.Outcome, position.Code));
     }

@@ -33,7 +33,7 @@ public sealed class OtherHostTests
         Assert.True(result is { Outcome: VerificationOutcome.Failed, Code: "LSB4103" }, $"{result}\n{folder.Log}");
         Assert.Contains(folder.GenerationName, result.Message, StringComparison.Ordinal);
         Assert.Contains(other.GenerationName, result.Message, StringComparison.Ordinal);
-        Assert.Contains("another host or database writes to the replica", result.Message, StringComparison.Ordinal);
+        Assert.Contains("host or database also writes to the replica", result.Message, StringComparison.Ordinal);
 
         // With two that write all the time, a second one might take the right generation.
         if (level != VerificationLevel.Position)

@@ -93,7 +93,7 @@ public sealed class SilentStorageTests : IDisposable
         );
 
         Assert.Equal("LSB4005", error.Diagnostic.Code);
-        Assert.Contains($"{database.Path} could not be restored from ", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"'{database.Path}' could not be restored from ", error.Message, StringComparison.Ordinal);
         Assert.Contains("does not answer", error.Message, StringComparison.Ordinal);
         Assert.Equal(before, Directory.GetFileSystemEntries(folder.Root));
     }
