@@ -136,7 +136,7 @@ internal sealed class Downloader : IDisposable
 
             await output;
             if (npm.ExitCode != 0 || Directory.GetFiles(folder, "*.tgz") is not [var archive])
-                throw new SourceUnavailableException($"npm does not get it ({FirstLine(await error)})");
+                throw new SourceUnavailableException($"npm cannot get it ({FirstLine(await error)})");
             File.Move(archive, destination, overwrite: true);
         }
         catch (Win32Exception)

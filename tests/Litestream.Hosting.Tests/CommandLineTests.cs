@@ -231,7 +231,7 @@ public sealed class CommandLineTests
             TestContext.Current.CancellationToken
         );
         using var replicate = folder.Start("litestream", "replicate");
-        await replicate.SaysAsync("stops it and sends what was committed last");
+        await replicate.SaysAsync("Ctrl+C sends the last commits and stops");
         folder.Environment["Litestream__Enabled"] = "false";
         using var app = folder.Start();
         await app.SaysAsync("started ");
