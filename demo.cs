@@ -115,7 +115,7 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
                     output
                         .Where(line => line.Contains("LSB", StringComparison.Ordinal))
                         .Select(line =>
-                            line[line.IndexOf("LSB", StringComparison.Ordinal)..].Split("; they are left out")[0]
+                            line[line.IndexOf("LSB", StringComparison.Ordinal)..].Split("; they are excluded")[0]
                         )
                         .Distinct()
                 );

@@ -117,7 +117,7 @@ internal sealed class Acquisition(
             var hash = Hash(file);
             return IsSame(hash, source.Sha256)
                 ? file
-                : throw WrongHash($"{source.File} beside the lock file", source.Sha256, hash, "It is not used.");
+                : throw WrongHash($"'{source.File}' next to the lock file", source.Sha256, hash, "It is not used.");
         }
 
         var cached = InCache(source);
@@ -138,9 +138,14 @@ internal sealed class Acquisition(
 
         var hash = Hash(temporary.Path);
         if (!IsSame(hash, source.Sha256))
-            throw WrongHash($"What {source.Name} gave", source.Sha256!, hash, "It is deleted.");
+            throw WrongHash($"The file from {source.Name}", source.Sha256!, hash, "It is deleted.");
         if (source.Integrity is not null && source.Integrity != Integrity(temporary.Path))
-            throw WrongHash($"What {source.Name} gave", source.Integrity, Integrity(temporary.Path), "It is deleted.");
+            throw WrongHash(
+                $"The file from {source.Name}",
+                source.Integrity,
+                Integrity(temporary.Path),
+                "It is deleted."
+            );
 
         var cached = InCache(source);
         File.Move(temporary.Path, cached, overwrite: true);
@@ -166,14 +171,14 @@ internal sealed class Acquisition(
         {
             throw new AcquisitionException(
                 "LSB2006",
-                $"{source.Name} has the hash that the lock file says but cannot be unpacked: {e.Message}"
+                $"{source.Name} has the hash in the lock file, but cannot be unpacked: {e.Message}"
             );
         }
 
         if (!found)
             throw new AcquisitionException(
                 "LSB2006",
-                $"{source.Name} has the hash that the lock file says but no file '{executable.FileName}' in it."
+                $"{source.Name} has the hash in the lock file, but contains no file '{executable.FileName}'."
             );
 
         var hash = Hash(temporary.Path);
@@ -210,7 +215,10 @@ internal sealed class Acquisition(
     }
 
     private static AcquisitionException WrongHash(string what, string expected, string actual, string consequence) =>
-        new("LSB2006", $"{what} has a wrong hash. {consequence} The lock file says {expected}, it is {actual}.");
+        new(
+            "LSB2006",
+            $"{what} has the wrong hash. {consequence} The lock file has {expected}, the file has {actual}."
+        );
 
     private static bool IsSame(string hash, string? expected) =>
         string.Equals(hash, expected, StringComparison.OrdinalIgnoreCase);

@@ -166,7 +166,7 @@ internal sealed class Downloader : IDisposable
             await output;
             if (process.ExitCode != 0 || Directory.GetFiles(folder, pattern) is not [var archive])
                 throw new SourceUnavailableException(
-                    _unreachable[package] = $"{client} does not get it ({FirstLine(await error)})"
+                    _unreachable[package] = $"{client} cannot get it ({FirstLine(await error)})"
                 );
             File.Move(archive, destination, overwrite: true);
         }

@@ -81,7 +81,7 @@ internal sealed record LockFile(
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new AcquisitionException("LSB2005", "There is no such lock file.");
+            throw new AcquisitionException("LSB2005", "This lock file does not exist.");
         }
     }
 

@@ -4,18 +4,18 @@ using System.Text.Json;
 using Litestream.Acquire;
 
 const string Usage = """
-    Fetches the litestream executables that a lock file names, checks their hashes and puts them below a folder as <version>/<rid>/litestream.
+    Fetches the litestream executables in a lock file, checks their hashes, and writes them to a folder as <version>/<rid>/litestream.
 
       --version V       a version of the lock file (default: the lock file's)
-      --rid R           only this runtime identifier; may be repeated (default: all that the lock file has)
+      --rid R           only this runtime identifier; may be repeated (default: all in the lock file)
       --lock-file F     default: runtimes/litestream.lock.json of this repository
       --output DIR      default: the folder of the lock file
-      --manifest F      write a manifest of what there is: version, and file, SHA-256 and size of each
-      --list F          write the paths of what there is, one a line, and '!rid' for what was left out
-      --require-all     what cannot be obtained is an error (default: one warning, as long as there is anything)
+      --manifest F      write a manifest of the executables: version, and file, SHA-256 and size of each
+      --list F          write the paths of the executables, one a line, and '!rid' for each excluded one
+      --require-all     an executable that cannot be obtained is an error (default: one warning if there is another)
 
-    A file that no source gives is looked for in the folder that LITESTREAM_DOWNLOADS names, under the name that its source has for it.
-    What was fetched is kept in LITESTREAM_CACHE_DIR (default: Litestream.Build/cache in the user's local application data).
+    If no source has a file, it is taken from the folder that LITESTREAM_DOWNLOADS names, under the name that its source has for it.
+    Fetched files are kept in LITESTREAM_CACHE_DIR (default: Litestream.Build/cache in the user's local application data).
     """;
 
 string? version = null,
@@ -149,7 +149,7 @@ async Task RunAsync(CancellationToken cancellationToken)
         Report(
             "warning",
             "LSB2007",
-            $"Executables of litestream {version} cannot be obtained for {missing}; they are left out. Tried: {tried}"
+            $"Executables of litestream {version} cannot be obtained for {missing}; they are excluded. Tried: {tried}"
         );
 
     foreach (var executable in acquired)

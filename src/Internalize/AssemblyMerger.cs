@@ -102,7 +102,7 @@ public static class AssemblyMerger
         if (source.ExportedTypes.Count > 0)
             throw new InternalizeException($"'{source.Name}' forwards types, which cannot be moved.");
         if (source.Resources.FirstOrDefault(resource => resource is not EmbeddedResource) is { } resource)
-            throw new InternalizeException($"'{source.Name}' has '{resource.Name}' in another file, not to be moved.");
+            throw new InternalizeException($"'{source.Name}' has '{resource.Name}' in a file: it cannot move.");
         if (source.Resources.FirstOrDefault(resource => resource.Name.StartsWith("ILLink.")) is { } linker)
             throw new InternalizeException($"'{source.Name}' has '{linker.Name}', which names it and cannot be moved.");
     }
@@ -137,7 +137,7 @@ public static class AssemblyMerger
                 var arity = name.IndexOf('`', StringComparison.Ordinal);
                 type.Name = name.Insert(arity < 0 ? name.Length : arity, $"_{source.Assembly.Name}");
                 if (!taken.Add(type.FullName))
-                    throw new InternalizeException($"the type '{type.FullName}' comes twice.");
+                    throw new InternalizeException($"the type '{type.FullName}' exists twice.");
             }
 
             type.Attributes = (type.Attributes & ~TypeAttributes.VisibilityMask) | TypeAttributes.NotPublic;
@@ -147,7 +147,7 @@ public static class AssemblyMerger
         foreach (var resource in source.Resources.Cast<EmbeddedResource>())
         {
             if (target.Resources.Any(other => other.Name == resource.Name))
-                throw new InternalizeException($"the resource '{resource.Name}' comes twice.");
+                throw new InternalizeException($"the resource '{resource.Name}' exists twice.");
             target.Resources.Add(
                 new EmbeddedResource(
                     resource.Name,

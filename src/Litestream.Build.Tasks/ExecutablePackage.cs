@@ -28,8 +28,8 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
         {
             throw new LitestreamException(
                 "LSB2003",
-                "The package Litestream.Executable is not there, or has no manifest. Litestream.Build depends on "
-                    + "it: restore the project again, and do not exclude its build assets."
+                "The package Litestream.Executable is missing, or has no manifest. Litestream.Build depends on it: "
+                    + "restore the project again, and do not exclude its build assets."
             );
         }
 
@@ -60,7 +60,7 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
         {
             throw new LitestreamException(
                 "LSB2003",
-                $"{manifestFile} is damaged: {exception.Message} Delete that package folder from the NuGet cache "
+                $"'{manifestFile}' is damaged: {exception.Message} Delete that package folder from the NuGet cache "
                     + $"and restore again.",
                 innerException: exception
             );
@@ -82,7 +82,7 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
         if (!System.IO.File.Exists(File))
             throw new LitestreamException(
                 "LSB2003",
-                $"{File} is missing. Delete that package folder from the NuGet cache and restore again."
+                $"'{File}' is missing. Delete that package folder from the NuGet cache and restore again."
             );
 
         var content = System.IO.File.ReadAllBytes(File);
@@ -90,8 +90,8 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
         {
             throw new LitestreamException(
                 "LSB2002",
-                $"{File} is not the executable that its package was made with (its SHA-256 differs from the "
-                    + $"manifest). It is not used. Delete that package folder from the NuGet cache and restore again."
+                $"'{File}' is not the executable that its package was made with: its SHA-256 differs from the "
+                    + $"manifest. It is not used. Delete that package folder from the NuGet cache and restore again."
             );
         }
 
@@ -167,8 +167,8 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
         {
             throw new LitestreamException(
                 "LSB2003",
-                $"{graphFile} is damaged: {exception.Message} It belongs to the .NET SDK, or "
-                    + $"RuntimeIdentifierGraphPath names it: repair that.",
+                $"'{graphFile}' is damaged: {exception.Message} It belongs to the .NET SDK, or "
+                    + $"RuntimeIdentifierGraphPath names it. Repair the SDK, or correct the property.",
                 innerException: exception
             );
         }

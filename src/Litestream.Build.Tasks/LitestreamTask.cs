@@ -41,7 +41,7 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
                 new(
                     "LSB0004",
                     LitestreamSeverity.Error,
-                    "Cancelled before it was done. What had been started has ended; run it again."
+                    "Cancelled before it was done. Every process that it had started has ended. Run it again."
                 )
             );
         }

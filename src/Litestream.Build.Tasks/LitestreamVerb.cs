@@ -83,15 +83,14 @@ public sealed class LitestreamVerb : LitestreamTask
             throw new LitestreamException(
                 "LSB3004",
                 _context.GetMetadata("NamedConfigFile") is { Length: > 0 } named
-                        ? $"LitestreamConfigFile names '{named}', and there is no file {file}. Correct the path (it "
-                            + $"is relative to the project), or leave the property out."
+                        ? $"LitestreamConfigFile names '{named}', but there is no file '{file}'. Correct the path (it "
+                            + $"is relative to the project), or remove the property."
                     : Directory.Exists(ContentRoot)
-                        ? $"No database is configured: there is no litestream.yml for {ContentRoot}. Add a "
-                            + $"connection string or a <LitestreamDatabase Include=\"...\" /> item to the "
-                            + $"project; a publish folder "
-                            + $"gets its file from dotnet publish."
-                    : $"The content root {ContentRoot} does not exist. LitestreamContentRoot names the folder of "
-                        + $"the app, a publish folder for example."
+                        ? $"No database is configured: there is no litestream.yml for '{ContentRoot}'. Add a "
+                            + $"connection string or a <LitestreamDatabase Include=\"...\" /> item to the project. A "
+                            + $"publish folder gets its file from dotnet publish."
+                    : $"The content root '{ContentRoot}' does not exist. LitestreamContentRoot must name the folder of "
+                        + $"the app, such as a publish folder."
             );
         }
 
@@ -149,8 +148,8 @@ public sealed class LitestreamVerb : LitestreamTask
             )
             ?? throw new LitestreamException(
                 "LSB2001",
-                $"There is no litestream executable for this machine ('{rid}') in the referenced "
-                    + $"Litestream.Executable. Point LitestreamInstallDir at a folder with one of your own."
+                $"The referenced Litestream.Executable has no litestream executable for this machine ('{rid}'). Set "
+                    + $"LitestreamInstallDir to a folder with your own executable."
             );
     }
 

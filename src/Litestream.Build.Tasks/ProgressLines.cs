@@ -1,8 +1,8 @@
 namespace Litestream.Build.Tasks;
 
 /// <summary>
-/// Which lines of a long operation are shown: whoever waits wants to see that it goes on, and not each of ten thousand
-/// WAL segments.
+/// Which lines of a long operation are shown: the user wants to see that it makes progress, and not each of ten
+/// thousand WAL segments.
 /// </summary>
 /// <param name="time">The clock.</param>
 internal sealed class ProgressLines(TimeProvider time)

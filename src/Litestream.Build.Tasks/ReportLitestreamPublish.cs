@@ -90,12 +90,14 @@ public sealed class ReportLitestreamPublish : LitestreamTask
         {
             Print(
                 "Litestream: no database is named here; "
-                    + "those that the app's configuration names where it runs are replicated"
+                    + "the databases that the app's configuration names at run time are replicated"
             );
         }
 
         if (AutoStart.Length == 0)
-            Print("Litestream: not started by itself (LitestreamAutoStart=false): the app has to call AddLitestream()");
+            Print(
+                "Litestream: does not start by itself (LitestreamAutoStart=false): the app must call AddLitestream()"
+            );
         else if (check.StartsWithApp)
             Print("Litestream: starts with the app, outside Development");
 
@@ -105,9 +107,8 @@ public sealed class ReportLitestreamPublish : LitestreamTask
                 new(
                     "LSB1101",
                     LitestreamSeverity.Warning,
-                    $"A replica in a folder is no backup when the disk is lost: {string.Join(", ", local)}. Name a "
-                        + $"storage off this machine: "
-                        + $"<LitestreamReplicaUrl>s3://bucket/prefix</LitestreamReplicaUrl>, or "
+                    $"A replica in a folder does not help if the disk is lost: {string.Join(", ", local)}. Name a "
+                        + $"storage elsewhere: <LitestreamReplicaUrl>s3://bucket/prefix</LitestreamReplicaUrl>, or "
                         + $"Litestream__ReplicaUrl where the app runs."
                 )
             );
@@ -163,8 +164,8 @@ public sealed class ReportLitestreamPublish : LitestreamTask
                 new(
                     "LSB1102",
                     LitestreamSeverity.Warning,
-                    $"The database {file} is among the published files: the next deployment would put it over the "
-                        + $"real one, and over its backup. Leave it out: <ItemGroup><None Update=\"{file}\" "
+                    $"The database '{file}' is among the published files: the next deployment would overwrite the "
+                        + $"real one, and its backup. Exclude it: <ItemGroup><None Update=\"{file}\" "
                         + $"CopyToPublishDirectory=\"Never\" /></ItemGroup> (Content instead of None if it is "
                         + $"a Content item)."
                 )

@@ -52,7 +52,7 @@ public sealed class StageLitestreamExecutable : LitestreamTask
             {
                 throw new LitestreamException(
                     "LSB2004",
-                    $"LitestreamInstallDir is '{InstallDirectory}', and there is no {own}. Put the executable "
+                    $"LitestreamInstallDir is '{InstallDirectory}', but '{own}' does not exist. Put the executable "
                         + $"for {RuntimeIdentifier} there, or unset LitestreamInstallDir (and LITESTREAM_INSTALL_DIR)."
                 );
             }
@@ -76,8 +76,8 @@ public sealed class StageLitestreamExecutable : LitestreamTask
                 new(
                     "LSB2001",
                     LitestreamSeverity.Message,
-                    $"There is no litestream executable for '{RuntimeIdentifier}' in the referenced "
-                        + $"Litestream.Executable; the output will not replicate."
+                    $"The referenced Litestream.Executable has no litestream executable for '{RuntimeIdentifier}': the "
+                        + $"output will not replicate."
                 )
             );
             return;
@@ -109,7 +109,7 @@ public sealed class StageLitestreamExecutable : LitestreamTask
                 return;
             throw new LitestreamException(
                 "LSB2004",
-                $"{own} is litestream {version}; this release of Litestream.Build works with 0.3.x. Put an "
+                $"'{own}' is litestream {version}; this release of Litestream.Build works with 0.3.x. Put an "
                     + $"executable of that line there, or unset LitestreamInstallDir (and LITESTREAM_INSTALL_DIR)."
             );
         }

@@ -95,8 +95,8 @@ public sealed class LitestreamClient
         if (!File.Exists(configPath))
             throw new LitestreamException(
                 "LSB3004",
-                $"There is no '{configPath}'. The build writes litestream.yml where it finds a database, and "
-                    + $"publishing puts it into the app's folder."
+                $"'{configPath}' does not exist. The build writes litestream.yml if it finds a database, and a publish "
+                    + $"copies it to the app's folder."
             );
 
         var executable = LitestreamExecutable.Find(
@@ -163,8 +163,8 @@ public sealed class LitestreamClient
         [.. Config.ChooseMany(database ?? "*").Select(RunningStatus.Of)];
 
     /// <summary>
-    /// The generations in the replicas of a database. A lost database is no hindrance: then their times come from what
-    /// is in them, and there is no lag.
+    /// The generations in the replicas of a database. This works for a lost database too: then their times come from
+    /// their content, and there is no lag.
     /// </summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
     /// <param name="replica">The name of one replica; null for all. With all, one that fails is a failure.</param>

@@ -58,8 +58,8 @@ public sealed class SetupVerbTests(Packages packages)
         );
         Assert.Contains("LSB4004", doctor.Output, StringComparison.Ordinal);
         Assert.Matches(@"ok +executable +0\.3\.13, ", doctor.Output);
-        Assert.Matches(@"ok +executable +SHA-256 as the package's", doctor.Output);
-        Assert.Matches("error +data/orders.db +Its replica .* does not answer", doctor.Output);
+        Assert.Matches(@"ok +executable +Its SHA-256 is the one in the package's", doctor.Output);
+        Assert.Matches("error +data/orders.db +Its replica .* cannot be listed", doctor.Output);
         Assert.All([init, env, doctor], HasNoSecret);
     }
 

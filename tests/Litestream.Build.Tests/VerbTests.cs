@@ -332,7 +332,7 @@ public sealed class VerbTests(Packages packages)
                 Assert.All(unasked, item => Assert.Equal(("Verified", "Position"), (item["Outcome"], item["Level"])));
                 Assert.All(
                     unasked,
-                    item => Assert.Contains("was not shown", item["Message"], StringComparison.Ordinal)
+                    item => Assert.Contains("is not proved", item["Message"], StringComparison.Ordinal)
                 );
                 Assert.Equal(
                     "0",

@@ -127,23 +127,23 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [InlineData("restore order.db", 2, "LSB3003", "Did you mean 'orders.db'?")]
     [InlineData("restore --timestamp soon", 2, "LSB3007", "10 minutes ago")]
     [InlineData("restore --index -5", 2, "LSB3008", "--index is '-5'")]
-    [InlineData("restore --all --output x.db", 2, "LSB3008", "--output names one file, and --all may be several")]
+    [InlineData("restore --all --output x.db", 2, "LSB3008", "--output names one file, but --all may be several")]
     [InlineData(
         "restore --force --if-db-not-exists",
         2,
         "LSB3008",
-        "--force replaces an existing database, and --if-db-not-exists leaves it alone"
+        "--force replaces an existing database, and --if-db-not-exists keeps it"
     )]
     [InlineData("verify --level All", 2, "LSB3008", "--level is 'All'")]
     [InlineData("verify --timeout never", 2, "LSB3008", "--timeout is 'never'")]
     [InlineData("wal --generation 1", 2, "LSB3008", "litestream generations prints them")]
     [InlineData("generations --replica none", 1, "LSB3008", "has no replica 'none'")]
     [InlineData("run", 2, "LSB3006", "litestream run -- generations app.db")]
-    [InlineData("run replicate", 2, "LSB3006", "litestream replicate does")]
+    [InlineData("run replicate", 2, "LSB3006", "use litestream replicate")]
     [InlineData("run -- wal -replica=file orders.db", 2, "LSB3006", "Write '--replica=file'")]
     [InlineData("run -- nonsense", 1, "LSB3001", "nonsense")]
-    [InlineData("ltx", 2, "LSB3009", "use litestream snapshots and litestream wal")]
-    [InlineData("databases --directory nowhere", 2, "LSB3008", "'nowhere', which does not exist")]
+    [InlineData("ltx", 2, "LSB3009", "Use litestream snapshots and litestream wal")]
+    [InlineData("databases --directory nowhere", 2, "LSB3008", "'nowhere'")]
     [InlineData("databases --directory ''", 2, "LSB3008", "--directory is empty")]
     [InlineData("restore --force --output ''", 2, "LSB3008", "--output is empty")]
     [InlineData("restore --force --timestamp=", 2, "LSB3014", "'--timestamp'")]

@@ -193,7 +193,7 @@ public sealed class OperatorTests
     [Theory]
     [InlineData("restore --diff --force", "--diff compares a restored copy")]
     [InlineData("restore --diff --dry-run", "--diff compares a restored copy")]
-    [InlineData("restore --diff", "There is nothing to compare a copy with")]
+    [InlineData("restore --diff", "there is nothing to compare a copy with")]
     public async Task A_diff_that_makes_no_sense_is_refused(string command, string why)
     {
         using var folder = await CommandRun.BackedUpAsync();

@@ -73,7 +73,7 @@ public sealed class ReplicaFaultTests
         await app.StatusAsync(
             "Stalled",
             "LSB5007",
-            $"there is a file in the place of the replica of '{folder.Database}': '{folder.Replica}'"
+            $"the folder of the replica of '{folder.Database}' is a file: '{folder.Replica}'"
         );
         await app.StatusAsync("Unhealthy");
         File.Delete(folder.Replica);

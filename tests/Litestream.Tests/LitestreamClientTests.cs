@@ -169,7 +169,7 @@ public sealed class LitestreamClientTests : IDisposable
             var error = await Assert.ThrowsAsync<LitestreamException>(list);
             Assert.Equal("LSB3008", error.Diagnostic.Code);
             Assert.EndsWith(
-                "has no replica 'nearby'. Did you mean 'near by'? It has: 'near by', 'far'.",
+                "has no replica 'nearby'. Did you mean 'near by'? Replicas: 'near by', 'far'.",
                 error.Message,
                 StringComparison.Ordinal
             );
@@ -177,7 +177,7 @@ public sealed class LitestreamClientTests : IDisposable
     }
 
     [Theory]
-    [InlineData("/bin/false", "`litestream generations` ended with exit code 1: it said nothing")]
+    [InlineData("/bin/false", "`litestream generations` ended with exit code 1: it printed nothing")]
     [InlineData(
         "/bin/echo",
         "`litestream generations` printed no table with the columns name, generation, lag, start, end: generations "

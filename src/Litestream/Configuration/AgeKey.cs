@@ -1,7 +1,7 @@
 namespace Litestream.Configuration;
 
-/// <summary>Keys of age (X25519), as release line 0.3 takes them: text with one key a line; empty lines and those that
-/// begin with <c>#</c> are passed over.</summary>
+/// <summary>Keys of age (X25519), as release line 0.3 reads them: text with one key on each line. Empty lines and lines
+/// that begin with <c>#</c> are ignored.</summary>
 internal static class AgeKey
 {
     private const string Alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
@@ -17,9 +17,9 @@ internal static class AgeKey
             : ("age", "public key (age1...)");
         var keys = text.Split('\n').Select(line => line.EndsWith('\r') ? line[..^1] : line).ToList();
         keys.RemoveAll(line => line.Length == 0 || line[0] == '#');
-        return keys.Count == 0 ? $"has no {what} in it"
+        return keys.Count == 0 ? $"contains no {what}"
             : keys.TrueForAll(key => Length(key, prefix) == 32) ? null
-            : $"is not a {what}, or has a mistake in it";
+            : $"is not a valid {what}";
     }
 
     /// <summary>The bytes in a key (Bech32), -1 when it is none with this prefix or its check digits are

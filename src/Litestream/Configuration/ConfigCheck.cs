@@ -3,8 +3,8 @@ using Litestream.Diagnostics;
 namespace Litestream.Configuration;
 
 /// <summary>
-/// Finds everything in a litestream.yml that the executable would ignore without a word, read as something else, or
-/// stop at. Where it would lose data or do nothing, the finding is an error; what is only doubtful is a warning.
+/// Finds everything in a litestream.yml that the executable would silently ignore, would read as something else, or
+/// would stop at. A finding is an error if the executable would lose data or do nothing, else a warning.
 /// </summary>
 internal static class ConfigCheck
 {
@@ -61,7 +61,8 @@ internal static class ConfigCheck
                 findings.Fail(
                     "LSB1043",
                     root["dbs"] ?? root,
-                    "The file names no database, so nothing is backed up. Add a list `dbs:` with a `path:` each."
+                    "The file names no database, so nothing is backed up. Add a `dbs:` list in which each entry has a "
+                        + "`path:`."
                 );
                 break;
             case YamlList:
@@ -78,15 +79,15 @@ internal static class ConfigCheck
             findings.Fail(
                 "LSB1041",
                 scalar,
-                $"Litestream would replace `{ConfigFindings.Short(text)}` as a variable; `$` has no escape and no "
-                    + "default value. Put the whole value into an environment variable and write ${NAME}."
+                $"Litestream would replace `{ConfigFindings.Short(text)}` like a variable: it knows no escape for `$` "
+                    + "and no default value. Put the whole value into an environment variable and write ${NAME}."
             );
         if (EnvPlaceholders.HasDoubtful(scalar.Text))
             findings.Warn(
                 "LSB1041",
                 scalar,
-                "Litestream takes `$` and what follows for a variable here. If that is meant, write it with braces, "
-                    + "`${NAME}`; if not, put the whole value into an environment variable."
+                "Litestream reads `$` and the text after it as a variable. If you mean a variable, write it with "
+                    + "braces, `${NAME}`. If not, put the whole value into an environment variable."
             );
     }
 }

@@ -18,8 +18,8 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
             findings.Fail(
                 "LSB1012",
                 database,
-                $"'{database.Text("path")}' is there twice (line {_paths[path].Line} too). Two replications of one "
-                    + "file damage the backup: remove one of them."
+                $"'{database.Text("path")}' is listed twice (also in line {_paths[path].Line}). Two replicators on one "
+                    + "file damage the backup: remove one of the entries."
             );
 
         var names = new HashSet<string>();
@@ -33,16 +33,16 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
                     replica["name"] ?? replica,
                     replica.Has("name")
                         ? $"Two replicas of this database have the name '{replica.Text("name")}', so Litestream would "
-                            + "not start. Give each a `name:` of its own."
-                        : $"Two replicas of this database have the name '{name}', which is that of a replica without "
-                            + "`name:`, so Litestream would not start. Give each a `name:` of its own."
+                            + "not start. Give each its own `name:`."
+                        : $"Two replicas of this database have the name '{name}' (the default without `name:`), so "
+                            + "Litestream would not start. Give each its own `name:`."
                 );
             if (replica.Entries.Count > 0 && !_places.TryAdd(identity.Place, replica))
                 findings.Fail(
                     "LSB1011",
                     replica,
-                    $"This replica and the one in line {_places[identity.Place].Line} go to one place. A restore "
-                        + "would take whichever was written last: give each its own path."
+                    $"This replica and the one in line {_places[identity.Place].Line} write to the same place. A "
+                        + "restore would take the backup that was written last: give each its own path."
                 );
         }
     }
@@ -66,7 +66,7 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
             findings.Fail(
                 "LSB1042",
                 second,
-                $"{findings.Reader} takes one replica for each database and does not start with more. Keep one of them."
+                $"{findings.Reader} accepts only one replica for each database and would not start with more. Keep one."
             );
         return [.. database.Maps("replicas"), .. single is YamlMap one ? new[] { one } : []];
     }
@@ -100,7 +100,7 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
             findings.Fail(
                 "LSB1010",
                 path,
-                $"This entry of `dbs:` has no `path:`: of `{ConfigFindings.Short(written)}` nothing is left."
+                $"This entry of `dbs:` has an empty `path:`: `{ConfigFindings.Short(written)}` expands to nothing."
             );
         else if (ConfigPath.Problem(text, written) is { } refused)
             findings.Fail("LSB1015", path, refused);
@@ -118,16 +118,16 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
         text switch
         {
             _ when UrlLike().IsMatch(text) && !(Dialect.HasPathUrls && SqliteUrl().IsMatch(text)) =>
-                $"'{written}' is a URL; {findings.Reader} would take it for a path in the working directory. Write the "
-                    + "path of the file alone.",
+                $"'{written}' is a URL; {findings.Reader} would read it as a path in the working directory. Write only "
+                    + "the path of the file.",
             _ when ConnectionString().IsMatch(text) =>
-                "This is a connection string; Litestream would take all of it for the name of a file. Write the path "
-                    + "of the file alone.",
-            ":memory:" => "A database in memory cannot be replicated; Litestream would take this for the name of a "
-                + "file. Remove the entry.",
+                "This is a connection string; Litestream would read all of it as a file name. Write only the path of "
+                    + "the file.",
+            ":memory:" => "A database in memory cannot be replicated; Litestream would read this as a file name. "
+                + "Remove the entry.",
             _ when Dialect.HasPathUrls && text.IndexOfAny(['#', '%']) >= 0 =>
-                $"The path '{written}' has a `#` or a `%` in it. {findings.Reader} would open another file: rename "
-                    + "the file or the folder.",
+                $"The path '{written}' contains `#` or `%`. {findings.Reader} would open another file: rename the file "
+                    + "or the folder.",
             _ => null,
         };
 

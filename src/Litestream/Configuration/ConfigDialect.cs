@@ -1,7 +1,7 @@
 namespace Litestream.Configuration;
 
 /// <summary>
-/// Which litestream.yml a release line reads. Each line ignores the keys of the others without a word.
+/// Which litestream.yml a release line reads. Each line silently ignores the keys of the others.
 /// </summary>
 internal sealed record ConfigDialect
 {

@@ -61,7 +61,9 @@ internal sealed class ConfigFindings(
 
     /// <summary>The end of a message about a word that is not known.</summary>
     public static string Choice(string text, IReadOnlyList<string> words) =>
-        NearestName.Of(text, words) is { } near ? $"Did you mean `{near}`?" : $"Known: {string.Join(", ", words)}.";
+        NearestName.Of(text, words) is { } near
+            ? $"Did you mean `{near}`?"
+            : $"Known values: {string.Join(", ", words)}.";
 
     private void Add(string code, LitestreamSeverity severity, (int Line, int Column) at, string message) =>
         All.Add(new(code, severity, EnvPlaceholders.Unmark(message), file, at.Line, at.Column));

@@ -51,9 +51,10 @@ internal static class ConfigFolder
 
         throw new LitestreamException(
             "LSB0003",
-            $"litestream.yml can be written into none of {string.Join(", ", places.Select(place => $"'{place}'"))}. "
-                + $"{first?.Message ?? "None of these folders exists."} Make one of them writable, "
-                + "or set TMPDIR to a folder that is.",
+            "litestream.yml cannot be written to any of these folders: "
+                + $"{string.Join(", ", places.Select(place => $"'{place}'"))}. "
+                + $"{first?.Message ?? "None of them exists."} Make one of them writable, or set TMPDIR to a folder "
+                + "that is.",
             innerException: first
         );
     }

@@ -23,7 +23,7 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings)
                 findings.Fail(
                     "LSB1032",
                     map.PlaceOf(name),
-                    $"A replica of type {type} has no `{name}:`; it belongs to one of type "
+                    $"`{name}:` has no effect in a replica of type {type}; it is for type "
                         + $"{string.Join(" or ", key.ReplicaTypes.Intersect(_types.Known))}."
                         + (
                             map.Has("type") || map.Has("url")
@@ -67,11 +67,11 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings)
         var fitting = places.FindAll(k => Fits(k, value));
         if (other.Count == 0 && (fitting.Count > 0 || (places.Count > 0 && elsewhere.Count == 0)))
         {
-            var names = (fitting.Count > 0 ? fitting : places).Select(k => ConfigSchema.Name(k.Place)).Distinct();
+            var names = (fitting.Count > 0 ? fitting : places).Select(k => ConfigSchema.In(k.Place)).Distinct();
             return (
                 "LSB1032",
-                $"`{name}:` is ignored in {ConfigSchema.Name(place)}. It belongs in {string.Join(" or ", names)}: "
-                    + "move it there, with the indentation of its neighbours."
+                $"`{name}:` is ignored {ConfigSchema.In(place)}. It belongs {string.Join(" or ", names)}: move it "
+                    + "there, and indent it like the other keys."
             );
         }
 
@@ -80,10 +80,10 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings)
             return (
                 "LSB1031",
                 places.Count > 0
-                    ? $"`{name}:` in {ConfigSchema.Name(place)} is for {line}; {findings.Reader} ignores it there. "
+                    ? $"`{name}:` {ConfigSchema.In(place)} is for {line}; {findings.Reader} ignores it there. "
                         + key.Instead
                     : $"`{name}:` is a key of {line}"
-                        + $"{(key.Place == place ? "" : $", in {ConfigSchema.Name(key.Place)}")}; "
+                        + $"{(key.Place == place ? "" : $" {ConfigSchema.In(key.Place)}")}; "
                         + $"{findings.Reader} does not know it. {key.Instead}"
             );
         }
@@ -126,12 +126,12 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings)
                     if (item is YamlMap entry)
                         Check(entry, key.Inside!.Value);
                     else
-                        Shape(key, item, $"Each entry of `{name}:` is a mapping{Example(key)}.");
+                        Shape(key, item, $"Each entry of `{name}:` must be a mapping{Example(key)}.");
                 }
 
                 break;
             case (ConfigKind.Block, _):
-                Shape(key, value, $"`{name}:` must be a mapping, with its keys in the lines below, indented.");
+                Shape(key, value, $"`{name}:` must be a mapping. Write its keys in the lines below, indented.");
                 break;
             case (ConfigKind.Blocks, _):
                 Shape(key, value, $"`{name}:` must be a list{Example(key)}.");
@@ -141,7 +141,7 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings)
                     _values.CheckText(key, item);
                 break;
             case (ConfigKind.Texts, _):
-                findings.Fail("LSB1033", value, $"`{name}:` must be a list of texts; Litestream would not start.");
+                findings.Fail("LSB1033", value, $"`{name}:` must be a list of strings; Litestream would not start.");
                 break;
             case (_, YamlScalar scalar):
                 _values.Check(key, scalar);

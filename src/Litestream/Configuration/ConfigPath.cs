@@ -14,10 +14,10 @@ internal static class ConfigPath
         written ??= path;
         return string.IsNullOrWhiteSpace(path) ? "The path of a database is empty."
             : path.Contains('?')
-                ? $"The path '{written}' has a `?` in it. Litestream would open another file: rename the file or the "
+                ? $"The path '{written}' contains `?`. Litestream would open another file: rename the file or the "
                     + "folder."
             : HasControl(path) || EnvPlaceholders.HasMarks(path)
-                ? $"The path '{YamlWriter.EscapeComment(written)}' has a control or private-use character in it, which "
+                ? $"The path '{YamlWriter.EscapeComment(written)}' contains a control or private-use character, which "
                     + "Litestream cannot handle. Rename the file or the folder."
             : path.EndsWith('/') || path.EndsWith(Path.DirectorySeparatorChar)
                 ? $"The path '{written}' is a folder. Write the path of the database file."

@@ -40,11 +40,12 @@ internal static class ConfigSchema
         Replica    key-path                    Text     for=sftp default
         """;
 
-    /// <summary>What a place is called.</summary>
-    public static string Name(ConfigPlace place) =>
+    /// <summary>Where a place is, such as <c>in a replica</c>.</summary>
+    public static string In(ConfigPlace place) => place == Root ? "at the top of the file" : $"in {Name(place)}";
+
+    private static string Name(ConfigPlace place) =>
         place switch
         {
-            Root => "the top of the file",
             Database => "an entry of `dbs:`",
             Replica => "a replica",
             Logging => "`logging:`",
@@ -96,7 +97,7 @@ internal static class ConfigSchema
             Least = Number("least"),
             Otherwise = members["else"].SingleOrDefault() switch
             {
-                "Hangs" => "Litestream would never look at the database and say nothing.",
+                "Hangs" => "Litestream would run, but never look at the database.",
                 "PanicAtSync" => "Litestream would stop with a panic at the first sync.",
                 "Panic" => "Litestream would stop with a panic.",
                 "Ignored" => "Litestream would ignore it.",

@@ -47,7 +47,7 @@ internal sealed class ConfigSecrets(EffectiveConfigContext context)
         if (ConfigPath.HasControl(text))
             throw context.Error(
                 "LSB1017",
-                $"The value of `{key}:` has a line break or another control character in it. Write it without.",
+                $"The value of `{key}:` contains a line break or another control character. Remove it.",
                 scalar
             );
 

@@ -5,8 +5,8 @@ using Litestream.FileSystem;
 namespace Litestream.Configuration;
 
 /// <summary>
-/// A litestream.yml to begin with: the generated one, with today's replica settings, as a commented file that the user
-/// goes on with.
+/// A litestream.yml to start from: the generated one, with the current replica settings, as a commented file for the
+/// user to edit.
 /// </summary>
 /// <param name="Text">The whole file: UTF-8, LF, no secret.</param>
 /// <param name="Instructions">What goes with it, line by line: settings, environment variables, user secrets.</param>
@@ -15,14 +15,14 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
     private const string Header = """
         # litestream.yml: which databases Litestream backs up, and where to.
         #
-        # This file is yours. It is shipped with the app as it is, and nothing is generated any more: a database that is
-        # added to the app has to be added here too, and the settings Litestream:ReplicaUrl and LitestreamReplicaUrl no
-        # longer count. Delete it to have a generated one again.
+        # This file is yours. It is shipped with the app unchanged, and the build generates none any more. If you add a
+        # database to the app, add it here too. The settings Litestream:ReplicaUrl and LitestreamReplicaUrl have no
+        # effect. Delete the file to have one generated again.
         #
-        # - A name in braces after a dollar sign is an environment variable. It has to be set where the app runs; so no
-        #   secret stands in this file. The form with |2- takes every value as it is, whatever characters are in it.
+        # - A name in braces after a dollar sign is an environment variable. Set it where the app runs, so that this
+        #   file contains no secret. The form with |2- accepts any character in the value.
         # - Durations have a unit: 500ms, 1s, 30m, 24h. There is none for days: a week is 168h.
-        # - Look at the result with `dotnet msbuild -t:LitestreamConfig`, at the variables with -t:LitestreamEnv, at
+        # - Check the result with `dotnet msbuild -t:LitestreamConfig`, the variables with -t:LitestreamEnv, and
         #   everything with -t:LitestreamDoctor.
         #
         # All keys: https://litestream.io/reference/config/ (release line 0.3)
@@ -36,7 +36,7 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
 
     private static readonly Dictionary<string, string> Keys = new()
     {
-        ["region"] = "Empty is fine: it is looked up, or us-east-1 where there is an endpoint.",
+        ["region"] = "May be empty: it is looked up, or us-east-1 if there is an endpoint.",
         ["endpoint"] = "Empty means Amazon. For MinIO, R2, B2 and others: https://host:port",
         ["access-key-id"] = "Empty means the usual AWS variables, profiles and roles of the machine.",
         ["account-key"] = "The key of the storage account.",
@@ -69,8 +69,8 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
         {
             throw new LitestreamException(
                 "LSB3004",
-                "No database is known here, so a litestream.yml of your own would replicate nothing, not even what the "
-                    + "app's configuration names where it runs. Name one in the project first: "
+                "No database is known, so your own litestream.yml would replicate nothing, not even the databases "
+                    + "that the app's configuration names at run time. Name a database in the project first: "
                     + "<LitestreamDatabase Include=\"data/app.db\" />."
             );
         }
@@ -123,7 +123,7 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
     private static void WriteDatabase(StringBuilder text, ConfigEntry entry, string? url, List<string> names)
     {
         const string DataDirectory = "|DataDirectory|";
-        const string Path = "The path as the app has it; relative paths begin at its working directory.";
+        const string Path = "The path as the app opens it; a relative path starts at its working directory.";
         Comment(
             text,
             2,
@@ -143,7 +143,7 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
                 Comment(
                     text,
                     6,
-                    "A folder. On the disk of the database it helps against a lost file, not against a lost disk."
+                    "A folder. On the same disk as the database, it helps against a lost file, not against a lost disk."
                 );
             }
 
@@ -155,13 +155,13 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
                 Comment(text, 8, $"{name}: \"{value}\"");
             }
 
-            Comment(text, 8, "Restores the replica every now and then and compares: costs downloads.");
+            Comment(text, 8, "How often the replica is restored and compared: each time costs a download.");
             Comment(text, 8, "validation-interval: \"24h\"");
         }
 
         if (!hasFolder || url is not null)
             return;
-        Comment(text, 6, "S3 and what speaks its language, instead of the folder:");
+        Comment(text, 6, "S3, or a compatible storage, instead of the folder:");
         var example = ReplicaUrl.Parse(
             $"s3://${{{ReplicaOverride.BucketVariable}}}",
             entry.Database.Path,
@@ -219,12 +219,12 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
             .. isSet
                 ? new[]
                 {
-                    "The replica of Litestream:ReplicaUrl stands in the file now. Remove that setting: beside a "
-                        + "litestream.yml of your own it is not used.",
+                    "The file now has the replica of Litestream:ReplicaUrl. Remove that setting: it is not used "
+                        + "together with your own litestream.yml.",
                     "",
                 }
                 : [],
-            "appsettings.json, what is no secret (all of it is optional):",
+            "appsettings.json, for settings that are not secret (all are optional):",
             "",
             "  \"Litestream\": {",
             .. string.Join(",\n", example).Split('\n'),
@@ -235,21 +235,21 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
             return [.. lines, "The file needs no environment variable."];
 
         lines.AddRange([
-            "Environment variables where the app runs, from its service manager, container or secret store (never in "
-                + "a file of the repository):",
+            "Environment variables to set where the app runs, in its service manager, container or secret store "
+                + "(never in a file of the repository):",
             "",
             .. names.Select(n => $"  {n}=..."),
             "",
         ]);
         if (known.Contains(true))
             lines.AddRange([
-                "On your own machine, where Litestream is off in the Development environment unless it is turned on:",
+                "On your own machine, where Litestream is off in the Development environment unless you turn it on:",
                 "",
                 "  dotnet user-secrets init",
                 .. known[true].Select(n => $"  dotnet user-secrets set \"Litestream:{n}\" \"...\""),
                 "  dotnet user-secrets set \"Litestream:Enabled\" \"true\"",
                 "",
-                "User secrets are the running app's; for the commands (LitestreamRestore and so on) set the "
+                "Only the running app reads user secrets. For the commands (LitestreamRestore and so on), set the "
                     + "environment variables in your shell.",
             ]);
         return lines;

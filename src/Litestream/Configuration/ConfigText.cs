@@ -27,7 +27,7 @@ internal static partial class ConfigText
             return utf16 && text.Contains('$')
                 ? throw new LitestreamException(
                     "LSB1010",
-                    "The file is in UTF-16, in which Litestream finds no variables. Save it as UTF-8.",
+                    "The file is in UTF-16, so Litestream would not find the variables in it. Save it as UTF-8.",
                     file
                 )
                 : text;
@@ -38,8 +38,8 @@ internal static partial class ConfigText
             var before = bytes.AsSpan(0, Math.Clamp(e.Index, 0, bytes.Length));
             throw new LitestreamException(
                 "LSB1010",
-                $"The file is not in {(utf16 ? "UTF-16" : "UTF-8")}, and Litestream would not read it. Save "
-                    + $"it as UTF-8.",
+                $"The file is not valid {(utf16 ? "UTF-16" : "UTF-8")}, so Litestream would not read it. Save it as "
+                    + "UTF-8.",
                 file,
                 before.Count((byte)'\n') + 1,
                 before.Length - before.LastIndexOf((byte)'\n'),
@@ -86,11 +86,11 @@ internal static partial class ConfigText
             var (line, column) = Place(text, i);
             throw new LitestreamException(
                 "LSB1010",
-                $"The character U+{(int)c:X4} stands here, "
+                $"The character U+{(int)c:X4} "
                     + (
                         c is >= '\ue000' and <= '\ue002'
-                            ? "which is kept for variables and cannot be used. Remove it."
-                            : "a control character that Litestream refuses. Remove it."
+                            ? "is reserved for variables and cannot be used. Remove it."
+                            : "is a control character, which Litestream refuses. Remove it."
                     ),
                 file,
                 line,

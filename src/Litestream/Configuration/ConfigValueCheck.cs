@@ -14,7 +14,11 @@ internal sealed partial class ConfigValueCheck(ConfigFindings findings)
     {
         if (item is not YamlScalar text)
         {
-            findings.Fail("LSB1033", item, $"Each entry of `{key.Name}:` is a text; Litestream would not start.");
+            findings.Fail(
+                "LSB1033",
+                item,
+                $"Each entry of `{key.Name}:` must be a string; Litestream would not start."
+            );
             return;
         }
 
@@ -50,8 +54,8 @@ internal sealed partial class ConfigValueCheck(ConfigFindings findings)
             findings.Warn(
                 "LSB1040",
                 scalar,
-                $"`{key.Name}:` has a name for its port, which not every machine knows; Litestream would serve no "
-                    + "metrics there. Write the number."
+                $"`{key.Name}:` has the name of a port, which some machines do not know; there Litestream would serve "
+                    + "no metrics. Write the number."
             );
     }
 
@@ -62,15 +66,15 @@ internal sealed partial class ConfigValueCheck(ConfigFindings findings)
         switch (key.Kind)
         {
             case ConfigKind.Flag when GoYaml.KindOf(text) != GoYamlKind.Flag:
-                return ("LSB1033", $"`{name}:` is true or false, not `{shown}`; Litestream would not start.");
+                return ("LSB1033", $"`{name}:` must be true or false, not `{shown}`; Litestream would not start.");
             case ConfigKind.Count when GoYaml.Number(text) is null || GoYaml.HasDecimals(text):
-                return ("LSB1033", $"`{name}:` is a whole number, not `{shown}`.");
+                return ("LSB1033", $"`{name}:` must be a whole number, not `{shown}`.");
             case ConfigKind.Count:
                 return Limit(GoYaml.Number(text));
             case ConfigKind.Size when !Size().IsMatch(text):
                 return (
                     "LSB1033",
-                    $"`{name}:` is a size such as 5MB or 5MiB, not `{shown}`; Litestream would not start."
+                    $"`{name}:` must be a size such as 5MB or 5MiB, not `{shown}`; Litestream would not start."
                 );
             case ConfigKind.Duration when GoDuration.Seconds(text) is { } seconds:
                 return Limit(seconds);
@@ -92,8 +96,8 @@ internal sealed partial class ConfigValueCheck(ConfigFindings findings)
                     : address.Groups["number"] is { Success: true } port && !ushort.TryParse(port.Value, out _)
                         ? (
                             "LSB1040",
-                            $"`{name}:` has the port {ConfigFindings.Short(port.Value)}, and the highest one is 65535; "
-                                + "Litestream would serve no metrics."
+                            $"`{name}:` has the port {ConfigFindings.Short(port.Value)}, but the highest port is "
+                                + "65535; Litestream would serve no metrics."
                         )
                     : null;
             case ConfigKind.Word when text.Length > 0 && !Knows(key):
@@ -136,7 +140,7 @@ internal sealed partial class ConfigValueCheck(ConfigFindings findings)
             "LSB1044",
             scalar,
             (key.Secret ? $"The value of `{key.Name}:`" : "A password")
-                + " stands in the file, which is shipped with the app. Write \"${NAME}\" and set that environment "
+                + " is in the file, and the file is shipped with the app. Write \"${NAME}\" and set that environment "
                 + "variable where the app runs."
         );
     }
@@ -145,9 +149,9 @@ internal sealed partial class ConfigValueCheck(ConfigFindings findings)
         text switch
         {
             _ when GoYaml.Number(text) is not null => scalar.Style == YamlStyle.Plain
-                ? "has no unit; Litestream would take it for nanoseconds"
+                ? "has no unit; Litestream would read it as nanoseconds"
                 : "has no unit",
-            _ when GoDuration.HasForm(text) => "is longer than Litestream can count (292 years)",
+            _ when GoDuration.HasForm(text) => "is too long for Litestream (292 years at most)",
             _ when text.EndsWith('d') || text.EndsWith('w') => "has a unit that Litestream does not know",
             _ => "is not a duration",
         };

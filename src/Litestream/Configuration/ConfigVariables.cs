@@ -153,7 +153,7 @@ public static class ConfigVariables
             AddReplica(Added(null), "app.db", "of databases that are named at run time", () => Added(options.Variable));
         }
 
-        // `exec:` is left out of the effective configuration; entries of `dbs:` that name a folder are not in Entries.
+        // `exec:` is not in the effective configuration; entries of `dbs:` that name a folder are not in Entries.
         foreach (var (key, value) in file.Root.Entries.Where(e => e.Key != "exec"))
         {
             if (key != "dbs")
@@ -173,21 +173,21 @@ public static class ConfigVariables
                 && file.Root.Text("access-key-id").Length == 0;
             (string What, string Name)[] keys = [("key", "ACCESS_KEY_ID"), ("secret", "SECRET_ACCESS_KEY")];
             foreach (var (what, name) in isKeyless ? keys : [])
-                Add($"LITESTREAM_{name}", false, $"S3 {what} where the file names none, if AWS_{name} is not set");
+                Add($"LITESTREAM_{name}", false, $"S3 {what} if the file names none and AWS_{name} is not set");
             foreach (var (what, name) in keys)
                 Add(
                     $"AWS_{name}",
                     false,
-                    isKeyless ? $"wins over LITESTREAM_{name} here" : $"S3 {what} when the one of the file is empty"
+                    isKeyless ? $"overrides LITESTREAM_{name} here" : $"S3 {what} if the one in the file is empty"
                 );
-            Add("AWS_PROFILE", false, "the profile that S3 keys come from when none are named");
+            Add("AWS_PROFILE", false, "the profile for the S3 keys if none are named");
         }
 
         if (byType["abs"].Any())
             Add(
                 "LITESTREAM_AZURE_ACCOUNT_KEY",
                 byType["abs"].Any(r => r.Text("account-key").Length == 0),
-                "Azure key where the file names none"
+                "Azure key if the file names none"
             );
         if (byType["gcs"].Any())
             Add(
@@ -196,8 +196,8 @@ public static class ConfigVariables
                 "file with Google's credentials; without it the machine's own are used"
             );
         if (file.IsGenerated && url is null && byType["file"].Any())
-            Add(ReplicaOverride.BucketVariable, false, "a bucket here takes the place of the built replica");
-        Add("LITESTREAM_INSTALL_DIR", false, "folder with an executable of your own");
+            Add(ReplicaOverride.BucketVariable, false, "a bucket here replaces the built replica");
+        Add("LITESTREAM_INSTALL_DIR", false, "folder with your own executable");
         return list;
     }
 }

@@ -3,7 +3,8 @@ using Litestream.FileSystem;
 
 namespace Litestream.Configuration;
 
-/// <summary>Which database somebody means. A guess could restore the wrong one, so what fits two is refused.</summary>
+/// <summary>Chooses a database by name. A guess could restore the wrong one, so a name that fits two is refused.
+/// </summary>
 internal static class DatabaseChoice
 {
     private static MessageText HowToSay => $"{OptionName.Database} on a command line";
@@ -33,7 +34,7 @@ internal static class DatabaseChoice
                 ? databases[0]
                 : throw new LitestreamException(
                     "LSB3002",
-                    $"There are {databases.Count} databases. Say which one is meant ({HowToSay}): {List(databases)}."
+                    $"There are {databases.Count} databases. Choose one ({HowToSay}): {List(databases)}."
                 );
 
         // A live setting can move a database to the path that another one is configured with: an absolute path is
@@ -57,7 +58,7 @@ internal static class DatabaseChoice
             0 => throw Unknown(databases, choice),
             _ => throw new LitestreamException(
                 "LSB3002",
-                $"'{choice}' can mean {found.Count} databases. Say which one by the path of its file "
+                $"'{choice}' matches {found.Count} databases. Choose one by the path of its file "
                     + $"({HowToSay}): {string.Join(", ", found.Select(d => $"'{d.Path}'"))}."
             ),
         };
@@ -66,11 +67,10 @@ internal static class DatabaseChoice
     private static LitestreamException Nothing() =>
         new(
             "LSB3004",
-            "No database is configured, or none of them can be replicated: an earlier warning says why one is "
-                + "excluded. "
-                + "Where the app gets its connection string from its environment, run this with the same environment. "
-                + "Else add a database to litestream.yml, or a connection string or a <LitestreamDatabase "
-                + "Include=\"...\" /> item to the project."
+            "No database is configured, or none can be replicated (an earlier warning says why). If the app gets its "
+                + "connection string from its environment, run this with the same environment. Otherwise add a "
+                + "database to litestream.yml, or a connection string or a <LitestreamDatabase Include=\"...\" /> item "
+                + "to the project."
         );
 
     private static LitestreamException Unknown(IReadOnlyList<EffectiveDatabase> databases, string choice)
@@ -95,8 +95,8 @@ internal static class DatabaseChoice
             ?? (NearestName.Of(choice, known.Keys) is { } nearest ? known[nearest] : null);
         return new LitestreamException(
             "LSB3003",
-            $"There is no database '{choice}' in the "
-                + $"configuration. {(meant is null ? "" : $"Did you mean '{meant}'? ")}There is: {List(databases)}."
+            $"The configuration has no database '{choice}'. "
+                + $"{(meant is null ? "" : $"Did you mean '{meant}'? ")}Databases: {List(databases)}."
         );
     }
 

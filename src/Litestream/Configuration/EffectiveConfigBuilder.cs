@@ -40,7 +40,7 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
                 throw context.Error(
                     "LSB1012",
                     $"'{entry.Database.Key ?? entry.Database.Path}' and '{other.Key ?? other.Path}' are the same "
-                        + $"database, '{path}'. Two replications of one file damage the backup: remove one of them.",
+                        + $"database, '{path}'. Two replicators on one file damage the backup: remove one of them.",
                     entry.Node
                 );
             }
@@ -126,8 +126,8 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
             context.Report(
                 "LSB1022",
                 LitestreamSeverity.Warning,
-                "Litestream:ReplicaUrl is set, but this litestream.yml is your own, and its replicas are used as they "
-                    + "are. Remove one of the two.",
+                "Litestream:ReplicaUrl has no effect: this litestream.yml is your own, and its replicas are used. "
+                    + "Remove the setting or the file.",
                 _file.Root
             );
         return null;
@@ -155,7 +155,7 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
             throw context.Error(
                 "LSB1018",
                 $"The path '{entry.Database.Path}' depends on the environment variable {missing}, which is not set: "
-                    + "Litestream would take another file for the database. Set it where the app runs.",
+                    + "Litestream would use another file as the database. Set the variable where the app runs.",
                 entry.Node
             );
         }
@@ -172,12 +172,12 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
             SqliteTargetKind.Memory => (
                 "LSB1005",
                 LitestreamSeverity.Message,
-                "is a database in memory here: nothing to replicate."
+                "is a database in memory here: there is nothing to replicate."
             ),
             SqliteTargetKind.ReadOnly => (
                 "LSB1006",
                 LitestreamSeverity.Message,
-                "is only read here: it is not replicated."
+                "is opened read-only here: it is not replicated."
             ),
             SqliteTargetKind.Encrypted => (
                 "LSB1007",
@@ -188,12 +188,12 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
                 "LSB1008",
                 LitestreamSeverity.Warning,
                 "has a placeholder in its path that only the app itself can fill in: it is not replicated. Give the "
-                    + "real path in a setting, or in a litestream.yml of your own."
+                    + "real path in a setting, or in your own litestream.yml."
             ),
             _ => (
                 "LSB1004",
                 LitestreamSeverity.Warning,
-                "was a SQLite file when the app was built and is something else here: it is not replicated."
+                "was a SQLite file when the app was built, but is something else here: it is not replicated."
             ),
         };
 
@@ -239,8 +239,8 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
                     if (ConfigPath.HasControl(value))
                         throw context.Error(
                             "LSB1017",
-                            $"The value of {name} has a line break or another control character in it, which would "
-                                + "change the meaning of litestream.yml. Set it without.",
+                            $"The value of {name} contains a line break or another control character, which would "
+                                + "change the meaning of litestream.yml. Remove it from the value.",
                             scalar
                         );
                 }

@@ -56,7 +56,7 @@ public sealed record EffectiveConfigOptions
     /// </summary>
     internal bool AllowUnknown { get; init; }
 
-    /// <summary>Absolute paths of databases that are left out.</summary>
+    /// <summary>Absolute paths of databases that are excluded.</summary>
     internal IReadOnlySet<string> Excluded { get; init; } = new HashSet<string>();
 
     /// <summary>The value that a variable has for the executable: that of the environment, else of the setting that is

@@ -74,8 +74,9 @@ internal sealed class EffectiveReplicas(EffectiveConfigContext context, string? 
         if (!_places.TryAdd(identity.Place, path))
             throw context.Error(
                 "LSB1011",
-                $"The databases '{_places[identity.Place]}' and '{path}' go to one replica path, "
-                    + $"'{identity.Location}'. A restore would take whichever was written last: give each its own.",
+                $"The databases '{_places[identity.Place]}' and '{path}' have the same replica path, "
+                    + $"'{identity.Location}'. A restore would take the backup that was written last: give each "
+                    + "database its own path.",
                 node
             );
         if (identity.Folder is { } folder)
@@ -104,11 +105,11 @@ internal sealed class EffectiveReplicas(EffectiveConfigContext context, string? 
 
     private static string NoFolder(ReplicaIdentity identity, string path) =>
         identity.Location.Contains("://") && !identity.Location.StartsWith("file:", StringComparison.OrdinalIgnoreCase)
-            ? $"The replica of '{path}' has the URL {identity.Location} in `path:`, which Litestream refuses. Write it "
-                + "as `url:`."
+            ? $"The replica of '{path}' has the URL '{identity.Location}' in `path:`, which Litestream refuses. Write "
+                + "it as `url:`."
             : $"The replica of '{path}' names no folder "
                 + $"({(identity.Location.Length == 0 ? "its `path:` is empty" : identity.Location)}): Litestream would "
-                + "write into its working directory, or not start. Write `path:` with a folder.";
+                + "write to its working directory, or would not start. Write a folder in `path:`.";
 
     private void ReportUnknown(ReplicaIdentity identity, string path, YamlNode built)
     {
@@ -117,7 +118,7 @@ internal sealed class EffectiveReplicas(EffectiveConfigContext context, string? 
             .Error(
                 "LSB1045",
                 $"{(replicaUrl is null ? "" : $"{ReplicaOverride.UrlSetting}: ")}The replica of '{path}' is "
-                    + $"{identity.Location}, and the environment variable {names} is not set: nothing can be "
+                    + $"'{identity.Location}', but the environment variable {names} is not set, so nothing can be "
                     + $"replicated there. Set {names} where the app runs.",
                 identity.Source is { Line: > 0 } source ? source : built
             )

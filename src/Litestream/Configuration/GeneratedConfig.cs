@@ -24,7 +24,7 @@ public sealed record GeneratedConfigOptions
     public string? Retention { get; init; }
 
     /// <summary>
-    /// Settings that look like a SQLite file and are left out on purpose: the running app leaves them out too.
+    /// Settings that look like a SQLite file and are excluded on purpose: the running app excludes them too.
     /// </summary>
     public IReadOnlyList<string> Excluded { get; init; } = [];
 }
@@ -43,7 +43,7 @@ public sealed record GeneratedConfig(string Text)
     /// names.</summary>
     internal const string AtRunTimeMarker = "# At run time: ";
 
-    /// <summary>Upstream's default, said aloud: a replica on the app's own disk must not grow for ever.</summary>
+    /// <summary>Upstream's default, written out: a replica on the app's own disk must not grow without limit.</summary>
     internal const string FolderRetention = "24h";
 
     private const string Header =
@@ -76,7 +76,7 @@ public sealed record GeneratedConfig(string Text)
             if (!paths.Add(SamePath(database.Path)))
                 throw Error(
                     "LSB1012",
-                    $"The database '{database.Path}' is there twice. Two replications of one file damage the backup: "
+                    $"The database '{database.Path}' is named twice. Two replicators on one file damage the backup: "
                         + "exclude one of them (`!Name` in LitestreamConnectionStrings)."
                 );
 
@@ -88,9 +88,9 @@ public sealed record GeneratedConfig(string Text)
             if (!replicas.TryAdd(identity.Place, database))
                 throw Error(
                     "LSB1011",
-                    $"The databases '{replicas[identity.Place].Path}' and '{database.Path}' would go to one replica "
-                        + $"path, '{identity.Location}'. A restore would take whichever was written last: give one of "
-                        + "them another ReplicaUrl."
+                    $"The databases '{replicas[identity.Place].Path}' and '{database.Path}' would have the same "
+                        + $"replica path, '{identity.Location}'. A restore would take the backup that was written "
+                        + "last: give one of them another ReplicaUrl."
                 );
 
             SetDuration(replica, "sync-interval", database.SyncInterval, $"SyncInterval of {database.Path}", Error);
@@ -128,8 +128,8 @@ public sealed record GeneratedConfig(string Text)
             ? path
             : throw error(
                 "LSB1041",
-                $"Litestream would replace {swallowed} in the path '{database.Path}', though it is no variable. Write "
-                    + "${NAME} for an environment variable, or rename the file."
+                $"Litestream would replace '{swallowed}' in the path '{database.Path}', although it is not a variable. "
+                    + "Write ${NAME} for an environment variable, or rename the file."
             );
     }
 
@@ -182,7 +182,7 @@ public sealed record GeneratedConfig(string Text)
     {
         if (OptionValue.Trim(value) is { } text)
             replica[key] = DurationText.Replica(text)
-                ?? throw error("LSB1021", $"{property} is '{text}'; it has to be {DurationText.ReplicaForms}.");
+                ?? throw error("LSB1021", $"{property} is '{text}'; it must be {DurationText.ReplicaForms}.");
     }
 
     /// <summary>Only what is certainly the same file on every system.</summary>

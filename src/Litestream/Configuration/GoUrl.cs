@@ -36,7 +36,7 @@ internal sealed partial record GoUrl(string Scheme, string? User, string Host, s
         var cut = text.IndexOf('#');
         var (whole, fragment) = cut < 0 ? (text, "") : (text[..cut], text[(cut + 1)..]);
         if (whole.Any(c => c is < ' ' or '\u007f'))
-            return Refuse("has a control character in it", out problem);
+            return Refuse("contains a control character", out problem);
         if (whole == "*")
             return new GoUrl("", null, "", "*");
         if (!TryScheme(whole, out var scheme, out var rest))
@@ -72,7 +72,7 @@ internal sealed partial record GoUrl(string Scheme, string? User, string Host, s
                 var userinfo = authority[..at];
                 if (userinfo.AsSpan().ContainsAnyExcept(UserCharacters))
                     return Refuse(
-                        "has a character before the `@` that has to be written as % and two digits",
+                        "has a character before the `@` that must be written as % and two digits",
                         out problem
                     );
                 if (BadEscape(userinfo))

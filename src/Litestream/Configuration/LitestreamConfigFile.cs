@@ -3,7 +3,7 @@ using Litestream.FileSystem;
 
 namespace Litestream.Configuration;
 
-/// <summary>A litestream.yml as it lies on disk, generated or the user's own.</summary>
+/// <summary>A litestream.yml on disk, generated or the user's own.</summary>
 public sealed class LitestreamConfigFile
 {
     private LitestreamConfigFile(string path, string text, YamlMap root, IReadOnlyList<ConfigEntry> entries) =>
@@ -100,7 +100,7 @@ public sealed class LitestreamConfigFile
         foreach (var item in databases)
         {
             if (item is not YamlMap map)
-                throw Error("Each entry of `dbs:` is a mapping that begins with `- path: ...`.", item);
+                throw Error("Each entry of `dbs:` must be a mapping that begins with `- path: ...`.", item);
 
             // Release line 0.5 can name a folder instead of a file.
             if (map.Has("dir"))
@@ -160,7 +160,7 @@ public sealed class LitestreamConfigFile
             if (database.Has("replicas"))
                 throw error("This database has `replica:` and `replicas:`; keep one of them.", single);
             if (single is not YamlMap)
-                throw error("`replica:` must be a mapping, with its keys in the lines below, indented.", single);
+                throw error("`replica:` must be a mapping. Write its keys in the lines below, indented.", single);
             database["replicas"] = new YamlList
             {
                 Items = [single],
@@ -175,7 +175,9 @@ public sealed class LitestreamConfigFile
             null or YamlScalar { IsNull: true } => [],
             YamlList list =>
             [
-                .. list.Items.Select(r => r as YamlMap ?? throw error("Each entry of `replicas:` is a mapping.", r)),
+                .. list.Items.Select(r =>
+                    r as YamlMap ?? throw error("Each entry of `replicas:` must be a mapping.", r)
+                ),
             ],
             var other => throw error("`replicas:` must be a list.", other),
         };

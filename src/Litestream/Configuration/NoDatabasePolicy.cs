@@ -34,19 +34,18 @@ internal sealed record NoDatabasePolicy(bool Acts, LitestreamDiagnostic? Finding
             "No SQLite database is named in appsettings.json, appsettings.{environment}.json, app.config or the "
             + "project.";
         const string Name =
-            "Name one that only code knows: <LitestreamDatabase Include=\"data/app.db\" />, or take a setting by its "
-            + "name: "
-            + "<LitestreamConnectionStrings>Name</LitestreamConnectionStrings>.";
+            "If only code names a database, add <LitestreamDatabase Include=\"data/app.db\" />; if a setting names it, "
+            + "add <LitestreamConnectionStrings>Name</LitestreamConnectionStrings>.";
         if (isOwn)
         {
-            var place = replicaUrl ?? $"a folder '{ReplicaPath.DefaultFolder}' beside each";
+            var place = replicaUrl ?? $"a folder '{ReplicaPath.DefaultFolder}' next to each";
             return new(
                 true,
                 new(
                     "LSB1003",
                     LitestreamSeverity.Message,
-                    $"{Found} Where the app runs, those that its configuration names (environment variables, secrets, "
-                        + $"command line) are replicated to {place}, unless Litestream:ReplicaUrl says "
+                    $"{Found} At run time, the databases that the app's configuration names (environment variables, "
+                        + $"secrets, command line) are replicated to {place}, unless Litestream:ReplicaUrl says "
                         + $"otherwise. {Name}"
                 )
             );
@@ -64,13 +63,9 @@ internal sealed record NoDatabasePolicy(bool Acts, LitestreamDiagnostic? Finding
             new(
                 "LSB1003",
                 usesSqlite ? LitestreamSeverity.Warning : LitestreamSeverity.Message,
-                $"{Found} The reference to Litestream.Build is one that every project gets, so nothing is "
-                    + $"added to this "
-                    + "one, "
-                    + "and nothing will be replicated. Reference Litestream.Build in the project file itself if its "
-                    + "databases "
-                    + "are "
-                    + $"named where it runs. {Name}"
+                $"{Found} Every project gets the reference to Litestream.Build, so nothing is added to this one, and "
+                    + "nothing will be replicated. If its databases are named at run time, reference Litestream.Build "
+                    + $"in the project file itself. {Name}"
             )
         );
     }

@@ -51,7 +51,7 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
             findings.Fail(
                 EnvPlaceholders.HasVariables(path.Text) ? "LSB1046" : "LSB1038",
                 path,
-                "`path:` has a URL, which Litestream refuses. Name the key `url:`."
+                "`path:` contains a URL, which Litestream refuses. Use the key `url:` instead."
             );
 
         string[] needed = type switch
@@ -100,8 +100,8 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
             findings.Fail(
                 "LSB1039",
                 node,
-                "The URL of a replica begins with s3://, abs://, sftp://, file:// or another scheme that Litestream "
-                    + "knows. For a folder write `path:`."
+                "The URL has no scheme. Begin it with s3://, abs://, sftp://, file:// or another scheme that "
+                    + "Litestream knows. For a folder, write `path:`."
             );
             return;
         }
@@ -116,7 +116,7 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
                 findings.Fail(
                     "LSB1039",
                     node,
-                    "Litestream drops what follows a `#` in a URL. Choose a path without it."
+                    "Litestream ignores a `#` in a URL and the text after it. Choose a path without `#`."
                 );
             if (end >= 0 && url[end] == '?')
                 CheckOptions(node, parsed.Scheme, url[(end + 1)..].Split('#')[0]);
@@ -127,22 +127,22 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
             findings.Fail(
                 "LSB1039",
                 node,
-                "In a file URL Litestream takes a `?` or a `#`, with what follows it, for a part of the folder's name. "
-                    + "Write the folder as `path:`, and options as keys beside it."
+                "In a file URL, Litestream reads a `?` or `#` and the text after it as part of the folder's name. "
+                    + "Write the folder as `path:`, and options as keys next to it."
             );
         else if (parsed.Host.Length > 0)
             findings.Warn(
                 "LSB1039",
                 node,
-                "A file URL has three slashes: file:///folder. Litestream takes what is between the second and the "
-                    + "third for the first folder of the path."
+                "A file URL needs three slashes: file:///folder. Litestream reads the text between the second and the "
+                    + "third slash as the first folder of the path."
             );
         else if (Escaped().IsMatch(parsed.Path))
             findings.Warn(
                 "LSB1039",
                 node,
-                "Litestream writes percent signs, %20 for a space, and the slash before a drive letter of a file URL "
-                    + "into the folder's name. Write the folder as `path:` instead."
+                "In a file URL, Litestream does not decode percent signs, turns a space into %20, and keeps the slash "
+                    + "before a drive letter: the folder gets another name. Write the folder as `path:` instead."
             );
     }
 
@@ -155,7 +155,7 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
         {
             "s3" when url.User is not null => (
                 "LSB1039",
-                "Litestream ignores what stands before the `@` of an s3 URL. Use `access-key-id:` and "
+                "Litestream ignores the part before the `@` in an s3 URL. Use `access-key-id:` and "
                     + "`secret-access-key:`, with variables as values."
             ),
             "sftp" when Lacks("user") => (
@@ -171,17 +171,17 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
             "gcs" or "gs" or "oss" when url.Host.Length == 0 => NoBucket(),
             "s3" when url.Port.Length > 0 && !isLocal && !findings.Dialect.HasS3Ports => (
                 "LSB1039",
-                "Litestream ignores the port of an s3 URL and takes the host for the name of a bucket at Amazon. Write "
+                "Litestream ignores the port of an s3 URL and uses the host as the name of a bucket at Amazon. Write "
                     + "`type: s3`, `endpoint: http://host:port`, `bucket:` and `path:` instead."
             ),
             "gcs" or "gs" or "abs" when url.Port.Length > 0 => (
                 "LSB1039",
-                "Litestream takes the port in this URL for a part of the bucket's name. Remove it."
+                "Litestream reads the port in this URL as part of the bucket's name. Remove it."
             ),
             _ => null,
         };
 
-        (string, string) NoBucket() => ("LSB1038", $"The URL names no bucket: {url.Scheme}://bucket/prefix.");
+        (string, string) NoBucket() => ("LSB1038", $"The URL names no bucket. Write {url.Scheme}://bucket/prefix.");
     }
 
     private void CheckOptions(YamlScalar node, string scheme, string query)
@@ -200,7 +200,7 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
                     $"{findings.Reader} ignores `{option}` in the URL. "
                         + (
                             NearestName.Of(option, keys) is { } key
-                                ? $"Write it as a key of the replica, `{key}:`, beside `url:`."
+                                ? $"Write it as a key of the replica, `{key}:`, next to `url:`."
                                 : "Remove it."
                         )
                 );

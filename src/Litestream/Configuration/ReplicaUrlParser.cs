@@ -44,7 +44,7 @@ internal sealed partial record ReplicaUrlParser(string Key, Func<string, string,
     public YamlMap Parse(string text)
     {
         if (text.Any(char.IsControl))
-            throw Bad("The replica URL has a control character in it. Remove it.");
+            throw Bad("The replica URL contains a control character. Remove it.");
         var scheme = ReplicaIdentity.Scheme().Match(text);
         if (!scheme.Success)
             return WithoutScheme(text);
@@ -64,8 +64,8 @@ internal sealed partial record ReplicaUrlParser(string Key, Func<string, string,
         )
             throw Error(
                 "LSB1014",
-                "The replica URL seems to hold a secret with a `/` in it, which would end up in build logs and in "
-                    + "litestream.yml. Write ${NAME} in its place and set that environment variable where the app runs."
+                "The replica URL seems to contain a secret with a `/` in it, which would end up in build logs and in "
+                    + "litestream.yml. Write ${NAME} instead, and set that environment variable where the app runs."
             );
 
         _path = Decode(slash < 0 ? "" : rest[slash..]);
@@ -91,7 +91,7 @@ internal sealed partial record ReplicaUrlParser(string Key, Func<string, string,
             "sftp" => Sftp(),
             "file" => File(),
             var other => throw Bad(
-                $"Replica URLs with `{other}://` are not known. Use s3://bucket/prefix, "
+                $"The scheme `{other}://` of the replica URL is not known. Use s3://bucket/prefix, "
                     + "abs://account@container/prefix, gs://bucket/prefix, sftp://user@host/folder, or a folder."
             ),
         };
@@ -214,15 +214,15 @@ internal sealed partial record ReplicaUrlParser(string Key, Func<string, string,
     {
         if (_query.Keys.FirstOrDefault(k => !names.Contains(k)) is { } unknown)
             throw Bad(
-                $"The replica URL has an option `{unknown}`; "
-                    + (names.Length == 0 ? "this kind of URL takes none." : $"known are: {string.Join(", ", names)}.")
+                $"The replica URL has the unknown option `{unknown}`. "
+                    + (names.Length == 0 ? "This kind of URL has none." : $"Options: {string.Join(", ", names)}.")
             );
     }
 
     private void RefusePort(string instead)
     {
         if (Port().IsMatch(_authority))
-            throw Bad($"The replica URL names a port, `{_authority}`, and a bucket has none. {instead}");
+            throw Bad($"The replica URL has a port, `{_authority}`, but a bucket has none. {instead}");
     }
 
     private string Value(string option, string? otherwise, string variable) =>
@@ -235,7 +235,7 @@ internal sealed partial record ReplicaUrlParser(string Key, Func<string, string,
             {
                 true => "true",
                 false => "false",
-                null => throw Bad($"'{name}' in the replica URL has to be {FlagText.Forms}."),
+                null => throw Bad($"'{name}' in the replica URL must be {FlagText.Forms}."),
             };
         if (otherwise is not null)
             map[name] = new YamlScalar(otherwise, YamlStyle.Plain);
@@ -264,8 +264,8 @@ internal sealed partial record ReplicaUrlParser(string Key, Func<string, string,
             ? value
             : throw Error(
                 "LSB1014",
-                $"The replica URL holds a secret ({what}), which would end up in build logs and in litestream.yml. "
-                    + "Write ${NAME} in its place and set that environment variable where the app runs."
+                $"The replica URL contains a secret ({what}), which would end up in build logs and in litestream.yml. "
+                    + "Write ${NAME} instead, and set that environment variable where the app runs."
             );
 
     private LitestreamException Bad(string message) => Error("LSB1013", EnvPlaceholders.Unmark(message));

@@ -46,7 +46,7 @@ internal static class UnknownNames
                 // too.
                 if (NearestName.Of(section, [SettingNames.Section]) is not null && SettingNames.Find(name) is { } meant)
                     message =
-                        $"Nothing reads the section of '{setting.Key}', so the setting has no effect. Did you mean "
+                        $"'{setting.Key}' has no effect, because nothing reads its section. Did you mean "
                         + $"'{SettingNames.Section}:{meant.Name}'?";
             }
             else if (
@@ -65,7 +65,7 @@ internal static class UnknownNames
                     + (
                         SettingNames.Nearest(name) is { } nearest
                             ? $"Did you mean '{SettingNames.Section}:{nearest}'?"
-                            : "Remove it, or correct its name: docs/hosting.md has all settings."
+                            : "Remove it, or correct its name: docs/hosting.md lists all settings."
                     );
             }
 
@@ -85,8 +85,7 @@ internal static class UnknownNames
         where refusal is not null
         select Warning(
             "LSB1019",
-            $"The setting {setting.Key} has the value '{value}', with which the app does not start; it must be "
-                + refusal,
+            $"The app does not start with the value '{value}' of the setting {setting.Key}; it must be " + refusal,
             setting
         );
 

@@ -12,8 +12,8 @@ namespace Litestream.Configuration;
 internal sealed partial class YamlReader
 {
     private const string Ignored =
-        "Litestream reads the document that ends before this place, and ignores what follows like a second document. "
-        + "Remove one of the two.";
+        "The YAML document ends before this place, and Litestream ignores the rest like a second document. Remove one "
+        + "of the two.";
 
     private readonly string _file;
     private readonly Parser _parser;
@@ -107,7 +107,7 @@ internal sealed partial class YamlReader
         {
             // The parser ends with an exception of another kind at some texts, an unclosed `[` for example.
             var error = Error(
-                "This is not valid YAML. Perhaps a `[`, a `{` or a quotation mark before or in it is not closed.",
+                "This is not valid YAML. Perhaps a `[`, a `{` or a quotation mark here or before is not closed.",
                 _parser.Current?.Start ?? Mark.Empty
             );
             throw new LitestreamException((IndentingTab() ?? error).Diagnostic, e);
@@ -117,8 +117,8 @@ internal sealed partial class YamlReader
     private LitestreamException? IndentingTab() =>
         _tabs.First() is var (line, column)
             ? Error(
-                "This is not valid YAML: a tab stands where only spaces are allowed, before the text of the line or on "
-                    + "a line of its own.",
+                "This is not valid YAML: there is a tab where only spaces are allowed, before the text of the line or "
+                    + "on a line of its own. Use spaces.",
                 line,
                 column
             )
@@ -128,7 +128,7 @@ internal sealed partial class YamlReader
     {
         _parser.Consume<StreamStart>();
         if (!_parser.TryConsume<DocumentStart>(out var begin))
-            throw Error("The file is empty; it needs a list `dbs:` with a `path:` each.", 1, 1);
+            throw Error("The file is empty. Add a `dbs:` list in which each entry has a `path:`.", 1, 1);
         CheckDirectives(begin);
 
         var root = ReadNode(0);
@@ -141,7 +141,7 @@ internal sealed partial class YamlReader
 
         return root as YamlMap
             ?? throw Error(
-                "The file must hold settings of the form `key: value`, first of all a list `dbs:`.",
+                "The file must contain settings of the form `key: value`, above all a `dbs:` list.",
                 root.Line,
                 root.Column
             );
@@ -152,8 +152,7 @@ internal sealed partial class YamlReader
     {
         if (begin.Version is { } version && version.Version is not { Major: 1, Minor: 1 })
             throw Error(
-                "Litestream reads YAML 1.1 and refuses a file that says `%YAML` with another version. Remove "
-                    + "that line.",
+                "Litestream reads YAML 1.1 and refuses a `%YAML` line with another version. Remove that line.",
                 version.Start
             );
 
@@ -174,15 +173,15 @@ internal sealed partial class YamlReader
     {
         _nodes += nodes;
         if (_nodes > 200_000)
-            throw Error("The file, with what its aliases (`*`) stand for, has too many settings.", at);
+            throw Error("The file has too many settings once its aliases (`*`) are expanded.", at);
     }
 
     private YamlNode Alias(AnchorAlias alias, Mark start)
     {
         if (!_anchors.TryGetValue(alias.Value.Value, out var target))
             throw Error(
-                "A value that begins with `*` refers to an anchor, and there is none of that name. Put it into quotes "
-                    + "if it is meant as it stands.",
+                "This value begins with `*`, so it refers to an anchor, and no anchor has that name. If you mean the "
+                    + "text itself, put it in quotes.",
                 start
             );
         Count(target.Size, start);
@@ -274,7 +273,7 @@ internal sealed partial class YamlReader
                 var source = ReadNode(depth + 1);
                 foreach (var covered in own.Where(one => Brings(source, one)))
                     Duplicate(
-                        $"`{covered}` stands before `<<`, which has a value for it that would win. Put `<<` first.",
+                        $"`{covered}` comes before `<<`, and the value from `<<` would win. Put `<<` first.",
                         at
                     );
                 Merge(map, source, at);
@@ -284,7 +283,7 @@ internal sealed partial class YamlReader
             var value = ReadNode(depth + 1);
 
             if (!own.Add(name))
-                Duplicate($"`{name}` is there twice in one place; only the last one would count.", at);
+                Duplicate($"`{name}` is there twice; only the last value would count. Remove one of them.", at);
 
             map.Set(name, value, ((int)at.Line, (int)at.Column));
         }
@@ -324,7 +323,7 @@ internal sealed partial class YamlReader
             && _anchors.TryGetValue(alias.Value.Value, out var target)
             && target.Node is YamlList
         )
-            throw Error("`<<` takes a mapping or a list of mappings, and Litestream takes no alias of a list.", at);
+            throw Error("`<<` takes a mapping or a list of mappings; Litestream refuses an alias of a list.", at);
     }
 
     private void Merge(YamlMap map, YamlNode source, Mark at)

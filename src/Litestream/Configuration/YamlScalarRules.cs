@@ -31,15 +31,14 @@ internal static partial class YamlScalarRules
                 ? (text, scalar.Tag.Value == "tag:yaml.org,2002:str" ? YamlStyle.DoubleQuoted : style)
                 : GoYaml.Untag(scalar.Tag.Value, text)
                     ?? throw error(
-                        "This value is not what its tag (`!!`) says, and Litestream would not start. Write it without "
-                            + "the tag.",
+                        "This value does not match its tag (`!!`), so Litestream would not start. Remove the tag.",
                         start
                     );
         }
 
         // No file system and no storage takes it in a name, and nothing else is longer because of it.
         return text.Contains('\0')
-            ? throw error("A null character stands in this value (`\\0`). Remove it.", start)
+            ? throw error("This value contains a null character (`\\0`). Remove it.", start)
             : new YamlScalar(text, style) { Line = (int)start.Line, Column = (int)start.Column };
     }
 
@@ -47,10 +46,10 @@ internal static partial class YamlScalarRules
     {
         var isPlain = isInFlow && scalar.Style == ScalarStyle.Plain;
         if (isPlain && scalar.Value.StartsWith(':'))
-            return "Between `{` and `}`, or `[` and `]`, Litestream takes a `:` before a text for the beginning of a "
-                + "value. Put the text into quotes.";
+            return "Between `{` and `}`, or `[` and `]`, Litestream reads a `:` before a text as the start of a value. "
+                + "Put the text in quotes.";
         if (isPlain && scalar.Value.Contains('?'))
-            return "Between `{` and `}`, or `[` and `]`, Litestream takes `?` for the end of a text. Put the text into "
+            return "Between `{` and `}`, or `[` and `]`, Litestream reads `?` as the end of a text. Put the text in "
                 + "quotes.";
         var (start, end) = ((int)scalar.Start.Index, Math.Min((int)scalar.End.Index, raw.Length));
         return scalar.Style == ScalarStyle.DoubleQuoted && start < end && EscapedSlash().IsMatch(raw[start..end])

@@ -81,8 +81,8 @@ public static class DatabaseFinder
                 .Select(d => new LitestreamDiagnostic(
                     "LSB1009",
                     LitestreamSeverity.Warning,
-                    $"'{d.Key}' has a Windows path ('{d.Path}'), but the app is not built for Windows: there it is one "
-                        + "file of that name in the working directory. Write the path with '/'.",
+                    $"'{d.Key}' has a Windows path ('{d.Path}'), but the app is not built for Windows: on other "
+                        + "systems it is the name of one file in the working directory. Write the path with '/'.",
                     d.File,
                     d.Line,
                     d.Column
@@ -139,14 +139,14 @@ public static class DatabaseFinder
             SqliteTargetKind.File when SqliteConnectionSetting.SetsRollbackJournal(setting.Value) => (
                 "LSB1054",
                 LitestreamSeverity.Warning,
-                $"sets a rollback journal for '{target.Path}' (Journal Mode), and Litestream needs WAL mode: the "
+                $"sets a rollback journal for '{target.Path}' (Journal Mode), but Litestream needs WAL mode: the "
                     + "running app does not replicate it (LSB5019). Write 'Journal Mode=Wal', or remove the keyword."
             ),
             SqliteTargetKind.Candidate => (
                 "LSB1004",
                 LitestreamSeverity.Warning,
-                $"may name a SQLite database ('{target.Path}'), but nothing says so for certain. To replicate it, set "
-                    + $"{Selection([.. names, name])} in the project, or add {item}; if it is none, set "
+                $"may name a SQLite database ('{target.Path}'), but that is not certain. To replicate it, set "
+                    + $"{Selection([.. names, name])} in the project, or add {item}. If it is not a database, set "
                     + $"{Selection("!" + name)}."
             ),
             SqliteTargetKind.Memory => (
@@ -157,20 +157,20 @@ public static class DatabaseFinder
             SqliteTargetKind.ReadOnly => (
                 "LSB1006",
                 LitestreamSeverity.Message,
-                $"opens '{target.Path}' read-only, so it is not replicated. If something else writes it, add {item}."
+                $"opens '{target.Path}' read-only, so it is not replicated. If something else writes to it, add {item}."
             ),
             SqliteTargetKind.Encrypted => (
                 "LSB1007",
                 LitestreamSeverity.Warning,
-                $"names a SQLite database ('{target.Path}') that is encrypted (it has a password or key), which "
-                    + "Litestream cannot replicate: it is excluded and has NO backup. Back it up by other means"
+                $"names an encrypted SQLite database ('{target.Path}', with a password or key), which Litestream "
+                    + "cannot replicate: it is excluded and has NO backup. Back it up by other means"
                     + (setting.File is null ? "." : $"; {Selection("!" + name)} ends this warning.")
             ),
             SqliteTargetKind.Unresolved => (
                 "LSB1008",
                 LitestreamSeverity.Warning,
                 $"has a placeholder in its path ('{target.Path}') that only the app can fill in. Add "
-                    + "<LitestreamDatabase Include=\"...\" /> with the path that the app opens, or, where the "
+                    + "<LitestreamDatabase Include=\"...\" /> with the path that the app opens. Or, if the "
                     + "configuration has the real path when the app runs, set "
                     + $"{Selection([.. names.Where(n => n != name), name])}."
             ),

@@ -108,7 +108,7 @@ internal static class JsonSettingsReader
             var (line, column) = place.At(reader.TokenStartIndex);
             throw new LitestreamException(
                 Code,
-                "The settings file is not valid JSON: a string has an escape that is no character.",
+                "The settings file is not valid JSON: a string has an escape that is not a character.",
                 file,
                 line,
                 column,
@@ -131,8 +131,8 @@ internal static class JsonSettingsReader
             {
                 throw new LitestreamException(
                     Code,
-                    $"The key '{key}' is there twice (letter case and ':' inside a key make no difference), which "
-                        + $"the configuration system does not accept. Remove one.",
+                    $"The key '{key}' is there twice (letter case and ':' inside a key make no difference), which the "
+                        + $"configuration system does not accept. Remove one of them.",
                     file,
                     line,
                     column
@@ -157,7 +157,7 @@ internal static class JsonSettingsReader
             var (line, column) = place.At(index);
             return new LitestreamException(
                 Code,
-                "The settings file is not a JSON object: it has to begin with '{'.",
+                "The settings file is not a JSON object: it must begin with '{'.",
                 file,
                 line,
                 column

@@ -51,8 +51,8 @@ internal sealed class SettingSelection
                 else
                     diagnostics.Add(
                         Error(
-                            $"LitestreamConnectionStrings names '{name}', but the value of '{setting.Key}' is no "
-                                + $"SQLite connection string and no path. Take the name out or correct the value.",
+                            $"LitestreamConnectionStrings names '{name}', but the value of '{setting.Key}' is neither "
+                                + $"a SQLite connection string nor a path. Remove the name, or correct the value.",
                             setting
                         )
                     );
@@ -103,11 +103,11 @@ internal sealed class SettingSelection
             .ToList();
         var nearest = NearestName.Of(name, known)
             ?? known.Find(key => NearestName.Of(name, [SettingEvidence.LastName(key)]) is not null);
-        return $"LitestreamConnectionStrings names '{name}', which none of the settings files has. "
+        return $"LitestreamConnectionStrings names '{name}', but no settings file has that setting. "
             + (
-                known.Count == 0 ? "They have no setting that could be a database."
-                : nearest is not null ? $"The nearest one is '{nearest}'."
-                : $"They have {string.Join(", ", known.Select(key => $"'{key}'"))}."
+                known.Count == 0 ? "The files have no setting that may be a database."
+                : nearest is not null ? $"Did you mean '{nearest}'?"
+                : $"Settings that may be a database: {string.Join(", ", known.Select(key => $"'{key}'"))}."
             );
     }
 

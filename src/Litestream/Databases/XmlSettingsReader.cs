@@ -46,8 +46,8 @@ internal static class XmlSettingsReader
             // Not the parser's own words: it quotes what it stumbles over, which may be a piece of a password.
             throw new LitestreamException(
                 Code,
-                "The settings file is not well-formed XML here. In a value, '&' has to be written '&amp;', '<' as "
-                    + "'&lt;' and a quote as '&quot;'; every element has to be closed.",
+                "The settings file is not well-formed XML here. In a value, write '&' as '&amp;', '<' as '&lt;' and a "
+                    + "quote as '&quot;'. Close every element.",
                 file,
                 e.LineNumber,
                 e.LinePosition,

@@ -52,7 +52,7 @@ internal static class ContainerFiles
         return $"""
             # syntax=docker/dockerfile:1
             # {app.AssemblyName} in a container; the app runs litestream itself.
-            # Written by LitestreamScaffold, and yours to change.
+            # Written by LitestreamScaffold. The file is yours: change it as you like.
             #
             #   docker build -f {Shell(FileIn(app, folder))} -t {app.Name} .      (in {context})
             #   {run}
@@ -73,14 +73,14 @@ internal static class ContainerFiles
             COPY --from=build /app /app
             RUN mkdir -p {all} && chown app:app {all}
 
-            # The databases outlive the container. A folder of the host that is mounted here has to belong to the user
-            # app (id 1654).
+            # The databases outlive the container. A folder of the host that is mounted here must belong to the user app
+            # (id 1654).
             VOLUME {Json(folders.Volumes)}
-            # Relative database paths begin here; settings are read from the app's folder.
+            # Relative database paths start here; settings are read from the app's folder.
             WORKDIR {folders.Data}
             ENV DOTNET_CONTENTROOT=/app
             {If(app.IsWeb, $"ENV {app.UrlsVariable}=http://+:{port}", $"EXPOSE {port}")}USER app
-            # To the app only, which stops litestream after its last commit.
+            # The signal goes to the app only, which stops litestream after its last commit.
             STOPSIGNAL SIGTERM
             ENTRYPOINT {program}
 
@@ -94,7 +94,7 @@ internal static class ContainerFiles
         var mounts = Lines(volumes.Select((path, i) => $"      - {Json($"{Volume(i)}:{path}")}"));
         return $"""
             # docker compose up --build -d
-            # Written by LitestreamScaffold, and yours to change.
+            # Written by LitestreamScaffold. The file is yours: change it as you like.
             # Needs the Dockerfile (LitestreamScaffoldKind=dockerfile).
             services:
               {app.Name}:
@@ -102,7 +102,7 @@ internal static class ContainerFiles
                   context: {Json(Relative(folder, app.BuildContext))}
                   dockerfile: {Json(FileIn(app, folder))}
                 restart: unless-stopped
-                # Longer than the app takes to send the last commits. The default of 10 s is not.
+                # Longer than the app takes to send the last commits. The default of 10 s is too short.
                 stop_grace_period: {NumberText.Of(Scaffold.StopSeconds(app))}s
                 # Lines NAME=value:
             {Variables(app, "    #   ")}    env_file:

@@ -69,7 +69,8 @@ internal sealed record PublishCheck
                 : Error(
                     "LSB1208",
                     "litestream.yml is not in the publish folder, so the app does not know what to replicate and where "
-                        + "to. Do not remove it from the published files (a target of the project, a publish profile)."
+                        + "to. Keep it among the published files: a target of the project or a publish profile removed "
+                        + "it."
                 ),
         ];
         var findings = errors.OfType<LitestreamDiagnostic>().ToList();
@@ -121,19 +122,19 @@ internal sealed record PublishCheck
     private static LitestreamDiagnostic MissingAssemblies(List<string> missing) =>
         Error(
             "LSB1206",
-            $"{string.Join(", ", missing.Select(n => n + ".dll"))} not among the published files or in deps.json: "
-                + "the app would replicate nothing. Remove "
-                + "PrivateAssets=\"all\" and ExcludeAssets from the reference to Litestream.Build, and exclude "
-                + "Litestream's assemblies from tools that embed or merge assemblies (Costura.Fody: ExcludeAssemblies)."
+            "The app would replicate nothing, because these files are missing in the output or in deps.json: "
+                + $"{string.Join(", ", missing.Select(n => n + ".dll"))}. Remove PrivateAssets=\"all\" and "
+                + "ExcludeAssets from the reference to Litestream.Build, and exclude Litestream's assemblies from "
+                + "tools that embed or merge assemblies (Costura.Fody: ExcludeAssemblies)."
         );
 
     private static LitestreamDiagnostic MissingExecutable(bool isRequired) =>
         isRequired
             ? Error(
                 "LSB1207",
-                "There is no litestream executable in the publish folder that can be started, so the output replicates "
-                    + "nothing. Do not remove it from the published files, or set LitestreamRequireExecutable=false to "
-                    + "publish without one."
+                "The publish folder has no litestream executable that can be started, so the output replicates "
+                    + "nothing. Keep it among the published files, or set LitestreamRequireExecutable=false to publish "
+                    + "without one."
             )
             : new(
                 "LSB1207",
@@ -183,9 +184,9 @@ internal sealed record PublishCheck
             : Error(
                 "LSB1204",
                 $"Nothing starts Litestream in the published app: {why}. The output would replicate nothing. Remove "
-                    + "StartupHookSupport=false, GenerateRuntimeConfigurationFiles=false and what "
-                    + "runtimeconfig.template.json says of it, and build again; or call services.AddLitestream() "
-                    + "in the app and set LitestreamAutoStart=false."
+                    + "StartupHookSupport=false, GenerateRuntimeConfigurationFiles=false and any setting for startup "
+                    + "hooks in runtimeconfig.template.json, and build again. Or call services.AddLitestream() in the "
+                    + "app and set LitestreamAutoStart=false."
             );
     }
 
@@ -207,10 +208,10 @@ internal sealed record PublishCheck
             return null;
         return Error(
             "LSB1202",
-            "No code of this app builds a generic host, so nothing would start Litestream in it. Build the app on one "
-                + "(Host.CreateApplicationBuilder, WebApplication.CreateBuilder). Or set LitestreamAutoStart=false and "
-                + "call services.AddLitestream() (for a WebHost), or run the published litestream executable yourself: "
-                + "./litestream replicate -config litestream.yml."
+            "No code of this app builds a generic host, so nothing would start Litestream in it. Build the app on a "
+                + "host (Host.CreateApplicationBuilder, WebApplication.CreateBuilder). Or set LitestreamAutoStart=false "
+                + "and call services.AddLitestream() (for a WebHost), or run the published litestream executable "
+                + "yourself: ./litestream replicate -config litestream.yml."
         );
     }
 

@@ -10,7 +10,7 @@ public enum ScaffoldKind
     /// <summary>By systemd: a unit.</summary>
     Systemd,
 
-    /// <summary>In a container: a Dockerfile, and what it leaves out of the build.</summary>
+    /// <summary>In a container: a Dockerfile, and what it excludes from the build.</summary>
     Dockerfile,
 
     /// <summary>By Docker Compose.</summary>
@@ -97,7 +97,7 @@ public static class Scaffold
         {
             throw new LitestreamException(
                 "LSB0003",
-                $"What was made for '{folder}' cannot be written: {e.Message} Nothing has changed there.",
+                $"The files for '{folder}' cannot be written: {e.Message} Nothing has changed there.",
                 innerException: e
             );
         }
@@ -112,12 +112,12 @@ public static class Scaffold
             : $"worker: exec {program}";
         return $"""
             # For the publish folder of {app.AssemblyName}; the app runs litestream itself.
-            # Written by LitestreamScaffold, and yours to change.
-            # Whoever stops it has to wait {stop} s before it kills (foreman: -t {stop}).
-            # Relative database paths begin in the folder that it is started from.
+            # Written by LitestreamScaffold. The file is yours: change it as you like.
+            # Before it kills the app, the process manager must wait {stop} s (foreman: -t {stop}).
+            # Relative database paths start at the folder in which the app is started.
             # exec: so that the signal goes to the app, not to a shell before it.
             {run}
-            # Instead of the app's own replication (Litestream__Enabled=false), never beside it:
+            # Instead of the app's own replication (Litestream__Enabled=false), never together with it:
             # litestream: exec {program} litestream replicate
 
             """;

@@ -26,7 +26,7 @@ internal static class SystemdUnit
         var bind = app.Port is > 0 and < 1024 ? "CAP_NET_BIND_SERVICE" : "";
         return $"""
             # {app.AssemblyName} as a service; the app runs litestream itself.
-            # Written by LitestreamScaffold, and yours to change.
+            # Written by LitestreamScaffold. The file is yours: change it as you like.
             #
             #   useradd --system --home-dir {folders.Data} --shell /usr/sbin/nologin {name}
             #   publish to {install} (dotnet publish -c Release -o ...); the service only reads it
@@ -44,7 +44,7 @@ internal static class SystemdUnit
             User={name}
             ExecStart={program}
 
-            # Relative database paths begin here; settings are read from the app's folder.
+            # Relative database paths start here; settings are read from the app's folder.
             StateDirectory={state}
             StateDirectoryMode=0750
             WorkingDirectory={folders.Data}
@@ -54,9 +54,9 @@ internal static class SystemdUnit
                 $"Environment=ASPNETCORE_URLS=http://localhost:{NumberText.Of(app.Port ?? 5000)}"
             )}EnvironmentFile=-/etc/{name}.env
 
-            # The signal goes to the app only, which stops litestream after its last commit; what is left when the time
-            # is up is killed. control-group, the default, would stop litestream first, and another run of it would have
-            # to send the last commits.
+            # The signal goes to the app only, which stops litestream after its last commit. Processes that still run at
+            # the end of the time are killed. The default, control-group, would stop litestream first, and another run
+            # of it would have to send the last commits.
             KillMode=mixed
             # The host's own 30 s, then Litestream:ShutdownTimeout ({shutdown} s), and a margin.
             TimeoutStopSec={NumberText.Of(Scaffold.StopSeconds(app))}
@@ -65,15 +65,15 @@ internal static class SystemdUnit
             # Stopped during the restore at start.
             SuccessExitStatus=143
 
-            # What neither .NET nor litestream needs. Not here: MemoryDenyWriteExecute (the JIT), PrivateUsers and any
-            # pid namespace (the lock names processes).
+            # Restricts what neither .NET nor litestream needs. Not possible here: MemoryDenyWriteExecute (the JIT),
+            # PrivateUsers and any pid namespace (the lock names processes).
             NoNewPrivileges=yes
             ProtectSystem=strict
             {If(
                 folders.Outside.Count > 0,
                 folders
                     .Outside.Select(folder => $"ReadWritePaths={Word(folder)}")
-                    .Prepend("# These have to be there, and the user has to own them.")
+                    .Prepend("# These folders must exist and belong to the user.")
             )}ProtectHome={(isInHome ? "no" : "yes")}
             PrivateTmp=yes
             PrivateDevices=yes

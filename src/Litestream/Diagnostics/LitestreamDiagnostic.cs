@@ -9,7 +9,7 @@ public enum LitestreamSeverity
     /// <summary>Something is probably not what the user wants.</summary>
     Warning,
 
-    /// <summary>The operation does not go on.</summary>
+    /// <summary>The operation does not continue.</summary>
     Error,
 }
 

@@ -1,6 +1,6 @@
 namespace Litestream.Diagnostics;
 
-/// <summary>What somebody who mistyped a name probably meant.</summary>
+/// <summary>The name that a mistyped one probably means.</summary>
 internal static class NearestName
 {
     /// <summary>

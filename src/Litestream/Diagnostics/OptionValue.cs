@@ -39,7 +39,7 @@ internal static partial class OptionValue
             var value
                 when int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0 =>
                 count,
-            var value => throw Wrong(option, value, "a whole number from 1 on"),
+            var value => throw Wrong(option, value, "a whole number, 1 or more"),
         };
 
     /// <summary>
@@ -65,8 +65,8 @@ internal static partial class OptionValue
             var value => throw Wrong(
                 option,
                 value,
-                $"an index as {VerbName.Snapshots} and {VerbName.Wal} print it (12), or hexadecimal as in the names of "
-                    + $"files (0x0c)"
+                $"an index as {VerbName.Snapshots} and {VerbName.Wal} print it (12), or hexadecimal as in file names "
+                    + $"(0x0c)"
             ),
         };
 
@@ -103,7 +103,7 @@ internal static partial class OptionValue
     private static LitestreamException Wrong(OptionName option, string value, MessageText forms, string meant = "") =>
         new(
             "LSB3008",
-            $"{new OptionName(option.Name, option.Property)} is '{value}'; it has to be {forms}.{meant} "
+            $"{new OptionName(option.Name, option.Property)} is '{value}'; it must be {forms}.{meant} "
                 + $"Nothing was started."
         );
 

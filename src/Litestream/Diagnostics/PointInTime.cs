@@ -28,8 +28,8 @@ public static partial class PointInTime
     /// </summary>
     /// <param name="text">What was written.</param>
     /// <param name="time">Says what time it is, and where.</param>
-    /// <exception cref="LitestreamException">LSB3007: it is none of these, or in the future, or a local time that the
-    /// change of the clocks left out or gave twice.</exception>
+    /// <exception cref="LitestreamException">LSB3007: it is none of these, or in the future, or a local time that does
+    /// not exist or exists twice, because the clocks changed.</exception>
     public static DateTimeOffset Parse(string text, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -52,7 +52,7 @@ public static partial class PointInTime
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"is in the future: {moment:yyyy-MM-dd'T'HH:mm:sszzz}; it "
-                        + $"is {now.ToOffset(moment.Offset):yyyy-MM-dd'T'HH:mm:sszzz}"
+                        + $"is now {now.ToOffset(moment.Offset):yyyy-MM-dd'T'HH:mm:sszzz}"
                 )
             );
     }
@@ -120,7 +120,7 @@ public static partial class PointInTime
         if (zone.IsInvalidTime(local) || zone.IsAmbiguousTime(local))
             throw Wrong(
                 original,
-                $"{(zone.IsInvalidTime(local) ? "was left out" : "came twice")} when the clocks changed ({zone.Id}). "
+                $"{(zone.IsInvalidTime(local) ? "does not exist" : "exists twice")}: the clocks changed ({zone.Id}). "
                     + "Add the offset from UTC, as in 2026-11-24T10:15:30+01:00"
             );
         return new DateTimeOffset(local, zone.GetUtcOffset(local));

@@ -41,7 +41,7 @@ internal sealed class DatabaseExamination(
             {
                 _findings.Add(
                     FindingLevel.Warning,
-                    $"Its replica is a folder on the same disk ({replica.Location}): it helps against a lost file, "
+                    $"Its replica is a folder on the same disk ('{replica.Location}'): it helps against a lost file, "
                         + $"not against a lost disk.",
                     "Set LitestreamReplicaUrl (or Litestream:ReplicaUrl where the app runs) to storage elsewhere.",
                     "LSB1101"
@@ -66,8 +66,9 @@ internal sealed class DatabaseExamination(
             {
                 _findings.Add(
                     FindingLevel.Error,
-                    $"Its replica {replica.Location} does not answer as it should: {e.Diagnostic.Message}",
-                    $"Check address, credentials ({VerbName.Env}) and network; then run {VerbName.Generations}.",
+                    $"Its replica '{replica.Location}' cannot be listed: {e.Diagnostic.Message}",
+                    $"Check the address, the credentials ({VerbName.Env}) and the network. Then run "
+                        + $"{VerbName.Generations}.",
                     e.Diagnostic.Code
                 );
             }
@@ -81,21 +82,21 @@ internal sealed class DatabaseExamination(
             if (_file.Exists)
                 _findings.Add(
                     FindingLevel.Warning,
-                    $"There is no backup in {replica.Location} yet.",
-                    $"Start the app (or {VerbName.Replicate}) and look again.",
+                    $"There is no backup in '{replica.Location}' yet.",
+                    $"Start the app (or {VerbName.Replicate}), and check again.",
                     "LSB4002"
                 );
             else
                 _findings.Add(
                     FindingLevel.Note,
-                    $"There is no backup in {replica.Location}, and no database either.",
-                    "Nothing, before the first start."
+                    $"There is no backup in '{replica.Location}', and no database either.",
+                    "Nothing to do before the first start."
                 );
             return;
         }
 
         var age = options.Time.GetUtcNow() - newest.Value;
-        var text = $"The newest backup in {replica.Location} is {Age(age)} old";
+        var text = $"The newest backup in '{replica.Location}' is {Age(age)} old";
         var written = new[] { _file, new FileInfo(database.Path + "-wal") }
             .Where(f => f.Exists)
             .Select(f => (DateTimeOffset?)f.LastWriteTimeUtc)
@@ -103,9 +104,9 @@ internal sealed class DatabaseExamination(
         if (written - newest > BehindAfter)
             _findings.Add(
                 FindingLevel.Warning,
-                $"{text}, and the database was written {Age(options.Time.GetUtcNow() - written!.Value)} ago: the "
-                    + $"changes between are not backed up.",
-                $"Start the app (or {VerbName.Replicate}); if it runs, look at its log for errors, then "
+                $"{text}, but the database was written to {Age(options.Time.GetUtcNow() - written!.Value)} ago: the "
+                    + $"changes in between are not backed up.",
+                $"Start the app (or {VerbName.Replicate}). If it runs, look for errors in its log, then run "
                     + $"{VerbName.Verify}.",
                 "LSB4101"
             );

@@ -5,8 +5,8 @@ using Litestream.Sqlite;
 
 namespace Litestream.Doctor;
 
-/// <summary>The file of a database, its folder, and what lies beside it. The file is opened by SQLite only, which alone
-/// can do it where this process has it open.</summary>
+/// <summary>Checks the file of a database, its folder, and the files next to it. Only SQLite opens the file, because
+/// only SQLite can do so safely while this process has it open.</summary>
 internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindings findings)
 {
     private const long Megabyte = 1024 * 1024;
@@ -32,7 +32,7 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
         {
             findings.Add(
                 FindingLevel.Warning,
-                $"Its folder {_folder} does not exist.",
+                $"Its folder '{_folder}' does not exist.",
                 "Create it, mount its volume, or correct the path: SQLite creates files, not folders."
             );
             return;
@@ -41,8 +41,8 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
         if (!OperatingSystem.IsWindows() && !UnixCalls.IsWritable(_folder))
             findings.Add(
                 FindingLevel.Warning,
-                $"The user at work here may not write into {_folder}.",
-                "The app's user must: SQLite and Litestream create files beside the database.",
+                $"This user may not write to '{_folder}'.",
+                "The app's user must have that permission: SQLite and Litestream create files next to the database.",
                 "LSB0003"
             );
 
@@ -51,9 +51,9 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
         if (Mounts.NetworkFormat(drive) is { } format)
             findings.Add(
                 FindingLevel.Warning,
-                $"{_folder} is on a network file system ({format}): SQLite's locks and WAL mode do not work "
-                    + $"reliably there.",
-                "Keep the database on a local disk, and let the replica go over the network."
+                $"'{_folder}' is on a network file system ({format}): SQLite's locks and WAL mode do not work reliably "
+                    + $"there.",
+                "Keep the database on a local disk, and let only the replica use the network."
             );
 
         try
@@ -76,8 +76,8 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
         {
             findings.Add(
                 FindingLevel.Note,
-                $"The free space of {drive.Name} cannot be told: {e.Message}",
-                "Look at it by hand."
+                $"The free space of '{drive.Name}' cannot be read: {e.Message}",
+                "Check it by hand."
             );
         }
     }
@@ -89,7 +89,7 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
         {
             findings.Add(
                 FindingLevel.Error,
-                $"{database.Path} is a folder.",
+                $"'{database.Path}' is a folder.",
                 "Name the database file itself.",
                 "LSB1015"
             );
@@ -102,12 +102,10 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
             {
                 findings.Add(
                     FindingLevel.Error,
-                    $"{database.Path} does not exist, but "
-                        + $"its {string.Join(", ", sidecars)} {(sidecars.Count == 1 ? "does" : "do")}: what a "
-                        + $"lost database "
-                        + $"left behind.",
-                    "Move it away (it may hold the last changes), then restore. SQLite would apply it to any file "
-                        + "put there.",
+                    $"'{database.Path}' does not exist, but its {string.Join(", ", sidecars)} "
+                        + $"{(sidecars.Count == 1 ? "does" : "do")}: files of a deleted database remain.",
+                    "Move them away (they may hold the last changes), then restore. SQLite would apply them to any "
+                        + "file put there.",
                     "LSB4004"
                 );
             }
@@ -115,9 +113,9 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
             {
                 findings.Add(
                     FindingLevel.Note,
-                    $"{database.Path} does not exist. The app restores it at start if there is a backup, or "
-                        + $"creates it.",
-                    $"If it should be there, check the path; `{VerbName.Restore}` brings it back."
+                    $"'{database.Path}' does not exist. The app restores it at start if there is a backup, or creates "
+                        + $"it.",
+                    $"If it should exist, check the path; `{VerbName.Restore}` brings it back."
                 );
             }
 
@@ -128,7 +126,7 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
         {
             findings.Add(
                 FindingLevel.Warning,
-                $"{database.Path} is empty (0 bytes).",
+                $"'{database.Path}' is empty (0 bytes).",
                 "If it should not be, move it away and restore."
             );
             return false;
@@ -139,24 +137,24 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
 
     private void ExamineHeader()
     {
-        var size = $"{database.Path}, {ByteSize.Text(_file.Length)}";
+        var size = $"'{database.Path}', {ByteSize.Text(_file.Length)}";
         switch (LiveDatabase.ReadFormat(database.Path, out var why))
         {
             case DatabaseFormat.Unread:
-                findings.Add(FindingLevel.Ok, $"{size}. Its header is left alone: {why}");
+                findings.Add(FindingLevel.Ok, $"{size}. Its header was not read: {why}");
                 return;
             case DatabaseFormat.NoDatabase:
                 findings.Add(
                     FindingLevel.Error,
-                    $"{size}, is not a SQLite database, or an encrypted one: Litestream cannot replicate it.",
-                    "Correct the path. For an encrypted database use another kind of backup.",
+                    $"{size}, is not a SQLite database, or is encrypted: Litestream cannot replicate it.",
+                    "Correct the path. For an encrypted database, use another kind of backup.",
                     "LSB1007"
                 );
                 return;
             case DatabaseFormat.NotReadable:
                 findings.Add(
                     FindingLevel.Error,
-                    $"{database.Path} cannot be read: {why}",
+                    $"'{database.Path}' cannot be read: {why}",
                     "Check its owner and mode.",
                     "LSB0003"
                 );
@@ -168,7 +166,7 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
                 findings.Add(
                     FindingLevel.Note,
                     $"{size}, journal mode with a rollback journal.",
-                    "Nothing: Litestream switches it to WAL when it first replicates it."
+                    "Nothing to do: Litestream sets WAL mode when it first replicates the database."
                 );
                 break;
         }
@@ -178,7 +176,7 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
             findings.Add(
                 FindingLevel.Warning,
                 $"Its -wal has {ByteSize.Text(wal.Length)}, more than the database: it is not checkpointed.",
-                "Look for a reader that never ends, and whether a replicator runs."
+                "Look for a reader that never ends, and check whether a replicator runs."
             );
         }
     }
@@ -193,8 +191,8 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
             {
                 findings.Add(
                     FindingLevel.Note,
-                    $"A restore moved aside what was there before: {string.Join(", ", aside)}.",
-                    "Delete it when nothing is missing in the restored database."
+                    $"A restore moved the old files aside: {string.Join(", ", aside)}.",
+                    "Delete them when you know that the restored database is complete."
                 );
             }
 
@@ -203,8 +201,8 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
             {
                 findings.Add(
                     FindingLevel.Note,
-                    $"A restore is at work or was killed: {string.Join(", ", working.Select(path => $"'{path}'"))}.",
-                    "The next restore removes what a killed one left."
+                    $"A restore runs or was killed: {string.Join(", ", working.Select(path => $"'{path}'"))}.",
+                    "The next restore removes the files of a killed one."
                 );
             }
         }

@@ -18,9 +18,9 @@ public enum FindingLevel
     Error,
 }
 
-/// <summary>One thing that was looked at.</summary>
+/// <summary>The result of one check.</summary>
 /// <param name="Level">How good or bad it is.</param>
-/// <param name="Subject">What was looked at: <c>executable</c>, <c>variables</c>, a database as it is
+/// <param name="Subject">What was checked: <c>executable</c>, <c>variables</c>, a database as it is
 /// configured.</param>
 /// <param name="Message">What was found, without secrets.</param>
 /// <param name="Action">What to do; null where nothing has to be done.</param>

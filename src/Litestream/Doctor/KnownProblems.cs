@@ -24,7 +24,7 @@ internal static class KnownProblems
                 new(
                     FindingLevel.Note,
                     Subject,
-                    $"'{version}' is no version that anything is known about: a build of your own."
+                    $"Nothing is known about version '{version}': it is your own build."
                 ),
             ];
 }

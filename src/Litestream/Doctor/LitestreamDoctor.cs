@@ -83,7 +83,7 @@ public static class LitestreamDoctor
                 FindingLevel.Error,
                 "SDK",
                 $"The .NET SDK is {sdk}; the targets need 10.0.100 or later.",
-                "Install a newer SDK, or let global.json take it.",
+                "Install a newer SDK, or allow it in global.json.",
                 "LSB0001"
             )
             : new(FindingLevel.Ok, "SDK", sdk);
@@ -106,7 +106,7 @@ public static class LitestreamDoctor
                     : new(
                         FindingLevel.Note,
                         Subject,
-                        "There is no SHA-256 to compare it with: it is not the package's, or this is the published app."
+                        "Its SHA-256 was not checked: it is not from the package, or this is the published app."
                     )
             );
             if (!OperatingSystem.IsWindows())
@@ -140,11 +140,11 @@ public static class LitestreamDoctor
                 .ToLowerInvariant();
 
         return string.Equals(expected, hash, StringComparison.OrdinalIgnoreCase)
-            ? new(FindingLevel.Ok, "executable", "SHA-256 as the package's manifest has it.")
+            ? new(FindingLevel.Ok, "executable", "Its SHA-256 is the one in the package's manifest.")
             : new(
                 FindingLevel.Error,
                 "executable",
-                $"SHA-256 is {hash}, and the package's manifest has {expected}.",
+                $"Its SHA-256 is {hash}, but the package's manifest has {expected}.",
                 "Delete the folder obj/litestream and the package's folder in the NuGet cache, and restore again.",
                 "LSB2002"
             );
@@ -158,7 +158,7 @@ public static class LitestreamDoctor
                 new(
                     FindingLevel.Warning,
                     "executable",
-                    $"Its mode is {octal}: others can replace what runs with your replica's secrets.",
+                    $"Its mode is {octal}: other users can replace it, and it runs with your replica's secrets.",
                     "Run `chmod go-w` on it."
                 )
             );
@@ -168,7 +168,7 @@ public static class LitestreamDoctor
                     FindingLevel.Note,
                     "executable",
                     $"Its mode is {octal}: a container's `USER app` could not run it.",
-                    "Run `chmod 755` on it if another user is to run it."
+                    "Run `chmod 755` on it if another user must run it."
                 )
             );
     }
@@ -183,9 +183,9 @@ public static class LitestreamDoctor
                 new(
                     FindingLevel.Error,
                     Subject,
-                    $"There is none ({path}).",
-                    "Add a connection string, a <LitestreamDatabase Include=\"...\" /> item or a litestream.yml of "
-                        + "your own to the project.",
+                    $"'{path}' does not exist.",
+                    "Add a connection string, a <LitestreamDatabase Include=\"...\" /> item or your own litestream.yml "
+                        + "to the project.",
                     "LSB3004"
                 )
             );
@@ -218,7 +218,7 @@ public static class LitestreamDoctor
                     ? new(
                         FindingLevel.Error,
                         Subject,
-                        $"{path} has no database to replicate here.",
+                        $"'{path}' has no database to replicate here.",
                         "Add one.",
                         "LSB3004"
                     )

@@ -30,8 +30,8 @@ internal sealed partial class ProcessExamination(
                 FindingLevel.Ok,
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"Replicated by process {replicator.ProcessId} ({replicator.Executable}), which "
-                        + $"process {app.ProcessId} ({app.Executable}) runs."
+                    $"Process {app.ProcessId} ({app.Executable}) replicates it through process "
+                        + $"{replicator.ProcessId} ({replicator.Executable})."
                 )
             );
         else if (app is not null)
@@ -39,7 +39,7 @@ internal sealed partial class ProcessExamination(
                 FindingLevel.Note,
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"Process {app.ProcessId} ({app.Executable}) holds its lock; it runs no litestream at the moment."
+                    $"Process {app.ProcessId} ({app.Executable}) holds its lock, but runs no litestream at the moment."
                 ),
                 "Look at that app's log (category Litestream)."
             );
@@ -62,13 +62,13 @@ internal sealed partial class ProcessExamination(
             findings.Add(
                 FindingLevel.Error,
                 $"More than one litestream has it open: also process {ids}. Two replicators destroy the backup.",
-                $"End all of them but one, then delete nothing and try a restore ({VerbName.Verify}).",
+                $"End all but one of them. Delete nothing, and test a restore ({VerbName.Verify}).",
                 "LSB5003"
             );
         else
             findings.Add(
                 FindingLevel.Warning,
-                $"Process {ids} is a litestream that nobody here started, and it replicates this database.",
+                $"Process {ids} is a litestream that no app here started, and it replicates this database.",
                 "Do not let the app replicate as well (Litestream:Enabled=false), or end that process: two "
                     + "replicators destroy the backup.",
                 "LSB5003"
@@ -85,7 +85,7 @@ internal sealed partial class ProcessExamination(
         foreach (var problem in overall.Problems)
         {
             var code = Code().Match(problem).Value;
-            var message = $"The running app says that it is {overall.Word}: {problem}";
+            var message = $"The running app reports {overall.Word}: {problem}";
             findings.Add(
                 FindingLevel.Error,
                 message,
@@ -99,16 +99,16 @@ internal sealed partial class ProcessExamination(
         if (status.State == LitestreamState.Disabled)
             findings.Add(
                 FindingLevel.Note,
-                "The running app replicates nothing: Litestream is off in it.",
-                "Set Litestream:Enabled to true there if it should."
+                "The running app replicates nothing: Litestream is switched off in it.",
+                "If it should replicate, set Litestream:Enabled to true where it runs."
             );
         else if (overall.IsProven)
-            findings.Add(FindingLevel.Ok, "The running app says that what is committed arrives.");
+            findings.Add(FindingLevel.Ok, "The running app reports that commits arrive in the replica.");
         else
             findings.Add(
                 FindingLevel.Note,
-                $"The running app does not know yet whether what is committed arrives ({status.State}).",
-                "Look again in a minute."
+                $"The running app has not yet seen that commits arrive in the replica ({status.State}).",
+                "Check again in a minute."
             );
     }
 

@@ -11,7 +11,7 @@ internal sealed record MovedAside(string Path, long Bytes)
     public override string ToString() => $"'{Path}' ({ByteSize.Text(Bytes)})";
 }
 
-/// <summary>What restores left beside a database: found by name and size, nothing is opened.</summary>
+/// <summary>Finds what restores left next to a database, by name and size. Opens no file.</summary>
 internal static class RestoreLeftovers
 {
     /// <summary>What comes before the time in the name of what a restore has moved aside.</summary>

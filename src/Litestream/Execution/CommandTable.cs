@@ -48,7 +48,7 @@ internal static class CommandTable
             {
                 throw new LitestreamException(
                     "LSB3001",
-                    $"`litestream {command}` printed a row that is not understood: {Shorten(line)}",
+                    $"`litestream {command}` printed a row that cannot be read: {Shorten(line)}",
                     innerException: e
                 );
             }
@@ -77,11 +77,11 @@ internal static class CommandTable
         var said = errors.Count > 0 ? string.Join("; ", errors) : Shorten(result.StandardError + result.StandardOutput);
         var how =
             result.ExitCode == 0
-                ? "met an error (its exit code is 0 all the same)"
+                ? "reported an error (although its exit code is 0)"
                 : $"ended with exit code {NumberText.Of(result.ExitCode)}";
         throw new LitestreamException(
             "LSB3001",
-            $"`litestream {command}` {how}: {(said.Length == 0 ? "it said nothing" : said)}"
+            $"`litestream {command}` {how}: {(said.Length == 0 ? "it printed nothing" : said)}"
         );
     }
 

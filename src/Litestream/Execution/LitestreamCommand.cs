@@ -151,10 +151,9 @@ public sealed class LitestreamCommand(LitestreamExecutable executable, IReadOnly
         {
             throw new LitestreamException(
                 "LSB2008",
-                $"The Litestream executable {executable.Path} cannot be "
-                    + $"started: {e.InnerException?.Message ?? e.Message} It may be made for another system "
-                    + $"or processor, "
-                    + $"or lie on a volume that allows no execution (noexec).",
+                $"The Litestream executable '{executable.Path}' cannot be started: "
+                    + $"{e.InnerException?.Message ?? e.Message} It may be for another system or processor, or on a "
+                    + $"volume that allows no execution (noexec).",
                 innerException: e
             );
         }
@@ -167,7 +166,7 @@ public sealed class LitestreamCommand(LitestreamExecutable executable, IReadOnly
                 "LSB4005",
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"The storage does not answer: `litestream {arguments[0]}` neither said, read nor wrote "
+                    $"The storage does not answer: `litestream {arguments[0]}` neither printed, read nor wrote "
                         + $"anything for {Patience!.Value.TotalSeconds:0.###} s, and was ended."
                 ),
                 innerException: new OperationCanceledException()

@@ -77,7 +77,8 @@ public sealed record LitestreamExecutable(string Path)
             if (!File.Exists(path))
                 throw new LitestreamException(
                     "LSB2003",
-                    $"There is no Litestream executable at {path}, which Litestream:ExecutablePath names."
+                    $"Litestream:ExecutablePath names '{path}', which does not exist. Correct the path, or remove the "
+                        + "setting."
                 );
         }
         else if (!string.IsNullOrWhiteSpace(search.InstallDirectory))
@@ -86,8 +87,8 @@ public sealed record LitestreamExecutable(string Path)
             if (!File.Exists(path))
                 throw new LitestreamException(
                     "LSB2004",
-                    $"There is no Litestream executable at {path}. LITESTREAM_INSTALL_DIR must name the folder that "
-                        + $"holds `{FileName}`."
+                    $"There is no Litestream executable at '{path}'. LITESTREAM_INSTALL_DIR must name the folder that "
+                        + $"contains `{FileName}`."
                 );
         }
         else
@@ -96,8 +97,8 @@ public sealed record LitestreamExecutable(string Path)
             if (!File.Exists(path))
                 throw new LitestreamException(
                     "LSB2003",
-                    $"The Litestream executable is missing: {path}. Publish the app for the system it runs on, or "
-                        + $"set LITESTREAM_INSTALL_DIR to a folder that has one."
+                    $"The Litestream executable '{path}' is missing. Publish the app for the system that it runs on, "
+                        + $"or set LITESTREAM_INSTALL_DIR to a folder that has one."
                 );
         }
 
@@ -145,8 +146,8 @@ public sealed record LitestreamExecutable(string Path)
         {
             throw new LitestreamException(
                 "LSB2008",
-                $"The Litestream executable '{path}' may not be run by this user, and it can neither be made "
-                    + $"executable nor be copied: {e.Message} Run `chmod 755` on it.",
+                $"This user may not run the Litestream executable '{path}', and can neither make it executable nor "
+                    + $"copy it: {e.Message} Run `chmod 755` on it.",
                 innerException: e
             );
         }
@@ -215,7 +216,7 @@ public sealed record LitestreamExecutable(string Path)
         }
 
         var fresh = Directory.CreateTempSubdirectory("litestream-").FullName;
-        return CopyInto(fresh, path) ?? throw new IOException($"Nothing in '{fresh}' can be run either.");
+        return CopyInto(fresh, path) ?? throw new IOException($"No file in '{fresh}' can be run either.");
     }
 
     /// <summary>Null where nothing that lies in the folder can be run.</summary>

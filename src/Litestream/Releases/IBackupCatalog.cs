@@ -92,8 +92,8 @@ internal static class ReplicaNames
             return;
         throw new LitestreamException(
             "LSB3008",
-            $"{database.Path} has no replica '{replica}'.{NearestName.DidYouMean(replica, names)} It "
-                + $"has: {(names.Count == 0 ? "none" : string.Join(", ", names.Select(n => $"'{n}'")))}."
+            $"'{database.Path}' has no replica '{replica}'.{NearestName.DidYouMean(replica, names)} "
+                + $"Replicas: {(names.Count == 0 ? "none" : string.Join(", ", names.Select(n => $"'{n}'")))}."
         );
     }
 }

@@ -105,7 +105,7 @@ internal sealed record KnownProblem(LitestreamSeverity Severity, MessageText Mes
             LitestreamSeverity.Warning,
             $"Litestream {release} embeds SQLite {sqlite}, which has the WAL-reset race (fixed in 3.51.3): two "
                 + $"connections that write or checkpoint at the same instant can damage the database. It is rare.",
-            $"Keep Cache=Shared and other programs off the file, verify backups regularly ({VerbName.Verify}), and "
+            $"Do not use Cache=Shared or other programs on the file, verify backups regularly ({VerbName.Verify}), and "
                 + $"plan for 0.5.17 (SQLite 3.53), which reads the backups of 0.3 on folders and S3."
         );
 }

@@ -172,7 +172,7 @@ internal sealed class ReplicaFolders(
     private string? Obstacle(string folder)
     {
         if (File.Exists(folder))
-            return $"there is a file in the place of the replica of '{database.Path}': '{folder}'";
+            return $"the folder of the replica of '{database.Path}' is a file: '{folder}'";
         var existing = ExistingPart(folder);
         if (!OperatingSystem.IsWindows() && !UnixCalls.IsWritable(existing))
             return $"the replica of '{database.Path}' cannot be written to: '{existing}' is read-only";

@@ -47,7 +47,7 @@ internal sealed class ReplicatorMetrics : IDisposable
             !ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
             || port == 0
         )
-            return "its port is no number from 1 to 65535";
+            return "its port is not a number from 1 to 65535";
         try
         {
             var host = address[..colon].Trim('[', ']');
@@ -70,7 +70,7 @@ internal sealed class ReplicatorMetrics : IDisposable
         }
     }
 
-    /// <summary>What it says, or null when nobody answers in time.</summary>
+    /// <summary>The metrics, or null if there is no answer in time.</summary>
     public async Task<MetricsAnswer?> ReadAsync(CancellationToken cancellationToken)
     {
         try
@@ -86,7 +86,7 @@ internal sealed class ReplicatorMetrics : IDisposable
         }
     }
 
-    /// <summary>Keeps litestream's own series; those of the Go runtime are left out.</summary>
+    /// <summary>Keeps litestream's own series; those of the Go runtime are dropped.</summary>
     public static MetricsAnswer Parse(string text)
     {
         var series = new Dictionary<string, double>(StringComparer.Ordinal);

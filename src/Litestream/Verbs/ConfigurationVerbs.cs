@@ -80,7 +80,7 @@ internal static class ConfigurationVerbs
                 new(
                     "LSB1018",
                     LitestreamSeverity.Error,
-                    $"Not set, and needed: {string.Join("; ", missing.Select(v => $"{v.Name} ({v.Purpose})"))}. "
+                    $"Needed, but not set: {string.Join("; ", missing.Select(v => $"{v.Name} ({v.Purpose})"))}. "
                         + $"Set {(missing.Count == 1 ? "it" : "them")} where the app runs, and in your shell "
                         + $"for the commands.",
                     config.ConfigPath
@@ -108,7 +108,7 @@ internal static class ConfigurationVerbs
         var file = Path.Combine(Path.GetDirectoryName(host.Fact("ProjectFile"))!, "litestream.yml");
         var own = ConfigTemplate.Create(host.ConfigOptions());
         own.Write(file);
-        host.Print($"Written: {file}. It is used from now on; nothing is generated any more.");
+        host.Print($"Written: {file}. From now on it is used, and the build generates none.");
         host.Print("");
         foreach (var line in own.Instructions)
             host.Print(line);

@@ -14,8 +14,8 @@ internal static class ForegroundVerb
             throw new LitestreamException(
                 "LSB3008",
                 $"{OptionName.Database} is '{one}', but {VerbName.Replicate} replicates every database of the "
-                    + $"configuration. Leave the property out, or name a yml with this one only in "
-                    + $"LitestreamConfigFile."
+                    + $"configuration. Remove the property, or set LitestreamConfigFile to a yml that has only this "
+                    + $"database."
             );
         var config = host.ConfigOptions();
         var options = new ForegroundReplicationOptions
@@ -34,7 +34,7 @@ internal static class ForegroundVerb
             host.Report(notice);
         foreach (var target in databases.SelectMany(d => d.Replicas.Select(r => $"{d.Path} -> {r.Describe()}")))
             host.Print(target);
-        host.Print("Ctrl+C stops it and sends what was committed last.");
+        host.Print("Ctrl+C sends the last commits and stops.");
 
         await host.UntilEndOfProcessAsync(
                 options.StopTimeout,

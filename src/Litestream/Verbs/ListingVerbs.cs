@@ -131,8 +131,8 @@ internal static class ListingVerbs
         if (options.Text(OptionName.Arguments) is not null)
             throw new LitestreamException(
                 "LSB3008",
-                $"{new VerbName(verb)} passes no {OptionName.Arguments} on: {OptionName.Database} and "
-                    + $"{OptionName.Replica} say all there is to say. {VerbName.Run} runs any command."
+                $"{new VerbName(verb)} does not pass on {OptionName.Arguments}. Use {OptionName.Database} and "
+                    + $"{OptionName.Replica}, or {VerbName.Run}, which runs any command."
             );
         var timeout = options.Duration(OptionName.Timeout);
         var config = host.LoadConfig();

@@ -55,7 +55,7 @@ internal static class RestoreVerb
         if (diff && databases.FirstOrDefault(database => !File.Exists(database.Path)) is { } lost)
             throw new LitestreamException(
                 "LSB3008",
-                $"There is nothing to compare a copy with: {lost.Path} does not exist. Restore it without "
+                $"'{lost.Path}' does not exist, so there is nothing to compare a copy with. Restore it without "
                     + $"{OptionName.Diff}. Nothing was started."
             );
         var executable = host.PrepareExecutable();
@@ -108,35 +108,35 @@ internal static class RestoreVerb
     {
         Refuse(
             all && options.Output is not null,
-            $"{OptionName.Output} names one file, and {OptionName.All} may be several databases. Restore them one "
+            $"{OptionName.Output} names one file, but {OptionName.All} may be several databases. Restore them one "
                 + $"by one, or in place."
         );
         Refuse(
             all && (options.Generation is not null || options.Index is not null || transaction is not null),
-            $"A generation, an index and a transaction belong to one database, and {OptionName.All} may be "
-                + $"several. {OptionName.Timestamp} goes for all of them."
+            $"A generation, an index and a transaction belong to one database, but {OptionName.All} may be several. "
+                + $"Use {OptionName.Timestamp}, which works for all of them."
         );
         Refuse(
             options.Timestamp is not null && options.Index is not null,
-            $"{OptionName.Timestamp} and {OptionName.Index} both say how far to go. Leave one of them out."
+            $"{OptionName.Timestamp} and {OptionName.Index} both say how far to restore. Remove one of them."
         );
         Refuse(
             options.Force && options.IfDatabaseNotExists,
-            $"{OptionName.Force} replaces an existing database, and {OptionName.IfDbNotExists} leaves it alone. Leave "
-                + $"one of them out."
+            $"{OptionName.Force} replaces an existing database, and {OptionName.IfDbNotExists} keeps it. Remove one of "
+                + $"them."
         );
         Refuse(
             transaction is not null && options.Timestamp is not null,
-            $"{OptionName.TxId} and {OptionName.Timestamp} both say how far to go. Leave one of them out."
+            $"{OptionName.TxId} and {OptionName.Timestamp} both say how far to restore. Remove one of them."
         );
         Refuse(
             transaction is not null && options.Index is not null,
-            $"{OptionName.TxId} is for release line 0.5, {OptionName.Index} for 0.3. Leave one of them out."
+            $"{OptionName.TxId} is for release line 0.5, {OptionName.Index} for 0.3. Remove one of them."
         );
         Refuse(
             diff && (options.Force || options.DryRun),
-            $"{OptionName.Diff} compares a restored copy with the database, so it goes neither with {OptionName.Force} "
-                + $"nor with {OptionName.DryRun}. Leave one of them out."
+            $"{OptionName.Diff} compares a restored copy with the database, so it cannot be used with "
+                + $"{OptionName.Force} or {OptionName.DryRun}. Remove one of them."
         );
     }
 

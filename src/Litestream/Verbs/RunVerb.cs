@@ -12,13 +12,16 @@ internal static class RunVerb
     {
         var arguments = options.Words(OptionName.Arguments);
         if (arguments.Count == 0)
-            throw new LitestreamException("LSB3006", $"Say what to run: {VerbName.Running("generations app.db")}.");
+            throw new LitestreamException(
+                "LSB3006",
+                $"There is no command to run. Example: {VerbName.Running("generations app.db")}."
+            );
         if (arguments[0] == "replicate")
         {
             throw new LitestreamException(
                 "LSB3006",
                 $"{VerbName.Run} does not start a replicator: the app owns it, and a second one on the same database "
-                    + $"destroys the backup. {VerbName.Replicate} does, where no replicator runs yet."
+                    + $"destroys the backup. If no replicator runs yet, use {VerbName.Replicate}."
             );
         }
 

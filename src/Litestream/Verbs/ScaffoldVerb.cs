@@ -21,7 +21,7 @@ internal static partial class ScaffoldVerb
         if (kinds.Count == 0)
             throw new LitestreamException(
                 "LSB3008",
-                $"{OptionName.ScaffoldKind} is not set; it has to be one "
+                $"{OptionName.ScaffoldKind} is not set; it must be one "
                     + $"of {string.Join(", ", Enum.GetNames<ScaffoldKind>())}, or several with %3B between "
                     + $"them. Nothing was written."
             );
@@ -36,8 +36,8 @@ internal static partial class ScaffoldVerb
         foreach (var path in paths)
             host.Print($"Written: {path}");
         host.Print(
-            $"An app that is stopped gets {Scaffold.StopSeconds(app)} s to send its last commits. The comments in "
-                + $"each file say how to go on."
+            $"A stopped app has {Scaffold.StopSeconds(app)} s to send its last commits. The comments in each file "
+                + $"describe the next steps."
         );
         foreach (var (path, file) in paths.Zip(files))
             host.Add(path, ("Kind", file.Kind), ("StopSeconds", Scaffold.StopSeconds(app)));

@@ -102,7 +102,7 @@ internal static class StatusVerb
         );
         notes.ForEach(note => host.Print(note));
 
-        // A script that asks this must not take "nobody knows" for good news.
+        // A script must not take "not known" for "backed up".
         if (unhealthy.Count > 0)
             host.Report(
                 new(

@@ -108,7 +108,7 @@ internal static class UnknownProperties
                 ? new(
                     "LSB3020",
                     LitestreamSeverity.Error,
-                    $"{verb.Target} does not take {name}. Leave it out, or use {VerbName.Restore}. Nothing was started."
+                    $"{verb.Target} does not take {name}. Remove it, or use {VerbName.Restore}. Nothing was started."
                 )
                 : new(
                     "LSB3020",
@@ -128,5 +128,5 @@ internal static class UnknownProperties
     private static string MeantProperty(string name) =>
         PropertyNames.Nearest(name) is { } nearest
             ? $"Did you mean '{nearest}'?"
-            : "Remove it, or correct its name: README.md and docs/commands.md have all properties.";
+            : "Remove it, or correct its name: README.md and docs/commands.md list all properties.";
 }

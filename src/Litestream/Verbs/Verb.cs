@@ -22,7 +22,7 @@ internal sealed record Verb(string Name, string Help, VerbOutcome RunAsync, para
         new("databases", "What is replicated and where to, and what is not", ConfigurationVerbs.DatabasesAsync),
         new(
             "config",
-            "The configuration that litestream gets; secrets stand in it as ${NAME} only",
+            "The configuration that litestream gets, with secrets as ${NAME} only",
             ConfigurationVerbs.ConfigAsync
         ),
         new("env", "The environment variables that are needed, and which are set", ConfigurationVerbs.EnvAsync),
@@ -36,7 +36,7 @@ internal sealed record Verb(string Name, string Help, VerbOutcome RunAsync, para
         ),
         new(
             "ltx",
-            "Says what to use instead",
+            "Says which command to use instead",
             ListingVerbs.LtxAsync,
             VerbOption.Database,
             VerbOption.Text(OptionName.Timeout, "time", "Time limit")
@@ -46,7 +46,7 @@ internal sealed record Verb(string Name, string Help, VerbOutcome RunAsync, para
         },
         new(
             "status",
-            "What can be seen on this machine, and what the running app reports; asks no storage",
+            "The files on this machine, and what the running app reports; asks no storage",
             StatusVerb.RunAsync,
             VerbOption.Database
         ),
@@ -74,7 +74,7 @@ internal sealed record Verb(string Name, string Help, VerbOutcome RunAsync, para
             ),
             VerbOption.Flag(
                 OptionName.Diff,
-                "Restores to a file beside the database (or --output), and shows what putting it in place would undo"
+                "Restores to a file next to the database (or --output), and shows what putting it in place would undo"
             ),
             VerbOption.Flag(OptionName.DryRun, "Says what would be done, and changes nothing"),
             VerbOption.Text(OptionName.Timeout, "time", "For the whole restore"),
@@ -85,7 +85,7 @@ internal sealed record Verb(string Name, string Help, VerbOutcome RunAsync, para
         },
         new(
             "pull",
-            "Production's newest backup as a database of this machine, which never replicates back",
+            "Restores production's newest backup to this machine, as a database that never replicates back",
             RestoreVerb.PullAsync,
             VerbOption.Database,
             VerbOption.Text(OptionName.Output, "file", "The file to write; default the database's own place"),
@@ -93,14 +93,14 @@ internal sealed record Verb(string Name, string Help, VerbOutcome RunAsync, para
             VerbOption.Text(OptionName.Replica, "name", "From this replica"),
             VerbOption.Flag(OptionName.Force, "An existing database is moved aside"),
             VerbOption.Flag(OptionName.DryRun, "Says what would be done, and changes nothing"),
-            VerbOption.Text(OptionName.Timeout, "time", "For the whole of it")
+            VerbOption.Text(OptionName.Timeout, "time", "For the whole restore")
         )
         {
             StartsLitestream = true,
         },
         new(
             "verify",
-            "Proves that what is committed arrives in the replica and comes back from it",
+            "Proves that commits arrive in the replica and can be restored from it",
             VerifyVerb.RunAsync,
             VerbOption.Database,
             VerbOption.Text(OptionName.Replica, "name", "Only this replica"),
@@ -108,7 +108,7 @@ internal sealed record Verb(string Name, string Help, VerbOutcome RunAsync, para
             VerbOption.Flag(OptionName.NoWrite, "Write no row into the database"),
             VerbOption.Flag(
                 OptionName.StartReplicator,
-                "Where no replicator runs, start litestream for the time of the verification"
+                "If no replicator runs, start litestream for the time of the verification"
             ),
             VerbOption.Text(OptionName.Timeout, "time", "How long a commit may take to arrive")
         )
@@ -117,10 +117,10 @@ internal sealed record Verb(string Name, string Help, VerbOutcome RunAsync, para
         },
         new(
             "drill",
-            "The fire drill: restores to a scratch file and asks it a question",
+            "A fire drill: restores to a temporary file and runs a query on it",
             DrillVerb.RunAsync,
             VerbOption.Database,
-            VerbOption.Text(OptionName.Query, "sql", "Has to return a row"),
+            VerbOption.Text(OptionName.Query, "sql", "Must return a row"),
             VerbOption.Text(OptionName.Timestamp, "moment", "The moment to go back to"),
             VerbOption.Text(OptionName.Replica, "name", "From this replica"),
             VerbOption.Text(OptionName.Timeout, "time", "For restore, check and query together")
@@ -130,7 +130,7 @@ internal sealed record Verb(string Name, string Help, VerbOutcome RunAsync, para
         },
         new(
             "doctor",
-            "Checks everything that one would check by hand, and changes nothing",
+            "Checks everything that you would check by hand, and changes nothing",
             DoctorVerb.RunAsync,
             VerbOption.Text(OptionName.Timeout, "time", "How long one replica may take to answer; default 30 s")
         )
@@ -157,12 +157,12 @@ internal sealed record Verb(string Name, string Help, VerbOutcome RunAsync, para
             "run",
             "Any other command of the executable: litestream run -- generations app.db",
             RunVerb.RunAsync,
-            VerbOption.Words(OptionName.Arguments, "What litestream gets")
+            VerbOption.Words(OptionName.Arguments, "The command for litestream")
         )
         {
             StartsLitestream = true,
         },
-        new("init", "Writes a litestream.yml of your own to begin with", ConfigurationVerbs.InitAsync)
+        new("init", "Writes your own litestream.yml to start from", ConfigurationVerbs.InitAsync)
         {
             IsOfBuild = true,
         },

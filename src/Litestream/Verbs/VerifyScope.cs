@@ -22,7 +22,7 @@ internal sealed record VerifyScope(
     /// <summary>Decides.</summary>
     /// <param name="level">As asked for; null where it was not.</param>
     /// <param name="write">As asked for; null where it was not.</param>
-    /// <param name="startsReplicator">Whether litestream is started where nobody replicates.</param>
+    /// <param name="startsReplicator">Whether litestream is started if no replicator runs.</param>
     /// <param name="projectFolder">The folder of the project whose databases are meant; null in a published app, or
     /// where its folder was named.</param>
     /// <param name="databases">The databases that are verified, absolute.</param>
@@ -43,10 +43,9 @@ internal sealed record VerifyScope(
                 VerificationLevel.Position,
                 false,
                 null,
-                $"Nothing was written, because this is the folder of a project, and nothing was restored: "
-                    + $"that the backup can be restored was not shown. "
-                    + $"LitestreamContentRoot=<the published app's folder> verifies the database of the app; "
-                    + $"{OptionName.VerifyLevel.Set("Full")} verifies this one, and writes to it."
+                $"Nothing was written or restored, because this is the folder of a project: it is not proved that the "
+                    + $"backup can be restored. LitestreamContentRoot=<the published app's folder> verifies the "
+                    + $"database of the app; {OptionName.VerifyLevel.Set("Full")} verifies this one, and writes to it."
             );
         }
 

@@ -160,7 +160,7 @@ public sealed partial class AcquisitionTests : IDisposable
         Assert.Equal(0, left.ExitCode);
         Assert.Equal(("warning", "LSB2007"), (Assert.Single(Messages(left)).Severity, Messages(left)[0].Code));
         Assert.Contains(
-            "for linux-arm64, osx-arm64; they are left out",
+            "for linux-arm64, osx-arm64; they are excluded",
             Messages(left)[0].Text,
             StringComparison.Ordinal
         );

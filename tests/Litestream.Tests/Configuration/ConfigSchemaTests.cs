@@ -70,7 +70,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         Assert.Equal(LitestreamSeverity.Error, finding.Severity);
         Assert.Equal(name + ":", text.Split('\n')[finding.Line - 1][(finding.Column - 1)..][..(name.Length + 1)]);
         if (finding.Code == "LSB1032")
-            Assert.Contains(ConfigSchema.Name(key.Place), finding.Message, StringComparison.Ordinal);
+            Assert.Contains(ConfigSchema.In(key.Place), finding.Message, StringComparison.Ordinal);
         else
             Assert.NotNull(Other(line).Find(Enum.Parse<ConfigPlace>(wrong), name));
     }

@@ -82,7 +82,7 @@ public sealed class DatabaseChoiceTests : IDisposable
 
         Assert.Equal("LSB3003", error.Diagnostic.Code);
         Assert.EndsWith(
-            "There is: 'data/shop.db' (Shop), 'data/users.db' (Users).",
+            "Databases: 'data/shop.db' (Shop), 'data/users.db' (Users).",
             error.Message,
             StringComparison.Ordinal
         );

@@ -161,7 +161,7 @@ public sealed class UnknownNamesTests
                 "3 'LitestreamReplicaUri' is not a property of Litestream and has no effect. Did you mean "
                     + "'LitestreamReplicaUrl'?",
                 "6 'LitestreamColour' is not a property of Litestream and has no effect. Remove it, or correct its "
-                    + "name: README.md and docs/commands.md have all properties.",
+                    + "name: README.md and docs/commands.md list all properties.",
                 "11 LitestreamDatabase has no metadata 'ReplicaUri', so it has no effect. Did you mean 'ReplicaUrl'?",
                 "12 LitestreamDatabase has no metadata 'SyncIntervall', so it has no effect. Did you mean "
                     + "'SyncInterval'?",

@@ -190,7 +190,7 @@ public sealed class ValueFormsTests
                     {
                         Assert.Null(line);
                         Assert.Contains(
-                            $"error LSB3008: {property} is '{text}'; it has to be {FlagText.Forms}.",
+                            $"error LSB3008: {property} is '{text}'; it must be {FlagText.Forms}.",
                             output,
                             StringComparison.Ordinal
                         );

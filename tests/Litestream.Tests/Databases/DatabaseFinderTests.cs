@@ -482,7 +482,7 @@ public sealed class DatabaseFinderTests : IDisposable
             var error = Assert.Single(Find(Json, [], name).Diagnostics);
             Assert.Equal(("LSB1016", LitestreamSeverity.Error), (error.Code, error.Severity));
             if (name != "Microsoft")
-                Assert.Contains("nearest one is 'Default'", error.Message, StringComparison.Ordinal);
+                Assert.Contains("Did you mean 'Default'?", error.Message, StringComparison.Ordinal);
         }
 
         var foreign = Assert.Single(Find(Json, [], "Sql").Diagnostics);

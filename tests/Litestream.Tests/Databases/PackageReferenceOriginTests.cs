@@ -104,8 +104,8 @@ public sealed class PackageReferenceOriginTests : IDisposable
         Assert.True(decision.Acts);
         Assert.Equal(("LSB1003", LitestreamSeverity.Message), (decision.Finding!.Code, decision.Finding.Severity));
         Assert.Contains(
-            "Where the app runs, those that its configuration names (environment variables, secrets, command line) "
-                + "are replicated to s3://bucket/shop",
+            "At run time, the databases that the app's configuration names (environment variables, secrets, command "
+                + "line) are replicated to s3://bucket/shop",
             decision.Finding.Message,
             StringComparison.Ordinal
         );

@@ -93,8 +93,8 @@ public sealed class PointInTimeTests
         );
 
     [Theory]
-    [InlineData("2026-10-25 02:30", "came twice")]
-    [InlineData("2026-03-29 02:30", "was left out")]
+    [InlineData("2026-10-25 02:30", "exists twice")]
+    [InlineData("2026-03-29 02:30", "does not exist")]
     public void A_local_time_that_is_not_one_moment_is_refused(string text, string why)
     {
         var error = Assert.Throws<LitestreamException>(() => PointInTime.Parse(text, Berlin));

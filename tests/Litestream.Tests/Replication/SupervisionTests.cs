@@ -53,10 +53,10 @@ public sealed class SupervisionTests
             "LSB5007: '/replica' is read-only"
         ),
         ["a file lies in the place of a folder replica"] = new(
-            run => run.Look(5, seen => Blocked(seen, "there is a file in the place of the replica")),
+            run => run.Look(5, seen => Blocked(seen, "the folder of the replica is a file")),
             [(0, Degraded)],
             [],
-            "there is a file in the place of the replica"
+            "the folder of the replica is a file"
         ),
         ["the folder of a replica does not answer (a network file system whose server is gone)"] = new(
             run =>

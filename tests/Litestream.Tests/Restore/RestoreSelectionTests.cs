@@ -77,7 +77,7 @@ public sealed class RestoreSelectionTests : IDisposable
             )
         );
         Assert.Equal("LSB4002", before.Diagnostic.Code);
-        Assert.Contains("What there is: replica file, generation ", before.Message, StringComparison.Ordinal);
+        Assert.Contains("Existing backups: replica file, generation ", before.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -134,7 +134,7 @@ public sealed class RestoreSelectionTests : IDisposable
             )
         );
         Assert.Equal("LSB4002", none.Diagnostic.Code);
-        Assert.Contains("generation 0123456789abcdef. What there is: ", none.Message, StringComparison.Ordinal);
+        Assert.Contains("generation 0123456789abcdef. Existing backups: ", none.Message, StringComparison.Ordinal);
     }
 
     [Fact]

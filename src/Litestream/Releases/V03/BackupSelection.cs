@@ -103,8 +103,8 @@ internal sealed class BackupSelection(BackupCatalog catalog, RestoreSelection se
         );
         return new LitestreamException(
             "LSB4002",
-            $"There is no backup of {selection.Database.Path} for {string.Join(", ", wanted)}. What there "
-                + $"is: {string.Join("; ", there)}."
+            $"There is no backup of '{selection.Database.Path}' for {string.Join(", ", wanted)}. Existing backups: "
+                + $"{string.Join("; ", there)}."
         );
     }
 

@@ -20,12 +20,11 @@ internal static class ReleaseLine03
             Lacks = new Dictionary<string, Func<string, string, MessageText>>
             {
                 ["ltx"] = (version, _) =>
-                    $"LTX files are what release line 0.5 keeps; this is litestream {version}, which keeps snapshots "
-                    + $"and WAL segments: use {VerbName.Snapshots} and {VerbName.Wal}.",
+                    $"Only release line 0.5 keeps LTX files; this is litestream {version}, which keeps snapshots and "
+                    + $"WAL segments. Use {VerbName.Snapshots} and {VerbName.Wal}.",
                 ["restore -txid"] = (version, _) =>
-                    $"{OptionName.TxId} is for release line 0.5; this is litestream {version}, where "
-                    + $"{OptionName.Timestamp}, or {OptionName.Generation} with {OptionName.Index}, says how far to "
-                    + $"go.",
+                    $"{OptionName.TxId} is for release line 0.5; this is litestream {version}. Use "
+                    + $"{OptionName.Timestamp}, or {OptionName.Generation} with {OptionName.Index}, instead.",
             },
         };
 
@@ -35,8 +34,8 @@ internal static class ReleaseLine03
         {
             yield return new(
                 LitestreamSeverity.Error,
-                $"Litestream {release} is older than what this package is made for (0.3.13).",
-                "Take the executable of the package: unset LITESTREAM_INSTALL_DIR, or put 0.3.13 there."
+                $"Litestream {release} is older than the release that this package is made for (0.3.13).",
+                "Use the executable of the package: unset LITESTREAM_INSTALL_DIR, or put 0.3.13 there."
             );
             yield break;
         }
@@ -46,9 +45,9 @@ internal static class ReleaseLine03
         if (release == new Version(0, 3, 13))
             yield return new(
                 LitestreamSeverity.Message,
-                "Litestream 0.3.13: a folder replica whose disk is full stops replicating without a word, and a "
-                    + "restore of some backups panics (fixed in 0.3.14).",
-                $"Keep space free on the replica's disk and try a restore now and then ({VerbName.Drill})."
+                "Litestream 0.3.13: a folder replica whose disk is full silently stops replicating, and a restore of "
+                    + "some backups panics (fixed in 0.3.14).",
+                $"Keep space free on the replica's disk, and test a restore regularly ({VerbName.Drill})."
             );
     }
 }

@@ -74,7 +74,7 @@ internal sealed class ReplicaLayout : IReplicaLayout
     private static string PathOf(string folder, string lineage) => Path.Combine(folder, "generations", lineage);
 
     private static LitestreamException Unreadable(string folder, Exception e) =>
-        new("LSB4005", $"The replica {folder} cannot be read: {e.Message}", innerException: e);
+        new("LSB4005", $"The replica '{folder}' cannot be read: {e.Message}", innerException: e);
 
     /// <summary>The segments say themselves how far they go, unless they are encrypted.</summary>
     private sealed class SegmentReader(string folder)

@@ -12,7 +12,7 @@ namespace Litestream.Releases.V03;
 /// </summary>
 internal sealed class ShadowWal(string metaPath) : ILocalState
 {
-    /// <summary>The current generation; null when nobody has ever replicated from here.</summary>
+    /// <summary>The current generation; null if nothing was ever replicated from here.</summary>
     public string? Lineage()
     {
         try

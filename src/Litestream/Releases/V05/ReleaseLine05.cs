@@ -37,7 +37,7 @@ internal static class ReleaseLine05
             yield return new(
                 LitestreamSeverity.Warning,
                 $"Litestream {release} cannot read backups that 0.3 made.",
-                "Take 0.5.17, or restore older backups with 0.3.13."
+                "Use 0.5.17, or restore older backups with 0.3.13."
             );
     }
 }

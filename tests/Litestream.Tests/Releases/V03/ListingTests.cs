@@ -106,7 +106,7 @@ public sealed class ListingTests
 
         Assert.Equal("LSB3001", error.Diagnostic.Code);
         Assert.EndsWith(
-            $"met an error (its exit code is 0 all the same): {said}",
+            $"reported an error (although its exit code is 0): {said}",
             error.Message,
             StringComparison.Ordinal
         );
