@@ -288,8 +288,7 @@ public sealed partial class AcquisitionTests : IDisposable
     [Fact]
     public async Task A_wheel_comes_through_pip()
     {
-        if (!HasPip())
-            Assert.Skip("There is no pip here.");
+        Assert.SkipUnless(HasPip(), "There is no pip here.");
         var wheel = Wheel("from a wheel");
         await File.WriteAllBytesAsync(Path.Combine(_run.Root, WheelName), wheel, Cancellation);
         _run.Lock(("linux-x64", [PipSource(wheel, "from a wheel")]));
@@ -349,8 +348,8 @@ public sealed partial class AcquisitionTests : IDisposable
     [Fact]
     public async Task The_executable_of_the_0_5_line_comes_from_the_folder_of_downloads_where_there_is_one()
     {
-        if (Environment.GetEnvironmentVariable("LITESTREAM_DOWNLOADS") is not { Length: > 0 } downloads)
-            Assert.Skip("LITESTREAM_DOWNLOADS names no folder.");
+        var downloads = Environment.GetEnvironmentVariable("LITESTREAM_DOWNLOADS");
+        Assert.SkipWhen(string.IsNullOrEmpty(downloads), "LITESTREAM_DOWNLOADS names no folder.");
         var source = LockedSource("0.5.17", "pip");
         _run.Lock(("linux-x64", [source]));
 
