@@ -168,8 +168,8 @@ public sealed partial class ConfigSchemaTests : IDisposable
         Assert.Equal("", Findings(File, made, Dialect("0.3"), Dialect("0.5")));
         Assert.Equal(
             "LSB1031 1 `turbo:` is a key of Litestream 0.7; Litestream 0.3 does not know it. Buy a faster disk.\n"
-                + "LSB1036 5 Litestream 0.3 has no replica of the type `drum` and would not start. Known: file, s3, gcs, "
-                + "abs, sftp.",
+                + "LSB1036 5 Litestream 0.3 has no replica of the type `drum` and would not start. Known values: file, s3, "
+                + "gcs, abs, sftp.",
             Findings(File, Dialect("0.3"), made)
         );
         Assert.Equal(
