@@ -121,9 +121,9 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [InlineData("restore --outptu=x", 2, "LSB3014", "no option '--outptu'. Did you mean '--output'?")]
     [InlineData("--jsn databases", 2, "LSB3014", "Did you mean '--json'?")]
     [InlineData("restore --output", 2, "LSB3014", "'--output'")]
-    [InlineData("restore orders.db more", 2, "LSB3014", "takes no 'more'")]
+    [InlineData("restore orders.db more", 2, "LSB3014", "does not accept 'more'")]
     [InlineData("restore orders.db --all", 2, "LSB3014", "only once")]
-    [InlineData("databases orders.db", 2, "LSB3014", "takes no 'orders.db'")]
+    [InlineData("databases orders.db", 2, "LSB3014", "does not accept 'orders.db'")]
     [InlineData("restore order.db", 2, "LSB3003", "Did you mean 'orders.db'?")]
     [InlineData("restore --timestamp soon", 2, "LSB3007", "10 minutes ago")]
     [InlineData("restore --index -5", 2, "LSB3008", "--index is '-5'")]
@@ -148,7 +148,7 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [InlineData("restore --force --output ''", 2, "LSB3008", "--output is empty")]
     [InlineData("restore --force --timestamp=", 2, "LSB3014", "'--timestamp'")]
     [InlineData("pull --force ''", 2, "LSB3008", "The database is empty")]
-    [InlineData("restore", 1, "LSB4001", "force it (--force)")]
+    [InlineData("restore", 1, "LSB4001", "Force it (--force)")]
     [InlineData("drill --query SELECT/**/1/**/WHERE/**/0", 1, "LSB4111", "no row")]
     public async Task What_is_wrong_is_one_line_with_a_code_and_an_exit_code(
         string command,

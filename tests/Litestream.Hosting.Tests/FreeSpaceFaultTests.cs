@@ -66,7 +66,7 @@ public sealed class FreeSpaceFaultTests
         using (var app = folder.Start())
         {
             await app.SaysAsync("LSB5016");
-            Assert.Contains("needs the last 1.2 MB itself", app.Output, StringComparison.Ordinal);
+            Assert.Contains("the last 1.2 MB are kept for the app", app.Output, StringComparison.Ordinal);
             Assert.Equal(0, app.Count("initialized db"));
             await app.TellAsync("stop");
             Assert.Equal(0, await app.EndedAsync());

@@ -116,7 +116,7 @@ public sealed class OperatorTests
         if (options.Length > 0)
         {
             Assert.Contains(
-                $"Process {app.Id} ({folder.App}/HostedApp) replicates {folder.Database}",
+                $"Process {app.Id} ({folder.App}/HostedApp) replicates '{folder.Database}'",
                 run.Error,
                 StringComparison.Ordinal
             );

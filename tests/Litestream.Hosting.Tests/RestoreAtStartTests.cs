@@ -157,8 +157,8 @@ public sealed class RestoreAtStartTests
         await AppFolder.SignalAsync("TERM", app.Id);
         Assert.Equal(143, await app.EndedAsync());
         Assert.Empty(folder.Replicators());
-        Assert.Equal(1, app.Count("orders.db does not exist; looking"));
-        Assert.Equal(1, app.Count("other.db does not exist; looking"));
+        Assert.Equal(1, app.Count("orders.db' does not exist; looking"));
+        Assert.Equal(1, app.Count("other.db' does not exist; looking"));
     }
 
     [Fact]
