@@ -1,3 +1,4 @@
+using System.Reflection;
 using Litestream.FileSystem;
 
 namespace Litestream.Hosting;
@@ -24,5 +25,9 @@ internal static class AppProvider
         ((AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string) ?? "")
             .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
             .Select(file => Path.GetFileNameWithoutExtension(file))
-            .Concat(AppDomain.CurrentDomain.GetAssemblies().Select(assembly => assembly.GetName().Name ?? ""));
+            .Concat(AppDomain.CurrentDomain.GetAssemblies().Select(NameOf));
+
+    /// <summary>AssemblyName would ask for the culture of a satellite assembly, which fails in an app with the invariant
+    /// culture only.</summary>
+    private static string NameOf(Assembly assembly) => assembly.FullName?.Split(',')[0] ?? "";
 }
