@@ -180,8 +180,11 @@ internal sealed class Downloader : IDisposable
         }
     }
 
-    private static string FirstLine(string text) =>
-        text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) is [var first, ..]
-            ? first
-            : "no message";
+    private static string FirstLine(string text)
+    {
+        var lines = text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        return lines.FirstOrDefault(line => line.StartsWith("ERROR", StringComparison.Ordinal))
+            ?? lines.FirstOrDefault()
+            ?? "no message";
+    }
 }

@@ -105,11 +105,14 @@ internal sealed class ReplicationPlan
             : LitestreamConfigFile.Empty(settings.ConfigPath);
         var options = CreateOptions(settings, configuration) with { ConfigText = file.Text };
 
-        // A file of the user's own says what is replicated; nothing is added to it unasked.
         var search = CreateSearch(settings);
-        var line = ReleaseLine.Of(() => LitestreamExecutable.Find(search));
+
+        // No process is started to ask for the version where the file is as this package made it.
+        var line = file.IsGenerated ? ReleaseLine.Default : ReleaseLine.Of(() => LitestreamExecutable.Find(search));
         var config = EffectiveConfig.Create(options, line.Dialects);
         var discovered = DiscoveredDatabases.Find(configuration, file, config);
+
+        // A file of the user's own says what is replicated; nothing is added to it unasked.
         var isAdded = settings.ReplicateDiscovered ?? file.IsGenerated;
         var meant = MeantBy(settings, config);
         return new ReplicationPlan(

@@ -18,8 +18,9 @@ public sealed class OtherEntryPointTests(Packages packages)
 
     [Theory]
     [InlineData("")]
-    [InlineData("-p:DefineConstants=EXPLICIT")]
-    [InlineData("-p:PublishTrimmed=true")] // starts by a module initializer, which comes along into the tests
+    [InlineData("-p:DefineConstants=EXPLICIT", Traits = ["Category", "Long"])]
+    // It starts by a module initializer, which comes along into the tests.
+    [InlineData("-p:PublishTrimmed=true", Traits = ["Category", "Long"])]
     public async Task A_WebApplicationFactory_works_on_a_database_that_nothing_of_ours_touches(string registration)
     {
         using var workspace = new Workspace(packages).WithAsset("Site");
@@ -44,6 +45,7 @@ public sealed class OtherEntryPointTests(Packages packages)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task The_tools_of_EF_Core_work_on_a_database_that_nothing_of_ours_touches()
     {
         using var workspace = new Workspace(packages).WithAsset("Site");

@@ -122,6 +122,7 @@ public sealed class OutputTests(Packages packages)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task When_the_last_database_goes_the_yml_is_for_those_that_are_named_at_run_time()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
@@ -186,6 +187,7 @@ public sealed class OutputTests(Packages packages)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task The_initializer_of_another_release_is_written_anew_and_then_left_alone()
     {
         using var app = new Workspace(packages).WithAsset("Worker");

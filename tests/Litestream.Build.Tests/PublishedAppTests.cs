@@ -12,12 +12,13 @@ public sealed class PublishedAppTests(Packages packages)
 {
     [Theory]
     [InlineData("portable", "")]
-    [InlineData("rid", "-r linux-x64 --no-self-contained")]
-    [InlineData("self-contained", "-r linux-x64 --self-contained")]
+    [InlineData("rid", "-r linux-x64 --no-self-contained", Traits = ["Category", "Long"])]
+    [InlineData("self-contained", "-r linux-x64 --self-contained", Traits = ["Category", "Long"])]
     [InlineData("single-file", "-r linux-x64 --self-contained -p:PublishSingleFile=true")]
     [InlineData(
         "self-extracting",
-        "-r linux-x64 --no-self-contained -p:PublishSingleFile=true -p:IncludeAllContentForSelfExtract=true"
+        "-r linux-x64 --no-self-contained -p:PublishSingleFile=true -p:IncludeAllContentForSelfExtract=true",
+        Traits = ["Category", "Long"]
     )]
     [InlineData("trimmed", "-r linux-x64 --self-contained -p:PublishTrimmed=true")]
     public async Task It_replicates_from_another_working_directory_and_drains_at_sigterm(string kind, string options)

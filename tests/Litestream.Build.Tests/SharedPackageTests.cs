@@ -40,7 +40,7 @@ public sealed class SharedPackageTests(Packages packages)
     /// <remarks>Microsoft.Data.Sqlite 9.0.0 and 10.0.0 come with SQLitePCLRaw 2.1.11 or older, 11.0.0 with 3.</remarks>
     [Theory]
     [InlineData(Old, true, "")]
-    [InlineData(New, false, Trimmed)]
+    [InlineData(New, false, Trimmed, Traits = ["Category", "Long"])]
     public Task An_app_and_its_library_use_their_own_versions(string versions, bool throughLibrary, string mode) =>
         RunAsync(versions, throughLibrary, mode);
 

@@ -129,6 +129,7 @@ public sealed partial class TemplateTests(Packages packages)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task A_native_aot_app_replicates_although_it_can_have_no_startup_hook()
     {
         using var workspace = new Workspace(packages).WithAsset("Worker");
@@ -172,7 +173,7 @@ public sealed partial class TemplateTests(Packages packages)
 
     [Theory]
     [InlineData("F#")]
-    [InlineData("VB")]
+    [InlineData("VB", Traits = ["Category", "Long"])]
     public async Task A_trimmed_app_in_another_language_is_refused_unless_it_starts_Litestream_itself(string language)
     {
         using var workspace = new Workspace(packages);

@@ -103,13 +103,11 @@ internal abstract class VerbHost
     public EffectiveConfig LoadConfig(bool allowUnknown = false)
     {
         ReportUnknownNames();
-        var config = EffectiveConfig.Create(
-            ConfigOptions() with
-            {
-                AllowUnknown = allowUnknown,
-            },
-            ReleaseLine.Of(FindExecutable).Dialects
-        );
+        var options = ConfigOptions() with { AllowUnknown = allowUnknown };
+
+        // No process is started to ask for the version where the file is as this package made it.
+        var line = LitestreamConfigFile.IsGeneratedFile(options) ? ReleaseLine.Default : ReleaseLine.Of(FindExecutable);
+        var config = EffectiveConfig.Create(options, line.Dialects);
         foreach (var diagnostic in config.Diagnostics)
             Report(
                 diagnostic.Code == "LSB1045" ? diagnostic with { Severity = LitestreamSeverity.Warning } : diagnostic
