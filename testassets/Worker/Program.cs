@@ -12,7 +12,8 @@ internal sealed class Writer(IConfiguration configuration, IHostApplicationLifet
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        while (await Console.In.ReadLineAsync(stoppingToken) is { } line)
+        // The console's reader blocks, whatever token it is given: the stop of the app would wait for it.
+        while (await Task.Run(Console.In.ReadLine, CancellationToken.None).WaitAsync(stoppingToken) is { } line)
         {
             Database.Insert(configuration, line);
             Console.WriteLine($"wrote {line}");
