@@ -100,6 +100,7 @@ public sealed class PublishedCommandTests(Packages packages)
     ];
 
     [Fact]
+    [Trait("Category", "Long")]
     public Task Each_verb_answers_a_user_who_is_not_root_beside_the_running_app_and_without_it() =>
         EachVerbAsync("worker", "");
 
