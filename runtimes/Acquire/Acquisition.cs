@@ -92,7 +92,7 @@ internal sealed class Acquisition(
         var hash = Hash(file);
         return IsSame(hash, source.Sha256)
             ? file
-            : throw WrongHash($"{file}, in the folder that LITESTREAM_DOWNLOADS names,", source.Sha256, hash, "It is not used.");
+            : throw WrongHash($"{file} (LITESTREAM_DOWNLOADS)", source.Sha256, hash, "It is not used.");
     }
 
     private static string? ExpectedExecutable(ExecutableSource source) =>

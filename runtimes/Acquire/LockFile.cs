@@ -31,7 +31,7 @@ internal sealed record ExecutableSource(
     /// <summary>What the source calls the file; the ending says what kind of archive it is.</summary>
     public string FileName =>
         Npm is not null ? $"{Npm.TrimStart('@').Replace('/', '-').Replace('@', '-')}.tgz"
-        : Pip is not null ? $"{Pip.Replace('-', '_').Replace("==", "-", StringComparison.Ordinal)}-py3-none-{Platform}.whl"
+        : Pip is not null ? $"{string.Join('-', Pip.Replace('-', '_').Split("=="))}-py3-none-{Platform}.whl"
         : Path.GetFileName(Name);
 }
 
@@ -76,7 +76,8 @@ internal sealed record LockFile(
         {
             throw new AcquisitionException(
                 "LSB2005",
-                $"This lock file is not of the expected form (versions > runtime identifier > executable and sources): {e.Message}"
+                "This lock file is not of the expected form (versions > runtime identifier > executable and sources): "
+                    + e.Message
             );
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)

@@ -4,7 +4,8 @@ using System.Text.Json;
 using Litestream.Acquire;
 
 const string Usage = """
-    Fetches the litestream executables in a lock file, checks their hashes, and writes them to a folder as <version>/<rid>/litestream.
+    Fetches the litestream executables in a lock file, checks their hashes, and writes them to a folder as
+    <version>/<rid>/litestream.
 
       --version V       a version of the lock file (default: the lock file's)
       --rid R           only this runtime identifier; may be repeated (default: all in the lock file)
@@ -14,8 +15,9 @@ const string Usage = """
       --list F          write the paths of the executables, one a line, and '!rid' for each excluded one
       --require-all     an executable that cannot be obtained is an error (default: one warning if there is another)
 
-    If no source has a file, it is taken from the folder that LITESTREAM_DOWNLOADS names, under the name that its source has for it.
-    Fetched files are kept in LITESTREAM_CACHE_DIR (default: Litestream.Build/cache in the user's local application data).
+    If no source has a file, it is taken from the folder that LITESTREAM_DOWNLOADS names, under the name that its source
+    has for it. Fetched files are kept in LITESTREAM_CACHE_DIR (default: Litestream.Build/cache in the user's local
+    application data).
     """;
 
 string? version = null,
@@ -101,7 +103,8 @@ async Task RunAsync(CancellationToken cancellationToken)
     if (rids.Find(rid => executables.All(executable => executable.RuntimeIdentifier != rid)) is { } unknown)
         throw new AcquisitionException(
             "LSB2005",
-            $"The lock file has no executable of litestream {version} for '{unknown}'. It has {string.Join(", ", executables.Select(executable => executable.RuntimeIdentifier))}."
+            $"The lock file has no executable of litestream {version} for '{unknown}'. It has "
+                + $"{string.Join(", ", executables.Select(executable => executable.RuntimeIdentifier))}."
         );
 
     using var downloader = new Downloader();
@@ -143,7 +146,8 @@ async Task RunAsync(CancellationToken cancellationToken)
     if (leftOut.Count > 0 && requireAll)
         throw new AcquisitionException(
             "LSB2007",
-            $"Executables of litestream {version} cannot be obtained for {missing}, and all are required. Tried: {tried}"
+            $"Executables of litestream {version} cannot be obtained for {missing}, and all are required. "
+                + $"Tried: {tried}"
         );
     if (leftOut.Count > 0)
         Report(

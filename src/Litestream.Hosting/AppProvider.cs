@@ -27,7 +27,7 @@ internal static class AppProvider
             .Select(file => Path.GetFileNameWithoutExtension(file))
             .Concat(AppDomain.CurrentDomain.GetAssemblies().Select(NameOf));
 
-    /// <summary>AssemblyName would ask for the culture of a satellite assembly, which fails in an app with the invariant
-    /// culture only.</summary>
+    /// <summary>AssemblyName would ask for the culture of a satellite assembly, which fails in an app that has the
+    /// invariant culture only.</summary>
     private static string NameOf(Assembly assembly) => assembly.FullName?.Split(',')[0] ?? "";
 }

@@ -209,9 +209,9 @@ internal sealed record PublishCheck
         return Error(
             "LSB1202",
             "No code of this app builds a generic host, so nothing would start Litestream in it. Build the app on a "
-                + "host (Host.CreateApplicationBuilder, WebApplication.CreateBuilder). Or set LitestreamAutoStart=false "
-                + "and call services.AddLitestream() (for a WebHost), or run the published litestream executable "
-                + "yourself: ./litestream replicate -config litestream.yml."
+                + "host (Host.CreateApplicationBuilder, WebApplication.CreateBuilder). Or set "
+                + "LitestreamAutoStart=false and call services.AddLitestream() (for a WebHost), or run the published "
+                + "litestream executable yourself: ./litestream replicate -config litestream.yml."
         );
     }
 
