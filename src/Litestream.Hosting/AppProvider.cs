@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using Litestream.FileSystem;
 
@@ -27,7 +28,16 @@ internal static class AppProvider
             .Select(file => Path.GetFileNameWithoutExtension(file))
             .Concat(AppDomain.CurrentDomain.GetAssemblies().Select(NameOf));
 
-    /// <summary>AssemblyName would ask for the culture of a satellite assembly, which fails in an app that has the
-    /// invariant culture only.</summary>
-    private static string NameOf(Assembly assembly) => assembly.FullName?.Split(',')[0] ?? "";
+    private static string NameOf(Assembly assembly)
+    {
+        try
+        {
+            return assembly.GetName().Name ?? "";
+        }
+        catch (CultureNotFoundException)
+        {
+            // A satellite assembly, in a native app that has the invariant culture only.
+            return "";
+        }
+    }
 }
