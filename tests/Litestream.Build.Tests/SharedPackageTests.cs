@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
 using CliWrap;
 using CliWrap.Buffered;
@@ -162,10 +163,15 @@ public sealed class SharedPackageTests(Packages packages)
                 .WithEnvironmentVariables(Workspace.CleanEnvironment)
                 .WithValidation(CommandResultValidation.None);
 
-            // The app tells others at most once a second.
+            // The app writes its status at most once a second, and a native command takes some milliseconds.
+            var watch = Stopwatch.StartNew();
             var status = await command.ExecuteBufferedAsync(TestContext.Current.CancellationToken);
-            for (var tries = 0; status.ExitCode != 0 && tries < 60; tries++)
+            while (status.ExitCode != 0 && watch.Elapsed < TimeSpan.FromSeconds(60))
+            {
+                await Task.Delay(100, TestContext.Current.CancellationToken);
                 status = await command.ExecuteBufferedAsync(TestContext.Current.CancellationToken);
+            }
+
             Assert.True(status.ExitCode == 0, $"{status.StandardOutput}\n{status.StandardError}\n{app.Output}");
             Assert.Contains("data/orders.db", status.StandardOutput, StringComparison.Ordinal);
             app.Signal("TERM");
