@@ -525,7 +525,7 @@ public sealed class VerbTests(Packages packages)
     }
 
     [Fact]
-    public async Task Nothing_but_the_version_is_asked_where_no_more_is_needed_and_a_command_of_the_other_release_line_is_named()
+    public async Task Nothing_but_the_version_is_asked_where_that_is_enough_and_a_command_of_the_other_line_is_named()
     {
         using var app = await RestoredAsync("app");
         var started = DummyExecutable(app, "0.5.17");

@@ -26,7 +26,7 @@ internal static class ConfigCheck
         var findings = new ConfigFindings(file, dialects, variable);
         try
         {
-            CheckFile(YamlReader.Read(file, raw, expandVariables, findings.All), findings, dialects);
+            CheckFile(YamlReader.Read(file, raw, expandVariables, findings.All), findings);
         }
         catch (LitestreamException e)
         {
@@ -37,7 +37,7 @@ internal static class ConfigCheck
         return [.. findings.All.Distinct().OrderBy(f => f.Line).ThenBy(f => f.Column)];
     }
 
-    private static void CheckFile(YamlMap root, ConfigFindings findings, IReadOnlyList<ConfigDialect> dialects)
+    private static void CheckFile(YamlMap root, ConfigFindings findings)
     {
         new ConfigKeyCheck(findings).Check(root, ConfigPlace.Root);
         foreach (var scalar in root.Scalars)
@@ -53,9 +53,7 @@ internal static class ConfigCheck
         {
             case null
                 when findings.IsMisspelt(root, ConfigPlace.Root, "dbs")
-                    || root.Entries.Any(e =>
-                        e.Value is YamlList && !dialects.Any(dialect => dialect.Keys.Any(k => k.Name == e.Key))
-                    ):
+                    || root.Entries.Any(e => e.Value is YamlList && !findings.IsKey(e.Key)):
                 break;
             case null or YamlScalar { IsNull: true } or YamlList { Items.Count: 0 }:
                 findings.Fail(

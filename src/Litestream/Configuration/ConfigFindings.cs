@@ -50,6 +50,9 @@ internal sealed class ConfigFindings(
 
     public ReplicaIdentity Identify(YamlMap replica) => ReplicaIdentity.AsFarAsKnown(replica, variable);
 
+    /// <summary>Whether any release line reads a key of this name, wherever it stands.</summary>
+    public bool IsKey(string name) => dialects.Any(dialect => dialect.Keys.Any(key => key.Name == name));
+
     /// <summary>Whether a key that is missing is there after all, misspelt: that is one mistake, not two.</summary>
     public bool IsMisspelt(YamlMap map, ConfigPlace place, string missing) =>
         map.Entries.Any(e =>

@@ -36,9 +36,8 @@ public sealed class LitestreamConfigFile
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="dialects">That of the executable which will read it, then those of the other lines.</param>
-    /// <param name="variable">The value of an environment variable, null when it has none; left out: as if none were
-    /// set. What depends on one without a value is not judged.</param>
-    /// <param name="expandVariables">False: a <c>$</c> is a dollar sign (<c>-no-expand-env</c>).</param>
+    /// <param name="variable">See <see cref="ConfigCheck.Run"/>; left out: none has a value.</param>
+    /// <param name="expandVariables">See <see cref="ConfigCheck.Run"/>.</param>
     /// <returns>All findings, in the order of the file. A file that cannot be read is one finding, LSB1010.</returns>
     internal static IReadOnlyList<LitestreamDiagnostic> Check(
         string path,

@@ -294,7 +294,11 @@ public sealed partial class AcquisitionTests : IDisposable
         _run.Lock(("linux-x64", [PipSource(wheel, "from a wheel")]));
 
         var result = await _run.RunAsync(
-            new Dictionary<string, string?> { ["PIP_NO_INDEX"] = "1", ["PIP_FIND_LINKS"] = new Uri(_run.Root).AbsoluteUri }
+            new Dictionary<string, string?>
+            {
+                ["PIP_NO_INDEX"] = "1",
+                ["PIP_FIND_LINKS"] = new Uri(_run.Root).AbsoluteUri,
+            }
         );
 
         Assert.True(result.ExitCode == 0, result.StandardOutput);

@@ -227,7 +227,10 @@ public sealed class ConfigCheckTests : IDisposable
         var file = Write(Replica + "type: ${TYPE}\n        sync-interval: ${EVERY}\n        path: /r\n");
 
         Assert.Empty(LitestreamClient.CheckConfiguration(file));
-        var findings = LitestreamClient.CheckConfiguration(file, variable: name => name == "TYPE" ? "sftp-secret" : "7d");
+        var findings = LitestreamClient.CheckConfiguration(
+            file,
+            variable: name => name == "TYPE" ? "sftp-secret" : "7d"
+        );
         Assert.Equal([("LSB1036", 4), ("LSB1034", 5)], findings.Select(f => (f.Code, f.Line)));
         Assert.Contains("${EVERY}", findings[1].Message, StringComparison.Ordinal);
         Assert.All(findings, f => Assert.DoesNotContain("secret", f.Message, StringComparison.Ordinal));
@@ -235,12 +238,15 @@ public sealed class ConfigCheckTests : IDisposable
 
     [Fact]
     public void Without_variables_a_dollar_sign_is_one() =>
-        Assert.Empty(LitestreamClient.CheckConfiguration(Write(Replica + "path: /a$$b/$1/${x:-y}\n"), expandVariables: false));
+        Assert.Empty(
+            LitestreamClient.CheckConfiguration(Write(Replica + "path: /a$$b/$1/${x:-y}\n"), expandVariables: false)
+        );
 
     [Fact]
     public void A_file_that_cannot_be_read_is_one_finding()
     {
-        Assert.Equal("LSB1010", Assert.Single(LitestreamClient.CheckConfiguration(Path.Combine(_folder.Path, "no.yml"))).Code);
+        var missing = Path.Combine(_folder.Path, "no.yml");
+        Assert.Equal("LSB1010", Assert.Single(LitestreamClient.CheckConfiguration(missing)).Code);
         Assert.Equal("LSB1010", Assert.Single(Check("dbs:\n\t- path: a.db\n")).Code);
     }
 

@@ -130,7 +130,10 @@ public sealed partial class ConfigSchemaTests : IDisposable
                     "litestream.yml",
                     YamlWriter.Write(Document(dialect, key, type: type.Length > 0 ? type : null))
                 );
-                Assert.DoesNotContain(LitestreamClient.CheckConfiguration(file), f => f.Severity == LitestreamSeverity.Error);
+                Assert.DoesNotContain(
+                    LitestreamClient.CheckConfiguration(file),
+                    f => f.Severity == LitestreamSeverity.Error
+                );
 
                 var result = await LitestreamTool
                     .Command()
@@ -168,8 +171,8 @@ public sealed partial class ConfigSchemaTests : IDisposable
         Assert.Equal("", Findings(File, made, Dialect("0.3"), Dialect("0.5")));
         Assert.Equal(
             "LSB1031 1 `turbo:` is a key of Litestream 0.7; Litestream 0.3 does not know it. Buy a faster disk.\n"
-                + "LSB1036 5 Litestream 0.3 has no replica of the type `drum` and would not start. Known values: file, s3, "
-                + "gcs, abs, sftp.",
+                + "LSB1036 5 Litestream 0.3 has no replica of the type `drum` and would not start. Known values: file, "
+                + "s3, gcs, abs, sftp.",
             Findings(File, Dialect("0.3"), made)
         );
         Assert.Equal(
@@ -283,7 +286,9 @@ public sealed partial class ConfigSchemaTests : IDisposable
     {
         if (key.Inside == ConfigPlace.Replica)
             return Replica("s3");
-        var inner = line.Keys.Concat(ReleaseLine.All.SelectMany(one => one.Dialect.Keys)).First(k => k.Place == key.Inside);
+        var inner = line
+            .Keys.Concat(ReleaseLine.All.SelectMany(one => one.Dialect.Keys))
+            .First(k => k.Place == key.Inside);
         return new YamlMap { [inner.Name] = Sample(inner, line) };
     }
 

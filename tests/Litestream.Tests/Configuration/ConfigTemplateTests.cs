@@ -164,7 +164,13 @@ public sealed class ConfigTemplateTests : IDisposable
         Dictionary<string, string>? environment = null
     )
     {
-        var config = EffectiveConfig.Create(Options(file, settings) with { Environment = environment ?? [] }, ReleaseLine.Default.Dialects);
+        var config = EffectiveConfig.Create(
+            Options(file, settings) with
+            {
+                Environment = environment ?? [],
+            },
+            ReleaseLine.Default.Dialects
+        );
         return config.Text[config.Text.IndexOf('\n', StringComparison.Ordinal)..];
     }
 

@@ -320,7 +320,8 @@ public sealed class DamagedConfigTests : IDisposable
                 1 => key.Insert(at, key[at].ToString()),
                 _ => key[..at] + key[at + 1] + key[at] + key[(at + 2)..],
             };
-            if (wrong != key && !ReleaseLine.All.Any(line => line.Dialect.Keys.Any(k => k.Name == wrong)) && !wrong.StartsWith('-'))
+            var isKey = ReleaseLine.All.Any(line => line.Dialect.Keys.Any(k => k.Name == wrong));
+            if (wrong != key && !isKey && !wrong.StartsWith('-'))
                 return wrong;
         }
     }

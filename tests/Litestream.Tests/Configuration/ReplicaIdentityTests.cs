@@ -615,5 +615,11 @@ public sealed class ReplicaIdentityTests : IDisposable
         Dictionary<string, string> environment,
         Dictionary<string, string>? settings = null
     ) =>
-        EffectiveConfig.Create(Options(yml, environment) with { GetSetting = key => settings?.GetValueOrDefault(key) }, ReleaseLine.Default.Dialects);
+        EffectiveConfig.Create(
+            Options(yml, environment) with
+            {
+                GetSetting = key => settings?.GetValueOrDefault(key),
+            },
+            ReleaseLine.Default.Dialects
+        );
 }
