@@ -5,19 +5,27 @@
 #   ./test.sh all       with the full matrices (every template, every way to publish), the long faults and the storage servers
 #   ./test.sh NAME      only the test project tests/NAME
 #
-# The last line is "N passed, N failed, N skipped"; before it are the ten slowest tests, and every skipped one with its reason.
+# All tests run with litestream 0.3.13, those of the dashboard with 0.5.17, where it can be had. With 0.5.17 run some of the hosted app,
+# and with "all" every test that uses the executable (the trait Uses) but some storage servers, and of Litestream.Build.Tests only what
+# runs the executable that a build brings. Tests of what only one release line has bear the trait Line. Where 0.5.17 cannot be had, its
+# tests count as skipped.
+#
+# The last line is "N passed, N failed, N skipped"; before it are the figures of each release line, the seeds of random trials, the
+# ten slowest tests, and every skipped one with its reason.
 set -uo pipefail
 cd "$(dirname "$0")"
 
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_UI_LANGUAGE=en
+# Most processes end within seconds, long before a second compilation would pay.
+export DOTNET_TieredPGO=0
 # One compiler for all builds of this run, of the tests too: a compiler that starts anew takes three times as long.
 export UseSharedCompilation=true SharedCompilationId="litestream-tests-$$"
 # Without the option a filter sees theories, not their rows.
 filter=(-preEnumerateTheories -trait- Category=Long)
 projects=(Litestream.Tests Litestream.Hosting.Tests Litestream.Build.Tests)
 case "${1:-}" in
-  '') ;;
-  all) filter=() projects+=(Litestream.Storage.Tests) ;;
+  '') projects+=(Litestream.Dashboard.Tests) ;;
+  all) filter=() projects+=(Litestream.Storage.Tests Litestream.Dashboard.Tests) ;;
   *) projects=("$1"); filter=() ;;
 esac
 
@@ -30,49 +38,101 @@ trap end EXIT
 
 say() { printf '\n== %s (%s)\n' "$1" "$(date +%H:%M:%S)"; }
 
-say 'the litestream executable'
+say 'the litestream executables'
 dotnet run --project runtimes/Acquire -- --version 0.3.13 || exit 1
+dotnet run --project runtimes/Acquire -- --version 0.5.17
+lines=(0.3 0.5)
+has05=yes
+[ -x runtimes/0.5.17/linux-x64/litestream ] || { has05=no; echo '0.5.17 cannot be had: its tests are skipped.'; }
 
 # systemd's own tool checks the unit that LitestreamScaffold writes; where it cannot be had, that test is skipped.
 command -v systemd-analyze >/dev/null || { say 'systemd-analyze'; (apt-get update -q && apt-get install -y -q --no-install-recommends systemd) >/dev/null 2>&1 || echo 'cannot be installed'; }
 command -v strace >/dev/null || { say 'strace'; (apt-get update -q && apt-get install -y -q --no-install-recommends strace) >/dev/null 2>&1 || echo 'cannot be installed'; }
+
+# The browser of the dashboard's tests.
+command -v chromium >/dev/null || { say 'chromium'; (apt-get update -q && apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core) >/dev/null 2>&1 || echo 'cannot be installed'; }
 
 say 'build'
 dotnet build Litestream.Build.sln -v q || exit 1
 
 if [ -z "${1:-}" ] || [ "${1:-}" = all ]; then
   say 'format'
-  # Without the analyzers, which have run in the build.
-  for part in whitespace style; do
-    dotnet format "$part" Litestream.Build.sln --verify-no-changes --no-restore || exit 1
-  done
+  # Of every file; without the analyzers, which have run in the build.
+  mapfile -t made < <(find . -type d \( -name bin -o -name obj -o -name artifacts \) -prune -print)
+  dotnet format whitespace . --folder --verify-no-changes --exclude "${made[@]}" || exit 1
+  dotnet format style Litestream.Build.sln --verify-no-changes --no-restore || exit 1
 fi
 
 # Side by side: most tests wait for the executable, those of Litestream.Build.Tests keep the processors busy.
 # With job control, and with SIGINT as it is by default: a shell in the background ignores it, and so would the apps that the tests start.
 set -m
+# With 0.5.17 what does not use the executable need not run again.
+only05=(-trait- Line=0.3 -trait Uses=litestream)
+all=no
+if [ "${1:-}" = all ]; then all=yes; else only05+=(-trait- Category=Long); fi
+run() {
+  local project=$1 line version=0.3.13 filters command
+  for line in "${lines[@]}"; do
+    filters=("${filter[@]}" -trait- Line=0.5)
+    [ "$project$line$all$has05" != Litestream.Dashboard.Tests0.3noyes ] || continue
+    if [ "$line" = 0.5 ]; then
+      version=0.5.17 filters=(-preEnumerateTheories "${only05[@]}")
+      case $project in
+        Litestream.Tests) [ "$all" = yes ] || continue ;;
+        Litestream.Hosting.Tests)
+          [ "$all" = yes ] || for name in Chain Crash EndOfTheApp GateReader PastCommand ProcessFault ReleaseLineChange ReplicaFault Replicator RestoreAtStart RuntimeDatabases; do
+            filters+=(-class "$project.${name}Tests")
+          done ;;
+        Litestream.Build.Tests)
+          [ "$all" = yes ] || continue
+          filters+=(-trait- Category=Long)
+          for name in Executable Output PublishedApp PublishedCommand SetupVerb Verb; do filters+=(-class "$project.${name}Tests"); done ;;
+        Litestream.Storage.Tests)
+          for name in S3 S3Fault S3HangFault S3RandomKill S3ReleaseLine S3VerificationFault Sftp; do filters+=(-class "$project.${name}Tests"); done ;;
+        Litestream.Dashboard.Tests) ;;
+        *) continue ;;
+      esac
+    fi
+    command=(dotnet "tests/$project/bin/Debug/net10.0/$project.dll" "${filters[@]}")
+    if [ "$line" = 0.5 ] && [ "$has05" = no ]; then
+      "${command[@]}" -list tests >"$results/$project-$line.skipped"
+      continue
+    fi
+    LITESTREAM_TEST_VERSION=$version env --default-signal=INT "${command[@]}" \
+      -noLogo -noColor -result-trx "$results/$project-$line.trx" >"$results/$project-$line.log" 2>&1 || touch "$results/failed"
+  done
+}
 declare -A running
 for project in "${projects[@]}"; do
-  env --default-signal=INT dotnet "tests/$project/bin/Debug/net10.0/$project.dll" "${filter[@]}" -noLogo -noColor -result-trx "$results/$project.trx" >"$results/$project.log" 2>&1 &
+  # A browser waits for nothing for longer than people would: it runs when those have ended that need the processors.
+  [ "$project" = Litestream.Dashboard.Tests ] && wait ${running[Litestream.Build.Tests]:-}
+  run "$project" &
   running[$project]=$!
 done
 
 status=0
 for project in "${projects[@]}"; do
-  wait "${running[$project]}" || status=1
-  say "$project"
-  cat "$results/$project.log"
-  [ -f "$results/$project.trx" ] || { echo "$project: no results"; status=1; }
+  wait "${running[$project]}"
+  for line in "${lines[@]}"; do
+    [ -f "$results/$project-$line.log" ] || continue
+    say "$project, release line $line"
+    cat "$results/$project-$line.log"
+    [ -f "$results/$project-$line.trx" ] || { echo "$project: no results"; status=1; }
+  done
 done
+[ -f "$results/failed" ] && status=1
 
-sum() { local n total=0; for n in $(cat "$results"/*.trx 2>/dev/null | grep -ao "<Counters [^>]*" | grep -o " $1=\"[0-9]*\"" | tr -dc '0-9\n'); do total=$((total + n)); done; echo "$total"; }
+# Of the results of one release line, or of all.
+sum() { local n total=0; for n in $(cat "$results"/*"${2:-}".trx 2>/dev/null | grep -ao "<Counters [^>]*" | grep -o " $1=\"[0-9]*\"" | tr -dc '0-9\n'); do total=$((total + n)); done; echo "$total"; }
 
 # Of each result in the .trx files its project, its name, its seconds, its outcome and, if it was skipped, the reason.
 tests() {
   awk -v RS='<UnitTestResult ' 'FNR > 1 {
     project = FILENAME; sub(/.*\//, "", project); sub(/\.trx$/, "", project)
+    line = project; sub(/.*-/, "", line); sub(/-[^-]*$/, "", project)
     name = $0; sub(/.*testName="/, "", name); sub(/".*/, "", name)
     if (index(name, project ".") == 1) name = substr(name, length(project) + 2)
+    if (line != "0.3") name = name " (" line ")"
     time = $0; sub(/.*duration="/, "", time); sub(/".*/, "", time); split(time, part, ":")
     outcome = $0; sub(/.*outcome="/, "", outcome); sub(/".*/, "", outcome)
     reason = $0; if (!sub(/.*<(Message|StdOut)>/, "", reason)) reason = "no reason given"; sub(/<\/(Message|StdOut)>.*/, "", reason)
@@ -83,14 +143,23 @@ tests() {
 }
 
 total=$(sum total) passed=$(sum passed) failed=$(sum failed)
-skipped=$((total - passed - failed))
+# By the name of each, as xunit lists them.
+unavailable=$(cat "$results"/*.skipped 2>/dev/null | grep -c .)
+skipped=$((total - passed - failed + unavailable))
 echo
 if [ "$skipped" -gt 0 ]; then
   echo 'Skipped:'
   tests | awk -F '\t' '$4 == "NotExecuted" { print "  " $2 ": " $5 }'
+  cat "$results"/*.skipped 2>/dev/null | sed 's/^/  /; s/$/ (0.5): 0.5.17 cannot be had/'
 fi
 echo 'Slowest:'
 tests | sort -t "$(printf '\t')" -k 3,3 -rn | head -n 10 | awk -F '\t' '{ printf "  %7.1f s  %s: %s\n", $3, $1, $2 }'
+trials=$(grep -aho '[0-9]* trials from seed [^<&]*' "$results"/*.trx 2>/dev/null)
+[ -z "$trials" ] || { echo 'Random trials (LITESTREAM_TEST_SEED):'; sed 's/^/  /' <<<"$trials"; }
+echo 'By release line:'
+for line in "${lines[@]}"; do
+  echo "  $line: $(sum passed "-$line") passed, $(sum failed "-$line") failed, $(($(sum total "-$line") - $(sum passed "-$line") - $(sum failed "-$line") + $(cat "$results"/*-"$line".skipped 2>/dev/null | grep -c .))) skipped"
+done
 [ "$failed" -gt 0 ] && status=1
 [ "$passed" -gt 0 ] || status=1
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -50,10 +50,10 @@ try
         .Order(StringComparer.Ordinal)
         .ToList();
     foreach (var file in added)
-        Console.WriteLine(Text($"{Files(with)[file] / 1024.0, 10:0.0} KB  {file}"));
+        Console.WriteLine(Text($"{Files(with)[file] / 1024.0,10:0.0} KB  {file}"));
     Console.WriteLine(
         Text(
-            $"{(Files(with).Values.Sum() - Files(without).Values.Sum()) / 1024.0, 10:0.0} KB  in all, {added.Count} files, to {Files(without).Values.Sum() / 1024.0:0} KB in {Files(without).Count} files"
+            $"{(Files(with).Values.Sum() - Files(without).Values.Sum()) / 1024.0,10:0.0} KB  in all, {added.Count} files, to {Files(without).Values.Sum() / 1024.0:0} KB in {Files(without).Count} files"
         )
     );
 
@@ -90,7 +90,7 @@ try
         foreach (var id in family)
             Console.WriteLine(
                 Text(
-                    $"idle {Path.GetFileName(app), -8} {(id == running.Id ? "app" : "litestream"), -10} {ResidentKb(id) / 1024.0, 6:0} MB resident, {(Ticks(id) - before[id]) / (double)idle, 5:0.00} % of a processor, {databases} databases"
+                    $"idle {Path.GetFileName(app),-8} {(id == running.Id ? "app" : "litestream"),-10} {ResidentKb(id) / 1024.0,6:0} MB resident, {(Ticks(id) - before[id]) / (double)idle,5:0.00} % of a processor, {databases} databases"
                 )
             );
         Stop(running);

@@ -78,12 +78,12 @@ try
         }
     }
 
-    Console.WriteLine($"{"target", -22}{"median", 10}{"fastest", 10}{"ratio", 8}");
+    Console.WriteLine($"{"target",-22}{"median",10}{"fastest",10}{"ratio",8}");
     foreach (var target in targets)
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{target, -22}{Median(times[target]), 7:0} ms{times[target].Min(), 7:0} ms{Median(times[target]) / Median(times[Empty]), 8:0.00}"
+                $"{target,-22}{Median(times[target]),7:0} ms{times[target].Min(),7:0} ms{Median(times[target]) / Median(times[Empty]),8:0.00}"
             )
         );
 }

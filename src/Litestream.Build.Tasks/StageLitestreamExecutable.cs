@@ -95,8 +95,7 @@ public sealed class StageLitestreamExecutable : LitestreamTask
     }
 
     /// <summary>
-    /// The yml is written for release line 0.3. Another line reads parts of it silently, so what the executable says of
-    /// itself counts.
+    /// A release line that is not known reads parts of the yml silently, so what the executable says of itself counts.
     /// </summary>
     private async Task CheckVersionAsync(string own, CancellationToken cancellationToken)
     {
@@ -105,12 +104,13 @@ public sealed class StageLitestreamExecutable : LitestreamTask
             var version = await new LitestreamExecutable(Destination)
                 .GetVersionAsync(cancellationToken)
                 .ConfigureAwait(false);
-            if (ReleaseLine.Of(version) == ReleaseLine.Default)
+            if (ReleaseLine.All.Contains(ReleaseLine.Of(version)))
                 return;
+            var lines = string.Join(" and ", ReleaseLine.All.Select(line => line.Name + ".x"));
             throw new LitestreamException(
                 "LSB2004",
-                $"'{own}' is litestream {version}; this release of Litestream.Build works with 0.3.x. Put an "
-                    + $"executable of that line there, or unset LitestreamInstallDir (and LITESTREAM_INSTALL_DIR)."
+                $"'{own}' is litestream {version}; this release of Litestream.Build works with {lines}. Put an "
+                    + $"executable of one of them there, or unset LitestreamInstallDir (and LITESTREAM_INSTALL_DIR)."
             );
         }
         catch (LitestreamException)

@@ -2,6 +2,7 @@ using System.Text;
 using Litestream.Configuration;
 using Litestream.Databases;
 using Litestream.Diagnostics;
+using Litestream.Execution;
 using Litestream.FileSystem;
 using Litestream.Verbs;
 using Microsoft.Build.Framework;
@@ -57,6 +58,12 @@ public sealed class WriteLitestreamConfig : LitestreamTask
 
     /// <summary>The project file and what is imported into it from the project's own folders.</summary>
     public string[] ProjectFiles { get; set; } = [];
+
+    /// <summary>The version of the executable that the package brings.</summary>
+    public string ExecutableVersion { get; set; } = "";
+
+    /// <summary>The folder with the user's own executable; empty for none.</summary>
+    public string InstallDirectory { get; set; } = "";
 
     /// <summary>The yml to write.</summary>
     [Required]
@@ -121,10 +128,20 @@ public sealed class WriteLitestreamConfig : LitestreamTask
     private byte[] TakeUserConfig()
     {
         // Variables are set where the app runs, not here.
-        foreach (var diagnostic in LitestreamClient.CheckConfiguration(UserConfigFile))
+        foreach (var diagnostic in LitestreamClient.CheckConfiguration(UserConfigFile, VersionOfReader()))
             Report(diagnostic);
         Log.LogMessage(MessageImportance.Normal, "litestream.yml: {0} is used as it is.", UserConfigFile);
         return File.ReadAllBytes(UserConfigFile);
+    }
+
+    /// <summary>The version of the executable that will read the file. One of the user's own that is for another
+    /// machine does not say it here: it is taken for the package's.</summary>
+    private string? VersionOfReader()
+    {
+        var folder = Path.GetFullPath(InstallDirectory, Path.GetDirectoryName(ProjectFile)!);
+        var own = Path.Combine(folder, OperatingSystem.IsWindows() ? "litestream.exe" : "litestream");
+        var said = InstallDirectory.Length > 0 && File.Exists(own) ? new LitestreamExecutable(own).Version : null;
+        return said ?? NullIfEmpty(ExecutableVersion);
     }
 
     private byte[]? Generate()

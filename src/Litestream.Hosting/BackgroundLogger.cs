@@ -13,16 +13,20 @@ internal sealed class BackgroundLogger : ILogger, IDisposable
     private const int Capacity = 4096;
 
     private readonly ILogger _log;
+    private readonly TimeProvider _time;
     private readonly Channel<Action> _lines = Channel.CreateBounded<Action>(
         new BoundedChannelOptions(Capacity) { SingleReader = true }
     );
     private long _leftOut;
 
-    public BackgroundLogger(ILogger log)
+    public BackgroundLogger(ILogger log, TimeProvider time)
     {
-        _log = log;
+        (_log, _time) = (log, time);
         new Thread(WriteAll) { IsBackground = true, Name = "Litestream log" }.Start();
     }
+
+    /// <summary>The last lines, also those that the log has not taken yet.</summary>
+    public RecentLog Recent { get; } = new();
 
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
@@ -37,6 +41,8 @@ internal sealed class BackgroundLogger : ILogger, IDisposable
         Func<TState, Exception?, string> formatter
     )
     {
+        Recent.Add(_time.GetUtcNow(), logLevel, formatter(state, exception));
+
         // With the scopes and the activity of the one who says it.
         var context = ExecutionContext.Capture();
         void Write(object? unused) => _log.Log(logLevel, eventId, state, exception, formatter);

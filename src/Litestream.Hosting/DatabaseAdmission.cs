@@ -34,6 +34,13 @@ internal sealed class DatabaseAdmission
 
     public JournalEvidence Evidence { get; private set; }
 
+    /// <summary>
+    /// Whether the app may be about to leave WAL mode, which a reader of ours would keep it from. That litestream left
+    /// the file in WAL mode says nothing of the app: every database that was replicated before is such a file. In one
+    /// that has left it since, no reader begins.
+    /// </summary>
+    public bool MayLeaveWal => MayBeSet || Evidence is JournalEvidence.Possible or JournalEvidence.Keyword;
+
     /// <summary>Whether it has a table, and it is watched whether the app sets a rollback journal.</summary>
     public bool IsWatched => _watchedSince is not null || IsSuspect;
 

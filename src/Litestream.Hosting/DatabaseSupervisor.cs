@@ -1,5 +1,6 @@
 using Litestream.Configuration;
 using Litestream.Diagnostics;
+using Litestream.Execution;
 using Litestream.FileSystem;
 using Litestream.Releases;
 using Litestream.Replication;
@@ -13,8 +14,11 @@ namespace Litestream.Hosting;
 /// </summary>
 internal sealed class DatabaseSupervisor
 {
+    private readonly ReleaseLine _line;
     private readonly FreeSpaceFloor _floor;
+    private readonly bool _adopts;
     private readonly ReplicaFolders _folders;
+    private readonly ReplicaListing? _listing;
     private readonly ILocalState _localState;
     private readonly DatabaseAdmission _admission;
 
@@ -24,7 +28,7 @@ internal sealed class DatabaseSupervisor
     private long? _unsent;
 
     public DatabaseSupervisor(
-        ReleaseLine line,
+        LitestreamExecutable executable,
         EffectiveConfig config,
         EffectiveDatabase database,
         LitestreamSettings settings,
@@ -32,16 +36,21 @@ internal sealed class DatabaseSupervisor
         JournalEvidence evidence = JournalEvidence.None
     )
     {
-        Tracker = new LagTracker(line, database, ReplicationSettings.Of(config, database));
-        Chain = new DatabaseChain(line, database, time);
-        Limits = DatabaseLimits.Of(Tracker.Round, settings.StallTimeout);
-        Identity = new RememberedIdentity(Tracker);
-        _state = new DatabaseState(database.Path);
-        _localState = line.State(database.MetaPath);
-        _floor = settings.FreeSpaceFloor;
-        _folders = new ReplicaFolders(line.Layout, database, Tracker.Settings, time);
+        (Config, _line) = (config, executable.Line);
+        Tracker = new LagTracker(_line, database, ReplicationSettings.Of(config, database));
+        Chain = new DatabaseChain(_line, database, time);
+        _listing = ReplicaListing.TryCreate(executable, config, database, Tracker.Settings, time);
+        var listing = _listing is null ? TimeSpan.Zero : ReplicaListing.Pause;
+        Limits = DatabaseLimits.Of(Tracker.Round, settings.StallTimeout, listing);
+        (Identity, _state) = (new RememberedIdentity(Tracker), new DatabaseState(database.Path));
+        _localState = _line.State(database.MetaPath);
+        (_floor, _adopts) = (settings.FreeSpaceFloor, settings.AdoptReplica);
+        _folders = new ReplicaFolders(_line.Layout, _localState, database, Tracker.Settings, time);
         _admission = new DatabaseAdmission(database.Path, evidence, Identity.ReplicatedFile);
     }
+
+    /// <summary>A configuration that has it.</summary>
+    public EffectiveConfig Config { get; }
 
     public LagTracker Tracker { get; }
 
@@ -64,14 +73,12 @@ internal sealed class DatabaseSupervisor
 
     public bool IsExcluded => _state.Excluded is not null;
 
-    /// <summary>
-    /// What is asked whether it is the database of its replicas; null when that is known. Until then nothing of it is
-    /// sent.
-    /// </summary>
+    /// <summary>What is asked whether it is the database of its replicas; null when that is known. Until then nothing
+    /// of it is sent.</summary>
     public PendingLineageCheck? Question { get; private set; }
 
-    /// <summary>Whether something speaks for an app that sets a rollback journal.</summary>
-    public bool MayLeaveWal => _admission.Evidence != JournalEvidence.None;
+    /// <inheritdoc cref="DatabaseAdmission.MayLeaveWal" />
+    public bool MayLeaveWal => _admission.MayLeaveWal;
 
     /// <summary>Whether it was taken from litestream, to see whether the app sets a rollback journal.</summary>
     public bool IsSuspect => IsHeld && _admission.IsSuspect;
@@ -94,7 +101,9 @@ internal sealed class DatabaseSupervisor
     /// <summary>Whether another file is at its place than the one that was accepted.</summary>
     public bool IsReplaced => _state.IsReplacedBy(FileStamp.Of(Path));
 
-    /// <summary>Whether there is something in it.</summary>
+    /// <inheritdoc cref="ReleaseLine.WhyOutdated" />
+    public string? WhyOutdated => _line.WhyOutdated(Database.MetaPath);
+
     public bool HasContent => FileStamp.Of(Path) is { Size: > 0 };
 
     /// <summary>A litestream is started.</summary>
@@ -110,14 +119,15 @@ internal sealed class DatabaseSupervisor
     public Task LookAsync(DateTimeOffset now, bool asks)
     {
         Tracker.PollWal(now);
-        return IsExcluded
-            ? Task.CompletedTask
-            : _folders.LookAsync(Tracker.Lineage, Tracker.IsPending, asks && Tracker.LacksPosition);
+        if (IsExcluded)
+            return Task.CompletedTask;
+        _listing?.Look(Tracker.Lineage, !IsSettled || Tracker.IsPending);
+        return _folders.LookAsync(Tracker.Lineage, Tracker.IsPending, asks && Tracker.LacksPosition);
     }
 
     /// <summary>Takes over how far litestream has come.</summary>
     public void ApplyMetrics(MetricsAnswer metrics, DateTimeOffset now) =>
-        Tracker.ApplyMetrics(metrics, _folders.Found, now);
+        Tracker.ApplyMetrics(metrics, Found, now);
 
     /// <summary>Decides what the last look calls for.</summary>
     /// <param name="now">The time.</param>
@@ -215,6 +225,8 @@ internal sealed class DatabaseSupervisor
     {
         var file = FileStamp.Of(Path);
         Question = null;
+        if (_adopts || _state.NeedsNewLineage)
+            _folders.Adopt();
         _state = _state.Accept(file);
         if (asNewFile)
         {
@@ -230,7 +242,8 @@ internal sealed class DatabaseSupervisor
     public void FailStart(LitestreamHealth health, string problem) => _state = _state.FailStart(health, problem);
 
     /// <summary>A full copy has to follow, or has arrived.</summary>
-    public void ApplyChain(DateTimeOffset now) => _state = _state.ApplyChain(Chain.Standing, now, Limits);
+    public void ApplyChain(DateTimeOffset now) =>
+        _state = _state.ApplyChain(Chain.Standing, now, Limits, _listing?.Storage.Failure);
 
     /// <summary>What should be said once; null when there is nothing new.</summary>
     public LitestreamDiagnostic? TakeNews()
@@ -250,11 +263,12 @@ internal sealed class DatabaseSupervisor
             : Task.CompletedTask;
 
     /// <summary>Looks for the last time, when no litestream runs any more.</summary>
-    public async Task FinishAsync(DateTimeOffset now)
+    public async Task FinishAsync(DateTimeOffset now, TimeSpan left)
     {
         await _folders.LookAsync(Tracker.Lineage, forObstacle: true, forPositions: true).ConfigureAwait(false);
-        _unsent = Tracker.Finish(_folders.Found, now);
-        Chain.Mend(Tracker.Replicated, Tracker.IsPending);
+        await (_listing?.FinishAsync(Tracker.Lineage, left) ?? Task.CompletedTask).ConfigureAwait(false);
+        _unsent = Tracker.Finish(Found, now);
+        Chain.Mend(Tracker.Replicated);
     }
 
     /// <summary>What the replicas did not take when the app stopped; null when they have all.</summary>
@@ -307,10 +321,11 @@ internal sealed class DatabaseSupervisor
 
         Chain.EndReader();
         if (saved is not null)
-        {
             LiveDatabase.CloseCleanly(Path);
-        }
     }
+
+    /// <inheritdoc cref="ReplicaListing.EndAsync" />
+    public Task EndListingAsync() => _listing?.EndAsync() ?? Task.CompletedTask;
 
     public LitestreamDatabaseStatus Describe(LitestreamDatabaseStatus? before, DateTimeOffset now) =>
         (before ?? new LitestreamDatabaseStatus(Path)) with
@@ -322,8 +337,11 @@ internal sealed class DatabaseSupervisor
             Lag = Tracker.Lag(now),
             LagBytes = Tracker.LagBytes(),
             LastSync = Tracker.LastSync,
+            LookedAt = Tracker.LookedAt,
             LeftOut = _state.Excluded?.Code,
         };
+
+    private FolderProbe Found => _listing?.AddTo(_folders.Found, Tracker.Lineage) ?? _folders.Found;
 
     private DatabaseDecision Take(DatabaseDecision decision)
     {
@@ -347,11 +365,13 @@ internal sealed class DatabaseSupervisor
             BegunAt = Tracker.BegunAt,
             UploadedAt = uploadedAt,
             ReplicatedLineage = Tracker.Replicated?.Lineage,
+            Gap = Tracker.Gap,
             Error = Tracker.Error,
             SnapshotSince = Tracker.SnapshotSince,
             Folders = _folders.Found,
             SilentFolder = _folders.SilentSince is { } since ? (_folders.Silent, since) : null,
             FoldersAnsweredAt = _folders.AnsweredAt,
+            Storage = _listing?.Storage ?? default,
             Room = _state.Exclusion is Exclusion.None or Exclusion.Paused ? Room() : null,
             Held = IsHeld ? Held(now, isLast: false) : null,
         };

@@ -10,7 +10,7 @@ namespace Microsoft.Extensions.DependencyInjection
         /// <summary>
         /// A check that says whether what is committed arrives: from the replicator's status, so it costs nothing and
         /// touches neither a database nor a storage. Its data has one entry for each
-        /// database. Needs <c>AddLitestream()</c> or the zero-code start; without either it is healthy and says so.
+        /// database. Without <c>AddLitestream()</c> and the zero-code start it is degraded: nothing is replicated.
         /// </summary>
         /// <param name="builder">The health checks.</param>
         /// <param name="name">Its name.</param>
@@ -50,7 +50,7 @@ namespace Litestream.Hosting
             Task.FromResult(
                 replicator?.Look() is var (status, health)
                     ? Translate(status, health, context.Registration.FailureStatus)
-                    : HealthCheckResult.Healthy("Litestream is not part of this app.")
+                    : HealthCheckResult.Degraded("Litestream is not part of this app: nothing is replicated.")
             );
 
         /// <summary>The worst of what the status says.</summary>

@@ -21,6 +21,8 @@ internal sealed class LitestreamMetrics : IDisposable
     private readonly HashSet<string> _published = new(StringComparer.Ordinal);
     private volatile IReadOnlyDictionary<string, UpstreamSeries> _upstream = new Dictionary<string, UpstreamSeries>();
 
+    private volatile Dictionary<string, double> _walBytes = [];
+
     public LitestreamMetrics(IMeterFactory? factory, Func<LitestreamStatus> status, TimeProvider time)
     {
         _isOwn = factory is null;
@@ -120,10 +122,36 @@ internal sealed class LitestreamMetrics : IDisposable
         }
 
         _upstream = heard;
+        _walBytes = SumWalBytes(heard.Values);
         foreach (var series in heard.Values.Where(series => _published.Add(series.Name)))
         {
             Publish(series);
         }
+    }
+
+    /// <summary>How many bytes of WAL litestream has taken over since the app started, added up over its restarts: sent
+    /// to all replicas (release line 0.3), or made into LTX files to be sent (0.5, which does not count what it sends).
+    /// Null before it has said so.</summary>
+    /// <param name="path">The database.</param>
+    public double? WalBytes(string path) =>
+        _walBytes.TryGetValue(path, out var bytes) ? bytes : null;
+
+    private static Dictionary<string, double> SumWalBytes(IEnumerable<UpstreamSeries> upstream)
+    {
+        var sums = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (
+            var series in upstream.Where(one =>
+                one.Name is "litestream_replica_wal_bytes" or "litestream_total_wal_bytes"
+            )
+        )
+        {
+            if (series.Tags.FirstOrDefault(tag => tag.Key == "db").Value is string path)
+            {
+                sums[path] = sums.GetValueOrDefault(path) + series.Total;
+            }
+        }
+
+        return sums;
     }
 
     public void Dispose()

@@ -3,6 +3,7 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.Replication;
+using Litestream.Verification;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -29,6 +30,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private static readonly TimeSpan LogPatience = TimeSpan.FromSeconds(1);
 
     private readonly BackgroundLogger _logger;
+    private readonly TimeProvider _time;
     private readonly bool _logsNowhere;
     private readonly bool _zeroCode;
     private readonly CommandRunner _runCommand;
@@ -37,13 +39,14 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private readonly LitestreamMetrics _metrics;
     private readonly ReplicatorLifetime _lifetime;
     private readonly ReplicatorStart _start;
+    private readonly RuntimeDatabases _runtime;
     private bool _isStarted;
 
     private LitestreamReplicator(IServiceProvider services, bool zeroCode, CommandRunner runCommand)
     {
-        var time = services.GetService<TimeProvider>() ?? TimeProvider.System;
+        var time = _time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         (_zeroCode, _runCommand) = (zeroCode, runCommand);
-        _logger = new(services.GetRequiredService<ILoggerFactory>().CreateLogger(ReplicatorLog.Category));
+        _logger = new(services.GetRequiredService<ILoggerFactory>().CreateLogger(ReplicatorLog.Category), time);
         _logsNowhere = !services.GetServices<ILoggerProvider>().Any();
         _source = new(services.GetRequiredService<IConfiguration>(), services.GetRequiredService<IHostEnvironment>());
         _status = new(time, (before, after) => _metrics!.Count(before, after));
@@ -59,13 +62,84 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             _logsNowhere,
             time
         );
+        _runtime = new(_start, _lifetime, _logger);
     }
 
     /// <summary>What it does at the moment.</summary>
     public LitestreamStatus Status => _status.Current;
 
+    /// <summary>
+    /// Replicates one database more from now on, such as that of a new tenant. Where the file does not exist it is
+    /// restored first, if its replica has a backup; the app may open or create it when this has returned. Litestream is
+    /// started again for it, at once where it comes alone, else once for several, every 2 s (release line 0.5) or 10 s
+    /// (0.3); the database does not have to exist by then. It is not remembered: after the next start of the app, add
+    /// it again.
+    /// </summary>
+    /// <param name="path">The file, absolute or as the app names it to SQLite. One that is already replicated stays as
+    /// it is.</param>
+    /// <param name="replicaUrl">Where it goes, as <c>LitestreamReplicaUrl</c>: the path of the database is added to it.
+    /// Null: where the databases of a generated litestream.yml are, else beside the database.</param>
+    /// <param name="cancellationToken">Ends the waiting; a restore that is under way leaves nothing behind.</param>
+    /// <returns>Where replication is off (<c>Litestream:Enabled</c>), at once.</returns>
+    /// <exception cref="LitestreamException">It is not replicated: LSB1011, its replica is another database's; LSB1012,
+    /// it is already replicated to another place; LSB1013 to LSB1015 and LSB1045, its URL or path cannot be used;
+    /// LSB5002, LSB5006, LSB400x, it cannot be restored; LSB5003, another process replicates it; LSB5009 and others, it
+    /// is not the database in its replica; LSB5041, replication does not run.</exception>
+    public Task AddDatabaseAsync(
+        string path,
+        string? replicaUrl = null,
+        CancellationToken cancellationToken = default
+    ) => _runtime.AddAsync(path, replicaUrl, cancellationToken);
+
+    /// <summary>
+    /// Ends the replication of one database, when all that is committed has arrived. Close it, or do not write to it,
+    /// before that. The file and its backup stay, and it can be added again.
+    /// </summary>
+    /// <param name="path">The file, as for <see cref="AddDatabaseAsync"/>. One that is not replicated is nothing to
+    /// do.</param>
+    /// <param name="cancellationToken">Ends the waiting; it is removed all the same.</param>
+    /// <exception cref="LitestreamException">LSB5042: commits have not arrived within <c>Litestream:StallTimeout</c>,
+    /// so it is still replicated; LSB5041: replication has ended.</exception>
+    public Task RemoveDatabaseAsync(string path, CancellationToken cancellationToken = default) =>
+        _runtime.RemoveAsync(path, cancellationToken);
+
     /// <inheritdoc cref="ReplicatorStatus.Look" />
     internal (LitestreamStatus Status, OverallHealth Health) Look() => _status.Look();
+
+    /// <summary>The version of the executable that runs; null before it is known.</summary>
+    internal string? Version => _start.Executable?.Version;
+
+    /// <summary>The last lines of the log.</summary>
+    internal RecentLog RecentLog => _logger.Recent;
+
+    /// <summary>What is replicated; null before that is known, and where nothing is.</summary>
+    internal ReplicationPlan? CurrentPlan => _start.Plan;
+
+    /// <inheritdoc cref="RuntimeDatabases.BeingAdded" />
+    internal IReadOnlyList<string> BeingAdded => _runtime.BeingAdded;
+
+    /// <inheritdoc cref="LitestreamMetrics.WalBytes" />
+    internal double? WalBytes(string path) => _metrics.WalBytes(path);
+
+    /// <summary>Verifies one database now, and puts what came out into the status, as a scheduled verification
+    /// does.</summary>
+    /// <param name="path">The file, absolute.</param>
+    /// <param name="kind">Who asked, as the line of the log begins.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="LitestreamException">Those of <see cref="CreateClient"/>; LSB3003.</exception>
+    internal async Task<VerificationResult> VerifyAsync(string path, string kind, CancellationToken cancellationToken)
+    {
+        var plan = CreatePlan();
+        var result = await CreateClient()
+            .VerifyAsync(
+                path,
+                new VerificationOptions { Timeout = plan.Settings.VerificationTimeout },
+                cancellationToken
+            )
+            .ConfigureAwait(false);
+        new VerificationReport(_logger, _time, () => Status, _status.Update).Report(result, kind);
+        return result;
+    }
 
     internal static LitestreamReplicator Create(IServiceProvider services, bool zeroCode, CommandRunner runCommand) =>
         new(services, zeroCode, runCommand);
@@ -191,7 +265,13 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
 
     private async Task StartReplicationAsync(CancellationToken cancellationToken)
     {
-        _lifetime.Publish(_source.PublishedDatabases(_start.Plan));
+        if (_start.Plan is { Patterns.IsEmpty: false } plan)
+        {
+            _lifetime.WatchPatterns(new PatternWatch(plan, _runtime, _status.Update, _logger, _time));
+        }
+
+        var published = _source.PublishedDatabases(_start.Plan);
+        _lifetime.Publish(() => _start.Plan?.Databases ?? published);
         if (_start.Plan is null)
         {
             return;

@@ -55,6 +55,9 @@ internal sealed record LitestreamSettings
 
     public OnFailure OnFailure { get; init; }
 
+    /// <summary>Databases by pattern; null for none.</summary>
+    public string? DatabasePatterns { get; init; }
+
     public bool AdoptReplica { get; init; }
 
     /// <summary>Null: yes, unless litestream.yml is the user's own.</summary>
@@ -97,6 +100,7 @@ internal sealed record LitestreamSettings
             OnFailure = SettingValue.Word<OnFailure>(Get, nameof(OnFailure)) ?? OnFailure.KeepRunning,
             AdoptReplica = SettingValue.Flag(Get, nameof(AdoptReplica)) ?? false,
             ReplicateDiscovered = SettingValue.Flag(Get, nameof(ReplicateDiscovered)),
+            DatabasePatterns = ReadList(section, nameof(DatabasePatterns)),
             NotReplicated = ReadList(section, nameof(NotReplicated)),
             HeartbeatUrl = ReadUrl(Get),
             VerificationInterval = SettingValue.Duration(Get, "Verification:Interval"),

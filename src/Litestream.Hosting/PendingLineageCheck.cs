@@ -56,6 +56,9 @@ internal sealed class PendingLineageCheck
     /// <summary>Why there is no answer yet; null while it is not known.</summary>
     public LitestreamDiagnostic? Trouble => _trouble;
 
+    /// <summary>Why the executable must not be used with the replica, where that is the answer.</summary>
+    public LitestreamException? Newer => _check.Newer;
+
     /// <summary>Whether the answer is about another file than the one that is there now.</summary>
     public bool IsOutdated
     {
@@ -110,8 +113,6 @@ internal sealed class PendingLineageCheck
         }
     }
 
-
-    // Written before each try; read when a try has answered.
     private (FileStamp? File, (bool Readable, long? Id) Number) Look() =>
         (FileStamp.Of(_path), LiveDatabase.ReadIdentityInFile(_path));
 }

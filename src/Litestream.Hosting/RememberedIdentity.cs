@@ -31,13 +31,18 @@ internal sealed class RememberedIdentity(LagTracker tracker)
     /// know of has been at work.
     /// </summary>
     public bool HasTraces =>
-        _known is { Lineages.Count: > 0 }
+        tracker.NamesLineages
+        && _known is { Lineages.Count: > 0 }
         && tracker.Lineage is { } found
         && !_known.Lineages.Contains(found);
 
     /// <summary>Whether the file is just as our litestream left it, with a WAL that was kept aside.</summary>
     public bool IsAsLeftWithWal =>
         _known is { WalBoot: { } boot, File: { } left } && boot == BootId() && FileStamp.Of(_path) == left;
+
+    /// <summary>Whether nothing was written to the file since our litestream left it, or none ever had it.</summary>
+    public bool IsAsLeft =>
+        !Directory.Exists(_metaPath) || (_known?.File is { } left && FileStamp.Of(_path) == left);
 
     /// <summary>
     /// Takes over what is remembered by now: another app may have replicated the database since this one was started.

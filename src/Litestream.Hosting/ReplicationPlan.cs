@@ -11,48 +11,59 @@ using Microsoft.Extensions.Configuration;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// What is replicated, with what: made once, when the host is built, so that a later change of directory changes
-/// nothing.
+/// What is replicated, with what: made when the host is built, so that a later change of directory changes nothing.
+/// Afterwards only the loop of the session changes it, by what is added and removed.
 /// </summary>
 internal sealed class ReplicationPlan
 {
-    private readonly EffectiveConfigOptions _options;
     private readonly ExecutableSearch _executableSearch;
+    private readonly LitestreamExecutable? _executable;
     private readonly ReleaseLine _line;
+    private readonly ConcurrentDictionary<string, string> _real = new(StringComparer.Ordinal);
+    private volatile EffectiveConfigOptions _options;
+    private volatile EffectiveConfig _config;
 
     private ReplicationPlan(
         LitestreamSettings settings,
         EffectiveConfigOptions options,
         DiscoveredDatabases discovered,
+        DatabasePatterns patterns,
         ExecutableSearch executableSearch,
+        LitestreamExecutable? executable,
         ReleaseLine line
     )
     {
         Settings = settings;
         _options = options;
-        _executableSearch = executableSearch;
+        (_executableSearch, _executable) = (executableSearch, executable);
         _line = line;
-        Discovered = discovered;
-        Config = EffectiveConfig.Create(options, line.Dialects);
+        (Discovered, Patterns) = (discovered, patterns);
+        _config = EffectiveConfig.Create(options, line.Dialects);
         MeantNotReplicated = MeantBy(settings, Config);
         NotReplicated =
         [
             .. discovered
-                .Databases.Where(found => !MeantNotReplicated.Contains(found.Path))
+                .Databases.Concat(options.Added.Select(added => added.Database))
+                .DistinctBy(found => found.Path)
+                .Where(found => !MeantNotReplicated.Contains(found.Path))
                 .ExceptBy(Databases.Select(database => database.Path), database => database.Path),
         ];
     }
 
     public LitestreamSettings Settings { get; }
 
-    public EffectiveConfig Config { get; }
+    public EffectiveConfig Config => _config;
 
     public IReadOnlyList<EffectiveDatabase> Databases => Config.Databases;
 
     /// <summary>What the live configuration names beyond litestream.yml.</summary>
     public DiscoveredDatabases Discovered { get; }
 
-    /// <summary>Those of <see cref="Discovered"/> that are not in <see cref="Databases"/>.</summary>
+    /// <summary>The databases that the settings name by pattern.</summary>
+    public DatabasePatterns Patterns { get; }
+
+    /// <summary>Those of <see cref="Discovered"/> and of <see cref="Patterns"/> that are not in
+    /// <see cref="Databases"/>.</summary>
     public IReadOnlyList<EffectiveDatabase> NotReplicated { get; }
 
     /// <summary>What has no backup on purpose (<c>Litestream:NotReplicated</c>).</summary>
@@ -68,7 +79,7 @@ internal sealed class ReplicationPlan
                 false => "Litestream:ReplicateDiscovered is false.",
                 null when !Config.IsGenerated =>
                     "litestream.yml is your own: add them there, or set Litestream:ReplicateDiscovered to true.",
-                _ => "Another error says why.",
+                _ => "An earlier error says why.",
             };
             var names = NotReplicated.Select(database => $"'{database.Path}' ({database.Key})");
             return new LitestreamDiagnostic(
@@ -97,6 +108,58 @@ internal sealed class ReplicationPlan
     /// <summary>What <see cref="Config"/> is made from.</summary>
     public EffectiveConfigOptions Options => _options;
 
+    /// <summary>The database that is already replicated at that path, or at another name of the same file.</summary>
+    public EffectiveDatabase? Find(string path)
+    {
+        var real = DatabasePath.Real(path);
+        return Databases.FirstOrDefault(database =>
+            database.Path == path || _real.GetOrAdd(database.Path, DatabasePath.Real) == real
+        );
+    }
+
+    /// <summary>A configuration with one database more, and without those that were added before.</summary>
+    /// <exception cref="LitestreamException">LSB1011, LSB1015: its replica or its path cannot be used. LSB1013,
+    /// LSB1014, LSB1045: its replica URL cannot.</exception>
+    public (EffectiveConfig Config, EffectiveDatabase Database) With(AddedDatabase added)
+    {
+        var config = EffectiveConfig.Create(
+            _options with
+            {
+                Added = [added],
+                Excluded = WithoutOne(_options.Excluded, added.Database.Path),
+            },
+            _line.Dialects
+        );
+        return config.Databases.FirstOrDefault(database => database.Path == added.Database.Path) is { } database
+            ? (config, database)
+            : throw new LitestreamException(config.Diagnostics.Last(found => found.Code is "LSB1011" or "LSB1015"));
+    }
+
+    /// <summary>Adds databases; those whose replica is another one's are not in <see cref="Databases"/> then.</summary>
+    public void Add(IReadOnlyList<AddedDatabase> added)
+    {
+        var isNew = added.ToLookup(one => !_options.Excluded.Contains(one.Database.Path));
+        Change(
+            _options with
+            {
+                Added =
+                [
+                    .. _options.Added,
+                    .. isNew[true].Where(one => Databases.All(known => known.Path != one.Database.Path)),
+                ],
+                Excluded = _options.Excluded.Except(isNew[false].Select(one => one.Database.Path)).ToHashSet(),
+            }
+        );
+    }
+
+    /// <summary>Removes a database.</summary>
+    public void Remove(string path) =>
+        Change(
+            _options.Added.Any(one => one.Database.Path == path)
+                ? _options with { Added = [.. _options.Added.Where(one => one.Database.Path != path)] }
+                : _options with { Excluded = new HashSet<string>([.. _options.Excluded, path]) }
+        );
+
     /// <exception cref="LitestreamException">The configuration file or a setting is wrong.</exception>
     public static ReplicationPlan Create(LitestreamSettings settings, IConfiguration configuration)
     {
@@ -107,24 +170,44 @@ internal sealed class ReplicationPlan
 
         var search = CreateSearch(settings);
 
-        // No process is started to ask for the version where the file is as this package made it.
-        var line = file.IsGenerated ? ReleaseLine.Default : ReleaseLine.Of(() => LitestreamExecutable.Find(search));
+        LitestreamExecutable? executable = null;
+        var line = ReleaseLine.Of(() => executable = LitestreamExecutable.Find(search));
         var config = EffectiveConfig.Create(options, line.Dialects);
         var discovered = DiscoveredDatabases.Find(configuration, file, config);
 
         // A file of the user's own says what is replicated; nothing is added to it unasked.
         var isAdded = settings.ReplicateDiscovered ?? file.IsGenerated;
         var meant = MeantBy(settings, config);
+        List<EffectiveDatabase> added =
+        [
+            .. isAdded ? discovered.Databases.Where(found => !meant.Contains(found.Path)) : [],
+        ];
+        var patterns = DatabasePatterns.Parse(settings.DatabasePatterns);
+        var known = config.Databases.Concat(added).Select(database => DatabasePath.Real(database.Path)).ToHashSet();
+        added.AddRange(
+            patterns
+                .Find(config.Resolve)
+                .Concat(patterns.FindBackups(config.Resolve, ReplicasOf))
+                .Where(found => !meant.Contains(found.Path) && known.Add(DatabasePath.Real(found.Path)))
+        );
         return new ReplicationPlan(
             settings,
             options with
             {
-                Added = isAdded ? [.. discovered.Databases.Where(found => !meant.Contains(found.Path))] : [],
+                Added = [.. added.Select(found => new AddedDatabase(found))],
             },
             discovered,
+            patterns,
             search,
+            executable,
             line
         );
+
+        IReadOnlyList<ConfiguredReplica> ReplicasOf(EffectiveDatabase database) =>
+            EffectiveConfig
+                .Create(options with { Added = [new AddedDatabase(database)], AllowUnknown = true }, line.Dialects)
+                .Databases.FirstOrDefault(one => one.Path == database.Path)
+                ?.Replicas ?? [];
     }
 
     private static PathList MeantBy(LitestreamSettings settings, EffectiveConfig config) =>
@@ -168,7 +251,7 @@ internal sealed class ReplicationPlan
         };
 
     /// <exception cref="LitestreamException">There is no executable, or it cannot be run.</exception>
-    public LitestreamExecutable FindExecutable() => LitestreamExecutable.Find(_executableSearch);
+    public LitestreamExecutable FindExecutable() => _executable ?? LitestreamExecutable.Find(_executableSearch);
 
     /// <summary>
     /// The configuration for one run of litestream. Where the user's own file names a metrics address, that one stays.
@@ -186,8 +269,17 @@ internal sealed class ReplicationPlan
             {
                 MetricsAddress = metricsAddress,
                 MonitorInterval = monitorInterval,
-                Excluded = excluded,
+                Excluded = _options.Excluded.Concat(excluded).ToHashSet(),
             },
             _line.Dialects
         );
+
+    private void Change(EffectiveConfigOptions options)
+    {
+        var config = EffectiveConfig.Create(options, _line.Dialects);
+        (_options, _config) = (options, config);
+    }
+
+    private static HashSet<string> WithoutOne(IReadOnlySet<string> paths, string path) =>
+        [.. paths.Where(one => one != path)];
 }

@@ -18,13 +18,14 @@ internal sealed class ReplicationSession : IDisposable
     private readonly CancellationToken _applicationStopping;
     private readonly CancellationTokenSource _endOfChecks = new();
     private readonly TaskCompletionSource _firstAttempt = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly List<DatabaseSupervisor> _databases;
+    private readonly SupervisedDatabases _databases;
     private readonly SessionReport _report;
     private readonly SessionProcess _process;
     private readonly SessionLineage _lineage;
     private readonly SessionChains _chains;
     private readonly SessionLocks _locks;
     private readonly SessionAdmission _admission;
+    private readonly SessionChanges _changes;
     private readonly SessionWatch _watch;
     private readonly SessionStop _stop;
     private bool _isLineageKnown;
@@ -41,20 +42,24 @@ internal sealed class ReplicationSession : IDisposable
     )
     {
         (_logger, _time, _applicationStopping) = (logger, time, applicationStopping);
-        _databases = [.. plan.Databases.Select(Supervise)];
+        _databases = new(plan.Databases.Select(database => Supervise(plan.Config, database)));
         _report = new(plan, _databases, status, logger, time, onFailed);
         _process = new(plan, executable, _databases, _report, logger, time);
         _lineage = new(plan, executable, _process, _report, logger, time, _endOfChecks.Token);
         _chains = new(plan, _databases, _process, _report, logger, time, applicationStopping);
         _locks = new(plan, _databases, _chains, _report, logger, time);
         _admission = new(_databases, _chains, _report, time);
+        var pause = executable.Line.GatherPause;
+        _changes = new(
+            plan, _databases, _locks, _lineage, _process, _report, Supervise, pause, logger, time
+        );
         _watch = new(
-            plan, _databases, _process, _lineage, _chains, _admission, _report, onMetrics, logger, time
+            plan, _databases, _process, _lineage, _chains, _admission, _changes, _report, onMetrics, logger, time
         );
         _stop = new(plan, _databases, _locks, _lineage, _admission, _chains, _process, _report, logger, time);
 
-        DatabaseSupervisor Supervise(EffectiveDatabase database) =>
-            new(executable.Line, plan.Config, database, plan.Settings, time, plan.JournalEvidenceOf(database));
+        DatabaseSupervisor Supervise(EffectiveConfig config, EffectiveDatabase database) =>
+            new(executable, config, database, plan.Settings, time, plan.JournalEvidenceOf(database));
     }
 
     /// <summary>Ends when litestream runs, or it is known why not.</summary>
@@ -109,6 +114,9 @@ internal sealed class ReplicationSession : IDisposable
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
+                // What was added just before is sent with the rest.
+                await _changes.ApplyAsync(CancellationToken.None).ConfigureAwait(false);
+                _changes.Close();
                 await _stop.DrainAsync().ConfigureAwait(false);
             }
 
@@ -127,14 +135,23 @@ internal sealed class ReplicationSession : IDisposable
         }
         finally
         {
+            _changes.Close();
             _firstAttempt.TrySetResult();
             await _process.EndAsync().ConfigureAwait(false);
             await _endOfChecks.CancelAsync().ConfigureAwait(false);
-            await Task.WhenAll(_databases.Select(database => database.Question?.Answer ?? Task.CompletedTask))
+            await Task.WhenAll(
+                    _databases
+                        .Select(database => database.Question?.Answer ?? Task.CompletedTask)
+                        .Concat(_databases.Select(database => database.EndListingAsync()))
+                )
                 .WaitAsync(Thresholds.EndOfLineagePatience, _time, CancellationToken.None)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await _locks.ReleaseAsync().ConfigureAwait(false);
-            _databases.ForEach(database => database.Chain.Dispose());
+            foreach (var database in _databases)
+            {
+                database.Chain.Dispose();
+            }
+
             Dispose();
         }
     }
@@ -145,6 +162,19 @@ internal sealed class ReplicationSession : IDisposable
         _process.Dispose();
         _endOfChecks.Dispose();
     }
+
+    /// <inheritdoc cref="SessionChanges.AddAsync" />
+    public Task<PendingLineageCheck?> AddAsync(Addition addition) => _changes.AddAsync(addition);
+
+    /// <inheritdoc cref="SessionChanges.RemoveAsync" />
+    public Task RemoveAsync(string path) => _changes.RemoveAsync(path);
+
+    /// <summary>Why nothing of a database is sent until somebody changes that; null when that is not so.</summary>
+    public LitestreamDiagnostic? RefusalOf(string path) =>
+        _databases.FirstOrDefault(database => database.Path == path)?.State is
+        { Exclusion: Exclusion.Refused or Exclusion.Traced or Exclusion.Awaited } state
+            ? state.Excluded
+            : null;
 
     /// <inheritdoc cref="SessionStop.ReportUnsentAsync" />
     public Task ReportUnsentAsync() => _stop.ReportUnsentAsync();
@@ -177,7 +207,7 @@ internal sealed class ReplicationSession : IDisposable
             try
             {
                 await PrepareAsync(stopping).ConfigureAwait(false);
-                var isOut = _databases.TrueForAll(database => database.IsOut);
+                var isOut = _databases.All(database => database.IsOut);
                 var process = isOut ? null : _process.Start(_locks.Held!);
                 hasRun |= process is not null;
                 _report.NoteStarted();
@@ -254,11 +284,22 @@ internal sealed class ReplicationSession : IDisposable
     private async Task PrepareAsync(CancellationToken stopping)
     {
         stopping.ThrowIfCancellationRequested();
-        await _locks.AcquireAsync(() => _firstAttempt.TrySetResult(), stopping).ConfigureAwait(false);
+        await _locks
+            .AcquireAsync(
+                () =>
+                {
+                    _firstAttempt.TrySetResult();
+                    return _changes.ApplyAsync(stopping);
+                },
+                stopping
+            )
+            .ConfigureAwait(false);
+        await _changes.ApplyAsync(stopping).ConfigureAwait(false);
+        await _changes.FinishRemovalsAsync().ConfigureAwait(false);
         if (!_isLineageKnown)
         {
             _report.ExpectLooks();
-            var unknown = _databases.FindAll(database => !database.IsExcluded);
+            var unknown = _databases.Where(database => !database.IsExcluded).ToList();
             await _lineage.CheckAsync(unknown, wereThere: false, stopping).ConfigureAwait(false);
             _isLineageKnown = true;
         }
@@ -272,6 +313,13 @@ internal sealed class ReplicationSession : IDisposable
         }
 
         await _lineage.CheckChangedAsync(stopping).ConfigureAwait(false);
+        foreach (
+            var database in _databases.Where(database => database.Question is { Answer.IsCompletedSuccessfully: true })
+        )
+        {
+            _lineage.TakeAnswer(database);
+        }
+
         await _admission.ApplyAsync().ConfigureAwait(false);
         _chains.FindForeign();
         await _chains.CutAsync(stopping).ConfigureAwait(false);
@@ -284,6 +332,7 @@ internal sealed class ReplicationSession : IDisposable
         {
             var part = left < Thresholds.Look ? left : Thresholds.Look;
             await Task.Delay(part, _time, stopping).ConfigureAwait(false);
+            await _changes.ApplyAsync(stopping).ConfigureAwait(false);
             if (_report.IsFailing)
             {
                 await _admission.LookAsync(asks: false).ConfigureAwait(false);

@@ -36,6 +36,7 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
     private Task _publishing = Task.CompletedTask;
     private Task _watching = Task.CompletedTask;
     private OpenDatabaseWatch? _openDatabases;
+    private PatternWatch? _patterns;
 
     /// <summary>Whether it stops, or has stopped.</summary>
     public bool IsStopping => _stopping.IsCancellationRequested;
@@ -95,16 +96,28 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
         }
     }
 
+    /// <summary>Watches which databases match a pattern, once the app has started.</summary>
+    public void WatchPatterns(PatternWatch watch)
+    {
+        lock (_gate)
+        {
+            _patterns = watch;
+        }
+    }
+
     /// <summary>The app has started: others see the status from now on.</summary>
-    public void Publish(IReadOnlyList<EffectiveDatabase> databases)
+    /// <param name="databases">The databases whose status others may want to know.</param>
+    public void Publish(Func<IReadOnlyList<EffectiveDatabase>> databases)
     {
         var publisher = new StatusPublisher(databases, () => status.Current, time);
         lock (_gate)
         {
             _publishing = Task.Run(() => publisher.RunAsync(_endPublishing.Token), CancellationToken.None);
-            _watching = _openDatabases is { } watch
-                ? Task.Run(() => watch.RunAsync(_endBackground.Token), CancellationToken.None)
-                : Task.CompletedTask;
+            var (openDatabases, patterns) = (_openDatabases, _patterns);
+            _watching = Task.WhenAll(
+                Watch(openDatabases is null ? null : openDatabases.RunAsync),
+                Watch(patterns is null ? null : patterns.RunAsync)
+            );
         }
     }
 
@@ -211,6 +224,9 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
     public static Task OnOwnThread(Action action) =>
         Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
+    private Task Watch(Func<CancellationToken, Task>? run) =>
+        run is null ? Task.CompletedTask : Task.Run(() => run(_endBackground.Token), CancellationToken.None);
+
     private IEnumerable<Task> Background(ReplicationPlan plan, LitestreamExecutable executable)
     {
         if (plan.Settings.HeartbeatUrl is { } url)
@@ -268,7 +284,9 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
     /// <summary>What it waits for hangs in the system and cannot be ended; the process can.</summary>
     private void GiveUp(Task run)
     {
-        var notStopped = new LitestreamDiagnostic(
+        // Litestream was killed in time, and what hangs is the look at what it left.
+        var reported = _session!.Failure is { Code: "LSB5005" } killed ? killed : null;
+        var notStopped = reported ?? new LitestreamDiagnostic(
             "LSB5005",
             LitestreamSeverity.Error,
             $"Replication did not end within {NumberText.Seconds(ShutdownTimeout)} s "
@@ -287,9 +305,12 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
             (_run, _notStopped) = (null, notStopped);
         }
 
-        _session!.Kill();
+        _session.Kill();
         status.Update(before => before with { State = LitestreamState.Failed, LastError = notStopped.ToString() });
-        ReplicatorLog.Error(logger, notStopped);
+        if (reported is null)
+        {
+            ReplicatorLog.Error(logger, notStopped);
+        }
     }
 
     /// <summary>

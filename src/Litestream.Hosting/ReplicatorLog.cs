@@ -156,11 +156,25 @@ internal static partial class ReplicatorLog
     public static partial void EndingOrphan(ILogger logger, int processId);
 
     [LoggerMessage(
-        EventId = 23,
+        EventId = 26,
         Level = LogLevel.Warning,
         Message = "LSB5025: A full copy of '{Database}' must be sent: {Reason}."
     )]
     public static partial void ChainBroken(ILogger logger, string database, string reason);
+
+    [LoggerMessage(
+        EventId = 51,
+        Level = LogLevel.Information,
+        Message = "'{Database}' was added; its replica: {Replica}."
+    )]
+    public static partial void Added(ILogger logger, string database, string replica);
+
+    [LoggerMessage(
+        EventId = 52,
+        Level = LogLevel.Information,
+        Message = "'{Database}' was removed ({State}): it is no longer replicated."
+    )]
+    public static partial void Removed(ILogger logger, string database, string state);
 
     [LoggerMessage(EventId = 24, Level = LogLevel.Information, Message = "The full copy of '{Database}' has arrived.")]
     public static partial void ChainMended(ILogger logger, string database);
@@ -210,8 +224,8 @@ internal static partial class ReplicatorLog
     )]
     public static partial void LeftOut(ILogger logger, long count);
 
-    [LoggerMessage(EventId = 60, Message = "Scheduled verification: {Result}")]
-    public static partial void Verified(ILogger logger, LogLevel level, string result);
+    [LoggerMessage(EventId = 60, Message = "{Kind}: {Result}")]
+    public static partial void Verified(ILogger logger, LogLevel level, string kind, string result);
 
     [LoggerMessage(
         EventId = 61,

@@ -27,6 +27,13 @@ internal sealed class ReplicatorStart(
     /// <summary>What is replicated, or should be; null before that is known, and where nothing is.</summary>
     public ReplicationPlan? Plan { get; private set; }
 
+    /// <summary>What would be replicated if a database were added; null where there is one, and where nothing is to be
+    /// replicated.</summary>
+    public ReplicationPlan? Idle { get; private set; }
+
+    /// <summary>Whether the app, or what it runs as, does not want replication.</summary>
+    public bool IsOff { get; private set; }
+
     /// <summary>With what; null before it is found, and where there is none.</summary>
     public LitestreamExecutable? Executable { get; private set; }
 
@@ -73,9 +80,10 @@ internal sealed class ReplicatorStart(
         lifetime.WatchOpenDatabases(
             new OpenDatabaseWatch(plan, logger, time, OpenSqliteFiles.OfThisProcess, status.Update)
         );
-        if (plan.Databases.Count == 0)
+        if (plan.Databases.Count == 0 && plan.Patterns.IsEmpty)
         {
             ReportNothing(plan, settings.ConfigPath);
+            Idle = plan;
             Disable();
             return;
         }
@@ -97,8 +105,21 @@ internal sealed class ReplicatorStart(
         }
     }
 
+    /// <summary>Begins a session without a database: one is added next.</summary>
+    /// <exception cref="LitestreamException">LSB2003, LSB2004, LSB2008: there is no executable that can be
+    /// run.</exception>
+    public async Task BeginIdleAsync(CancellationToken cancellationToken)
+    {
+        var plan = Idle!;
+        Executable = plan.FindExecutable();
+        SetPlan(plan);
+        await BeginAsync(plan, Executable, appLifetime.ApplicationStopping, cancellationToken).ConfigureAwait(false);
+        Idle = null;
+    }
+
     /// <summary>Replicates without the app until it is cancelled, then sends what was committed last.</summary>
-    /// <exception cref="LitestreamException">LSB3004: there is no database; LSB5009, LSB5012: it is not the one whose
+    /// <exception cref="LitestreamException">LSB3004: there is no database; LSB4011: a newer release
+    /// line wrote its replica last; LSB5009, LSB5012: it is not the one whose
     /// lineage is in its replica, or it is missing; LSB5005, LSB5014 and others: it failed for good, or not everything
     /// was sent.</exception>
     public async Task ReplicateAsync(ReplicationPlan plan, CancellationToken cancellationToken)
@@ -107,7 +128,7 @@ internal sealed class ReplicatorStart(
         {
             throw new LitestreamException(
                 "LSB3004",
-                $"'{plan.Settings.ConfigPath}' has no database to replicate here."
+                $"'{plan.Settings.ConfigPath}' has no database to replicate, so nothing is replicated. Add one."
             );
         }
 
@@ -120,7 +141,8 @@ internal sealed class ReplicatorStart(
                 .RefuseAsync(Executable, plan.Config, plan.Settings.AdoptReplica, cancellationToken)
                 .ConfigureAwait(false);
         }
-        catch (LitestreamException exception) when (exception.Diagnostic.Code is not ("LSB5009" or "LSB5012"))
+        catch (LitestreamException exception)
+            when (exception.Diagnostic.Code is not ("LSB4011" or "LSB5009" or "LSB5012"))
         {
             // A storage that does not answer yet; the session says so and waits for it.
         }
@@ -201,7 +223,9 @@ internal sealed class ReplicatorStart(
     {
         try
         {
-            await new RestoreGate(plan, plan.FindExecutable, logger).RunAsync(cancellationToken).ConfigureAwait(false);
+            await new RestoreGate(plan.Settings, plan.Config, plan.FindExecutable, logger)
+                .RunAsync(plan.Databases, cancellationToken)
+                .ConfigureAwait(false);
             return true;
         }
         catch (LitestreamException)
@@ -258,7 +282,11 @@ internal sealed class ReplicatorStart(
         ReplicatorLog.Critical(logger, diagnostic);
     }
 
-    private void Disable() => status.Update(before => before with { State = LitestreamState.Disabled });
+    private void Disable()
+    {
+        IsOff = Idle is null;
+        status.Update(before => before with { State = LitestreamState.Disabled });
+    }
 
     private void SetPlan(ReplicationPlan plan)
     {
@@ -281,7 +309,7 @@ internal sealed class ReplicatorStart(
                     "LSB3004",
                     LitestreamSeverity.Warning,
                     File.Exists(configPath)
-                        ? $"'{configPath}' has no database to replicate here."
+                        ? $"'{configPath}' has no database to replicate, so nothing is replicated. Add one."
                         : $"'{configPath}' does not exist, so nothing is replicated. The build writes it "
                             + $"if it finds a database; Litestream:ConfigPath can name another file."
                 )

@@ -74,7 +74,11 @@ internal sealed class ReplicatorStatus
             {
                 after = after with
                 {
-                    RestartTimes = [.. before.RestartTimes.TakeLast(RememberedRestarts - 1), _time.GetUtcNow()],
+                    LastRestarts =
+                    [
+                        .. before.LastRestarts.TakeLast(RememberedRestarts - 1),
+                        new(_time.GetUtcNow(), after.LastRestartReason),
+                    ],
                 };
             }
 

@@ -17,7 +17,12 @@ namespace Litestream.Hosting;
 /// orphans its data, so only the
 /// certainty that there is no backup lets it start without one.
 /// </summary>
-internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutable> executable, ILogger logger)
+internal sealed class RestoreGate(
+    LitestreamSettings settings,
+    EffectiveConfig config,
+    Func<LitestreamExecutable> executable,
+    ILogger logger
+)
 {
     /// <summary>No database without a table is larger than this: the largest page size is 64 KiB.</summary>
     private const long LargestEmptyDatabase = 2 * 65536;
@@ -26,21 +31,24 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
 
     /// <summary>How long another process may hold a lock and restore nothing.</summary>
     private TimeSpan Limit =>
-        OperatingSystem.IsLinux() || plan.Settings.StallTimeout > Thresholds.UnseenPatience
-            ? plan.Settings.StallTimeout
+        OperatingSystem.IsLinux() || settings.StallTimeout > Thresholds.UnseenPatience
+            ? settings.StallTimeout
             : Thresholds.UnseenPatience;
 
     /// <exception cref="LitestreamException">LSB5002, LSB5006 or what the restore says: the app must not
     /// start.</exception>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    public async Task RunAsync(
+        IReadOnlyList<EffectiveDatabase> databases,
+        CancellationToken cancellationToken
+    )
     {
-        await EachAsync(plan.Databases, FinishInterruptedAsync, cancellationToken).ConfigureAwait(false);
-        if (plan.Settings.RestoreOnStart == RestoreOnStart.Never)
+        await EachAsync(databases, FinishInterruptedAsync, cancellationToken).ConfigureAwait(false);
+        if (settings.RestoreOnStart == RestoreOnStart.Never)
         {
             return;
         }
 
-        var replicated = plan.Databases.Where(database => database.Replicas.Count > 0).ToList();
+        var replicated = databases.Where(database => database.Replicas.Count > 0).ToList();
         await EachAsync(replicated, PrepareAsync, cancellationToken).ConfigureAwait(false);
     }
 
@@ -114,7 +122,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         var result = await DatabaseRestore
             .RunAsync(
                 found,
-                new RestoreRequest(plan.Config, database)
+                new RestoreRequest(config, database)
                 {
                     IfDatabaseNotExists = true,
                     IfReplicaExists = true,
@@ -130,7 +138,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             case RestoreOutcome.Restored:
                 ReplicatorLog.Restored(logger, database.Path, watch.Elapsed.TotalSeconds);
                 break;
-            case RestoreOutcome.NoBackup when plan.Settings.RestoreOnStart == RestoreOnStart.Required:
+            case RestoreOutcome.NoBackup when settings.RestoreOnStart == RestoreOnStart.Required:
                 throw new LitestreamException(
                     "LSB5002",
                     $"'{database.Path}' does not exist and {Describe(database)} has no backup of it, but "
@@ -151,7 +159,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         }
         catch (LitestreamException exception)
         {
-            if (plan.Settings.RestoreOnStart != RestoreOnStart.Required && database.Replicas.All(IsEmptyFolder))
+            if (settings.RestoreOnStart != RestoreOnStart.Required && database.Replicas.All(IsEmptyFolder))
             {
                 return null;
             }
@@ -159,8 +167,8 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
             throw new LitestreamException(
                 "LSB5002",
                 $"'{database.Path}' does not exist, and {Describe(database)} cannot be searched for a "
-                    + $"backup: {exception.Diagnostic.Message} To start without one, set "
-                    + $"Litestream:RestoreOnStart to Never.",
+                    + $"backup: {exception.Diagnostic.Message} Correct that and start the app again. To start without "
+                    + $"the data, set Litestream:RestoreOnStart to Never.",
                 innerException: exception
             );
         }
@@ -314,7 +322,7 @@ internal sealed class RestoreGate(ReplicationPlan plan, Func<LitestreamExecutabl
         var result = await DatabaseRestore
             .RunAsync(
                 found,
-                new RestoreRequest(plan.Config, database) { Output = copy, IfReplicaExists = true },
+                new RestoreRequest(config, database) { Output = copy, IfReplicaExists = true },
                 line => ReplicatorLog.RestoreLine(logger, line),
                 cancellationToken
             )

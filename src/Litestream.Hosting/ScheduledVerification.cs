@@ -29,6 +29,7 @@ internal sealed class ScheduledVerification(
         Timeout = plan.Settings.VerificationTimeout,
         Level = plan.Settings.VerificationLevel,
     };
+    private readonly VerificationReport _report = new(logger, time, status, updateStatus);
     private int _hasToldLevel;
 
     /// <summary>Runs until it is cancelled; fails never.</summary>
@@ -75,7 +76,7 @@ internal sealed class ScheduledVerification(
                 if (!IsLeftOut(result.Database))
                 {
                     Trace(activity, result);
-                    Report(result);
+                    _report.Report(result, "Scheduled verification");
                 }
             }
         }
@@ -106,7 +107,7 @@ internal sealed class ScheduledVerification(
         var now = status().Databases.FirstOrDefault(one => one.Path == database.Path);
         if (now is not null && now.LeftOut != now.NotVerified)
         {
-            Update(database.Path, status => status with { NotVerified = now.LeftOut });
+            _report.Update(database.Path, status => status with { NotVerified = now.LeftOut });
             if (now.LeftOut is { } code)
             {
                 ReplicatorLog.NotVerified(logger, database.Path, code);
@@ -115,17 +116,6 @@ internal sealed class ScheduledVerification(
 
         return now?.LeftOut is not null;
     }
-
-    private void Update(string path, Func<LitestreamDatabaseStatus, LitestreamDatabaseStatus> update) =>
-        updateStatus(status =>
-            status with
-            {
-                Databases =
-                [
-                    .. status.Databases.Select(database => database.Path == path ? update(database) : database),
-                ],
-            }
-        );
 
     /// <summary>
     /// A restart of litestream or a moment without network is over when it is tried again: what is wrong is wrong
@@ -200,40 +190,5 @@ internal sealed class ScheduledVerification(
         {
             activity?.SetStatus(ActivityStatusCode.Error, result.Code);
         }
-    }
-
-    private void Report(VerificationResult result)
-    {
-        var path = result.Database.Path;
-        var before = status().Databases.FirstOrDefault(database => database.Path == path)?.Verification;
-        LitestreamDiagnostic? error = null;
-        switch (result.Outcome)
-        {
-            case VerificationOutcome.Verified:
-                ReplicatorLog.Verified(
-                    logger,
-                    before is null or { Outcome: VerificationOutcome.Verified } ? LogLevel.Debug : LogLevel.Information,
-                    result.Message
-                );
-                break;
-            case VerificationOutcome.Inconclusive:
-                ReplicatorLog.Warning(
-                    logger,
-                    new LitestreamDiagnostic(result.Code!, LitestreamSeverity.Warning, result.Message)
-                );
-                break;
-            default:
-                error = new LitestreamDiagnostic(result.Code!, LitestreamSeverity.Error, result.Message);
-                ReplicatorLog.Error(logger, error);
-                break;
-        }
-
-        var now = time.GetUtcNow();
-        if (error is not null)
-        {
-            updateStatus(status => status with { LastError = error.ToString() });
-        }
-
-        Update(path, database => database with { Verification = result, VerifiedAt = now });
     }
 }

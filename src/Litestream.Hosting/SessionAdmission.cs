@@ -24,20 +24,32 @@ internal sealed class SessionAdmission(
         return Task.WhenAll(databases.Select(database => database.LookAsync(now, asks)));
     }
 
-    /// <summary>Excludes what litestream must not have. Called while none runs.</summary>
+    /// <summary>Whether litestream may have a database now; where not, it is excluded.</summary>
+    /// <param name="database">The database.</param>
     /// <param name="isLast">Whether the app has written its last, so that nothing can be waited for.</param>
-    public async Task ApplyAsync(bool isLast = false)
+    public bool TryAdmit(DatabaseSupervisor database, bool isLast = false)
     {
-        var now = time.GetUtcNow();
-        foreach (var database in databases.Where(database => !database.HoldBack(now, isLast)).ToList())
+        if (!database.HoldBack(time.GetUtcNow(), isLast))
         {
             Refuse(database);
         }
 
         // A reader of ours would keep the app from leaving WAL mode, which is just what is watched.
-        foreach (var database in databases.Where(database => database is { IsWatched: true, Chain.BrokenBy: null }))
+        if (database is { IsWatched: true, Chain.BrokenBy: null })
         {
             chains.Break(database, "it was excluded to see whether the app sets a rollback journal");
+        }
+
+        return !database.IsExcluded;
+    }
+
+    /// <summary>Excludes what litestream must not have. Called while none runs.</summary>
+    /// <param name="isLast">Whether the app has written its last, so that nothing can be waited for.</param>
+    public async Task ApplyAsync(bool isLast = false)
+    {
+        foreach (var database in databases)
+        {
+            TryAdmit(database, isLast);
         }
 
         await LookAsync(asks: false).ConfigureAwait(false);

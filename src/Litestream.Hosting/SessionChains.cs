@@ -40,6 +40,27 @@ internal sealed class SessionChains(
         }
     }
 
+    /// <summary>
+    /// Litestream is about to end for the last time: where no reader of ours stands by now, somebody may restart the
+    /// WAL before it is read, so a full copy has to follow.
+    /// </summary>
+    public void BreakUnread()
+    {
+        foreach (var database in databases.Where(database => !database.IsOut && process.Has(database)))
+        {
+            var end = new UnreadFacts(
+                database.Chain.HasReader,
+                MayBeOpened: !LiveDatabase.BringsAnotherLibrary && LiveDatabase.MayBeOpened(database.Path),
+                HasWal: FileStamp.Of(WalFile.PathOf(database.Path)) is { Size: > 0 },
+                IsRead: database.Tracker.Lineage is not null
+            );
+            if (ChainPolicy.IsUnread(end))
+            {
+                Break(database, "no reader could keep the WAL as it was while litestream ended");
+            }
+        }
+    }
+
     /// <summary>A full copy has to follow; the log says why.</summary>
     public void Break(DatabaseSupervisor database, string reason)
     {
@@ -144,7 +165,7 @@ internal sealed class SessionChains(
             "LSB5023",
             LitestreamSeverity.Error,
             $"Another litestream has written to the replica of '{database.Path}' "
-                + $"(generation {database.Tracker.Lineage}): one in another container, or one that ran "
+                + $"({database.Tracker.Describe()}): one in another container, or one that ran "
                 + $"while this app "
                 + $"did not. Nothing is sent. "
                 + "Make sure that no other one runs, then set Litestream:AdoptReplica to true for one start."
@@ -173,7 +194,7 @@ internal sealed class SessionChains(
 
         var path = database.Path;
         var mark = MarkOf(database, running, marks);
-        var hasSynced = answer?.Syncs(path) >= 1;
+        var hasSynced = !process.Run!.HasMetrics || answer?.Syncs(path) >= 1;
         switch (database.Chain.Look(mark, hasSynced))
         {
             case ChainAction.EndReader when !KeepsReaders:
@@ -185,6 +206,12 @@ internal sealed class SessionChains(
             case ChainAction.Break:
                 Break(database, "litestream lost its hold on the WAL");
                 return Planned($"litestream lost its hold on the WAL of '{path}'");
+        }
+
+        if (database.Chain.FindGap() is { } gap)
+        {
+            Break(database, gap);
+            return Planned($"'{path}' needs a full copy because {gap}");
         }
 
         if (!plan.Settings.AdoptReplica && HasTraces(database))
@@ -204,7 +231,7 @@ internal sealed class SessionChains(
                 : null;
         }
 
-        if (database.Chain.Mend(database.Tracker.Replicated, database.Tracker.IsPending))
+        if (database.Chain.Mend(database.Tracker.Replicated))
         {
             ReplicatorLog.ChainMended(logger, path);
             return null;
@@ -272,11 +299,12 @@ internal sealed class SessionChains(
         || time.GetUtcNow().UtcTicks < Interlocked.Read(ref _keepReadersUntil);
 
     /// <summary>
-    /// Whether a generation has appeared that our litestream did not begin: the trace of another one that cannot be
-    /// seen, in another container for example.
+    /// Whether something has appeared that our litestream did not write: the trace of another one that cannot be seen,
+    /// in another container for example.
     /// </summary>
     private static bool HasTraces(DatabaseSupervisor database) =>
-        database.Tracker.Lineage is { } generation && !database.Identity.IsOwnLineage(generation);
+        database.Tracker.IsReplicaAhead
+        || (database.Tracker.Lineage is { } lineage && !database.Identity.IsOwnLineage(lineage));
 
     private async Task<EndReason?> LookWithoutLitestreamAsync(DatabaseSupervisor database)
     {

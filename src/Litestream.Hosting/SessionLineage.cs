@@ -1,6 +1,9 @@
+using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
+using Litestream.Releases;
 using Litestream.Replication;
+using Litestream.Sqlite;
 using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting;
@@ -91,13 +94,17 @@ internal sealed class SessionLineage(
         if (plan.Settings.AdoptReplica)
         {
             ReplicatorLog.Adopted(logger, database.Path);
-            database.Accept(asNewFile: wasThere, time.GetUtcNow());
-            return;
+            if (executable.Line.Newer.Count == 0)
+            {
+                Accept(database, asNewFile: wasThere);
+                return;
+            }
         }
 
-        var check = new LineageCheck(executable, plan.Config, database.Database)
+        var check = new LineageCheck(executable, database.Config, database.Database)
         {
             KeptFree = plan.Settings.FreeSpaceFloor.Of,
+            Adopts = plan.Settings.AdoptReplica,
         };
         database.Ask(
             new PendingLineageCheck(check, database.Path, wasThere, () => process.Folder().Path, time, endOfChecks)
@@ -137,12 +144,16 @@ internal sealed class SessionLineage(
                     ReplicatorLog.GoesOn(logger, database.Path);
                 }
 
-                database.Accept(asNewFile: question.WasThere, time.GetUtcNow());
+                Accept(database, asNewFile: question.WasThere);
                 break;
             case LineageResult.Missing:
                 var missing = ExplainMissing(database, question.WasThere);
                 database.Exclude(Exclusion.Awaited, missing, wasDeleted: question.WasThere);
                 report.ReportExcluded(missing, isCritical: question.WasThere);
+                break;
+            case LineageResult.Unreadable:
+                var newer = question.Newer!.Diagnostic;
+                report.ReportExcluded(database.Exclude(Exclusion.Refused, newer), isCritical: true);
                 break;
             default:
                 var other = ExplainOther(database);
@@ -153,6 +164,32 @@ internal sealed class SessionLineage(
         return true;
     }
 
+    private void Accept(DatabaseSupervisor database, bool asNewFile)
+    {
+        if (OtherPageSize(database.Database) is { } resized)
+        {
+            report.ReportExcluded(database.Exclude(Exclusion.Refused, resized), isCritical: true);
+            return;
+        }
+
+        database.Accept(asNewFile, time.GetUtcNow());
+    }
+
+    /// <summary>Why litestream cannot go on with the file, though it is the database: its pages have another size than
+    /// in the replica. Null: it can.</summary>
+    private LitestreamDiagnostic? OtherPageSize(EffectiveDatabase database) =>
+        executable.Line.State(database.MetaPath).PageSize is { } sent
+        && LiveDatabase.PageSizeOf(database.Path) is { } own
+        && own != sent
+            ? new(
+                "LSB5029",
+                LitestreamSeverity.Error,
+                $"'{database.Path}' has pages of {own} bytes, and its replica has pages of {sent}: Litestream "
+                    + $"{executable.Line.Name} cannot continue that replica, so nothing is replicated. Give the "
+                    + $"database a new replica path, and delete '{database.MetaPath}' while the app is stopped."
+            )
+            : null;
+
     private static LitestreamDiagnostic ExplainMissing(DatabaseSupervisor database, bool wasThere)
     {
         var what = wasThere
@@ -162,16 +199,20 @@ internal sealed class SessionLineage(
             "LSB5012",
             LitestreamSeverity.Error,
             $"'{database.Path}' {what}. "
-                + "Nothing is sent, so that the backup stays intact. Restart the app: it restores the database."
+                + "Nothing is sent, so that the backup stays intact. Restart the app: it restores the database, unless "
+                + "Litestream:RestoreOnStart is Never."
         );
     }
 
-    private static LitestreamDiagnostic ExplainOther(DatabaseSupervisor database) =>
+    private static LitestreamDiagnostic ExplainOther(DatabaseSupervisor database) => ExplainOther(database.Database);
+
+    /// <summary>Why a database is not replicated that is not the one in its replica.</summary>
+    public static LitestreamDiagnostic ExplainOther(EffectiveDatabase database) =>
         new(
             "LSB5009",
             LitestreamSeverity.Error,
             $"'{database.Path}' is not the database in its replica "
-                + $"({string.Join(", ", database.Database.Replicas.Select(replica => replica.Location))}): it was "
+                + $"({string.Join(", ", database.Replicas.Select(replica => replica.Location))}): it was "
                 + $"published, copied or created in its place. "
                 + "Nothing is replicated, so that the backup stays intact. Restore the backup (a forced restore "
                 + "keeps this file), or set Litestream:AdoptReplica to true for one start to continue with this "

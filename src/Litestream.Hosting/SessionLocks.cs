@@ -22,7 +22,7 @@ internal sealed class SessionLocks(
     /// <summary>Waits until nobody else has them.</summary>
     /// <param name="onWaiting">Called each time that another app has them.</param>
     /// <param name="stopping">Ends the waiting.</param>
-    public async Task<DatabaseLocks> AcquireAsync(Action onWaiting, CancellationToken stopping)
+    public async Task<DatabaseLocks> AcquireAsync(Func<Task> onWaiting, CancellationToken stopping)
     {
         for (var isAnnounced = false; ; isAnnounced = true)
         {
@@ -43,7 +43,7 @@ internal sealed class SessionLocks(
             }
 
             report.UpdateWaiting(isWaiting: true);
-            onWaiting();
+            await onWaiting().ConfigureAwait(false);
             await Task.Delay(Thresholds.LockRetry, time, stopping).ConfigureAwait(false);
         }
     }
@@ -72,6 +72,55 @@ internal sealed class SessionLocks(
         catch
         {
             locks.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Takes the lock of a database that is added, and does what <see cref="TryAcquireAsync"/> does for the
+    /// others.</summary>
+    /// <param name="path">The database.</param>
+    /// <param name="supervise">Makes its supervisor, once the lock is held.</param>
+    /// <param name="wasRestored">Whether it was restored just now.</param>
+    /// <param name="cancellationToken">Ends the waiting for an orphan.</param>
+    /// <exception cref="LitestreamException">LSB5003: another process replicates it. LSB0003, LSB3012,
+    /// LSB4008.</exception>
+    public async Task<DatabaseSupervisor> AddAsync(
+        string path,
+        Func<DatabaseSupervisor> supervise,
+        bool wasRestored,
+        CancellationToken cancellationToken
+    )
+    {
+        if (Held!.TryAdd(path, out var holder) is not { } found)
+        {
+            throw new LitestreamException(
+                "LSB5003",
+                $"'{path}' is already replicated by {LockHolder.Describe(holder)}. Two replicators would destroy the "
+                    + "replica, so it was not added. End the other one, then add it again."
+            );
+        }
+
+        try
+        {
+            await OrphanedReplicator
+                .KillAsync(found, id => ReplicatorLog.EndingOrphan(logger, id), cancellationToken)
+                .ConfigureAwait(false);
+            Held.Write(path, PastGate());
+            DatabaseRestore.Recover(path, line => ReplicatorLog.RestoreLine(logger, line));
+            var database = supervise();
+            Enter(database, found.IsUnclean);
+
+            // It may have had its WAL restarted by somebody, who did not wait for litestream.
+            if (!wasRestored && database.HasContent && !database.Identity.IsAsLeft)
+            {
+                chains.Break(database, "it was not replicated for a while");
+            }
+
+            return database;
+        }
+        catch
+        {
+            Held.Remove(path, isBroken: found.IsUnclean);
             throw;
         }
     }
@@ -108,7 +157,7 @@ internal sealed class SessionLocks(
 
         try
         {
-            locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null) { IsPastGate = true });
+            locks.Write(PastGate());
         }
         catch (IOException)
         {
@@ -127,6 +176,9 @@ internal sealed class SessionLocks(
         }
     }
 
+    private static LockRecord PastGate() =>
+        new(ProcessIdentity.Of(Environment.ProcessId), null) { IsPastGate = true };
+
     private void Enter(DatabaseSupervisor database, bool isUnclean)
     {
         database.Identity.Read();
@@ -137,6 +189,10 @@ internal sealed class SessionLocks(
         else if (isUnclean && database.HasContent)
         {
             chains.Break(database, "the previous app or its litestream was killed");
+        }
+        else if (database.WhyOutdated is { } why && database.HasContent)
+        {
+            chains.Break(database, why);
         }
         else
         {

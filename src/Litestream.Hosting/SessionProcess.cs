@@ -1,3 +1,4 @@
+using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
@@ -21,6 +22,7 @@ internal sealed class SessionProcess(
 
     // Killed on any thread.
     private volatile ReplicatorRun? _run;
+    private volatile HashSet<string> _given = [];
 
     /// <summary>What was started, or is about to be; null before that.</summary>
     public ReplicatorRun? Run => _run;
@@ -28,7 +30,7 @@ internal sealed class SessionProcess(
     public bool IsRunning => _run is { IsRunning: true };
 
     /// <summary>Whether the litestream that runs, or ran last, has the database.</summary>
-    public bool Has(DatabaseSupervisor database) => _run?.Excluded.Contains(database.Path) == false;
+    public bool Has(DatabaseSupervisor database) => _given.Contains(database.Path);
 
     /// <summary>Made when it is needed first, on any thread: without room for it only what needs it waits.</summary>
     public RunDirectory Folder()
@@ -44,14 +46,21 @@ internal sealed class SessionProcess(
     public ReplicatorRun Prepare(DatabaseLocks locks) =>
         _run ??= new ReplicatorRun(
             executable,
-            plan.Databases,
-            (address, interval) => plan.CreateConfig(address, interval, _run!.Excluded),
+            () => plan.Databases,
+            CreateConfig,
             plan.Config.MetricsAddress,
             locks,
             Folder(),
             new ReplicatorEvents
             {
                 Line = OnLine,
+                Starting = () =>
+                {
+                    foreach (var database in databases)
+                    {
+                        database.Chain.Begin();
+                    }
+                },
                 Started = (process, isFinalPass) =>
                 {
                     ReplicatorLog.Started(logger, executable.Path, process.ProcessId);
@@ -67,11 +76,6 @@ internal sealed class SessionProcess(
     {
         var run = Prepare(locks);
         Exclude([]);
-        foreach (var database in databases)
-        {
-            database.Chain.Begin();
-        }
-
         using var activity = LitestreamActivities.Start("litestream.start");
         return run.Start();
     }
@@ -98,11 +102,26 @@ internal sealed class SessionProcess(
         }
     }
 
+    private EffectiveConfig CreateConfig(string? address, TimeSpan? interval)
+    {
+        var config = plan.CreateConfig(address, interval, _run!.Excluded);
+        _given = config.Databases.Select(database => database.Path).ToHashSet(StringComparer.Ordinal);
+        return config;
+    }
+
     private void OnLine(LogLine line)
     {
-        if (line.Fields.TryGetValue("db", out var path))
+        if (line.Fields.TryGetValue("db", out var name))
         {
-            databases.FirstOrDefault(database => database.Path == path)?.Tracker.OnLogLine(line, time.GetUtcNow());
+            // 0.5 writes the file's name only: a line that may be about several databases is about each.
+            foreach (
+                var database in databases.Where(database =>
+                    database.Path == name || Path.GetFileName(database.Path) == name
+                )
+            )
+            {
+                database.Tracker.OnLogLine(line, time.GetUtcNow());
+            }
         }
 
         // It says more than the file wants, so that it is known what it is at.

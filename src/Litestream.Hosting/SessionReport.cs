@@ -16,13 +16,18 @@ internal sealed class SessionReport(
 {
     private readonly TaskCompletionSource _isOver = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private (DateTimeOffset Since, Exception Error)? _failing;
+    private volatile LitestreamDiagnostic? _failure;
 
     /// <summary>Ends when nothing can be replicated any more until the next start.</summary>
     public Task IsOver => _isOver.Task;
 
-    /// <summary>Why not everything is replicated that should be, once it has ended; null when all was sent. Read by
-    /// others when the session has ended.</summary>
-    public LitestreamDiagnostic? Failure { get; set; }
+    /// <summary>Why not everything is replicated that should be, once it has ended; null when all was sent. On any
+    /// thread: a stop that has no time left reads it while the session has not ended.</summary>
+    public LitestreamDiagnostic? Failure
+    {
+        get => _failure;
+        set => _failure = value;
+    }
 
     /// <summary>The code of why litestream did not run to its end; null when it did.</summary>
     public string? FailedBy { get; private set; }
@@ -251,11 +256,7 @@ internal sealed class SessionReport(
     private IReadOnlyList<LitestreamDatabaseStatus> Describe(LitestreamStatus before)
     {
         var now = time.GetUtcNow();
-        return
-        [
-            .. databases.Select(database =>
-                database.Describe(before.Databases.FirstOrDefault(one => one.Path == database.Path), now)
-            ),
-        ];
+        var known = before.Databases.ToDictionary(one => one.Path, StringComparer.Ordinal);
+        return [.. databases.Select(database => database.Describe(known.GetValueOrDefault(database.Path), now))];
     }
 }

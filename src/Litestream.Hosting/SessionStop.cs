@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
+using Litestream.Releases;
 using Litestream.Replication;
 using Microsoft.Extensions.Logging;
 
@@ -35,6 +36,7 @@ internal sealed class SessionStop(
 
         report.UpdateStopping();
         chains.BeginReaders();
+        chains.BreakUnread();
         if (!run.IsRunning)
         {
             await chains.CutAsync(CancellationToken.None).ConfigureAwait(false);
@@ -42,17 +44,22 @@ internal sealed class SessionStop(
 
         await ExcludeReplacedAsync().ConfigureAwait(false);
         using var activity = LitestreamActivities.Start("litestream.drain");
-        if (
-            await run.DrainAsync(deadline - time.GetUtcNow(), () => ReplicatorLog.FinalPass(logger))
-                .ConfigureAwait(false) is
-            { } notSent
-        )
+        var notSent = await SendAsync(run, deadline).ConfigureAwait(false);
+        if (BreakAtGaps() is { Count: > 0 } broken && notSent is null && time.GetUtcNow() < deadline)
+        {
+            await chains.CutAsync(CancellationToken.None).ConfigureAwait(false);
+            process.Exclude(broken.Where(database => database.Chain.IsBlocked));
+            notSent = await SendAsync(run, deadline).ConfigureAwait(false);
+            BreakAtGaps();
+        }
+
+        if (notSent is not null)
         {
             activity?.SetStatus(ActivityStatusCode.Error, notSent.Code);
             report.ReportFailure(notSent);
         }
 
-        await ReportUnsentAsync().ConfigureAwait(false);
+        await ReportUnsentAsync(deadline).ConfigureAwait(false);
         if (
             report.Failure is null
             && databases.Any(database => !database.IsOut)
@@ -63,11 +70,36 @@ internal sealed class SessionStop(
         }
     }
 
+    private Task<LitestreamDiagnostic?> SendAsync(ReplicatorRun run, DateTimeOffset deadline) =>
+        run.DrainAsync(deadline - time.GetUtcNow(), () => ReplicatorLog.FinalPass(logger));
+
+    /// <summary>
+    /// A litestream that ran only for a moment may not have been looked at yet: where it did not continue what the one
+    /// before it had read, a full copy has to follow. If it cannot be sent now, the next start sends it.
+    /// </summary>
+    private List<DatabaseSupervisor> BreakAtGaps()
+    {
+        var broken = new List<DatabaseSupervisor>();
+        foreach (
+            var database in databases.Where(one => !one.IsOut && !one.Chain.NeedsRestart && process.Has(one))
+        )
+        {
+            if (database.Chain.FindGap() is { } gap)
+            {
+                chains.Break(database, gap);
+                broken.Add(database);
+            }
+        }
+
+        return broken;
+    }
+
     /// <summary>
     /// Says what the replicas did not take, and how much; once. Called when no litestream runs any more, at the stop of
     /// an app whose replication has failed too.
     /// </summary>
-    public async Task ReportUnsentAsync()
+    /// <param name="deadline">Until when a storage is asked; null: now. It is asked a moment longer.</param>
+    public async Task ReportUnsentAsync(DateTimeOffset? deadline = null)
     {
         if (_hasReportedUnsent)
         {
@@ -83,11 +115,13 @@ internal sealed class SessionStop(
             return;
         }
 
+        var end = (deadline ?? time.GetUtcNow()) + ReplicaListing.ShortPatience;
         foreach (var database in databases)
         {
             if (!database.IsExcluded)
             {
-                await database.FinishAsync(time.GetUtcNow()).ConfigureAwait(false);
+                var now = time.GetUtcNow();
+                await database.FinishAsync(now, end - now).ConfigureAwait(false);
             }
 
             if (database.Unsent(report.FailedBy) is { } unsent)
@@ -122,7 +156,14 @@ internal sealed class SessionStop(
     {
         var now = time.GetUtcNow();
         var admitted = databases.Where(database => database.IsAdmittedAtLast(now)).ToList();
-        if (admitted.Count == 0 || locks.Held is null)
+
+        // What was added just before the stop waits for an answer, or for others.
+        var added = databases
+            .Where(database =>
+                database.Question is { Trouble: null } || (!database.IsOut && !process.Has(database))
+            )
+            .ToList();
+        if (admitted.Count + added.Count == 0 || locks.Held is null)
         {
             return;
         }
@@ -163,18 +204,17 @@ internal sealed class SessionStop(
             }
         }
 
+        var asked = databases.Where(database => database.Question is not null).ToList();
         await lineage
-            .AwaitAsync(
-                [.. databases.Where(database => database.Question is not null)],
-                deadline - time.GetUtcNow(),
-                CancellationToken.None
-            )
+            .AwaitAsync(asked, deadline - time.GetUtcNow(), CancellationToken.None)
             .ConfigureAwait(false);
         if (process.Run is null)
         {
             await admission.ApplyAsync(isLast: true).ConfigureAwait(false);
             process.Prepare(locks.Held);
         }
+
+        asked.ForEach(database => admission.TryAdmit(database, isLast: true));
     }
 
     private async Task AcquireLocksAsync(TimeSpan patience)

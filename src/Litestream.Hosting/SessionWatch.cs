@@ -17,6 +17,7 @@ internal sealed class SessionWatch(
     SessionLineage lineage,
     SessionChains chains,
     SessionAdmission admission,
+    SessionChanges changes,
     SessionReport report,
     Action<MetricsAnswer> onMetrics,
     ILogger logger,
@@ -40,13 +41,14 @@ internal sealed class SessionWatch(
 
         while (true)
         {
+            await changes.ApplyAsync(stopping).ConfigureAwait(false);
             var now = await ObserveAsync(running, look, stopping).ConfigureAwait(false);
             var marks = chains.FindForeign(running?.ProcessId);
             var found = new List<EndReason?>();
             foreach (var database in databases)
             {
                 found.Add(
-                    await ActAsync(database, now, look.UploadedAt).ConfigureAwait(false)
+                    await ActAsync(database, running, now, look.UploadedAt).ConfigureAwait(false)
                         ?? await chains.LookAsync(database, running, marks, look.Answer).ConfigureAwait(false)
                 );
             }
@@ -54,6 +56,11 @@ internal sealed class SessionWatch(
             if (lockErrors.Take() is { } error && found.TrueForAll(reason => reason is null))
             {
                 found.Add(admission.Suspect(error, now));
+            }
+
+            if (found.TrueForAll(one => one is null))
+            {
+                found.Add(await changes.ApplyRemovalsAsync(running is not null).ConfigureAwait(false));
             }
 
             var isAsked = running is not null && process.Run!.HasMetrics;
@@ -65,30 +72,55 @@ internal sealed class SessionWatch(
             };
             var reason = ProcessPolicy.Decide(seen, plan.Settings.StallTimeout);
             report.UpdateState(running is not null);
-            if (running is null)
-            {
-                if (reason is not null)
-                {
-                    return reason;
-                }
-
-                await Task.Delay(Thresholds.Look, time, stopping).ConfigureAwait(false);
-                continue;
-            }
-
+            reason ??= await PauseAsync(running, look, stopping).ConfigureAwait(false);
             if (reason is not null)
             {
-                await EndAsync(running, reason, stopping).ConfigureAwait(false);
+                if (running is not null)
+                {
+                    await EndAsync(running, reason, stopping).ConfigureAwait(false);
+                }
+
                 return reason;
             }
 
-            await Task.WhenAny(running.Exited, Task.Delay(Thresholds.Look, time, stopping)).ConfigureAwait(false);
-            stopping.ThrowIfCancellationRequested();
-            if (running.Exited.IsCompleted)
+            if (running?.Exited.IsCompleted == true)
             {
                 return null;
             }
         }
+    }
+
+    /// <summary>Waits for the next look, or the end of litestream. Meanwhile what was just added is looked at, and
+    /// nothing else: what is counted in looks must not be counted faster.</summary>
+    private async Task<EndReason?> PauseAsync(
+        ReplicatorProcess? running,
+        ProcessLook look,
+        CancellationToken stopping
+    )
+    {
+        var exited = running?.Exited ?? new TaskCompletionSource<int>().Task;
+        var next = time.GetUtcNow() + Thresholds.Look;
+        while (next - time.GetUtcNow() is var left && left > TimeSpan.Zero && !exited.IsCompleted)
+        {
+            await Task.WhenAny(exited, changes.WaitAsync(left, stopping)).ConfigureAwait(false);
+            stopping.ThrowIfCancellationRequested();
+            await changes.ApplyAsync(stopping).ConfigureAwait(false);
+            EndReason? reason = null;
+            foreach (var database in changes.FreshDatabases.Where(changes.IsChanged))
+            {
+                var now = time.GetUtcNow();
+                reason = await ActAsync(database, running, now, look.UploadedAt).ConfigureAwait(false) ?? reason;
+            }
+
+            reason ??= await changes.ApplyRemovalsAsync(running is not null).ConfigureAwait(false);
+            if (reason is not null)
+            {
+                return reason;
+            }
+        }
+
+        changes.Age();
+        return null;
     }
 
     /// <summary>Looks at the databases, and asks litestream where that is due.</summary>
@@ -106,7 +138,9 @@ internal sealed class SessionWatch(
             && ProcessPolicy.Asks(
                 now - look.AskedAt,
                 look.SilentSince is not null,
-                databases.Any(database => database.Tracker.IsPending || !database.IsSettled)
+                databases.Any(database =>
+                    database.Tracker.IsPending || !database.IsSettled || database.Chain.HasReader
+                )
             );
         await admission.LookAsync(asks).ConfigureAwait(false);
         if (!asks)
@@ -135,16 +169,22 @@ internal sealed class SessionWatch(
     /// <returns>Why litestream has to be ended; null when it has not.</returns>
     private async Task<EndReason?> ActAsync(
         DatabaseSupervisor database,
+        ReplicatorProcess? running,
         DateTimeOffset now,
         DateTimeOffset uploadedAt
     )
     {
+        if (!database.IsOut && running is not null && !process.Has(database))
+        {
+            return changes.IsDue ? Admit(database, running, "was added") : null;
+        }
+
         var wasHealthy = database.State.Health == LitestreamHealth.Healthy;
         var decision = await database.DecideAsync(now, uploadedAt).ConfigureAwait(false);
         switch (decision.Action)
         {
             case DatabaseAction.CheckLineage when database.IsExcluded:
-                return CheckLineageOfExcluded(database);
+                return CheckLineageOfExcluded(database, running);
             case DatabaseAction.CheckLineage:
                 lineage.NoteChanged(database);
                 return new EndReason($"'{database.Path}' was deleted or replaced") { IsOtherFile = true };
@@ -175,11 +215,22 @@ internal sealed class SessionWatch(
 
     /// <summary>Takes the answer over, or asks: meanwhile its WAL has begun anew without litestream, and nobody has
     /// looked whether it is still the same database.</summary>
-    private EndReason? CheckLineageOfExcluded(DatabaseSupervisor database)
+    private EndReason? CheckLineageOfExcluded(DatabaseSupervisor database, ReplicatorProcess? running)
     {
         var isAsked = database.Question is not null;
         if (isAsked)
         {
+            if (changes.IsWaitedFor(database))
+            {
+                return null;
+            }
+
+            if (running is not null && database.Question!.Answer.IsCompletedSuccessfully && !changes.IsDue)
+            {
+                // Others were added a moment ago, too: litestream is started again for all of them.
+                return null;
+            }
+
             lineage.TakeAnswer(database);
             report.FailIfNothingIsLeft();
         }
@@ -194,7 +245,22 @@ internal sealed class SessionWatch(
         }
 
         var what = isAsked ? "is the database in its replica" : "can be replicated again";
-        return database.IsExcluded ? null : new EndReason($"'{database.Path}' {what}") { IsPlanned = true };
+        return database.IsExcluded ? null : Admit(database, running, what);
+    }
+
+    private EndReason? Admit(DatabaseSupervisor database, ReplicatorProcess? running, string what)
+    {
+        if (!admission.TryAdmit(database))
+        {
+            return null;
+        }
+
+        if (running is not null)
+        {
+            changes.NoteRestart();
+        }
+
+        return new EndReason($"'{database.Path}' {what}") { IsPlanned = true };
     }
 
     private async Task EndAsync(ReplicatorProcess running, EndReason reason, CancellationToken stopping)

@@ -9,7 +9,7 @@ namespace Litestream.Hosting;
 /// second.
 /// </summary>
 internal sealed class StatusPublisher(
-    IReadOnlyList<EffectiveDatabase> databases,
+    Func<IReadOnlyList<EffectiveDatabase>> databases,
     Func<LitestreamStatus> status,
     TimeProvider time
 )
@@ -19,6 +19,7 @@ internal sealed class StatusPublisher(
     private readonly ProcessIdentity? _app = StatusFile.IdentityOf(Environment.ProcessId);
     private readonly DateTimeOffset? _startedAt = StatusFile.StartOf(Environment.ProcessId);
     private readonly Dictionary<string, LitestreamStatus> _written = new(StringComparer.Ordinal);
+    private Dictionary<string, EffectiveDatabase> _published = [];
 
     /// <summary>Publishes until it is cancelled, then takes back what stands there. Fails never.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -29,7 +30,7 @@ internal sealed class StatusPublisher(
             await Task.Delay(Interval, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        foreach (var database in databases)
+        foreach (var database in _published.Values)
         {
             StatusFile.Remove(database);
         }
@@ -44,20 +45,40 @@ internal sealed class StatusPublisher(
             return;
         }
 
-        foreach (var database in databases)
+        var published = databases().ToDictionary(database => database.Path, StringComparer.Ordinal);
+        foreach (var removed in _published.Where(one => !published.ContainsKey(one.Key)))
         {
-            var own = now with { Databases = [.. now.Databases.Where(one => one.Path == database.Path)] };
-            if (
-                (_written.GetValueOrDefault(database.Path) is { } before && IsSame(before, own))
-                || !Directory.Exists(Path.GetDirectoryName(database.Path))
-                || IsAnothers(database)
-            )
-            {
-                continue;
-            }
+            StatusFile.Remove(removed.Value);
+            _written.Remove(removed.Key);
+        }
 
+        _published = published;
+        var own = now.Databases.ToLookup(database => database.Path, StringComparer.Ordinal);
+        foreach (var database in published.Values)
+        {
+            Publish(database, now with { Databases = [.. own[database.Path]] });
+        }
+    }
+
+    private void Publish(EffectiveDatabase database, LitestreamStatus own)
+    {
+        if (
+            (_written.GetValueOrDefault(database.Path) is { } before && IsSame(before, own))
+            || !Directory.Exists(Path.GetDirectoryName(database.Path))
+            || IsAnothers(database)
+        )
+        {
+            return;
+        }
+
+        // What could not be written is tried again.
+        if (new StatusFile(_app!, _startedAt, time.GetUtcNow(), own).Write(database.Path))
+        {
             _written[database.Path] = own;
-            new StatusFile(_app, _startedAt, time.GetUtcNow(), own).Write(database.Path);
+        }
+        else
+        {
+            _written.Remove(database.Path);
         }
     }
 
@@ -79,7 +100,7 @@ internal sealed class StatusPublisher(
             Databases = [],
             NotReplicated = [],
             OpenNotReplicated = [],
-            RestartTimes = [],
+            LastRestarts = [],
             LookedAt = null,
         };
 }

@@ -2,47 +2,16 @@ using Litestream.Configuration;
 using Litestream.Databases;
 using Litestream.Diagnostics;
 using Litestream.Execution;
-using Litestream.FileSystem;
 using Litestream.Releases;
 using Litestream.Releases.V03;
+using Litestream.Releases.V05;
 using Litestream.Replication;
 using Litestream.Restore;
 using Litestream.Sqlite;
 using Litestream.Verification;
+using Microsoft.Data.Sqlite;
 
 namespace Litestream;
-
-/// <summary>Where <see cref="LitestreamClient.Create"/> finds an app.</summary>
-public sealed record LitestreamClientOptions
-{
-    /// <summary>
-    /// The folder of the app: its settings files, its <c>litestream.yml</c>, its executable; relative paths of
-    /// databases start here. Default: the folder of the running program.
-    /// </summary>
-    public string ApplicationDirectory { get; init; } = ApplicationFolder.FullName;
-
-    /// <summary>Whose <c>appsettings.{Environment}.json</c> is read. Default <c>Production</c>.</summary>
-    public string EnvironmentName { get; init; } = "Production";
-
-    /// <summary>
-    /// The litestream.yml, relative to <see cref="ApplicationDirectory"/>. Null: the setting
-    /// <c>Litestream:ConfigPath</c>, else <c>litestream.yml</c>.
-    /// </summary>
-    public string? ConfigPath { get; init; }
-
-    /// <summary>
-    /// The executable, relative to <see cref="ApplicationDirectory"/>. Null: the setting
-    /// <c>Litestream:ExecutablePath</c>, else the folder in the variable <c>LITESTREAM_INSTALL_DIR</c>, else the app's
-    /// folder.
-    /// </summary>
-    public string? ExecutablePath { get; init; }
-
-    /// <summary>
-    /// The environment variables that count. Null: those of this process. The executable gets them on top of those of
-    /// this process.
-    /// </summary>
-    public IReadOnlyDictionary<string, string>? Environment { get; init; }
-}
 
 /// <summary>
 /// What the executable can tell and do, as .NET calls. Each call runs the executable once, with a configuration file of
@@ -170,8 +139,8 @@ public sealed class LitestreamClient
     /// <param name="replica">The name of one replica; null for all. With all, one that fails is a failure.</param>
     /// <param name="cancellationToken">Ends the executable.</param>
     /// <returns>None also where the replica does not exist: the executable does not tell the two apart.</returns>
-    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; LSB3008: no such replica; LSB3001: the
-    /// executable failed or met an error; LSB3005: it took too long; LSB2008: it cannot be started.</exception>
+    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; LSB3008: no such replica; LSB3009: not
+    /// in this release line; LSB3001: the executable failed; LSB3005: too slow; LSB2008: not started.</exception>
     public Task<IReadOnlyList<Generation>> GenerationsAsync(
         string? database = null,
         string? replica = null,
@@ -198,6 +167,20 @@ public sealed class LitestreamClient
         string? generation = null,
         CancellationToken cancellationToken = default
     ) => Generations.WalSegmentsAsync(Config.Choose(database), replica, generation, cancellationToken);
+
+    /// <summary>The LTX files in the replica of a database, which need not exist, by level and TXID. Release line 0.5.
+    /// </summary>
+    /// <inheritdoc cref="GenerationsAsync" />
+    public Task<IReadOnlyList<LtxFile>> LtxFilesAsync(
+        string? database = null,
+        string? replica = null,
+        CancellationToken cancellationToken = default
+    ) =>
+        new LtxCatalog(new CatalogCommands(Executable, Config, Timeout), Config).FilesAsync(
+            Config.Choose(database),
+            replica,
+            cancellationToken
+        );
 
     /// <summary>
     /// Restores a database: without an output or <see cref="RestoreOptions.InPlace"/> to a new, dated file beside it.
@@ -330,6 +313,21 @@ public sealed class LitestreamClient
         );
 
     /// <summary>
+    /// Waits until what is committed in a database now is in its replicas. Writes nothing and starts no replicator.
+    /// Litestream's own <c>sync</c> is not used: on release line 0.5 it can make litestream miss commits.
+    /// </summary>
+    /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
+    /// <param name="timeout">How long it may take; null: 30 s.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>Whether it has arrived: what has not is a result, no exception.</returns>
+    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database.</exception>
+    public Task<SyncResult> SyncAsync(
+        string? database = null,
+        TimeSpan? timeout = null,
+        CancellationToken cancellationToken = default
+    ) => CommitSync.RunAsync(Executable, Config, Config.Choose(database), null, timeout, cancellationToken);
+
+    /// <summary>
     /// The fire drill: restores the backup of a database to a scratch file, asks it a query, tells what would have been
     /// lost and how long recovery took, and removes the file.
     /// </summary>
@@ -343,8 +341,60 @@ public sealed class LitestreamClient
         CancellationToken cancellationToken = default
     ) => DatabaseDrill.RunAsync(Executable, Config, Config.Choose(database), options, cancellationToken);
 
+    /// <summary>
+    /// Opens a database as it was at a moment: a private copy, restored to the folder for temporary files and checked
+    /// (<c>PRAGMA quick_check</c>). The live database is not touched, and need not exist. The
+    /// connection is open and read-only. When it is closed or disposed of, the copy is deleted; what a killed process
+    /// left is deleted by the next one. Both release lines.
+    /// </summary>
+    /// <remarks>
+    /// The state is the newest that had been sent by the moment: what was committed a moment earlier may be missing.
+    /// Release line 0.5 compacts its files: after some minutes it restores the state at the end of such a file, which
+    /// may be up to half a minute before the moment.
+    /// </remarks>
+    /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
+    /// <param name="moment">The moment; null for the newest backup. <see cref="PointInTime.Parse"/> reads what people
+    /// write.</param>
+    /// <param name="replica">The name of one replica; null: the one that the executable chooses.</param>
+    /// <param name="cancellationToken">Ends it; nothing is left behind.</param>
+    /// <exception cref="LitestreamException">LSB3002 to LSB3004: which database; LSB3007: the moment is in the future;
+    /// LSB3008: no such replica; LSB4002: there is no backup for the moment, with what there is; LSB0003: no room for
+    /// temporary files; LSB4003, LSB4005: the backup is damaged, or the storage does not answer; LSB4104: the app has
+    /// no SQLite library for Microsoft.Data.Sqlite.</exception>
+    public async Task<SqliteConnection> OpenAsOfAsync(
+        string? database = null,
+        DateTimeOffset? moment = null,
+        string? replica = null,
+        CancellationToken cancellationToken = default
+    )
+    {
+        var copy = await PastCopy
+            .RestoreAsync(Executable, Config, Config.Choose(database), moment, replica, cancellationToken)
+            .ConfigureAwait(false);
+        return copy.OpenAndLeave();
+    }
+
+    /// <summary>
+    /// What changed in a database between two moments, compared by content. Changes nothing: the copies are removed.
+    /// Both release lines.
+    /// </summary>
+    /// <param name="from">The earlier moment; <see cref="DateTimeOffset.UtcNow"/> is the newest backup.</param>
+    /// <param name="to">The later moment; null: now, the live database.</param>
+    /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
+    /// <param name="replica">The name of one replica; null: the one that the executable chooses.</param>
+    /// <param name="cancellationToken">Ends it; nothing is left behind.</param>
+    /// <exception cref="LitestreamException">Those of <see cref="OpenAsOfAsync"/>; LSB3008: the moments are not in
+    /// their order; LSB4010, LSB4104: they cannot be compared.</exception>
+    public Task<DatabaseChanges> DiffAsync(
+        DateTimeOffset from,
+        DateTimeOffset? to = null,
+        string? database = null,
+        string? replica = null,
+        CancellationToken cancellationToken = default
+    ) => PastDiff.RunAsync(Executable, Config, Config.Choose(database), from, to, replica, cancellationToken);
+
     private IBackupCatalog Catalog => Executable.Line.Catalog(Executable, Config, Timeout);
 
     /// <summary>What only release line 0.3 has.</summary>
-    private BackupCatalog Generations => BackupCatalog.Create(Executable, Config, Timeout);
+    private BackupCatalog Generations => new(new CatalogCommands(Executable, Config, Timeout), Config);
 }

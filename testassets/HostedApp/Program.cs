@@ -56,6 +56,9 @@ if (args.Contains("--build-only"))
 }
 
 await host.StartAsync();
+
+// What comes after this line comes after the first row too, however long it took.
+await Task.WhenAny(Writer.Wrote.Task, Task.Delay(TimeSpan.FromSeconds(10)));
 Console.WriteLine($"started {Environment.ProcessId}");
 var crash = new TaskCompletionSource();
 _ = Task.Run(() => Obey(host.Services, host.Services.GetRequiredService<IConfiguration>(), host.Services.GetRequiredService<IHostApplicationLifetime>(), crash));
@@ -135,6 +138,20 @@ void Configure(IServiceCollection services)
     {
         services.AddLitestream();
         services.AddLitestream();
+    }
+}
+
+static async Task TellAsync(string done, string what, Func<Task> action)
+{
+    var watch = Stopwatch.StartNew();
+    try
+    {
+        await action();
+        Console.WriteLine($"{done} {what}");
+    }
+    catch (Exception e)
+    {
+        Console.WriteLine($"not {done} {what}: {e.Message} [{e.GetType().Name}] after {watch.Elapsed.TotalSeconds:0.0} s");
     }
 }
 
@@ -222,6 +239,21 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
                 Writer.Calm = false;
                 Writer.Storm = Task.Run(() => Console.WriteLine($"churned {Ledger.Churn(configuration, int.Parse(threads), synchronous, () => Writer.Calm || lifetime.ApplicationStopping.IsCancellationRequested)} commits"));
                 break;
+            case ["add", var what]:
+                // On a thread of its own, so that several can be added at once. "PATH" or "PATH => URL".
+                _ = Task.Run(() => TellAsync("added", what, () => services.GetRequiredService<LitestreamReplicator>().AddDatabaseAsync(what.Split(" => ")[0], what.Split(" => ").ElementAtOrDefault(1))));
+                break;
+            case ["remove", var what]:
+                _ = Task.Run(() => TellAsync("removed", what, () => services.GetRequiredService<LitestreamReplicator>().RemoveDatabaseAsync(what)));
+                break;
+            case ["into", var what]:
+                // "PATH <= TEXT"
+                Orders.InsertInto(what.Split(" <= ")[0], what.Split(" <= ")[1]);
+                Console.WriteLine($"wrote {what}");
+                break;
+            case ["databases"]:
+                Console.WriteLine($"databases {string.Join("; ", services.GetRequiredService<LitestreamReplicator>().Status.Databases.Select(database => $"{database.Path} {database.Health} {(database.Replicated is null ? "never" : database.LagBytes == 0 ? "arrived" : "pending")} {database.Problem}"))}");
+                break;
             case ["calm"]:
                 Writer.Calm = true;
                 break;
@@ -254,6 +286,7 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
             case ["status"]:
                 var status = services.GetRequiredService<LitestreamReplicator>().Status;
                 Console.WriteLine($"status {status.State} after {status.Restarts} restarts, {string.Join("; ", status.Databases.Select(database => $"{database.Health} {database.Lag.TotalSeconds:0.0} s {database.LagBytes} bytes {database.Problem}"))} [{status.LastError}]");
+                Console.WriteLine($"looked {status.Databases.Select(database => database.LookedAt?.UtcTicks ?? 0).DefaultIfEmpty().Min()}");
                 break;
             case ["another-library"]:
                 // As the system sees it: a mapped file of that name. The pool has the database open.
@@ -320,6 +353,9 @@ internal sealed class Writer(IConfiguration configuration) : BackgroundService
 {
     public static readonly TaskCompletionSource Throw = new();
 
+    /// <summary>Whether it has tried to write its first row.</summary>
+    public static readonly TaskCompletionSource Wrote = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     /// <summary>Ends the storm.</summary>
     public static volatile bool Calm;
 
@@ -328,9 +364,16 @@ internal sealed class Writer(IConfiguration configuration) : BackgroundService
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (Environment.GetEnvironmentVariable("HOSTED_APP_Idle") != "true")
+        try
         {
-            Orders.Insert(configuration, "first");
+            if (Environment.GetEnvironmentVariable("HOSTED_APP_Idle") != "true")
+            {
+                Orders.Insert(configuration, "first");
+            }
+        }
+        finally
+        {
+            Wrote.TrySetResult();
         }
 
         await Task.WhenAny(Throw.Task, Task.Delay(Timeout.Infinite, stoppingToken));
@@ -426,6 +469,18 @@ internal static class Orders
     public static void Insert(IConfiguration configuration, string text, string name = "Orders")
     {
         using var connection = Open(configuration, name);
+        using var command = connection.CreateCommand();
+        command.CommandText = "CREATE TABLE IF NOT EXISTS orders(text TEXT NOT NULL); INSERT INTO orders(text) VALUES ($text)";
+        command.Parameters.AddWithValue("$text", text);
+        command.ExecuteNonQuery();
+    }
+
+    /// <summary>A row into any database, by its path as the app has it.</summary>
+    public static void InsertInto(string path, string text)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ConnectionString);
+        connection.Open();
         using var command = connection.CreateCommand();
         command.CommandText = "CREATE TABLE IF NOT EXISTS orders(text TEXT NOT NULL); INSERT INTO orders(text) VALUES ($text)";
         command.Parameters.AddWithValue("$text", text);

@@ -48,7 +48,7 @@ var config = EffectiveConfig.Create(new EffectiveConfigOptions
     BaseDirectory = Path.GetDirectoryName(args[1])!,
     GetSetting = _ => null,
     Environment = new Dictionary<string, string>(),
-}, ReleaseLine.Default.Dialects);
+}, new LitestreamExecutable(args[2]).Line.Dialects);
 var left = int.Parse(args[3], CultureInfo.InvariantCulture);
 var pause = TimeSpan.FromMicroseconds(int.Parse(args[4], CultureInfo.InvariantCulture));
 if (left == 0)

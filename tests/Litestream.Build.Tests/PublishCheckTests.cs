@@ -11,6 +11,7 @@ public sealed class PublishCheckTests(Packages packages)
     private const string Said = "Litestream: starts with the app";
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task A_hook_that_is_switched_off_in_what_is_published_is_an_error()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
@@ -35,7 +36,7 @@ public sealed class PublishCheckTests(Packages packages)
 
     [Theory]
     [InlineData("PrivateAssets=\"all\"")]
-    [InlineData("ExcludeAssets=\"runtime\"")]
+    [InlineData("ExcludeAssets=\"runtime\"", Traits = ["Category", "Long"])]
     public async Task A_reference_that_keeps_our_assembly_out_is_an_error_before_anything_is_published_and_the_build_starts(
         string attribute
     )

@@ -20,7 +20,7 @@ public sealed class PublishedAppTests(Packages packages)
         "-r linux-x64 --no-self-contained -p:PublishSingleFile=true -p:IncludeAllContentForSelfExtract=true",
         Traits = ["Category", "Long"]
     )]
-    [InlineData("trimmed", "-r linux-x64 --self-contained -p:PublishTrimmed=true")]
+    [InlineData("trimmed", "-r linux-x64 --self-contained -p:PublishTrimmed=true", Traits = ["Category", "Long"])]
     public async Task It_replicates_from_another_working_directory_and_drains_at_sigterm(string kind, string options)
     {
         using var workspace = new Workspace(packages).WithAsset("Worker");
@@ -55,8 +55,8 @@ public sealed class PublishedAppTests(Packages packages)
 
     [Theory]
     [InlineData("a signal to the whole group")]
-    [InlineData("stop")]
-    [InlineData("throw")]
+    [InlineData("stop", Traits = ["Category", "Long"])]
+    [InlineData("throw", Traits = ["Category", "Long"])]
     [InlineData("crash")]
     public async Task However_the_app_ends_no_process_is_left_and_the_last_row_is_in_the_replica(string how)
     {
@@ -97,7 +97,7 @@ public sealed class PublishedAppTests(Packages packages)
         {
             await run.WaitForAsync("built, rows: 0");
             run.WriteLine("first");
-            await run.WaitForAsync("wal segment written");
+            await run.SendsToAsync(workspace.In("data/litestream-replicas/orders.db"));
             run.WriteLine("last");
             await run.WaitForAsync("wrote last");
             run.SignalGroup("INT");

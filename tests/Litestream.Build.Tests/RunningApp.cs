@@ -10,7 +10,7 @@ namespace Litestream.Build.Tests;
 /// </summary>
 public sealed partial class RunningApp : IDisposable
 {
-    private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_deadline = TimeSpan.FromMinutes(3);
     private readonly ConcurrentQueue<string> _lines = new();
     private readonly Process _process;
 
@@ -60,6 +60,18 @@ public sealed partial class RunningApp : IDisposable
         {
             Assert.False(_process.HasExited, $"The app ended before it said '{text}':\n{Output}");
             Assert.True(watch.Elapsed < s_deadline, $"The app did not say '{text}':\n{Output}");
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>Waits until something is in a replica that is a folder.</summary>
+    public async Task SendsToAsync(string replica)
+    {
+        var watch = Stopwatch.StartNew();
+        while (ReplicaFiles.Changes(replica).Count == 0)
+        {
+            Assert.False(_process.HasExited, $"The app ended before it sent anything to '{replica}':\n{Output}");
+            Assert.True(watch.Elapsed < s_deadline, $"The app sent nothing to '{replica}':\n{Output}");
             await Task.Delay(20, TestContext.Current.CancellationToken);
         }
     }

@@ -77,6 +77,7 @@ public sealed class ScaffoldTests(Packages packages)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task Nothing_is_overwritten_unless_that_is_asked_for()
     {
         using var app = Shop("shop");

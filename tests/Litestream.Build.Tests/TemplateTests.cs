@@ -46,6 +46,7 @@ public sealed partial class TemplateTests(Packages packages)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task An_mvc_app_with_its_live_database_elsewhere_replicates_beside_that_database()
     {
         using var workspace = await CreateAsync("mvc");
@@ -172,7 +173,7 @@ public sealed partial class TemplateTests(Packages packages)
     }
 
     [Theory]
-    [InlineData("F#")]
+    [InlineData("F#", Traits = ["Category", "Long"])]
     [InlineData("VB", Traits = ["Category", "Long"])]
     public async Task A_trimmed_app_in_another_language_is_refused_unless_it_starts_Litestream_itself(string language)
     {
@@ -230,8 +231,8 @@ public sealed partial class TemplateTests(Packages packages)
     }
 
     [Theory]
-    [InlineData("net6.0")]
-    [InlineData("net48")]
+    [InlineData("net6.0", Traits = ["Category", "Long"])]
+    [InlineData("net48", Traits = ["Category", "Long"])]
     public async Task An_app_for_an_older_framework_is_told_so_before_anything_else(string framework)
     {
         using var workspace = new Workspace(packages);
@@ -346,7 +347,7 @@ public sealed partial class TemplateTests(Packages packages)
         );
         Assert.Equal("755", Convert.ToString((int)File.GetUnixFileMode(executable), 8));
         Assert.Equal(
-            File.ReadAllBytes(Repository.In("runtimes/0.3.13/linux-x64/litestream")),
+            File.ReadAllBytes(Repository.In("runtimes", Repository.Version, "linux-x64", "litestream")),
             File.ReadAllBytes(executable)
         );
     }

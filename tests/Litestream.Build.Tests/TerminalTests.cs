@@ -13,6 +13,7 @@ public sealed class TerminalTests(Packages packages)
     private const string Row = "data/bücher.db  Books";
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task In_a_terminal_every_target_and_a_publish_print_what_they_print_in_a_pipe_and_print_it_once()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
@@ -49,14 +50,14 @@ public sealed class TerminalTests(Packages packages)
 
         var publish = await ScreenAsync(app, "publish", "-o", "out");
         Assert.Equal(1, Count("Litestream: data/bücher.db -> file: data/litestream-replicas/bücher.db", publish));
-        Assert.Equal(1, Count("Litestream: executable 0.3.13 for linux-x64", publish));
+        Assert.Equal(1, Count($"Litestream: executable {Repository.Version} for linux-x64", publish));
         Assert.Equal(1, Count("Litestream: starts with the app, outside Development", publish));
 
         var doctor = await ScreenAsync(app, "msbuild", "-t:LitestreamDoctor", "-p:LitestreamContentRoot=out");
         Assert.Matches(@"ok +executable +", doctor);
 
         var version = await ScreenAsync(app, "msbuild", "-t:LitestreamVersion");
-        Assert.Equal(1, Count("0.3.13  ", version));
+        Assert.Equal(1, Count($"{Repository.Version}  ", version));
 
         var init = await ScreenAsync(app, "msbuild", "-t:LitestreamInit");
         Assert.Equal(1, Count("Written: ", init));

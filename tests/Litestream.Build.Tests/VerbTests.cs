@@ -42,17 +42,20 @@ public sealed class VerbTests(Packages packages)
             StringComparison.Ordinal
         );
         Assert.Equal(
-            "0.3.13",
+            Repository.Version,
             Item(await VerbAsync("LitestreamVersion", "-getTargetResult:LitestreamVersion"), "LitestreamVersion")
                 .GetProperty("Identity")
                 .GetString()
         );
 
         // Our configuration and the one absolute path are added to any command of the executable.
-        var generations = (
-            await VerbAsync("LitestreamRun", "-p:LitestreamArguments=generations data/orders.db")
+        var backup = (
+            await VerbAsync(
+                "LitestreamRun",
+                $"-p:LitestreamArguments={(Repository.IsLine05 ? "ltx" : "generations")} data/orders.db"
+            )
         ).Succeeded();
-        Assert.Matches(@"file\s+[0-9a-f]{16}\s", generations.Output);
+        Assert.Matches(Repository.IsLine05 ? @"\b[0-9a-f]{16}\b" : @"file\s+[0-9a-f]{16}\s", backup.Output);
         (await VerbAsync("LitestreamRun", "-p:LitestreamArguments=frobnicate")).FailedWith("LSB3001");
         (await VerbAsync("LitestreamRun", "-p:LitestreamArguments=replicate")).FailedWith("LSB3006");
         (await VerbAsync("LitestreamRun")).FailedWith("LSB3006");
@@ -146,6 +149,7 @@ public sealed class VerbTests(Packages packages)
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task The_listings_return_what_the_files_of_the_replicas_say_under_a_path_with_two_spaces_and_a_yml_elsewhere()
     {
         using var app = await RestoredAsync("two  späces ü");
@@ -234,6 +238,77 @@ public sealed class VerbTests(Packages packages)
         Assert.Equal(One, Assert.Single(Items(half, "LitestreamSnapshots"))["Database"]);
         (await VerbAsync(app, "LitestreamGenerations")).FailedWith("LSB3002");
         (await VerbAsync(app, "LitestreamLtx", $"-p:LitestreamDatabase={One}")).FailedWith("LSB3009");
+    }
+
+    [Fact]
+    [Trait("Line", "0.5")]
+    public async Task The_listing_of_LTX_files_returns_what_the_files_of_the_replicas_say_under_a_path_with_two_spaces_and_a_yml_elsewhere()
+    {
+        using var app = await RestoredAsync("two  späces ü");
+        await ReplicateAsync(app, () => Insert(app.In(One), "first"));
+
+        var result = await VerbAsync(app, "LitestreamLtx", "-p:LitestreamDatabase=*", "-getTargetResult:LitestreamLtx");
+        var listed = Items(result.Succeeded(), "LitestreamLtx");
+        (string Database, string Replica, string Folder)[] replicas =
+        [
+            (One, "near by", "replicas/one"),
+            (Two, "ünd fern", "replicas/two"),
+        ];
+        foreach (var (database, replica, folder) in replicas)
+        {
+            var files = ReplicaFiles.All(app.In(folder)).Select(file => new FileInfo(file)).ToList();
+            Assert.NotEmpty(files);
+            Assert.Equal(
+                files
+                    .Select(file =>
+                        (
+                            $"{file.Directory!.Name}/{file.Name[..33]}",
+                            file.Directory.Name,
+                            file.Name[..16],
+                            file.Name[17..33],
+                            file.Length,
+                            Seconds(file)
+                        )
+                    )
+                    .Order(),
+                listed
+                    .Where(item => item["Database"] == database)
+                    .Select(item =>
+                        (
+                            item["Identity"],
+                            item["Level"],
+                            item["MinTxId"],
+                            item["MaxTxId"],
+                            Number(item["Size"]),
+                            item["Created"]
+                        )
+                    )
+                    .Order()
+            );
+            Assert.All(
+                listed.Where(item => item["Database"] == database),
+                item => Assert.Equal((app.In(database), replica), (item["Path"], item["Replica"]))
+            );
+        }
+
+        Assert.Contains(
+            Messages(result),
+            line =>
+                line.StartsWith("database ", StringComparison.Ordinal)
+                && line.EndsWith("created", StringComparison.Ordinal)
+        );
+
+        // One that cannot be listed does not hide the other, and the items are there although the target failed.
+        Directory.Move(app.In("replicas/two"), app.In("replicas/gone"));
+        File.WriteAllText(app.In("replicas/two"), "a file where the folder was");
+        var half = (
+            await VerbAsync(app, "LitestreamLtx", "-p:LitestreamDatabase=*", "-getTargetResult:LitestreamLtx")
+        ).FailedWith("LSB3001");
+        Assert.All(Items(half, "LitestreamLtx"), item => Assert.Equal(One, item["Database"]));
+        Assert.NotEmpty(Items(half, "LitestreamLtx"));
+        (await VerbAsync(app, "LitestreamLtx")).FailedWith("LSB3002");
+        foreach (var other in new[] { "LitestreamGenerations", "LitestreamSnapshots", "LitestreamWal" })
+            (await VerbAsync(app, other, $"-p:LitestreamDatabase={One}")).FailedWith("LSB3009");
     }
 
     [Fact]
@@ -355,10 +430,7 @@ public sealed class VerbTests(Packages packages)
                     verified.Select(item => (item["Identity"], item["Outcome"], item["Level"]))
                 );
                 Assert.Equal("1", verified[0]["Rows"]);
-                Assert.Equal(
-                    verified[0]["Committed"].Split('/')[0],
-                    Path.GetFileName(Directory.EnumerateDirectories(app.In("replicas/one/generations")).Single())
-                );
+                AssertInReplica(verified[0]["Committed"], app.In("replicas/one"));
 
                 var position = Assert.Single(
                     await ItemsAsync(
@@ -412,6 +484,27 @@ public sealed class VerbTests(Packages packages)
             )
         ).FailedWith("LSB4111");
 
+        var row = Assert.Single(
+            await ItemsAsync(
+                app,
+                "LitestreamQuery",
+                $"-p:LitestreamDatabase={One}",
+                "-p:LitestreamTimestamp=now",
+                "-p:LitestreamSql=SELECT text%2C NULL AS n FROM rows WHERE text LIKE 'f%25st'"
+            )
+        );
+        Assert.Equal(("1", """{"text":"first","n":null}"""), (row["Identity"], row["Row"]));
+        (
+            await VerbAsync(
+                app,
+                "LitestreamQuery",
+                $"-p:LitestreamDatabase={One}",
+                "-p:LitestreamSql=DELETE FROM rows"
+            )
+        ).FailedWith("LSB3024");
+        var same = Assert.Single(await ItemsAsync(app, "LitestreamDiff", $"-p:LitestreamDatabase={One}"));
+        Assert.Equal(("true", "none"), (same["Same"], same["Changes"]));
+
         var started = await ItemsAsync(app, "LitestreamVerify", "-p:LitestreamStartReplicator=true");
         Assert.Equal(["Verified", "Verified"], started.Select(item => item["Outcome"]));
         Assert.Empty(
@@ -423,7 +516,7 @@ public sealed class VerbTests(Packages packages)
     }
 
     [Theory]
-    [InlineData("INT")]
+    [InlineData("INT", Traits = ["Category", "Long"])]
     [InlineData("TERM")]
     public async Task A_verification_with_a_litestream_of_its_own_that_is_stopped_leaves_no_process(string signal)
     {
@@ -462,7 +555,7 @@ public sealed class VerbTests(Packages packages)
                 .SelectMany(RunningApp.ProcessesOf)
         );
         Assert.True(
-            Directory.EnumerateFiles(app.In("replicas/one"), "*.snapshot.lz4", SearchOption.AllDirectories).Any(),
+            ReplicaFiles.Starts(app.In("replicas/one")).Count > 0,
             "what was committed was sent"
         );
 
@@ -549,7 +642,7 @@ public sealed class VerbTests(Packages packages)
             "LSB3009"
         );
         Assert.Contains(
-            "ltx -level all",
+            "LitestreamLtx",
             Assert.Single(other.Errors, error => error.Code == "LSB3009").Text,
             StringComparison.Ordinal
         );
@@ -566,7 +659,7 @@ public sealed class VerbTests(Packages packages)
             await app.DotnetAsync(
                 Keys,
                 "msbuild",
-                "-t:LitestreamSnapshots",
+                $"-t:{Listing}",
                 "-p:LitestreamConfigFile=s3.yml",
                 "-p:LitestreamTimeout=500ms"
             )
@@ -601,11 +694,12 @@ public sealed class VerbTests(Packages packages)
         silent.Start();
         var port = ((IPEndPoint)silent.LocalEndpoint).Port;
         silent.Stop();
-        app.Write(
-            "s3.yml",
-            $"{S3(port, FromYml)}        age:\n          identities:\n            - {FromList}\n          "
-                + $"recipients:\n            - age15lpfp533az5cezspd3mey2gsckj2he72cmqlyverp8kd5phr53kqz4f4a7\n"
-        );
+
+        // Release line 0.5 has no encryption, and thus no key in a list.
+        const string Encryption =
+            $"        age:\n          identities:\n            - {FromList}\n          recipients:\n            - "
+            + "age15lpfp533az5cezspd3mey2gsckj2he72cmqlyverp8kd5phr53kqz4f4a7\n";
+        app.Write("s3.yml", S3(port, FromYml) + (Repository.IsLine05 ? "" : Encryption));
         app.Edit(
             "appsettings.json",
             text =>
@@ -622,7 +716,7 @@ public sealed class VerbTests(Packages packages)
             var verb in new[]
             {
                 "LitestreamConfig",
-                "LitestreamSnapshots",
+                Listing,
                 "LitestreamRestore",
                 "LitestreamVerify",
                 "LitestreamDrill",
@@ -700,6 +794,9 @@ public sealed class VerbTests(Packages packages)
     private const string Two = "data/zwei  ü.db";
     private const string Yml = "else where/my.yml";
 
+    /// <summary>What lists the full copies in a replica.</summary>
+    private static string Listing => Repository.IsLine05 ? "LitestreamLtx" : "LitestreamSnapshots";
+
     /// <summary>
     /// A project that is restored and nothing more, with a yml in a folder of its own, two databases and their
     /// replicas.
@@ -757,16 +854,29 @@ public sealed class VerbTests(Packages packages)
         [.. result.Log.FindChildrenRecursive<Message>().Select(message => message.Text)];
 
     /// <summary>
-    /// The real executable feeds both replicas while something is done, and then ends with its final sync.
+    /// The real executable feeds both replicas while something is done, and ends when all of it has been sent: 0.3.13
+    /// with something left to send writes it twice at once at its end, and one of the two may fail. 0.5 sends the rest
+    /// once, at its end.
     /// </summary>
     private static async Task ReplicateAsync(Workspace app, Func<Task> during)
     {
         using var replicator = RunningApp.Start(Executable, ["replicate", "-config", app.In(Yml)], app.Folder);
-        WaitForSegments(app, "one", 1, () => replicator.Output);
-        WaitForSegments(app, "two", 1, () => replicator.Output);
-        await during();
-        replicator.Signal("TERM");
-        Assert.True(await replicator.WaitForExitAsync() == 0, replicator.Output);
+        try
+        {
+            WaitForSegments(app, "one", 1);
+            WaitForSegments(app, "two", 1);
+            await during();
+            WaitUntil(() =>
+                Repository.IsLine05
+                || (Sent(replicator.Output, app.In(One)) && Sent(replicator.Output, app.In(Two)))
+            );
+            replicator.Signal("TERM");
+            Assert.Equal(0, await replicator.WaitForExitAsync());
+        }
+        finally
+        {
+            TestContext.Current.TestOutputHelper?.WriteLine(replicator.Output);
+        }
     }
 
     private static Task ReplicateAsync(Workspace app, Action during) =>
@@ -779,22 +889,46 @@ public sealed class VerbTests(Packages packages)
             }
         );
 
+    /// <summary>Whether the executable has logged as many bytes of WAL segments as the database's WAL has.</summary>
+    private static bool Sent(string output, string database) =>
+        output
+            .Split('\n')
+            .Where(line =>
+                line.Contains("msg=\"wal segment written\"", StringComparison.Ordinal)
+                // Quoted where there are spaces in it.
+                && (line.Contains($"db={database} ", StringComparison.Ordinal)
+                    || line.Contains($"db=\"{database}\"", StringComparison.Ordinal))
+            )
+            .Sum(line => long.Parse(line.Trim().Split("sz=")[^1], CultureInfo.InvariantCulture))
+        >= new FileInfo($"{database}-wal").Length;
+
     private static string Executable => Repository.Executable;
 
-    private static void WaitForSegments(Workspace app, string replica, int count, Func<string>? what = null) =>
-        WaitUntil(
-            () =>
-                Directory.Exists(app.In($"replicas/{replica}"))
-                && Directory
-                    .EnumerateFiles(app.In($"replicas/{replica}"), "*.wal.lz4", SearchOption.AllDirectories)
-                    .Count() >= count,
-            what
+    private static void WaitForSegments(Workspace app, string replica, int count) =>
+        WaitUntil(() => ReplicaFiles.Changes(app.In($"replicas/{replica}")).Count >= count);
+
+    /// <summary>The place of a commit, as a verification tells it, is one in this replica.</summary>
+    private static void AssertInReplica(string committed, string replica)
+    {
+        if (Repository.IsLine05)
+        {
+            Assert.Contains(
+                ReplicaFiles.Changes(replica),
+                file => Path.GetFileName(file).EndsWith($"{committed}.ltx", StringComparison.Ordinal)
+            );
+            return;
+        }
+
+        Assert.Equal(
+            committed.Split('/')[0],
+            Path.GetFileName(Directory.EnumerateDirectories(Path.Combine(replica, "generations")).Single())
         );
+    }
 
     private static void WaitUntil(Func<bool> condition, Func<string>? what = null) =>
         Assert.True(
-            SpinWait.SpinUntil(() => condition(), TimeSpan.FromSeconds(30)),
-            $"It did not come about within 30 s. {what?.Invoke()}"
+            SpinWait.SpinUntil(condition, TimeSpan.FromMinutes(1)),
+            $"It did not come about within a minute. {what?.Invoke()}"
         );
 
     /// <summary>
@@ -803,9 +937,7 @@ public sealed class VerbTests(Packages packages)
     /// </summary>
     private static DateTimeOffset AfterAWholeSecond(string replica)
     {
-        var last = Directory
-            .EnumerateFiles(replica, "*.lz4", SearchOption.AllDirectories)
-            .Max(File.GetLastWriteTimeUtc);
+        var last = ReplicaFiles.Newest(replica);
         WaitUntil(() => DateTime.UtcNow > last.AddSeconds(1.1));
         var moment = DateTimeOffset.UtcNow;
         WaitUntil(() => DateTimeOffset.UtcNow > moment.AddSeconds(1.1));

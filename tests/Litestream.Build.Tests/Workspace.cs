@@ -126,7 +126,7 @@ public sealed class Workspace : IDisposable
         // Whether the test fails is not known yet when its objects are disposed.
         if (Environment.GetEnvironmentVariable("LSB_KEEP") == "1")
             return;
-        Directory.Delete(Root, recursive: true);
+        TestFolder.Delete(Root);
     }
 
     private static Dictionary<string, string?> Clean()

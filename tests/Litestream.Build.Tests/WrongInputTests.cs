@@ -8,16 +8,18 @@ public sealed class WrongInputTests(Packages packages)
         "LSB1001",
         "appsettings.json",
         "{\n  \"ConnectionStrings\": {\n    \"Orders\": \"Data Source=x.db\",,\n  }\n}",
-        3
+        3,
+        Traits = ["Category", "Long"]
     )]
     [InlineData(
         "LSB1002",
         "app.config",
         "<configuration>\n  <connectionStrings>\n    <add name=\"x\" connectionString=\"Data "
             + "Source=x.db\">\n</configuration>",
-        4
+        4,
+        Traits = ["Category", "Long"]
     )]
-    [InlineData("LSB1010", "litestream.yml", "dbs:\n  - path: app.db\n   replicas: [", 3)]
+    [InlineData("LSB1010", "litestream.yml", "dbs:\n  - path: app.db\n   replicas: [", 3, Traits = ["Category", "Long"])]
     [InlineData(
         "LSB1030",
         "litestream.yml",
@@ -28,9 +30,10 @@ public sealed class WrongInputTests(Packages packages)
         "LSB1030",
         "litestream.yml",
         "dbs:\r  - path: app.db\r    replicas:\r      - path: backups\r        retentoin: 72h\r",
-        5
+        5,
+        Traits = ["Category", "Long"]
     )]
-    [InlineData("LSB1010", "litestream.yml", "exec: [a\n", 2)]
+    [InlineData("LSB1010", "litestream.yml", "exec: [a\n", 2, Traits = ["Category", "Long"])]
     public async Task A_file_that_cannot_be_read_is_one_error_at_its_line(
         string code,
         string file,
@@ -51,12 +54,45 @@ public sealed class WrongInputTests(Packages packages)
         Assert.Equal(before, Tree(app));
     }
 
+    [Fact]
+    public async Task A_file_of_ones_own_is_checked_for_the_release_line_of_the_executable()
+    {
+        using var app = new Workspace(packages).WithAsset("Worker");
+        (await app.DotnetAsync("restore")).Succeeded();
+        app.Write(
+            "litestream.yml",
+            "snapshot:\n  interval: 24h\ndbs:\n  - path: app.db\n    replicas:\n      - path: backups\n"
+        );
+
+        // The line that the package brings, then the other one: an executable of the user's own.
+        var own = await app.DotnetAsync("build", "--no-restore");
+        var other = await app.DotnetAsync("build", "--no-restore", $"-p:LitestreamInstallDir={OtherLine()}");
+
+        var (right, wrong) = Repository.IsLine05 ? (own, other) : (other, own);
+        right.Succeeded();
+        var error = Assert.Single(wrong.FailedWith("LSB1031").Errors);
+        Assert.Equal((app.In("litestream.yml"), 1), (error.File, error.LineNumber));
+
+        static string OtherLine()
+        {
+            var folder = Repository.In("runtimes", Repository.IsLine05 ? "0.3.13" : "0.5.17", "linux-x64");
+            Assert.SkipUnless(Directory.Exists(folder), $"There is no {folder}.");
+            return folder;
+        }
+    }
+
     [Theory]
     [InlineData("LSB3008", "LitestreamEnabled", "LitestreamAutoStart", "LitestreamRequireExecutable")]
-    [InlineData("LSB3004", "LitestreamConfigFile")]
-    [InlineData("LSB2004", "LitestreamInstallDir")]
-    [InlineData("LSB1016", "LitestreamConnectionStrings")]
-    [InlineData("LSB1021", "LitestreamSyncInterval", "LitestreamSnapshotInterval", "LitestreamRetention")]
+    [InlineData("LSB3004", "LitestreamConfigFile", Traits = ["Category", "Long"])]
+    [InlineData("LSB2004", "LitestreamInstallDir", Traits = ["Category", "Long"])]
+    [InlineData("LSB1016", "LitestreamConnectionStrings", Traits = ["Category", "Long"])]
+    [InlineData(
+        "LSB1021",
+        "LitestreamSyncInterval",
+        "LitestreamSnapshotInterval",
+        "LitestreamRetention",
+        Traits = ["Category", "Long"]
+    )]
     public async Task A_value_with_a_quote_in_it_is_an_error_of_ours(string code, params string[] properties)
     {
         using var app = new Workspace(packages).WithAsset("Worker");
@@ -171,6 +207,7 @@ public sealed class WrongInputTests(Packages packages)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task Two_databases_on_one_replica_path_are_refused()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
@@ -217,6 +254,7 @@ public sealed class WrongInputTests(Packages packages)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task The_same_database_twice_is_refused()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
@@ -326,6 +364,7 @@ public sealed class WrongInputTests(Packages packages)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task A_code_can_be_suppressed_and_elevated()
     {
         using var app = new Workspace(packages).WithAsset("Worker");

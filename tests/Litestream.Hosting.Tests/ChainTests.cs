@@ -22,7 +22,7 @@ public sealed class ChainTests
         using var folder = new AppFolder();
         await RestartInOrderAsync(folder, signal, toTheGroup, megabytes: 5, times: 2);
 
-        Assert.Single(Snapshots(folder));
+        Assert.Single(folder.FullCopies());
     }
 
     [Fact(Timeout = 30 * 60_000)]
@@ -33,7 +33,7 @@ public sealed class ChainTests
         await RestartInOrderAsync(folder, "TERM", toTheGroup: false, megabytes: 50, times: 5);
         await RestartInOrderAsync(folder, "INT", toTheGroup: true, megabytes: 0, times: 5);
 
-        Assert.InRange(Snapshots(folder).Count(), 1, 2);
+        Assert.InRange(folder.FullCopies().Count, 1, 2);
     }
 
     [Fact]
@@ -111,8 +111,25 @@ public sealed class ChainTests
         await app.SaysAsync("The full copy of ");
         await app.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
         await folder.AssertRestoredAsync();
-        Assert.Equal(2, Snapshots(folder).Count());
+        Assert.Equal(2, folder.FullCopies().Count);
         Assert.Equal(0, await app.StopAsync());
+    }
+
+    [Fact]
+    public async Task A_full_copy_is_complete_while_the_app_writes_on()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await app.TellAsync("accounts");
+        await app.SaysAsync("has accounts");
+        await folder.SettledAsync(app);
+        await app.TellAsync("churn 1 NORMAL");
+        await AppFolder.UntilAsync(() => new FileInfo(folder.Database + "-wal").Length > 500_000, "it wrote");
+        await AppFolder.SignalAsync("KILL", Assert.Single(folder.Replicators()));
+        await app.SaysAsync("LSB5025");
+        await app.SaysAsync("The full copy of ");
+        Assert.Equal(0, await app.StopAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -138,6 +155,7 @@ public sealed class ChainTests
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task With_two_SQLite_libraries_in_the_app_a_full_copy_waits_for_the_next_start_and_the_health_says_so()
     {
         using var folder = new AppFolder();
@@ -151,7 +169,7 @@ public sealed class ChainTests
 
             // What is committed is sent all the same.
             await AppFolder.UntilAsync(
-                () => Snapshots(folder).Count() == 2,
+                () => folder.FullCopies().Count == 2,
                 () => $"a new generation had arrived\n{app.Output}"
             );
             await app.TellAsync("row meanwhile");
@@ -168,6 +186,88 @@ public sealed class ChainTests
         await next.SaysAsync("The full copy of ");
         await next.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
         Assert.Equal(0, next.Count("LSB5028"));
+        await folder.AssertRestoredAsync();
+        Assert.Equal(0, await next.StopAsync());
+    }
+
+    [Fact]
+    [Trait("Line", "0.5")]
+    public async Task A_WAL_that_is_restarted_before_the_final_pass_is_a_full_copy_at_the_next_start()
+    {
+        using var folder = new AppFolder();
+        var hold = Path.Combine(folder.Root, "hold");
+        await File.WriteAllTextAsync(
+            folder.Executable,
+            $"#!/bin/sh\nwhile [ \"$1\" = replicate ] && [ -e '{hold}' ]; do sleep 0.05; done\nexec "
+                + $"'{Repository.Executable}' \"$@\"\n",
+            Cancel
+        );
+        using (var app = folder.Start())
+        {
+            await app.TellAsync("accounts");
+            await app.SaysAsync("has accounts");
+            await folder.SettledAsync(app);
+            await app.TellAsync("sql UPDATE account SET balance = balance + 3 WHERE id <= 5000");
+            await app.SaysAsync("\nran ");
+            await app.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
+
+            // With it, no reader of ours can begin.
+            await app.TellAsync("another-library");
+            await app.SaysAsync("has another library");
+            await File.WriteAllTextAsync(hold, "", Cancel);
+            await AppFolder.SignalAsync("TERM", -app.Id);
+            await app.SaysAsync("Final pass: ");
+            using (var other = Open(folder.Database))
+            {
+                Execute(other, "UPDATE account SET balance = balance + 1");
+                Execute(other, "PRAGMA wal_checkpoint(RESTART)");
+                Execute(other, "UPDATE account SET balance = balance - 1 WHERE id = 7");
+            }
+
+            File.Delete(hold);
+            Assert.Equal(0, await app.EndedAsync());
+            Assert.Contains("litestream did not continue where it had ended", app.Output, StringComparison.Ordinal);
+            Assert.Equal(1, app.Count("LSB5021: "));
+            Assert.DoesNotContain("has sent everything", app.Output, StringComparison.Ordinal);
+        }
+
+        using var next = folder.Start();
+        await next.SaysAsync("LSB5025");
+        await next.SaysAsync("The full copy of ");
+        await next.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
+        await folder.AssertRestoredAsync();
+        Assert.Equal(0, await next.StopAsync());
+    }
+
+    [Fact]
+    [Trait("Line", "0.5")]
+    public async Task A_WAL_that_was_restarted_after_the_state_folder_was_lost_is_found_and_a_full_copy_is_sent()
+    {
+        using var folder = new AppFolder();
+        using var other = Open(AppFolder.MakeDatabase(folder.Database));
+        Execute(other, "PRAGMA journal_mode = wal");
+        using (var app = folder.Start())
+        {
+            await app.TellAsync("accounts");
+            await app.SaysAsync("has accounts");
+            await folder.SettledAsync(app);
+            Execute(other, "UPDATE account SET balance = balance + 3 WHERE id <= 5000");
+            await app.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
+            Assert.Equal(0, await app.StopAsync());
+        }
+
+        Directory.Delete(Path.Combine(folder.Work, ".orders.db-litestream"), recursive: true);
+
+        // The stop has brought all of the WAL into the file, so the first of these begins it anew, too.
+        Execute(other, "UPDATE account SET balance = balance + 1 WHERE id = 19000");
+        Execute(other, "PRAGMA wal_checkpoint(RESTART)");
+        Execute(other, "UPDATE account SET balance = balance - 1 WHERE id = 7");
+        using var next = folder.Start();
+        await next.SaysAsync(
+            $"LSB5025: A full copy of '{folder.Database}' must be sent: litestream did not continue where it had ended."
+        );
+        await next.SaysAsync("The full copy of ");
+        await next.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
         await folder.AssertRestoredAsync();
         Assert.Equal(0, await next.StopAsync());
     }
@@ -198,7 +298,7 @@ public sealed class ChainTests
         await folder.AssertRestoredAsync();
 
         // Litestream may have begun one more generation by itself, when it saw the other WAL.
-        Assert.InRange(Snapshots(folder).Count(), 2, 3);
+        Assert.InRange(folder.FullCopies().Count, 2, 3);
         Assert.Equal(0, app.Count("LSB5004"));
         Assert.Equal(0, await app.StopAsync());
     }
@@ -232,7 +332,7 @@ public sealed class ChainTests
         AppFolder.MakeDatabase(folder.Database);
         using var foreign = StartForeign(folder);
         await AppFolder.UntilAsync(
-            () => Directory.Exists(Path.Combine(folder.Work, ".orders.db-litestream", "generations")),
+            () => Directory.Exists(Path.Combine(folder.Work, ".orders.db-litestream", AppFolder.ContentFolder)),
             "the other one replicated"
         );
 
@@ -275,6 +375,7 @@ public sealed class ChainTests
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task The_trace_of_a_litestream_that_cannot_be_seen_stops_ours_until_somebody_adopts_the_replica()
     {
         using var folder = new AppFolder();
@@ -288,7 +389,7 @@ public sealed class ChainTests
         File.Delete(Path.Combine(folder.Work, ".orders.db-litestream", "generation"));
         using (var foreign = StartForeign(folder))
         {
-            await AppFolder.UntilAsync(() => Snapshots(folder).Count() == 2, "the other one had sent a snapshot");
+            await AppFolder.UntilAsync(() => folder.FullCopies().Count == 2, "the other one had sent a snapshot");
             await AppFolder.SignalAsync("TERM", foreign.Id);
             await foreign.WaitForExitAsync(Cancel);
         }
@@ -308,6 +409,61 @@ public sealed class ChainTests
         await folder.SettledAsync(adopting);
         Assert.Equal(0, adopting.Count("LSB5023"));
         Assert.Equal(0, await adopting.StopAsync());
+        await folder.AssertRestoredAsync();
+    }
+
+    [Fact]
+    [Trait("Line", "0.5")]
+    public async Task A_replica_that_has_more_than_was_sent_from_here_stops_ours_until_somebody_adopts_it()
+    {
+        using var folder = new AppFolder();
+        using (var app = folder.Start())
+        {
+            await folder.SettledAsync(app);
+            Assert.Equal(0, await app.StopAsync());
+        }
+
+        // A copy of the database, on another host as it were: nothing on this one shows who has it open.
+        var copy = Path.Combine(Directory.CreateDirectory(Path.Combine(folder.Root, "elsewhere")).FullName, "orders.db");
+        File.Copy(folder.Database, copy);
+        var config = Path.Combine(folder.Root, "elsewhere", "litestream.yml");
+        await File.WriteAllTextAsync(
+            config,
+            $"dbs:\n  - path: '{copy}'\n    replicas:\n      - {folder.FileReplica}\n",
+            Cancel
+        );
+        using (var app = folder.Start())
+        {
+            await folder.SettledAsync(app);
+            using (var foreign = StartForeign(folder, config))
+            using (var connection = Open(copy))
+            {
+                await AppFolder.UntilAsync(
+                    () =>
+                    {
+                        Execute(connection, "INSERT INTO orders VALUES ('theirs')");
+                        return app.Output.Contains("LSB5023", StringComparison.Ordinal);
+                    },
+                    () => $"the app saw what the other one sent\n{app.Output}"
+                );
+                foreign.Kill();
+                await foreign.WaitForExitAsync(Cancel);
+            }
+
+            await app.StatusAsync("Stalled after", "Degraded", "LSB5023");
+            Assert.Empty(folder.Replicators());
+            await app.TellAsync("row unsent");
+            await app.SaysAsync("wrote unsent");
+            await app.StopAsync();
+            Assert.Matches("LSB5021: .+LSB5023.+only after you correct that", app.Output);
+        }
+
+        folder.Environment["Litestream__AdoptReplica"] = "true";
+        using var adopting = folder.Start();
+        await folder.SettledAsync(adopting);
+        Assert.Equal(0, adopting.Count("LSB5023"));
+        Assert.Equal(0, await adopting.StopAsync());
+        Assert.Contains("unsent", folder.DatabaseRows());
         await folder.AssertRestoredAsync();
     }
 
@@ -352,6 +508,9 @@ public sealed class ChainTests
             await app.SaysAsync("bytes heavily", TimeSpan.FromMinutes(5));
             await app.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
             await folder.AssertRestoredAsync();
+
+            // Where a WAL had restarted before litestream had read it, a full copy has followed.
+            Assert.True(app.Count("LSB5025: A full copy of ") <= app.Count("The full copy of "), app.Output);
             Assert.Equal(0, await app.StopAsync());
             await folder.AssertRestoredAsync();
         }
@@ -362,18 +521,18 @@ public sealed class ChainTests
 
     [Fact(Timeout = 60 * 60_000)]
     [Trait("Category", "Long")]
-    public Task Fifty_random_kills_under_load_leave_a_replica_that_is_the_database() => KillAsync(50);
+    public Task Fifty_random_kills_under_load_leave_a_replica_that_is_the_database() =>
+        KillAsync(RandomKill.Times(50));
 
-    private static async Task KillAsync(int times)
-    {
-        var seed = RandomKill.Seed();
-        for (var i = 0; i < times; i++)
-        {
-            TestContext.Current.TestOutputHelper?.WriteLine($"LITESTREAM_TEST_SEED={seed + i}");
-            using var folder = new AppFolder();
-            await new RandomKill(seed + i).RunAsync(folder);
-        }
-    }
+    private static Task KillAsync(int times) =>
+        RandomKill.TryAsync(
+            times,
+            async kill =>
+            {
+                using var folder = new AppFolder();
+                return await kill.RunAsync(folder);
+            }
+        );
 
     private static async Task RestartInOrderAsync(
         AppFolder folder,
@@ -402,9 +561,6 @@ public sealed class ChainTests
             await folder.AssertRestoredAsync();
         }
     }
-
-    private static IEnumerable<string> Snapshots(AppFolder folder) =>
-        Directory.EnumerateFiles(folder.Replica, "*.snapshot.lz4", SearchOption.AllDirectories);
 
     private static MarkState MarkOf(AppFolder folder, int litestream) =>
         ReplicationMark.Look([folder.Database])![folder.Database].MarkOf(litestream);
@@ -440,9 +596,9 @@ public sealed class ChainTests
         Execute(writer, "PRAGMA wal_checkpoint(TRUNCATE)");
     }
 
-    private static Process StartForeign(AppFolder folder)
+    private static Process StartForeign(AppFolder folder, string? config = null)
     {
-        var start = new ProcessStartInfo(folder.Executable, ["replicate", "-config", folder.Config])
+        var start = new ProcessStartInfo(folder.Executable, ["replicate", "-config", config ?? folder.Config])
         {
             WorkingDirectory = folder.Work,
         };

@@ -13,6 +13,7 @@ public sealed class ClientTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("client-").FullName;
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task In_Development_the_client_works_with_the_apps_own_configuration_though_nothing_is_replicated()
     {
         using var host = Build("Development");
@@ -31,6 +32,7 @@ public sealed class ClientTests : IDisposable
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task In_production_the_client_sees_what_the_host_replicates()
     {
         using var connection = new SqliteConnection($"Data Source={_folder}/live.db;Pooling=False");
@@ -79,7 +81,7 @@ public sealed class ClientTests : IDisposable
         );
     }
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => TestFolder.Delete(_folder);
 
     private IHost Build(string environment, string config = "litestream.yml", string? shop = null)
     {

@@ -7,7 +7,7 @@ namespace Litestream.Hosting.Tests;
 /// <summary>A command of Litestream's that was given to the app, run to its end.</summary>
 public sealed record CommandRun(int ExitCode, string Output, string Error)
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
 
     /// <summary>Standard output as one document; nothing else may be in it.</summary>
     public JsonElement Json

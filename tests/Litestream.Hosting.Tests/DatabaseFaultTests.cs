@@ -4,8 +4,8 @@ using Microsoft.Data.Sqlite;
 namespace Litestream.Hosting.Tests;
 
 /// <summary>
-/// The faults of docs/faults.md that happen to the database: the real executable, the defaults, and the rows of a bare
-/// restore counted.
+/// The faults of docs/faults.md that happen to the database: the real executable, the defaults, and what a bare
+/// restore gives compared with the database.
 /// </summary>
 public sealed class DatabaseFaultTests
 {
@@ -84,6 +84,7 @@ public sealed class DatabaseFaultTests
         using var folder = new AppFolder();
         using var app = folder.Start();
         await folder.SettledAsync(app);
+        var saved = RestoredContent.Save(folder.Database, folder.Root);
         foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
         {
             File.Delete(file);
@@ -91,6 +92,7 @@ public sealed class DatabaseFaultTests
 
         await app.SaysAsync("LSB5012");
         await app.StopAsync();
+        await folder.AssertRestoredAsync(saved);
 
         Assert.Equal(
             1,
@@ -129,8 +131,9 @@ public sealed class DatabaseFaultTests
         }
 
         // Another database, and a replica that cannot be asked: stopped before it is known whether it is the right one.
+        var saved = RestoredContent.Save(folder.Database, folder.Root);
         File.Move(folder.OtherDatabase(), folder.Database, overwrite: true);
-        var generations = Path.Combine(folder.Replica, "generations");
+        var generations = folder.ReplicaContent;
         Directory.Move(generations, generations + ".away");
         await File.WriteAllTextAsync(generations, "", Cancel);
         using (var app = folder.Start())
@@ -143,6 +146,7 @@ public sealed class DatabaseFaultTests
         Directory.Move(generations + ".away", generations);
         using var next = folder.Start();
         await next.SaysAsync("LSB5009");
+        await folder.AssertRestoredAsync(saved);
     }
 
     [Fact]
@@ -151,7 +155,7 @@ public sealed class DatabaseFaultTests
         using var folder = new AppFolder();
         var second = AppFolder.MakeDatabase(Path.Combine(folder.Work, "second.db"));
         var replica = Directory.CreateDirectory(folder.Replica + "-second").FullName;
-        var generations = Path.Combine(replica, "generations");
+        var generations = Path.Combine(replica, AppFolder.ContentFolder);
         await File.WriteAllTextAsync(generations, "", Cancel);
         await File.AppendAllTextAsync(
             folder.Config,
@@ -309,6 +313,52 @@ public sealed class DatabaseFaultTests
         await folder.SettledAsync(app);
         await app.TellAsync("row after");
         await folder.ArrivesAsync(app, "after");
+        await folder.AssertRestoredAsync();
+    }
+
+    [Fact]
+    public async Task A_database_whose_page_size_was_changed_needs_a_new_replica_and_the_old_one_stays()
+    {
+        using var folder = new AppFolder();
+        using (var before = folder.Start())
+        {
+            await folder.SettledAsync(before);
+            await before.TellAsync("row old");
+            await folder.ArrivesAsync(before, "old");
+            await before.StopAsync();
+        }
+
+        var replica = Directory.EnumerateFiles(folder.Replica, "*", SearchOption.AllDirectories).Order().ToList();
+        using (var connection = new SqliteConnection($"Data Source={folder.Database};Pooling=False"))
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText =
+                "PRAGMA journal_mode = delete; PRAGMA page_size = 8192; VACUUM; PRAGMA journal_mode = wal";
+            command.ExecuteNonQuery();
+        }
+
+        using (var app = folder.Start())
+        {
+            if (!Repository.IsLine05)
+            {
+                await folder.SettledAsync(app);
+                await folder.AssertRestoredAsync();
+                return;
+            }
+
+            await app.SaysAsync("has pages of 8192 bytes, and its replica has pages of 4096");
+            await app.StatusAsync("Failed");
+            await app.StopAsync();
+        }
+
+        Assert.Equal(replica, Directory.EnumerateFiles(folder.Replica, "*", SearchOption.AllDirectories).Order());
+        Directory.Delete(Path.Combine(folder.Work, ".orders.db-litestream"), recursive: true);
+        folder.WriteConfig($"type: file\n        path: {folder.Replica}-new");
+        using var next = folder.Start();
+        await folder.SettledAsync(next);
+        Assert.Equal(0, next.Count("LSB5029"));
+        await next.StopAsync();
     }
 
     [Fact]

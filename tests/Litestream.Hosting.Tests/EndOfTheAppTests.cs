@@ -29,10 +29,7 @@ public sealed class EndOfTheAppTests
         await app.SaysAsync("started ");
         await app.TellAsync("row before");
         await app.SaysAsync("wrote before");
-        await AppFolder.UntilAsync(
-            () => app.Output.Contains("wal segment written", StringComparison.Ordinal),
-            "something was replicated"
-        );
+        await app.SentAsync();
         await app.TellAsync("row after");
         await app.SaysAsync("wrote after");
 
@@ -104,7 +101,7 @@ public sealed class EndOfTheAppTests
         using var folder = new AppFolder();
         folder.Environment["StopDelay"] = "2500";
         using var app = folder.Start();
-        await app.SaysAsync("wal segment written");
+        await app.SentAsync();
 
         await EndAsync(app, "SIGTERM to the group");
 
@@ -118,7 +115,7 @@ public sealed class EndOfTheAppTests
         using var folder = new AppFolder();
         folder.Environment["StopDelay"] = "300";
         using var app = folder.Start();
-        await app.SaysAsync("wal segment written");
+        await app.SentAsync();
         await AppFolder.SignalAsync("TERM", -app.Id);
         await app.SaysAsync("wrote last");
         await AppFolder.SignalAsync("TERM", -app.Id, mayHaveEnded: true);
@@ -147,7 +144,7 @@ public sealed class EndOfTheAppTests
     {
         using var folder = new AppFolder();
         using var app = folder.Start();
-        await app.SaysAsync("wal segment written");
+        await app.SentAsync();
         await AppFolder.SignalAsync("STOP", Assert.Single(folder.Replicators()));
         await app.TellAsync("row unsent");
         await app.SaysAsync("wrote unsent");
@@ -166,7 +163,7 @@ public sealed class EndOfTheAppTests
         using var folder = new AppFolder();
         using (var killed = folder.Start())
         {
-            await killed.SaysAsync("wal segment written");
+            await killed.SentAsync();
             await AppFolder.SignalAsync("STOP", Assert.Single(folder.Replicators()));
             await killed.TellAsync("row unsent");
             await killed.SaysAsync("wrote unsent");

@@ -7,7 +7,7 @@ namespace Litestream.Hosting.Tests;
 /// </summary>
 public sealed partial class FaultTableTests
 {
-    private static readonly Dictionary<string, SourceTest> Tests = ReadTests();
+    private static readonly IReadOnlyDictionary<string, SourceTest> Tests = SourceTest.All();
 
     [Fact]
     public void Every_row_of_the_table_of_faults_is_run_by_tests_that_know_its_codes_and_every_fault_test_is_in_it() =>
@@ -81,48 +81,9 @@ public sealed partial class FaultTableTests
         return findings;
     }
 
-    /// <summary>
-    /// All tests of all test projects, from their source: in which class each is, and what stands from its attribute to
-    /// the next test's.
-    /// </summary>
-    private static Dictionary<string, SourceTest> ReadTests()
-    {
-        var tests = new Dictionary<string, SourceTest>(StringComparer.Ordinal);
-        foreach (
-            var file in Directory.EnumerateFiles(
-                Repository.In("tests"),
-                "*Tests.cs",
-                SearchOption.AllDirectories
-            )
-        )
-        {
-            var source = File.ReadAllText(file);
-            var starts = Test().Matches(source);
-            for (var i = 0; i < starts.Count; i++)
-            {
-                var end = i + 1 < starts.Count ? starts[i + 1].Index : source.Length;
-                var runsAnApp = starts[i].Groups[1].Value == "Task";
-                tests[starts[i].Groups[2].Value] = new SourceTest(
-                    runsAnApp && file.EndsWith("FaultTests.cs", StringComparison.Ordinal),
-                    source[starts[i].Index..end]
-                );
-            }
-        }
-
-        return tests;
-    }
-
-    [GeneratedRegex(
-        @"\[(?:Fact|Theory)[^\n]*\n(?:\s*\[[^\n]*\n)*\s*public (?:static )?(?:async )?(Task|void) (\w+)\(",
-        RegexOptions.CultureInvariant
-    )]
-    private static partial Regex Test();
-
     [GeneratedRegex("`(\\w+)`", RegexOptions.CultureInvariant)]
     private static partial Regex TestName();
 
     [GeneratedRegex(@"\bLSB\d{4}\b", RegexOptions.CultureInvariant)]
     private static partial Regex Code();
-
-    private sealed record SourceTest(bool IsOfFaults, string Source);
 }

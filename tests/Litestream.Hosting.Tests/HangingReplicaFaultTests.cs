@@ -89,7 +89,7 @@ public sealed class HangingReplicaFaultTests
         {
             await app.SaysAsync("started ");
             await app.TellAsync("row waiting");
-            await app.StatusAsync("Stalled", "Unhealthy", "LSB4005: Whether", "the replica has not answered yet");
+            await app.StatusAsync("Stalled", "Unhealthy", "LSB4005: Cannot yet confirm", "the replica has not answered yet");
             Assert.Empty(folder.Replicators());
             Assert.Equal(0, await app.StopAsync());
             Assert.Equal(0, app.Count("has sent everything"));

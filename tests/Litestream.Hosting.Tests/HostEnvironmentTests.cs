@@ -64,7 +64,7 @@ public sealed class HostEnvironmentTests
     {
         using var folder = new AppFolder();
         using var app = folder.Start("--eager", registration);
-        await app.SaysAsync("wal segment written");
+        await app.SentAsync();
         await EndAsync(app, "TERM", app.Id);
 
         Assert.Equal("starting", folder.DatabaseRows()[0]);
@@ -77,7 +77,7 @@ public sealed class HostEnvironmentTests
     {
         using var folder = OwnedByUser();
         using var app = folder.Start();
-        await app.SaysAsync("wal segment written");
+        await app.SentAsync();
         Assert.Equal(Credentials(app.Id), Credentials(Assert.Single(folder.Replicators())));
         await EndAsync(app, "TERM", app.Id);
 
@@ -104,7 +104,7 @@ public sealed class HostEnvironmentTests
         folder.Environment["XDG_DATA_HOME"] = null;
         folder.Environment["TMPDIR"] = where == "home" ? "/nonexistent" : folder.Work;
         using var app = folder.Start();
-        await app.SaysAsync("wal segment written");
+        await app.SentAsync();
         var copy = ProcessIdentity.Of(Assert.Single(ChildrenOf(app.Id)))!.Executable;
         Assert.StartsWith(where == "home" ? place : folder.Work, copy, StringComparison.Ordinal);
         Assert.Equal(
@@ -194,7 +194,7 @@ public sealed class HostEnvironmentTests
         folder.Launch = app =>
             ["env", "--default-signal=INT,QUIT", "script", "-qefc", "exec " + string.Join(' ', app), "/dev/null"];
         using var app = folder.Start();
-        await app.SaysAsync("wal segment written");
+        await app.SentAsync();
         await app.TellAsync("row only");
         await app.SaysAsync("wrote only");
         await app.TypeAsync(key);
@@ -216,7 +216,7 @@ public sealed class HostEnvironmentTests
         await SkipUnlessAsync([.. AsFirstProcess, "true"]);
         using var folder = new AppFolder { Launch = app => [.. AsFirstProcess, .. app] };
         using var app = folder.Start();
-        await app.SaysAsync("wal segment written");
+        await app.SentAsync();
         var first = Assert.Single(ChildrenOf(app.Id));
         Assert.Contains("started 1\n", app.Output, StringComparison.Ordinal);
 
@@ -244,7 +244,7 @@ public sealed class HostEnvironmentTests
         using var folder = new AppFolder { Launch = app => [.. AsFirstProcess, .. app] };
         using (var killed = folder.Start())
         {
-            await killed.SaysAsync("wal segment written");
+            await killed.SentAsync();
             var first = Assert.Single(ChildrenOf(killed.Id));
             await AppFolder.SignalAsync("STOP", Assert.Single(folder.Replicators()));
             await killed.TellAsync("row unsent");
@@ -269,7 +269,7 @@ public sealed class HostEnvironmentTests
         await SkipUnlessAsync([.. AsFirstProcess, "true"]);
         using var folder = new AppFolder { Launch = app => [.. AsFirstProcess, .. app] };
         using var one = folder.Start();
-        await one.SaysAsync("wal segment written");
+        await one.SentAsync();
         using var other = folder.Start();
         await other.SaysAsync("started ");
         await other.SaysAsync("LSB5003");
@@ -398,7 +398,7 @@ public sealed class HostEnvironmentTests
 
         folder.Launch = app => [.. elsewhere.Enter(folder.Work), "setsid", .. app];
         using var app = folder.Start();
-        await app.SaysAsync("wal segment written");
+        await app.SentAsync();
         await EndAsync(app, "TERM", Assert.Single(ChildrenOf(app.Id)));
 
         Assert.Equal([id], folder.Replicators());
@@ -413,7 +413,7 @@ public sealed class HostEnvironmentTests
     private static async Task LeaveOrphanAsync(AppFolder folder)
     {
         using var app = folder.Start();
-        await app.SaysAsync("wal segment written");
+        await app.SentAsync();
         await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
         await AppFolder.SignalAsync("STOP", Assert.Single(folder.Replicators()));
         await AppFolder.SignalAsync("KILL", Assert.Single(ChildrenOf(app.Id)));

@@ -44,6 +44,7 @@ public sealed class OperatorTests
     public async Task Status_tells_how_long_a_commit_has_waited_and_that_litestream_was_replaced()
     {
         using var folder = await CommandRun.BackedUpAsync();
+        folder.Environment["Litestream__StallTimeout"] = "40s";
         using var app = folder.Start();
         await folder.SettledAsync(app);
         await AppFolder.SignalAsync("STOP", Assert.Single(folder.Replicators()));

@@ -46,6 +46,7 @@ public sealed class OutputFaultTests
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task An_app_whose_log_hangs_while_litestream_writes_more_than_a_pipe_holds_replicates_and_drains()
     {
         using var folder = new AppFolder();

@@ -24,7 +24,7 @@ public sealed class PendingLineageCheckTests
                 GetSetting = _ => null,
                 Environment = new Dictionary<string, string>(),
             },
-            ReleaseLine.Default.Dialects
+            ReleaseLine.All[0].Dialects
         );
         var guard = new LineageCheck(
             new LitestreamExecutable(Repository.Executable),
@@ -71,7 +71,7 @@ public sealed class PendingLineageCheckTests
                 GetSetting = _ => null,
                 Environment = new Dictionary<string, string>(),
             },
-            ReleaseLine.Default.Dialects
+            ReleaseLine.All[0].Dialects
         );
         var guard = new LineageCheck(
             new LitestreamExecutable(Repository.Executable),

@@ -1,8 +1,8 @@
 namespace Litestream.Hosting.Tests;
 
 /// <summary>
-/// The faults of docs/faults.md that happen to processes: the real executable, the defaults, and the rows of a bare
-/// restore counted.
+/// The faults of docs/faults.md that happen to processes: the real executable, the defaults, and what a bare
+/// restore gives compared with the database.
 /// </summary>
 public sealed class ProcessFaultTests
 {
@@ -34,6 +34,7 @@ public sealed class ProcessFaultTests
         await AppFolder.UntilAsync(() => folder.Replicators() is [var id] && id != first, "another litestream ran");
         await folder.ArrivesAsync(app, "frozen");
         await folder.SettledAsync(app);
+        await folder.AssertRestoredAsync();
 
         Assert.Contains("LSB5007", app.Output, StringComparison.Ordinal);
     }
@@ -129,6 +130,7 @@ public sealed class ProcessFaultTests
 
         Assert.Equal([first], folder.Replicators());
         Assert.Equal(0, app.Count("LSB5004"));
+        await folder.AssertRestoredAsync();
     }
 
     [Theory]
@@ -230,6 +232,7 @@ public sealed class ProcessFaultTests
 
         using var app = folder.Start();
         await folder.SettledAsync(app);
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -263,7 +266,7 @@ public sealed class ProcessFaultTests
         folder.WriteConfig(folder.FileReplica, interval: interval);
         folder.Environment["Logging__LogLevel__Litestream"] = "Debug";
         using var app = folder.Start();
-        await app.SaysAsync("wal segment written");
+        await app.SentAsync();
 
         for (var i = 0; i < times; i++)
         {
@@ -272,6 +275,7 @@ public sealed class ProcessFaultTests
             await folder.ArrivesAsync(app, $"silent{i}");
         }
 
+        await folder.AssertRestoredAsync();
         TestContext.Current.TestOutputHelper?.WriteLine(
             $"{times} commits at {interval}: {app.Count("nudged it")} were overlooked and nudged."
         );

@@ -1,8 +1,10 @@
+using Litestream.Releases.V05;
+
 namespace Litestream.Hosting.Tests;
 
 /// <summary>
-/// The faults of docs/faults.md that happen to the replica: the real executable, the defaults, and the rows of a bare
-/// restore counted.
+/// The faults of docs/faults.md that happen to the replica: the real executable, the defaults, and what a bare
+/// restore gives compared with the database.
 /// </summary>
 public sealed class ReplicaFaultTests
 {
@@ -19,6 +21,44 @@ public sealed class ReplicaFaultTests
         await folder.SettledAsync(app);
         await app.TellAsync("row after");
         await folder.ArrivesAsync(app, "after");
+        await folder.AssertRestoredAsync();
+    }
+
+    [Fact]
+    [Trait("Line", "0.5")]
+    public async Task A_file_that_is_missing_in_the_middle_of_a_replica_is_named_and_litestream_is_not_started_again()
+    {
+        using var folder = new AppFolder();
+        folder.Environment["Litestream__StallTimeout"] = "5s";
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        var litestream = Assert.Single(folder.Replicating());
+        await app.TellAsync("row lost");
+        await folder.ArrivesAsync(app, "lost");
+        var lost = TxIdRange.Of(Path.GetFileName(ReplicaFiles.Changes(folder.Replica)[^1]))!.Value;
+        await app.TellAsync("row waiting");
+        await app.SaysAsync("wrote waiting");
+
+        await app.StatusAsync(
+            status =>
+            {
+                // Litestream may just have merged it.
+                foreach (var file in ReplicaFiles.All(folder.Replica))
+                {
+                    if (TxIdRange.Of(Path.GetFileName(file)) is { Min: > 1 } range && Covers(range))
+                        File.Delete(file);
+                }
+
+                return status.Contains("Unhealthy", StringComparison.Ordinal)
+                    && status.Contains("LSB5007: files are missing in replica", StringComparison.Ordinal)
+                    && AppProcess.Lag(status) > TimeSpan.FromSeconds(12);
+            },
+            "Unhealthy for long, as files are missing"
+        );
+        Assert.Equal(litestream, Assert.Single(folder.Replicating()));
+        Assert.Equal(0, app.Count("LSB5004"));
+
+        bool Covers(TxIdRange range) => range.Min <= lost.Max && range.Max >= lost.Min;
     }
 
     [Fact]
@@ -39,6 +79,7 @@ public sealed class ReplicaFaultTests
 
         await folder.ArrivesAsync(app, "row 199");
         await folder.SettledAsync(app);
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -58,6 +99,7 @@ public sealed class ReplicaFaultTests
 
         await folder.ArrivesAsync(app, "waiting");
         await folder.SettledAsync(app);
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]
@@ -81,6 +123,7 @@ public sealed class ReplicaFaultTests
 
         await folder.ArrivesAsync(app, "waiting");
         await folder.SettledAsync(app);
+        await folder.AssertRestoredAsync();
     }
 
     [Theory]
@@ -102,6 +145,11 @@ public sealed class ReplicaFaultTests
         {
             using var app = folder.Start();
             await folder.SettledAsync(app);
+
+            // So that litestream has nothing on its way, and 0.5 nothing to merge.
+            await app.TellAsync("row own");
+            await folder.ArrivesAsync(app, "own");
+            await folder.MergedAsync();
             Exchange();
             await app.SaysAsync("LSB5009");
             await app.StatusAsync("Failed");
@@ -139,5 +187,55 @@ public sealed class ReplicaFaultTests
             Directory.Move(folder.Replica, folder.Replica + ".away");
             Directory.Move(other.Replica, folder.Replica);
         }
+    }
+
+    /// <summary>Litestream merges from the files beside the database: in the moments before it is ended it may write
+    /// some of them into a replica that is not its own.</summary>
+    [Theory]
+    [Trait("Line", "0.5")]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Another_databases_replica_with_something_merged_from_here_is_not_written_to(bool whileItRuns)
+    {
+        using var other = new AppFolder();
+        using (var app = other.Start())
+        {
+            await other.SettledAsync(app);
+            await app.TellAsync("row theirs");
+            await other.ArrivesAsync(app, "theirs");
+            await app.StopAsync();
+        }
+
+        using var folder = new AppFolder();
+        using (var before = folder.Start())
+        {
+            await folder.SettledAsync(before);
+            await before.TellAsync("row own");
+            await folder.ArrivesAsync(before, "own");
+            await folder.MergedAsync();
+            if (!whileItRuns)
+                Assert.Equal(0, await before.StopAsync());
+            foreach (var merged in Directory.EnumerateFiles(Path.Combine(folder.ReplicaContent, "1")))
+            {
+                var theirs = Directory.CreateDirectory(Path.Combine(other.ReplicaContent, "1")).FullName;
+                File.Copy(merged, Path.Combine(theirs, Path.GetFileName(merged)), overwrite: true);
+            }
+
+            Directory.Move(folder.Replica, folder.Replica + ".away");
+            Directory.Move(other.Replica, folder.Replica);
+            using var app = whileItRuns ? null : folder.Start();
+            await (app ?? before).SaysAsync("LSB5009");
+            await (app ?? before).StatusAsync("Failed");
+            Assert.Empty(folder.Replicators());
+            Assert.Equal(0, await (app ?? before).StopAsync());
+        }
+
+        // With its own one it goes on.
+        Directory.Delete(folder.Replica, recursive: true);
+        Directory.Move(folder.Replica + ".away", folder.Replica);
+        using var next = folder.Start();
+        await folder.SettledAsync(next);
+        await next.StopAsync();
+        await folder.AssertRestoredAsync();
     }
 }

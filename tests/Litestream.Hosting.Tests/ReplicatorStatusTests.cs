@@ -56,6 +56,17 @@ public sealed class ReplicatorStatusTests
     }
 
     [Fact]
+    public void The_last_ten_restarts_are_remembered_with_their_reasons()
+    {
+        for (var i = 1; i <= 11; i++)
+            _status.Update(before => before with { Restarts = i, LastRestartReason = $"reason {i}" });
+        Assert.Equal(
+            Enumerable.Range(2, 10).Select(i => $"reason {i}"),
+            _status.Current.LastRestarts.Select(restart => restart.Reason)
+        );
+    }
+
+    [Fact]
     public void Whoever_waits_for_the_end_of_it_learns_when_it_has_failed()
     {
         Assert.False(_status.Failed.IsCompleted);

@@ -203,7 +203,7 @@ public sealed class RunningStatusTests
         var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
         var asked = 0;
         var publishing = new StatusPublisher(
-            [database],
+            () => [database],
             () =>
             {
                 Interlocked.Increment(ref asked);

@@ -2,8 +2,8 @@
 namespace Litestream.Hosting.Tests;
 
 /// <summary>
-/// The faults of docs/faults.md that come of two apps on one database: the real executable, the defaults, and the rows
-/// of a bare restore counted.
+/// The faults of docs/faults.md that come of two apps on one database: the real executable, the defaults, and what a
+/// bare restore gives compared with the database.
 /// </summary>
 public sealed class SharedDatabaseFaultTests
 {

@@ -2,7 +2,7 @@ namespace Litestream.Hosting.Tests;
 
 public sealed class SideBySideTests
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
 
     [Fact]
     public async Task As_many_as_are_allowed_run_at_once()

@@ -1,5 +1,4 @@
 using Litestream.Storage.Tests.Servers;
-using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Storage.Tests;
@@ -12,7 +11,8 @@ public sealed class S3FaultTests
 {
     private const string WrongSecret = "wr0ng-s3cret-of-the-test";
 
-    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+    /// <summary>Of a storage that release line 0.5 goes on trying to reach, for two minutes.</summary>
+    public const string NoAnswer = "the storage of its replica does not answer";
 
     [Theory]
     [InlineData("wrong secret", "SignatureDoesNotMatch")]
@@ -21,17 +21,19 @@ public sealed class S3FaultTests
     public async Task An_app_runs_though_its_storage_refuses_and_says_why(string fault, string error)
     {
         await using var server = await SwiftServer.StartedAsync();
-        using var folder = await ReplicatedAsync(server);
+        using var folder = await server.ReplicatedAsync();
         await BreakAsync(server, folder, fault);
 
         using var app = folder.Start();
         await app.SaysAsync("started ");
-        await app.StatusAsync("Stalled after 0 restarts", "Degraded", error);
+        await IsRefusedAsync(app, fault, error);
 
         await app.TellAsync("row refused");
         await app.SaysAsync("wrote refused");
         await app.TellAsync("stop");
-        await app.SaysAsync("LSB5004");
+
+        // 0.5 ends with exit code 0 though it could not send the rest: that is measured.
+        await app.SaysAsync(Repository.IsLine05 ? "LSB5021" : "LSB5004");
         await app.SaysAsync("the next start sends");
         await app.EndedAsync();
         AssertNoSecret(server, app);
@@ -59,7 +61,7 @@ public sealed class S3FaultTests
 
         using var app = folder.Start();
         await app.SaysAsync("started ");
-        await app.StatusAsync("Stalled after 0 restarts", "Degraded", error);
+        await IsRefusedAsync(app, fault, error, "the replica has not answered yet");
         AssertNoSecret(server, app);
 
         if (fault == "server down")
@@ -77,7 +79,7 @@ public sealed class S3FaultTests
     public async Task An_app_without_its_database_does_not_start_while_its_storage_refuses(string fault, string error)
     {
         await using var server = await SwiftServer.StartedAsync();
-        using var folder = await ReplicatedAsync(server);
+        using var folder = await server.ReplicatedAsync();
         var rows = folder.DatabaseRows();
         var saved = RestoredContent.Save(folder.Database);
         folder.DeleteDatabase();
@@ -85,9 +87,11 @@ public sealed class S3FaultTests
 
         using (var app = folder.Start())
         {
-            Assert.Equal(1, await app.EndedAsync());
+            // 0.5 tries to connect for two minutes, which is about when it is ended.
+            var isEnded = Repository.IsLine05 && fault == "server down";
+            Assert.Equal(1, await app.EndedAsync(isEnded ? TimeSpan.FromMinutes(4) : null));
             Assert.Contains("LSB4005", app.Output, StringComparison.Ordinal);
-            Assert.Contains(error, app.Output, StringComparison.Ordinal);
+            Assert.Matches(isEnded ? $"{error}|storage (may|does) not answer" : error, app.Output);
             Assert.Equal(1, app.Count("crit:"));
             AssertNoSecret(server, app);
         }
@@ -104,20 +108,23 @@ public sealed class S3FaultTests
     public async Task A_storage_that_refuses_for_long_makes_it_unhealthy_and_does_not_restart_litestream()
     {
         await using var server = await SwiftServer.StartedAsync();
-        using var folder = await ReplicatedAsync(server);
+        using var folder = await server.ReplicatedAsync();
         await server.StopAsync();
         using var app = folder.Start();
         await app.StatusAsync("Unhealthy", "connection refused");
-        var first = Assert.Single(folder.Replicators());
-        var nudges = Nudges(folder);
+        if (!Repository.IsLine05)
+        {
+            // 0.5 tries again on its own; that it refuses was seen after twice the time of a litestream that is stuck.
+            var first = Assert.Single(folder.Replicating());
+            var nudges = Nudges(folder);
+            await AppFolder.UntilAsync(
+                () => Nudges(folder) >= nudges + 4,
+                () => $"it was made to try again four times\n{app.Output}",
+                TimeSpan.FromMinutes(4)
+            );
+            Assert.True(folder.Replicating() is [var same] && same == first, app.Output);
+        }
 
-        await AppFolder.UntilAsync(
-            () => Nudges(folder) >= nudges + 4,
-            () => $"it was made to try again four times\n{app.Output}",
-            TimeSpan.FromMinutes(4)
-        );
-
-        Assert.True(folder.Replicators() is [var same] && same == first, app.Output);
         await app.StatusAsync("Stalled after 0 restarts", "Unhealthy");
         await server.StartAsync();
         await folder.ArrivesAsync(app, "first");
@@ -139,167 +146,34 @@ public sealed class S3FaultTests
         );
         using var app = folder.Start();
         await folder.SettledAsync(app);
-        var first = Assert.Single(folder.Replicators());
+        var first = Assert.Single(folder.Replicating());
 
         await server.StopAsync();
         await app.TellAsync("rows 20");
         await app.SaysAsync("wrote 20 rows");
-        await app.StatusAsync("Stalled after 0 restarts", "Degraded", "connection refused");
+        var error = Repository.IsLine05 ? NoAnswer : "connection refused";
+        await app.StatusAsync("Stalled after 0 restarts", "Degraded", error);
         await server.StartAsync();
 
         await folder.ArrivesAsync(app, "row 19");
         await folder.SettledAsync(app);
 
         await folder.AssertRestoredAsync();
-        Assert.Equal([first], folder.Replicators());
+        Assert.Equal([first], folder.Replicating());
     }
 
-    [Fact]
-    [Trait("Category", "Long")]
-    public async Task A_server_that_hangs_is_noticed_and_when_it_answers_again_everything_arrives()
+    /// <summary>The status says so, and litestream is not started again for it.</summary>
+    private static async Task IsRefusedAsync(AppProcess app, string fault, string error, string noAnswer = NoAnswer)
     {
-        await using var server = await SwiftServer.StartedAsync();
-        using var folder = server.App();
-        using var app = folder.Start();
-        await folder.SettledAsync(app);
-        var first = Assert.Single(folder.Replicators());
-
-        await server.FreezeAsync();
-        await app.TellAsync("row hung");
-        await app.SaysAsync("wrote hung");
-        await app.StatusAsync("Stalled", "Degraded");
-        await AppFolder.UntilAsync(() => folder.Replicators() is [var id] && id != first, "another litestream ran");
-        await server.ThawAsync();
-
-        await folder.ArrivesAsync(app, "hung");
-        await folder.SettledAsync(app);
-        await folder.AssertRestoredAsync();
-        Assert.Contains("LSB5007", app.Output, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    [Trait("Category", "Long")]
-    public async Task An_app_ends_within_its_time_though_the_server_hangs_and_the_next_start_sends_what_is_missing()
-    {
-        await using var server = await SwiftServer.StartedAsync();
-        using var folder = server.App();
-        using (var app = folder.Start())
+        if (Repository.IsLine05 && fault == "server down")
         {
-            await folder.SettledAsync(app);
-            await server.FreezeAsync();
-            await app.TellAsync("row hung");
-            await app.SaysAsync("wrote hung");
-            await AppFolder.SignalAsync("TERM", app.Id);
-
-            Assert.Equal(0, await app.EndedAsync());
-            Assert.Contains("LSB5005", app.Output, StringComparison.Ordinal);
-            Assert.Contains(
-                "The last commits may not have been sent",
-                app.Output,
-                StringComparison.Ordinal
-            );
-        }
-
-        Assert.Empty(folder.Replicators());
-        await server.ThawAsync();
-        using var next = folder.Start();
-        await folder.SettledAsync(next);
-        await folder.AssertRestoredAsync();
-        Assert.Contains("hung", folder.DatabaseRows());
-    }
-
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    [Trait("Category", "Long")]
-    public async Task A_server_that_hangs_at_the_start_is_never_taken_for_an_empty_replica(bool isMissing)
-    {
-        await using var server = await SwiftServer.StartedAsync();
-        using var folder = await ReplicatedAsync(server);
-        var rows = folder.DatabaseRows();
-        if (isMissing)
-        {
-            folder.DeleteDatabase();
-        }
-
-        await server.FreezeAsync();
-        using var app = folder.Start();
-        if (isMissing)
-        {
-            await app.SaysAsync("LSB4005", TimeSpan.FromMinutes(3));
-            Assert.Equal(1, await app.EndedAsync());
-            Assert.False(File.Exists(folder.Database));
+            await app.StatusAsync("Stalled after 0 restarts", "Degraded", noAnswer);
+            await app.StatusAsync("Stalled after 0 restarts", "Unhealthy", error);
         }
         else
         {
-            await app.SaysAsync("started ");
-            await app.StatusAsync("Stalled", "Degraded");
+            await app.StatusAsync("Stalled after 0 restarts", "Degraded", error);
         }
-
-        await server.ThawAsync();
-        using var next = isMissing ? folder.Start() : null;
-        await folder.SettledAsync(next ?? app);
-        Assert.Equal([.. rows, "first"], folder.DatabaseRows());
-        await folder.AssertRestoredAsync();
-    }
-
-    [Fact]
-    public async Task A_replica_on_S3_that_is_emptied_is_seen_by_a_verification()
-    {
-        await using var server = await SwiftServer.StartedAsync();
-        using var folder = server.App();
-        using var app = folder.Start();
-        await folder.SettledAsync(app);
-
-        await server.EmptyAsync();
-        await app.TellAsync("row after");
-        await app.SaysAsync("wrote after");
-        await folder.SettledAsync(app);
-
-        // What was sent is no use without the snapshot, and nothing tells so but a look at the replica.
-        var result = await RoundTrip.Client(folder).VerifyAsync(cancellationToken: Cancel);
-        Assert.True(result is { Outcome: VerificationOutcome.Failed, Code: "LSB4103" }, $"{result}");
-    }
-
-    [Fact]
-    [Trait("Category", "Long")]
-    public async Task A_verification_proves_that_S3_gives_back_what_was_committed_and_says_what_is_wrong_without_the_server()
-    {
-        await using var server = await SwiftServer.StartedAsync();
-        using var folder = server.App();
-        using var app = folder.Start();
-        await folder.SettledAsync(app);
-        var client = RoundTrip.Client(folder);
-
-        foreach (var level in Enum.GetValues<VerificationLevel>())
-        {
-            var good = await client.VerifyAsync(options: new() { Level = level }, cancellationToken: Cancel);
-            Assert.True(good is { Outcome: VerificationOutcome.Verified, Code: null }, $"{level}: {good}");
-        }
-
-        await server.StopAsync();
-        foreach (var level in Enum.GetValues<VerificationLevel>())
-        {
-            var bad = await client.VerifyAsync(options: new() { Level = level }, cancellationToken: Cancel);
-            Assert.True(
-                bad is { Outcome: not VerificationOutcome.Verified, Code: not null }
-                    && bad.Message.Contains("connection refused", StringComparison.Ordinal),
-                $"{level}: {bad}"
-            );
-        }
-
-        Assert.DoesNotContain(server.Secret, app.Output, StringComparison.Ordinal);
-    }
-
-    /// <summary>An app that has run and stopped in order.</summary>
-    private static async Task<AppFolder> ReplicatedAsync(StorageServer server)
-    {
-        var folder = server.App();
-        using var app = folder.Start();
-        await folder.SettledAsync(app);
-        await app.TellAsync("stop");
-        await app.EndedAsync();
-        return folder;
     }
 
     private static async Task BreakAsync(SwiftServer server, AppFolder folder, string fault)

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using Litestream.FileSystem;
+using Litestream.Releases.V05;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Testing;
@@ -12,21 +13,31 @@ namespace Litestream.Testing;
 /// </summary>
 public sealed partial class AppFolder : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
 
-    public AppFolder(string name = "")
+    private readonly string _top = Directory.CreateTempSubdirectory("hosted-").FullName;
+
+    /// <param name="name">The folder's name; empty: any.</param>
+    /// <param name="files">The folder of the published app, relative to the repository; null: HostedApp's.</param>
+    /// <param name="program">The name of its program.</param>
+    public AppFolder(string name = "", string? files = null, string program = "HostedApp")
     {
-        Root = Directory.CreateTempSubdirectory("hosted-" + name).FullName;
+        Root = Directory.CreateDirectory(Path.Combine(_top, name)).FullName;
         App = Directory.CreateDirectory(Path.Combine(Root, "app")).FullName;
         Work = Directory.CreateDirectory(Path.Combine(Root, "work")).FullName;
-        foreach (var file in Directory.EnumerateFiles(Repository.In(Built("HostedApp"))))
+        foreach (var file in Directory.EnumerateFiles(Repository.In(files ?? Built(program))))
         {
             File.Copy(file, Path.Combine(App, Path.GetFileName(file)));
         }
 
+        Program = Path.Combine(App, program);
         File.Copy(Repository.Executable, Executable);
         WriteConfig(FileReplica);
-        Environment["TMPDIR"] = Directory.CreateDirectory(Path.Combine(Root, "tmp")).FullName;
+
+        // Not in a folder with an odd name: .NET takes it for a format, and crashes at its start if that has "%41s" in it.
+        Environment["TMPDIR"] = Directory.CreateDirectory(Path.Combine(_top, "tmp")).FullName;
         Environment["ConnectionStrings__Orders"] = "Data Source=orders.db";
     }
 
@@ -35,6 +46,8 @@ public sealed partial class AppFolder : IDisposable
     public string App { get; }
 
     public string Work { get; }
+
+    public string Program { get; }
 
     public string Executable => Path.Combine(App, "litestream");
 
@@ -87,15 +100,21 @@ public sealed partial class AppFolder : IDisposable
                 .Where(id => ProcessIdentity.Of(id)?.Executable == Executable),
         ];
 
+    /// <summary>Those of them that replicate, and do not list what is in a replica.</summary>
+    public IReadOnlyList<int> Replicating() =>
+        [.. Replicators().Where(id => CommandLine(id).Contains("\0replicate\0", StringComparison.Ordinal))];
+
     /// <summary>What a bare restore of the replica gives, null when there is no backup.</summary>
     public async Task<IReadOnlyList<string>?> RestoredRowsAsync(string? database = null) =>
         await RestoreAsync(database ?? Database) is { } restored ? Rows(restored) : null;
 
     /// <summary>The file that a bare restore of the replica gives, null when there is no backup.</summary>
-    public async Task<string?> RestoreAsync(string database)
+    /// <param name="database">The path of the database.</param>
+    /// <param name="executable">What restores; null: the executable that is tested.</param>
+    public async Task<string?> RestoreAsync(string database, string? executable = null)
     {
         var output = Path.Combine(Root, $"restored-{Guid.NewGuid():N}.db");
-        var start = new ProcessStartInfo(Repository.Executable)
+        var start = new ProcessStartInfo(executable ?? Repository.Executable)
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,
@@ -169,6 +188,50 @@ public sealed partial class AppFolder : IDisposable
             () => TryRestoreAsync().GetAwaiter().GetResult()?.Contains(row) == true,
             () => $"{row} was in the replica\n{app.Output}"
         );
+
+    /// <summary>Waits until 0.5 has merged what it has sent, which it does every 30 s; 0.3 never does.</summary>
+    public async Task MergedAsync()
+    {
+        if (!Repository.IsLine05)
+            return;
+        await UntilAsync(() => Newest("0") is { } sent && Newest("1") == sent, "all was merged");
+
+        long? Newest(string level) =>
+            Directory.Exists(Path.Combine(ReplicaContent, level))
+                ? Directory
+                    .EnumerateFiles(Path.Combine(ReplicaContent, level), "*.ltx")
+                    .Max(file => TxIdRange.Of(Path.GetFileName(file))?.Max)
+                : null;
+    }
+
+    /// <summary>What each release line calls the folder in which it keeps what was sent.</summary>
+    public static string ContentFolder => Repository.IsLine05 ? "ltx" : "generations";
+
+    /// <summary>The folder beside the database in which is what litestream has read.</summary>
+    public string LocalContent => Path.Combine(Work, ".orders.db-litestream", ContentFolder);
+
+    /// <summary>The folder in the replica in which is what was sent.</summary>
+    public string ReplicaContent => Path.Combine(Replica, ContentFolder);
+
+    /// <summary>The full copies that litestream has made of its own, and that were sent. (0.5 also makes some of what
+    /// was sent before.)</summary>
+    public IReadOnlyList<string> FullCopies()
+    {
+        if (!Directory.Exists(Replica))
+        {
+            return [];
+        }
+
+        return Repository.IsLine05
+            ?
+            [
+                .. Directory
+                    .EnumerateFiles(Replica, "*.ltx", SearchOption.AllDirectories)
+                    .Where(file => file.Contains("/ltx/0/", StringComparison.Ordinal))
+                    .Where(file => LtxHeader.Read(file)?.IsFullCopy(file) == true),
+            ]
+            : [.. Directory.EnumerateFiles(Replica, "*.snapshot.lz4", SearchOption.AllDirectories)];
+    }
 
     /// <summary>Waits until the database is there, and all of it in the replica.</summary>
     public async Task SettledAsync(AppProcess app)
@@ -253,13 +316,21 @@ public sealed partial class AppFolder : IDisposable
     public static Task UntilAsync(Func<bool> condition, string what, TimeSpan? deadline = null) =>
         UntilAsync(condition, () => what, deadline);
 
-    public static async Task UntilAsync(Func<bool> condition, Func<string> what, TimeSpan? deadline = null)
+    public static Task UntilAsync(Func<bool> condition, Func<string> what, TimeSpan? deadline = null) =>
+        UntilAsync(() => Task.FromResult(condition()), what, deadline);
+
+    public static async Task UntilAsync(Func<Task<bool>> condition, Func<string> what, TimeSpan? deadline = null)
     {
-        var watch = Stopwatch.StartNew();
-        while (!condition())
+        for (var watch = Stopwatch.StartNew(); ;)
         {
+            var asked = watch.Elapsed;
+            if (await condition())
+                return;
             Assert.True(watch.Elapsed < (deadline ?? Deadline), $"Waited in vain until {what()}.");
-            await Task.Delay(20, TestContext.Current.CancellationToken);
+
+            // A look that costs much, a restore for example, leaves the processor to what is waited for.
+            var pause = ShortestPause + (watch.Elapsed - asked);
+            await Task.Delay(pause < LongestPause ? pause : LongestPause, TestContext.Current.CancellationToken);
         }
     }
 
@@ -279,7 +350,7 @@ public sealed partial class AppFolder : IDisposable
         }
 
         SqliteConnection.ClearAllPools();
-        Directory.Delete(Root, recursive: true);
+        TestFolder.Delete(_top);
     }
 
     /// <summary>Null while there is nothing that can be restored.</summary>
@@ -292,6 +363,19 @@ public sealed partial class AppFolder : IDisposable
         catch (Exception e) when (e is Xunit.Sdk.TrueException or SqliteException)
         {
             return null;
+        }
+    }
+
+    /// <summary>Empty when it has ended.</summary>
+    private static string CommandLine(int process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process}/cmdline");
+        }
+        catch (IOException)
+        {
+            return "";
         }
     }
 

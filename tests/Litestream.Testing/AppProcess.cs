@@ -7,14 +7,14 @@ namespace Litestream.Testing;
 /// <summary>The app as a running process, leader of its own process group.</summary>
 public sealed class AppProcess : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();
 
     public AppProcess(AppFolder folder, string[] arguments, string? workingDirectory = null, bool isRead = true)
     {
-        var command = folder.Launch([Path.Combine(folder.App, "HostedApp"), .. arguments]);
+        var command = folder.Launch([folder.Program, .. arguments]);
         var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
             WorkingDirectory = workingDirectory ?? folder.Work,
@@ -63,6 +63,19 @@ public sealed class AppProcess : IDisposable
 
     public int Count(string text) => Output.Split(text).Length - 1;
 
+    /// <summary>Waits until the app's litestream has sent something. Release line 0.5 does not say so.</summary>
+    public async Task SentAsync()
+    {
+        if (!Repository.IsLine05)
+        {
+            await SaysAsync("wal segment written");
+            return;
+        }
+
+        await SaysAsync("initialized db");
+        await StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
+    }
+
     public async Task<AppProcess> SaysAsync(string text, TimeSpan? deadline = null)
     {
         var watch = Stopwatch.StartNew();
@@ -70,7 +83,8 @@ public sealed class AppProcess : IDisposable
         {
             Assert.False(
                 _process.HasExited && !await SaidAtLastAsync(text),
-                $"It ended without saying '{text}'. It said:\n{Output}"
+                $"It ended with exit code {(_process.HasExited ? _process.ExitCode : 0)} without saying '{text}'. "
+                    + $"It said:\n{Output}"
             );
             Assert.True(watch.Elapsed < (deadline ?? Deadline), $"It did not say '{text}'. It said:\n{Output}");
             await Task.Delay(10, TestContext.Current.CancellationToken);
@@ -79,7 +93,10 @@ public sealed class AppProcess : IDisposable
         return this;
     }
 
-    /// <summary>Waits until the replicator's status holds the texts.</summary>
+    /// <summary>
+    /// Waits until the replicator's status holds the texts. That all has arrived is believed only of a look that began
+    /// after this was asked.
+    /// </summary>
     public Task StatusAsync(params string[] texts) =>
         StatusAsync(
             status => texts.All(text => status.Contains(text, StringComparison.Ordinal)),
@@ -98,14 +115,22 @@ public sealed class AppProcess : IDisposable
 
     public async Task StatusAsync(Func<string, bool> condition, string what)
     {
+        var asked = DateTimeOffset.UtcNow;
         for (var watch = Stopwatch.StartNew(); ;)
         {
-            var count = Count("\nstatus ");
+            var count = Count("\nlooked ");
             await TellAsync("status");
-            await AppFolder.UntilAsync(() => Count("\nstatus ") > count, () => $"it told its status\n{Output}");
+            await AppFolder.UntilAsync(() => Count("\nlooked ") > count, () => $"it told its status\n{Output}");
             var output = Output;
-            var last = output[output.LastIndexOf("\nstatus ", StringComparison.Ordinal)..];
-            if (condition(last.Split('\n')[1]))
+            var last = output[output.LastIndexOf("\nstatus ", StringComparison.Ordinal)..].Split('\n')[1];
+            var looked = long.Parse(
+                output[(output.LastIndexOf("\nlooked ", StringComparison.Ordinal) + 8)..].Split('\n')[0],
+                CultureInfo.InvariantCulture
+            );
+            if (
+                condition(last)
+                && (looked >= asked.UtcTicks || !last.Contains("Healthy 0.0 s 0 bytes", StringComparison.Ordinal))
+            )
             {
                 return;
             }
@@ -132,10 +157,10 @@ public sealed class AppProcess : IDisposable
         return await EndedAsync();
     }
 
-    public async Task<int> EndedAsync()
+    public async Task<int> EndedAsync(TimeSpan? deadline = null)
     {
         using var source = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        source.CancelAfter(Deadline);
+        source.CancelAfter(deadline ?? Deadline);
         try
         {
             await _process.WaitForExitAsync(source.Token);

@@ -9,28 +9,69 @@ namespace Litestream.Testing;
 /// </summary>
 public sealed class RandomKill(int seed)
 {
+    private static readonly string[] s_kinds = ["app", "litestream", "both", "litestream first"];
+
     private readonly Random _random = new(seed);
-    private readonly string _kind = ((string[])["app", "litestream", "both", "litestream first"])[
-        new Random(seed).Next(4)
-    ];
+
+    /// <summary>How often a long test tries: so often, or as the variable LITESTREAM_TEST_TRIALS says.</summary>
+    public static int Times(int times) => Number("LITESTREAM_TEST_TRIALS") ?? times;
 
     /// <summary>
     /// The seed of the first trial: given by the variable LITESTREAM_TEST_SEED, to try a failure again (what else the
     /// machine does then is not the same), or a random one.
     /// </summary>
-    public static int Seed() =>
+    private static int Seed() => Number("LITESTREAM_TEST_SEED") ?? Random.Shared.Next(1_000_000_000);
+
+    private static int? Number(string variable) =>
         int.TryParse(
-            Environment.GetEnvironmentVariable("LITESTREAM_TEST_SEED"),
+            Environment.GetEnvironmentVariable(variable),
             NumberStyles.None,
             CultureInfo.InvariantCulture,
             out var given
         )
             ? given
-            : Random.Shared.Next(1_000_000_000);
+            : null;
 
-    public async Task RunAsync(AppFolder folder)
+    /// <summary>
+    /// So many trials, one after the other, with the seeds from <see cref="Seed"/> on. All are tried, then those fail
+    /// that have failed.
+    /// </summary>
+    /// <param name="times">How many.</param>
+    /// <param name="trial">One trial: it makes the folder, and hands it to <see cref="RunAsync"/>.</param>
+    public static async Task TryAsync(int times, Func<RandomKill, Task<int>> trial)
+    {
+        var seed = Seed();
+        var copies = 0;
+        var failures = new List<Exception>();
+        for (var i = 0; i < times; i++)
+        {
+            TestContext.Current.TestOutputHelper?.WriteLine($"LITESTREAM_TEST_SEED={seed + i}");
+            try
+            {
+                copies += await trial(new RandomKill(seed + i));
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                // At once, for a run that is ended before the last trial.
+                TestContext.Current.TestOutputHelper?.WriteLine($"LITESTREAM_TEST_SEED={seed + i} failed: {e}");
+                failures.Add(new InvalidOperationException($"LITESTREAM_TEST_SEED={seed + i}", e));
+            }
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{times} trials from seed {seed} on, {failures.Count} failed, {copies} full copies"
+        );
+        if (failures.Count > 0)
+        {
+            throw new AggregateException($"{failures.Count} of {times} trials failed.", failures);
+        }
+    }
+
+    /// <returns>How many full copies it cost.</returns>
+    public async Task<int> RunAsync(AppFolder folder)
     {
         var cancel = TestContext.Current.CancellationToken;
+        var kind = s_kinds[_random.Next(s_kinds.Length)];
         var synchronous = _random.Next(2) == 0 ? "FULL" : "NORMAL";
         var churn = string.Create(CultureInfo.InvariantCulture, $"churn {_random.Next(1, 5)} {synchronous}");
         var hasOther = _random.Next(2) == 0;
@@ -55,10 +96,10 @@ public sealed class RandomKill(int seed)
             await app.TellAsync(churn);
             await PauseAsync(500, 2500);
             var litestream = folder.Replicators();
-            if (_kind is "litestream" or "litestream first")
+            if (kind is "litestream" or "litestream first")
             {
                 await KillAsync(litestream);
-                if (_kind == "litestream first")
+                if (kind == "litestream first")
                 {
                     await PauseAsync(0, 2000);
                     await KillAsync([app.Id]);
@@ -67,13 +108,13 @@ public sealed class RandomKill(int seed)
             else
             {
                 await KillAsync([app.Id]);
-                if (_kind == "both")
+                if (kind == "both")
                 {
                     await KillAsync(litestream);
                 }
             }
 
-            if (_kind != "litestream")
+            if (kind != "litestream")
             {
                 await app.EndedAsync();
                 await PauseAsync(0, _random.Next(2) == 0 ? 100 : 5000);
@@ -96,6 +137,8 @@ public sealed class RandomKill(int seed)
             {
                 Assert.Equal(0, await other.StopAsync());
             }
+
+            return said.Sum(process => process.Count("The full copy of '"));
         }
         finally
         {
@@ -109,7 +152,7 @@ public sealed class RandomKill(int seed)
         }
 
         string Explain() =>
-            $"seed {seed}: killed {_kind}, {churn}, {(hasOther ? "with" : "without")} another "
+            $"seed {seed}: killed {kind}, {churn}, {(hasOther ? "with" : "without")} another "
             + $"process\n{string.Join("\n----\n", said.Select(process => process.Output))}";
 
         async Task KillAsync(IReadOnlyList<int> processes)

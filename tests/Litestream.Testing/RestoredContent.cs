@@ -1,3 +1,4 @@
+using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Testing;
@@ -16,7 +17,17 @@ public static class RestoredContent
     {
         Assert.True(restored is not null, $"There is no backup.\n{log?.Invoke()}");
         var cancellationToken = TestContext.Current.CancellationToken;
-        var comparison = await ContentFiles.CompareAsync(database, restored, cancellationToken: cancellationToken);
+        ContentComparison comparison;
+        try
+        {
+            comparison = await ContentFiles.CompareAsync(database, restored, cancellationToken: cancellationToken);
+        }
+        catch (SqliteException e)
+        {
+            Assert.Fail($"'{restored}' cannot be read: {e.Message}\n{log?.Invoke()}");
+            throw;
+        }
+
         Assert.True(
             comparison.IsSame,
             $"'{restored}' is not what '{database}' holds: {comparison.Describe()}\n{log?.Invoke()}"

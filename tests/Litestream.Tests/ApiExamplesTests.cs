@@ -9,6 +9,7 @@ using Microsoft.Extensions.Hosting;
 namespace Litestream.Tests;
 
 /// <summary>The examples of docs/api.md, compiled and run.</summary>
+[Trait("Uses", "litestream")]
 public sealed class ApiExamplesTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -58,23 +59,8 @@ public sealed class ApiExamplesTests : IDisposable
         await LitestreamTool.ReplicateUntilAsync(fast, _folder.Path, () => LitestreamTool.HasBackup(replica, 1));
 
         var cancellation = TestContext.Current.CancellationToken;
-        await What_there_is(client, cancellation);
-        await Failures(client, cancellation);
-
-        var snapshot = Directory.GetFiles(replica, "*.snapshot.lz4", SearchOption.AllDirectories).Single();
-        var segments = Directory.GetFiles(replica, "*.wal.lz4", SearchOption.AllDirectories);
-        var generation = new DirectoryInfo(snapshot).Parent!.Parent!.Name;
-        var lines = Console.ToString().ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
-        Assert.Equal($"{database} goes to file", lines[0]);
-        Assert.StartsWith(
-            $"{generation} in file: {File.GetLastWriteTimeUtc(snapshot):yyyy-MM-dd HH:mm:ss}Z to ",
-            lines[1],
-            StringComparison.Ordinal
-        );
-        Assert.Equal($"{new FileInfo(snapshot).Length} bytes at index 0", lines[2]);
-        Assert.Equal($"{segments.Length} segments, {segments.Sum(file => new FileInfo(file).Length)} bytes", lines[3]);
-        Assert.Equal("0.3.13", lines[4]);
-        Assert.Equal(5, lines.Length);
+        var snapshot = ReplicaFiles.Starts(replica)[^1];
+        await ListsAsync(client, snapshot, cancellation);
 
         Console.GetStringBuilder().Clear();
         await Drill(client, cancellation);
@@ -88,7 +74,7 @@ public sealed class ApiExamplesTests : IDisposable
         Console.GetStringBuilder().Clear();
         await Restore(client, DateTimeOffset.UtcNow, cancellation);
         var copy = Directory.GetFiles(_folder.Path, "shop-*Z.db").Single();
-        lines = Console.ToString().ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
+        var lines = Console.ToString().ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
         Assert.Equal($"Restored: {copy}, {new FileInfo(copy).Length} bytes", lines[0]);
         Assert.Equal("3", LitestreamTool.Query(copy, "SELECT count(*) FROM orders"));
         Assert.Equal(
@@ -104,6 +90,16 @@ public sealed class ApiExamplesTests : IDisposable
         var all = await client.RestoreAllAsync(cancellationToken: cancellation);
         Assert.Equal(RestoreOutcome.Restored, Assert.Single(all).Outcome);
         Assert.NotEqual(copy, all[0].Output);
+
+        Console.GetStringBuilder().Clear();
+        LitestreamTool.Sql(database, "DELETE FROM orders WHERE x = 2");
+        var moment = DateTimeOffset.UtcNow;
+        await Past(client, moment, cancellation);
+        Assert.Equal(
+            $"3 orders at {moment:u}\norders: 0 added, 1 removed, 0 changed",
+            Console.ToString().ReplaceLineEndings("\n").Trim()
+        );
+        LitestreamTool.Sql(database, "INSERT INTO orders VALUES (2)");
 
         var pulled = await Pull(client, _folder.Path, cancellation);
         Assert.Equal("3", LitestreamTool.Query(pulled.Output, "SELECT count(*) FROM orders"));
@@ -124,6 +120,33 @@ public sealed class ApiExamplesTests : IDisposable
         await verified!;
         Assert.StartsWith("Verified: ", Console.ToString(), StringComparison.Ordinal);
         Assert.InRange(Points_in_time(), DateTimeOffset.UtcNow.AddMinutes(-12), DateTimeOffset.UtcNow.AddMinutes(-10));
+    }
+
+    private async Task ListsAsync(LitestreamClient client, string snapshot, CancellationToken cancellation)
+    {
+        if (Repository.IsLine05)
+        {
+            var error = await Assert.ThrowsAsync<LitestreamException>(() => What_there_is(client, cancellation));
+            Assert.Equal("LSB3001", error.Diagnostic.Code);
+            return;
+        }
+
+        await What_there_is(client, cancellation);
+        await Failures(client, cancellation);
+        var database = Path.Combine(_folder.Path, "shop.db");
+        var segments = ReplicaFiles.Changes(client.Config.Databases[0].Replicas[0].Location);
+        var generation = new DirectoryInfo(snapshot).Parent!.Parent!.Name;
+        var lines = Console.ToString().ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
+        Assert.Equal($"{database} goes to file", lines[0]);
+        Assert.StartsWith(
+            $"{generation} in file: {File.GetLastWriteTimeUtc(snapshot):yyyy-MM-dd HH:mm:ss}Z to ",
+            lines[1],
+            StringComparison.Ordinal
+        );
+        Assert.Equal($"{new FileInfo(snapshot).Length} bytes at index 0", lines[2]);
+        Assert.Equal($"{segments.Count} segments, {segments.Sum(file => new FileInfo(file).Length)} bytes", lines[3]);
+        Assert.Equal(Repository.Version, lines[4]);
+        Assert.Equal(5, lines.Length);
     }
 
     [Fact]
@@ -205,6 +228,18 @@ public sealed class ApiExamplesTests : IDisposable
         var toFile = new RestoreOptions { Output = Path.Combine(folder, "dev.db") };
         var pulled = await client.PullAsync("Shop", toFile, cancellationToken: cancellationToken);
         return pulled;
+    }
+
+    private async Task Past(LitestreamClient client, DateTimeOffset moment, CancellationToken cancellationToken)
+    {
+        await using var then = await client.OpenAsOfAsync("Shop", moment, cancellationToken: cancellationToken);
+        await using var command = then.CreateCommand();
+        command.CommandText = "SELECT count(*) FROM orders";
+        Console.WriteLine($"{await command.ExecuteScalarAsync(cancellationToken)} orders at {moment:u}");
+
+        var changes = await client.DiffAsync(moment, database: "Shop", cancellationToken: cancellationToken);
+        foreach (var table in changes.Tables.Where(table => !table.IsSame))
+            Console.WriteLine($"{table.Name}: {table.Added} added, {table.Removed} removed, {table.Changed} changed");
     }
 
     private void Status(LitestreamClient client)

@@ -5,14 +5,17 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.Releases.V03;
+using Litestream.Releases.V05;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests;
 
 /// <summary>What the client says, against what the files of the replica say.</summary>
+[Trait("Uses", "litestream")]
 public sealed class LitestreamClientTests : IDisposable
 {
-    private static readonly string[] Replicas = ["near by", "far"];
+    /// <summary>Release line 0.5 has one for each database.</summary>
+    private static readonly string[] Replicas = Repository.IsLine05 ? ["near by"] : ["near by", "far"];
 
     private readonly TemporaryFolder _folder = new();
 
@@ -23,6 +26,7 @@ public sealed class LitestreamClientTests : IDisposable
     [Theory]
     [InlineData("app.db")]
     [InlineData("two  spaces/zürich 🐘 漢字.db")]
+    [Trait("Line", "0.3")]
     public async Task The_lists_are_what_the_files_of_the_replicas_say(string name)
     {
         var client = await ReplicatedAsync(name);
@@ -71,7 +75,48 @@ public sealed class LitestreamClientTests : IDisposable
         Assert.Equal("0.3.13", await client.VersionAsync(Cancellation));
     }
 
+    [Theory]
+    [Trait("Line", "0.5")]
+    [InlineData("app.db")]
+    [InlineData("two  spaces/zürich 🐘 漢字.db")]
+    public async Task The_list_is_what_the_files_of_the_replica_say(string name)
+    {
+        var client = await ReplicatedAsync(name);
+        var path = client.Config.Databases[0].Path;
+
+        // Numbers from ten on tell hexadecimal names from decimal ones.
+        var newest = ReplicaFiles.Changes(In("near by"))[^1];
+        File.Copy(newest, Path.Combine(Path.GetDirectoryName(newest)!, "000000000000001f-00000000000000ab.ltx"));
+        var expected = ReplicaFiles
+            .All(In("near by"))
+            .Select(file => new FileInfo(file))
+            .Select(file => new LtxFile(
+                "near by",
+                int.Parse(file.Directory!.Name, CultureInfo.InvariantCulture),
+                file.Name[..16],
+                file.Name[17..33],
+                file.Length,
+                new DateTimeOffset(
+                    file.LastWriteTimeUtc.AddTicks(-(file.LastWriteTimeUtc.Ticks % TimeSpan.TicksPerSecond))
+                )
+            ));
+
+        var files = await client.LtxFilesAsync(cancellationToken: Cancellation);
+
+        Assert.Equal(expected.ToHashSet(), files.ToHashSet());
+        Assert.Contains(files, file => file is { MinTxId: "000000000000001f", MaxTxId: "00000000000000ab" });
+        Assert.Equal(files, await client.LtxFilesAsync(path, "near by", Cancellation));
+        Assert.Equal(files, LtxLayout.List(In("near by"), "near by"));
+        File.Delete(path);
+        Assert.Equal(files, await client.LtxFilesAsync(cancellationToken: Cancellation));
+        Directory.Delete(In("near by"), recursive: true);
+        Assert.Empty(await client.LtxFilesAsync(cancellationToken: Cancellation));
+        Assert.Empty(LtxLayout.List(In("near by"), "near by"));
+        Assert.Equal(Repository.Version, await client.VersionAsync(Cancellation));
+    }
+
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task The_lag_is_negative_where_the_replica_is_newer_than_the_file()
     {
         var client = await ReplicatedAsync("app.db");
@@ -85,6 +130,7 @@ public sealed class LitestreamClientTests : IDisposable
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task A_lost_database_still_has_its_generations_with_the_times_of_their_files_and_no_lag()
     {
         var client = await ReplicatedAsync("app.db");
@@ -98,6 +144,7 @@ public sealed class LitestreamClientTests : IDisposable
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task A_generation_without_a_file_has_no_times_and_a_replica_without_a_folder_no_generations()
     {
         var client = await ReplicatedAsync("app.db");
@@ -114,6 +161,7 @@ public sealed class LitestreamClientTests : IDisposable
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task Databases_without_a_replica_and_names_that_a_table_cannot_show_are_listed_right()
     {
         // A file of the user's own without a replica would be refused.
@@ -140,8 +188,8 @@ public sealed class LitestreamClientTests : IDisposable
     public async Task Storage_that_fails_is_a_failure_though_the_executable_ends_with_0_and_the_other_replica_can_still_be_asked()
     {
         var client = await ReplicatedAsync("app.db");
-        Directory.Delete(In("far"), recursive: true);
-        _folder.Write("far/generations", "a file where a folder should be");
+        Directory.Delete(In(Replicas[^1]), recursive: true);
+        _folder.Write($"{Replicas[^1]}/{AppFolder.ContentFolder}", "a file where a folder should be");
 
         foreach (var list in Lists(client, null))
         {
@@ -150,8 +198,31 @@ public sealed class LitestreamClientTests : IDisposable
             Assert.Contains("not a directory", error.Message, StringComparison.Ordinal);
         }
 
+        if (Replicas.Length == 1)
+            return;
         foreach (var list in Lists(client, "near by"))
             await list();
+    }
+
+    [Fact]
+    public async Task A_list_of_the_other_release_line_is_refused_with_what_replaces_it()
+    {
+        var client = await ReplicatedAsync("app.db");
+        Func<Task>[] calls = Repository.IsLine05
+            ?
+            [
+                () => client.GenerationsAsync(cancellationToken: Cancellation),
+                () => client.SnapshotsAsync(cancellationToken: Cancellation),
+                () => client.WalSegmentsAsync(cancellationToken: Cancellation),
+            ]
+            : [() => client.LtxFilesAsync(cancellationToken: Cancellation)];
+
+        foreach (var call in calls)
+        {
+            var refused = await Assert.ThrowsAsync<LitestreamException>(call);
+            Assert.Equal("LSB3009", refused.Diagnostic.Code);
+            Assert.Contains(Repository.IsLine05 ? "Ltx" : "Snapshots", refused.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -169,7 +240,8 @@ public sealed class LitestreamClientTests : IDisposable
             var error = await Assert.ThrowsAsync<LitestreamException>(list);
             Assert.Equal("LSB3008", error.Diagnostic.Code);
             Assert.EndsWith(
-                "has no replica 'nearby'. Did you mean 'near by'? Replicas: 'near by', 'far'.",
+                "has no replica 'nearby'. Did you mean 'near by'? Replicas: "
+                    + $"{string.Join(", ", Replicas.Select(replica => $"'{replica}'"))}.",
                 error.Message,
                 StringComparison.Ordinal
             );
@@ -183,6 +255,7 @@ public sealed class LitestreamClientTests : IDisposable
         "`litestream generations` printed no table with the columns name, generation, lag, start, end: generations "
             + "-config "
     )]
+    [Trait("Line", "0.3")]
     public async Task Another_executable_is_found_out(string executable, string said)
     {
         var client = await ReplicatedAsync("app.db");
@@ -211,7 +284,7 @@ public sealed class LitestreamClientTests : IDisposable
         }
 
         // One connection at least from each, and all of them closed: the executables have ended.
-        Assert.True(await storage.CountUntilClosedAsync() >= 3);
+        Assert.True(await storage.CountUntilClosedAsync() >= Lists(client, null).Count);
         AssertNoConfigurationIsLeft();
     }
 
@@ -220,7 +293,10 @@ public sealed class LitestreamClientTests : IDisposable
     {
         using var storage = new SilentStorage();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
-        var listing = Client(S3Config(storage.Endpoint)).SnapshotsAsync(cancellationToken: stop.Token);
+        var client = Client(S3Config(storage.Endpoint));
+        Task listing = Repository.IsLine05
+            ? client.LtxFilesAsync(cancellationToken: stop.Token)
+            : client.SnapshotsAsync(cancellationToken: stop.Token);
         await storage.ConnectedAsync();
 
         await stop.CancelAsync();
@@ -270,7 +346,8 @@ public sealed class LitestreamClientTests : IDisposable
 
         await Task.WhenAll(
             configs
-                .SelectMany(config => Lists(new LitestreamClient(LitestreamTool.Executable, config), null))
+                // Release line 0.5 tries for two minutes.
+                .SelectMany(config => Lists(Client(config, TimeSpan.FromMinutes(10)), null))
                 .Select(async list =>
                 {
                     var error = await Assert.ThrowsAsync<LitestreamException>(list);
@@ -293,13 +370,16 @@ public sealed class LitestreamClientTests : IDisposable
     public async Task Many_calls_at_the_same_time_do_not_disturb_each_other()
     {
         var client = await ReplicatedAsync("app.db");
-        var expected = await client.WalSegmentsAsync(cancellationToken: Cancellation);
+        async Task<IReadOnlyList<object>> ListAsync() =>
+            Repository.IsLine05
+                ? [.. await client.LtxFilesAsync(cancellationToken: Cancellation)]
+                : [.. await client.WalSegmentsAsync(cancellationToken: Cancellation)];
+        var expected = await ListAsync();
+        Assert.NotEmpty(expected);
 
-        var all = await Task.WhenAll(
-            Enumerable.Range(0, 12).Select(_ => client.WalSegmentsAsync(cancellationToken: Cancellation))
-        );
+        var all = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => ListAsync()));
 
-        Assert.All(all, segments => Assert.Equal(expected, segments));
+        Assert.All(all, files => Assert.Equal(expected, files));
         AssertNoConfigurationIsLeft();
     }
 
@@ -374,6 +454,9 @@ public sealed class LitestreamClientTests : IDisposable
         new(LitestreamTool.Executable, config) { Timeout = timeout ?? TimeSpan.FromMinutes(2) };
 
     private static IReadOnlyList<Func<Task>> Lists(LitestreamClient client, string? replica) =>
+        Repository.IsLine05
+            ? [() => client.LtxFilesAsync(replica: replica, cancellationToken: Cancellation)]
+            :
         [
             () => client.GenerationsAsync(replica: replica, cancellationToken: Cancellation),
             () => client.SnapshotsAsync(replica: replica, cancellationToken: Cancellation),
@@ -388,9 +471,11 @@ public sealed class LitestreamClientTests : IDisposable
             dbs:
               - path: "{name}"
                 replicas:
-                  - {"{"} name: near by, type: file, path: "near by" {"}"}
-                  - {"{"} name: far, type: file, path: "far" {"}"}
+
             """
+                + string.Concat(
+                    Replicas.Select(replica => $"      - {{ name: {replica}, type: file, path: \"{replica}\" }}\n")
+                )
         );
         var config = LitestreamTool.Effective(yml, _folder.Path);
         Directory.CreateDirectory(Path.GetDirectoryName(config.Databases[0].Path)!);
@@ -401,13 +486,13 @@ public sealed class LitestreamClientTests : IDisposable
             _folder.Path,
             () =>
             {
-                if (!written && LitestreamTool.HasBackup(In("near by"), 1) && LitestreamTool.HasBackup(In("far"), 1))
+                if (!written && Replicas.All(replica => LitestreamTool.HasBackup(In(replica), 1)))
                 {
                     LitestreamTool.Sql(config.Databases[0].Path, "INSERT INTO t VALUES (randomblob(20000))");
                     written = true;
                 }
 
-                return LitestreamTool.HasBackup(In("near by"), 2) && LitestreamTool.HasBackup(In("far"), 2);
+                return Replicas.All(replica => LitestreamTool.HasBackup(In(replica), 2));
             }
         );
         return Client(config);

@@ -8,7 +8,17 @@ namespace Litestream.Tests;
 /// <summary>The real executable of the repository.</summary>
 internal static class LitestreamTool
 {
-    public static LitestreamExecutable Executable { get; } = new(Repository.Executable);
+    private static LitestreamExecutable? _executable;
+
+    public static LitestreamExecutable Executable
+    {
+        get
+        {
+            // Each time, as it checks which test wants it.
+            var path = Repository.Executable;
+            return _executable ??= new(path);
+        }
+    }
 
     public static LitestreamCommand Command(IReadOnlyDictionary<string, string>? variables = null) =>
         new(Executable, variables ?? new Dictionary<string, string>());
@@ -32,7 +42,7 @@ internal static class LitestreamTool
                 Environment = environment ?? new Dictionary<string, string>(),
                 MonitorInterval = fast ? TimeSpan.FromMilliseconds(20) : null,
             },
-            ReleaseLine.Default.Dialects
+            Executable.Line.Dialects
         );
 
     /// <summary>
@@ -108,9 +118,7 @@ internal static class LitestreamTool
 
     /// <summary>Whether a file replica holds a snapshot and at least so many WAL segments.</summary>
     public static bool HasBackup(string replica, int segments = 0) =>
-        Directory.Exists(replica)
-        && Directory.EnumerateFiles(replica, "*.snapshot.lz4", SearchOption.AllDirectories).Any()
-        && Directory.EnumerateFiles(replica, "*.wal.lz4", SearchOption.AllDirectories).Count() >= segments;
+        ReplicaFiles.Starts(replica).Count > 0 && ReplicaFiles.Changes(replica).Count >= segments;
 
     /// <summary>How often a file is open in this process.</summary>
     public static int OpenCount(string path) =>

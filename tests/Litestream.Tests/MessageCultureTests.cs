@@ -12,6 +12,7 @@ using Mono.Cecil.Cil;
 namespace Litestream.Tests;
 
 /// <summary>What is said, and what is asked of a database, is the same in every culture.</summary>
+[Trait("Uses", "litestream")]
 public sealed class MessageCultureTests : IDisposable
 {
     /// <summary>What a culture writes in its own way, whatever its value.</summary>
@@ -85,8 +86,8 @@ public sealed class MessageCultureTests : IDisposable
 
         var error = Assert.Throws<LitestreamException>(() =>
         {
-            RestoreCommand.CheckOptions(request);
-            ReleaseLine.Default.Restore.Check(request.Selection);
+            RestoreCommand.CheckOptions(request, ReleaseLine.All[0].Restore);
+            ReleaseLine.All[0].Restore.Check(request.Selection);
         });
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
     }

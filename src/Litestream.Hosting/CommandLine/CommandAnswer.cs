@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -13,14 +14,15 @@ internal sealed record CommandAnswer(
     string Verb,
     string Result,
     int ExitCode,
-    IEnumerable<Dictionary<string, object?>> Items,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+        IEnumerable<Dictionary<string, object?>>? Items,
     IEnumerable<AnswerDiagnostic> Diagnostics
 )
 {
     public static string Write(
         string verb,
         int exitCode,
-        IEnumerable<VerbItem> items,
+        IEnumerable<VerbItem>? items,
         IEnumerable<LitestreamDiagnostic> diagnostics
     ) =>
         JsonSerializer.Serialize(
@@ -28,33 +30,52 @@ internal sealed record CommandAnswer(
                 verb,
                 exitCode == 0 ? "Success" : "Failure",
                 exitCode,
-                items.Select(item =>
-                    item.Values.Prepend((Name: "Identity", Value: item.Identity))
-                        .ToDictionary(value => value.Name, value => Value(value.Value))
-                ),
+                items?.Select(Properties),
                 diagnostics.Select(AnswerDiagnostic.Of)
             ),
             AnswerJson.Answer
         );
+
+    /// <summary>One of many items, on a line of its own: the same document, written while it becomes known.</summary>
+    /// <param name="item">The item.</param>
+    /// <param name="isFirst">Whether nothing was written before it.</param>
+    public static string Line(VerbItem item, bool isFirst) =>
+        (isFirst ? "{\n  \"Items\": [\n    " : ",\n    ")
+        + JsonSerializer.Serialize(Properties(item)!, AnswerJson.Short.DictionaryStringObject);
+
+    /// <summary>What comes after the last of them.</summary>
+    public static string End(string verb, int exitCode, IEnumerable<LitestreamDiagnostic> diagnostics) =>
+        "\n  ]," + Write(verb, exitCode, null, diagnostics)[1..];
+
+    private static Dictionary<string, object?> Properties(VerbItem item) =>
+        item.Values.Prepend((Name: "Identity", Value: item.Identity))
+            .ToDictionary(value => value.Name, value => Value(value.Value));
 
     private static object? Value(object? value) =>
         value switch
         {
             null or bool or int or long => value,
             TimeSpan span => Math.Round(span.TotalSeconds, 3),
-            DatabaseDifference difference => Element(difference),
+            DatabaseDifference difference => Element(difference.WriteTo),
+            DatabaseChanges changes => Element(changes.WriteTo),
+            QueryRow row => Parse(Encoding.UTF8.GetBytes(row.ToJson())),
             _ => VerbItem.Text(value),
         };
 
-    private static JsonElement Element(DatabaseDifference difference)
+    private static JsonElement Element(Action<Utf8JsonWriter> write)
     {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream))
         {
-            difference.WriteTo(json);
+            write(json);
         }
 
-        using var document = JsonDocument.Parse(stream.ToArray());
+        return Parse(stream.ToArray());
+    }
+
+    private static JsonElement Parse(byte[] json)
+    {
+        using var document = JsonDocument.Parse(json);
         return document.RootElement.Clone();
     }
 }
@@ -81,6 +102,7 @@ internal sealed record AnswerDiagnostic(
 }
 
 [JsonSerializable(typeof(CommandAnswer))]
+[JsonSerializable(typeof(Dictionary<string, object>))]
 [JsonSerializable(typeof(bool))]
 [JsonSerializable(typeof(int))]
 [JsonSerializable(typeof(long))]
@@ -91,6 +113,11 @@ internal sealed partial class AnswerJson : JsonSerializerContext
 {
     private static readonly AnswerJson Context = new(
         new JsonSerializerOptions { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }
+    );
+
+    /// <summary>On one line.</summary>
+    public static readonly AnswerJson Short = new(
+        new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }
     );
 
     public static JsonTypeInfo<CommandAnswer> Answer => Context.CommandAnswer;

@@ -46,6 +46,10 @@ internal sealed class CommandVerb
 {
     private readonly Dictionary<string, Func<ParseResult, string?>> _texts = [];
     private Argument<string[]>? _words;
+    private Argument<string?>? _database;
+
+    /// <summary>Whether a single argument is not the database, but what comes after it.</summary>
+    private Func<ParseResult, bool> _isLast = _ => false;
 
     public CommandVerb(Verb verb)
     {
@@ -85,6 +89,9 @@ internal sealed class CommandVerb
             case VerbOptionKind.Database:
                 AddDatabase(option);
                 break;
+            case VerbOptionKind.Argument:
+                AddArgument(option);
+                break;
             case VerbOptionKind.Words:
                 _words = new(option.Form) { Description = option.Help, Arity = ArgumentArity.ZeroOrMore };
                 Command.Add(_words);
@@ -104,15 +111,42 @@ internal sealed class CommandVerb
         };
         var text = Text(option.Name, option.Form, "The same");
         var all = Flag(CommandDefinitions.AllDatabases, "All databases");
-        Command.Add(argument);
+        Command.Add(_database = argument);
         _texts[option.Property] = result =>
-            (result.GetValue(argument), result.GetValue(text), result.GetValue(all)) switch
+            (
+                _isLast(result) ? null : result.GetValue(argument),
+                result.GetValue(text),
+                result.GetValue(all)
+            ) switch
             {
                 (null, var named, false) => named,
                 (var named, null, false) => named,
                 (null, null, true) => "*",
                 _ => throw LitestreamCommandLine.Wrong(
                     "Choose the database only once: by its name, with --database, or with --all."
+                ),
+            };
+    }
+
+    /// <summary>What comes after the database, which may be left out.</summary>
+    private void AddArgument(VerbOption option)
+    {
+        var argument = new Argument<string?>(option.Form)
+        {
+            Description = option.Help,
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var text = Text(option.Name, option.Form, "The same");
+        Command.Add(argument);
+        _isLast = result => result.GetValue(argument) is null && result.GetValue(text) is null;
+        _texts[option.Property] = result =>
+            (result.GetValue(argument), result.GetValue(text)) switch
+            {
+                (null, null) => _database is null ? null : result.GetValue(_database),
+                (var given, null) => given,
+                (null, var named) => named,
+                _ => throw LitestreamCommandLine.Wrong(
+                    $"Write the {option.Form} only once: as the last argument, or with {option.Name}."
                 ),
             };
     }

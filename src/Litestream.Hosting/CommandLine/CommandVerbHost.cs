@@ -17,6 +17,7 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
 {
     private readonly List<LitestreamDiagnostic> _diagnostics = [];
     private ReplicationPlan? _plan;
+    private bool _hasHandedOn;
 
     public override string Directory => CommandProcess.StartDirectory;
 
@@ -114,12 +115,27 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
         }
     }
 
+    public override bool HandOn(VerbItem item)
+    {
+        if (json)
+        {
+            output.Write(CommandAnswer.Line(item, isFirst: !_hasHandedOn));
+            _hasHandedOn = true;
+        }
+
+        return true;
+    }
+
     /// <summary>Writes the answer as JSON, where that is wanted.</summary>
     public void Finish(string verb, int exitCode)
     {
         if (json)
         {
-            output.WriteLine(CommandAnswer.Write(verb, exitCode, Items, _diagnostics));
+            output.WriteLine(
+                _hasHandedOn
+                    ? CommandAnswer.End(verb, exitCode, _diagnostics)
+                    : CommandAnswer.Write(verb, exitCode, Items, _diagnostics)
+            );
         }
     }
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Litestream.Diagnostics;
+using Litestream.Verbs;
 
 namespace Litestream.Hosting.CommandLine;
 
@@ -142,12 +143,27 @@ internal static class LitestreamCommandLine
 
     /// <summary>The codes of what somebody typed and can type differently.</summary>
     private static bool IsWrongUsage(string code) =>
-        code is "LSB3002" or "LSB3003" or "LSB3006" or "LSB3007" or "LSB3008" or "LSB3009" or "LSB3014" or "LSB3015";
+        code
+            is "LSB3002"
+                or "LSB3003"
+                or "LSB3006"
+                or "LSB3007"
+                or "LSB3008"
+                or "LSB3009"
+                or "LSB3014"
+                or "LSB3015"
+                or "LSB3022"
+                or "LSB3024";
 
     private static void Refuse(ParseResult result, Command root, Command? verb)
     {
         if (verb is null && result.UnmatchedTokens is [var wrong, ..] && !wrong.StartsWith('-'))
         {
+            if (UpstreamCommands.Refuse(wrong) is { } refused)
+            {
+                throw refused;
+            }
+
             var names = root.Subcommands.Select(command => command.Name).ToList();
             throw Wrong(
                 $"Unknown command '{wrong}'.{NearestName.DidYouMean(wrong, names)} "
@@ -204,7 +220,8 @@ internal static class LitestreamCommandLine
         {
             throw new LitestreamException(
                 "LSB3008",
-                $"{(empty is OptionResult option ? option.Option.Name : "The database")} is empty. Nothing was started."
+                $"{(empty is OptionResult option ? option.Option.Name : ArgumentName(empty, result, verb))} is empty. "
+                    + "Nothing was started."
             );
         }
 
@@ -216,6 +233,13 @@ internal static class LitestreamCommandLine
             throw new LitestreamException(problem);
         }
     }
+
+    /// <summary>A single argument is the last one.</summary>
+    private static string ArgumentName(SymbolResult empty, ParseResult result, Command verb) =>
+        verb.Arguments is [_, var last]
+        && (empty == result.GetResult(last) || result.GetResult(last) is not { Tokens.Count: > 0 })
+            ? $"The {last.Name}"
+            : "The database";
 
     public static LitestreamException Wrong(string message) => new("LSB3014", message);
 }

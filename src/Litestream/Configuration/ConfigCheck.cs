@@ -1,3 +1,4 @@
+using System.Text;
 using Litestream.Diagnostics;
 
 namespace Litestream.Configuration;
@@ -8,6 +9,14 @@ namespace Litestream.Configuration;
 /// </summary>
 internal static class ConfigCheck
 {
+    private const string Restore = "restore-if-db-not-exists";
+
+    /// <summary>Level 9 is that of the snapshots.</summary>
+    private const int MostLevels = 8;
+
+    /// <summary>What the system allows for the path of a Unix domain socket.</summary>
+    private const int LongestSocketPath = 107;
+
     /// <summary>All findings in the order of the file.</summary>
     /// <param name="file">For messages.</param>
     /// <param name="raw">The text.</param>
@@ -39,7 +48,13 @@ internal static class ConfigCheck
 
     private static void CheckFile(YamlMap root, ConfigFindings findings)
     {
-        new ConfigKeyCheck(findings).Check(root, ConfigPlace.Root);
+        new ConfigKeyCheck(findings, root).Check(root, ConfigPlace.Root);
+        if (findings.Dialect.Find(ConfigPlace.Root, "snapshot") is not null)
+            new SnapshotCheck(findings, root).Check();
+        if (findings.Dialect.Find(ConfigPlace.Root, "levels") is not null)
+            CheckLevels(root, findings);
+        if (findings.Dialect.Find(ConfigPlace.Root, "socket") is not null)
+            CheckSocket(root, findings);
         foreach (var scalar in root.Scalars)
             CheckDollars(scalar, findings);
         if (root["exec"] is YamlScalar { IsNull: false } exec)
@@ -66,9 +81,69 @@ internal static class ConfigCheck
             case YamlList:
                 var check = new ConfigDatabaseCheck(findings, root);
                 foreach (var database in root.Maps("dbs"))
+                {
                     check.Check(database);
+                    if (
+                        database[Restore] is YamlScalar { IsNull: false } restore
+                        && findings.Dialect.Find(ConfigPlace.Database, Restore) is not null
+                    )
+                        findings.Warn(
+                            "LSB1020",
+                            restore,
+                            $"`{Restore}:` has no effect: the app restores a missing database before it "
+                                + "opens it (Litestream:RestoreOnStart). Remove it."
+                        );
+                }
+
                 break;
         }
+    }
+
+    private static void CheckLevels(YamlMap root, ConfigFindings findings)
+    {
+        if (root["levels"] is YamlList { Items.Count: > MostLevels } levels)
+            findings.Fail(
+                "LSB1035",
+                levels.Items[MostLevels],
+                $"`levels:` has {levels.Items.Count} entries; with more than {MostLevels} Litestream would not start. "
+                    + "Remove the last ones."
+            );
+        foreach (var level in root.Maps("levels"))
+        {
+            if (level.Given("interval") is null && !findings.IsMisspelt(level, ConfigPlace.Level, "interval"))
+                findings.Fail(
+                    "LSB1035",
+                    level,
+                    "This entry of `levels:` has no `interval:`; Litestream would not start. Write one, such as 30s."
+                );
+        }
+    }
+
+    private static void CheckSocket(YamlMap root, ConfigFindings findings)
+    {
+        if (root["socket"] is not YamlMap socket)
+            return;
+        if (
+            socket["path"] is YamlScalar { IsNull: false } path
+            && findings.Resolve(path) is { Length: > 0 } text
+            && (!text.StartsWith('/') || Encoding.UTF8.GetByteCount(text) > LongestSocketPath)
+        )
+            findings.Fail(
+                "LSB1058",
+                path,
+                $"The path of the socket must be absolute and have at most {LongestSocketPath} bytes; with another one "
+                    + "Litestream would run without a socket. Write a short absolute path."
+            );
+        if (
+            socket["enabled"] is YamlScalar { IsNull: false } enabled
+            && findings.Resolve(enabled)?.ToLowerInvariant() is ("true" or "yes" or "on" or "y")
+        )
+            findings.Warn(
+                "LSB1058",
+                enabled,
+                "With `litestream sync`, `stop` and `start` through this socket, Litestream can miss commits while the "
+                    + "app writes. Use the commands of the app instead, and remove `socket:`."
+            );
     }
 
     private static void CheckDollars(YamlScalar scalar, ConfigFindings findings)

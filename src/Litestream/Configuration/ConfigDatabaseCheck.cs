@@ -77,11 +77,27 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
         var path = database.Given("path") as YamlScalar;
         if (Dialect.Find(ConfigPlace.Database, "dir") is not null && database.Given("dir") is { } folder)
         {
-            if (path is not null)
-                findings.Fail("LSB1038", path, "An entry has `path:` or `dir:`, not both. Remove one of them.");
-            if (database.Text("pattern").Length == 0)
-                findings.Fail("LSB1038", folder, "`dir:` needs a `pattern:`, such as \"*.db\".");
+            findings.Fail(
+                "LSB1056",
+                folder,
+                "Litestream alone would know the databases of `dir:`: the app would not restore, lock or watch them. "
+                    + "Name each database with a `path:` of its own."
+            );
             return null;
+        }
+
+        foreach (var (key, value) in database.Entries)
+        {
+            if (
+                key is "pattern" or "recursive" or "watch" or "meta-dir"
+                && Dialect.Find(ConfigPlace.Database, key) is not null
+            )
+                findings.Fail(
+                    "LSB1056",
+                    value,
+                    $"`{key}:` is for entries with `dir:`, which the app cannot protect. Remove it, and name each "
+                        + "database with a `path:` of its own."
+                );
         }
 
         if (path is null)
@@ -117,7 +133,8 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
     private string? Problem(string text, string written) =>
         text switch
         {
-            _ when UrlLike().IsMatch(text) && !(Dialect.HasPathUrls && SqliteUrl().IsMatch(text)) =>
+            _ when (UrlLike().IsMatch(text) || FileUri().IsMatch(text))
+                    && !(Dialect.HasPathUrls && SqliteUrl().IsMatch(text)) =>
                 $"'{written}' is a URL; {findings.Reader} would read it as a path in the working directory. Write only "
                     + "the path of the file.",
             _ when ConnectionString().IsMatch(text) =>
@@ -125,15 +142,15 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
                     + "the file.",
             ":memory:" => "A database in memory cannot be replicated; Litestream would read this as a file name. "
                 + "Remove the entry.",
-            _ when Dialect.HasPathUrls && text.IndexOfAny(['#', '%']) >= 0 =>
-                $"The path '{written}' contains `#` or `%`. {findings.Reader} would open another file: rename the file "
-                    + "or the folder.",
-            _ => null,
+            _ => Dialect.PathProblem(text, written),
         };
 
     /// <summary>What the executable takes for a URL.</summary>
     [GeneratedRegex("^[0-9A-Za-z_]+://")]
     public static partial Regex UrlLike();
+
+    [GeneratedRegex("^(file|sqlite3?):", RegexOptions.IgnoreCase)]
+    private static partial Regex FileUri();
 
     [GeneratedRegex("^sqlite3?://")]
     private static partial Regex SqliteUrl();

@@ -34,6 +34,13 @@ internal sealed class ConfigFindings(
     public void Warn(string code, (int Line, int Column) at, string message) =>
         Add(code, LitestreamSeverity.Warning, at, message);
 
+    /// <summary>A warning that is the same at each place: only the first is reported.</summary>
+    public void WarnOnce(string code, (int Line, int Column) at, string message)
+    {
+        if (!All.Exists(one => one.Code == code && one.Message == message))
+            Add(code, LitestreamSeverity.Warning, at, message);
+    }
+
     /// <summary>
     /// What the executable will see; null when a variable in it has no value here. A URL is looked at with its
     /// variables.

@@ -21,6 +21,8 @@ internal enum ConfigKind
     Text,
     Word,
     Address,
+    Web,
+    Mode,
     Flag,
     Count,
     Duration,

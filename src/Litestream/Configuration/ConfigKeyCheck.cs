@@ -4,9 +4,10 @@ namespace Litestream.Configuration;
 
 /// <summary>Whether the executable reads each key where it stands, and what the key takes: a value, a list, a mapping.
 /// </summary>
-internal sealed class ConfigKeyCheck(ConfigFindings findings)
+internal sealed class ConfigKeyCheck(ConfigFindings findings, YamlMap root)
 {
     private readonly ReplicaTypeCheck _types = new(findings);
+    private readonly SnapshotCheck _snapshots = new(findings, root);
     private readonly ConfigValueCheck _values = new(findings);
 
     /// <summary>Checks a mapping and all that is in it.</summary>
@@ -50,6 +51,31 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings)
                     + $"{findings.Reader}, started by hand with this file, would back up nothing. {single.Instead}"
             );
             CheckValue(single, value);
+        }
+        else if (
+            place == ConfigPlace.Replica
+            && findings.Dialect.SnapshotKeys.TryGetValue(name, out var snapshot)
+            && OfOtherLines(name).FirstOrDefault(o => o.Key.Place == place) is { Key: { } own, Reader: var its }
+        )
+        {
+            var how = _snapshots.Translate(name, snapshot);
+            if (how == SnapshotTranslation.Exact)
+                findings.WarnOnce(
+                    "LSB1031",
+                    map.PlaceOf(name),
+                    $"`{name}:` is a key of {its}. The app and the commands pass it on as `snapshot:` with "
+                        + $"`{snapshot}:`, but {findings.Reader}, started by hand with this file, would ignore it. "
+                        + own.Instead
+                );
+            else
+                findings.Fail(
+                    "LSB1031",
+                    map.PlaceOf(name),
+                    $"`{name}:` is a key of {its}; {findings.Reader} has one `{snapshot}:` for all databases"
+                        + (how == SnapshotTranslation.Differs ? ", and the replicas of this file differ. " : ". ")
+                        + own.Instead
+                );
+            CheckValue(own, value);
         }
         else if (place != ConfigPlace.Root || !HasAnchor(value))
         {

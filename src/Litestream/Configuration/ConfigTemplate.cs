@@ -25,14 +25,16 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
         # - Check the result with `dotnet msbuild -t:LitestreamConfig`, the variables with -t:LitestreamEnv, and
         #   everything with -t:LitestreamDoctor.
         #
-        # All keys: https://litestream.io/reference/config/ (release line 0.3)
+        # All keys: https://litestream.io/reference/config/ (this file is for {0})
 
         # Serves metrics for Prometheus at http://127.0.0.1:9090/metrics. Without it the app picks a free port.
         # addr: "127.0.0.1:9090"
 
-        dbs:
 
         """;
+
+    private const string Validation =
+        "How often the replica is restored and compared: each time costs a download.";
 
     private static readonly Dictionary<string, string> Keys = new()
     {
@@ -53,12 +55,20 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
         ("retention", "24h"),
     ];
 
+    /// <summary>The databases, with the replicas that each has.</summary>
+    private sealed record Entries(ConfigDialect Dialect, List<(ConfigEntry Entry, List<YamlMap> Replicas)> Databases)
+    {
+        /// <summary>Whether a database has one replica, and all have the same snapshots.</summary>
+        public bool IsShared => Dialect.SnapshotKeys.Count > 0;
+    }
+
     /// <summary>Makes the file from a generated one, so that both give the same effective configuration.</summary>
     /// <param name="options">As for the effective configuration; the file at
     /// <see cref="EffectiveConfigOptions.ConfigPath"/> is a generated one.</param>
+    /// <param name="dialect">Of the executable that is going to read it.</param>
     /// <exception cref="LitestreamException">LSB3010: the file is the user's own already; LSB1010, LSB1013,
     /// LSB1014.</exception>
-    public static ConfigTemplate Create(EffectiveConfigOptions options)
+    internal static ConfigTemplate Create(EffectiveConfigOptions options, ConfigDialect dialect)
     {
         ArgumentNullException.ThrowIfNull(options);
         var raw = LitestreamConfigFile.ReadText(options.ConfigPath);
@@ -76,12 +86,31 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
         }
 
         var url = ReplicaOverride.Url(file, options.GetSetting, options.Variable);
-        var text = new StringBuilder(Header.ReplaceLineEndings("\n"));
+        var text = new StringBuilder(
+            Header.ReplaceLineEndings("\n").Replace("{0}", dialect.Reader, StringComparison.Ordinal)
+        );
+        var entries = new Entries(
+            dialect,
+            [
+                .. file.Entries.Select(entry =>
+                    (
+                        entry,
+                        entry
+                            .Replicas.Select(built =>
+                                url is null ? built : ReplicaOverride.Replace(built, url, entry.Database.Path)
+                            )
+                            .ToList()
+                    )
+                ),
+            ]
+        );
+        WriteShared(text, entries);
+        text.Append("dbs:\n");
         var names = new List<string>();
-        foreach (var entry in file.Entries)
+        foreach (var (entry, replicas) in entries.Databases)
         {
             text.Append(entry == file.Entries[0] ? "" : "\n");
-            WriteDatabase(text, entry, url, names);
+            WriteDatabase(text, entries, entry, replicas, url, names);
         }
 
         text.Append(GeneratedConfig.ExcludedComments(file.Excluded));
@@ -120,7 +149,49 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
             path
         );
 
-    private static void WriteDatabase(StringBuilder text, ConfigEntry entry, string? url, List<string> names)
+    /// <summary>What all databases share, and the line wants at the top.</summary>
+    private static void WriteShared(StringBuilder text, Entries entries)
+    {
+        if (!entries.IsShared)
+            return;
+        var root = new YamlMap
+        {
+            ["dbs"] = new YamlList
+            {
+                Items =
+                [
+                    .. entries.Databases.Select(database =>
+                        (YamlNode)new YamlMap { ["replicas"] = new YamlList { Items = [.. database.Replicas] } }
+                    ),
+                ],
+            },
+        };
+        entries.Dialect.Adapt(root);
+        var snapshot = root["snapshot"] as YamlMap;
+        var before = snapshot is null ? "# " : "";
+        text.Append(before).Append("snapshot:\n");
+        foreach (var (name, key) in entries.Dialect.SnapshotKeys)
+        {
+            Comment(text, 2, Keys[name]);
+            if (snapshot?[key] is { } value)
+                Line(text, 2, "", key, value);
+            else
+                Comment(text, before.Length > 0 ? 0 : 2, $"{(before.Length > 0 ? "  " : "")}{key}: \"24h\"");
+        }
+
+        text.Append('\n');
+        Comment(text, 0, Validation);
+        text.Append("# validation:\n#   interval: \"24h\"\n\n");
+    }
+
+    private static void WriteDatabase(
+        StringBuilder text,
+        Entries entries,
+        ConfigEntry entry,
+        List<YamlMap> replicas,
+        string? url,
+        List<string> names
+    )
     {
         const string DataDirectory = "|DataDirectory|";
         const string Path = "The path as the app opens it; a relative path starts at its working directory.";
@@ -130,11 +201,11 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
             entry.Database.Key is { } key ? $"{key}. {Path} It does not follow the setting: change both." : Path
         );
         Line(text, 2, "- ", "path", entry.Node["path"]!);
-        text.Append("    replicas:\n");
+        text.Append(entries.IsShared ? "    replica:\n" : "    replicas:\n");
+        var dash = entries.IsShared ? "" : "- ";
         var hasFolder = false;
-        foreach (var built in entry.Replicas)
+        foreach (var replica in replicas)
         {
-            var replica = url is null ? built : ReplicaOverride.Replace(built, url, entry.Database.Path);
             if (ReplicaIdentity.AtBuild(replica).IsFile && replica.Text("path") is { } folder)
             {
                 hasFolder = true;
@@ -147,27 +218,37 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
                 );
             }
 
-            WriteReplica(text, replica, 6, "", Keys);
+            WriteReplica(text, replica, 6, "", dash, Keys);
             names.AddRange(replica.Scalars.SelectMany(scalar => EnvPlaceholders.Names(scalar.Text)));
-            foreach (var (name, value) in Examples.Where(e => !replica.Has(e.Key)))
+            foreach (var (name, value) in Examples.Where(example => !replica.Has(example.Key)))
             {
-                Comment(text, 8, Keys[name]);
-                Comment(text, 8, $"{name}: \"{value}\"");
+                if (entries.Dialect.SnapshotKeys.ContainsKey(name))
+                    continue;
+                Comment(text, 6 + dash.Length, Keys[name]);
+                Comment(text, 6 + dash.Length, $"{name}: \"{value}\"");
             }
 
-            Comment(text, 8, "How often the replica is restored and compared: each time costs a download.");
+            if (entries.IsShared)
+                continue;
+            Comment(text, 8, Validation);
             Comment(text, 8, "validation-interval: \"24h\"");
         }
 
         if (!hasFolder || url is not null)
             return;
-        Comment(text, 6, "S3, or a compatible storage, instead of the folder:");
+        Comment(
+            text,
+            6,
+            entries.IsShared
+                ? "S3, or a compatible storage: these lines instead of those above."
+                : "S3, or a compatible storage, instead of the folder:"
+        );
         var example = ReplicaUrl.Parse(
             $"s3://${{{ReplicaOverride.BucketVariable}}}",
             entry.Database.Path,
             (code, message) => new LitestreamException(code, message)
         );
-        WriteReplica(text, example, 6, "# ", []);
+        WriteReplica(text, example, 6, "# ", dash, []);
     }
 
     /// <summary>The keys of a replica, each with what is said of it above.</summary>
@@ -176,10 +257,10 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
         YamlMap replica,
         int indent,
         string before,
+        string dash,
         Dictionary<string, string> comments
     )
     {
-        var dash = "- ";
         foreach (var (name, value) in replica.Entries)
         {
             if (comments.TryGetValue(name, out var comment))

@@ -37,7 +37,7 @@ internal sealed partial class ConfigValueCheck(ConfigFindings findings)
         CheckSecret(key, scalar);
 
         // A quoted value is a text in YAML, whatever it says.
-        if (key.Kind is ConfigKind.Flag or ConfigKind.Count && scalar.Style != YamlStyle.Plain)
+        if (key.Kind is ConfigKind.Flag or ConfigKind.Count or ConfigKind.Mode && scalar.Style != YamlStyle.Plain)
             findings.Fail(
                 "LSB1033",
                 scalar,
@@ -67,10 +67,18 @@ internal sealed partial class ConfigValueCheck(ConfigFindings findings)
         {
             case ConfigKind.Flag when GoYaml.KindOf(text) != GoYamlKind.Flag:
                 return ("LSB1033", $"`{name}:` must be true or false, not `{shown}`; Litestream would not start.");
-            case ConfigKind.Count when GoYaml.Number(text) is null || GoYaml.HasDecimals(text):
+            case ConfigKind.Count or ConfigKind.Mode when GoYaml.Number(text) is null || GoYaml.HasDecimals(text):
                 return ("LSB1033", $"`{name}:` must be a whole number, not `{shown}`.");
             case ConfigKind.Count:
                 return Limit(GoYaml.Number(text));
+            case ConfigKind.Mode when GoYaml.Number(text) is { } mode && (mode is < 0 or > 511 || (mode & 384) != 384):
+                return (
+                    "LSB1035",
+                    $"`{name}: {shown}` is the mode {Convert.ToString(mode, 8)} in octal digits, with which the "
+                        + "socket cannot be used. Begin it with a zero: 0600 or 0660."
+                );
+            case ConfigKind.Web when text.Length > 0 && !WebUrl().IsMatch(text):
+                return ("LSB1048", $"`{name}:` must begin with http:// or https://; Litestream would not start.");
             case ConfigKind.Size when !Size().IsMatch(text):
                 return (
                     "LSB1033",
@@ -158,6 +166,9 @@ internal sealed partial class ConfigValueCheck(ConfigFindings findings)
 
     [GeneratedRegex(@"^[0-9][0-9.,]*\s*([kmgtpe]i?)?b?\z", RegexOptions.IgnoreCase)]
     private static partial Regex Size();
+
+    [GeneratedRegex("^https?://.")]
+    private static partial Regex WebUrl();
 
     [GeneratedRegex(@"^(\[[^\]]*\]|[^:\[\]]*):((?<number>[0-9]+)|[A-Za-z0-9-]+)\z")]
     private static partial Regex Address();

@@ -124,7 +124,10 @@ public sealed class EffectiveConfig
         var root = Read();
         var node = root.Maps("dbs").Where(map => !map.Has("dir")).ElementAt(Databases.ToList().IndexOf(database));
         root["dbs"] = new YamlList { Items = [node] };
-        root.Remove("addr");
+
+        // Those are served once, and a heartbeat is the app's to send.
+        foreach (var key in (string[])["addr", "socket", "mcp-addr", "heartbeat-url"])
+            root.Remove(key);
         if (metricsAddress is not null)
             root["addr"] = metricsAddress;
         if (monitorInterval is { } interval)
@@ -137,6 +140,39 @@ public sealed class EffectiveConfig
             Secrets = Secrets,
             IsGenerated = IsGenerated,
             MetricsAddress = metricsAddress,
+        };
+    }
+
+    /// <summary>The same for another file in the place of one of its databases, with replicas in folders below
+    /// theirs.</summary>
+    /// <param name="database">One of <see cref="Databases"/>.</param>
+    /// <param name="file">The other file.</param>
+    /// <param name="below">What comes after the places of the replicas: no slash at its begin; empty: nothing.</param>
+    internal EffectiveConfig Elsewhere(EffectiveDatabase database, string file, string below)
+    {
+        var config = With(database, metricsAddress: null, monitorInterval: null);
+        var root = config.Read();
+        foreach (var node in root.Maps("dbs"))
+        {
+            node["path"] = file;
+            node.Remove("meta-path");
+            foreach (var replica in node.Maps("replicas").Where(_ => below.Length > 0))
+            {
+                var (url, query) = ReplicaUrl.SplitQuery(replica.Text("url"));
+                if (url.Length > 0)
+                    replica["url"] = $"{url.TrimEnd('/')}/{below}{query}";
+                else
+                    replica["path"] = $"{replica.Text("path").TrimEnd('/')}/{below}";
+            }
+        }
+
+        var other = database with { Path = file, MetaPath = EffectiveDatabase.MetaPathOf(file) };
+        return new EffectiveConfig(_options, root, "", LogLevel)
+        {
+            Databases = [other],
+            Variables = Variables,
+            Secrets = Secrets,
+            IsGenerated = IsGenerated,
         };
     }
 

@@ -16,7 +16,9 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
 
     public EffectiveConfig Build()
     {
-        var replicas = new EffectiveReplicas(context, ReplicaUrlToUse());
+        var places = new Dictionary<string, string>();
+        var replicas = new EffectiveReplicas(context, places, ReplicaUrlToUse());
+        var ownReplicas = new EffectiveReplicas(context, places, null);
         var paths = new Dictionary<string, ConfigEntry>(
             OperatingSystem.IsWindows() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal
         );
@@ -48,12 +50,12 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
             Add(entry, path, replicas);
         }
 
-        foreach (var (entry, path) in added)
+        foreach (var (entry, path, hasOwnUrl) in added)
         {
             try
             {
                 CheckPath(path, entry);
-                Add(entry, path, replicas);
+                Add(entry, path, hasOwnUrl ? ownReplicas : replicas);
             }
             catch (LitestreamException e) when (e.Diagnostic.Code is "LSB1011" or "LSB1015")
             {
@@ -107,15 +109,25 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
     }
 
     /// <summary>An entry for a database that is not in the file.</summary>
-    private (ConfigEntry Entry, string Path) AddedEntry(EffectiveDatabase added, IReadOnlyList<ConfigEntry> entries) =>
-        (
+    private (ConfigEntry Entry, string Path, bool HasOwnUrl) AddedEntry(
+        AddedDatabase added,
+        IReadOnlyList<ConfigEntry> entries
+    )
+    {
+        var (path, key) = (added.Database.ConfiguredPath, added.Database.Key);
+        var replica = added.ReplicaUrl is { } url
+            ? ReplicaOverride.ForUrl(url, path, context.Lookup)
+            : ReplicaOverride.ForAdded(_file, entries, path, added.Database.Path, context.Lookup);
+        return (
             new ConfigEntry(
-                new YamlMap { Comment = added.Key },
-                [ReplicaOverride.ForAdded(_file, entries, added.ConfiguredPath, added.Path, context.Lookup)],
-                new ConfiguredDatabase(added.ConfiguredPath, added.Key, [], 0, 0)
+                new YamlMap { Comment = key },
+                [replica],
+                new ConfiguredDatabase(path, key, [], 0, 0)
             ),
-            added.Path
+            added.Database.Path,
+            added.ReplicaUrl is not null
         );
+    }
 
     /// <summary>The run-time replica URL; null when the built one stands.</summary>
     private string? ReplicaUrlToUse()
@@ -162,7 +174,31 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
 
         path = context.ExpandHome(path);
         CheckPath(path, entry);
-        return _options.Resolve(path);
+        var file = Target(_options.Resolve(path), entry);
+        CheckPath(file, entry);
+        return file;
+    }
+
+    /// <summary>SQLite follows a link and keeps the log beside the file itself; Litestream looks for it beside the
+    /// link.</summary>
+    private string Target(string file, ConfigEntry entry)
+    {
+        try
+        {
+            return File.ResolveLinkTarget(file, returnFinalTarget: true)?.FullName ?? file;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return file;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw context.Error(
+                "LSB1015",
+                $"Where the path '{file}' leads cannot be found out: {e.Message} Use the path of the file itself.",
+                entry.Node
+            );
+        }
     }
 
     private static (string Code, LitestreamSeverity Severity, string What)? Problem(SqliteTarget target) =>
@@ -199,7 +235,7 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
 
     private void CheckPath(string path, ConfigEntry entry)
     {
-        if (ConfigPath.Problem(path) is { } problem)
+        if ((ConfigPath.Problem(path) ?? context.Dialects[0].PathProblem(path, path)) is { } problem)
             throw context.Error("LSB1015", problem, entry.Node);
     }
 
@@ -216,6 +252,7 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
                 root.Remove(key);
         }
 
+        context.Dialects[0].Adapt(root);
         if (_options.MetricsAddress is { } address)
             root["addr"] = address;
 

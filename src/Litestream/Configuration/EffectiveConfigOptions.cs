@@ -39,10 +39,9 @@ public sealed record EffectiveConfigOptions
     public TimeSpan? MonitorInterval { get; init; }
 
     /// <summary>
-    /// Databases that are not in the file, without replicas: each gets its own, where those of a generated file are or
-    /// beside the database.
+    /// Databases that are not in the file.
     /// </summary>
-    internal IReadOnlyList<EffectiveDatabase> Added { get; init; } = [];
+    internal IReadOnlyList<AddedDatabase> Added { get; init; } = [];
 
     /// <summary>
     /// False: a <c>$</c> in a file of the user's own is a dollar sign, not the beginning of a variable (what

@@ -1,5 +1,11 @@
 namespace Litestream.Configuration;
 
+/// <summary>A database that is not in the file.</summary>
+/// <param name="Database">It, without replicas.</param>
+/// <param name="ReplicaUrl">Where it goes, as in <c>LitestreamReplicaUrl</c>; null: where those of a generated file
+/// are, or beside the database.</param>
+internal sealed record AddedDatabase(EffectiveDatabase Database, string? ReplicaUrl = null);
+
 /// <summary>A database as it is at run time.</summary>
 /// <param name="ConfiguredPath">The path as it stands in the file; variables have their values in one of a generated
 /// file.</param>

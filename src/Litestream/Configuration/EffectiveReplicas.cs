@@ -5,10 +5,15 @@ namespace Litestream.Configuration;
 /// <summary>Makes the entry of each database what the executable gets: an absolute path, replicas with their places.
 /// </summary>
 /// <param name="context">What the steps share.</param>
+/// <param name="places">The databases by the places of their replicas, of all that have been made so far.</param>
 /// <param name="replicaUrl">The run-time replica URL; null when the built one stands.</param>
-internal sealed class EffectiveReplicas(EffectiveConfigContext context, string? replicaUrl)
+internal sealed class EffectiveReplicas(
+    EffectiveConfigContext context,
+    Dictionary<string, string> places,
+    string? replicaUrl
+)
 {
-    private readonly Dictionary<string, string> _places = new();
+    private IReadOnlyList<string> Types => context.Dialects[0].Find(ConfigPlace.Replica, "type")!.Words;
 
     public EffectiveDatabase Rewrite(ConfigEntry entry, string path)
     {
@@ -21,6 +26,8 @@ internal sealed class EffectiveReplicas(EffectiveConfigContext context, string? 
             var replica = replicaUrl is null
                 ? built
                 : ReplicaOverride.Replace(built, replicaUrl, entry.Database.Path, context.Lookup);
+            if (context.File.IsGenerated && replica.Text("type") == "gcs" && !Types.Contains("gcs"))
+                replica["type"] = "gs";
 
             // The embedded default is beside the database, wherever that is now.
             if (
@@ -42,6 +49,7 @@ internal sealed class EffectiveReplicas(EffectiveConfigContext context, string? 
         }
 
         node["replicas"] = new YamlList { Items = rewritten };
+        node.Remove("restore-if-db-not-exists");
         if (context.Options.MonitorInterval is { } interval)
             EffectiveConfig.SetInterval(node, interval);
 
@@ -71,12 +79,26 @@ internal sealed class EffectiveReplicas(EffectiveConfigContext context, string? 
                     : replica.Line > 0 ? replica
                     : node
             );
-        if (!_places.TryAdd(identity.Place, path))
+        if (!places.TryAdd(identity.Place, path))
             throw context.Error(
                 "LSB1011",
-                $"The databases '{_places[identity.Place]}' and '{path}' have the same replica path, "
+                $"The databases '{places[identity.Place]}' and '{path}' have the same replica path, "
                     + $"'{identity.Location}'. A restore would take the backup that was written last: give each "
                     + "database its own path.",
+                node
+            );
+        if (
+            identity.Type == "s3"
+            && context.Dialects[0].NeedsRegion
+            && context.File.IsGenerated
+            && context.Expand(replica.Text("region")).Length == 0
+            && context.Expand(replica.Text("endpoint")).Length == 0
+        )
+            context.Report(
+                "LSB1059",
+                LitestreamSeverity.Warning,
+                $"The bucket '{identity.Location}' of '{path}' has no region. {context.Dialects[0].Reader} asks Amazon "
+                    + "for it first, and hangs silently where it gets no answer. Set Litestream:ReplicaRegion.",
                 node
             );
         if (identity.Folder is { } folder)

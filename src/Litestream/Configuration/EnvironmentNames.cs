@@ -17,6 +17,8 @@ internal static class EnvironmentNames
         "LITESTREAM_AZURE_ACCOUNT_KEY",
         "LITESTREAM_INSTALL_DIR",
         "LITESTREAM_CONFIG",
+        "LITESTREAM_USERNAME",
+        "LITESTREAM_PASSWORD",
     ];
 
     /// <summary>
@@ -29,11 +31,10 @@ internal static class EnvironmentNames
     public static string? Meant(string variable, bool isProperty)
     {
         var comparison = OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal;
-        if (
-            !variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
-            || All.Any(known => known.Equals(variable, comparison))
-        )
+        if (All.Any(known => known.Equals(variable, comparison)))
             return null;
+        if (!variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase))
+            return NearestName.OfPrefix(variable, Prefix, All);
 
         // With two underscores it is a setting, and looked at as one.
         var rest = variable[Prefix.Length..];

@@ -75,10 +75,6 @@ public sealed class LitestreamConfigFile
         }
     }
 
-    /// <summary>Whether this project wrote the file that an effective configuration is made from.</summary>
-    internal static bool IsGeneratedFile(EffectiveConfigOptions options) =>
-        IsGeneratedText(options.ConfigText ?? ReadText(options.ConfigPath));
-
     internal static bool IsGeneratedText(string raw) =>
         raw.StartsWith(GeneratedConfig.Marker, StringComparison.Ordinal);
 

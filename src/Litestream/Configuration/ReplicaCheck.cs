@@ -11,6 +11,13 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
     public void Check(YamlMap replica)
     {
         var type = _types.Of(replica);
+        if (type == "s3" && findings.Dialect.NeedsRegion && !HasRegion(replica))
+            findings.Fail(
+                "LSB1059",
+                replica,
+                $"This replica has no `region:` and no `endpoint:`. {findings.Reader} would ask Amazon for the region "
+                    + "first, and hang without a message where it gets no answer. Add the region of the bucket."
+            );
         if (replica.Given("url") is YamlScalar url)
         {
             if (findings.Resolve(url) is { Length: > 0 } text)
@@ -74,6 +81,20 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
                 );
         }
     }
+
+    /// <summary>Whether the executable knows the region without asking, or has an endpoint.</summary>
+    private bool HasRegion(YamlMap replica) =>
+        IsGiven(replica, "region")
+        || IsGiven(replica, "endpoint")
+        || (
+            replica.Given("url") is YamlScalar url
+            && (
+                findings.Resolve(url) is not { Length: > 0 } text
+                || RegionOption().IsMatch(text)
+                || GoUrl.Parse(findings.Expand(url.Text), out _) is not { } parsed
+                || S3Host.Read(parsed.HostName) is not null
+            )
+        );
 
     /// <summary>
     /// Whether a replica has a value for a key, of its own or, where the line has that, from the top of the file.
@@ -193,6 +214,13 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
         foreach (var part in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             var option = part.Split('=')[0];
+            if (option is "part-size" or "partSize" or "concurrency" && !PositiveNumber().IsMatch(part))
+                findings.Fail(
+                    "LSB1039",
+                    node,
+                    $"`{option}` in the URL must be a whole number above 0; Litestream would not start. Correct it, or "
+                        + "write it as a key of the replica, next to `url:`."
+                );
             if (!known.Contains(option))
                 findings.Fail(
                     "LSB1039",
@@ -206,6 +234,12 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
                 );
         }
     }
+
+    [GeneratedRegex("=0*[1-9][0-9]*$")]
+    private static partial Regex PositiveNumber();
+
+    [GeneratedRegex("[?&](region|endpoint)=[^&]")]
+    private static partial Regex RegionOption();
 
     [GeneratedRegex("[% ]|^/[A-Za-z]:")]
     private static partial Regex Escaped();

@@ -87,6 +87,7 @@ internal sealed partial record ReplicaIdentity
             key => url.Length > 0 && key != "account-name" ? Known(key) : Needed(key)
         );
         values["endpoint"] = Known("endpoint");
+        values["webdav-url"] = Known("webdav-url");
         values["url"] = url;
 
         var folder =
@@ -129,7 +130,10 @@ internal sealed partial record ReplicaIdentity
         return type switch
         {
             "s3" => $"s3://{values["bucket"]}/{key}",
-            "gcs" => $"gs://{values["bucket"]}/{key}",
+            "gcs" or "gs" => $"gs://{values["bucket"]}/{key}",
+            "oss" => $"oss://{values["bucket"]}/{key}",
+            "nats" => $"nats bucket {values["bucket"]}",
+            "webdav" => UrlSecrets().Replace(values["webdav-url"], "$1").TrimEnd('/') + $"/{key}",
             "abs" => $"abs://{values["account-name"]}@{values["bucket"]}/{key}",
             "sftp" => $"sftp://{values["host"]}/{key}",
             _ => path,
@@ -190,8 +194,8 @@ internal sealed partial record ReplicaIdentity
             "sftp" => $"sftp\n{DefaultPort().Replace(host, "").ToLowerInvariant()}\n{path}",
             "s3" => $"s3\n{endpoint.ToLowerInvariant()}\n{bucket}\n{path}",
             "abs" => $"abs\n{endpoint.ToLowerInvariant()}\n{account}\n{bucket}\n{path}",
-            "gcs" => $"gcs\n{bucket}\n{path}",
-            _ => string.Join('\n', type, host, bucket, account, endpoint, path),
+            "gcs" or "gs" => $"gcs\n{bucket}\n{path}",
+            _ => string.Join('\n', type, host, bucket, account, endpoint, values["webdav-url"], path),
         };
     }
 

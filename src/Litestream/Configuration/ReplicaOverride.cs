@@ -70,6 +70,21 @@ internal static class ReplicaOverride
                 : ReplicaPath.DefaultPath(path);
         }
 
+        return WithRetention(replica);
+    }
+
+    /// <summary>The replica of a database that is not in the file, at a URL of its own.</summary>
+    /// <param name="url">The URL or folder.</param>
+    /// <param name="configuredPath">The database as it is configured.</param>
+    /// <param name="lookup">The variables.</param>
+    /// <exception cref="LitestreamException">LSB1013, LSB1014.</exception>
+    public static YamlMap ForUrl(string url, string configuredPath, Func<string, string?> lookup) =>
+        WithRetention(
+            ReplicaUrl.Parse(url, configuredPath, (code, message) => new LitestreamException(code, message), lookup)
+        );
+
+    private static YamlMap WithRetention(YamlMap replica)
+    {
         if (ReplicaIdentity.AtBuild(replica).IsFile && !replica.Has("retention"))
             replica["retention"] = GeneratedConfig.FolderRetention;
         return replica;

@@ -13,6 +13,15 @@ internal enum SettingKind
 
     /// <summary>What <see cref="DurationText.Wait"/> reads.</summary>
     Duration,
+
+    /// <summary>A size, or a share of a disk.</summary>
+    Size,
+
+    /// <summary>An http or https URL.</summary>
+    Url,
+
+    /// <summary>Several texts, whose names are numbers below the setting's.</summary>
+    List,
 }
 
 /// <summary>One setting of the section <c>Litestream</c>.</summary>
@@ -25,9 +34,6 @@ internal sealed record SettingName(string Name, params IReadOnlyList<string> Wor
 
     /// <summary>The variable that the executable gets it as, where that variable is not set; null for none.</summary>
     public string? Variable { get; init; }
-
-    /// <summary>Whether it is a list, whose entries are numbered below it.</summary>
-    public bool IsList { get; init; }
 
     /// <summary>What a value has to be that the setting does not take; null for one that it takes, or that only the
     /// running app understands.</summary>
@@ -43,8 +49,8 @@ internal sealed record SettingName(string Name, params IReadOnlyList<string> Wor
 }
 
 /// <summary>
-/// Every setting of the section <c>Litestream</c>: nothing reads what is not here. The JSON schema and the docs
-/// have the same ones.
+/// Every setting of the section <c>Litestream</c>: nothing reads what is not here. The JSON schema is made from these
+/// and from the table in docs/hosting.md.
 /// </summary>
 internal static class SettingNames
 {
@@ -61,14 +67,18 @@ internal static class SettingNames
         new("ShutdownTimeout") { Kind = SettingKind.Duration },
         new("ReplicateDiscovered") { Kind = SettingKind.Flag },
         new("StallTimeout") { Kind = SettingKind.Duration },
-        new("FreeSpaceFloor"),
+        new("FreeSpaceFloor") { Kind = SettingKind.Size },
         new("OnFailure", "KeepRunning", "StopApp"),
         new("AdoptReplica") { Kind = SettingKind.Flag },
-        new("NotReplicated") { IsList = true },
-        new("HeartbeatUrl"),
+        new("DatabasePatterns") { Kind = SettingKind.List },
+        new("NotReplicated") { Kind = SettingKind.List },
+        new("HeartbeatUrl") { Kind = SettingKind.Url },
         new("Verification:Interval") { Kind = SettingKind.Duration },
         new("Verification:Timeout") { Kind = SettingKind.Duration },
         new("Verification:Level", "Position", "Quick", "Full"),
+        new("Dashboard:Username"),
+        new("Dashboard:Password"),
+        new("Dashboard:AllowHttp") { Kind = SettingKind.Flag },
         new("ReplicaUrl"),
         new("ReplicaBucket") { Variable = ReplicaOverride.BucketVariable },
         new("ReplicaRegion") { Variable = "LITESTREAM_REPLICA_REGION" },
@@ -83,7 +93,10 @@ internal static class SettingNames
     /// <param name="name">Below the section.</param>
     public static bool IsKnown(string name) =>
         Find(name) is not null
-        || All.Any(known => known.IsList && name.StartsWith(known.Name + ":", StringComparison.OrdinalIgnoreCase));
+        || All.Any(known =>
+            known.Kind == SettingKind.List
+            && name.StartsWith(known.Name + ":", StringComparison.OrdinalIgnoreCase)
+        );
 
     /// <summary>The setting of this name, or null.</summary>
     /// <param name="name">Below the section.</param>

@@ -31,6 +31,14 @@ internal static class NearestName
         return nearest;
     }
 
+    /// <summary>The known name whose first part is mistyped, and the rest is right; null for none.</summary>
+    public static string? OfPrefix(string wrong, string prefix, IEnumerable<string> known) =>
+        known.FirstOrDefault(name =>
+            name.Length > prefix.Length
+            && wrong.EndsWith(name[prefix.Length..], StringComparison.OrdinalIgnoreCase)
+            && Of(wrong[..^(name.Length - prefix.Length)], [prefix]) is not null
+        );
+
     /// <summary>A question for the end of a message, or nothing.</summary>
     public static string DidYouMean(string wrong, IEnumerable<string> known) =>
         Of(wrong, known) is { } nearest ? $" Did you mean '{nearest}'?" : "";

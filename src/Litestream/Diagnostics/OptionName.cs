@@ -62,6 +62,12 @@ internal readonly ref struct OptionName(string name, string property, string? va
 
     public static OptionName Query => new("--query", "LitestreamDrillQuery");
 
+    public static OptionName Sql => new("--sql", "LitestreamSql");
+
+    public static OptionName From => new("--from", "LitestreamFrom");
+
+    public static OptionName To => new("--to", "LitestreamTo");
+
     public static OptionName Exec => new("--exec", "LitestreamExec");
 
     public static OptionName ScaffoldKind => new("--kind", "LitestreamScaffoldKind");
@@ -80,17 +86,25 @@ internal readonly ref struct VerbName(string name, string? arguments = null)
 
     public string? Arguments => arguments;
 
+    public static VerbName Databases => new("databases");
+
+    public static VerbName Status => new("status");
+
     public static VerbName Generations => new("generations");
 
     public static VerbName Snapshots => new("snapshots");
 
     public static VerbName Wal => new("wal");
 
+    public static VerbName Ltx => new("ltx");
+
     public static VerbName Env => new("env");
 
     public static VerbName Restore => new("restore");
 
     public static VerbName Verify => new("verify");
+
+    public static VerbName Sync => new("sync");
 
     public static VerbName Drill => new("drill");
 

@@ -42,6 +42,21 @@ internal static partial class OptionValue
             var value => throw Wrong(option, value, "a whole number, 1 or more"),
         };
 
+    /// <summary>A TXID as the tables have it: 16 hexadecimal digits, of which leading zeros may be missing.</summary>
+    public static long? TxId(OptionName option, string? text) =>
+        Trim(text) switch
+        {
+            null => null,
+            { Length: <= 16 } value
+                when long.TryParse(value, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var txId)
+                    && txId >= 0 => txId,
+            var value => throw Wrong(
+                option,
+                value,
+                $"a TXID as {VerbName.Ltx} prints it: 16 hexadecimal digits (000000000000002a)"
+            ),
+        };
+
     /// <summary>
     /// An index of a snapshot or a WAL segment: decimal as the tables have it, or hexadecimal after <c>0x</c>, as in
     /// the names of the replica's files.

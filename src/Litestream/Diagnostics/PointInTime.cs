@@ -6,6 +6,9 @@ namespace Litestream.Diagnostics;
 /// <summary>A moment in the past as people write it.</summary>
 public static partial class PointInTime
 {
+    /// <summary>This moment.</summary>
+    internal const string Now = "now";
+
     private static readonly string[] LocalForms =
     [
         "yyyy-MM-dd'T'HH:mm",
@@ -24,7 +27,7 @@ public static partial class PointInTime
     /// Reads RFC 3339 (<c>2026-11-24T10:15:30Z</c>, <c>2026-11-24 10:15:30+01:00</c>), a time of this machine's time
     /// zone (<c>2026-11-24 10:15</c>, seconds if you like),
     /// <c>today 10:15</c>, <c>yesterday 10:15</c>, or an age: <c>10 minutes ago</c>, <c>2h ago</c>, <c>1h30m ago</c>,
-    /// <c>3 days ago</c>.
+    /// <c>3 days ago</c>, or <c>now</c>.
     /// </summary>
     /// <param name="text">What was written.</param>
     /// <param name="time">Says what time it is, and where.</param>
@@ -37,7 +40,8 @@ public static partial class PointInTime
         // The executable's own log lines have nanoseconds, which are more digits than a time can hold here.
         var trimmed = LongFraction().Replace(text.Trim(), "$1");
         var now = time.GetUtcNow();
-        var moment = Absolute(trimmed)
+        var moment = (trimmed.Equals(Now, StringComparison.OrdinalIgnoreCase) ? now : (DateTimeOffset?)null)
+            ?? Absolute(trimmed)
             ?? Local(trimmed, text, time)
             ?? Ago(trimmed, now)
             ?? throw Wrong(
@@ -45,7 +49,12 @@ public static partial class PointInTime
                 "is not understood. Write 2026-11-24T10:15:30Z, 2026-11-24 10:15 (local), yesterday 10:15, "
                     + "10 minutes ago or 2h ago"
             );
-        return moment <= now
+        return RequirePast(moment, text, now);
+    }
+
+    /// <exception cref="LitestreamException">LSB3007: it is in the future.</exception>
+    internal static DateTimeOffset RequirePast(DateTimeOffset moment, string text, DateTimeOffset now) =>
+        moment <= now
             ? moment
             : throw Wrong(
                 text,
@@ -55,7 +64,6 @@ public static partial class PointInTime
                         + $"is now {now.ToOffset(moment.Offset):yyyy-MM-dd'T'HH:mm:sszzz}"
                 )
             );
-    }
 
     /// <summary>
     /// A moment as people read it, with the time zone said out loud: <c>2026-11-24 10:15:00 +01:00 (Europe/Berlin)</c>.

@@ -29,8 +29,10 @@ internal sealed class DatabaseExamination(
         if (database.Replicas.Count == 0)
             _findings.Add(FindingLevel.Error, "It has no replica: nothing is backed up.", "Add one under `replicas:`.");
         ExamineReplicaFolders();
-        if (executable is not null && database.Replicas.Count > 0)
-            await ExamineBackupAsync(executable, cancellationToken).ConfigureAwait(false);
+        if (executable is null || database.Replicas.Count == 0)
+            return;
+        new LineExamination(executable, database, _findings).Run();
+        await ExamineBackupAsync(executable, cancellationToken).ConfigureAwait(false);
     }
 
     private void ExamineReplicaFolders()
@@ -60,15 +62,17 @@ internal sealed class DatabaseExamination(
                 var lineages = await client
                     .LineagesAsync(database, replica.Name, cancellationToken)
                     .ConfigureAwait(false);
-                CompareAge(replica, lineages.Max(lineage => lineage.End));
+                var older = replica.Folder is { } folder
+                    ? found.Line.Older.Max(line => line.Layout.Find(folder)?.Newest)
+                    : null;
+                CompareAge(replica, lineages.Select(lineage => lineage.End).Append(older).Max());
             }
             catch (LitestreamException e)
             {
                 _findings.Add(
                     FindingLevel.Error,
                     $"Its replica '{replica.Location}' cannot be listed: {e.Diagnostic.Message}",
-                    $"Check the address, the credentials ({VerbName.Env}) and the network. Then run "
-                        + $"{VerbName.Generations}.",
+                    $"Check the address, the credentials ({VerbName.Env}) and the network.",
                     e.Diagnostic.Code
                 );
             }

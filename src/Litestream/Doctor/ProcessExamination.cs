@@ -50,7 +50,7 @@ internal sealed partial class ProcessExamination(
                     CultureInfo.InvariantCulture,
                     $"A litestream of an app that was killed still runs as process {replicator.ProcessId}."
                 ),
-                "Start the app again: it ends that process properly and takes over."
+                "Start the app again: it kills that process and sends a full copy."
             );
 
         var others = OpenDatabases.Replicators(database.Path).Where(id => id != replicator?.ProcessId).ToList();

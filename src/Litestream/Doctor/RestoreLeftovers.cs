@@ -70,7 +70,8 @@ internal static class RestoreLeftovers
             : Directory.EnumerateFileSystemEntries(folder).Select(entry => Path.GetFileName(entry));
     }
 
-    private static long Size(string path)
+    /// <summary>What a file or folder holds, where that can be told.</summary>
+    internal static long Size(string path)
     {
         try
         {

@@ -82,10 +82,15 @@ public sealed partial record LogLine(
             using var document = JsonDocument.Parse(line);
             var fields = new Dictionary<string, string>(StringComparer.Ordinal);
             foreach (var property in document.RootElement.EnumerateObject())
-                fields[property.Name] =
+            {
+                // 0.5 writes a level of its own beside that of the line, which comes first.
+                fields.TryAdd(
+                    property.Name,
                     property.Value.ValueKind == JsonValueKind.String
                         ? property.Value.GetString() ?? ""
-                        : property.Value.GetRawText();
+                        : property.Value.GetRawText()
+                );
+            }
             if (!fields.Remove("level", out var level) || !fields.Remove("msg", out var message))
                 return null;
             fields.Remove("time");
@@ -116,7 +121,7 @@ public sealed partial record LogLine(
                 || ReadToken(text, ref i, ' ') is not { } value
             )
                 return null;
-            fields[key] = value;
+            fields.TryAdd(key, value);
         }
     }
 

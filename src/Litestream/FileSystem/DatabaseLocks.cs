@@ -55,25 +55,56 @@ internal sealed class DatabaseLocks : IDisposable
         return locks;
     }
 
+    /// <summary>Takes the lock of one database more.</summary>
+    /// <returns>What the holder before left behind; null when another process holds it.</returns>
+    /// <exception cref="LitestreamException">LSB0003: the lock file cannot be created or written.</exception>
+    public LockRecord? TryAdd(string path, out LockRecord holder)
+    {
+        if (DatabaseLock.TryAcquire(path, out holder) is not { } held)
+            return null;
+        _locks.Add(held);
+        return held.Found;
+    }
+
+    /// <summary>Tells other processes who replicates one of the databases.</summary>
+    public void Write(string path, LockRecord record) =>
+        _locks.Single(held => held.DatabasePath == path).Write(record);
+
+    /// <summary>Releases the lock of one database.</summary>
+    /// <param name="path">The database.</param>
+    /// <param name="isBroken">Whether its chain to the replica may be broken: the next holder has to know.</param>
+    public void Remove(string path, bool isBroken)
+    {
+        foreach (var held in _locks.Where(held => held.DatabasePath == path).ToList())
+        {
+            Release(held, isBroken);
+            _locks.Remove(held);
+        }
+    }
+
     /// <summary>Tells other processes who replicates.</summary>
     public void Write(LockRecord record) => _locks.ForEach(held => held.Write(record));
 
     /// <summary>Empties the records, but for those in <see cref="Broken"/>, and releases the locks.</summary>
     public void Dispose()
     {
-        foreach (var held in _locks.Where(held => !Broken.Contains(held.DatabasePath)))
+        _locks.ForEach(held => Release(held, Broken.Contains(held.DatabasePath)));
+        _locks.Clear();
+    }
+
+    private static void Release(DatabaseLock held, bool isBroken)
+    {
+        try
         {
-            try
-            {
+            if (!isBroken)
                 held.Write(LockRecord.Empty);
-            }
-            catch (IOException)
-            {
-                // A full disk: a record of a process that has ended means nothing.
-            }
+        }
+        catch (IOException)
+        {
+            // A full disk: a record of a process that has ended means nothing.
         }
 
-        Release();
+        held.Dispose();
     }
 
     private void Release()

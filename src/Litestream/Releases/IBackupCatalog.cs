@@ -23,7 +23,17 @@ internal sealed record FullCopy(string Replica, string Lineage, DateTimeOffset C
 internal sealed record ReplicaProgress(ReplicaPosition? Position, bool IsExact, DateTimeOffset? Newest = null)
 {
     public static readonly ReplicaProgress Nothing = new(null, true);
+
+    /// <summary>The newest place that it holds after a gap: what is there cannot be restored. Null: no gap is known.
+    /// </summary>
+    public ReplicaPosition? AfterGap { get; init; }
 }
+
+/// <summary>Files are missing in the middle of a replica: what was sent after them cannot be restored.</summary>
+/// <param name="Replica">The name of the replica.</param>
+/// <param name="Until">What can be restored.</param>
+/// <param name="After">The newest place that it holds.</param>
+internal sealed record ReplicaGap(string Replica, ReplicaPosition Until, ReplicaPosition After);
 
 /// <summary>What is in the replicas, as the executable lists it. All of it may fail with LSB2008, LSB3001, LSB3005 and
 /// LSB3008.</summary>
@@ -49,6 +59,13 @@ internal interface IBackupCatalog
     Task<IReadOnlyList<FullCopy>> FullCopiesAsync(
         EffectiveDatabase database,
         string? replica,
+        CancellationToken cancellationToken
+    );
+
+    /// <summary>What tells the backup from that of another database: see
+    /// <see cref="ILocalState.Signatures"/>.</summary>
+    Task<IReadOnlyDictionary<string, string>> SignaturesAsync(
+        EffectiveDatabase database,
         CancellationToken cancellationToken
     );
 

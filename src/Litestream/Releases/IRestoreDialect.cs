@@ -1,3 +1,4 @@
+using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 
@@ -6,6 +7,9 @@ namespace Litestream.Releases;
 /// <summary>How the executable is asked for a restore, and what it says.</summary>
 internal interface IRestoreDialect
 {
+    /// <summary>Flags that nobody else may pass on, without the hyphen.</summary>
+    IReadOnlyList<string> ReservedFlags { get; }
+
     /// <exception cref="LitestreamException">LSB3008: the selection contradicts itself.</exception>
     void Check(RestoreSelection selection);
 
@@ -13,7 +17,10 @@ internal interface IRestoreDialect
     IReadOnlyList<string> Arguments(RestoreSelection selection);
 
     /// <summary>What it takes, as far as it has said so.</summary>
-    RestoreSource? Source(LogLine line, RestoreSource? source);
+    /// <param name="database">What is restored.</param>
+    /// <param name="line">What it says.</param>
+    /// <param name="source">What is known by the lines before.</param>
+    RestoreSource? Source(EffectiveDatabase database, LogLine line, RestoreSource? source);
 
     /// <summary>Whether it says that there is no backup.</summary>
     bool SaysNoBackup(string text);
@@ -33,4 +40,60 @@ internal interface IRestoreDialect
         string replica,
         Func<string, IReadOnlyList<string>, Task> restore
     );
+}
+
+/// <summary>The codes for what the executable says, as far as its lines say the same.</summary>
+internal static class RestoreErrors
+{
+    private static readonly string[] Full =
+    [
+        "no space left on device",
+        "disk quota exceeded",
+        "database or disk is full",
+        "not enough space on the disk",
+    ];
+
+    private static readonly string[] Command =
+    [
+        "database not found in config",
+        "cannot read config",
+        "yaml:",
+        "flag provided but not defined",
+        "invalid value",
+        "too many arguments",
+    ];
+
+    private static readonly string[] Hole =
+    [
+        "missing",
+        "no such file",
+        "not found",
+        "NotFound",
+        "NoSuchKey",
+        "does not exist",
+    ];
+
+    private const string ExitCode = "`litestream restore` ended with exit code";
+
+    /// <summary>Whether the storage answers, and something that belongs to the backup is not there.</summary>
+    /// <param name="diagnostic">What a restore failed with.</param>
+    public static bool IsHole(LitestreamDiagnostic diagnostic)
+    {
+        // What comes before is from here: a path may have such a word in it.
+        if (diagnostic.Code != "LSB4005" || diagnostic.Message.Split(ExitCode) is not [_, .., var said])
+            return false;
+        return Hole.Any(word => said.Contains(word, StringComparison.OrdinalIgnoreCase))
+            && !said.Contains("NoSuchBucket", StringComparison.Ordinal);
+    }
+
+    /// <param name="message">What it said.</param>
+    /// <param name="damaged">What it says of a damaged backup.</param>
+    public static string Classify(string message, string[] damaged)
+    {
+        bool Says(string[] words) => words.Any(w => message.Contains(w, StringComparison.OrdinalIgnoreCase));
+        return Says(Full) ? "LSB4009"
+            : Says(Command) ? "LSB3001"
+            : Says(damaged) ? "LSB4003"
+            : "LSB4005";
+    }
 }

@@ -8,17 +8,28 @@ namespace Litestream.Releases;
 /// <summary>Everything that a release line of Litestream decides. Chosen once, by the executable's version.</summary>
 internal sealed record ReleaseLine
 {
-    /// <summary>Each line that is known; the first is the one that the package brings.</summary>
+    /// <summary>Each line that is known, oldest first.</summary>
     public static IReadOnlyList<ReleaseLine> All { get; } =
-    [V03.ReleaseLine03.Line, V05.ReleaseLine05.Over(V03.ReleaseLine03.Line)];
+    [V03.ReleaseLine03.Line, V05.ReleaseLine05.Line];
 
-    public static ReleaseLine Default => All[0];
+    /// <summary>What an executable is taken for that does not say its version, and a configuration where there is no
+    /// executable: the line that comes with the package.</summary>
+    public static ReleaseLine Default => All[^1];
 
     /// <summary>The first two numbers of its versions, such as <c>0.3</c>.</summary>
     public required string Name { get; init; }
 
     /// <summary>What it calls a lineage.</summary>
     public required string LineageWord { get; init; }
+
+    /// <summary>The lines before it, whose replicas it reads too where they are folders or S3.</summary>
+    public IReadOnlyList<ReleaseLine> Older { get; init; } = [];
+
+    /// <summary>The lines after it, whose replicas it does not read.</summary>
+    public IReadOnlyList<ReleaseLine> Newer => [.. All.Where(line => line.Older.Any(older => older.Name == Name))];
+
+    /// <summary>What it keeps in its state folder beside a database: the entries there, the largest first.</summary>
+    public required IReadOnlyList<string> LocalEntries { get; init; }
 
     /// <summary>Which keys and values of litestream.yml it reads.</summary>
     public required ConfigDialect Dialect { get; init; }
@@ -30,6 +41,19 @@ internal sealed record ReleaseLine
     /// <summary>Whether its positions are known here. Where not, only a restore proves that something has arrived.
     /// </summary>
     public bool KnowsPositions { get; init; } = true;
+
+    /// <summary>Whether its metrics say how far each replica has come.</summary>
+    public bool ReportsProgress { get; init; } = true;
+
+    /// <summary>Whether it reads nothing of a database before the storage has answered.</summary>
+    public bool AsksStorageFirst { get; init; }
+
+    /// <summary>Whether it can be made to begin a new lineage, with a full copy: see
+    /// <see cref="ILocalState.ForgetLineage"/>. Where not, only an emptied WAL has it send one.</summary>
+    public bool CanBeginLineage { get; init; } = true;
+
+    /// <summary>Litestream is started again for databases that were added at most so often.</summary>
+    public TimeSpan GatherPause { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>What is in the replicas; with how long each listing may take (null: 2 minutes).</summary>
     public required Func<LitestreamExecutable, EffectiveConfig, TimeSpan?, IBackupCatalog> Catalog { get; init; }
@@ -49,20 +73,25 @@ internal sealed record ReleaseLine
     /// <summary>What is known against one of its versions, worst first.</summary>
     public required Func<Version, IEnumerable<KnownProblem>> KnownProblems { get; init; }
 
-    /// <summary>The commands that it lacks, and what to do instead, for a version and a database.</summary>
-    public required IReadOnlyDictionary<string, Func<string, string, MessageText>> Lacks { get; init; }
+    /// <summary>The commands that it lacks, and what to do instead with a version.</summary>
+    public required IReadOnlyDictionary<string, Func<string, MessageText>> Lacks { get; init; }
 
     /// <summary>The line of a version such as <c>0.3.13</c>; null: the executable does not say one. A version of no
-    /// known line is taken for one of the default line, but its positions are not trusted.</summary>
+    /// known line is taken for one of the newest line before it, but its positions are not trusted.</summary>
     public static ReleaseLine Of(string? version) =>
         version is null
             ? Default
             : All.FirstOrDefault(line => version.StartsWith(line.Name + ".", StringComparison.Ordinal))
-                ?? Default with
+                ?? Before(version) with
                 {
                     Name = version,
                     KnowsPositions = false,
                 };
+
+    private static ReleaseLine Before(string version) =>
+        Version.TryParse(version, out var number)
+            ? All.LastOrDefault(line => Version.Parse(line.Name) < number) ?? All[0]
+            : Default;
 
     /// <summary>The line of an executable; the default line where there is none.</summary>
     public static ReleaseLine Of(Func<LitestreamExecutable> find)
@@ -78,11 +107,20 @@ internal sealed record ReleaseLine
         }
     }
 
-    /// <summary>Why a command cannot be run with this executable; null when it can.</summary>
-    public LitestreamException? Refuse(string command, string version, string database, Exception? inner = null) =>
-        Lacks.TryGetValue(command, out var instead)
-            ? new LitestreamException("LSB3009", instead(version, database), innerException: inner)
+    /// <summary>When it last read from a database, by the state folder beside it; null: never.</summary>
+    public DateTimeOffset? LastRead(string metaPath) =>
+        State(metaPath) is var state && state.Lineage() is { } lineage ? state.LastWrite(lineage) : null;
+
+    /// <summary>Why this line cannot go on from where it had read to, by the state folder beside a database: another
+    /// one has read from it since. Null: it can.</summary>
+    public string? WhyOutdated(string metaPath) =>
+        LastRead(metaPath) is { } last && All.FirstOrDefault(line => line.LastRead(metaPath) > last) is { } other
+            ? $"litestream {other.Name} has replicated the database since"
             : null;
+
+    /// <summary>Why a command cannot be run with this executable; null when it can.</summary>
+    public LitestreamException? Refuse(string command, string version) =>
+        Lacks.TryGetValue(command, out var instead) ? new LitestreamException("LSB3009", instead(version)) : null;
 }
 
 /// <summary>The release line of an executable.</summary>

@@ -15,12 +15,13 @@ internal sealed record FolderProbe
     /// </summary>
     public string? Obstacle { get; init; }
 
-    /// <summary>Whether one has no full copy of the lineage: it gives nothing back, whatever is sent to it.</summary>
+    /// <summary>Whether one has no full copy of the lineage, or has another database's: it does not give this one back,
+    /// whatever is sent to it.</summary>
     public bool IsWiped { get; init; }
 
-    /// <summary>How far each has come; only where that was asked for.</summary>
-    public IReadOnlyDictionary<string, ReplicaPosition?> Positions { get; init; } =
-        new Dictionary<string, ReplicaPosition?>();
+    /// <summary>How far each has come, by the replica's name; only where that was asked for.</summary>
+    public IReadOnlyDictionary<string, ReplicaProgress?> Progress { get; init; } =
+        new Dictionary<string, ReplicaProgress?>();
 }
 
 /// <summary>
@@ -31,6 +32,7 @@ internal sealed record FolderProbe
 /// </summary>
 internal sealed class ReplicaFolders(
     IReplicaLayout layout,
+    ILocalState state,
     EffectiveDatabase database,
     ReplicationSettings settings,
     TimeProvider time
@@ -42,18 +44,18 @@ internal sealed class ReplicaFolders(
     /// <summary>With less room a replica in a folder cannot be written to.</summary>
     private const long NoRoom = 1024 * 1024;
 
-    private readonly List<(string Folder, Func<string, ReplicaProgress?> Read)> _folders =
+    private readonly List<(string Name, string Folder, Func<string, ReplicaProgress?> Read)> _folders =
     [
         .. settings
-            .Replicas.Select(replica => replica.Folder)
-            .OfType<string>()
-            .Select(folder => (folder, layout.Reader(folder))),
+            .Replicas.Where(replica => replica.Folder is not null)
+            .Select(replica => (replica.Name, replica.Folder!, layout.Reader(replica.Folder!))),
     ];
 
     private Task<FolderProbe>? _look;
     private DateTimeOffset _lookAt;
     private bool? _isOnOwnDisk;
     private volatile string _folder = "";
+    private volatile IReadOnlyCollection<string> _sentBefore = [];
 
     /// <summary>What the last look found that has ended.</summary>
     public FolderProbe Found { get; private set; } = new();
@@ -83,15 +85,17 @@ internal sealed class ReplicaFolders(
                     Obstacle = forObstacle ? Each(Obstacle).FirstOrDefault(found => found is not null) : null,
                     IsWiped =
                         lineage is not null
-                        && Each(folder => !File.Exists(folder) && !layout.HasFullCopy(folder, lineage))
+                        && Each(folder =>
+                                !File.Exists(folder) && (!layout.HasFullCopy(folder, lineage) || IsAnothers(folder))
+                            )
                             .Any(isWiped => isWiped),
-                    Positions =
+                    Progress =
                         forPositions && lineage is not null
                             ? _folders.ToDictionary(
-                                one => one.Folder,
-                                one => Position(one.Folder, one.Read, lineage)
+                                one => one.Name,
+                                one => Progress(one.Folder, one.Read, lineage)
                             )
-                            : new Dictionary<string, ReplicaPosition?>(),
+                            : new Dictionary<string, ReplicaProgress?>(),
                 },
             Patience
         );
@@ -169,6 +173,27 @@ internal sealed class ReplicaFolders(
             return look(one.Folder);
         });
 
+    /// <summary>
+    /// What lies there is gone on with, though it may differ from what was sent from here until now: from now on only
+    /// what is sent next is looked for.
+    /// </summary>
+    public void Adopt() => _sentBefore = [.. state.Signatures().Keys];
+
+    /// <summary>Whether what lies there was sent by somebody else.</summary>
+    private bool IsAnothers(string folder)
+    {
+        try
+        {
+            var before = _sentBefore;
+            var own = state.Signatures().Where(one => !before.Contains(one.Key)).ToDictionary();
+            return ReplicaSignatures.Differ(layout.Signatures(folder), own);
+        }
+        catch (LitestreamException)
+        {
+            return false;
+        }
+    }
+
     private string? Obstacle(string folder)
     {
         if (File.Exists(folder))
@@ -181,12 +206,12 @@ internal sealed class ReplicaFolders(
             : null;
     }
 
-    private ReplicaPosition? Position(string folder, Func<string, ReplicaProgress?> read, string lineage)
+    private ReplicaProgress? Progress(string folder, Func<string, ReplicaProgress?> read, string lineage)
     {
         _folder = folder;
         try
         {
-            return read(lineage)?.Position;
+            return read(lineage);
         }
         catch (LitestreamException)
         {

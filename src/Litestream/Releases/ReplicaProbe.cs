@@ -79,7 +79,7 @@ internal sealed class ReplicaProbe : IDisposable
         _list = new ListedProgress(catalog, database, settings.Name);
         if (settings.Folder is { } folder)
             _sources.Add(new FolderProgress(line.Layout.Reader(folder)));
-        if (metricsAddress is not null)
+        if (metricsAddress is not null && line.ReportsProgress)
             _sources.Add(
                 new MetricsProgress(metricsAddress, database.Path, settings.Name, line.State(database.MetaPath))
             );

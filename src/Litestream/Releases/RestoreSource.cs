@@ -37,6 +37,9 @@ internal sealed record RestoreSelection(Configuration.EffectiveDatabase Database
     /// <summary>Where in the lineage to end; null: at its end.</summary>
     public long? Index { get; init; }
 
+    /// <summary>The last transaction; null: the newest. Release line 0.5.</summary>
+    public long? TxId { get; init; }
+
     /// <summary>How many files are downloaded at once; null: as the executable has it.</summary>
     public int? Parallelism { get; init; }
 }

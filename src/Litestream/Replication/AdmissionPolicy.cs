@@ -123,7 +123,7 @@ internal static class AdmissionPolicy
                     "LSB5019",
                     LitestreamSeverity.Warning,
                     $"'{path}' is currently not replicated: a statement of the app failed with "
-                        + $"'database is locked'. Litestream waits {NumberText.Seconds(Thresholds.SuspicionWatch)} s "
+                        + $"'database is locked'. It is watched for {NumberText.Seconds(Thresholds.SuspicionWatch)} s, "
                         + "to see whether the app sets a rollback journal."
                 )
             );
@@ -139,7 +139,7 @@ internal static class AdmissionPolicy
                 + "<LitestreamDatabase Include=\"...\" />. If the app creates its tables later, replication "
                 + "starts then.",
             _ when isWatched => $"'{path}' is not replicated yet: "
-                + $"Litestream waits {NumberText.Seconds(Thresholds.JournalWatch)} s "
+                + $"it is watched for {NumberText.Seconds(Thresholds.JournalWatch)} s, "
                 + "to see whether the app sets a rollback journal.",
             _ => $"'{path}' cannot be read, so nothing is replicated: another connection has locked it. End "
                 + $"the transaction or the exclusive lock of that connection.",

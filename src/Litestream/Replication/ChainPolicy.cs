@@ -24,25 +24,42 @@ internal enum ChainAction
 /// litestream's.</param>
 /// <param name="ReaderAge">How long our reader has stood; null when none stands.</param>
 /// <param name="WalGrowth">By how many bytes the WAL has grown since it began.</param>
+/// <param name="FileSize">The bytes of the database, which a full copy takes its time for.</param>
 internal sealed record ChainFacts(
     MarkState Mark,
     bool HasSynced,
     bool WasSeen,
     int AbsentLooks,
     TimeSpan? ReaderAge,
-    long WalGrowth
+    long WalGrowth,
+    long FileSize = 0
 );
+
+/// <summary>What is known of a database when litestream is about to end for the last time.</summary>
+/// <param name="HasReader">Whether a reader of ours stands.</param>
+/// <param name="MayBeOpened">Whether this process may open the database at all.</param>
+/// <param name="HasWal">Whether there is something in the WAL that others could take from it.</param>
+/// <param name="IsRead">Whether litestream has ever read from it: if not, it begins with a full copy anyway.</param>
+internal sealed record UnreadFacts(bool HasReader, bool MayBeOpened, bool HasWal, bool IsRead);
 
 /// <summary>Decides what a look at the mark calls for; nothing here looks or acts.</summary>
 internal static class ChainPolicy
 {
+    /// <summary>Whether the WAL may be restarted before it is read, though a reader of ours should stand. Where this
+    /// process must not open the database, what is read next tells.</summary>
+    public static bool IsUnread(UnreadFacts end) =>
+        end is { HasReader: false, MayBeOpened: true, HasWal: true, IsRead: true };
+
     public static ChainAction Decide(ChainFacts look)
     {
-        var isHeld = look.Mark == MarkState.Held || (look.Mark == MarkState.Unknown && look.HasSynced);
+        // A mark alone is not enough: while litestream opens the database it holds one for a moment. And one that
+        // stands for "all of the WAL is in the database file" lets others restart the WAL once before it is read.
+        var isHeld = look.HasSynced && look.Mark is (MarkState.Held or MarkState.Unknown);
         if (look.ReaderAge is { } age)
         {
             return isHeld ? ChainAction.EndReader
-                : age >= Thresholds.LongestReader || look.WalGrowth >= Thresholds.LargestGrowth
+                : age >= Thresholds.LongestReader + TimeSpan.FromSeconds(look.FileSize / Thresholds.SlowestCopy)
+                || look.WalGrowth >= Math.Max(Thresholds.LargestGrowth, look.FileSize)
                     ? ChainAction.GiveUpReader
                 : ChainAction.None;
         }

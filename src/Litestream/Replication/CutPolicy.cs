@@ -24,7 +24,14 @@ internal enum CutAction
 /// <param name="IsBeforeApp">Whether the app cannot have opened it yet: in the gate, and in a process without an
 /// app.</param>
 /// <param name="IsOpenAnywhere">Whether a process has it open; null when that cannot be told.</param>
-internal sealed record CutFacts(bool MayBeOpened, bool BringsAnotherLibrary, bool IsBeforeApp, bool? IsOpenAnywhere);
+/// <param name="CanBeginLineage">Whether the release line sends a full copy with a WAL that was not emptied.</param>
+internal sealed record CutFacts(
+    bool MayBeOpened,
+    bool BringsAnotherLibrary,
+    bool IsBeforeApp,
+    bool? IsOpenAnywhere,
+    bool CanBeginLineage = true
+);
 
 /// <summary>
 /// Decides how a full copy begins. The end of a connection of ours drops the locks that another SQLite library of this
@@ -34,6 +41,6 @@ internal static class CutPolicy
 {
     public static CutAction Decide(CutFacts look) =>
         look.MayBeOpened && (look.IsBeforeApp || !look.BringsAnotherLibrary) ? CutAction.Truncate
-        : look.IsOpenAnywhere == false ? CutAction.NewLineage
+        : look is { IsOpenAnywhere: false, CanBeginLineage: true } ? CutAction.NewLineage
         : CutAction.NewLineageUntilRestart;
 }

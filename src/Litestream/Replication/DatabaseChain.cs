@@ -13,7 +13,8 @@ namespace Litestream.Replication;
 /// could take it from the WAL. Where that was not so, a full copy has to follow.
 /// Not for several threads at once, but for <see cref="BeginReader"/>.
 /// </summary>
-internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database, TimeProvider time) : IDisposable
+internal sealed partial class DatabaseChain(ReleaseLine line, EffectiveDatabase database, TimeProvider time)
+    : IDisposable
 {
     private readonly object _gate = new();
     private readonly ILocalState _state = line.State(database.MetaPath);
@@ -27,6 +28,11 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
     private FileStamp? _quiet;
     private DateTimeOffset _quietSince;
     private int _ghostLooks;
+    private string? _beforeCut;
+    private bool _hasBegunAnew;
+    private string? _beforeStart;
+    private bool _isLinked = true;
+    private string? _gap;
 
     /// <summary>Why a full copy has to follow; null while the chain is whole.</summary>
     public string? BrokenBy { get; private set; }
@@ -61,10 +67,6 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
                 return _reader is not null;
         }
     }
-
-    private string? FormerLineage { get; set; }
-
-    private string SavedWal => Path.Combine(database.MetaPath, "wal");
 
     /// <summary>Another litestream that is at work on the database, beside ours; null when none is seen.</summary>
     public int? ForeignReplicator { get; private set; }
@@ -101,8 +103,9 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
     )
     {
         var chain = new DatabaseChain(line, database, time);
-        if (isUnclean)
-            chain.Break("the previous replicator or its litestream was killed");
+        const string Killed = "the previous replicator or its litestream was killed";
+        if ((isUnclean ? Killed : line.WhyOutdated(database.MetaPath)) is { } why)
+            chain.Break(why);
         else
             chain.BeginReader();
         var deadline = time.GetUtcNow() + Thresholds.CutPatienceAtStart;
@@ -161,8 +164,8 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
         EndReader();
         if (BrokenBy is null)
             BrokenSince = time.GetUtcNow();
-        (BrokenBy, IsCut, Obstacle, FormerLineage) = (reason, false, null, _state.Lineage());
-        NeedsRestart = false;
+        (BrokenBy, IsCut, Obstacle) = (reason, false, null);
+        (NeedsRestart, _gap) = (false, null);
     }
 
     /// <summary>
@@ -181,11 +184,23 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
         var mayBeOpened = LiveDatabase.MayBeOpened(database.Path);
         var isOpen = mayBeOpened && !LiveDatabase.BringsAnotherLibrary ? null : IsOpenAnywhere();
         var action = CutPolicy.Decide(
-            new CutFacts(mayBeOpened, LiveDatabase.BringsAnotherLibrary, isBeforeApp, isOpen)
+            new CutFacts(
+                mayBeOpened,
+                LiveDatabase.BringsAnotherLibrary,
+                isBeforeApp,
+                isOpen,
+                line.CanBeginLineage
+            )
         );
         Obstacle = action == CutAction.Truncate ? LiveDatabase.TryTruncateWal(database.Path) : null;
         NeedsRestart = action == CutAction.NewLineageUntilRestart;
-        return IsCut = Obstacle is null;
+        _beforeCut = _state.Bookmark();
+        (IsCut, _hasBegunAnew) = (Obstacle is null, false);
+
+        // While litestream makes the full copy, the WAL that it reads must stay as it is.
+        if (IsCut && action == CutAction.Truncate)
+            BeginReader();
+        return IsCut;
     }
 
     private bool? IsOpenAnywhere()
@@ -200,12 +215,21 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
         }
     }
 
-    /// <summary>A litestream is about to be started on the database.</summary>
+    /// <summary>
+    /// A litestream is about to be started on the database. What it reads first has to continue what was read until
+    /// now, and what the one before has read is looked at for the last time.
+    /// </summary>
     public void Begin()
     {
-        (_wasSeen, _absentLooks) = (false, 0);
-        if (BrokenBy is not null && IsCut)
-            _state.ForgetLineage();
+        _gap = FindGap();
+        (_wasSeen, _absentLooks, _isLinked) = (false, 0, false);
+        _beforeStart = _state.Bookmark();
+        if (BrokenBy is null || !IsCut || (_hasBegunAnew && !NeedsRestart))
+            return;
+
+        // It begins with a full copy, whatever the one before has missed.
+        (_hasBegunAnew, _gap) = (true, null);
+        _state.ForgetLineage();
     }
 
     /// <summary>Looks at the mark.</summary>
@@ -222,24 +246,37 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
             growth = _reader is null ? 0 : (FileStamp.Of(_wal)?.Size ?? 0) - _walAtBegin;
         }
 
-        var action = ChainPolicy.Decide(new ChainFacts(mark, hasSynced, _wasSeen, _absentLooks, age, growth));
+        var size = age is null ? 0 : FileStamp.Of(database.Path)?.Size ?? 0;
+        var action = ChainPolicy.Decide(new ChainFacts(mark, hasSynced, _wasSeen, _absentLooks, age, growth, size));
         _wasSeen |= mark == MarkState.Held;
         return action;
     }
 
-    /// <summary>Sees whether the full copy has arrived.</summary>
+    /// <summary>Sees whether the full copy has arrived; what was committed after it may still be on its way.</summary>
     /// <param name="replicated">How far the replica that is furthest behind has come, with the litestream that
     /// runs.</param>
-    /// <param name="isPending">Whether anything waits to be sent.</param>
     /// <returns>True when it has arrived just now, and can be relied on.</returns>
-    public bool Mend(ReplicaPosition? replicated, bool isPending)
+    public bool Mend(ReplicaPosition? replicated)
     {
-        if (BrokenBy is null || !IsCut || NeedsRestart || isPending)
+        if (BrokenBy is null || !IsCut || NeedsRestart)
             return false;
-        if (replicated is null || replicated.Lineage == FormerLineage)
+        if (replicated is null || !_state.HasFullCopySince(_beforeCut, replicated))
             return false;
-        (BrokenBy, IsCut, Obstacle, FormerLineage) = (null, false, null, null);
+        (BrokenBy, IsCut, Obstacle) = (null, false, null);
         return true;
+    }
+
+    /// <summary>Sees whether what litestream reads continues what was read before it, or is a full copy.</summary>
+    /// <returns>Why something between them may be missing; null when nothing is.</returns>
+    public string? FindGap()
+    {
+        if (_gap is not null)
+            return _gap;
+        if (_state.HasSkipped(_wal))
+            return "the WAL was restarted before litestream had read all of it";
+        var link = _isLinked ? ChainLink.Whole : _state.LinkAfter(_beforeStart);
+        _isLinked = link != ChainLink.None;
+        return link == ChainLink.Broken ? "litestream did not continue where it had ended" : null;
     }
 
     /// <summary>
@@ -268,78 +305,6 @@ internal sealed class DatabaseChain(ReleaseLine line, EffectiveDatabase database
         }
 
         return ++_ghostLooks >= 2;
-    }
-
-    /// <summary>
-    /// Keeps a copy of the WAL beside the database, which has all of it in its file by now: SQLite deletes the WAL when
-    /// the last connection closes, and the next litestream would have to send everything
-    /// again. Called while a reader of ours stands and no litestream runs.
-    /// </summary>
-    /// <returns>Whether it was kept: not where it is large, or something was committed meanwhile.</returns>
-    public async Task<WalPosition?> SaveWalAsync()
-    {
-        DeleteSavedWal();
-        if (
-            FileStamp.Of(database.Path) is not { } file
-            || WalFile.LastCommit(_wal) is not { End: <= Thresholds.LargestSavedWal } commit
-        )
-            return null;
-
-        // So that whatever is written to the file from now on has a later time.
-        var wait = new DateTime(file.Modified, DateTimeKind.Utc) + Thresholds.ClockTick - time.GetUtcNow().UtcDateTime;
-        if (wait > TimeSpan.Zero)
-            await Task.Delay(wait < Thresholds.ClockTick ? wait : Thresholds.ClockTick, time).ConfigureAwait(false);
-        try
-        {
-            WalFile.Copy(_wal, SavedWal, commit.End, database.Path);
-            return commit;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>Whether the WAL is small enough to be kept.</summary>
-    public bool CanSaveWal => WalFile.LastCommit(_wal) is { End: <= Thresholds.LargestSavedWal };
-
-    /// <summary>Whether nothing has been committed since the WAL was kept.</summary>
-    public bool IsSavedWal(WalPosition commit) => WalFile.LastCommit(_wal) == commit;
-
-    /// <summary>
-    /// Puts the WAL back that was kept, so that litestream goes on where it was. Only where the file is just as it was
-    /// left, and nobody has opened it since: before the app can.
-    /// </summary>
-    /// <param name="isAsLeft">Whether the file is as it was left.</param>
-    public void PutWalBack(bool isAsLeft)
-    {
-        try
-        {
-            var isThere = FileStamp.Of(_wal) is { Size: > 0 } || File.Exists(DatabasePath.Real(database.Path) + "-shm");
-            if (isAsLeft && !isThere && File.Exists(SavedWal))
-            {
-                File.Delete(_wal);
-                File.Move(SavedWal, _wal, overwrite: false);
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // A full copy is sent instead.
-        }
-
-        DeleteSavedWal();
-    }
-
-    public void DeleteSavedWal()
-    {
-        try
-        {
-            File.Delete(SavedWal);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // It is used for nothing without a remembered file that is just the same.
-        }
     }
 
     /// <summary>What the health says of it; null while the chain is whole.</summary>

@@ -37,6 +37,9 @@ internal sealed record DatabaseObservation
     /// <summary>The generation that something has arrived in; null before that.</summary>
     public string? ReplicatedLineage { get; init; }
 
+    /// <inheritdoc cref="LagTracker.Gap" />
+    public ReplicaGap? Gap { get; init; }
+
     /// <summary>What litestream complained about since something arrived; null when it has not.</summary>
     public (string Message, DateTimeOffset At)? Error { get; init; }
 
@@ -51,6 +54,9 @@ internal sealed record DatabaseObservation
 
     /// <summary>When the folders last answered again after one had not.</summary>
     public DateTimeOffset FoldersAnsweredAt { get; init; }
+
+    /// <inheritdoc cref="ReplicaListing.Storage" />
+    public StorageAnswer Storage { get; init; }
 
     /// <summary>The room on its own disk; null where no replica is there, or the system does not tell.</summary>
     public DiskRoom? Room { get; init; }

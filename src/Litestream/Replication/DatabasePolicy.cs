@@ -167,7 +167,7 @@ internal static class DatabasePolicy
                     + "cannot be replicated to it"
             : seen.IsPending ? seen.Folders.Obstacle
             : null;
-        state = WithHealth(state, seen, limits, error?.Message, obstacle, silence);
+        state = WithHealth(state, seen, limits, error?.Message ?? seen.Storage.Failure, obstacle, silence);
 
         (state, var isWiped) = DecideWiped(state, seen, limits);
         if (isWiped)
@@ -181,6 +181,19 @@ internal static class DatabasePolicy
             };
             return new(state, DatabaseAction.Restart, reason);
         }
+
+        // What litestream sends next is of no use, and another one would go on in the same place.
+        state = state with { GapLooks = seen.Gap is null ? 0 : state.GapLooks + 1 };
+        if (seen.Gap is { } gap && state.GapLooks >= Thresholds.LooksUntilGap)
+            return new(
+                state with
+                {
+                    Health = LitestreamHealth.Unhealthy,
+                    Problem =
+                        $"LSB5007: files are missing in replica '{gap.Replica}' of '{state.Path}': it holds "
+                        + $"{gap.After}, but can be restored to {gap.Until} only. Replicate to an empty place",
+                }
+            );
 
         if (!seen.IsPending)
             return new(state with { NudgePause = Thresholds.FirstNudgePause });
@@ -294,10 +307,12 @@ internal static class DatabasePolicy
     {
         // It waits in the same place as a folder that does not answer, and goes on when that does. Another one would
         // wait there too.
-        if (seen.SilentFolder is not null)
+        // With a storage that does not answer it is the same.
+        if (seen.SilentFolder is not null || seen.Storage.Failure is not null)
             return (state, false);
         var now = seen.Now;
-        var waits = Shorter(Shorter(now - seen.ProgressAt, seen.Lag), now - seen.FoldersAnsweredAt);
+        var answeredAt = Later(seen.FoldersAnsweredAt, seen.Storage.AnsweredAt);
+        var waits = Shorter(Shorter(now - seen.ProgressAt, seen.Lag), now - answeredAt);
         if (isBlocked)
         {
             // A write that has failed leaves it hanging for good, but the next one would fail and hang too.
@@ -333,6 +348,8 @@ internal static class DatabasePolicy
     private static long SizeOf(DatabaseObservation seen) => seen.File?.Size ?? 0;
 
     private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
+
+    private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
 
     private static string Seconds(TimeSpan time) =>
         string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0} s");

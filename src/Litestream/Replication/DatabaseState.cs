@@ -35,6 +35,9 @@ internal sealed record DatabaseState(string Path)
     /// <summary>How many looks in a row its replica had no snapshot.</summary>
     public int WipedLooks { get; init; }
 
+    /// <summary>How many looks in a row files were missing in the middle of its replica.</summary>
+    public int GapLooks { get; init; }
+
     /// <summary>Whether its replica cannot be gone on with.</summary>
     public bool NeedsNewLineage { get; init; }
 
@@ -151,10 +154,21 @@ internal sealed record DatabaseState(string Path)
     /// <summary>
     /// A database that needs a full copy is not healthy before that has arrived, whatever arrives meanwhile.
     /// </summary>
-    public DatabaseState ApplyChain(ChainStanding chain, DateTimeOffset now, DatabaseLimits limits)
+    /// <param name="chain">How the chain does.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="limits">What is late.</param>
+    /// <param name="storageFailure">What keeps the copy from arriving; null where the storage answers.</param>
+    public DatabaseState ApplyChain(
+        ChainStanding chain,
+        DateTimeOffset now,
+        DatabaseLimits limits,
+        string? storageFailure = null
+    )
     {
         if (Excluded is not null || chain.Problem is not { } problem)
             return this;
+        if (storageFailure is not null)
+            problem = $"{problem.TrimEnd('.')}; {storageFailure}";
         if (chain.NeedsRestart && Health != LitestreamHealth.Healthy && Problem is { } other)
         {
             // That stays for long, and must not hide what else is wrong.

@@ -33,7 +33,6 @@ public sealed record ForegroundReplicationOptions
 /// <summary>Replicates for as long as somebody looks at it: from a command line, not from an app.</summary>
 public static class ForegroundReplication
 {
-    private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>
@@ -52,8 +51,8 @@ public static class ForegroundReplication
     /// LSB3012: a database is replicated already; LSB5009, LSB5012: it is not the one whose lineage is in its replica,
     /// or it is missing; LSB4008: a restore was interrupted and cannot be taken back; LSB3004: there is no database;
     /// LSB3001: litestream ended by itself, with an exit code other than 0 or without a command; LSB5004, LSB5005: what
-    /// was committed last
-    /// may not have been sent; LSB0003, LSB1xxx, LSB2008.
+    /// was committed last may not have been sent; LSB5021: it is not in the replica; LSB5025: the next replication has
+    /// to begin with a full copy; LSB0003, LSB1xxx, LSB2008.
     /// </exception>
     public static async Task RunAsync(
         LitestreamExecutable executable,
@@ -73,11 +72,14 @@ public static class ForegroundReplication
         var adopt = SettingValue.Flag(config.GetSetting, "AdoptReplica") ?? false;
         var effective = EffectiveConfig.Create(config, executable.Line.Dialects);
         if (effective.Databases.Count == 0)
-            throw new LitestreamException("LSB3004", $"'{config.ConfigPath}' has no database to replicate here.");
+            throw new LitestreamException(
+                "LSB3004",
+                $"'{config.ConfigPath}' has no database to replicate, so nothing is replicated. Add one."
+            );
 
         using var locks =
             DatabaseLocks.TryAcquire(effective.Databases.Select(d => d.Path), out var held, out var holder)
-            ?? throw Refuse(held, holder);
+            ?? throw OtherReplicator.Refuse(held, holder);
         locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null) { IsPastGate = true });
         var unclean = locks.Found.Where(found => found.Record.IsUnclean).Select(found => found.Path).ToList();
         foreach (var (_, found) in locks.Found)
@@ -99,7 +101,11 @@ public static class ForegroundReplication
                 .ConfigureAwait(false);
 
         foreach (var database in effective.Databases)
+        {
+            OtherReplicator.RequireNone(database.Path);
             DatabaseRestore.Recover(database.Path, Say);
+        }
+
         foreach (var database in effective.Databases.Where(d => !File.Exists(d.Path)))
             Say(
                 LogLine.Parse(
@@ -107,30 +113,32 @@ public static class ForegroundReplication
                         + $"database, stop this and run LitestreamRestore first."
                 )
             );
+        if (options.Exec is not null)
+            onDiagnostic(WarnAboutExec());
+
+        await LineageCheck.RefuseAsync(executable, effective, adopt, cancellationToken).ConfigureAwait(false);
+
+        var databases = new List<ForegroundDatabase>();
+        foreach (var database in effective.Databases)
+        {
+            var chain = await DatabaseChain
+                .EnterAsync(
+                    executable.Line,
+                    database,
+                    unclean.Contains(database.Path),
+                    options.Time,
+                    cancellationToken
+                )
+                .ConfigureAwait(false);
+            databases.Add(new(executable, effective, database, chain, options.Time));
+        }
+
         var empty = Held(effective);
         foreach (var database in effective.Databases.Where(d => empty.Contains(d.Path) && File.Exists(d.Path)))
             Say(
                 LogLine.Parse(
                     $"'{database.Path}' has no tables of the app yet; replication starts with the first one."
                 )
-            );
-        if (options.Exec is not null)
-            onDiagnostic(WarnAboutExec());
-
-        await LineageCheck.RefuseAsync(executable, effective, adopt, cancellationToken).ConfigureAwait(false);
-
-        var chains = new List<DatabaseChain>();
-        foreach (var database in effective.Databases)
-            chains.Add(
-                await DatabaseChain
-                    .EnterAsync(
-                        executable.Line,
-                        database,
-                        unclean.Contains(database.Path),
-                        options.Time,
-                        cancellationToken
-                    )
-                    .ConfigureAwait(false)
             );
 
         // Until it has ended in order, the next one has to begin with a full copy.
@@ -139,7 +147,7 @@ public static class ForegroundReplication
         ReplicatorRun? started = null;
         var run = started = new ReplicatorRun(
             executable,
-            effective.Databases,
+            () => effective.Databases,
             (address, interval) =>
                 EffectiveConfig.Create(
                     config with
@@ -156,6 +164,7 @@ public static class ForegroundReplication
             new ReplicatorEvents
             {
                 Line = SayWhatIsWanted,
+                Starting = () => databases.ForEach(database => database.Chain.Begin()),
                 Started = (_, _) => { },
                 AddressNotUsed = onDiagnostic,
                 Ended = () => { },
@@ -168,18 +177,24 @@ public static class ForegroundReplication
             // too.
             var hasWaited =
                 options.Exec is null
-                && await HoldBackAsync(run, effective, options.Time, cancellationToken).ConfigureAwait(false);
-            await RunAsync(run, options, effective, chains, hasWaited, Say, cancellationToken).ConfigureAwait(false);
-            locks.Broken = effective
-                .Databases.Zip(chains)
-                .Where(pair => pair.Second.BrokenBy is not null && !pair.Second.IsCut)
-                .Select(pair => pair.First.Path)
+                && (
+                    await HoldBackAsync(run, effective, options.Time, cancellationToken).ConfigureAwait(false)
+                    || empty.Count == effective.Databases.Count
+                );
+            await RunAsync(run, options, effective, databases, hasWaited, Say, onDiagnostic, cancellationToken)
+                .ConfigureAwait(false);
+            locks.Broken = databases
+                .Where(database => !database.IsProven)
+                .Select(database => database.Path)
                 .ToHashSet(StringComparer.Ordinal);
+            var unsent = databases.Find(database => database.Unsent is not null)?.Unsent;
+            if ((ChainReaders.WhyFullCopy(databases) ?? unsent) is { } why)
+                throw new LitestreamException(why);
         }
         finally
         {
             await run.EndAsync().ConfigureAwait(false);
-            chains.ForEach(chain => chain.Dispose());
+            databases.ForEach(database => database.Dispose());
             foreach (var database in effective.Databases)
                 DatabaseIdentity.NoteLineage(database.MetaPath, executable.Line.State(database.MetaPath));
         }
@@ -188,39 +203,9 @@ public static class ForegroundReplication
 
         void SayWhatIsWanted(LogLine line)
         {
+            databases.ForEach(database => database.OnLogLine(line));
             if (LogLevels.Shows(effective.LogLevel, line.Level))
                 Say(line);
-        }
-    }
-
-    /// <summary>Ends the readers when litestream holds its marks.</summary>
-    internal static async Task EndReadersAsync(
-        ReplicatorProcess process,
-        ReplicatorRun run,
-        IReadOnlyList<EffectiveDatabase> databases,
-        IReadOnlyList<DatabaseChain> chains,
-        TimeProvider time
-    )
-    {
-        while (chains.Any(chain => chain.HasReader) && !process.Exited.IsCompleted)
-        {
-            var marks = ReplicationMark.Look(databases.Select(database => database.Path));
-            var answer = marks is null
-                ? await run.ReadMetricsAsync(CancellationToken.None).ConfigureAwait(false)
-                : null;
-            foreach (var (database, chain) in databases.Zip(chains))
-            {
-                var action = chain.Look(
-                    marks?[database.Path].MarkOf(process.ProcessId) ?? MarkState.Unknown,
-                    answer?.Syncs(database.Path) >= 1
-                );
-                if (action == ChainAction.EndReader)
-                    chain.EndReader();
-                else if (action == ChainAction.GiveUpReader)
-                    chain.Break("litestream did not begin to hold the WAL in time");
-            }
-
-            await Task.WhenAny(process.Exited, Task.Delay(LookPause, time)).ConfigureAwait(false);
         }
     }
 
@@ -276,9 +261,10 @@ public static class ForegroundReplication
         ReplicatorRun run,
         ForegroundReplicationOptions options,
         EffectiveConfig config,
-        List<DatabaseChain> chains,
+        List<ForegroundDatabase> databases,
         bool hasWaited,
         Action<LogLine> say,
+        Action<LitestreamDiagnostic> onDiagnostic,
         CancellationToken cancellationToken
     )
     {
@@ -287,14 +273,15 @@ public static class ForegroundReplication
         if (cancellationToken.IsCancellationRequested)
         {
             // Cancelled while it waited for the first table. With one by now it is sent.
-            if (await run.DrainAsync(options.StopTimeout, () => { }).ConfigureAwait(false) is { } unsent)
-                throw new LitestreamException(unsent with { Message = config.Secrets.Mask(unsent.Message) });
+            ThrowIfUnsent(await DrainAsync(() => { }).ConfigureAwait(false));
             return;
         }
 
         IReadOnlyList<string> arguments = options.Exec is null
             ? options.Arguments
             : ["-exec", options.Exec, .. options.Arguments];
+        using var endOfWatch = new CancellationTokenSource();
+        var watch = Task.CompletedTask;
         var process = Start();
         var exitCode = 0;
         try
@@ -307,14 +294,17 @@ public static class ForegroundReplication
                 var held = Held(config);
                 if (process.Exited.IsCompleted || run.Excluded.All(held.Contains))
                     continue;
-                chains.ForEach(chain => chain.BeginReader());
+                databases.ForEach(database => database.Chain.BeginReader());
                 await run.AbandonAsync(options.StopTimeout).ConfigureAwait(false);
+                await watch.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 run.Excluded = held;
                 process = Start();
             }
 
             exitCode = await process.Exited.WaitAsync(cancellationToken).ConfigureAwait(false);
-            if (exitCode == 0 && options.Exec is not null)
+
+            // A command that ends at once may end before litestream has looked at anything.
+            if (exitCode == 0 && options.Exec is not null && await FinishAsync(TimeSpan.Zero).ConfigureAwait(false))
                 return;
 
             // A signal to the whole group reaches litestream before us.
@@ -325,26 +315,26 @@ public static class ForegroundReplication
             say(LogLine.Parse("Stopping: sending the last commits."));
         }
 
+        // A reader of ours would be the last to close the database, and take the WAL with it: what is read last is
+        // looked at instead.
+        await endOfWatch.CancelAsync().ConfigureAwait(false);
+        await watch.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
         // By itself and without a command it ends only when it cannot go on: then another run would be no better.
         await AdmitAtTheEndAsync(run, config, options.StopTimeout).ConfigureAwait(false);
-        var drained =
-            cancellationToken.IsCancellationRequested || options.Exec is not null
-                ? await run.DrainAsync(
-                        options.StopTimeout,
-                        () =>
-                            say(
-                                LogLine.Parse(
-                                    "litestream has already ended; it runs once more to send the last commits."
-                                )
-                            )
+        var isWanted = cancellationToken.IsCancellationRequested || options.Exec is not null;
+        if (isWanted)
+            ThrowIfUnsent(
+                await DrainAsync(() =>
+                        say(LogLine.Parse("litestream has already ended; it runs once more to send the last commits."))
                     )
                     .ConfigureAwait(false)
-                : null;
-        if (drained is not null)
-            throw new LitestreamException(drained with { Message = config.Secrets.Mask(drained.Message) });
-        if (cancellationToken.IsCancellationRequested)
+            );
+        var isProven = databases.TrueForAll(database => database.IsProven);
+        if (cancellationToken.IsCancellationRequested || (exitCode == 0 && isWanted))
         {
-            say(LogLine.Parse("litestream has sent everything and ended."));
+            if (isProven)
+                say(LogLine.Parse("litestream has sent everything and ended."));
             return;
         }
 
@@ -352,7 +342,7 @@ public static class ForegroundReplication
         var exec = options.Exec is null
             ? ""
             : " With LitestreamExec, a failed command looks the same, and its own exit code is lost. "
-                + "Its commits were sent.";
+                + (isProven ? "Its commits were sent." : "Some of its commits may not have been sent.");
         throw new LitestreamException(
             "LSB3001",
             config.Secrets.Mask(
@@ -362,26 +352,32 @@ public static class ForegroundReplication
 
         ReplicatorProcess Start()
         {
-            chains.ForEach(chain => chain.Begin());
             var begun = run.Start(arguments);
-            _ = EndReadersAsync(begun, run, config.Databases, chains, options.Time);
+            watch = ChainReaders.WatchAsync(begun, run, databases, onDiagnostic, options.Time, endOfWatch.Token);
             return begun;
         }
-    }
 
-    private static LitestreamException Refuse(string path, LockRecord holder)
-    {
-        var replicator = holder.Replicator is { } own ? $", litestream {NumberText.Of(own.ProcessId)}" : "";
-        var who =
-            holder.App is { } app && app.IsRunning()
-                ? $"process {NumberText.Of(app.ProcessId)} ({app.Executable}{replicator})"
-                : "another process";
-        return new(
-            "LSB3012",
-            $"'{path}' is already replicated by {who}. "
-                + "Two replicators would destroy the replica, so nothing was started. Stop the other one first, or "
-                + "let it replicate."
-        );
+        async Task<LitestreamDiagnostic?> DrainAsync(Action onFinalPass)
+        {
+            var deadline = options.Time.GetUtcNow() + options.StopTimeout;
+            var unsent = await run.DrainAsync(options.StopTimeout, onFinalPass).ConfigureAwait(false);
+            if (unsent is null)
+                await FinishAsync(deadline - options.Time.GetUtcNow()).ConfigureAwait(false);
+            return unsent;
+        }
+
+        async Task<bool> FinishAsync(TimeSpan left)
+        {
+            foreach (var one in databases)
+                await one.FinishAsync(run.Has(one.Path), left + ReplicaListing.ShortPatience).ConfigureAwait(false);
+            return databases.TrueForAll(database => database.IsProven);
+        }
+
+        void ThrowIfUnsent(LitestreamDiagnostic? unsent)
+        {
+            if (unsent is not null)
+                throw new LitestreamException(unsent with { Message = config.Secrets.Mask(unsent.Message) });
+        }
     }
 
     private static LitestreamDiagnostic WarnAboutExec() =>

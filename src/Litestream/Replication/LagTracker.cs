@@ -22,8 +22,10 @@ internal sealed class LagTracker
     private readonly Dictionary<string, DateTimeOffset> _snapshots = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ReplicaPosition> _written = new(StringComparer.Ordinal);
     private readonly HashSet<string> _begun = new(StringComparer.Ordinal);
+    private readonly ReleaseLine _line;
     private readonly ILocalState _state;
     private readonly string _wal;
+    private int _aheadLooks;
     private FileStamp? _walStamp;
     private WalPosition? _committed;
     private (string Message, DateTimeOffset At)? _error;
@@ -33,6 +35,7 @@ internal sealed class LagTracker
         Database = database;
         Settings = settings;
         Round = settings.Round(settings.Replicas);
+        _line = line;
         _state = line.State(database.MetaPath);
         _wal = WalFile.PathOf(database.Path);
     }
@@ -52,6 +55,9 @@ internal sealed class LagTracker
 
     /// <summary>How far the replica has come that is furthest behind; null before the first upload.</summary>
     public ReplicaPosition? Replicated { get; private set; }
+
+    /// <summary>Commits after this have not been looked for; null before the first look.</summary>
+    public DateTimeOffset? LookedAt { get; private set; }
 
     /// <summary>When everything had arrived, the last time; null before that.</summary>
     public DateTimeOffset? LastSync { get; private set; }
@@ -90,8 +96,21 @@ internal sealed class LagTracker
     /// </summary>
     public bool LacksPosition { get; private set; }
 
+    /// <summary>Whether the executable gives each lineage a name of its own.</summary>
+    public bool NamesLineages => _line.CanBeginLineage;
+
+    /// <summary>What is missing in the middle of a replica; null when nothing is, as far as it lists.</summary>
+    public ReplicaGap? Gap { get; private set; }
+
+    /// <summary>Whether a replica has more than litestream has read here: somebody else sends to it.</summary>
+    public bool IsReplicaAhead => _aheadLooks >= Thresholds.LooksUntilForeign;
+
     /// <summary>The lineage that the executable writes; null before there is one.</summary>
     public string? Lineage => _state.Lineage();
+
+    /// <summary>What is in the replica, for a message.</summary>
+    public string Describe() =>
+        NamesLineages ? $"{_line.LineageWord} {Lineage}" : $"it has more than was sent from here, up to {Replicated}";
 
     /// <summary>
     /// Whether something of the lineage has arrived: of one that the executable has just begun nothing has before it
@@ -117,6 +136,10 @@ internal sealed class LagTracker
     public long? LagBytes() =>
         !IsPending ? 0
         : Committed is { } committed ? _state.Distance(Replicated, committed)
+        : Lineage is { } lineage
+        && _state.Newest(lineage) is { } newest
+        && _state.Unread(lineage, _pending[^1].Mark) is { } unread
+            ? unread + _state.Distance(Replicated, newest)
         : null;
 
     /// <summary>Whether the executable has noticed the last commit, so that it is its turn to send it.</summary>
@@ -177,27 +200,7 @@ internal sealed class LagTracker
         PollWal(now);
         if (Lineage is not { } lineage)
             return IsPending || File is not null ? null : 0;
-        ReplicaPosition? least = null;
-        foreach (var (replica, isFirst) in Settings.Replicas.Select((replica, i) => (replica, i == 0)))
-        {
-            ReplicaPosition? written;
-            lock (_gate)
-                written = _written.GetValueOrDefault(replica.Name);
-            ReplicaPosition?[] known =
-            [
-                written,
-                _reached.GetValueOrDefault(replica.Name),
-                replica.Folder is { } folder && found.Lineage == lineage
-                    ? found.Positions.GetValueOrDefault(folder)
-                    : null,
-            ];
-            var position = known
-                .Where(place => place?.Lineage == lineage)
-                .Aggregate((ReplicaPosition?)null, (best, place) => best?.Reaches(place!) == true ? best : place);
-            if (isFirst || position is null || least?.Reaches(position) == true)
-                least = position;
-        }
-
+        var least = Reached(found, lineage);
         Replicated = least;
         if (!IsPending)
             return 0;
@@ -230,9 +233,36 @@ internal sealed class LagTracker
         return LagBytes();
     }
 
+    /// <summary>How far the replica has come that is furthest behind, by all that is known when no litestream runs any
+    /// more; null when something is not known.</summary>
+    public ReplicaPosition? Reached(FolderProbe found, string lineage)
+    {
+        ReplicaPosition? least = null;
+        foreach (var (replica, isFirst) in Settings.Replicas.Select((replica, i) => (replica, i == 0)))
+        {
+            ReplicaPosition? written;
+            lock (_gate)
+                written = _written.GetValueOrDefault(replica.Name);
+            ReplicaPosition?[] known =
+            [
+                written,
+                _reached.GetValueOrDefault(replica.Name),
+                found.Lineage == lineage ? found.Progress.GetValueOrDefault(replica.Name)?.Position : null,
+            ];
+            var position = known
+                .Where(place => place?.Lineage == lineage)
+                .Aggregate((ReplicaPosition?)null, (best, place) => best?.Reaches(place!) == true ? best : place);
+            if (isFirst || position is null || least?.Reaches(position) == true)
+                least = position;
+        }
+
+        return least;
+    }
+
     /// <summary>Looks what has been committed since.</summary>
     public void PollWal(DateTimeOffset now)
     {
+        LookedAt = now;
         File = FileStamp.Of(Database.Path);
         var stamp = FileStamp.Of(_wal);
         if (stamp is null || stamp.Size == 0)
@@ -282,17 +312,24 @@ internal sealed class LagTracker
         LacksPosition = false;
         ReplicaPosition? least = null;
         var isFirst = true;
+        var isAhead = false;
+        ReplicaGap? gap = null;
         foreach (var replica in Settings.Replicas)
         {
             var position = HasWritten(replica.Name, lineage)
                 ? _state.Sent(lineage, metrics, Database.Path, replica.Name)
                 : null;
 
-            // A litestream that found everything sent when it was started says nothing; the segments in a folder do.
-            if (position is null && replica.Folder is { } folder)
+            // A litestream that found everything sent when it was started says nothing; what lies in a folder, or is
+            // listed, does.
+            if (position is null && (replica.Folder is not null || !_line.ReportsProgress))
             {
                 LacksPosition = true;
-                position = found.Lineage == lineage ? found.Positions.GetValueOrDefault(folder) : null;
+                var progress = found.Lineage == lineage ? found.Progress.GetValueOrDefault(replica.Name) : null;
+                position = progress?.Position;
+                if (progress is { Position: { } until, AfterGap: { } after })
+                    gap ??= new(replica.Name, until, after);
+                isAhead |= position is not null && _state.Newest(lineage)?.Reaches(position) == false;
             }
 
             if (position is not null && position != _reached.GetValueOrDefault(replica.Name))
@@ -303,7 +340,8 @@ internal sealed class LagTracker
             isFirst = false;
         }
 
-        Replicated = least;
+        (Replicated, Gap) = (least, gap);
+        _aheadLooks = isAhead ? _aheadLooks + 1 : 0;
         if (!IsPending)
             return;
 
@@ -316,6 +354,11 @@ internal sealed class LagTracker
         )
             _pending.RemoveAt(0);
         if (IsPending || least is null)
+            return;
+
+        // What was committed while the replicas were asked is not in their answer.
+        PollWal(now);
+        if (IsPending)
             return;
 
         LastSync = now;

@@ -23,12 +23,14 @@ internal enum LineageResult
 
     /// <summary>There is no database, but a backup of one.</summary>
     Missing,
+
+    /// <summary>A newer release line wrote the replica last: see <see cref="LineageCheck.Newer"/>.</summary>
+    Unreadable,
 }
 
 /// <summary>
 /// Keeps a database from going on in the place of another one: a template's that was published over it, a laptop's, an
-/// empty one that an app made. A replica
-/// is for one database: a restore takes the lineage that was written last.
+/// empty one that an app made. A replica is for one database: a restore takes the lineage that was written last.
 /// </summary>
 internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database)
 {
@@ -46,6 +48,12 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
     /// <summary>How many bytes a copy of the backup leaves free on a disk of so many bytes.</summary>
     public Func<long, long> KeptFree { get; init; } = _ => 0;
 
+    /// <summary>Whether the database continues whatever another one has left in the replica.</summary>
+    public bool Adopts { get; init; }
+
+    /// <summary>Why the executable must not be used with the replica.</summary>
+    public LitestreamException? Newer { get; private set; }
+
     /// <summary>Looks beside the database first; the storage is asked only where that does not tell.</summary>
     /// <param name="folder">A private folder for a copy of the backup, where nothing else tells.</param>
     /// <param name="cancellationToken">Ends the executable.</param>
@@ -55,11 +63,17 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
         if (database.Replicas.Count == 0)
             return LineageResult.Same;
 
+        Newer = await FindNewerAsync(cancellationToken).ConfigureAwait(false);
+        if (Newer is not null)
+            return LineageResult.Unreadable;
+        if (Adopts)
+            return LineageResult.Same;
+
         var known = DatabaseIdentity.Read(database.MetaPath);
         if (FileStamp.Of(database.Path) is not { Size: > 0 } file)
-            return (await LineagesAsync(cancellationToken).ConfigureAwait(false)).Count == 0
+            return (await LineagesAsync(folder, cancellationToken).ConfigureAwait(false)).Count == 0
                 ? LineageResult.Same
-                : LineageResult.Missing;
+                : Newer is null ? LineageResult.Missing : LineageResult.Unreadable;
         if (await IsAnothersReplicaAsync(known, folder, cancellationToken).ConfigureAwait(false))
             return LineageResult.Other;
         if (known?.File == file)
@@ -89,9 +103,11 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
             return LineageResult.Same;
         }
 
-        var lineages = await LineagesAsync(cancellationToken).ConfigureAwait(false);
+        var lineages = await LineagesAsync(folder, cancellationToken).ConfigureAwait(false);
         if (lineages.Count == 0)
             return LineageResult.Same;
+        if (Newer is not null)
+            return LineageResult.Unreadable;
         if (known?.Id is not null && readable)
             return LineageResult.Other;
 
@@ -99,8 +115,7 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
         if (
             id is null
             && known?.Id is null
-            && executable.Line.State(database.MetaPath).Lineage() is { } own
-            && lineages.Contains(own)
+            && await HasOwnSignaturesAsync(lineages, cancellationToken).ConfigureAwait(false)
         )
             return LineageResult.Same;
 
@@ -112,10 +127,37 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
             : LineageResult.Other;
     }
 
+    /// <summary>Whether the replica has what was sent from here.</summary>
+    private async Task<bool> HasOwnSignaturesAsync(HashSet<string> lineages, CancellationToken cancellationToken)
+    {
+        if (
+            executable.Line.State(database.MetaPath).Signatures() is { Count: > 0 } own
+            && await SignaturesAsync(cancellationToken).ConfigureAwait(false) is { Count: > 0 } there
+        )
+            return !ReplicaSignatures.Differ(there, own);
+
+        // Sent by an executable of an older release line, and nothing by this one yet.
+        var older = executable.Line.Older.SelectMany(line => line.State(database.MetaPath).Signatures().Keys);
+        return older.Any(lineages.Contains);
+    }
+
+    /// <summary>Only folders are asked here: see <see cref="NewerBackup"/>.</summary>
+    private async Task<LitestreamException?> FindNewerAsync(CancellationToken cancellationToken)
+    {
+        LitestreamException? found = null;
+        foreach (var replica in executable.Line.Newer.Count == 0 ? [] : database.Replicas)
+        {
+            var place = replica.Folder ?? database.MetaPath;
+            LitestreamException? Look() => NewerBackup.Find(executable, database, replica.Name);
+            found ??= await FolderQueue.LookAsync(place, Look, cancellationToken).ConfigureAwait(false);
+        }
+
+        return found;
+    }
+
     /// <summary>
     /// Another database's replica in the place of its own: what it has sent is not there, something else is. Only
-    /// folders are looked into; to ask other storage at every start would make
-    /// each start depend on it.
+    /// folders are looked into; to ask other storage at every start would make each start depend on it.
     /// </summary>
     private async Task<bool> IsAnothersReplicaAsync(
         DatabaseIdentity? known,
@@ -125,24 +167,27 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
     {
         if (
             known?.Id is not { } id
-            || executable.Line.State(database.MetaPath).Lineage() is not { } own
+            || executable.Line.State(database.MetaPath).Signatures() is not { Count: > 0 } own
             || ReplicationSettings.Of(config, database).Replicas.Any(replica => replica.Folder is null)
         )
             return false;
-        var lineages = await LineagesAsync(cancellationToken).ConfigureAwait(false);
+        var there = await SignaturesAsync(cancellationToken).ConfigureAwait(false);
 
-        // One that was begun just before a kill may not have arrived.
-        return lineages.Count > 0
-            && !lineages.Contains(own)
-            && !known.Lineages.Any(lineages.Contains)
-            && await IdentityOfBackupAsync(folder, cancellationToken).ConfigureAwait(false) != id;
+        // A lineage that was begun just before a kill may not have arrived. Where all clashes, the number proves
+        // nothing: litestream may have merged something of this database into the other's backup before it was ended.
+        return ReplicaSignatures.Differ(there, own)
+            && !known.Lineages.Any(there.ContainsKey)
+            && (
+                ReplicaSignatures.ClashAll(there, own)
+                || await IdentityOfBackupAsync(folder, cancellationToken).ConfigureAwait(false) != id
+            );
     }
 
     /// <summary>
     /// Refuses databases that do not continue the lineage in their replicas; one that an interrupted restore has
     /// moved is not looked at.
     /// </summary>
-    /// <exception cref="LitestreamException">LSB5009, LSB5012; others: the storage does not answer.</exception>
+    /// <exception cref="LitestreamException">LSB4011, LSB5009, LSB5012; others: no answer.</exception>
     public static async Task RefuseAsync(
         LitestreamExecutable executable,
         EffectiveConfig config,
@@ -150,28 +195,20 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
         CancellationToken cancellationToken
     )
     {
-        if (adopt)
-            return;
         using var folder = RunDirectory.Create(config.Databases[0].Path);
         foreach (var database in config.Databases.Where(database => !DatabaseRestore.IsPending(database.Path)))
-            await RefuseAsync(executable, config, database, folder.Path, cancellationToken)
-                .ConfigureAwait(false);
+        {
+            var check = new LineageCheck(executable, config, database) { Adopts = adopt };
+            await check.RefuseAsync(folder.Path, cancellationToken).ConfigureAwait(false);
+        }
     }
 
-    private static async Task RefuseAsync(
-        LitestreamExecutable executable,
-        EffectiveConfig config,
-        EffectiveDatabase database,
-        string folder,
-        CancellationToken cancellationToken
-    )
+    private async Task RefuseAsync(string folder, CancellationToken cancellationToken)
     {
-        switch (
-            await new LineageCheck(executable, config, database)
-                .CheckAsync(folder, cancellationToken)
-                .ConfigureAwait(false)
-        )
+        switch (await CheckAsync(folder, cancellationToken).ConfigureAwait(false))
         {
+            case LineageResult.Unreadable:
+                throw Newer!;
             case LineageResult.Missing:
                 throw new LitestreamException(
                     "LSB5012",
@@ -190,10 +227,69 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
         }
     }
 
-    /// <summary>The lineages that something can be restored from.</summary>
-    private async Task<HashSet<string>> LineagesAsync(CancellationToken cancellationToken)
+    /// <summary>The lineages that something can be restored from, those of older release lines too.</summary>
+    private async Task<HashSet<string>> LineagesAsync(string folder, CancellationToken cancellationToken)
     {
-        var found = new HashSet<string>(StringComparer.Ordinal);
+        HashSet<string> found =
+        [
+            .. await CollectAsync(
+                    path =>
+                        executable
+                            .Line.Older.Prepend(executable.Line)
+                            .SelectMany(line => line.Layout.Restorable(path)),
+                    async catalog =>
+                        (
+                            await catalog
+                                .FullCopiesAsync(database, replica: null, cancellationToken)
+                                .ConfigureAwait(false)
+                        ).Select(copy => copy.Lineage),
+                    cancellationToken
+                )
+                .ConfigureAwait(false),
+        ];
+        Newer = await NewerBackup
+            .FindNoteAsync(executable, config, new(database), timeout: null, cancellationToken)
+            .ConfigureAwait(false);
+        if (Newer is not null)
+            found.Add(ReplicaNote.Generation);
+        if (
+            found.Count > 0
+            || executable.Line.Older is not [var older]
+            || database.Replicas.All(replica => replica.Folder is not null)
+        )
+            return found;
+
+        // The executable restores what an older line has sent to such storage, and does not list it.
+        if (older.State(database.MetaPath).Lineage() is { } sent)
+            found.Add(sent);
+        else if ((await ReadBackupAsync(folder, cancellationToken).ConfigureAwait(false)).Exists)
+            found.Add(older.Name);
+        return found;
+    }
+
+    /// <summary>What tells the backup from that of another database.</summary>
+    private async Task<IReadOnlyDictionary<string, string>> SignaturesAsync(CancellationToken cancellationToken)
+    {
+        var found = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (
+            var one in await CollectAsync(
+                    executable.Line.Layout.Signatures,
+                    async catalog => await catalog.SignaturesAsync(database, cancellationToken).ConfigureAwait(false),
+                    cancellationToken
+                )
+                .ConfigureAwait(false)
+        )
+            found[one.Key] = one.Value;
+        return found;
+    }
+
+    private async Task<List<T>> CollectAsync<T>(
+        Func<string, IEnumerable<T>> look,
+        Func<IBackupCatalog, Task<IEnumerable<T>>> ask,
+        CancellationToken cancellationToken
+    )
+    {
+        var found = new List<T>();
         var isListed = false;
         foreach (var replica in ReplicationSettings.Of(config, database).Replicas)
         {
@@ -203,21 +299,17 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
                 continue;
             }
 
-            var there = FolderQueue.LookAsync(path, () => executable.Line.Layout.Restorable(path), cancellationToken);
-            found.UnionWith(await there.ConfigureAwait(false));
+            found.AddRange(
+                await FolderQueue.LookAsync(path, () => look(path), cancellationToken).ConfigureAwait(false)
+            );
         }
 
         if (isListed)
         {
-            var copies = await AtStorageAsync(
-                    () =>
-                        executable
-                            .Line.Catalog(executable, config, null)
-                            .FullCopiesAsync(database, replica: null, cancellationToken),
-                    cancellationToken
-                )
-                .ConfigureAwait(false);
-            found.UnionWith(copies.Select(copy => copy.Lineage));
+            found.AddRange(
+                await AtStorageAsync(() => ask(executable.Line.Catalog(executable, config, null)), cancellationToken)
+                    .ConfigureAwait(false)
+            );
         }
 
         return found;
@@ -252,7 +344,11 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
                 .Order(StringComparer.Ordinal)
         );
 
-    private async Task<long?> IdentityOfBackupAsync(string folder, CancellationToken cancellationToken)
+    private async Task<long?> IdentityOfBackupAsync(string folder, CancellationToken cancellationToken) =>
+        (await ReadBackupAsync(folder, cancellationToken).ConfigureAwait(false)).Id;
+
+    /// <summary>Restores the backup to a scratch file, for the number in it.</summary>
+    private async Task<(bool Exists, long? Id)> ReadBackupAsync(string folder, CancellationToken cancellationToken)
     {
         // Those of several databases may be made at the same time, in the same folder.
         var copy = Path.Combine(folder, $"history-{Guid.NewGuid():n}.db");
@@ -262,9 +358,9 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
                 cancellationToken
             )
             .ConfigureAwait(false);
-        if (backup is null)
-            return null;
-        var needed = Math.Max(backup.Bytes, FileStamp.Of(database.Path)?.Size ?? 0);
+        if (backup is null && executable.Line.Older.Count == 0)
+            return (false, null);
+        var needed = Math.Max(backup?.Bytes ?? 0, FileStamp.Of(database.Path)?.Size ?? 0);
         var disk = Mounts.Of(folder)?.Name ?? folder;
         using var room =
             await Copies.TakeAsync(disk, needed, () => Space(folder), cancellationToken).ConfigureAwait(false)
@@ -275,10 +371,10 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
             )
             .ConfigureAwait(false);
         if (result.Outcome != RestoreOutcome.Restored)
-            return null;
+            return (false, null);
         try
         {
-            return LiveDatabase.ReadIdentityInFile(copy).Id;
+            return (true, LiveDatabase.ReadIdentityInFile(copy).Id);
         }
         finally
         {

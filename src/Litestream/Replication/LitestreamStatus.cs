@@ -86,8 +86,8 @@ public sealed record LitestreamStatus(
     /// </summary>
     internal DateTimeOffset? LookedAt { get; init; }
 
-    /// <summary>When litestream was started again the last few times.</summary>
-    internal IReadOnlyList<DateTimeOffset> RestartTimes { get; init; } = [];
+    /// <summary>The last few times that litestream was started again, the newest last.</summary>
+    internal IReadOnlyList<LitestreamRestart> LastRestarts { get; init; } = [];
 
     /// <summary>
     /// The databases that are replicated, or should be, in the order of the configuration. Empty before the host is
@@ -105,6 +105,9 @@ public sealed record LitestreamStatus(
     /// only, and in WAL mode only. Without those that <c>Litestream:NotReplicated</c> lists.</summary>
     public IReadOnlyList<string> OpenNotReplicated { get; init; } = [];
 }
+
+/// <summary>When litestream was started again, and why.</summary>
+internal sealed record LitestreamRestart(DateTimeOffset At, string? Reason);
 
 /// <summary>
 /// How one database is doing, as far as it can be seen without touching its storage: positions are those of release
@@ -135,6 +138,12 @@ public sealed record LitestreamDatabaseStatus(string Path)
 
     /// <summary>When everything that was committed was last seen to have arrived; null before that.</summary>
     public DateTimeOffset? LastSync { get; init; }
+
+    /// <summary>
+    /// When commits were last looked for, which is done every second: later ones are not in the other values. Null
+    /// before the first look, and in a status that was read from a file.
+    /// </summary>
+    public DateTimeOffset? LookedAt { get; init; }
 
     /// <summary>How the last scheduled verification ended; null when there was none.</summary>
     public VerificationResult? Verification { get; init; }

@@ -28,7 +28,7 @@ internal sealed record OverallHealth(LitestreamHealth Health, IReadOnlyList<stri
         if (StateProblem(status, now) is { } problem)
             problems.Add(status.LastError is { } error ? $"{problem}: {error}" : problem);
 
-        var restarts = status.RestartTimes.Count(restart => now - restart < Thresholds.RestartMemory);
+        var restarts = status.LastRestarts.Count(restart => now - restart.At < Thresholds.RestartMemory);
         if (restarts >= Thresholds.ManyRestarts)
         {
             isBad |= status.State != LitestreamState.Replicating;

@@ -78,12 +78,20 @@ internal static class ReplicationMark
             return null;
         try
         {
-            var lines = NonDatabaseFile.ReadLines(Locks).ToList();
+            var locks = NonDatabaseFile
+                .ReadLines(Locks)
+                .Select(Read)
+                .OfType<(string Inode, ShmLock Lock)>()
+                .ToLookup(one => one.Inode, one => one.Lock, StringComparer.Ordinal);
             return databases
                 .Distinct()
                 .ToDictionary(
                     database => database,
-                    database => Parse(lines, UnixCalls.Status(DatabasePath.Real(database) + "-shm")?.Identity.Inode),
+                    database => new ShmLocks(
+                        UnixCalls.Status(DatabasePath.Real(database) + "-shm")?.Identity.Inode is { } inode
+                            ? [.. locks[Text(inode)]]
+                            : []
+                    ),
                     StringComparer.Ordinal
                 );
         }
@@ -95,38 +103,42 @@ internal static class ReplicationMark
 
     /// <summary>The locks on a file in the lines of the list. Only its inode is compared: a file system may show
     /// another device there than it gives for the file.</summary>
-    public static ShmLocks Parse(IEnumerable<string> lines, ulong? inode)
-    {
-        if (inode is null)
-            return new ShmLocks([]);
-        var ending = string.Create(CultureInfo.InvariantCulture, $":{inode}");
-        var found = new List<ShmLock>();
-        foreach (var line in lines)
-        {
-            // 1: POSIX ADVISORY READ 1234 fe:01:5678 123 123 (what waits for a lock has an arrow before it, and is
-            // none)
-            var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (
-                fields is [_, "POSIX", _, var kind, var process, var place, var first, var last]
-                && place.EndsWith(ending, StringComparison.Ordinal)
-                && int.TryParse(process, NumberStyles.None, CultureInfo.InvariantCulture, out var processId)
-                && processId > 0
-                && long.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var from)
-            )
-            {
-                found.Add(
-                    new ShmLock(
-                        processId,
-                        kind == "WRITE",
-                        from,
-                        long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var to)
-                            ? to
-                            : long.MaxValue
-                    )
-                );
-            }
-        }
+    public static ShmLocks Parse(IEnumerable<string> lines, ulong? inode) =>
+        new(
+            inode is not { } wanted
+                ? []
+                :
+                [
+                    .. lines
+                        .Select(Read)
+                        .OfType<(string Inode, ShmLock Lock)>()
+                        .Where(one => one.Inode == Text(wanted))
+                        .Select(one => one.Lock),
+                ]
+        );
 
-        return new ShmLocks(found);
+    private static string Text(ulong inode) => inode.ToString(CultureInfo.InvariantCulture);
+
+    private static (string Inode, ShmLock Lock)? Read(string line)
+    {
+        // 1: POSIX ADVISORY READ 1234 fe:01:5678 123 123 (what waits for a lock has an arrow before it, and is none)
+        var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return
+            fields is [_, "POSIX", _, var kind, var process, var place, var first, var last]
+            && int.TryParse(process, NumberStyles.None, CultureInfo.InvariantCulture, out var processId)
+            && processId > 0
+            && long.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var from)
+            ? (
+                place[(place.LastIndexOf(':') + 1)..],
+                new ShmLock(
+                    processId,
+                    kind == "WRITE",
+                    from,
+                    long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var to)
+                        ? to
+                        : long.MaxValue
+                )
+            )
+            : null;
     }
 }

@@ -12,6 +12,9 @@ internal sealed record ReplicatorEvents
     /// <summary>A line of the executable, secrets masked.</summary>
     public required Action<LogLine> Line { get; init; }
 
+    /// <summary>A litestream is about to be started, for the final pass too: the one before has ended.</summary>
+    public required Action Starting { get; init; }
+
     /// <summary>A litestream was started; true when it is for the final pass.</summary>
     public required Action<ReplicatorProcess, bool> Started { get; init; }
 
@@ -28,7 +31,7 @@ internal sealed record ReplicatorEvents
 /// </summary>
 internal sealed class ReplicatorRun(
     LitestreamExecutable executable,
-    IReadOnlyList<EffectiveDatabase> databases,
+    Func<IReadOnlyList<EffectiveDatabase>> databases,
     Func<string?, TimeSpan?, EffectiveConfig> createConfig,
     string? ownMetricsAddress,
     DatabaseLocks locks,
@@ -54,6 +57,8 @@ internal sealed class ReplicatorRun(
     private volatile ReplicatorProcess? _process;
     private ReplicatorMetrics? _metrics;
     private string? _ownAddressError;
+    private Task _notes = Task.CompletedTask;
+    private volatile HashSet<string> _noted = [];
 
     /// <summary>
     /// The databases that are not in the configuration of the next start. The configuration is made by the caller's
@@ -62,6 +67,9 @@ internal sealed class ReplicatorRun(
     public IReadOnlySet<string> Excluded { get; set; } = new HashSet<string>();
 
     public bool IsRunning => _process is { Exited.IsCompleted: false };
+
+    /// <summary>Whether a database is there, and not excluded.</summary>
+    public bool Has(string database) => File.Exists(database) && !Excluded.Contains(database);
 
     /// <summary>Whether it can be asked at all.</summary>
     public bool HasMetrics => _metrics is not null;
@@ -121,7 +129,7 @@ internal sealed class ReplicatorRun(
         {
             if (!IsRunning)
             {
-                if (!databases.Any(IsThere))
+                if (!databases().Any(database => Has(database.Path)))
                     return null;
                 onFinalPass();
                 try
@@ -194,6 +202,7 @@ internal sealed class ReplicatorRun(
             DisposeProcess();
         }
 
+        await _notes.ConfigureAwait(false);
         events.Ended();
     }
 
@@ -219,6 +228,7 @@ internal sealed class ReplicatorRun(
         }
 
         DisposeProcess();
+        events.Starting();
         var own = _ownAddressError is null ? ownMetricsAddress : null;
         var address = own ?? ReplicatorMetrics.FindFreeAddress();
         var config = createConfig(own is null ? address : null, monitorInterval);
@@ -242,6 +252,7 @@ internal sealed class ReplicatorRun(
                 )
             );
             events.Started(process, monitorInterval is not null);
+            LeaveNotes(config, process.Exited);
             return process;
         }
         catch
@@ -249,6 +260,39 @@ internal sealed class ReplicatorRun(
             // Nobody would know of it.
             process.Kill();
             throw;
+        }
+    }
+
+    /// <summary>Leaves in the replicas what keeps an executable of an older release line from them, for as long as
+    /// litestream runs. What does not work is tried again by the next start.</summary>
+    private void LeaveNotes(EffectiveConfig config, Task exited)
+    {
+        var open = config
+            .Databases.Where(one => !_noted.Contains(one.Path) && ReplicaNote.IsNeeded(executable.Line, one))
+            .ToList();
+        if (open.Count > 0 && _notes.IsCompleted)
+            _notes = LeaveAsync();
+
+        async Task LeaveAsync()
+        {
+            using var end = new CancellationTokenSource();
+            var leaving = WriteAsync(end.Token);
+            if (await Task.WhenAny(leaving, exited).ConfigureAwait(false) != leaving)
+                await end.CancelAsync().ConfigureAwait(false);
+            await leaving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        async Task WriteAsync(CancellationToken cancellationToken)
+        {
+            foreach (var database in open)
+            {
+                if (
+                    await ReplicaNote
+                        .WriteAsync(executable, config, database, folder.Path, cancellationToken)
+                        .ConfigureAwait(false)
+                )
+                    _noted = [.. _noted, database.Path];
+            }
         }
     }
 
@@ -263,7 +307,7 @@ internal sealed class ReplicatorRun(
             if (counts is not null)
             {
                 // A database that the app never created is nothing to wait for.
-                if (databases.All(database => counts.Syncs(database.Path) >= 1 || !IsThere(database)))
+                if (databases().All(database => counts.Syncs(database.Path) >= 1 || !Has(database.Path)))
                     return;
             }
             else if (time.GetUtcNow() - silentSince > SilenceLimit)
@@ -274,8 +318,6 @@ internal sealed class ReplicatorRun(
             await Task.WhenAny(process.Exited, Task.Delay(PollInterval, time)).ConfigureAwait(false);
         }
     }
-
-    private bool IsThere(EffectiveDatabase database) => File.Exists(database.Path) && !Excluded.Contains(database.Path);
 
     private void DisposeProcess()
     {
@@ -295,6 +337,6 @@ internal sealed class ReplicatorRun(
         new(
             "LSB5004",
             LitestreamSeverity.Error,
-            $"{what}. The last commits may not have been sent; the next start sends them."
+            $"{what}. The last commits may not have been sent. Keep the database: the next start sends them."
         );
 }

@@ -39,7 +39,8 @@ internal static class ReplicatorStatePolicy
 {
     /// <summary>Whether nothing is replicated until the next start, whatever comes.</summary>
     public static bool IsOver(IReadOnlyList<DatabaseStanding> databases) =>
-        databases.All(database => database.Exclusion is Exclusion.Traced or Exclusion.Refused);
+        databases.Count > 0
+        && databases.All(database => database.Exclusion is Exclusion.Traced or Exclusion.Refused);
 
     /// <summary>
     /// Whether that is a failure. A database that waits to be adopted is Degraded, and so is its replicator: its backup
@@ -58,6 +59,8 @@ internal static class ReplicatorStatePolicy
         IReadOnlyList<DatabaseStanding> databases
     )
     {
+        if (databases.Count == 0)
+            return LitestreamState.Disabled;
         if (!isRunning && databases.Any(database => database.Exclusion is not (Exclusion.None or Exclusion.Held)))
             return before == LitestreamState.Failed ? LitestreamState.Failed : LitestreamState.Stalled;
         if (databases.Any(database => database.Health != LitestreamHealth.Healthy))
@@ -69,7 +72,8 @@ internal static class ReplicatorStatePolicy
 
     /// <summary>The state once litestream has ended in order with the app.</summary>
     public static LitestreamState AtEnd(IReadOnlyList<DatabaseStanding> databases) =>
-        databases.All(database => database.Exclusion is Exclusion.Awaited or Exclusion.Refused)
+        databases.Count > 0
+        && databases.All(database => database.Exclusion is Exclusion.Awaited or Exclusion.Refused)
             ? LitestreamState.Failed
             : LitestreamState.Stopped;
 }

@@ -67,9 +67,11 @@ internal sealed record StatusFile(
     }
 
     /// <summary>
-    /// Replaces the file in one step. A folder that cannot be written to is no reason for anything else not to work.
+    /// Replaces the file in one step. A folder that cannot be written to is no reason for anything else not to work:
+    /// the file is deleted then, as far as that is possible, for what it says is no longer so.
     /// </summary>
-    public void Write(string databasePath)
+    /// <returns>Whether it was written.</returns>
+    public bool Write(string databasePath)
     {
         var path = PathFor(databasePath);
         var begun = path + ".new";
@@ -95,8 +97,23 @@ internal sealed record StatusFile(
             }
 
             File.Move(begun, path, overwrite: true);
+            return true;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            TryDelete(begun);
+            TryDelete(path);
+            return false;
+        }
+
+        static void TryDelete(string file)
+        {
+            try
+            {
+                File.Delete(file);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
+        }
     }
 
     /// <summary>Removes what this process has written; what another one has written since stays.</summary>

@@ -22,6 +22,7 @@ internal static class Thresholds
     public const long SlowestUpload = 128 * 1024;
     public const int LooksUntilGone = 2;
     public const int LooksUntilWiped = 2;
+    public const int LooksUntilGap = 3;
     public const int LooksUntilForeign = 3;
 
     /// <summary>A database that was paused goes on with so many times the room that is kept free.</summary>
@@ -49,6 +50,9 @@ internal static class Thresholds
 
     /// <summary>By how many bytes the WAL may grow under a reader of ours.</summary>
     public const long LargestGrowth = 100L * 1024 * 1024;
+
+    /// <summary>Bytes a second that litestream copies at least, of a database of which it makes a full copy.</summary>
+    public const double SlowestCopy = 10.0 * 1024 * 1024;
 
     /// <summary>After how many looks in a row without it a mark is lost: a checkpoint of litestream's takes it away for
     /// a moment.</summary>
@@ -126,6 +130,21 @@ internal static class Thresholds
     public static readonly TimeSpan LineagePatience = TimeSpan.FromSeconds(10);
     public static readonly TimeSpan EndOfLineagePatience = TimeSpan.FromSeconds(2);
 
+    // Databases that are added while the app runs.
+
+    /// <summary>How often it is seen whether one that was added has its first table.</summary>
+    public static readonly TimeSpan FreshLook = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>For how long that is looked at so often.</summary>
+    public static readonly TimeSpan FreshMemory = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long an added one waits for the lineage of others to be known, so that litestream is started again
+    /// once for all.</summary>
+    public static readonly TimeSpan GatherPatience = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How often new databases of a pattern are looked for.</summary>
+    public static readonly TimeSpan PatternLook = TimeSpan.FromSeconds(1);
+
     // The whole.
 
     /// <summary>So many restarts within <see cref="RestartMemory"/> are no accident.</summary>
@@ -147,11 +166,12 @@ internal sealed record DatabaseLimits(TimeSpan Nudge, TimeSpan Slow, TimeSpan St
 {
     /// <param name="round">The longest that a commit takes on its way when all is well.</param>
     /// <param name="stallTimeout"><c>Litestream:StallTimeout</c>.</param>
-    public static DatabaseLimits Of(TimeSpan round, TimeSpan stallTimeout) =>
+    /// <param name="listing">How much later it is known that a commit has arrived.</param>
+    public static DatabaseLimits Of(TimeSpan round, TimeSpan stallTimeout, TimeSpan listing = default) =>
         new(
-            Longer(Thresholds.Nudge, round * 1.5),
-            Longer(Thresholds.Slow, round * 3),
-            Longer(stallTimeout, round * 3)
+            listing + Longer(Thresholds.Nudge, round * 1.5),
+            listing + Longer(Thresholds.Slow, round * 3),
+            listing + Longer(stallTimeout, round * 3)
         );
 
     private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;

@@ -42,6 +42,7 @@ internal sealed class VerificationReplicator
         if (
             !database.Replicas.Any(replica => options.Replica is null || options.Replica == replica.Name)
             || !File.Exists(database.Path)
+            || NewerBackup.Find(executable, database) is not null
             || LiveDatabase.ProbeTables(database.Path, asksMode: false).Tables == AppTables.None
         )
             return await verify().ConfigureAwait(false);
@@ -91,20 +92,22 @@ internal sealed class VerificationReplicator
 
         var isUnclean = locks.Found.Any(found => found.Record.IsUnclean);
         locks.Broken = new HashSet<string> { _database.Path };
-        using var chain = await DatabaseChain
+        var chain = await DatabaseChain
             .EnterAsync(_executable.Line, _database, isUnclean, TimeProvider.System, cancellationToken)
             .ConfigureAwait(false);
+        using var watched = new ForegroundDatabase(_executable, _config, _database, chain, TimeProvider.System);
         using var folder = RunDirectory.Create(_database.Path);
         var run = new ReplicatorRun(
             _executable,
-            [_database],
+            () => [_database],
             (address, interval) => _config.With(_database, address, interval),
             null,
             locks,
             folder,
             new ReplicatorEvents
             {
-                Line = Keep,
+                Line = line => Keep(line, watched),
+                Starting = chain.Begin,
                 Started = (_, _) => { },
                 AddressNotUsed = _ => { },
                 Ended = () => { },
@@ -115,20 +118,36 @@ internal sealed class VerificationReplicator
         {
             VerificationResult result;
             LitestreamDiagnostic? unsent;
-            chain.Begin();
-            _ = ForegroundReplication.EndReadersAsync(run.Start(), run, [_database], [chain], TimeProvider.System);
+            using var endOfWatch = new CancellationTokenSource();
+            var watch = ChainReaders.WatchAsync(
+                run.Start(), run, [watched], _ => { }, TimeProvider.System, endOfWatch.Token
+            );
             try
             {
                 result = await verify().ConfigureAwait(false);
             }
             finally
             {
+                await endOfWatch.CancelAsync().ConfigureAwait(false);
+                await watch.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 unsent = await run.DrainAsync(VerificationOptions.ReplicatorStopTimeout, () => { })
                     .ConfigureAwait(false);
                 if (unsent is null)
+                    await watched
+                        .FinishAsync(run.Has(_database.Path), VerificationOptions.ReplicatorStopTimeout)
+                        .ConfigureAwait(false);
+                if (watched.IsProven)
                     locks.Broken = new HashSet<string>();
             }
 
+            unsent ??= watched.Unsent;
+            if (result.Outcome == VerificationOutcome.Verified && ChainReaders.WhyFullCopy([watched]) is { } why)
+                return result with
+                {
+                    Outcome = VerificationOutcome.Inconclusive,
+                    Code = why.Code,
+                    Message = why.Message,
+                };
             return Volatile.Read(ref _lastError) is { } error && result.Outcome != VerificationOutcome.Verified
                     ? result with
                     {
@@ -144,8 +163,9 @@ internal sealed class VerificationReplicator
         }
     }
 
-    private void Keep(LogLine line)
+    private void Keep(LogLine line, ForegroundDatabase watched)
     {
+        watched.OnLogLine(line);
         if (line.Level == "ERROR")
             Volatile.Write(ref _lastError, line.Explanation);
     }
@@ -156,16 +176,39 @@ internal sealed class VerificationReplicator
     /// </summary>
     private async Task<string?> ForeignHistoryAsync(CancellationToken cancellationToken)
     {
-        var own = _executable.Line.State(_database.MetaPath).Lineage();
+        var state = _executable.Line.State(_database.MetaPath);
+        var own = state.Lineage();
+        var signatures = state.Signatures();
         var client = _executable.Line.Catalog(_executable, _config, null);
         foreach (var replica in _database.Replicas)
         {
             var lineages = await client
                 .LineagesAsync(_database, replica.Name, cancellationToken)
                 .ConfigureAwait(false);
+            if (lineages.Count == 0 && _executable.Line.Older.Count > 0)
+            {
+                // What an older release line has left there may be of another database.
+                using var folder = ScratchDatabase.CreateFolder();
+                if (
+                    await new LineageCheck(_executable, _config, _database)
+                        .CheckAsync(folder.Path, cancellationToken)
+                        .ConfigureAwait(false) != LineageResult.Same
+                )
+                    return $"'{_database.Path}' is not being replicated, and no litestream was started for it: the "
+                        + $"backup in replica '{replica.Name}' is not of this database. A verification never "
+                        + "replicates over it. Start the app where the database belongs, or restore the replica here "
+                        + "first.";
+            }
+
             if (
                 lineages.Count > 0
-                && !lineages.Any(g => g.Name == own && g.End >= lineages.Max(other => other.End))
+                && (
+                    !lineages.Any(g => g.Name == own && g.End >= lineages.Max(other => other.End))
+                    || ReplicaSignatures.Differ(
+                        await client.SignaturesAsync(_database, cancellationToken).ConfigureAwait(false),
+                        signatures
+                    )
+                )
             )
             {
                 return $"'{_database.Path}' is not being replicated, and no litestream was started for it: the newest "

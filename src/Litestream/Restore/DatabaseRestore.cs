@@ -20,8 +20,8 @@ public static class DatabaseRestore
     /// <see cref="RestoreRequest.Force"/> says otherwise; then it is moved aside. A process that is killed at any
     /// moment leaves the old database or the new one, whole: what it had
     /// begun to move is finished or taken back by the next restore to that place, or the next start of the app.
-    /// The file keeps owner and mode of the one that it replaces (Unix); a new one has mode 0600 (release line 0.3
-    /// makes it so), and, where root restores a lost database, the owner of its folder. A missing parent folder is
+    /// The file keeps owner and mode of the one that it replaces (Unix); a new one has mode 0600, and, where
+    /// root restores a lost database, the owner of its folder. A missing parent folder is
     /// made.
     /// </summary>
     /// <remarks>
@@ -41,7 +41,8 @@ public static class DatabaseRestore
     /// <param name="onLine">Gets the lines of the executable and of the restore itself.</param>
     /// <param name="cancellationToken">Ends the executable and leaves nothing behind; no effect once files are being
     /// moved.</param>
-    /// <exception cref="LitestreamException">LSB0003, LSB2008, LSB3001, LSB3005, LSB3008, LSB4001 to LSB4009; LSB4104:
+    /// <exception cref="LitestreamException">LSB0003, LSB2008, LSB3001, LSB3005, LSB3008, LSB4001 to LSB4009, LSB4011;
+    /// LSB4104:
     /// it cannot be detached, as there is no SQLite library.</exception>
     public static async Task<RestoreResult> RunAsync(
         LitestreamExecutable executable,
@@ -53,8 +54,9 @@ public static class DatabaseRestore
         ArgumentNullException.ThrowIfNull(executable);
         ArgumentNullException.ThrowIfNull(request);
 
-        RestoreCommand.CheckOptions(request);
-        executable.Line.Restore.Check(request.Selection);
+        var dialect = executable.Line.Restore;
+        RestoreCommand.CheckOptions(request, dialect);
+        dialect.Check(request.Selection);
         var named = Path.GetFullPath(request.Output ?? request.Database.Path);
         if (ConfigPath.Problem(named) is { } problem)
             throw new LitestreamException("LSB1015", problem);
@@ -288,7 +290,11 @@ public static class DatabaseRestore
         }
 
         return
-            await request.PlanAsync(executable, cancellationToken).ConfigureAwait(false) is { } found
+            (
+                await request.PlanAsync(executable, cancellationToken).ConfigureAwait(false)
+                ?? await TryOlderAsync(executable, request, cancellationToken).ConfigureAwait(false)
+            )
+                is { } found
             ? new RestoreResult(request.Database, RestoreOutcome.WouldRestore, target.Named)
             {
                 MovedAside = ReplaceTransaction
@@ -298,6 +304,27 @@ public static class DatabaseRestore
                 Bytes = found.Bytes,
             }
             : NoBackup(request, target);
+    }
+
+    /// <summary>A backup of an older release line that this executable restores and does not list, in storage that is
+    /// no
+    /// folder: only a restore, to a scratch file, tells of it.</summary>
+    private static async Task<RestorePlan?> TryOlderAsync(
+        LitestreamExecutable executable,
+        RestoreRequest request,
+        CancellationToken cancellationToken
+    )
+    {
+        if (
+            executable.Line.Older.Count == 0
+            || request.TxId is not null
+            || request.Database.Replicas.All(replica => replica.Folder is not null)
+        )
+            return null;
+        using var copy = new ScratchCopy(executable, request.Config, request.Database, request.Patience);
+        return await copy.RestoreAsync(request.Selection, cancellationToken).ConfigureAwait(false) is { } source
+            ? new RestorePlan(source, copy.Bytes)
+            : null;
     }
 
     private static RestoreResult NoBackup(RestoreRequest request, RestoreTarget target) =>

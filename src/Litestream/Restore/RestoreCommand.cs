@@ -19,7 +19,7 @@ internal sealed class RestoreCommand(
     private readonly IBackupCatalog _catalog = executable.Line.Catalog(executable, request.Config, request.Timeout);
 
     /// <exception cref="LitestreamException">LSB3008.</exception>
-    public static void CheckOptions(RestoreRequest request)
+    public static void CheckOptions(RestoreRequest request, IRestoreDialect dialect)
     {
         ReplicaNames.Require(request.Database, request.Replica);
         if (request.Parallelism is < 1)
@@ -32,47 +32,30 @@ internal sealed class RestoreCommand(
                     + $"files have their own options."
             );
 
-        static bool IsOwnFlag(string argument) =>
-            argument.StartsWith('-') && OwnFlags.Contains(argument.TrimStart('-').Split('=')[0]);
+        bool IsOwnFlag(string argument) =>
+            argument.StartsWith('-')
+            && OwnFlags.Concat(dialect.ReservedFlags).Contains(argument.TrimStart('-').Split('=')[0]);
         static LitestreamException Wrong(string message) => new("LSB3008", message);
     }
 
     /// <summary>Null when the replica has no backup.</summary>
-    /// <exception cref="LitestreamException">LSB3001, LSB4002, LSB4003, LSB4005, LSB4009.</exception>
+    /// <exception cref="LitestreamException">LSB3001, LSB4002, LSB4003, LSB4005, LSB4009, LSB4011.</exception>
     public async Task<RestoreSource?> RunAsync(CancellationToken cancellationToken)
     {
+        await NewerBackup
+            .RefuseAsync(executable, request.Config, request.Selection, request.Patience, cancellationToken)
+            .ConfigureAwait(false);
         var config = request.Config.Write(folder);
-        if (await RunAsync(config, request.Selection, cancellationToken).ConfigureAwait(false) is { } source)
-            return source;
-        if (request is { Timestamp: null, Generation: null, Index: null })
-            return null;
+        RestoreSource? taken = null;
+        return await MomentRestore
+            .RunAsync(_catalog, request.Selection, RestoreAsync, cancellationToken)
+            .ConfigureAwait(false);
 
-        while (true)
+        async Task<RestoreSource?> RestoreAsync(RestoreSelection selection)
         {
-            var lineage = await _catalog.LastBeforeAsync(request.Selection, cancellationToken).ConfigureAwait(false);
-            if (lineage is null)
-                return null;
-
-            source = await RunAsync(
-                    config,
-                    request.Selection with
-                    {
-                        Timestamp = null,
-                        Replica = lineage.Replica,
-                        Lineage = lineage.Name,
-                    },
-                    cancellationToken
-                )
-                .ConfigureAwait(false);
-            var now = await _catalog.LastBeforeAsync(request.Selection, cancellationToken).ConfigureAwait(false);
-            if (source is null || (now?.Name, now?.End) == (lineage.Name, lineage.End))
-                return source;
-
-            // Something was sent meanwhile, which is newer than the moment that is wanted; now that lies within the
-            // lineage.
-            File.Delete(output);
-            if (await RunAsync(config, request.Selection, cancellationToken).ConfigureAwait(false) is { } exact)
-                return exact;
+            if (taken is not null)
+                File.Delete(output);
+            return taken = await RunAsync(config, selection, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -112,7 +95,7 @@ internal sealed class RestoreCommand(
                         noBackup |= _dialect.SaysNoBackup(line.Explanation);
                         if (line.Level == "ERROR")
                             errors.Add(line);
-                        source = _dialect.Source(line, source);
+                        source = _dialect.Source(request.Database, line, source);
                         onLine?.Invoke(line);
                     }
                 )

@@ -86,6 +86,12 @@ public sealed record RestoreRequest(EffectiveConfig Config, EffectiveDatabase Da
     /// </summary>
     public long? Index { get; init; }
 
+    /// <summary>
+    /// The last transaction to restore, a number of litestream's that <c>ltx</c> lists: one at the end of a file. Null:
+    /// the newest. Not together with <see cref="Timestamp"/>. Release line 0.5.
+    /// </summary>
+    public long? TxId { get; init; }
+
     /// <summary>How many WAL files are downloaded at once, 1 or more; null: as the executable has it (8).</summary>
     public int? Parallelism { get; init; }
 
@@ -108,6 +114,7 @@ public sealed record RestoreRequest(EffectiveConfig Config, EffectiveDatabase Da
             Replica = Replica,
             Lineage = Generation,
             Index = Index,
+            TxId = TxId,
             Parallelism = Parallelism,
         };
 
@@ -121,8 +128,16 @@ public sealed record RestoreRequest(EffectiveConfig Config, EffectiveDatabase Da
             );
 
     /// <inheritdoc cref="IBackupCatalog.PlanAsync" />
-    internal Task<RestorePlan?> PlanAsync(LitestreamExecutable executable, CancellationToken cancellationToken) =>
-        executable.Line.Catalog(executable, Config, Timeout).PlanAsync(Selection, cancellationToken);
+    internal async Task<RestorePlan?> PlanAsync(LitestreamExecutable executable, CancellationToken cancellationToken)
+    {
+        await NewerBackup
+            .RefuseAsync(executable, Config, Selection, Patience, cancellationToken)
+            .ConfigureAwait(false);
+        return await executable
+            .Line.Catalog(executable, Config, Timeout)
+            .PlanAsync(Selection, cancellationToken)
+            .ConfigureAwait(false);
+    }
 
     /// <summary>The lock of the database, where the caller holds it already.</summary>
     internal DatabaseLock? HeldLock { get; init; }
@@ -170,6 +185,9 @@ public sealed record RestoreOptions
     /// <inheritdoc cref="RestoreRequest.Index" />
     public long? Index { get; init; }
 
+    /// <inheritdoc cref="RestoreRequest.TxId" />
+    public long? TxId { get; init; }
+
     /// <inheritdoc cref="RestoreRequest.Parallelism" />
     public int? Parallelism { get; init; }
 
@@ -205,6 +223,7 @@ public sealed record RestoreOptions
             Replica = Replica,
             Generation = Generation,
             Index = Index,
+            TxId = TxId,
             Parallelism = Parallelism,
             Arguments = Arguments,
             Timeout = Timeout,

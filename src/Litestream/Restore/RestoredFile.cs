@@ -96,8 +96,8 @@ internal static class RestoredFile
     }
 
     /// <summary>
-    /// The restored file gets the owner and the mode of the one that it takes the place of. A lost database that root
-    /// restores is given to whom its folder belongs.
+    /// The restored file gets the owner and the mode of the one that it takes the place of. A new one is
+    /// its owner's only; a lost database that root restores is given to whom its folder belongs.
     /// </summary>
     private static void TakeOver(RestoreTarget target, SafeFileHandle restored, Action<LogLine>? onLine)
     {
@@ -109,6 +109,8 @@ internal static class RestoredFile
         {
             if (!File.Exists(existing))
             {
+                // Release line 0.5 lets others read it, where the umask does.
+                File.SetUnixFileMode(restored, UnixFileMode.UserRead | UnixFileMode.UserWrite);
                 if (target.IsDatabase && !DatabaseOwner.TryGive(restored, existing))
                     ReplaceTransaction.Say(
                         onLine,

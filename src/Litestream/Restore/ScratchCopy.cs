@@ -20,6 +20,9 @@ internal sealed class ScratchCopy : IDisposable
     private readonly EffectiveDatabase _database;
     private readonly TimeSpan _patience;
 
+    /// <summary>How many bytes a restored copy has at least, where there is no database here that tells.</summary>
+    private long _leastBytes;
+
     /// <param name="executable">What restores.</param>
     /// <param name="config">The effective configuration.</param>
     /// <param name="database">One of its databases.</param>
@@ -38,9 +41,6 @@ internal sealed class ScratchCopy : IDisposable
 
     /// <summary>What is free where a folder is; null when it cannot be told.</summary>
     internal Func<string, long?> Free { get; init; } = Mounts.Free;
-
-    /// <summary>How many bytes a restored copy has at least, where there is no database here that tells.</summary>
-    public long LeastBytes { get; set; }
 
     public string Path => System.IO.Path.Combine(_folder.Path, "restored.db");
 
@@ -81,6 +81,72 @@ internal sealed class ScratchCopy : IDisposable
         );
     }
 
+    /// <summary>Restores as a restore to a file does: a moment after the last change gives the newest state.</summary>
+    /// <param name="catalog">Lists what there is.</param>
+    /// <param name="selection">Which state.</param>
+    /// <param name="cancellationToken">Ends the executable.</param>
+    /// <exception cref="LitestreamException">LSB4002: there is no backup, or none that fits; and those of
+    /// <see cref="RestoreAsync"/>.</exception>
+    public async Task<RestoreSource> RequireAsync(
+        IBackupCatalog catalog,
+        RestoreSelection selection,
+        CancellationToken cancellationToken
+    )
+    {
+        if (!File.Exists(_database.Path))
+            _leastBytes = await BytesAsync(catalog, selection, cancellationToken).ConfigureAwait(false);
+        return await MomentRestore
+                .RunAsync(catalog, selection, RestoreOrExplainAsync, cancellationToken)
+                .ConfigureAwait(false)
+            ?? throw new LitestreamException(
+                "LSB4002",
+                $"There is no backup of '{_database.Path}'"
+                    + $"{(selection.Timestamp is { } then ? $" from {then:u} or earlier" : "")} in "
+                    + string.Join(
+                        ", ",
+                        _database
+                            .Replicas.Where(one => selection.Replica is null || one.Name == selection.Replica)
+                            .Select(one => one.Location)
+                    )
+                    + "."
+            );
+
+        async Task<RestoreSource?> RestoreOrExplainAsync(RestoreSelection which)
+        {
+            try
+            {
+                return await RestoreAsync(which, cancellationToken).ConfigureAwait(false);
+            }
+            catch (LitestreamException e)
+            {
+                throw new LitestreamException(
+                    e.Diagnostic.Code,
+                    $"'{_database.Path}' could not be restored: {e.Diagnostic.Message}",
+                    innerException: e
+                );
+            }
+        }
+    }
+
+    /// <summary>How many (compressed) bytes a restore of a lost database fetches; zero where the replica does not tell.
+    /// </summary>
+    private static async Task<long> BytesAsync(
+        IBackupCatalog catalog,
+        RestoreSelection selection,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            return (await catalog.PlanAsync(selection, cancellationToken).ConfigureAwait(false))?.Bytes ?? 0;
+        }
+        catch (LitestreamException)
+        {
+            // The restore says it.
+            return 0;
+        }
+    }
+
     /// <summary>
     /// The database as it was at just this place; null when that did not work.
     /// </summary>
@@ -104,7 +170,11 @@ internal sealed class ScratchCopy : IDisposable
 
     /// <summary>A full folder for temporary files would stop others too: it is asked before.</summary>
     private void RequireRoom() =>
-        ScratchRoom.Require(_folder.Path, Free(_folder.Path), Math.Max(ScratchRoom.Needed(_database.Path), LeastBytes));
+        ScratchRoom.Require(
+            _folder.Path,
+            Free(_folder.Path),
+            Math.Max(ScratchRoom.Needed(_database.Path), _leastBytes)
+        );
 
     /// <exception cref="LitestreamException">LSB4005: there was no sign of life for as long as the patience
     /// lasts.</exception>
@@ -140,7 +210,7 @@ internal sealed class ScratchCopy : IDisposable
                     said.Add(line.Text);
                     if (line.Level == "ERROR")
                         errors.Add(line.Explanation);
-                    source = _line.Restore.Source(line, source);
+                    source = _line.Restore.Source(_database, line, source);
                 }
             )
             .ConfigureAwait(false);

@@ -4,6 +4,17 @@ using Microsoft.Data.Sqlite;
 
 namespace Litestream.Sqlite;
 
+/// <summary>One of two databases that are compared.</summary>
+/// <param name="Path">Its file, absolute.</param>
+/// <param name="Name">Its name in messages.</param>
+/// <param name="IsLive">Whether others may write to it.</param>
+internal sealed record DiffSide(string Path, string Name, bool IsLive)
+{
+    /// <summary>Where nobody writes and there is no WAL, nothing but the file counts, and nothing is left beside it
+    /// so.</summary>
+    public string Uri => SqliteAccess.Uri(Path, IsLive || File.Exists(Path + "-wal") ? "mode=ro" : "immutable=1");
+}
+
 /// <summary>Compares a restored copy of a database with the live one, row by row.</summary>
 public static class DatabaseDiff
 {
@@ -33,37 +44,48 @@ public static class DatabaseDiff
         ArgumentException.ThrowIfNullOrEmpty(live);
         ArgumentException.ThrowIfNullOrEmpty(copy);
         ArgumentOutOfRangeException.ThrowIfNegative(examples);
-        return Task.Run(
-            () => Compare(Path.GetFullPath(live), Path.GetFullPath(copy), examples, cancellationToken),
-            CancellationToken.None
+        (live, copy) = (Path.GetFullPath(live), Path.GetFullPath(copy));
+        return CompareAsync(
+            new DiffSide(live, $"'{live}'", IsLive: true),
+            new DiffSide(copy, $"'{copy}'", IsLive: false),
+            examples,
+            cancellationToken
         );
     }
 
+    /// <summary>The same of any two, of which at most one is live.</summary>
+    internal static Task<DatabaseDifference> CompareAsync(
+        DiffSide before,
+        DiffSide after,
+        int examples,
+        CancellationToken cancellationToken
+    ) => Task.Run(() => Compare(before, after, examples, cancellationToken), CancellationToken.None);
+
     private static DatabaseDifference Compare(
-        string live,
-        string copy,
+        DiffSide before,
+        DiffSide after,
         int examples,
         CancellationToken cancellationToken
     )
     {
-        foreach (var file in new[] { live, copy }.Where(file => !File.Exists(file)))
-            throw new LitestreamException("LSB4010", $"The database '{file}' does not exist, so nothing was compared.");
-        if (DatabasePath.Real(live) == DatabasePath.Real(copy))
+        foreach (var side in new[] { before, after }.Where(side => !File.Exists(side.Path)))
             throw new LitestreamException(
                 "LSB4010",
-                $"'{live}' and '{copy}' are the same file. Restore to another file, then compare."
+                $"The database {side.Name} does not exist, so nothing was compared."
             );
-        LiveDatabase.RequireLibrary(live);
+        if (DatabasePath.Real(before.Path) == DatabasePath.Real(after.Path))
+            throw new LitestreamException(
+                "LSB4010",
+                $"{before.Name} and {after.Name} are the same file. Restore to another file, then compare."
+            );
+        LiveDatabase.RequireLibrary(after.IsLive ? after.Path : before.Path);
 
         SqliteConnection? connection = null;
         try
         {
             // As a URI, because only then is the other one's name taken as one too.
-            connection = SqliteAccess.ReadOnly(SqliteAccess.Uri(live, "mode=ro"), timeout: 10);
-
-            // Without a WAL nothing but the file counts, and nothing is left beside it so.
-            var attached = SqliteAccess.Uri(copy, File.Exists(copy + "-wal") ? "mode=ro" : "immutable=1");
-            connection.Execute($"ATTACH '{attached.Replace("'", "''")}' AS copy");
+            connection = SqliteAccess.ReadOnly(before.Uri, timeout: 10);
+            connection.Execute($"ATTACH '{after.Uri.Replace("'", "''")}' AS copy");
             connection.Execute("BEGIN");
             connection.CreateFunction(
                 TableDiff.BitsFunction,
@@ -71,7 +93,7 @@ public static class DatabaseDiff
                 isDeterministic: true
             );
             using var interrupt = new Interruption(connection, cancellationToken);
-            return Compare(connection, new(live, copy), examples, cancellationToken);
+            return Compare(connection, new(before.Path, after.Path), examples, cancellationToken);
         }
         catch (SqliteException) when (cancellationToken.IsCancellationRequested)
         {
@@ -81,7 +103,7 @@ public static class DatabaseDiff
         {
             throw new LitestreamException(
                 "LSB4010",
-                $"'{live}' and '{copy}' cannot be compared: {e.Message}",
+                $"{before.Name} and {after.Name} cannot be compared: {e.Message}",
                 innerException: e
             );
         }

@@ -28,6 +28,7 @@ public enum DifferenceKind
 public sealed record DatabaseDifference(string Live, string Copy)
 {
     private const int MostColumns = 60;
+    private const string MissingWord = "missing";
 
     /// <summary>Tables, indexes, views and triggers that are not the same in both.</summary>
     public IReadOnlyList<SchemaDifference> Schema { get; init; } = [];
@@ -52,39 +53,41 @@ public sealed record DatabaseDifference(string Live, string Copy)
     private List<string> Unknown => [.. Skipped.Where(table => !table.IsVirtual).Select(table => table.Name)];
 
     /// <summary>In a few words.</summary>
-    internal string Summary
+    /// <param name="missing">The word for what only the live database has.</param>
+    internal string Summary(string missing = MissingWord)
     {
-        get
-        {
-            var differences = HasNoDifference
-                ? "none"
-                : string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"rows: {Tables.Sum(table => table.Added)} added, {Tables.Sum(table => table.Missing)} "
-                        + $"missing, {Tables.Sum(table => table.Changed)} changed; schema: {Schema.Count} changed"
-                );
-            return Unknown.Count == 0 ? differences : $"{differences}; not compared: {string.Join(", ", Unknown)}";
-        }
+        var differences = HasNoDifference
+            ? "none"
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"rows: {Tables.Sum(table => table.Added)} added, {Tables.Sum(table => table.Missing)} {missing}, "
+                    + $"{Tables.Sum(table => table.Changed)} changed; schema: {Schema.Count} changed"
+            );
+        return Unknown.Count == 0 ? differences : $"{differences}; not compared: {string.Join(", ", Unknown)}";
     }
 
     /// <summary>
     /// For people: a table of what differs, with examples, a line for each change of the schema and for what was not
     /// compared.
     /// </summary>
-    public override string ToString()
-    {
-        var text = new StringBuilder();
-        text.AppendLine(
-            CultureInfo.InvariantCulture,
+    public override string ToString() =>
+        Describe(
             $"{Copy} against {Live} (added: only in the copy; missing: only in the live database; changed: in both, "
-                + $"with other values):"
+                + "with other values):",
+            MissingWord
         );
+
+    /// <param name="title">The first line.</param>
+    /// <param name="missing">The word for what only the live database has.</param>
+    internal string Describe(string title, string missing)
+    {
+        var text = new StringBuilder().AppendLine(title);
         var different = Tables.Where(table => !table.IsSame).ToList();
         if (different.Count > 0)
         {
             List<string[]> rows =
             [
-                ["table", "added", "missing", "changed", "examples"],
+                ["table", "added", missing, "changed", "examples"],
             ];
             rows.AddRange(
                 different.Select(table =>
@@ -94,7 +97,7 @@ public sealed record DatabaseDifference(string Live, string Copy)
                         NumberText.Of(table.Added),
                         NumberText.Of(table.Missing),
                         NumberText.Of(table.Changed),
-                        Examples(table),
+                        Examples(table, "added", missing, "changed"),
                     }
                 )
             );
@@ -111,7 +114,7 @@ public sealed record DatabaseDifference(string Live, string Copy)
         foreach (var change in Schema)
             text.AppendLine(
                 CultureInfo.InvariantCulture,
-                $"{change.Type} {change.Name}: {Word(change.Kind)}"
+                $"{change.Type} {change.Name}: {Word(change.Kind, missing)}"
                     + $"{(change.Detail.Length == 0 ? "" : $" ({change.Detail})")}"
             );
         if (IsSame)
@@ -130,7 +133,7 @@ public sealed record DatabaseDifference(string Live, string Copy)
         var schema = Schema.Select(change => new SchemaForm(
             change.Type,
             change.Name,
-            Word(change.Kind),
+            Word(change.Kind, MissingWord),
             change.Detail
         ));
         JsonSerializer.Serialize(
@@ -140,15 +143,16 @@ public sealed record DatabaseDifference(string Live, string Copy)
         );
     }
 
-    private static string Examples(TableDifference table) =>
+    /// <summary>Some rows that differ, each kind with its word; of changed rows with the columns.</summary>
+    internal static string Examples(TableDifference table, string added, string missing, string changed) =>
         string.Join(
             "; ",
             new[]
             {
-                Some("added", table.AddedExamples, table.Added),
-                Some("missing", table.MissingExamples, table.Missing),
+                Some(added, table.AddedExamples, table.Added),
+                Some(missing, table.MissingExamples, table.Missing),
                 Some(
-                    "changed",
+                    changed,
                     [.. table.ChangedExamples.Select((row, i) => $"{row} ({Column(table, i)})")],
                     table.Changed
                 ),
@@ -164,7 +168,8 @@ public sealed record DatabaseDifference(string Live, string Copy)
     private static string Some(string what, IReadOnlyList<string> examples, long count) =>
         examples.Count == 0 ? "" : $"{what} {string.Join(", ", examples)}{(count > examples.Count ? ", ..." : "")}";
 
-    private static string Word(DifferenceKind kind) => kind.ToString().ToLowerInvariant();
+    private static string Word(DifferenceKind kind, string missing) =>
+        kind == DifferenceKind.Missing ? missing : kind.ToString().ToLowerInvariant();
 }
 
 /// <summary>A table, index, view, trigger or number of the header that is not the same in both files.</summary>

@@ -88,6 +88,31 @@ internal sealed class LiveCopy : IDisposable
         return DatabaseContent.CompareImages(one, Path, other, restored, cancellationToken);
     }
 
+    /// <summary>Adds what was committed since, up to a place in the same WAL.</summary>
+    /// <param name="database">The database that was copied.</param>
+    /// <param name="to">The end of a later commit.</param>
+    /// <returns>False when the WAL is another one by now; the copy is as it was then.</returns>
+    /// <exception cref="LitestreamException">LSB0003: it cannot be written to, and is of no use any more.</exception>
+    public bool RollForward(string database, WalPosition to)
+    {
+        try
+        {
+            if (Mark is not { } mark || !WalFile.ApplyTo(WalFile.PathOf(database), mark, to, Path))
+                return false;
+        }
+        catch (IOException e)
+        {
+            throw new LitestreamException(
+                "LSB0003",
+                $"The copy of '{database}' in the folder for temporary files cannot be written to: {e.Message}",
+                innerException: e
+            );
+        }
+
+        Mark = to;
+        return true;
+    }
+
     /// <summary>Makes one.</summary>
     /// <param name="database">The database file.</param>
     /// <param name="limit">How long a read transaction may be.</param>

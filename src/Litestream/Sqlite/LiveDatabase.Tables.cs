@@ -77,6 +77,25 @@ internal static partial class LiveDatabase
         }
     }
 
+    /// <summary>The size of its pages in bytes; null when that cannot be told.</summary>
+    public static long? PageSizeOf(string database)
+    {
+        try
+        {
+            if (FileStamp.Of(database) is not { Size: > 0 })
+                return null;
+            RequireLibrary(database);
+
+            // It is the same in the WAL.
+            using var file = OpenToRead(SqliteAccess.Uri(database, "immutable=1"));
+            return file.Scalar("PRAGMA page_size") as long?;
+        }
+        catch (Exception e) when (e is SqliteException or LitestreamException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Whether a write could be begun at this moment; it is not made.</summary>
     public static bool IsWritable(string database) => Try(database, connection =>
         {

@@ -30,7 +30,7 @@ internal static class ScratchRoom
     public static LitestreamException NoRoom(string folder, string missing, Exception? e) =>
         new(
             "LSB0003",
-            $"The backup was not restored for the check: the folder for temporary files "
+            $"The backup was not restored: the folder for temporary files "
                 + $"'{Path.GetDirectoryName(folder)}' {missing}. "
                 + "Free some space there, or set TMPDIR to a folder on another disk.",
             innerException: e

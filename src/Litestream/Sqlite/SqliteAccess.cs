@@ -16,15 +16,7 @@ internal static class SqliteAccess
 
     public static SqliteConnection Open(string source, SqliteOpenMode mode, int timeout = 30)
     {
-        var connection = new SqliteConnection(
-            new SqliteConnectionStringBuilder
-            {
-                DataSource = source,
-                Mode = mode,
-                Pooling = false,
-                DefaultTimeout = timeout,
-            }.ToString()
-        );
+        var connection = new SqliteConnection(ConnectionString(source, mode, timeout));
         try
         {
             connection.Open();
@@ -36,6 +28,15 @@ internal static class SqliteAccess
             throw;
         }
     }
+
+    public static string ConnectionString(string source, SqliteOpenMode mode, int timeout = 30) =>
+        new SqliteConnectionStringBuilder
+        {
+            DataSource = source,
+            Mode = mode,
+            Pooling = false,
+            DefaultTimeout = timeout,
+        }.ToString();
 
     /// <summary>The name of a database for SQLite, with parameters.</summary>
     public static string Uri(string database, string parameters)

@@ -34,6 +34,9 @@ internal static class WalFile
     private const int FrameHeaderSize = 24;
     private const uint Magic = 0x377f0682;
 
+    /// <summary>How many bytes <see cref="ApplyTo"/> takes at most: they are held in memory.</summary>
+    public const long LargestApplied = 64 * 1024 * 1024;
+
     /// <summary>
     /// The <c>-wal</c> of a database: beside the file itself, as SQLite has it, when the path is a link.
     /// </summary>
@@ -92,6 +95,50 @@ internal static class WalFile
                     .ToHashSet()
                 : null
         );
+
+    /// <summary>Writes the pages between two commits of a WAL into a copy of the database that ends with the first one.
+    /// </summary>
+    /// <param name="path">The <c>-wal</c>.</param>
+    /// <param name="from">The first commit.</param>
+    /// <param name="to">The second commit, at most <see cref="LargestApplied"/> bytes later.</param>
+    /// <param name="copy">A file of our own, which nobody has open.</param>
+    /// <returns>False when the WAL is another one by now; nothing is written then.</returns>
+    public static bool ApplyTo(string path, WalPosition from, WalPosition to, string copy)
+    {
+        if ((from.Salt1, from.Salt2) != (to.Salt1, to.Salt2) || to.End - from.End > LargestApplied)
+            return false;
+        var pages = Read(
+            path,
+            (file, header) =>
+            {
+                var found = new List<(long Page, long Commit, byte[] Content)>();
+                if (!header.IsOf(to))
+                    return null;
+                var frame = new byte[FrameHeaderSize + header.PageSize];
+                for (var at = Math.Max(from.End, HeaderSize); at < to.End; at += frame.Length)
+                {
+                    if (RandomAccess.Read(file, frame, at) != frame.Length || !header.IsOf(frame))
+                        return null;
+                    found.Add((Word(frame, 0), Word(frame, 4), frame[FrameHeaderSize..]));
+                }
+
+                return found;
+            }
+        );
+
+        // Whoever begins the WAL anew writes its header first.
+        if (pages is null || Header(path) is not { } now || (now.Salt1, now.Salt2) != (to.Salt1, to.Salt2))
+            return false;
+        if (pages.Count == 0)
+            return true;
+        if (pages[^1].Commit == 0)
+            return false;
+        using var target = NonDatabaseFile.OpenHandle(copy, FileMode.Open, FileAccess.ReadWrite);
+        foreach (var (page, _, content) in pages)
+            RandomAccess.Write(target, content, (page - 1) * content.Length);
+        RandomAccess.SetLength(target, pages[^1].Commit * pages[^1].Content.Length);
+        return true;
+    }
 
     /// <summary>
     /// The salts in a file's header, with <see cref="WalPosition.End"/> its length; null when there is no whole header.

@@ -1,5 +1,6 @@
 using Litestream.Configuration;
 using Litestream.Diagnostics;
+using Litestream.Releases;
 
 namespace Litestream.Verbs;
 
@@ -106,7 +107,10 @@ internal static class ConfigurationVerbs
     public static Task InitAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken)
     {
         var file = Path.Combine(Path.GetDirectoryName(host.Fact("ProjectFile"))!, "litestream.yml");
-        var own = ConfigTemplate.Create(host.ConfigOptions());
+        var own = ConfigTemplate.Create(
+            host.ConfigOptions(),
+            ReleaseLine.Of(host.FindExecutable).Dialect
+        );
         own.Write(file);
         host.Print($"Written: {file}. From now on it is used, and the build generates none.");
         host.Print("");

@@ -2,6 +2,7 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Releases;
 using Litestream.Releases.V03;
+using Litestream.Releases.V05;
 
 namespace Litestream.Verbs;
 
@@ -9,8 +10,8 @@ namespace Litestream.Verbs;
 internal static class ListingVerbs
 {
     /// <summary>The rows of one database, each as an item with the cells of its row.</summary>
-    private delegate Task<IEnumerable<(VerbItem Item, IReadOnlyList<object?> Cells)>> Rows(
-        BackupCatalog catalog,
+    private delegate Task<IEnumerable<(VerbItem Item, IReadOnlyList<object?> Cells)>> Rows<TCatalog>(
+        TCatalog catalog,
         EffectiveDatabase database,
         string? replica,
         CancellationToken cancellationToken
@@ -18,7 +19,7 @@ internal static class ListingVerbs
 
     /// <summary>The generations in the replicas, with the time they cover and how far they are behind.</summary>
     public static Task GenerationsAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken) =>
-        ListAsync(
+        ListAsync<BackupCatalog>(
             host,
             options,
             "generations",
@@ -51,7 +52,7 @@ internal static class ListingVerbs
 
     /// <summary>The snapshots in the replicas. Sizes are those of the compressed files.</summary>
     public static Task SnapshotsAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken) =>
-        ListAsync(
+        ListAsync<BackupCatalog>(
             host,
             options,
             "snapshots",
@@ -76,7 +77,7 @@ internal static class ListingVerbs
     public static Task WalAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken)
     {
         var generation = options.Generation(OptionName.Generation);
-        return ListAsync(
+        return ListAsync<BackupCatalog>(
             host,
             options,
             "wal",
@@ -101,17 +102,27 @@ internal static class ListingVerbs
         );
     }
 
-    /// <summary>Says what to use instead. It reads no LTX files.</summary>
-    public static async Task LtxAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken)
-    {
-        var timeout = options.Duration(OptionName.Timeout);
-        var config = host.LoadConfig();
-        var path = (
-            options.Text(OptionName.Database) is { } name and not "*" ? config.Choose(name) : config.ChooseMany("*")[0]
-        ).ConfiguredPath;
-        var version = await host.CreateCatalog(config, timeout).VersionAsync(cancellationToken).ConfigureAwait(false);
-        throw ReleaseLine.Of(version).Refuse("ltx", version, path)!;
-    }
+    /// <summary>The LTX files in the replicas, by level. Sizes are those of the files.</summary>
+    public static Task LtxAsync(VerbHost host, VerbOptions options, CancellationToken cancellationToken) =>
+        ListAsync<LtxCatalog>(
+            host,
+            options,
+            "ltx",
+            ["replica", "level", "min_txid", "max_txid", "size", "created"],
+            async (catalog, database, replica, cancellationToken) =>
+                (await catalog.FilesAsync(database, replica, cancellationToken).ConfigureAwait(false)).Select(one =>
+                    Row(
+                        $"{one.Level}/{one.MinTxId}-{one.MaxTxId}",
+                        ("Replica", one.Replica),
+                        ("Level", one.Level),
+                        ("MinTxId", one.MinTxId),
+                        ("MaxTxId", one.MaxTxId),
+                        ("Size", one.Size),
+                        ("Created", one.Created)
+                    )
+                ),
+            cancellationToken
+        );
 
     /// <summary>A row whose cells are the values of its item.</summary>
     private static (VerbItem Item, IReadOnlyList<object?> Cells) Row(
@@ -119,14 +130,15 @@ internal static class ListingVerbs
         params (string Name, object? Value)[] values
     ) => (new VerbItem(identity, values), [.. values.Select(value => value.Value)]);
 
-    private static async Task ListAsync(
+    private static async Task ListAsync<TCatalog>(
         VerbHost host,
         VerbOptions options,
         string verb,
         IReadOnlyList<string> columns,
-        Rows list,
+        Rows<TCatalog> list,
         CancellationToken cancellationToken
     )
+        where TCatalog : IBackupCatalog
     {
         if (options.Text(OptionName.Arguments) is not null)
             throw new LitestreamException(
@@ -137,7 +149,8 @@ internal static class ListingVerbs
         var timeout = options.Duration(OptionName.Timeout);
         var config = host.LoadConfig();
         var databases = config.ChooseMany(options.Text(OptionName.Database));
-        var catalog = host.CreateCatalog(config, timeout);
+        if (host.CreateCatalog(config, timeout) is not TCatalog catalog)
+            throw await OtherLineAsync(host, verb, cancellationToken).ConfigureAwait(false);
         var rows = new List<IReadOnlyList<string>>();
         foreach (var database in databases)
         {
@@ -163,34 +176,58 @@ internal static class ListingVerbs
             catch (LitestreamException exception)
             {
                 // One database that cannot be listed does not hide the others.
-                host.Report(
-                    (
-                        await OtherLineAsync(verb, catalog, database, exception, cancellationToken)
-                            .ConfigureAwait(false)
-                    ).Diagnostic
-                );
+                host.Report(exception.Diagnostic);
             }
         }
 
         if (rows.Count > 0 || !host.HasErrors)
             host.PrintTable(["database", .. columns], rows);
+        PrintOtherLines(host, databases, options.Text(OptionName.Replica));
     }
 
-    /// <summary>
-    /// The executable is only asked for its version when a command failed: then it may be that its release line does
-    /// not have it.
-    /// </summary>
+    /// <summary>What lies in the replicas that are folders, and the executable does not list.</summary>
+    private static void PrintOtherLines(VerbHost host, IReadOnlyList<EffectiveDatabase> databases, string? replica)
+    {
+        var line = host.PrepareExecutable().Line;
+        foreach (var database in databases)
+            foreach (
+                var folder in database
+                    .Replicas.Where(one => replica is null || one.Name == replica)
+                    .Select(one => one.Folder)
+            )
+                foreach (var other in line.Older.Concat(line.Newer))
+                {
+                    try
+                    {
+                        if (folder is null || other.Layout.Find(folder) is not { } found)
+                            continue;
+                        host.Print(
+                            $"'{found.Folder}' holds a backup of {database.ConfiguredPath} by litestream "
+                                + $"{other.Name}, from "
+                                + $"{found.Oldest:u} to {found.Newest:u} ({ByteSize.Text(found.Bytes)})."
+                        );
+                        if (line.Older.Contains(other))
+                            host.Print($"{VerbName.Restore} with {OptionName.Timestamp} reaches it.");
+                        else
+                            host.Print("This executable does not read it (LSB4011).");
+                    }
+                    catch (LitestreamException)
+                    {
+                        // The list of the replica says that it cannot be read.
+                    }
+                }
+    }
+
     private static async Task<LitestreamException> OtherLineAsync(
+        VerbHost host,
         string verb,
-        BackupCatalog catalog,
-        EffectiveDatabase database,
-        LitestreamException exception,
         CancellationToken cancellationToken
     )
     {
-        if (exception.Diagnostic.Code != "LSB3001")
-            return exception;
-        var version = await catalog.VersionAsync(cancellationToken).ConfigureAwait(false);
-        return ReleaseLine.Of(version).Refuse(verb, version, database.ConfiguredPath, exception) ?? exception;
+        var executable = host.PrepareExecutable();
+        return executable.Line.Refuse(
+            verb,
+            await executable.GetVersionAsync(cancellationToken).ConfigureAwait(false)
+        )!;
     }
 }

@@ -14,6 +14,9 @@ internal enum ProjectNameKind
 
     /// <summary>Metadata of an item <c>LitestreamDatabase</c>.</summary>
     Metadata,
+
+    /// <summary>What such an item includes, where it has a wildcard: MSBuild itself replaces it.</summary>
+    Wildcard,
 }
 
 /// <summary>A name that begins with Litestream, or metadata of one that does, and where it is written.</summary>
@@ -54,6 +57,7 @@ internal static class ProjectNames
                         PropertyNames.DatabaseItem,
                         StringComparison.OrdinalIgnoreCase
                     ),
+                    ProjectNameKind.Wildcard => true,
                     _ => !PropertyNames.DatabaseMetadata.Contains(name.Name, StringComparer.OrdinalIgnoreCase),
                 }
             );
@@ -67,6 +71,7 @@ internal static class ProjectNames
         return name.Kind switch
         {
             ProjectNameKind.Property => Has($"$({name.Name})") || Has($"$({name.Name}."),
+            ProjectNameKind.Wildcard => false,
             ProjectNameKind.Item => Has($"@({name.Name}") || Has($"%({name.Name}."),
             _ => Has($"%({name.Name})") || Has($"%({PropertyNames.DatabaseItem}.{name.Name})"),
         };
@@ -103,6 +108,8 @@ internal static class ProjectNames
                         Add(ProjectNameKind.Item, item.Name.LocalName, item);
                         if (!item.Name.LocalName.Equals(PropertyNames.DatabaseItem, StringComparison.OrdinalIgnoreCase))
                             continue;
+                        if (item.Attribute("Include") is { } include && include.Value.Contains('*'))
+                            Add(ProjectNameKind.Wildcard, include.Value, include);
                         foreach (
                             var attribute in item.Attributes()
                                 .Where(one =>

@@ -51,8 +51,8 @@ internal static class PropertyNames
     /// <summary>Whether it is ours to judge: names that begin with an underscore are the targets' own.</summary>
     public static bool IsOurs(string name) =>
         name.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
-        && name.Length > Prefix.Length
-        && char.IsLetter(name[Prefix.Length]);
+            ? name.Length > Prefix.Length && char.IsLetter(name[Prefix.Length])
+            : NearestName.OfPrefix(name, Prefix, All) is not null;
 
     /// <summary>Whether the targets read it; case does not matter, as nowhere in MSBuild.</summary>
     public static bool IsKnown(string property) => All.Contains(property, StringComparer.OrdinalIgnoreCase);
@@ -65,7 +65,8 @@ internal static class PropertyNames
 
     /// <summary>The property that somebody who wrote this name probably meant, or null.</summary>
     public static string? Nearest(string property) =>
-        NearestName.Of(property[Prefix.Length..], All.Select(known => known[Prefix.Length..])) is { } nearest
+        !property.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? NearestName.OfPrefix(property, Prefix, All)
+        : NearestName.Of(property[Prefix.Length..], All.Select(known => known[Prefix.Length..])) is { } nearest
             ? Prefix + nearest
             : null;
 }

@@ -1,5 +1,4 @@
 using Litestream.Diagnostics;
-using Litestream.Releases;
 using Litestream.Restore;
 using Litestream.Sqlite;
 
@@ -26,7 +25,6 @@ internal static class RestoreVerb
     )
     {
         var output = given.Path(OptionName.Output, host.Directory);
-        var transaction = given.Text(OptionName.TxId);
         var diff = given.Flag(OptionName.Diff) ?? false;
         var choice = given.Text(OptionName.Database);
         var options = new RestoreOptions
@@ -37,6 +35,7 @@ internal static class RestoreVerb
             Replica = given.Text(OptionName.Replica),
             Generation = given.Generation(OptionName.Generation),
             Index = given.Index(OptionName.Index),
+            TxId = given.TxId(OptionName.TxId),
             Parallelism = given.Count(OptionName.Parallelism),
             IfDatabaseNotExists = given.Flag(OptionName.IfDbNotExists) ?? false,
             IfReplicaExists = given.Flag(OptionName.IfReplicaExists) ?? false,
@@ -47,7 +46,7 @@ internal static class RestoreVerb
             Arguments = given.Words(OptionName.Arguments),
         };
         var all = choice == "*";
-        RefuseContradictions(options, all, transaction, diff);
+        RefuseContradictions(options, all, diff);
         if (options.Timestamp is { } moment)
             host.Print($"As of {PointInTime.Describe(moment, TimeProvider.System)}");
         var config = host.LoadConfig();
@@ -59,14 +58,6 @@ internal static class RestoreVerb
                     + $"{OptionName.Diff}. Nothing was started."
             );
         var executable = host.PrepareExecutable();
-        if (transaction is not null)
-        {
-            var version = await executable.GetVersionAsync(cancellationToken).ConfigureAwait(false);
-            if (executable.Line.Refuse("restore -txid", version, "") is { } refusal)
-                throw refusal;
-            options = options with { Arguments = ["-txid", transaction, .. options.Arguments] };
-        }
-
         var results = all
             ? await DatabaseRestore
                 .RunAllAsync(executable, config, databases, options, host.Detail, cancellationToken)
@@ -104,7 +95,7 @@ internal static class RestoreVerb
         }
     }
 
-    private static void RefuseContradictions(RestoreOptions options, bool all, string? transaction, bool diff)
+    private static void RefuseContradictions(RestoreOptions options, bool all, bool diff)
     {
         Refuse(
             all && options.Output is not null,
@@ -112,7 +103,7 @@ internal static class RestoreVerb
                 + $"by one, or in place."
         );
         Refuse(
-            all && (options.Generation is not null || options.Index is not null || transaction is not null),
+            all && (options.Generation is not null || options.Index is not null || options.TxId is not null),
             $"A generation, an index and a transaction belong to one database, but {OptionName.All} may be several. "
                 + $"Use {OptionName.Timestamp}, which works for all of them."
         );
@@ -126,11 +117,11 @@ internal static class RestoreVerb
                 + $"them."
         );
         Refuse(
-            transaction is not null && options.Timestamp is not null,
+            options.TxId is not null && options.Timestamp is not null,
             $"{OptionName.TxId} and {OptionName.Timestamp} both say how far to restore. Remove one of them."
         );
         Refuse(
-            transaction is not null && options.Index is not null,
+            options.TxId is not null && options.Index is not null,
             $"{OptionName.TxId} is for release line 0.5, {OptionName.Index} for 0.3. Remove one of them."
         );
         Refuse(

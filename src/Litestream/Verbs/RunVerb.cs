@@ -25,6 +25,8 @@ internal static class RunVerb
             );
         }
 
+        if (UpstreamCommands.Refuse(arguments[0], isRun: true, [.. arguments.Skip(1)]) is { } refused)
+            throw refused;
         var config = host.LoadConfig();
         var executable = host.FindExecutable();
         var result = await config
@@ -106,7 +108,7 @@ internal static class RunVerb
     {
         var complete = new List<string> { arguments[0] };
         if (
-            arguments[0] != "version"
+            arguments[0] is not ("version" or "info" or "list")
             && !arguments.Any(argument =>
                 argument is "-config" or "--config"
                 || argument.StartsWith("-config=", StringComparison.Ordinal)

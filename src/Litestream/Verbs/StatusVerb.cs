@@ -40,7 +40,7 @@ internal static class StatusVerb
                 own is null ? "" : $"{VerbItem.Text(own.Lag)}s",
                 running.Status is { } told ? VerbItem.Text(told.Restarts) : "",
                 running.ReplicatorProcessId is { } replicator ? $"process {replicator}" : "",
-                lineage ?? "",
+                HasGeneration(position) ? lineage ?? "" : "",
                 position?.ToString().Split('/')[^1] ?? "",
                 VerbItem.Text(wal),
             ]);
@@ -77,8 +77,9 @@ internal static class StatusVerb
                 ("LastRestartReason", running.Status?.LastRestartReason),
                 ("LastError", running.Status?.LastError),
                 ("Replicator", running.ReplicatorProcessId),
-                ("Generation", lineage),
-                .. (position?.Fields ?? []).Skip(1).Select(field => (field.Key, (object?)field.Value)),
+                .. (position?.Fields ?? [new("Generation", lineage ?? "")]).Select(field =>
+                    (field.Key, (object?)field.Value)
+                ),
                 ("WalSize", wal),
                 ]
             );
@@ -135,10 +136,16 @@ internal static class StatusVerb
     private static IReadOnlyList<string> Problems(RunningStatus running) =>
         running.Status is { } status ? OverallHealth.Of(status, DateTimeOffset.UtcNow).Problems : [];
 
-    /// <summary>How far the executable has read.</summary>
+    /// <summary>Release line 0.5 has none.</summary>
+    private static bool HasGeneration(ReplicaPosition? position) =>
+        position is null || position.Fields.Any(field => field.Key == "Generation");
+
+    /// <summary>How far the executable has read. That of another release line may have left its own files.</summary>
     private static (string? Lineage, ReplicaPosition? Position) Position(EffectiveDatabase database) =>
         ReleaseLine
             .All.Select(line => line.State(database.MetaPath))
-            .Select(state => state.Lineage() is { } lineage ? (lineage, state.Newest(lineage)) : default)
-            .FirstOrDefault(found => found.lineage is not null);
+            .Where(state => state.Lineage() is not null)
+            .OrderByDescending(state => state.LastWrite(state.Lineage()!) ?? DateTimeOffset.MinValue)
+            .Select(state => (state.Lineage(), state.Newest(state.Lineage()!)))
+            .FirstOrDefault();
 }

@@ -9,33 +9,47 @@ namespace Litestream.Verbs;
 /// </summary>
 internal static class UnknownProperties
 {
-    /// <summary>LSB1053 for each name in a project file that none of the targets reads.</summary>
+    /// <summary>LSB1053 for each name in a project file that none of the targets reads, LSB1061 for each item with a
+    /// wildcard.</summary>
     /// <param name="files">Each file with its text.</param>
     public static IEnumerable<LitestreamDiagnostic> OfProject(IReadOnlyList<(string File, string Text)> files) =>
         ProjectNames
             .Unknown(files)
             .Select(name =>
-                UnknownNames.Misspelling(
-                    name.Kind switch
-                    {
-                        ProjectNameKind.Property => $"'{name.Name}' is not a property of Litestream and has no "
-                            + $"effect. {MeantProperty(name.Name)}",
-                        ProjectNameKind.Item => $"Litestream has no item '{name.Name}', so it has no effect. "
-                            + $"Did you mean '{PropertyNames.DatabaseItem}'?",
-                        _ => $"{PropertyNames.DatabaseItem} has no metadata '{name.Name}', so it has no effect. "
-                            + (
-                                NearestName.Of(name.Name, PropertyNames.DatabaseMetadata) is { } nearest
-                                    ? $"Did you mean '{nearest}'?"
-                                    : $"It has {string.Join(" and ", PropertyNames.DatabaseMetadata)}."
-                            ),
-                    }
-                ) with
+                Explain(name) with
                 {
                     File = name.File,
                     Line = name.Line,
                     Column = name.Column,
                 }
             );
+
+    private static LitestreamDiagnostic Explain(ProjectName name) =>
+        name.Kind switch
+        {
+            ProjectNameKind.Wildcard => new(
+                "LSB1061",
+                LitestreamSeverity.Warning,
+                $"'{name.Name}' names only the files that exist while the app is built: those of a server are not "
+                    + "replicated. Remove the item, and write the pattern in the setting Litestream:DatabasePatterns "
+                    + "(appsettings.json)."
+            ),
+            ProjectNameKind.Property => UnknownNames.Misspelling(
+                $"'{name.Name}' is not a property of Litestream and has no effect. {MeantProperty(name.Name)}"
+            ),
+            ProjectNameKind.Item => UnknownNames.Misspelling(
+                $"Litestream has no item '{name.Name}', so it has no effect. "
+                    + $"Did you mean '{PropertyNames.DatabaseItem}'?"
+            ),
+            _ => UnknownNames.Misspelling(
+                $"{PropertyNames.DatabaseItem} has no metadata '{name.Name}', so it has no effect. "
+                    + (
+                        NearestName.Of(name.Name, PropertyNames.DatabaseMetadata) is { } nearest
+                            ? $"Did you mean '{nearest}'?"
+                            : $"It has {string.Join(" and ", PropertyNames.DatabaseMetadata)}."
+                    )
+            ),
+        };
 
     /// <summary>
     /// LSB1053 for metadata of items that came from elsewhere than the files that were looked at, where it is like one
@@ -100,15 +114,20 @@ internal static class UnknownProperties
 
         foreach (var name in given.OfVerbs().Where(name => !verb.Takes(name)))
         {
-            // What says which backup is restored, or that nothing is to be changed, must not be lost on a verb that
-            // restores.
-            var isDangerous =
-                verb.Name is "pull" or "drill" && Verb.All.First(one => one.Name == "restore").Takes(name);
-            yield return isDangerous
+            // What says which backup is restored must not be lost on a verb that restores, and that nothing is to be
+            // changed on none that changes something.
+            var restores = verb.Name is "restore" or "pull" or "drill" or "query" or "diff";
+            var ofRestore = restores && Verb.All.First(one => one.Name == "restore").Takes(name);
+            var ofDiff = restores && name is "LitestreamFrom" or "LitestreamTo";
+            var dry = name == "LitestreamDryRun" && (verb.StartsLitestream || verb.IsOfBuild);
+            MessageText remedy = $"Remove it.";
+            if (ofRestore)
+                remedy = $"Remove it, or use {VerbName.Restore}.";
+            yield return ofRestore || ofDiff || dry
                 ? new(
                     "LSB3020",
                     LitestreamSeverity.Error,
-                    $"{verb.Target} does not take {name}. Remove it, or use {VerbName.Restore}. Nothing was started."
+                    $"{verb.Target} does not take {name}. {remedy} Nothing was started."
                 )
                 : new(
                     "LSB3020",

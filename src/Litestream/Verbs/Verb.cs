@@ -34,16 +34,7 @@ internal sealed record Verb(string Name, string Help, VerbOutcome RunAsync, para
             ListingVerbs.WalAsync,
             VerbOption.Text(OptionName.Generation, "id", "Only this generation")
         ),
-        new(
-            "ltx",
-            "Says which command to use instead",
-            ListingVerbs.LtxAsync,
-            VerbOption.Database,
-            VerbOption.Text(OptionName.Timeout, "time", "Time limit")
-        )
-        {
-            StartsLitestream = true,
-        },
+        Listing("ltx", "The LTX files in the replicas (release line 0.5)", ListingVerbs.LtxAsync),
         new(
             "status",
             "The files on this machine, and what the running app reports; asks no storage",
@@ -116,6 +107,17 @@ internal sealed record Verb(string Name, string Help, VerbOutcome RunAsync, para
             StartsLitestream = true,
         },
         new(
+            "sync",
+            "Waits until what is committed now is in the replicas; does not use litestream's own sync",
+            SyncVerb.RunAsync,
+            VerbOption.Database,
+            VerbOption.Text(OptionName.Replica, "name", "Only this replica"),
+            VerbOption.Text(OptionName.Timeout, "time", "How long it may take; default 30 s")
+        )
+        {
+            StartsLitestream = true,
+        },
+        new(
             "drill",
             "A fire drill: restores to a temporary file and runs a query on it",
             DrillVerb.RunAsync,
@@ -124,6 +126,32 @@ internal sealed record Verb(string Name, string Help, VerbOutcome RunAsync, para
             VerbOption.Text(OptionName.Timestamp, "moment", "The moment to go back to"),
             VerbOption.Text(OptionName.Replica, "name", "From this replica"),
             VerbOption.Text(OptionName.Timeout, "time", "For restore, check and query together")
+        )
+        {
+            StartsLitestream = true,
+        },
+        new(
+            "query",
+            "Asks a database as it was: restores to a temporary file and prints what a SELECT returns",
+            QueryVerb.RunAsync,
+            VerbOption.Database,
+            VerbOption.Argument(OptionName.Sql, "sql", "One statement that only reads"),
+            VerbOption.Text(OptionName.Timestamp, "moment", "The moment to ask about; default the newest backup"),
+            VerbOption.Text(OptionName.Replica, "name", "From this replica"),
+            VerbOption.Text(OptionName.Timeout, "time", "For restore and query together")
+        )
+        {
+            StartsLitestream = true,
+        },
+        new(
+            "diff",
+            "Compares the content of a database at two moments, or at a moment with the live database",
+            DiffVerb.RunAsync,
+            VerbOption.Database,
+            VerbOption.Text(OptionName.From, "moment", "The earlier moment; default the newest backup"),
+            VerbOption.Text(OptionName.To, "moment", "The later moment; default now, the live database"),
+            VerbOption.Text(OptionName.Replica, "name", "From this replica"),
+            VerbOption.Text(OptionName.Timeout, "time", "For each database")
         )
         {
             StartsLitestream = true,

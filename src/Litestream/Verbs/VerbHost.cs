@@ -3,7 +3,6 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.Releases;
-using Litestream.Releases.V03;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Verbs;
@@ -14,6 +13,9 @@ namespace Litestream.Verbs;
 /// </summary>
 internal abstract class VerbHost
 {
+    /// <summary>What a host keeps of what a verb hands on.</summary>
+    public const int MostHandedOn = 10_000;
+
     private readonly List<VerbItem> _items = [];
     private bool _hasReportedNames;
 
@@ -85,6 +87,16 @@ internal abstract class VerbHost
             )
         );
 
+    /// <summary>Adds one of many items: a host that can hand it on at once does not keep it.</summary>
+    /// <returns>False: there are too many, and it is not returned.</returns>
+    public virtual bool HandOn(VerbItem item)
+    {
+        if (_items.Count >= MostHandedOn)
+            return false;
+        _items.Add(item);
+        return true;
+    }
+
     /// <summary>In a build every environment variable is a property too.</summary>
     protected virtual bool IsBuild => false;
 
@@ -104,10 +116,7 @@ internal abstract class VerbHost
     {
         ReportUnknownNames();
         var options = ConfigOptions() with { AllowUnknown = allowUnknown };
-
-        // No process is started to ask for the version where the file is as this package made it.
-        var line = LitestreamConfigFile.IsGeneratedFile(options) ? ReleaseLine.Default : ReleaseLine.Of(FindExecutable);
-        var config = EffectiveConfig.Create(options, line.Dialects);
+        var config = EffectiveConfig.Create(options, ReleaseLine.Of(FindExecutable).Dialects);
         foreach (var diagnostic in config.Diagnostics)
             Report(
                 diagnostic.Code == "LSB1045" ? diagnostic with { Severity = LitestreamSeverity.Warning } : diagnostic
@@ -118,8 +127,11 @@ internal abstract class VerbHost
     /// <summary>What is in the replicas, with this executable and configuration.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="timeout">The time limit of each listing; null for the default.</param>
-    public BackupCatalog CreateCatalog(EffectiveConfig config, TimeSpan? timeout = null) =>
-        BackupCatalog.Create(PrepareExecutable(), config, timeout);
+    public IBackupCatalog CreateCatalog(EffectiveConfig config, TimeSpan? timeout = null)
+    {
+        var executable = PrepareExecutable();
+        return executable.Line.Catalog(executable, config, timeout);
+    }
 
     /// <summary>The executable, and SQLite ready for use.</summary>
     public LitestreamExecutable PrepareExecutable()

@@ -22,7 +22,9 @@ internal sealed record VerbItem(string Identity, IReadOnlyList<(string Name, obj
                 CultureInfo.InvariantCulture
             ),
             TimeSpan span => span.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture),
-            DatabaseDifference difference => difference.Summary,
+            DatabaseDifference difference => difference.Summary(),
+            DatabaseChanges changes => changes.Summary,
+            QueryRow row => row.ToJson(),
             IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
             _ => value.ToString() ?? "",
         };

@@ -14,6 +14,9 @@ internal enum VerbOptionKind
     /// <summary>Which database: as the first argument, with a text, or all of them.</summary>
     Database,
 
+    /// <summary>As the last argument, or with a text.</summary>
+    Argument,
+
     /// <summary>All words that follow.</summary>
     Words,
 
@@ -43,6 +46,9 @@ internal sealed record VerbOption(string Name, string Property, VerbOptionKind K
 
     public static VerbOption Text(OptionName name, string form, string help) =>
         Of(name, VerbOptionKind.Text, form, help);
+
+    public static VerbOption Argument(OptionName name, string form, string help) =>
+        Of(name, VerbOptionKind.Argument, form, help);
 
     public static VerbOption Flag(OptionName name, string help) =>
         Of(name, VerbOptionKind.Flag, "", help) with

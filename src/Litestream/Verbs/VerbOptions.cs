@@ -21,6 +21,8 @@ internal sealed class VerbOptions(IReadOnlyDictionary<string, string?> given, IR
 
     public long? Index(OptionName option) => OptionValue.Index(option, Raw(option));
 
+    public long? TxId(OptionName option) => OptionValue.TxId(option, Raw(option));
+
     public string? Generation(OptionName option) => OptionValue.Generation(option, Raw(option));
 
     public T? Word<T>(OptionName option)

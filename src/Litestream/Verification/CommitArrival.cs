@@ -45,17 +45,17 @@ internal sealed class CommitArrival(VerificationContext context, RestoreChecker 
                 || (
                     arrival.Mark is null
                     && !context.Writes
-                    && context.Options.Timeout is null
+                    && context.GivesUp
                     && elapsed >= nothingToNotice
                 )
             )
                 return;
 
             // Who is not seen here and replicates all the same has noticed the commit by now.
-            if (!context.Options.StartReplicator && context.Options.Timeout is null && elapsed >= abandonedAt)
+            if (!context.Options.StartReplicator && context.GivesUp && elapsed >= abandonedAt)
             {
                 abandonedAt = elapsed + round;
-                arrival.IsGivenUp = !IsNoticed(arrival) && ReplicatorSigns.Of(context.Path).AreNone;
+                arrival.IsGivenUp = !IsNoticed(arrival) && AreNone(ReplicatorSigns.Of(context.Path));
                 if (arrival.IsGivenUp)
                     return;
             }
@@ -95,6 +95,10 @@ internal sealed class CommitArrival(VerificationContext context, RestoreChecker 
         }
     }
 
+    /// <summary>One that waits for the storage has not opened the database.</summary>
+    private bool AreNone(ReplicatorSigns signs) =>
+        context.Line.AsksStorageFirst && context.State.Lineage() is null ? signs.AreNoneToCome : signs.AreNone;
+
     /// <summary>Finds where the commit stands, as the executable counts.</summary>
     private void Locate(Arrival arrival)
     {
@@ -120,8 +124,15 @@ internal sealed class CommitArrival(VerificationContext context, RestoreChecker 
             }
         }
 
-        if (arrival.Target is not null)
-            arrival.Replicas.ForEach(s => s.Reset());
+        if (arrival.Target is not { } target)
+            return;
+        arrival.Replicas.ForEach(s => s.Reset());
+        if (
+            arrival is { IsExact: true, Sentinel.Copy: { } copy }
+            && context.State.RestorableEnd(target) is { } end
+            && !copy.RollForward(context.Path, end)
+        )
+            arrival.IsExact = false;
     }
 
     private async Task AskAsync(

@@ -19,7 +19,8 @@ public static class DatabaseDrill
     /// <exception cref="LitestreamException">LSB4002, LSB4003, LSB4005 as for a restore, which is also given up when it
     /// shows no sign of life for 2 minutes (LSB4005); LSB4103: there is a backup of the database here, and a restore
     /// takes what another host or database has written to the replica, or gives back other content than the database
-    /// has; LSB4111: the query failed or returned no row; LSB3005: timed out; LSB3008: no such replica; LSB4104: no
+    /// has; LSB4011: a newer release line wrote the replica last; LSB4111: the query failed or returned no row;
+    /// LSB3005: timed out; LSB3008: no such replica; LSB4104: no
     /// SQLite library.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left behind.</exception>
     public static async Task<DrillResult> RunAsync(
@@ -69,8 +70,12 @@ public static class DatabaseDrill
         CancellationToken cancellationToken
     )
     {
+        var selection = new RestoreSelection(database) { Timestamp = options.Timestamp, Replica = options.Replica };
         var line = executable.Line;
         var catalog = line.Catalog(executable, config, null);
+        await NewerBackup
+            .RefuseAsync(executable, config, selection, catalog.Timeout, cancellationToken)
+            .ConfigureAwait(false);
         var state = line.State(database.MetaPath);
         var before = state.Lineage();
         using var live = options.Timestamp is null
@@ -82,54 +87,9 @@ public static class DatabaseDrill
         var finder = new RecoveryPointFinder(line, catalog, state, config, database, options);
         var (recoveryPoint, note, backup, complete) = await finder.FindAsync(cancellationToken).ConfigureAwait(false);
 
-        var selection = new RestoreSelection(database) { Timestamp = options.Timestamp, Replica = options.Replica };
         using var copy = new ScratchCopy(executable, config, database, catalog.Timeout);
-        if (!File.Exists(database.Path))
-        {
-            copy.LeastBytes = await BytesAsync(catalog, selection, cancellationToken).ConfigureAwait(false);
-        }
-
         var start = time.GetTimestamp();
-        RestoreSource? restored;
-        try
-        {
-            restored = await copy.RestoreAsync(selection, cancellationToken).ConfigureAwait(false);
-        }
-        catch (LitestreamException e)
-        {
-            throw new LitestreamException(
-                e.Diagnostic.Code,
-                $"'{database.Path}' could not be restored: {e.Diagnostic.Message}",
-                innerException: e
-            );
-        }
-
-        // The executable may know no moment after the last change, as for a restore.
-        if (
-            restored is null
-            && options.Timestamp is not null
-            && await catalog.LastBeforeAsync(selection, cancellationToken).ConfigureAwait(false) is { } last
-        )
-        {
-            restored = await copy.RestoreAsync(
-                    new RestoreSelection(database) { Replica = last.Replica, Lineage = last.Name },
-                    cancellationToken
-                )
-                .ConfigureAwait(false);
-        }
-
-        if (restored is null)
-        {
-            var moment = options.Timestamp is { } then ? $" from {then:u} or earlier" : "";
-            var places = database
-                .Replicas.Where(replica => options.Replica is null || replica.Name == options.Replica)
-                .Select(replica => replica.Location);
-            throw new LitestreamException(
-                "LSB4002",
-                $"There is no backup of '{database.Path}'{moment} in {string.Join(", ", places)}."
-            );
-        }
-
+        var restored = await copy.RequireAsync(catalog, selection, cancellationToken).ConfigureAwait(false);
         var restoreTime = time.GetElapsedTime(start);
 
         // A lineage that has begun here meanwhile is this database's as well.
@@ -163,12 +123,13 @@ public static class DatabaseDrill
         var recoveryTime = time.GetElapsedTime(start);
         var content =
             recoveryPoint == TimeSpan.Zero && complete.Count > 0
-                ? await live.CompareAsync(copy, state, restored, cancellationToken).ConfigureAwait(false)
-            : live.Why.Length > 0 ? live.Why
-            : "The content was not compared, because the last commit may not be in the replica.";
+                ? await live.CompareAsync(database.Path, copy, state, restored, cancellationToken).ConfigureAwait(false)
+            : live.Why.Length > 0 ? new ContentOutcome(live.Why)
+            : new ContentOutcome("The content was not compared, because the last commit may not be in the replica.");
         return new DrillResult(database, recoveryPoint, recoveryTime, copy.Bytes)
         {
-            ContentNote = content,
+            ContentNote = content.Note,
+            ContentMatches = content.Matches,
             RecoveryPointNote = note,
             IntegrityNote = integrity,
             Generation = restored.Lineage,
@@ -176,25 +137,6 @@ public static class DatabaseDrill
             Answer = answer,
             RestoreTime = restoreTime,
         };
-    }
-
-    /// <summary>How many (compressed) bytes a restore of a lost database fetches; zero where the replica does not tell.
-    /// </summary>
-    private static async Task<long> BytesAsync(
-        IBackupCatalog catalog,
-        RestoreSelection selection,
-        CancellationToken cancellationToken
-    )
-    {
-        try
-        {
-            return (await catalog.PlanAsync(selection, cancellationToken).ConfigureAwait(false))?.Bytes ?? 0;
-        }
-        catch (LitestreamException)
-        {
-            // The restore says it.
-            return 0;
-        }
     }
 
     /// <summary>

@@ -46,6 +46,9 @@ public sealed record DrillResult(EffectiveDatabase Database, TimeSpan? RecoveryP
     /// </summary>
     public string ContentNote { get; init; } = "";
 
+    /// <summary>Whether all of the content was compared and is the same.</summary>
+    public bool ContentMatches { get; init; }
+
     /// <summary>
     /// The time of the newest thing in the replica (of what was asked for, with a timestamp); null when it is not
     /// known.

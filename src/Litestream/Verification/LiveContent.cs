@@ -7,6 +7,11 @@ using Microsoft.Data.Sqlite;
 
 namespace Litestream.Verification;
 
+/// <summary>How the content of a restored file compares with the database.</summary>
+/// <param name="Note">In a sentence.</param>
+/// <param name="Matches">Whether all of it was compared and is the same.</param>
+internal readonly record struct ContentOutcome(string Note, bool Matches = false);
+
 /// <summary>The database as it was before the restore, or why it is not compared.</summary>
 internal sealed record LiveContent(LiveCopy? Copy, string Why) : IDisposable
 {
@@ -47,7 +52,8 @@ internal sealed record LiveContent(LiveCopy? Copy, string Why) : IDisposable
     /// <summary>The restored file against the database; where that was written to meanwhile, the replica cut at the
     /// commit that was copied.</summary>
     /// <exception cref="LitestreamException">LSB4103: it is not the same.</exception>
-    public async Task<string> CompareAsync(
+    public async Task<ContentOutcome> CompareAsync(
+        string database,
         ScratchCopy copy,
         ILocalState state,
         RestoreSource restored,
@@ -55,18 +61,18 @@ internal sealed record LiveContent(LiveCopy? Copy, string Why) : IDisposable
     )
     {
         if (Copy is not { } before)
-            return Why;
+            return new(Why);
         try
         {
-            return await CompareAsync(copy, before, state, restored, cancellationToken).ConfigureAwait(false);
+            return await CompareAsync(database, copy, before, state, restored, cancellationToken).ConfigureAwait(false);
         }
         catch (LitestreamException e) when (e.Diagnostic.Code == "LSB0003")
         {
-            return $"The content could not be compared. {e.Diagnostic.Message}";
+            return new($"The content could not be compared. {e.Diagnostic.Message}");
         }
         catch (Exception e) when (ScratchError.IsMachineFault(e))
         {
-            return $"The content could not be compared: {ScratchError.Explain(e)}.";
+            return new($"The content could not be compared: {ScratchError.Explain(e)}.");
         }
         catch (SqliteException e)
         {
@@ -78,7 +84,8 @@ internal sealed record LiveContent(LiveCopy? Copy, string Why) : IDisposable
         }
     }
 
-    private static async Task<string> CompareAsync(
+    private static async Task<ContentOutcome> CompareAsync(
+        string database,
         ScratchCopy copy,
         LiveCopy before,
         ILocalState state,
@@ -93,12 +100,13 @@ internal sealed record LiveContent(LiveCopy? Copy, string Why) : IDisposable
                 state.Lineage() is not { } lineage
                 || before.Mark is not { } mark
                 || state.Find(lineage, mark) is not { } place
+                || (state.RestorableEnd(place) is { } end && !before.RollForward(database, end))
                 || restored.Replica.Length == 0
                 || await copy.RestoreUpToAsync(place, restored.Replica, cancellationToken).ConfigureAwait(false)
                     is not { } cut
             )
             {
-                return "The content could not be compared: the database changed during the drill.";
+                return new("The content could not be compared: the database changed during the drill.");
             }
 
             comparison = await CompareFileAsync(cut, stopAtFirst: false).ConfigureAwait(false);
@@ -109,8 +117,8 @@ internal sealed record LiveContent(LiveCopy? Copy, string Why) : IDisposable
                     "LSB4103",
                     $"The restored copy differs from the database: {comparison.Describe()}."
                 )
-            : comparison.IsSame ? $"The content matches the database: {comparison}."
-            : $"Not all of the content could be compared: {comparison}.";
+            : comparison.IsSame ? new($"The content matches the database: {comparison}.", true)
+            : new($"Not all of the content could be compared: {comparison}.");
 
         Task<ContentComparison> CompareFileAsync(string file, bool stopAtFirst) =>
             Task.Run(

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Litestream.Configuration;
-using Litestream.Diagnostics;
 using Litestream.FileSystem;
 using Litestream.Sqlite;
 
@@ -33,17 +32,32 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
             Replica = replica.Name,
             Committed = arrival.Target,
             Replicated = missing.Progress?.Position,
-            LagBytes = arrival.Target is null
-                ? null
-                : context.State.Distance(missing.Progress?.Position, arrival.Target),
+            LagBytes = arrival.Target is not null
+                ? context.State.Distance(missing.Progress?.Position, arrival.Target)
+                : arrival.Mark is { } mark && context.State.Lineage() is { } lineage
+                    ? context.State.Unread(lineage, mark)
+                    : null,
             Lag = lag,
         };
+
+        // What was not picked up may be waiting for the storage, too.
+        if (
+            arrival.StorageError is null
+            && replica.Folder is null
+            && !isSeen
+            && context.Line.AsksStorageFirst
+            && !ReplicatorSigns.Of(context.Path).AreNoneToCome
+        )
+        {
+            arrival.StorageError = await lineages.ProbeAsync(replica, cancellationToken).ConfigureAwait(false);
+            isAlive |= arrival.StorageError is not null;
+        }
 
         var other = arrival.StorageError is null
             ? await lineages.DescribeOtherAsync(replica, cancellationToken).ConfigureAwait(false)
             : "";
         var within = $"within {VerificationContext.Seconds(timeout)}";
-        if (!isAlive || (!isSeen && arrival.Target is null))
+        if (!isAlive || (!isSeen && arrival is { Target: null, StorageError: null }))
         {
             var why =
                 Holder()
@@ -57,8 +71,7 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
                 Text =
                     $"'{context.Path}' is not being replicated, or its replicator is stuck: its last commit was "
                     + $"not picked up {within}."
-                    + $"{why}{other} Start the app, let the verification start litestream "
-                    + $"({OptionName.StartReplicator.On}), or check the log of the running one.",
+                    + $"{why}{other} {context.Start}, or check the log of the running one.",
             };
         }
 
@@ -70,8 +83,9 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
                 Outcome = VerificationOutcome.Inconclusive,
                 Code = error.Diagnostic.Code,
                 Message =
-                    $"The storage of replica '{replica.Name}' of '{context.Path}' does not "
-                    + $"answer: {error.Diagnostic.Message}",
+                    $"The storage of replica '{replica.Name}' of '{context.Path}' does not answer, so it is not known "
+                    + $"whether {Bytes(result.LagBytes)} of WAL, committed {VerificationContext.Seconds(lag)} ago, "
+                    + $"arrived: {error.Diagnostic.Message}",
             };
         if (
             missing.Progress is { IsExact: false, Position: { } last }
@@ -93,20 +107,39 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
             };
         }
 
-        var bytes = result.LagBytes is { } count
-            ? string.Create(CultureInfo.InvariantCulture, $"{count} bytes")
-            : "an unknown number of bytes";
+        if (missing.Progress?.AfterGap is { } after)
+        {
+            return result with
+            {
+                Outcome = VerificationOutcome.Failed,
+                Code = "LSB4103",
+                Message =
+                    $"Files are missing in replica '{replica.Name}' of '{context.Path}': it holds {after}, but "
+                    + (
+                        missing.Progress.Position is { } until
+                            ? $"can be restored to {until} only"
+                            : "cannot be restored"
+                    )
+                    + $"; the last commit is at {arrival.Target}. Replicate to an empty place.{other}",
+            };
+        }
+
         return result with
         {
             Outcome = VerificationOutcome.Lagging,
             Code = "LSB4102",
             Message =
-                $"Replica '{replica.Name}' of '{context.Path}' lags behind: {bytes} of WAL, "
+                $"Replica '{replica.Name}' of '{context.Path}' lags behind: {Bytes(result.LagBytes)} of WAL, "
                 + $"committed {VerificationContext.Seconds(lag)} ago, did not arrive {within}. The replica "
                 + (missing.Progress?.Position is { } at ? $"is at {at}" : "has nothing of this lineage")
                 + $"; the commit is at {arrival.Target}.{other}",
         };
     }
+
+    private static string Bytes(long? count) =>
+        count is null
+            ? "an unknown number of bytes"
+            : string.Create(CultureInfo.InvariantCulture, $"{count} bytes");
 
     /// <summary>What is known of the litestream that an app runs for this database.</summary>
     private string? Holder()
@@ -143,8 +176,7 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
             VerificationOutcome.NotReplicating,
             "LSB4101",
             $"'{context.Path}' is not being replicated: no app or litestream is running for it here. "
-                + $"{why}{other} Start the app, or let the verification start litestream "
-                + $"({OptionName.StartReplicator.On})."
+                + $"{why}{other} {context.Start}."
         ) with
         {
             Replica = replica.Name,

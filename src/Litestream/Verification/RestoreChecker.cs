@@ -11,16 +11,6 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
 {
     private readonly ContentCheck _content = new(context);
 
-    private static readonly string[] HoleWords =
-    [
-        "missing",
-        "no such file",
-        "not found",
-        "NotFound",
-        "NoSuchKey",
-        "does not exist",
-    ];
-
     /// <param name="replica">What is restored from.</param>
     /// <param name="sentinel">What has to be there.</param>
     /// <param name="arrival">Where it stands; null where places are not known.</param>
@@ -58,7 +48,13 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
                 var own = arrival?.Target?.Lineage;
                 if (await RestoreAsync(copy, replica, own, cancellationToken).ConfigureAwait(false) is not { } taken)
                 {
-                    var others = replica.Folder is { } folder ? context.Line.Layout.OtherFiles(folder) : "";
+                    var others = replica.Folder is { } folder
+                        ? string.Concat(
+                            context
+                                .Line.Older.Where(line => line.Layout.Find(folder) is not null)
+                                .Select(line => $" It also holds a backup of release line {line.Name}.")
+                        )
+                        : "";
                     return check with
                     {
                         Message =
@@ -78,7 +74,7 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
                         Time = context.Time.GetElapsedTime(start),
                     };
             }
-            catch (LitestreamException e) when (e.Diagnostic.Code == "LSB4003" || IsHole(e.Diagnostic))
+            catch (LitestreamException e) when (e.Diagnostic.Code == "LSB4003" || RestoreErrors.IsHole(e.Diagnostic))
             {
                 return check with
                 {
@@ -270,10 +266,4 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
             live.CompareWith(copy.Path, new() { StopAtFirst = true }, cancellationToken)
         );
     }
-
-    /// <summary>The storage answers, and something that belongs to the backup is not there.</summary>
-    private static bool IsHole(LitestreamDiagnostic diagnostic) =>
-        diagnostic.Code == "LSB4005"
-        && HoleWords.Any(word => diagnostic.Message.Contains(word, StringComparison.OrdinalIgnoreCase))
-        && !diagnostic.Message.Contains("NoSuchBucket", StringComparison.Ordinal);
 }

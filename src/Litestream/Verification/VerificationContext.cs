@@ -48,11 +48,24 @@ internal sealed class VerificationContext(
 
     public bool Writes => options.Write && Restores;
 
+    /// <summary>Whether the wait ends before its time where nobody replicates.</summary>
+    public bool GivesUp => options.Timeout is null || options.IsSync;
+
+    /// <summary>What to do where nobody replicates.</summary>
+    public MessageText Start { get; } = StartText(options);
+
     public VerificationResult Result(VerificationOutcome outcome, string? code, MessageText message) =>
         new(database, outcome, "", code) { Level = options.Level, Text = message };
 
     public static string Seconds(TimeSpan time) =>
         string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");
+
+    private static MessageText StartText(VerificationOptions options)
+    {
+        if (options.IsSync)
+            return $"Start the app, or use {VerbName.Replicate}";
+        return $"Start the app, or let the verification start litestream ({OptionName.StartReplicator.On})";
+    }
 
     private static TimeSpan StorageTimeoutOf(VerificationOptions options) =>
         options.StorageTimeout

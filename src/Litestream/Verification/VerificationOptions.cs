@@ -64,4 +64,8 @@ public sealed record VerificationOptions
     /// ask for it only where you know that none runs.
     /// </summary>
     public bool StartReplicator { get; init; }
+
+    /// <summary>Whether only the arrival is waited for: nothing is written, and where nobody replicates, that is
+    /// reported before the time is up.</summary>
+    internal bool IsSync { get; init; }
 }

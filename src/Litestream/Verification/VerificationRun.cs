@@ -59,6 +59,8 @@ internal sealed class VerificationRun
                 "LSB4101",
                 $"'{_context.Path}' has no replica in the configuration."
             );
+        if (FindNewer() is { } newer)
+            return _context.Result(VerificationOutcome.Failed, newer.Diagnostic.Code, newer.Diagnostic.Text);
         if (!File.Exists(_context.Path))
             throw LiveDatabase.Missing(_context.Path);
         if (_context.Restores)
@@ -160,8 +162,9 @@ internal sealed class VerificationRun
                 return arrived with
                 {
                     Message =
-                        $"The last commit of '{_context.Path}' is in its replica ({arrival.Target}). Level Position: "
-                        + $"nothing was restored or compared.",
+                        $"The last commit of '{_context.Path}' is in its replica ({arrival.Target}). "
+                        + (_context.Options.IsSync ? "Nothing" : "Level Position: nothing")
+                        + " was restored or compared.",
                 };
             }
 
@@ -193,6 +196,19 @@ internal sealed class VerificationRun
                 RestoredBytes = check.Bytes,
                 RestoreTime = check.Time,
             };
+        }
+    }
+
+    private LitestreamException? FindNewer()
+    {
+        try
+        {
+            return NewerBackup.Find(_context.Executable, _context.Database, _context.Options.Replica);
+        }
+        catch (LitestreamException e) when (_context.Options.IsSync && e.Diagnostic.Code == "LSB4005")
+        {
+            // The storage may come back in time; else the wait says how much is missing.
+            return null;
         }
     }
 

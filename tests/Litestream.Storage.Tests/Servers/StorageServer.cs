@@ -16,7 +16,7 @@ internal abstract class StorageServer(string name) : IAsyncDisposable
     /// <summary>The variable of the configuration that holds the secret.</summary>
     public const string SecretVariable = "STORAGE_SECRET";
 
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
 
     private readonly StringBuilder _output = new();
     private Process? _process;
@@ -87,13 +87,24 @@ internal abstract class StorageServer(string name) : IAsyncDisposable
         return folder;
     }
 
+    /// <summary>The same, of an app that has run and stopped in order.</summary>
+    public async Task<AppFolder> ReplicatedAsync()
+    {
+        var folder = App();
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        await app.TellAsync("stop");
+        await app.EndedAsync();
+        return folder;
+    }
+
     public static void Configure(AppFolder folder, IReadOnlyDictionary<string, string> replica) =>
         folder.WriteConfig(string.Join("\n        ", replica.Select(pair => $"{pair.Key}: {pair.Value}")));
 
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
-        Directory.Delete(Folder, recursive: true);
+        TestFolder.Delete(Folder);
     }
 
     /// <summary>Tells it something on its standard input, and waits for the line that answers.</summary>

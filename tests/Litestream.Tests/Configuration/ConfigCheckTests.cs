@@ -4,6 +4,7 @@ using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Configuration;
 
+[Trait("Uses", "litestream")]
 public sealed class ConfigCheckTests : IDisposable
 {
     private const string Replica = "dbs:\n  - path: a.db\n    replicas:\n      - ";
@@ -82,8 +83,9 @@ public sealed class ConfigCheckTests : IDisposable
     [Theory]
     [InlineData("dbs:\n  - path: a.db\n    replica: {url: 's3://b/x?endpoint=https://m&sign-payload=true'}\n", null)]
     [InlineData("dbs:\n  - path: a.db\n    replica: {type: gs, bucket: b}\n", null)]
-    [InlineData("bucket: b\ndbs:\n  - path: a.db\n    replica: {type: s3, path: x}\n", null)]
-    [InlineData("dbs:\n  - {dir: /data, pattern: \"*.db\", watch: true, replica: {path: /r}}\n", null)]
+    [InlineData("bucket: b\nregion: r\ndbs:\n  - path: a.db\n    replica: {type: s3, path: x}\n", null)]
+    [InlineData("bucket: b\ndbs:\n  - path: a.db\n    replica: {type: s3, path: x}\n", "LSB1059")]
+    [InlineData("dbs:\n  - {dir: /data, pattern: \"*.db\", watch: true, replica: {path: /r}}\n", "LSB1056")]
     [InlineData(
         "l0-retention: 0s\nlogging: {type: pretty, level: trace}\ndbs:\n  - path: sqlite:///a.db\n    replica: "
             + "{path: /r}\n",
@@ -92,6 +94,7 @@ public sealed class ConfigCheckTests : IDisposable
     [InlineData("dbs:\n  - path: a.db\n    replicas: [{path: /a}, {path: /b}]\n", "LSB1042")]
     [InlineData("dbs:\n  - path: a.db\n    replica: {type: gcs, bucket: b}\n", "LSB1036")]
     [InlineData("dbs:\n  - path: a.db\n    replica: {path: /r, retention: 72h}\n", "LSB1031")]
+    [InlineData("dbs:\n  - path: file:a.db\n    replica: {path: /r}\n", "LSB1015")]
     [InlineData("dbs:\n  - path: a.db\n    replica: {path: /r, age: {recipients: [x]}}\n", "LSB1031")]
     [InlineData("snapshot: {interval: 0s}\ndbs:\n  - path: a.db\n    replica: {path: /r}\n", "LSB1035")]
     [InlineData("heartbeat-interval: 30s\ndbs:\n  - path: a.db\n    replica: {path: /r}\n", "LSB1035")]
@@ -99,8 +102,8 @@ public sealed class ConfigCheckTests : IDisposable
     [InlineData("levels: [{interval: 30s, retention: 1h}]\ndbs:\n  - path: a.db\n    replica: {path: /r}\n", "LSB1032")]
     [InlineData("exec: [a]\ndbs:\n  - path: a.db\n    replica: {path: /r}\n", "LSB1033")]
     [InlineData("dbs:\n  - path: a%20b.db\n    replica: {path: /r}\n", "LSB1015")]
-    [InlineData("dbs:\n  - dir: /data\n    replica: {path: /r}\n", "LSB1038")]
-    [InlineData("dbs:\n  - path: a.db\n    dir: /data\n    pattern: x\n    replica: {path: /r}\n", "LSB1038")]
+    [InlineData("dbs:\n  - dir: /data\n    replica: {path: /r}\n", "LSB1056")]
+    [InlineData("dbs:\n  - path: a.db\n    dir: /data\n    pattern: x\n    replica: {path: /r}\n", "LSB1056")]
     [InlineData("dbs:\n  - path: a.db\n    replica: {path: /r}\n    replicas: [{path: /b}]\n", "LSB1010")]
     public void The_newer_line_has_its_own_rules(string text, string? code) =>
         Assert.Equal(
@@ -185,7 +188,7 @@ public sealed class ConfigCheckTests : IDisposable
     {
         var file = Write(text);
         var errors = LitestreamClient
-            .CheckConfiguration(file)
+            .CheckConfiguration(file, "0.3.13")
             .Where(f => f.Severity == LitestreamSeverity.Error)
             .Select(f => (f.Code, f.Line, f.Column));
         var result = await LitestreamTool
@@ -208,8 +211,9 @@ public sealed class ConfigCheckTests : IDisposable
             + "secret-access-key: ${P}\n",
         true
     )]
-    [InlineData("url: s3:///x\n", false)]
-    [InlineData("url: gcs://b/x\n", true)]
+    [InlineData("url: s3:///x\n        region: r\n", false)]
+    [InlineData("url: gcs://b/x\n", true, Traits = ["Line", "0.3"])]
+    [InlineData("url: gs://b/x\n", true, Traits = ["Line", "0.5"])]
     public async Task What_stands_beside_a_url_is_judged_as_by_the_executable(string replica, bool isFine)
     {
         var file = Write(Replica + replica);
@@ -217,7 +221,10 @@ public sealed class ConfigCheckTests : IDisposable
             .Command(new Dictionary<string, string> { ["P"] = "cGFzcw==" })
             .RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
 
-        Assert.Equal(isFine ? [] : ["LSB1038"], LitestreamClient.CheckConfiguration(file).Select(f => f.Code));
+        Assert.Equal(
+            isFine ? [] : ["LSB1038"],
+            LitestreamClient.CheckConfiguration(file, Repository.Version).Select(f => f.Code)
+        );
         Assert.Equal(isFine, result.ExitCode == 0);
     }
 
@@ -226,9 +233,10 @@ public sealed class ConfigCheckTests : IDisposable
     {
         var file = Write(Replica + "type: ${TYPE}\n        sync-interval: ${EVERY}\n        path: /r\n");
 
-        Assert.Empty(LitestreamClient.CheckConfiguration(file));
+        Assert.Empty(LitestreamClient.CheckConfiguration(file, "0.3.13"));
         var findings = LitestreamClient.CheckConfiguration(
             file,
+            "0.3.13",
             variable: name => name == "TYPE" ? "sftp-secret" : "7d"
         );
         Assert.Equal([("LSB1036", 4), ("LSB1034", 5)], findings.Select(f => (f.Code, f.Line)));
@@ -239,14 +247,18 @@ public sealed class ConfigCheckTests : IDisposable
     [Fact]
     public void Without_variables_a_dollar_sign_is_one() =>
         Assert.Empty(
-            LitestreamClient.CheckConfiguration(Write(Replica + "path: /a$$b/$1/${x:-y}\n"), expandVariables: false)
+            LitestreamClient.CheckConfiguration(
+                Write(Replica + "path: /a$$b/$1/${x:-y}\n"),
+                "0.3.13",
+                expandVariables: false
+            )
         );
 
     [Fact]
     public void A_file_that_cannot_be_read_is_one_finding()
     {
         var missing = Path.Combine(_folder.Path, "no.yml");
-        Assert.Equal("LSB1010", Assert.Single(LitestreamClient.CheckConfiguration(missing)).Code);
+        Assert.Equal("LSB1010", Assert.Single(LitestreamClient.CheckConfiguration(missing, "0.3.13")).Code);
         Assert.Equal("LSB1010", Assert.Single(Check("dbs:\n\t- path: a.db\n")).Code);
     }
 
@@ -296,7 +308,10 @@ public sealed class ConfigCheckTests : IDisposable
 
             Assert.Empty(Check(text));
             Assert.DoesNotContain(
-                Check(LitestreamTool.Effective(Write(text), _folder.Path).Text),
+                LitestreamClient.CheckConfiguration(
+                    Write(LitestreamTool.Effective(Write(text), _folder.Path).Text),
+                    Repository.Version
+                ),
                 f => f.Severity == LitestreamSeverity.Error
             );
         }
@@ -314,5 +329,6 @@ public sealed class ConfigCheckTests : IDisposable
 
     private string Write(string text) => _folder.Write("litestream.yml", text);
 
-    private IReadOnlyList<LitestreamDiagnostic> Check(string text) => LitestreamClient.CheckConfiguration(Write(text));
+    private IReadOnlyList<LitestreamDiagnostic> Check(string text) =>
+        LitestreamClient.CheckConfiguration(Write(text), "0.3.13");
 }

@@ -4,6 +4,7 @@ using Litestream.Tests.Databases;
 namespace Litestream.Tests.Configuration;
 
 /// <summary>Where the configuration for one run of the executable lies.</summary>
+[Trait("Uses", "litestream")]
 public sealed class ConfigFolderTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -65,7 +66,7 @@ public sealed class ConfigFolderTests : IDisposable
     }
 
     private static string Yml(string database) =>
-        $"dbs:\n  - path: {database}\n    replicas:\n      - url: s3://bucket/app\n";
+        $"dbs:\n  - path: {database}\n    replicas:\n      - url: s3://bucket/app\n        region: eu-west-1\n";
 
     private string In(string name) => Path.Combine(_folder.Path, name);
 

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Litestream.Configuration;
 using Litestream.Databases;
 using Litestream.Diagnostics;
@@ -6,9 +7,12 @@ using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Configuration;
 
+[Trait("Uses", "litestream")]
 public sealed class ConfigTemplateTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
+
+    private static ReleaseLine Line => ReleaseLine.Of(Repository.Version);
 
     public void Dispose() => _folder.Dispose();
 
@@ -80,7 +84,61 @@ public sealed class ConfigTemplateTests : IDisposable
         );
     }
 
+    /// <summary>Every example in it is a line that its user can take out of the comment.</summary>
     [Fact]
+    public void It_is_written_in_the_words_of_the_line_and_so_are_its_examples()
+    {
+        var file = Write(
+            Create(
+                Generated([new("app.db", null, null)], new GeneratedConfigOptions { SnapshotInterval = "12h" })
+            )
+        );
+        var text = File.ReadAllText(file);
+        Assert.Contains(Line.Dialect.Reader, text, StringComparison.Ordinal);
+        Assert.Equal(Repository.IsLine05, text.Contains("\nsnapshot:\n", StringComparison.Ordinal));
+        Assert.Equal(Repository.IsLine05, text.Contains("\n    replica:\n", StringComparison.Ordinal));
+        const string Examples = "^( *)# ( *(?:snapshot|validation|[a-z-]*interval|retention):(?: \"[0-9a-z]+\")?)$";
+        var shown = Regex.Replace(text, Examples, "$1$2", RegexOptions.Multiline);
+        Assert.Equal(Repository.IsLine05 ? 3 : 2, Regex.Count(text, Examples, RegexOptions.Multiline));
+
+        foreach (var one in new[] { text, shown })
+        {
+            File.WriteAllText(file, one);
+            Assert.Empty(LitestreamConfigFile.Check(file, Line.Dialects).Select(finding => finding.ToString()));
+        }
+    }
+
+    [Fact]
+    [Trait("Line", "0.5")]
+    public async Task The_s3_replica_in_its_comments_takes_the_place_of_the_folder()
+    {
+        var lines = File.ReadAllLines(
+            Write(Create(Generated([new("app.db", null, null)], new GeneratedConfigOptions())))
+        );
+        var replica = Array.IndexOf(lines, "    replica:");
+        var start = Array.FindIndex(lines, line => line == "      # type: \"s3\"");
+        var file = _folder.Write(
+            "s3.yml",
+            string.Join(
+                '\n',
+                lines[..(replica + 1)].Concat(lines[start..].Select(line => line.Replace("# ", "", StringComparison.Ordinal)))
+            )
+        );
+
+        var result = await LitestreamTool
+            .Command(new Dictionary<string, string> { ["LITESTREAM_REPLICA_BUCKET"] = "bucket" })
+            .RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains("s3", result.StandardOutput, StringComparison.Ordinal);
+        Assert.Equal(
+            "s3://${LITESTREAM_REPLICA_BUCKET}/app.db",
+            Assert.Single(LitestreamConfigFile.Load(file).Databases[0].Replicas).Location
+        );
+    }
+
+    [Fact]
+    [Trait("Line", "0.3")]
     public async Task The_example_in_its_comments_is_an_s3_replica_that_the_executable_takes()
     {
         var lines = File.ReadAllLines(
@@ -148,7 +206,7 @@ public sealed class ConfigTemplateTests : IDisposable
         _folder.Write("obj/litestream.yml", GeneratedConfig.Create(databases, options).Text);
 
     private ConfigTemplate Create(string generated, Dictionary<string, string>? settings = null) =>
-        ConfigTemplate.Create(Options(generated, settings));
+        ConfigTemplate.Create(Options(generated, settings), Line.Dialect);
 
     private string Write(ConfigTemplate own)
     {
@@ -169,9 +227,12 @@ public sealed class ConfigTemplateTests : IDisposable
             {
                 Environment = environment ?? [],
             },
-            ReleaseLine.Default.Dialects
+            Line.Dialects
         );
-        return config.Text[config.Text.IndexOf('\n', StringComparison.Ordinal)..];
+        var text = config.Text[(config.Text.IndexOf('\n', StringComparison.Ordinal) + 1)..];
+
+        // In any order of the keys at the top.
+        return string.Concat(Regex.Split(text, "^(?=[a-z])", RegexOptions.Multiline).Order(StringComparer.Ordinal));
     }
 
     private EffectiveConfigOptions Options(string file, Dictionary<string, string>? settings) =>

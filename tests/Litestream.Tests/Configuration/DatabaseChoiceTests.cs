@@ -5,6 +5,7 @@ using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Configuration;
 
+[Trait("Uses", "litestream")]
 public sealed class DatabaseChoiceTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

@@ -5,6 +5,7 @@ using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Configuration;
 
+[Trait("Uses", "litestream")]
 public sealed class EffectiveConfigTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -112,7 +113,12 @@ public sealed class EffectiveConfigTests : IDisposable
     {
         var config = Effective(
             Generated(),
-            new() { [setting] = value, ["ConnectionStrings:Default"] = "Data Source=/srv/live.db" }
+            new()
+            {
+                [setting] = value,
+                ["Litestream:ReplicaRegion"] = "eu-west-1",
+                ["ConnectionStrings:Default"] = "Data Source=/srv/live.db",
+            }
         );
 
         var replica = Assert.Single(Assert.Single(config.Databases).Replicas);
@@ -169,8 +175,10 @@ public sealed class EffectiveConfigTests : IDisposable
     [Fact]
     public void A_variable_that_is_not_set_is_a_warning_unless_upstream_has_a_default()
     {
-        Assert.Empty(Effective(Generated("s3://bucket")).Diagnostics);
-        var diagnostic = Assert.Single(Effective(Generated("s3://bucket/x?region=${BUCKET}")).Diagnostics);
+        Assert.Empty(Effective(Generated("s3://bucket?region=eu-west-1")).Diagnostics);
+        var diagnostic = Assert.Single(
+            Effective(Generated("s3://bucket/x?region=eu-west-1&endpoint=${BUCKET}")).Diagnostics
+        );
         Assert.Equal(("LSB1018", LitestreamSeverity.Warning), (diagnostic.Code, diagnostic.Severity));
         Assert.Contains("BUCKET", diagnostic.Message, StringComparison.Ordinal);
     }
@@ -179,7 +187,9 @@ public sealed class EffectiveConfigTests : IDisposable
     public void A_path_that_is_nothing_without_its_variable_is_refused()
     {
         var error = Assert.Throws<LitestreamException>(() =>
-            Effective("dbs:\n  - path: ${DATABASE}\n    replicas:\n      - url: s3://bucket/x\n")
+            Effective(
+                "dbs:\n  - path: ${DATABASE}\n    replicas:\n      - url: s3://bucket/x\n        region: eu-west-1\n"
+            )
         );
 
         Assert.Equal(("LSB1018", 2), (error.Diagnostic.Code, error.Diagnostic.Line));
@@ -259,7 +269,9 @@ public sealed class EffectiveConfigTests : IDisposable
         );
         Assert.Equal("literal-secret", config.Variables["LITESTREAM_SECRET_1"]);
         Assert.Equal(
-            ["LSB1020", "LSB1022", "LSB1031", "LSB1044"],
+            Repository.IsLine05
+                ? ["LSB1020", "LSB1022", "LSB1044"]
+                : ["LSB1020", "LSB1022", "LSB1031", "LSB1044"],
             config.Diagnostics.Select(d => d.Code).Order(StringComparer.Ordinal)
         );
         Assert.Equal(In("meta/a"), config.Databases[0].MetaPath);
@@ -299,7 +311,7 @@ public sealed class EffectiveConfigTests : IDisposable
         AssertHidden(replica, "0.3");
 
     [Theory]
-    [InlineData("type: s3\n        bucket: b\n        sse-customer-key: hush-hush")]
+    [InlineData("type: s3\n        bucket: b\n        region: r\n        sse-customer-key: hush-hush")]
     [InlineData("type: abs\n        bucket: b\n        account-name: a\n        sas-token: hush-hush")]
     [InlineData("type: oss\n        bucket: b\n        secret-access-key: hush-hush")]
     [InlineData("type: webdav\n        webdav-url: https://h/x\n        webdav-password: hush-hush")]
@@ -312,7 +324,7 @@ public sealed class EffectiveConfigTests : IDisposable
     [InlineData("type: nats\n        bucket: b\n        nkey: hush-hush")]
     [InlineData("type: nats\n        bucket: b\n        token: hush-hush")]
     [InlineData("path: /r\nheartbeat-url: https://hc.example/hush-hush")]
-    [InlineData("type: s3\n        bucket: b\nsecret-access-key: hush-hush")]
+    [InlineData("type: s3\n        bucket: b\n        region: r\nsecret-access-key: hush-hush")]
     public void Nor_one_that_only_the_newer_line_knows(string replica) => AssertHidden(replica, "0.5");
 
     [Fact]
@@ -370,6 +382,7 @@ public sealed class EffectiveConfigTests : IDisposable
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task Age_identities_reach_the_executable_although_the_file_does_not_hold_them()
     {
         const string Identity = "AGE-SECRET-KEY-1Y70S9E56WNUT2DTPDLLQ2EECAV6ZJVPVDEHGYHG3K7KU5K3LC5SQGLX328";
@@ -418,7 +431,7 @@ public sealed class EffectiveConfigTests : IDisposable
                 Environment = new Dictionary<string, string> { ["HOME"] = "/home/someone" },
                 ExpandVariables = false,
             },
-            ReleaseLine.Default.Dialects
+            ReleaseLine.All[0].Dialects
         );
 
         var database = Assert.Single(config.Databases);
@@ -445,7 +458,7 @@ public sealed class EffectiveConfigTests : IDisposable
                 MetricsAddress = "127.0.0.1:9123",
                 MonitorInterval = TimeSpan.FromMilliseconds(50),
             },
-            ReleaseLine.Default.Dialects
+            ReleaseLine.All[0].Dialects
         );
 
         Assert.Contains("addr: \"127.0.0.1:9123\"\n", config.Text, StringComparison.Ordinal);

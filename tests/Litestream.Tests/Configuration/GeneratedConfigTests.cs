@@ -5,6 +5,7 @@ using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Configuration;
 
+[Trait("Uses", "litestream")]
 public sealed class GeneratedConfigTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -120,8 +121,8 @@ public sealed class GeneratedConfigTests : IDisposable
     [InlineData("s3://${BUCKET}/a/${TIER}", "s3", "s3://${BUCKET}/a/${TIER}/Data/app.db")]
     [InlineData("s3://bucket.nyc3.digitaloceanspaces.com/x", "s3", "s3://bucket/x/Data/app.db")]
     [InlineData("abs://account@container/x", "abs", "abs://account@container/x/Data/app.db")]
-    [InlineData("gs://bucket/x", "gcs", "gs://bucket/x/Data/app.db")]
-    [InlineData("gcs://bucket", "gcs", "gs://bucket/Data/app.db")]
+    [InlineData("gs://bucket/x", "gcs", "gs://bucket/x/Data/app.db", Traits = ["Line", "0.3"])]
+    [InlineData("gcs://bucket", "gcs", "gs://bucket/Data/app.db", Traits = ["Line", "0.3"])]
     [InlineData("sftp://user@host:2222/backups", "sftp", "sftp://host:2222/backups/Data/app.db")]
     [InlineData("/var/backups", "file", "/var/backups/Data/app.db")]
     [InlineData("file:///var/my%20backups", "file", "/var/my backups/Data/app.db")]
@@ -146,6 +147,25 @@ public sealed class GeneratedConfigTests : IDisposable
             .RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken);
         Assert.DoesNotContain("ERROR", result.StandardOutput + result.StandardError, StringComparison.Ordinal);
         Assert.Contains("Data/app.db", result.StandardOutput, StringComparison.Ordinal);
+    }
+
+    /// <summary>The lines have different names for it: 0.5 gets its own when it is started.</summary>
+    [Theory]
+    [InlineData("gs://bucket/x", "gs://bucket/x/Data/app.db")]
+    [InlineData("gcs://bucket", "gs://bucket/Data/app.db")]
+    public async Task Google_storage_has_the_name_that_the_executable_knows(string url, string location)
+    {
+        var config = LitestreamTool.Effective(
+            _folder.Write("litestream.yml", Create("Data/app.db", url)),
+            _folder.Path
+        );
+
+        Assert.Equal(location, config.Databases[0].Replicas[0].Location);
+        var result = await config.WithFileAsync(file =>
+            LitestreamTool.Command().RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken)
+        );
+        Assert.True(result.ExitCode == 0, result.StandardError);
+        Assert.EndsWith(Repository.IsLine05 ? " gs" : " gcs", result.StandardOutput.TrimEnd(), StringComparison.Ordinal);
     }
 
     [Theory]

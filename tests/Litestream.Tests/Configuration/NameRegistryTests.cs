@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.RegularExpressions;
 using Litestream.Configuration;
 using Litestream.Verbs;
@@ -6,49 +5,11 @@ using Litestream.Verbs;
 namespace Litestream.Tests.Configuration;
 
 /// <summary>
-/// The lists of known names are those that the code, the schema and the docs have: a new name that is forgotten here
+/// The lists of known names are those that the code and the docs have: a new name that is forgotten here
 /// would be called unknown.
 /// </summary>
 public sealed class NameRegistryTests
 {
-    [Fact]
-    public void The_settings_are_those_of_the_schema_with_the_same_words()
-    {
-        var section = JsonDocument
-            .Parse(File.ReadAllBytes(Repository.In("src", "Litestream.Hosting", "ConfigurationSchema.json")))
-            .RootElement.GetProperty("properties")
-            .GetProperty("Litestream")
-            .GetProperty("properties");
-        var schema = section
-            .EnumerateObject()
-            .SelectMany(one =>
-                one.Value.TryGetProperty("properties", out var inner)
-                    ? inner.EnumerateObject().Select(child => (Name: $"{one.Name}:{child.Name}", Schema: child.Value))
-                    : [(one.Name, one.Value)]
-            );
-
-        Assert.Equal(
-            schema
-                .Select(setting =>
-                    $"{setting.Name} {(IsList(setting.Schema) ? "list" : "")} {string.Join('|', Words(setting.Schema))}"
-                )
-                .Order(StringComparer.Ordinal),
-            SettingNames
-                .All.Select(setting =>
-                    $"{setting.Name} {(setting.IsList ? "list" : "")} {string.Join('|', setting.Words)}"
-                )
-                .Order(StringComparer.Ordinal)
-        );
-
-        static bool IsList(JsonElement schema) =>
-            schema.TryGetProperty("type", out var type) && type.ToString().Contains("array", StringComparison.Ordinal);
-
-        static IEnumerable<string> Words(JsonElement schema) =>
-            schema.TryGetProperty("enum", out var words)
-                ? words.EnumerateArray().Select(word => word.GetString()!)
-                : [];
-    }
-
     [Fact]
     public void The_properties_are_those_that_the_targets_read_and_all_are_documented()
     {

@@ -81,6 +81,7 @@ public sealed class UnknownNamesTests
     }
 
     [Theory]
+    [InlineData("LITESTREAN_ACCESS_KEY_ID", "LITESTREAM_ACCESS_KEY_ID")]
     [InlineData("LITESTREAM_ACCES_KEY_ID", "LITESTREAM_ACCESS_KEY_ID")]
     [InlineData("LITESTREAM_ACCESS_KEY", "LITESTREAM_ACCESS_KEY_ID")]
     [InlineData("LITESTREAM_SECRET_ACCESS_KEY_ID", "LITESTREAM_SECRET_ACCESS_KEY")]
@@ -123,6 +124,24 @@ public sealed class UnknownNamesTests
             StringComparison.Ordinal
         );
         Assert.Empty(UnknownNames.OfVariables(["LitestreamReplicaUrl"], isBuild: true, null));
+    }
+
+    [Fact]
+    public void A_wildcard_in_a_database_item_is_named_as_MSBuild_replaces_it()
+    {
+        const string Project = """
+            <Project>
+              <ItemGroup>
+                <LitestreamDatabase Include="tenants/*.db" />
+                <LitestreamDatabase Include="data/app.db" />
+              </ItemGroup>
+            </Project>
+            """;
+
+        var diagnostic = Assert.Single(UnknownProperties.OfProject([("Shop.csproj", Project)]));
+
+        Assert.Equal(("LSB1061", "Shop.csproj", 3), (diagnostic.Code, diagnostic.File, diagnostic.Line));
+        Assert.Contains("Litestream:DatabasePatterns", diagnostic.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -180,6 +199,14 @@ public sealed class UnknownNamesTests
     [InlineData("LitestreamPull", "LitestreamGeneration", "LSB3020", true)]
     [InlineData("LitestreamPull", "litestreamdiff", "LSB3020", true)]
     [InlineData("LitestreamVerify", "LitestreamTimestamp", "LSB3020", false)]
+    [InlineData("LitestreamVerify", "LitestreamDryRun", "LSB3020", true)]
+    [InlineData("LitestreamReplicate", "LitestreamDryRun", "LSB3020", true)]
+    [InlineData("LitestreamScaffold", "LitestreamDryRun", "LSB3020", true)]
+    [InlineData("LitestreamDatabases", "LitestreamDryRun", "LSB3020", false)]
+    [InlineData("LitestreamRestore", "LitestreamFrom", "LSB3020", true)]
+    [InlineData("LitestreamDrill", "LitestreamTo", "LSB3020", true)]
+    [InlineData("LitestreamRestore", "LitestremTimestamp", "LSB3019", true)]
+    [InlineData("LitestreamRestore", "LitesteramForce", "LSB3019", true)]
     public void A_property_that_a_verb_does_not_take_is_reported(
         string verb,
         string property,
@@ -190,7 +217,7 @@ public sealed class UnknownNamesTests
         var diagnostic = Assert.Single(
             UnknownProperties.OfVerb(
                 Named(verb),
-                new ExternalProperties([property, "LitestreamTimeout", "Configuration"], ["PATH"], ""),
+                new ExternalProperties([property, "Configuration"], ["PATH"], ""),
                 []
             )
         );

@@ -34,6 +34,7 @@ public sealed class PointInTimeTests
     [InlineData("90 SECS ago", "2026-11-24T10:58:30Z")]
     [InlineData("3 days ago", "2026-11-21T11:00:00Z")]
     [InlineData("1 week ago", "2026-11-17T11:00:00Z")]
+    [InlineData(" Now", "2026-11-24T11:00:00Z")]
     public void Times_as_people_write_them_are_read(string text, string expected) =>
         Assert.Equal(
             DateTimeOffset.Parse(expected, CultureInfo.InvariantCulture).UtcDateTime,

@@ -5,6 +5,7 @@ using Litestream.Tests.Restore;
 
 namespace Litestream.Tests.Execution;
 
+[Trait("Uses", "litestream")]
 public sealed class LitestreamExecutableTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -49,7 +50,7 @@ public sealed class LitestreamExecutableTests : IDisposable
                 File.GetUnixFileMode(path)
             );
         Assert.Equal(
-            "0.3.13",
+            Repository.Version,
             await new LitestreamExecutable(path).GetVersionAsync(TestContext.Current.CancellationToken)
         );
     }
@@ -98,7 +99,7 @@ public sealed class LitestreamExecutableTests : IDisposable
         var said = await host.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await host.WaitForExitAsync(TestContext.Current.CancellationToken);
 
-        Assert.EndsWith(" 0.3.13\n", said, StringComparison.Ordinal);
+        Assert.EndsWith($" {Repository.Version}\n", said, StringComparison.Ordinal);
         Assert.False(said.StartsWith(path, StringComparison.Ordinal), said);
         File.Delete(said.Split(' ')[0]);
     }

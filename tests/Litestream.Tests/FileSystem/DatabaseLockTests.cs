@@ -11,6 +11,7 @@ using Litestream.Tests.Restore;
 namespace Litestream.Tests.FileSystem;
 
 /// <summary>Who holds a database's lock, whom he leaves behind, and whose the lock file is.</summary>
+[Trait("Uses", "litestream")]
 public sealed partial class DatabaseLockTests
 {
     [Fact]

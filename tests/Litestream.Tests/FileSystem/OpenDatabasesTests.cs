@@ -6,6 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace Litestream.Tests.FileSystem;
 
 /// <summary>A database at <c>current/app.db</c>, where <c>current</c> is a link to <c>releases/7</c>.</summary>
+[Trait("Uses", "litestream")]
 public sealed class OpenDatabasesTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

@@ -3,6 +3,7 @@ using Litestream.Tests.Verification;
 
 namespace Litestream.Tests.FileSystem;
 
+[Trait("Uses", "litestream")]
 public sealed class ReplicatorSignsTests
 {
     [Theory]

@@ -17,16 +17,15 @@ public sealed class ChainPolicyTests
     public void A_mark_that_is_held_calls_for_nothing() => Assert.Equal(ChainAction.None, ChainPolicy.Decide(Running));
 
     [Theory]
-    [InlineData(MarkState.Held, false)]
-    [InlineData(MarkState.Unknown, true)]
-    public void Our_reader_ends_when_the_mark_is_there(object mark, bool hasSynced) =>
+    [InlineData(MarkState.Held)]
+    [InlineData(MarkState.Unknown)]
+    public void Our_reader_ends_when_the_mark_is_there_and_litestream_has_read_the_WAL(object mark) =>
         Assert.Equal(
             ChainAction.EndReader,
             ChainPolicy.Decide(
                 Running with
                 {
                     Mark = (MarkState)mark,
-                    HasSynced = hasSynced,
                     ReaderAge = TimeSpan.FromSeconds(1),
                 }
             )
@@ -35,6 +34,7 @@ public sealed class ChainPolicyTests
     [Theory]
     [InlineData(MarkState.Absent, true)]
     [InlineData(MarkState.Checkpointing, true)]
+    [InlineData(MarkState.Held, false)]
     [InlineData(MarkState.Unknown, false)]
     public void Our_reader_stands_until_then(object mark, bool hasSynced) =>
         Assert.Equal(
@@ -87,4 +87,16 @@ public sealed class ChainPolicyTests
     [InlineData(MarkState.Unknown)]
     public void A_checkpoint_of_litestream_is_no_loss(object mark) =>
         Assert.Equal(ChainAction.None, ChainPolicy.Decide(Running with { Mark = (MarkState)mark, AbsentLooks = 0 }));
+
+    [Fact]
+    public void A_WAL_that_no_reader_keeps_at_the_end_of_litestream_may_be_unread()
+    {
+        var end = new UnreadFacts(HasReader: false, MayBeOpened: true, HasWal: true, IsRead: true);
+
+        Assert.True(ChainPolicy.IsUnread(end));
+        Assert.False(ChainPolicy.IsUnread(end with { HasReader = true }));
+        Assert.False(ChainPolicy.IsUnread(end with { MayBeOpened = false }));
+        Assert.False(ChainPolicy.IsUnread(end with { HasWal = false }));
+        Assert.False(ChainPolicy.IsUnread(end with { IsRead = false }));
+    }
 }

@@ -4,7 +4,7 @@ namespace Litestream.Tests.Replication;
 
 public sealed class FolderQueueTests
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
 
     [Fact]
     public async Task A_folder_that_does_not_answer_has_one_thread_however_often_it_is_asked()

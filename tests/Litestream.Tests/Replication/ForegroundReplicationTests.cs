@@ -1,13 +1,18 @@
 using System.Diagnostics;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
+using Litestream.Execution;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Replication;
+using Litestream.Sqlite;
 using Litestream.Tests.Databases;
 using Litestream.Tests.Restore;
+using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Replication;
 
+[Trait("Uses", "litestream")]
 public sealed class ForegroundReplicationTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -96,6 +101,31 @@ public sealed class ForegroundReplicationTests : IDisposable
     }
 
     [Fact]
+    public async Task Beside_a_litestream_that_was_started_by_hand_nothing_is_started()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux tells which processes have a file open.");
+        using var other = Process.Start(
+            LitestreamTool.Executable.Path,
+            ["replicate", Database, "file://" + Path.Combine(_folder.Path, "other replica")]
+        );
+        try
+        {
+            await LitestreamTool.WaitUntilAsync(() => OpenDatabases.Replicators(Database).Contains(other.Id));
+
+            var refused = await Assert.ThrowsAsync<LitestreamException>(() => RunAsync());
+
+            Assert.Equal("LSB3012", refused.Diagnostic.Code);
+            Assert.Contains($"process {other.Id},", refused.Message, StringComparison.Ordinal);
+            Assert.False(Directory.Exists(Replica));
+        }
+        finally
+        {
+            other.Kill();
+            await other.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+    }
+
+    [Fact]
     public async Task A_second_one_is_refused_and_told_who_replicates()
     {
         var run = RunAsync();
@@ -163,6 +193,135 @@ public sealed class ForegroundReplicationTests : IDisposable
     }
 
     [Fact]
+    public async Task A_litestream_that_does_not_start_in_time_is_said_and_the_next_one_sends_a_full_copy()
+    {
+        var first = RunAsync();
+        await ReplicatesAsync(first);
+        await _stop.CancelAsync();
+        await first;
+        var (slow, go) = (Path.Combine(_folder.Path, "slow-litestream"), Path.Combine(_folder.Path, "go"));
+        await File.WriteAllTextAsync(
+            slow,
+            $"#!/bin/sh\nwhile [ \"$1\" = replicate ] && [ ! -e '{go}' ]; do sleep 0.05; done\nexec "
+                + $"'{LitestreamTool.Executable.Path}' \"$@\"\n",
+            TestContext.Current.CancellationToken
+        );
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(slow, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+
+        using (var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken))
+        {
+            var run = RunAsync(executable: new(slow), cancellation: stop.Token);
+            await LitestreamTool.WaitUntilAsync(() =>
+                run.IsCompleted || DatabaseLock.Peek(Database).Replicator is not null
+            );
+
+            // The limit of the reader is a size of the WAL too.
+            LitestreamTool.Sql(
+                Database,
+                "CREATE TABLE large(x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 110) "
+                    + "INSERT INTO large SELECT randomblob(1000000) FROM n"
+            );
+            await LitestreamTool.WaitUntilAsync(() => run.IsCompleted || _diagnostics.Count > 0);
+            Assert.Equal("LSB5025", Assert.Single(_diagnostics).Code);
+            Assert.Equal("0", LitestreamTool.Query(Database, "PRAGMA wal_checkpoint(TRUNCATE)"));
+            LitestreamTool.Sql(Database, "UPDATE rows SET text = 'changed'");
+            await File.WriteAllTextAsync(go, "", TestContext.Current.CancellationToken);
+            await stop.CancelAsync();
+            var failed = await Assert.ThrowsAsync<LitestreamException>(() => run);
+            Assert.Equal("LSB5025", failed.Diagnostic.Code);
+            Assert.Single(_lines, line => line.Contains("has sent everything", StringComparison.Ordinal));
+        }
+
+        using (var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken))
+        {
+            var next = RunAsync(cancellation: stop.Token);
+            await LitestreamTool.WaitUntilAsync(() =>
+                next.IsCompleted || DatabaseLock.Peek(Database).Replicator is not null
+            );
+            await stop.CancelAsync();
+            await next;
+        }
+
+        Assert.Equal("changed", await RestoredAsync());
+        await RestoredContent.AssertSameAsync(Database, Path.Combine(_folder.Path, "copy.db"));
+    }
+
+    [Fact]
+    public async Task After_an_orderly_end_the_next_one_continues_without_a_full_copy()
+    {
+        await ReplicateOnceAsync(() => LitestreamTool.Sql(Database, "INSERT INTO rows VALUES ('before')"));
+        var state = LitestreamTool.Executable.Line.State(Path.Combine(_folder.Path, ".app.db-litestream"));
+        var bookmark = state.Bookmark();
+        await ReplicateOnceAsync(() => LitestreamTool.Sql(Database, "INSERT INTO rows VALUES ('after')"));
+
+        Assert.False(state.HasFullCopySince(bookmark, state.Newest(state.Lineage()!)!));
+        Assert.Equal(2, _lines.Count(line => line.Contains("has sent everything", StringComparison.Ordinal)));
+        Assert.Empty(_diagnostics);
+        Assert.Equal("first,before,after", await RestoredAsync());
+    }
+
+    [Fact]
+    [Trait("Line", "0.5")]
+    public async Task A_litestream_that_does_not_continue_where_it_had_ended_is_said_and_the_next_one_sends_a_full_copy()
+    {
+        LitestreamTool.Sql(
+            Database,
+            "CREATE TABLE large(id INTEGER PRIMARY KEY, x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+                + "FROM n WHERE i < 300) INSERT INTO large SELECT i, randomblob(3000) FROM n"
+        );
+
+        // It keeps the WAL from being deleted when litestream ends.
+        using var other = new SqliteConnection($"Data Source={Database};Pooling=False");
+        other.Open();
+        other.Scalar("SELECT count(*) FROM rows");
+        await ReplicateOnceAsync(() => other.Execute("UPDATE large SET x = randomblob(3000) WHERE id <= 100"));
+        other.Execute("UPDATE large SET x = randomblob(3000) WHERE id > 100");
+        other.Scalar("PRAGMA wal_checkpoint(RESTART)");
+        other.Execute("UPDATE large SET x = 'last' WHERE id = 7");
+
+        var failed = await Assert.ThrowsAsync<LitestreamException>(() =>
+            ReplicateOnceAsync(
+                () => { },
+                () => _diagnostics.Exists(one => one.Message.Contains("did not continue", StringComparison.Ordinal))
+            )
+        );
+
+        Assert.Equal("LSB5025", failed.Diagnostic.Code);
+        using (var free = DatabaseLock.TryAcquire(Database, out _))
+            Assert.True(free?.Found.IsUnclean);
+        Assert.Single(_lines, line => line.Contains("has sent everything", StringComparison.Ordinal));
+
+        await ReplicateOnceAsync(() => { });
+        Assert.Equal("first", await RestoredAsync());
+        await RestoredContent.AssertSameAsync(Database, Path.Combine(_folder.Path, "copy.db"));
+        Assert.Equal(LockRecord.Empty, DatabaseLock.Peek(Database));
+    }
+
+    [Fact]
+    [Trait("Line", "0.5")]
+    public async Task What_the_replica_does_not_have_was_not_sent_though_litestream_ends_well()
+    {
+        await File.AppendAllTextAsync(
+            Path.Combine(_folder.Path, "litestream.yml"),
+            "shutdown-sync-timeout: 1s\n",
+            TestContext.Current.CancellationToken
+        );
+        var run = RunAsync();
+        await ReplicatesAsync(run);
+        Directory.Move(Replica, Replica + ".away");
+        await File.WriteAllTextAsync(Replica, "in its place", TestContext.Current.CancellationToken);
+        LitestreamTool.Sql(Database, "INSERT INTO rows VALUES ('last')");
+        await _stop.CancelAsync();
+        var failed = await Assert.ThrowsAsync<LitestreamException>(() => run);
+
+        Assert.Equal("LSB5021", failed.Diagnostic.Code);
+        Assert.DoesNotContain(_lines, line => line.Contains("has sent everything", StringComparison.Ordinal));
+        using var free = DatabaseLock.TryAcquire(Database, out _);
+        Assert.True(free?.Found.IsUnclean);
+    }
+
+    [Fact]
     public async Task A_restore_that_was_interrupted_is_taken_back_before_anything_is_replicated()
     {
         var aside = Path.Combine(_folder.Path, "aside.db");
@@ -225,6 +384,34 @@ public sealed class ForegroundReplicationTests : IDisposable
         Assert.Equal(backup, await RestoredAsync());
     }
 
+    /// <summary>Replicates until what was changed has been read, or something else is so, and ends in order.</summary>
+    private async Task ReplicateOnceAsync(Action change, Func<bool>? until = null)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        var run = RunAsync(cancellation: stop.Token);
+        await ReplicatesAsync(run);
+        await LitestreamTool.WaitUntilAsync(() =>
+            run.IsCompleted || DatabaseLock.Peek(Database).Replicator is not null
+        );
+        change();
+        var state = LitestreamTool.Executable.Line.State(Path.Combine(_folder.Path, ".app.db-litestream"));
+        await LitestreamTool.WaitUntilAsync(() =>
+            run.IsCompleted
+            || (
+                until?.Invoke()
+                ?? (
+                    state.Lineage() is { } lineage
+                    && (
+                        WalFile.LastCommit(WalFile.PathOf(Database)) is not { } commit
+                        || state.Find(lineage, commit) is not null
+                    )
+                )
+            )
+        );
+        await stop.CancelAsync();
+        await run;
+    }
+
     private static bool IsFrozen(int processId) =>
         File.ReadAllText($"/proc/{processId}/stat").Split(')')[^1].TrimStart().StartsWith('T');
 
@@ -232,10 +419,11 @@ public sealed class ForegroundReplicationTests : IDisposable
         string? exec = null,
         IReadOnlyList<string>? arguments = null,
         TimeSpan? stopTimeout = null,
-        CancellationToken? cancellation = null
+        CancellationToken? cancellation = null,
+        LitestreamExecutable? executable = null
     ) =>
         ForegroundReplication.RunAsync(
-            LitestreamTool.Executable,
+            executable ?? LitestreamTool.Executable,
             new EffectiveConfigOptions
             {
                 ConfigPath = Path.Combine(_folder.Path, "litestream.yml"),

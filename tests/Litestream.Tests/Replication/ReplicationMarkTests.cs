@@ -143,6 +143,6 @@ public sealed class ReplicationMarkTests
             return connection;
         }
 
-        public void Dispose() => Directory.Delete(Path, recursive: true);
+        public void Dispose() => TestFolder.Delete(Path);
     }
 }

@@ -8,6 +8,7 @@ using Litestream.Tests.Restore;
 
 namespace Litestream.Tests.Replication;
 
+[Trait("Uses", "litestream")]
 public sealed class ReplicatorRunTests
 {
     [Fact]
@@ -20,7 +21,7 @@ public sealed class ReplicatorRunTests
         using var folder = RunDirectory.Create(database.File);
         var run = new ReplicatorRun(
             LitestreamTool.Executable,
-            database.Config.Databases,
+            () => database.Config.Databases,
             (address, _) =>
             {
                 chosen.Add(address);
@@ -35,7 +36,7 @@ public sealed class ReplicatorRunTests
                         Environment = new Dictionary<string, string>(),
                         MetricsAddress = address,
                     },
-                    ReleaseLine.Default.Dialects
+                    LitestreamTool.Executable.Line.Dialects
                 );
             },
             ownMetricsAddress: null,
@@ -44,6 +45,7 @@ public sealed class ReplicatorRunTests
             new ReplicatorEvents
             {
                 Line = _ => { },
+                Starting = () => { },
                 Started = (_, _) => { },
                 AddressNotUsed = _ => { },
                 Ended = () => { },
@@ -85,7 +87,7 @@ public sealed class ReplicatorRunTests
         var started = 0;
         var run = new ReplicatorRun(
             LitestreamTool.Executable,
-            database.Config.Databases,
+            () => database.Config.Databases,
             (address, _) => database.Config,
             ownMetricsAddress: null,
             locks,
@@ -93,6 +95,7 @@ public sealed class ReplicatorRunTests
             new ReplicatorEvents
             {
                 Line = _ => { },
+                Starting = () => { },
                 Started = (process, _) =>
                 {
                     started = process.ProcessId;

@@ -18,6 +18,25 @@ public sealed class StatusFileTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    public void What_cannot_be_replaced_is_deleted_for_it_is_no_longer_so()
+    {
+        var file = new StatusFile(
+            StatusFile.IdentityOf(Environment.ProcessId)!,
+            Noon.AddDays(-1),
+            Noon,
+            new LitestreamStatus(LitestreamState.Replicating, 4711, null, 0, null)
+        );
+        Assert.True(file.Write(Database.Path));
+        Assert.NotNull(StatusFile.Read(Database));
+
+        // The new file cannot be made.
+        Directory.CreateDirectory(Path.Combine(StatusFile.PathFor(Database.Path) + ".new", "inside"));
+
+        Assert.False(file.Write(Database.Path));
+        Assert.Null(StatusFile.Read(Database));
+    }
+
+    [Fact]
     public void All_that_is_written_is_read_back()
     {
         var database = new LitestreamDatabaseStatus(Database.Path)
@@ -52,7 +71,7 @@ public sealed class StatusFileTests : IDisposable
             }
         );
 
-        file.Write(Database.Path);
+        Assert.True(file.Write(Database.Path));
 
         var read = StatusFile.Read(Database)!;
         Assert.Equal((file.App, file.AppStartedAt, file.WrittenAt), (read.App, read.AppStartedAt, read.WrittenAt));
@@ -62,7 +81,7 @@ public sealed class StatusFileTests : IDisposable
             {
                 Databases = status.Databases,
                 NotReplicated = status.NotReplicated,
-                RestartTimes = status.RestartTimes,
+                LastRestarts = status.LastRestarts,
             }
         );
         Assert.Equal(["/other.db"], read.Status.NotReplicated);

@@ -7,6 +7,7 @@ using Litestream.Verification;
 namespace Litestream.Tests.Replication;
 
 /// <summary>A verification that starts a litestream of its own where nobody replicates.</summary>
+[Trait("Uses", "litestream")]
 public sealed class VerificationReplicatorTests
 {
     private static readonly VerificationOptions Asked = new() { StartReplicator = true };
@@ -101,20 +102,8 @@ public sealed class VerificationReplicatorTests
         if (withOwnGeneration)
         {
             // Another machine has gone on since, with a generation of its own.
-            using var other = new ReplicatedFolder(replica: $"path: \"{folder.Replica}\"");
-            other.Start();
-            await other.WaitUntilAsync(() =>
-                Directory.GetDirectories(Path.Combine(folder.Replica, "generations")) is { Length: 2 } generations
-                && generations.All(g => Directory.Exists(Path.Combine(g, "wal")))
-            );
-            other.Stop();
-            foreach (
-                var file in Directory.GetFiles(
-                    Path.Combine(folder.Replica, "generations", Path.GetFileName(other.Generation)),
-                    "*.lz4",
-                    SearchOption.AllDirectories
-                )
-            )
+            using var other = await folder.OtherHostAsync();
+            foreach (var file in ReplicaFiles.All(other.GenerationIn(folder)))
                 File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddMinutes(1));
         }
         else

@@ -1,12 +1,15 @@
 using System.Diagnostics;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Releases.V03;
+using Litestream.Releases.V05;
 using Litestream.Restore;
 
 namespace Litestream.Tests.Restore;
 
 /// <summary>What is there is moved aside as a whole, or stays as it was.</summary>
+[Trait("Uses", "litestream")]
 public sealed class ForcedRestoreTests
 {
     [Theory]
@@ -39,7 +42,7 @@ public sealed class ForcedRestoreTests
         );
         Assert.Equal(new FileInfo(database.File).Length, result.Bytes);
         Assert.Equal(
-            new GenerationSource(database.Config.Databases[0].Replicas[0].Name, Generation(database), 0, 0, null),
+            Source(database),
             result.Source
         );
     }
@@ -92,16 +95,12 @@ public sealed class ForcedRestoreTests
         using var database = await BackedUpDatabase.CreateAsync();
         await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true });
         LitestreamTool.Sql(database.File, "INSERT INTO t VALUES (7)");
-        var before = Directory.GetDirectories(Path.Combine(database.Replica, "generations"));
+        var before = ReplicaFiles.All(database.Replica);
 
         await LitestreamTool.ReplicateUntilAsync(
             database.Config,
             database.Folder,
-            () =>
-                Directory
-                    .GetDirectories(Path.Combine(database.Replica, "generations"))
-                    .Except(before)
-                    .Any(generation => LitestreamTool.HasBackup(generation, 1))
+            () => ReplicaFiles.Changes(database.Replica).Except(before).Any()
         );
 
         var copy = Path.Combine(database.Folder, "copy.db");
@@ -153,8 +152,7 @@ public sealed class ForcedRestoreTests
     public async Task A_backup_that_does_not_come_leaves_everything_as_it_was()
     {
         using var database = await BackedUpDatabase.CreateAsync();
-        foreach (var snapshot in Directory.GetFiles(database.Replica, "*.snapshot.lz4", SearchOption.AllDirectories))
-            File.WriteAllBytes(snapshot, File.ReadAllBytes(snapshot)[..20]);
+        ReplicaFiles.Truncate(database.Replica, 20);
         var before = database.Names().Append(".app.db-litestream.lock").Order(StringComparer.Ordinal).ToList();
 
         await BackedUpDatabase.FailsAsync("LSB4003", database.Request() with { Force = true });
@@ -535,8 +533,20 @@ public sealed class ForcedRestoreTests
         Assert.Equal(0, lines);
     }
 
-    private static string Generation(BackedUpDatabase database) =>
-        Path.GetFileName(Assert.Single(Directory.GetDirectories(Path.Combine(database.Replica, "generations"))));
+    /// <summary>What a restore of the newest state takes.</summary>
+    private static RestoreSource Source(BackedUpDatabase database)
+    {
+        var replica = database.Config.Databases[0].Replicas[0].Name;
+        return Repository.IsLine05
+            ? new LtxSource(replica, Path.GetFileName(ReplicaFiles.Changes(database.Replica)[^1])[17..33], null)
+            : new GenerationSource(
+                replica,
+                Path.GetFileName(Assert.Single(Directory.GetDirectories(Path.Combine(database.Replica, "generations")))),
+                0,
+                0,
+                null
+            );
+    }
 
     private sealed class StoppedTime : TimeProvider
     {

@@ -1,6 +1,8 @@
+using System.Text.Json;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Releases.V03;
+using Litestream.Releases.V05;
 using Litestream.Restore;
 using Litestream.Tests.Databases;
 using Microsoft.Data.Sqlite;
@@ -8,6 +10,7 @@ using Microsoft.Data.Sqlite;
 namespace Litestream.Tests.Restore;
 
 /// <summary>Which state is restored, which databases, and what a dry run says of it.</summary>
+[Trait("Uses", "litestream")]
 public sealed class RestoreSelectionTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -77,10 +80,17 @@ public sealed class RestoreSelectionTests : IDisposable
             )
         );
         Assert.Equal("LSB4002", before.Diagnostic.Code);
-        Assert.Contains("Existing backups: replica file, generation ", before.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            Repository.IsLine05
+                ? "Existing backups: TXID 0000000000000001 to "
+                : "Existing backups: replica file, generation ",
+            before.Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task A_moment_between_two_generations_gives_the_end_of_the_older_one()
     {
         var config = Config("app.db", ("file", "replica"));
@@ -137,7 +147,83 @@ public sealed class RestoreSelectionTests : IDisposable
         Assert.Contains("generation 0123456789abcdef. Existing backups: ", none.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Release line 0.5 goes on with the replica, where 0.3 begins a generation.</summary>
     [Fact]
+    [Trait("Line", "0.5")]
+    public async Task A_moment_before_the_state_folder_was_lost_gives_the_rows_of_that_moment()
+    {
+        var config = Config("app.db", ("file", "replica"));
+        LitestreamTool.Sql(DatabaseFile, "CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+        await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () => Segments("replica") > 0);
+        var first = Path.GetFileNameWithoutExtension(ReplicaFiles.Changes(ReplicaFolder)[^1])[17..];
+
+        // The listings have whole seconds.
+        await LitestreamTool.WaitUntilAsync(() => SettledMoment() > NewestFile("replica").AddSeconds(1.2));
+        var between = DateTimeOffset.UtcNow;
+        Directory.Delete(config.Databases[0].MetaPath, recursive: true);
+        LitestreamTool.Sql(DatabaseFile, "INSERT INTO t VALUES (2)");
+        var segments = Segments("replica");
+        await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () => Segments("replica") > segments);
+
+        var old = Path.Combine(_folder.Path, "old.db");
+        var result = await Restore(config, request => request with { Output = old, Timestamp = between });
+        Assert.Equal(first, ((LtxSource)result.Source!).TxId);
+        Assert.Equal("1", Rows(old));
+
+        var newest = Path.Combine(_folder.Path, "newest.db");
+        result = await Restore(config, request => request with { Output = newest });
+        Assert.NotEqual(first, ((LtxSource)result.Source!).TxId);
+        Assert.Equal("1,2", Rows(newest));
+    }
+
+    [Fact]
+    [Trait("Line", "0.5")]
+    public async Task A_TXID_gives_the_state_at_the_end_of_that_file()
+    {
+        var config = Config("app.db", ("file", "replica"));
+        LitestreamTool.Sql(DatabaseFile, "CREATE TABLE t(x)");
+        for (var i = 1; i <= 3; i++)
+        {
+            LitestreamTool.Sql(DatabaseFile, $"INSERT INTO t VALUES ({i})");
+            var segments = Segments("replica");
+            await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () => Segments("replica") > segments);
+        }
+
+        var states = new List<string>();
+        for (var txId = 1; txId <= Segments("replica"); txId++)
+        {
+            var output = Path.Combine(_folder.Path, $"txid-{txId}.db");
+            var result = await Restore(config, request => request with { Output = output, TxId = txId });
+            Assert.Equal(TxIdPosition.Format(txId), ((LtxSource)result.Source!).TxId);
+            states.Add(Rows(output));
+        }
+
+        Assert.Equal("1", states[0]);
+        Assert.Equal("1,2,3", states[^1]);
+        Assert.Equal(states.Order(StringComparer.Ordinal), states);
+
+        var none = await Assert.ThrowsAsync<LitestreamException>(() =>
+            Restore(
+                config,
+                request =>
+                    request with
+                    {
+                        Output = Path.Combine(_folder.Path, "none.db"),
+                        TxId = states.Count + 1,
+                        IfReplicaExists = true,
+                    }
+            )
+        );
+        Assert.Equal("LSB4002", none.Diagnostic.Code);
+        Assert.Contains(
+            $"TXID {TxIdPosition.Format(states.Count + 1)}. Existing backups: ",
+            none.Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    [Trait("Line", "0.3")]
     public async Task An_index_gives_the_state_at_the_end_of_that_wal()
     {
         var config = Config("app.db", ("file", "replica"));
@@ -167,7 +253,9 @@ public sealed class RestoreSelectionTests : IDisposable
         Assert.Equal(indexes.Order(StringComparer.Ordinal), indexes);
     }
 
+    /// <summary>Release line 0.5 has one replica for each database.</summary>
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task The_replica_that_is_named_is_the_one()
     {
         var config = Config("app.db", ("one", "first"), ("two", "second"));
@@ -216,8 +304,12 @@ public sealed class RestoreSelectionTests : IDisposable
 
     [Theory]
     [InlineData("replica", "Did you mean 'file'?")]
-    [InlineData("both", "not to both")]
-    [InlineData("index", "between 0")]
+    [InlineData("both", "not to both", Traits = ["Line", "0.3"])]
+    [InlineData("index", "between 0", Traits = ["Line", "0.3"])]
+    [InlineData("moment and TXID", "not to both", Traits = ["Line", "0.5"])]
+    [InlineData("TXID", "The TXID is zero", Traits = ["Line", "0.5"])]
+    [InlineData("year", "the year 1", Traits = ["Line", "0.5"])]
+    [InlineData("generation", "are for release line 0.3", Traits = ["Line", "0.5"])]
     [InlineData("parallelism", "at least 1")]
     [InlineData("timeout", "longer than zero")]
     [InlineData("-o", "'-o' cannot be passed")]
@@ -235,6 +327,10 @@ public sealed class RestoreSelectionTests : IDisposable
                         "replica" => request with { Replica = "fiel" },
                         "both" => request with { Timestamp = DateTimeOffset.UtcNow, Index = 1 },
                         "index" => request with { Index = -1 },
+                        "moment and TXID" => request with { Timestamp = DateTimeOffset.UtcNow, TxId = 1 },
+                        "TXID" => request with { TxId = 0 },
+                        "year" => request with { Timestamp = DateTimeOffset.MinValue },
+                        "generation" => request with { Generation = "0123456789abcdef" },
                         "parallelism" => request with { Parallelism = 0 },
                         "timeout" => request with { Timeout = TimeSpan.Zero },
                         _ => request with { Arguments = [what] },
@@ -298,11 +394,15 @@ public sealed class RestoreSelectionTests : IDisposable
             plan.MovedAside.Select(moved => Path.GetFileName(moved.From))
         );
         Assert.All(plan.MovedAside, moved => Assert.Contains("app.db.replaced-", moved.To, StringComparison.Ordinal));
-        var files = Directory
-            .GetFiles(database.Replica, "*.lz4", SearchOption.AllDirectories)
-            .Select(file => new FileInfo(file))
-            .ToList();
-        Assert.Equal(files.Sum(file => file.Length), plan.Bytes);
+        var files = ReplicaFiles.All(database.Replica).Select(file => new FileInfo(file)).ToList();
+
+        // On 0.3 a restore reads all of them; on 0.5 a file of several transactions stands for those.
+        Assert.Equal(
+            Repository.IsLine05
+                ? await BytesOfTheExecutablesPlanAsync(database.Replica)
+                : files.Sum(file => file.Length),
+            plan.Bytes
+        );
         Assert.InRange(
             plan.Source!.Time!.Value,
             files.Min(file => file.LastWriteTimeUtc).AddSeconds(-1),
@@ -339,14 +439,7 @@ public sealed class RestoreSelectionTests : IDisposable
     public async Task All_databases_are_restored_side_by_side_and_one_that_fails_does_not_stop_the_others()
     {
         var config = await ThreeDatabasesAsync();
-        foreach (
-            var snapshot in Directory.GetFiles(
-                Path.Combine(_folder.Path, "replica-b"),
-                "*.snapshot.lz4",
-                SearchOption.AllDirectories
-            )
-        )
-            File.WriteAllBytes(snapshot, File.ReadAllBytes(snapshot)[..20]);
+        ReplicaFiles.Truncate(Path.Combine(_folder.Path, "replica-b"), 20);
         foreach (var name in new[] { "a", "b", "c" })
             File.Delete(Path.Combine(_folder.Path, name + ".db"));
 
@@ -460,18 +553,23 @@ public sealed class RestoreSelectionTests : IDisposable
                 ),
         ];
 
-    private int Segments(string replica)
-    {
-        var folder = Path.Combine(_folder.Path, replica);
-        return Directory.Exists(folder)
-            ? Directory.GetFiles(folder, "*.wal.lz4", SearchOption.AllDirectories).Length
-            : 0;
-    }
+    private string ReplicaFolder => Path.Combine(_folder.Path, "replica");
 
-    private DateTimeOffset NewestFile(string replica) =>
-        Directory
-            .GetFiles(Path.Combine(_folder.Path, replica), "*.lz4", SearchOption.AllDirectories)
-            .Max(File.GetLastWriteTimeUtc);
+    private int Segments(string replica) => ReplicaFiles.Changes(Path.Combine(_folder.Path, replica)).Count;
+
+    private DateTimeOffset NewestFile(string replica) => ReplicaFiles.Newest(Path.Combine(_folder.Path, replica));
+
+    private static async Task<long> BytesOfTheExecutablesPlanAsync(string replica)
+    {
+        var result = await LitestreamTool
+            .Command()
+            .RunAsync(
+                ["restore", "-dry-run", "-json", "-o", "/none/of.db", "file://" + replica],
+                TestContext.Current.CancellationToken
+            );
+        using var json = JsonDocument.Parse(result.StandardOutput);
+        return json.RootElement.GetProperty("files").EnumerateArray().Sum(file => file.GetProperty("size").GetInt64());
+    }
 
     private EffectiveConfig Config(string database, params (string Name, string Folder)[] replicas)
     {

@@ -3,6 +3,7 @@ using Litestream.Tests.Verification;
 
 namespace Litestream.Tests.Restore;
 
+[Trait("Uses", "litestream")]
 public sealed class RestoredFileTests
 {
     [Fact]

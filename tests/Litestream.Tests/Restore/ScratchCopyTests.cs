@@ -5,6 +5,7 @@ using Litestream.Tests.Verification;
 namespace Litestream.Tests.Restore;
 
 /// <summary>The folder for temporary files is everybody's.</summary>
+[Trait("Uses", "litestream")]
 public sealed class ScratchCopyTests
 {
     [Fact]

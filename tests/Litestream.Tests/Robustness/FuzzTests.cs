@@ -435,16 +435,16 @@ public sealed class FuzzTests
 
         var options = Options(folder, file);
         Try(() => _ = LitestreamConfigFile.Load(file, expandVariables: false));
-        Try(() => _ = EffectiveConfig.Create(options, ReleaseLine.Default.Dialects).Text);
+        Try(() => _ = EffectiveConfig.Create(options, ReleaseLine.All[0].Dialects).Text);
         Try(() => _ = ConfigVariables.Read(options));
-        Try(() => _ = ConfigTemplate.Create(options));
+        Try(() => _ = ConfigTemplate.Create(options, ReleaseLine.All[0].Dialect));
         Try(() =>
             _ = EffectiveConfig.Create(
                 options with
                 {
                     ConfigText = $"{GeneratedConfig.Marker}\n{Encoding.UTF8.GetString(bytes)}",
                 },
-                ReleaseLine.Default.Dialects
+                ReleaseLine.All[0].Dialects
             )
         );
     }

@@ -6,6 +6,7 @@ using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Sqlite;
 
+[Trait("Uses", "litestream")]
 public sealed class LiveCopyTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);

@@ -9,6 +9,7 @@ using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Sqlite;
 
+[Trait("Uses", "litestream")]
 public sealed class ScratchErrorTests
 {
     [Theory]

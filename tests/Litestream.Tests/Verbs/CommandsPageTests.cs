@@ -96,6 +96,7 @@ public sealed class CommandsPageTests
         option.Kind switch
         {
             VerbOptionKind.Database => "[database]",
+            VerbOptionKind.Argument => $"<{option.Form}>",
             VerbOptionKind.Words => "-- <anything>",
             VerbOptionKind.None => null,
             _ => $"[{option.Name}]",

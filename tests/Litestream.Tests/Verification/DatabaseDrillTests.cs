@@ -1,9 +1,11 @@
 using Litestream.Diagnostics;
+using Litestream.Restore;
 using Litestream.Tests.Sqlite;
 using Litestream.Verification;
 
 namespace Litestream.Tests.Verification;
 
+[Trait("Uses", "litestream")]
 public sealed class DatabaseDrillTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -63,7 +65,7 @@ public sealed class DatabaseDrillTests
         foreach (var one in new[] { folder, other })
         {
             one.Start();
-            await one.WaitUntilAsync(() => LitestreamTool.HasBackup(one.Replica, 1));
+            await one.ArrivesAsync();
         }
 
         LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('new')");
@@ -80,12 +82,7 @@ public sealed class DatabaseDrillTests
             ).Outcome
         );
         var good = await Drill(folder, new());
-        var snapshot = Directory.GetFiles(other.Replica, "*.snapshot.lz4", SearchOption.AllDirectories).Single();
-        File.Copy(
-            snapshot,
-            Directory.GetFiles(folder.Replica, "*.snapshot.lz4", SearchOption.AllDirectories).Single(),
-            overwrite: true
-        );
+        other.CopySnapshotTo(folder);
         var error = await Assert.ThrowsAsync<LitestreamException>(() => Drill(folder, new()));
 
         Assert.StartsWith("The content matches the database: ", good.ContentNote, StringComparison.Ordinal);
@@ -99,9 +96,7 @@ public sealed class DatabaseDrillTests
     {
         using var folder = await ReplicatedFolder.StartedAsync();
         folder.Stop();
-        var newest = Directory
-            .GetFiles(folder.Replica, "*.lz4", SearchOption.AllDirectories)
-            .Max(File.GetLastWriteTimeUtc);
+        var newest = ReplicaFiles.Newest(folder.Replica);
         LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('lost')");
         var lost =
             new[] { folder.Database, folder.Database + "-wal" }.Where(File.Exists).Max(File.GetLastWriteTimeUtc)
@@ -149,9 +144,7 @@ public sealed class DatabaseDrillTests
     {
         using var folder = await ReplicatedFolder.StartedAsync();
         folder.Stop();
-        var newest = Directory
-            .GetFiles(folder.Replica, "*.lz4", SearchOption.AllDirectories)
-            .Max(File.GetLastWriteTimeUtc);
+        var newest = ReplicaFiles.Newest(folder.Replica);
         await LitestreamTool.WaitUntilAsync(() => DateTime.UtcNow > newest.AddSeconds(1));
 
         var result = await Drill(
@@ -187,11 +180,12 @@ public sealed class DatabaseDrillTests
     [Theory]
     [InlineData(null)]
     [InlineData("error")]
+    [Trait("Line", "0.3")]
     public async Task What_another_host_has_written_to_the_replica_is_no_backup_of_this_database(string? logLevel)
     {
         using var folder = new ReplicatedFolder(logLevel: logLevel);
         folder.Start();
-        await folder.WaitUntilAsync(() => LitestreamTool.HasBackup(folder.Replica, 1));
+        await folder.ArrivesAsync();
         using var other = await folder.OtherHostAsync();
 
         var error = await Assert.ThrowsAsync<LitestreamException>(() =>
@@ -223,6 +217,7 @@ public sealed class DatabaseDrillTests
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task A_generation_of_this_database_that_has_no_snapshot_yet_leaves_open_what_would_have_been_lost()
     {
         using var folder = await ReplicatedFolder.StartedAsync();
@@ -244,9 +239,11 @@ public sealed class DatabaseDrillTests
     {
         using var folder = await ReplicatedFolder.StartedAsync();
         var older = folder.GenerationName;
-        var moment = Directory
-            .GetFiles(folder.Replica, "*.wal.lz4", SearchOption.AllDirectories)
-            .Max(File.GetLastWriteTimeUtc);
+        // The time of a file is finer than the clock here, which matters to 0.5.
+        var moment = ReplicaFiles
+            .Changes(folder.Replica)
+            .Max(File.GetLastWriteTimeUtc)
+            .AddMilliseconds(Repository.IsLine05 ? 1 : 0);
         await LitestreamTool.WaitUntilAsync(() => DateTime.UtcNow > moment.AddSeconds(1));
         await BeginGenerationAsync(folder);
 
@@ -257,6 +254,7 @@ public sealed class DatabaseDrillTests
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task A_replica_that_lags_behind_is_not_taken_for_the_one_that_holds_the_last_commit()
     {
         using var folder = new ReplicatedFolder(replica: "name: good\n    path: good");
@@ -302,6 +300,37 @@ public sealed class DatabaseDrillTests
     }
 
     [Fact]
+    public async Task A_replica_is_known_by_its_name_whatever_the_executable_calls_it()
+    {
+        using var folder = new ReplicatedFolder(replica: "name: near by\n    path: good");
+        folder.Start();
+        await folder.WaitUntilAsync(() => LitestreamTool.HasBackup(Path.Combine(folder.Root, "good"), 1));
+        var database = folder.Config.Databases[0];
+        var verified = await DatabaseVerification.RunAsync(
+            LitestreamTool.Executable,
+            folder.Config,
+            database,
+            new(),
+            Cancel
+        );
+        Assert.True(verified is { Outcome: VerificationOutcome.Verified, Replica: "near by" }, verified.ToString());
+
+        var result = await Drill(folder, new());
+        Assert.True(result.RecoveryPoint == TimeSpan.Zero, result.RecoveryPointNote);
+
+        using var past = await PastCopy.RestoreAsync(
+            LitestreamTool.Executable,
+            folder.Config,
+            database,
+            null,
+            null,
+            Cancel
+        );
+        Assert.Equal("near by", past.Source.Replica);
+        Assert.NotNull(past.Newest);
+    }
+
+    [Fact]
     public async Task What_only_the_app_can_check_is_a_note()
     {
         using var folder = new ReplicatedFolder();
@@ -340,18 +369,21 @@ public sealed class DatabaseDrillTests
         await ReplicatedFolder.AssertNothingInTempAsync();
     }
 
-    /// <summary>What is written while nobody replicates begins a new generation.</summary>
+    /// <summary>What is written while nobody replicates begins a new generation (on 0.5: a full copy).</summary>
     private static async Task BeginGenerationAsync(ReplicatedFolder folder)
     {
         var older = folder.GenerationName;
         folder.Stop();
         LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('newer')");
+        var before = ReplicaFiles.All(folder.Replica);
         folder.Start();
         await folder.WaitUntilAsync(() =>
-            folder.GenerationName is var name
-            && name != older
-            && name != "none"
-            && LitestreamTool.HasBackup(folder.Generation, 1)
+            Repository.IsLine05
+                ? ReplicaFiles.Changes(folder.Replica).Except(before).Any()
+                : folder.GenerationName is var name
+                    && name != older
+                    && name != "none"
+                    && LitestreamTool.HasBackup(folder.Generation, 1)
         );
     }
 

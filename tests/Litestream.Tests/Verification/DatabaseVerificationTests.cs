@@ -1,12 +1,14 @@
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.Sqlite;
+using Litestream.Tests.Restore;
 using Litestream.Tests.Sqlite;
 using Litestream.Verification;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Verification;
 
+[Trait("Uses", "litestream")]
 public sealed class DatabaseVerificationTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -88,12 +90,24 @@ public sealed class DatabaseVerificationTests
     [InlineData("flipped byte in a segment")]
     [InlineData("flipped byte in the snapshot")]
     [InlineData("wrong format")]
-    [InlineData("older generation")]
+    [InlineData("older generation", Traits = ["Line", "0.3"])]
+    [InlineData("older copy", Traits = ["Line", "0.5"])]
     public async Task What_is_wrong_in_the_replica_is_Failed(string what)
     {
         using var folder = await ReplicatedFolder.StartedAsync();
         LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('x')");
         await folder.WaitUntilAsync(() => LitestreamTool.HasBackup(folder.Replica, 2));
+        if (what == "older copy")
+        {
+            // The replica as it was, of a backup of its own.
+            var copy = Path.Combine(folder.Root, "copy");
+            BackedUpDatabase.Copy(folder.Replica, copy);
+            LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('y')");
+            await folder.WaitUntilAsync(() => LitestreamTool.HasBackup(folder.Replica, 3));
+            Directory.Delete(folder.Replica, recursive: true);
+            BackedUpDatabase.Copy(copy, folder.Replica);
+        }
+
         if (what == "older generation")
         {
             // What is written while nobody replicates begins a new generation.
@@ -111,7 +125,9 @@ public sealed class DatabaseVerificationTests
         var result = await Verify(folder);
 
         Assert.True(result.Outcome == VerificationOutcome.Failed, $"{result}\n{folder.Log}");
-        Assert.Equal("LSB4103", result.Code);
+
+        // What only 0.5 reads is no damage to 0.3.
+        Assert.Equal(what == "wrong format" && !Repository.IsLine05 ? "LSB4011" : "LSB4103", result.Code);
         await ReplicatedFolder.AssertNothingInTempAsync();
     }
 
@@ -126,10 +142,10 @@ public sealed class DatabaseVerificationTests
         foreach (var one in new[] { folder, other })
         {
             one.Start();
-            await one.WaitUntilAsync(() => LitestreamTool.HasBackup(one.Replica, 1));
+            await one.ArrivesAsync();
         }
 
-        File.Copy(Snapshot(other.Generation), Snapshot(folder.Generation), overwrite: true);
+        other.CopySnapshotTo(folder);
 
         var quick = await Verify(folder, new() { Level = VerificationLevel.Quick });
         var full = await Verify(folder);
@@ -153,10 +169,10 @@ public sealed class DatabaseVerificationTests
         foreach (var one in new[] { folder, other })
         {
             one.Start();
-            await one.WaitUntilAsync(() => LitestreamTool.HasBackup(one.Replica, 1));
+            await one.ArrivesAsync();
         }
 
-        File.Copy(Snapshot(other.Generation), Snapshot(folder.Generation), overwrite: true);
+        other.CopySnapshotTo(folder);
 
         var quick = await Verify(folder, new() { Level = VerificationLevel.Quick });
         var full = await Verify(folder);
@@ -219,7 +235,7 @@ public sealed class DatabaseVerificationTests
     [Fact]
     public async Task A_replica_that_is_sent_to_later_than_asked_is_Lagging_by_so_many_bytes()
     {
-        using var folder = await ReplicatedFolder.StartedAsync(sync: "3s");
+        using var folder = await ReplicatedFolder.StartedAsync(sync: "1m");
 
         var result = await Verify(folder, new() { Timeout = TimeSpan.FromSeconds(1) });
 
@@ -258,7 +274,7 @@ public sealed class DatabaseVerificationTests
                                 : "INSERT INTO item(text) VALUES (hex(randomblob(20)))";
                         command.ExecuteNonQuery();
                         Interlocked.Increment(ref written);
-                        stop.Token.WaitHandle.WaitOne(1);
+                        stop.Token.WaitHandle.WaitOne(5);
                     }
                 })
             )
@@ -266,7 +282,7 @@ public sealed class DatabaseVerificationTests
         try
         {
             var counts = new List<long>();
-            for (var i = 0; i < 5; i++)
+            for (var i = 0; i < 3; i++)
             {
                 var before = Volatile.Read(ref written);
                 await LitestreamTool.WaitUntilAsync(() => Volatile.Read(ref written) > before);
@@ -352,6 +368,7 @@ public sealed class DatabaseVerificationTests
         using var folder = new ReplicatedFolder();
         OwnFunctions.Use(folder.Database);
         folder.Start();
+        await folder.ArrivesAsync();
 
         var result = await Verify(folder, new() { Level = level });
 
@@ -449,6 +466,7 @@ public sealed class DatabaseVerificationTests
     }
 
     [Fact]
+    [Trait("Line", "0.3")] // 0.5 reads nothing of a database before its storage has answered: NotReplicating.
     public async Task Storage_that_does_not_answer_is_neither_good_nor_bad()
     {
         using var folder = new ReplicatedFolder(
@@ -468,13 +486,14 @@ public sealed class DatabaseVerificationTests
     }
 
     [Fact]
-    public async Task With_an_executable_of_another_release_line_it_restores_until_the_commit_is_there_and_says_so()
+    public async Task With_an_executable_of_an_unknown_release_line_it_restores_until_the_commit_is_there_and_says_so()
     {
         using var folder = await ReplicatedFolder.StartedAsync();
+        var unknown = Repository.IsLine05 ? "0.9.1" : "0.4.1";
         var script = Path.Combine(folder.Root, "litestream");
         await File.WriteAllTextAsync(
             script,
-            $"#!/bin/sh\nif [ \"$1\" = version ]; then echo 0.5.17; else exec '{LitestreamTool.Executable.Path}' "
+            $"#!/bin/sh\nif [ \"$1\" = version ]; then echo {unknown}; else exec '{LitestreamTool.Executable.Path}' "
                 + $"\"$@\"; fi\n",
             Cancel
         );
@@ -498,7 +517,7 @@ public sealed class DatabaseVerificationTests
 
         Assert.True(full.Outcome == VerificationOutcome.Verified, full.ToString());
         Assert.Contains(
-            "position of a replica is not known for litestream 0.5.17",
+            $"position of a replica is not known for litestream {unknown}",
             full.Message,
             StringComparison.Ordinal
         );
@@ -595,48 +614,47 @@ public sealed class DatabaseVerificationTests
         Assert.NotNull(result.ArrivalTime);
     }
 
-    private static string Snapshot(string generation) =>
-        Directory.GetFiles(Path.Combine(generation, "snapshots")).Single();
-
     private static void Break(ReplicatedFolder folder, string what)
     {
-        var segments = Directory
-            .GetFiles(Path.Combine(folder.Generation, "wal"))
-            .Order(StringComparer.Ordinal)
-            .ToList();
+        // The first transactions of the WAL, after the snapshot.
+        var segment = ReplicaFiles.Changes(folder.Replica).Except(ReplicaFiles.Starts(folder.Replica)).First();
+        var snapshots = ReplicaFiles.Starts(folder.Replica);
         switch (what)
         {
             case "deleted replica":
                 Directory.Delete(folder.Replica, recursive: true);
                 break;
             case "deleted snapshot":
-                File.Delete(Snapshot(folder.Generation));
+                snapshots.ToList().ForEach(File.Delete);
                 break;
             case "deleted segment":
-                File.Delete(segments[0]);
+                File.Delete(segment);
                 break;
             case "truncated segment":
-                Truncate(segments[0]);
+                Truncate(segment);
                 break;
             case "truncated snapshot":
-                Truncate(Snapshot(folder.Generation));
+                snapshots.ToList().ForEach(Truncate);
                 break;
             case "flipped byte in a segment":
-                Flip(segments[0]);
+                Flip(segment);
                 break;
             case "flipped byte in the snapshot":
-                Flip(Snapshot(folder.Generation));
+                snapshots.ToList().ForEach(Flip);
                 break;
             case "wrong format":
-                Directory.Delete(Path.Combine(folder.Replica, "generations"), recursive: true);
-                Directory.CreateDirectory(Path.Combine(folder.Replica, "ltx", "0"));
-                File.WriteAllText(
-                    Path.Combine(folder.Replica, "ltx", "0", "0000000000000001-0000000000000001.ltx"),
-                    "LTX1"
-                );
+                Directory.Delete(Path.Combine(folder.Replica, AppFolder.ContentFolder), recursive: true);
+                var file = Repository.IsLine05
+                    ? "generations/0123456789abcdef/snapshots/00000000.snapshot.lz4"
+                    : "ltx/0/0000000000000001-0000000000000001.ltx";
+                file = Path.Combine(folder.Replica, file);
+                Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+                File.WriteAllText(file, "LTX1".PadRight(100));
                 break;
             case "older generation":
                 Directory.Delete(folder.Generation, recursive: true);
+                break;
+            case "older copy":
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(what));

@@ -4,6 +4,7 @@ using Litestream.Verification;
 namespace Litestream.Tests.Verification;
 
 /// <summary>A restore takes the generation that was written to last, whoever wrote it.</summary>
+[Trait("Uses", "litestream")]
 public sealed class OtherHostTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -13,6 +14,7 @@ public sealed class OtherHostTests
     [InlineData(VerificationLevel.Quick, null)]
     [InlineData(VerificationLevel.Full, null)]
     [InlineData(VerificationLevel.Quick, "error")]
+    [Trait("Line", "0.3")] // On 0.5 the files of both have the same names; a verification sees the content only.
     public async Task The_copy_of_another_database_is_Failed_and_both_generations_are_named(
         VerificationLevel level,
         string? logLevel
@@ -20,7 +22,7 @@ public sealed class OtherHostTests
     {
         using var folder = new ReplicatedFolder(logLevel: logLevel);
         folder.Start();
-        await folder.WaitUntilAsync(() => LitestreamTool.HasBackup(folder.Replica, 1));
+        await folder.ArrivesAsync();
         using var other = await folder.OtherHostAsync();
 
         var restores = Path.Combine(folder.Root, "restores");
@@ -47,10 +49,7 @@ public sealed class OtherHostTests
         using var other = await folder.OtherHostAsync();
         await LitestreamTool.WaitUntilAsync(() =>
             DateTime.UtcNow
-            > Directory
-                .GetFiles(folder.Replica, "*.lz4", SearchOption.AllDirectories)
-                .Max(File.GetLastWriteTimeUtc)
-                .AddSeconds(1)
+            > ReplicaFiles.Newest(folder.Replica).AddSeconds(1)
         );
 
         var written = await Verify(folder, new());
@@ -63,6 +62,7 @@ public sealed class OtherHostTests
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task A_dead_replicator_is_told_with_who_writes_in_its_place()
     {
         using var folder = await ReplicatedFolder.StartedAsync();
@@ -100,7 +100,8 @@ public sealed class OtherHostTests
             }
         }
 
-        Assert.Equal(5, Directory.GetDirectories(Path.Combine(folder.Replica, "generations")).Length);
+        if (!Repository.IsLine05)
+            Assert.Equal(5, Directory.GetDirectories(Path.Combine(folder.Replica, "generations")).Length);
     }
 
     [Fact]
@@ -110,6 +111,7 @@ public sealed class OtherHostTests
         var (asked, go) = (Path.Combine(folder.Root, "asked"), Path.Combine(folder.Root, "go"));
         var executable = folder.ExecutableThat($"touch '{asked}'; while [ ! -e '{go}' ]; do sleep 0.01; done");
         var first = folder.GenerationName;
+        var before = ReplicaFiles.All(folder.Replica);
 
         var verification = Verify(folder, new() { Level = VerificationLevel.Quick, Write = false }, executable);
         await LitestreamTool.WaitUntilAsync(() => File.Exists(asked));
@@ -117,10 +119,12 @@ public sealed class OtherHostTests
         LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('down')");
         folder.Start();
         await folder.WaitUntilAsync(() =>
-            folder.GenerationName is var name
-            && name != first
-            && name != "none"
-            && LitestreamTool.HasBackup(folder.Generation, 1)
+            Repository.IsLine05
+                ? ReplicaFiles.Changes(folder.Replica).Except(before).Any()
+                : folder.GenerationName is var name
+                    && name != first
+                    && name != "none"
+                    && LitestreamTool.HasBackup(folder.Generation, 1)
         );
         File.WriteAllText(go, "");
 

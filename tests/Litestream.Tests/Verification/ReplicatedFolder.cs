@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text;
 using Litestream.Configuration;
 using Litestream.Execution;
-using Litestream.Releases.V03;
+using Litestream.Releases;
 using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Verification;
@@ -11,6 +11,10 @@ namespace Litestream.Tests.Verification;
 /// <summary>Databases with file replicas and a real replicator of their own.</summary>
 internal sealed class ReplicatedFolder : IDisposable
 {
+    /// <summary>No file but those that were sent and the snapshot: a compaction would mend what a test has
+    /// broken.</summary>
+    private const string LateCompaction = "levels:\n- interval: 24h\n";
+
     private readonly TemporaryFolder _folder = new();
     private readonly StringBuilder _log = new();
     private readonly List<string> _databases = [];
@@ -28,6 +32,7 @@ internal sealed class ReplicatedFolder : IDisposable
     {
         var yml = new StringBuilder(address is null ? "" : $"addr: {address}\n")
             .Append(logLevel is null ? "" : $"logging:\n  level: {logLevel}\n")
+            .Append(Repository.IsLine05 ? LateCompaction : "")
             .Append("dbs:\n");
         for (var i = 0; i < databases; i++)
         {
@@ -61,7 +66,13 @@ internal sealed class ReplicatedFolder : IDisposable
     /// <summary>The generation that is written to.</summary>
     public string Generation => Path.Combine(Replica, "generations", GenerationName);
 
-    public string GenerationName => new ShadowWal(Config.Databases[0].MetaPath).Lineage() ?? "none";
+    /// <summary>On 0.5, which has one only, <c>ltx</c>.</summary>
+    public string GenerationName =>
+        LitestreamTool.Executable.Line.State(Config.Databases[0].MetaPath).Lineage() ?? "none";
+
+    /// <summary>Where the files of this one are in the replica of another one, to which it was sent.</summary>
+    public string GenerationIn(ReplicatedFolder other) =>
+        Repository.IsLine05 ? other.Replica : Path.Combine(other.Replica, "generations", GenerationName);
 
     public string Log
     {
@@ -84,12 +95,28 @@ internal sealed class ReplicatedFolder : IDisposable
         var folder = new ReplicatedFolder(databases, monitor, sync, address, checkpointPages: checkpointPages);
         folder.Start();
         for (var i = 0; i < databases; i++)
-        {
-            var replica = folder.ReplicaOf(i);
-            await folder.WaitUntilAsync(() => LitestreamTool.HasBackup(replica, 1));
-        }
-
+            await folder.ArrivesAsync(i);
         return folder;
+    }
+
+    /// <summary>Waits until a database is in its replica, and litestream has made its first snapshot of it.</summary>
+    public Task ArrivesAsync(int i = 0) =>
+        WaitUntilAsync(() =>
+            LitestreamTool.HasBackup(ReplicaOf(i), 1)
+            && (
+                !Repository.IsLine05
+                || ReplicaFiles.Starts(ReplicaOf(i)).Any(file => file.Contains("/ltx/9/", StringComparison.Ordinal))
+            )
+        );
+
+    /// <summary>Puts the first copy of this database in the place of another one's.</summary>
+    public void CopySnapshotTo(ReplicatedFolder other)
+    {
+        // On 0.5 litestream makes the snapshot of what was sent by then; what was sent first has one name in both.
+        var (from, to) = (ReplicaFiles.Starts(Replica), ReplicaFiles.Starts(other.Replica));
+        File.Copy(from[0], to[0], overwrite: true);
+        foreach (var file in to.Skip(1))
+            File.Delete(file);
     }
 
     /// <summary>Waits for what the replicator will do.</summary>
@@ -123,17 +150,23 @@ internal sealed class ReplicatedFolder : IDisposable
     public async Task<ReplicatedFolder> OtherHostAsync()
     {
         // The lists have whole seconds.
-        var newest = Directory.GetFiles(Replica, "*.lz4", SearchOption.AllDirectories).Max(File.GetLastWriteTimeUtc);
+        var newest = ReplicaFiles.Newest(Replica);
         await LitestreamTool.WaitUntilAsync(() => DateTime.UtcNow > newest.AddSeconds(1));
         var other = new ReplicatedFolder(replica: $"path: \"{Replica}\"");
         LitestreamTool.Sql(other.Database, "DELETE FROM item");
         other.Start();
         await other.WaitUntilAsync(() =>
-            LitestreamTool.HasBackup(Path.Combine(Replica, "generations", other.GenerationName), 1)
+            Repository.IsLine05
+                ? other.LocalFiles() is { Count: > 0 } sent
+                    && sent.All(LitestreamTool.Executable.Line.Layout.Signatures(Replica).Contains)
+                : LitestreamTool.HasBackup(other.GenerationIn(this), 1)
         );
         other.Stop();
         return other;
     }
+
+    private IReadOnlyDictionary<string, string> LocalFiles() =>
+        LitestreamTool.Executable.Line.State(Config.Databases[0].MetaPath).Signatures();
 
     /// <summary>An executable that does something else before it restores.</summary>
     public LitestreamExecutable ExecutableThat(string beforeRestore)

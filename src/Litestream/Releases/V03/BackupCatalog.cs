@@ -1,25 +1,16 @@
 using Litestream.Configuration;
-using Litestream.Diagnostics;
 using Litestream.Execution;
 
 namespace Litestream.Releases.V03;
 
-/// <summary>What is in the replicas, as the executable lists it.</summary>
-/// <param name="executable">What is started.</param>
+/// <summary>What is in the replicas of release line 0.3, as the executable lists it.</summary>
+/// <param name="commands">Runs the executable.</param>
 /// <param name="config">What it is started with.</param>
-internal sealed class BackupCatalog(LitestreamExecutable executable, EffectiveConfig config) : IBackupCatalog
+internal sealed class BackupCatalog(CatalogCommands commands, EffectiveConfig config) : IBackupCatalog
 {
-    /// <summary>How long each listing may take; then the executable is ended, with LSB3005.</summary>
-    public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(2);
+    public TimeSpan Timeout => commands.Timeout;
 
-    /// <param name="executable">What is started.</param>
-    /// <param name="config">What it is started with.</param>
-    /// <param name="timeout">How long each listing may take; null: 2 minutes.</param>
-    public static BackupCatalog Create(LitestreamExecutable executable, EffectiveConfig config, TimeSpan? timeout) =>
-        timeout is { } limit ? new(executable, config) { Timeout = limit } : new(executable, config);
-
-    public Task<string> VersionAsync(CancellationToken cancellationToken) =>
-        LimitAsync("version", executable.GetVersionAsync, cancellationToken);
+    public Task<string> VersionAsync(CancellationToken cancellationToken) => commands.VersionAsync(cancellationToken);
 
     public async Task<IReadOnlyList<DatabaseEntry>> DatabasesAsync(CancellationToken cancellationToken) =>
         Listing.Databases(await RunAsync("databases", [], cancellationToken).ConfigureAwait(false), config.Databases);
@@ -109,6 +100,15 @@ internal sealed class BackupCatalog(LitestreamExecutable executable, EffectiveCo
             ),
         ];
 
+    public async Task<IReadOnlyDictionary<string, string>> SignaturesAsync(
+        EffectiveDatabase database,
+        CancellationToken cancellationToken
+    ) =>
+        (await FullCopiesAsync(database, replica: null, cancellationToken).ConfigureAwait(false))
+            .Select(copy => copy.Lineage)
+            .Distinct()
+            .ToDictionary(lineage => lineage, _ => "");
+
     public async Task<DateTimeOffset?> NewestAsync(
         EffectiveDatabase database,
         string? replica,
@@ -155,43 +155,5 @@ internal sealed class BackupCatalog(LitestreamExecutable executable, EffectiveCo
         string command,
         IReadOnlyList<string> arguments,
         CancellationToken cancellationToken
-    ) =>
-        LimitAsync(
-            command,
-            limited =>
-                config.WithFileAsync(file =>
-                    new LitestreamCommand(executable, config.Variables) { Secrets = config.Secrets }.RunAsync(
-                        [command, "-config", file, .. arguments],
-                        limited
-                    )
-                ),
-            cancellationToken
-        );
-
-    private async Task<T> LimitAsync<T>(
-        string command,
-        Func<CancellationToken, Task<T>> run,
-        CancellationToken cancellationToken
-    )
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Timeout);
-        try
-        {
-            return await run(limit.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            throw new OperationCanceledException(cancellationToken);
-        }
-        catch (OperationCanceledException e)
-        {
-            throw new LitestreamException(
-                "LSB3005",
-                $"`litestream {command}` was ended because it took longer than {NumberText.Seconds(Timeout)} s. "
-                    + "The storage may not answer, or it holds very many files.",
-                innerException: e
-            );
-        }
-    }
+    ) => commands.RunAsync(command, arguments, cancellationToken);
 }

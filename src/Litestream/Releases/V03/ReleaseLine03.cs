@@ -10,21 +10,20 @@ internal static class ReleaseLine03
         {
             Name = "0.3",
             LineageWord = "generation",
+            LocalEntries = ["generations", "generation"],
             Dialect = ConfigDialect03.Dialect,
-            Catalog = (executable, config, timeout) => BackupCatalog.Create(executable, config, timeout),
+            Catalog = (executable, config, timeout) =>
+                new BackupCatalog(new CatalogCommands(executable, config, timeout), config),
             Restore = new RestoreDialect(),
             State = metaPath => new ShadowWal(metaPath),
             Layout = new ReplicaLayout(),
             ReadPosition = GenerationPosition.From,
             KnownProblems = Problems,
-            Lacks = new Dictionary<string, Func<string, string, MessageText>>
+            Lacks = new Dictionary<string, Func<string, MessageText>>
             {
-                ["ltx"] = (version, _) =>
+                ["ltx"] = version =>
                     $"Only release line 0.5 keeps LTX files; this is litestream {version}, which keeps snapshots and "
                     + $"WAL segments. Use {VerbName.Snapshots} and {VerbName.Wal}.",
-                ["restore -txid"] = (version, _) =>
-                    $"{OptionName.TxId} is for release line 0.5; this is litestream {version}. Use "
-                    + $"{OptionName.Timestamp}, or {OptionName.Generation} with {OptionName.Index}, instead.",
             },
         };
 

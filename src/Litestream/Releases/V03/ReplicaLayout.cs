@@ -7,6 +7,11 @@ namespace Litestream.Releases.V03;
 /// <c>generations/&lt;g&gt;/wal</c>.</summary>
 internal sealed class ReplicaLayout : IReplicaLayout
 {
+    /// <summary>Of the WAL index, at the begin of each file's name.</summary>
+    private const int IndexDigits = 8;
+
+    public string Content => "generations";
+
     public IReadOnlyList<string> Restorable(string folder)
     {
         var all = Path.Combine(folder, "generations");
@@ -33,6 +38,9 @@ internal sealed class ReplicaLayout : IReplicaLayout
             throw Unreadable(folder, e);
         }
     }
+
+    public IReadOnlyDictionary<string, string> Signatures(string folder) =>
+        Restorable(folder).ToDictionary(lineage => lineage, _ => "");
 
     public bool HasFullCopy(string folder, string lineage)
     {
@@ -66,10 +74,52 @@ internal sealed class ReplicaLayout : IReplicaLayout
 
     public Func<string, ReplicaProgress?> Reader(string folder) => new SegmentReader(folder).Read;
 
-    public string OtherFiles(string folder) =>
-        Directory.Exists(Path.Combine(folder, "ltx")) || Directory.Exists(Path.Combine(folder, "0000"))
-            ? " It holds files of release line 0.5 (ltx), which this executable does not read."
-            : "";
+    /// <summary>Of the generations that something can be restored from.</summary>
+    public BackupFiles? Find(string folder, DateTimeOffset? moment = null)
+    {
+        try
+        {
+            var generations = Restorable(folder)
+                .Select(generation => (Snapshots: Files("snapshots", generation), Wal: Files("wal", generation)))
+                .Where(generation => generation.Snapshots.Count > 0)
+                .ToList();
+            if (generations.Count == 0)
+                return null;
+            var (snapshots, wal) = generations.MaxBy(generation => generation.Snapshots.Max(file => file.Time));
+            var snapshot = snapshots.MaxBy(file => file.Time);
+            var all = generations.SelectMany(generation => generation.Snapshots.Concat(generation.Wal)).ToList();
+            return new BackupFiles(
+                Path.Combine(folder, Content),
+                generations.Min(generation => generation.Snapshots.Min(file => file.Time)),
+                all.Max(file => file.Time),
+                all.Sum(file => file.Size)
+            )
+            {
+                RestoreBytes =
+                    snapshot.Size
+                    + wal.Where(file => string.CompareOrdinal(file.Name, 0, snapshot.Name, 0, IndexDigits) >= 0)
+                        .Sum(file => file.Size),
+            };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(folder, e);
+        }
+
+        List<(string Name, long Size, DateTimeOffset Time)> Files(string kind, string generation)
+        {
+            var directory = new DirectoryInfo(Path.Combine(PathOf(folder, generation), kind));
+            return directory.Exists
+                ?
+                [
+                    .. directory
+                        .EnumerateFiles("*.lz4")
+                        .Select(file => (file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc)))
+                        .Where(file => moment is null || file.Item3 <= moment),
+                ]
+                : [];
+        }
+    }
 
     private static string PathOf(string folder, string lineage) => Path.Combine(folder, "generations", lineage);
 

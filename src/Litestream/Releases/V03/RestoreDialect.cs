@@ -1,4 +1,5 @@
 using System.Globalization;
+using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
@@ -8,8 +9,16 @@ namespace Litestream.Releases.V03;
 /// <summary>The restore of release line 0.3.</summary>
 internal sealed class RestoreDialect : IRestoreDialect
 {
+    public IReadOnlyList<string> ReservedFlags => [];
+
     public void Check(RestoreSelection selection)
     {
+        if (selection.TxId is not null)
+            throw new LitestreamException(
+                "LSB3009",
+                $"{OptionName.TxId} is for release line 0.5, and this executable is of 0.3. Use "
+                    + $"{OptionName.Timestamp}, or {OptionName.Generation} with {OptionName.Index}, instead."
+            );
         if (selection.Timestamp is not null && selection.Index is not null)
             throw Wrong("A restore goes to a moment or to a WAL index, not to both.");
         if (selection.Index is < 0 or > uint.MaxValue)
@@ -63,7 +72,7 @@ internal sealed class RestoreDialect : IRestoreDialect
         return restored;
     }
 
-    public RestoreSource? Source(LogLine line, RestoreSource? source)
+    public RestoreSource? Source(EffectiveDatabase database, LogLine line, RestoreSource? source)
     {
         long Number(string field) =>
             long.TryParse(
@@ -89,33 +98,11 @@ internal sealed class RestoreDialect : IRestoreDialect
         };
     }
 
-    public string Classify(string message)
-    {
-        bool Says(params string[] words) => words.Any(w => message.Contains(w, StringComparison.OrdinalIgnoreCase));
-        if (
-            Says(
-                "no space left on device",
-                "disk quota exceeded",
-                "database or disk is full",
-                "not enough space on the disk"
-            )
-        )
-            return "LSB4009";
-        if (
-            Says(
-                "database not found in config",
-                "cannot read config",
-                "yaml:",
-                "flag provided but not defined",
-                "invalid value",
-                "too many arguments"
-            )
-        )
-            return "LSB3001";
-        return Says("malformed", "cannot apply wal", "checksum", "lz4", "unexpected EOF", "not a database")
-            ? "LSB4003"
-            : "LSB4005";
-    }
+    public string Classify(string message) =>
+        RestoreErrors.Classify(
+            message,
+            ["malformed", "cannot apply wal", "checksum", "lz4", "unexpected EOF", "not a database"]
+        );
 
     private static IEnumerable<string> Flags(RestoreSelection selection)
     {

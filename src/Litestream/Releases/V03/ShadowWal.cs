@@ -12,6 +12,8 @@ namespace Litestream.Releases.V03;
 /// </summary>
 internal sealed class ShadowWal(string metaPath) : ILocalState
 {
+    private (string Lineage, long Index, uint Origin, long Size)? _newest;
+
     /// <summary>The current generation; null if nothing was ever replicated from here.</summary>
     public string? Lineage()
     {
@@ -74,6 +76,10 @@ internal sealed class ShadowWal(string metaPath) : ILocalState
         return null;
     }
 
+    public long? Unread(string lineage, WalPosition mark) => null;
+
+    public WalPosition? RestorableEnd(ReplicaPosition place) => null;
+
     public long? Distance(ReplicaPosition? from, ReplicaPosition to)
     {
         if (to is not GenerationPosition end)
@@ -100,6 +106,41 @@ internal sealed class ShadowWal(string metaPath) : ILocalState
 
         return distance;
     }
+
+    public string? Bookmark() => Lineage();
+
+    public bool HasFullCopySince(string? bookmark, ReplicaPosition replicated) => replicated.Lineage != bookmark;
+
+    /// <summary>This line looks itself, and begins a new generation.</summary>
+    public ChainLink LinkAfter(string? bookmark) => ChainLink.Whole;
+
+    /// <summary>
+    /// To checkpoint, litestream gives up its mark for a moment. It takes any WAL that it finds afterwards for the next
+    /// one, and what is left of the one before for all of it. SQLite counts the first salt up by one with each restart:
+    /// where it is ahead of the index, litestream has never seen a WAL. And a <c>-wal</c> that is shorter than the copy
+    /// of the WAL before was truncated, at an end that litestream did not see.
+    /// </summary>
+    public bool HasSkipped(string wal)
+    {
+        if (
+            Lineage() is not { } lineage
+            || Indexes(lineage) is not [var index, ..]
+            || WalFile.Header(FileOf(lineage, index)) is not { } header
+        )
+            return false;
+        var before = _newest;
+        var origin = unchecked(header.Salt1 - (uint)index);
+        _newest = (lineage, index, origin, Size(lineage, index) ?? 0);
+        if (before is not { } last || last.Lineage != lineage || last.Index >= index)
+            return false;
+        var copied = Size(lineage, last.Index) ?? last.Size;
+
+        // Looked at last: otherwise it only grows.
+        return origin != last.Origin || (FileStamp.Of(wal)?.Size ?? 0) < copied;
+    }
+
+    public IReadOnlyDictionary<string, string> Signatures() =>
+        Lineage() is { } lineage ? new Dictionary<string, string> { [lineage] = "" } : new Dictionary<string, string>();
 
     /// <summary>The end of the last segment whose upload was confirmed.</summary>
     public ReplicaPosition? Sent(string lineage, MetricsAnswer metrics, string database, string replica) =>

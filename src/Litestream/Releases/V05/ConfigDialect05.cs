@@ -1,4 +1,5 @@
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 
 namespace Litestream.Releases.V05;
 
@@ -12,6 +13,7 @@ internal static class ConfigDialect05
             Keys = ConfigSchema.Read(Table, hasDefaults: true),
             HasPathUrls = true,
             HasS3Ports = true,
+            NeedsRegion = true,
             UrlOptions =
             [
                 "endpoint",
@@ -27,9 +29,57 @@ internal static class ConfigDialect05
                 "partSize",
                 "part-size",
                 "concurrency",
+                "signAcceptEncoding",
+                "sign-accept-encoding",
             ],
             MoreSchemes = ["webdavs"],
+            SnapshotKeys = new Dictionary<string, string>
+            {
+                ["snapshot-interval"] = "interval",
+                ["retention"] = "retention",
+            },
+            Adapt = Adapt,
         };
+
+    /// <summary>Snapshots are the same for all databases here: made as often as the one that wants them most often,
+    /// kept as long as the one that wants them longest. Google's storage has another name.</summary>
+    private static void Adapt(YamlMap root)
+    {
+        var replicas = root.Maps("dbs").SelectMany(database => database.Maps("replicas")).ToList();
+        foreach (var replica in replicas.Where(replica => replica.Text("type") == "gcs"))
+            replica["type"] = "gs";
+        var snapshot = root["snapshot"] as YamlMap ?? new YamlMap();
+        Set("interval", Take("snapshot-interval").OrderBy(one => one.Time).FirstOrDefault());
+        Set("retention", Take("retention").OrderByDescending(one => one.Time).FirstOrDefault());
+        if (snapshot.Entries.Any())
+            root["snapshot"] = snapshot;
+
+        List<(YamlScalar Value, TimeSpan Time)> Take(string key)
+        {
+            var taken = new List<(YamlScalar, TimeSpan)>();
+            foreach (var replica in replicas)
+            {
+                // A variable gets its value where litestream is started.
+                if (replica[key] is YamlScalar { IsNull: false } value)
+                {
+                    if (GoDuration.IsPositive(value.Text))
+                        taken.Add((value, GoDuration.Parse(value.Text)));
+                    else if (EnvPlaceholders.HasVariables(value.Text))
+                        taken.Add((value, TimeSpan.Zero));
+                }
+
+                replica.Remove(key);
+            }
+
+            return taken;
+        }
+
+        void Set(string key, (YamlScalar? Value, TimeSpan Time) one)
+        {
+            if (one.Value is { } value)
+                snapshot[key] = value;
+        }
+    }
 
     /// <summary>The keys that other lines read in another way, or not at all.</summary>
     private const string Table = """
@@ -45,16 +95,16 @@ internal static class ConfigDialect05
         Root       verify-compaction           Flag
         Root       validation                  Block    inside=Validation
             -> Write `validation-interval:` in each replica.
-        Root       heartbeat-url               Text
+        Root       heartbeat-url               Web
         Root       heartbeat-interval          Duration least=60
         Root       shutdown-sync-timeout       Duration least=0
         Root       shutdown-sync-interval      Duration above=0
         Logging    level                       Word     words=trace,debug,info,warn,warning,error else=Ignored
-        Logging    type                        Word     words=text,json,pretty else=Ignored
+        Logging    type                        Word     words=text,json,pretty else=Panic
         Logging    source                      Flag
         Socket     enabled                     Flag
         Socket     path                        Text
-        Socket     permissions                 Count
+        Socket     permissions                 Mode
         Snapshot   interval                    Duration above=0
         Snapshot   retention                   Duration above=0
         Retention  enabled                     Flag
@@ -86,6 +136,7 @@ internal static class ConfigDialect05
         Replica    auto-recover                Flag     default
         Replica    max-sync-ltx-files          Count
         Replica    sign-payload                Flag     for=s3 default
+        Replica    sign-accept-encoding        Flag     for=s3 default
         Replica    require-content-md5         Flag     for=s3 default
         Replica    part-size                   Size     for=s3,oss
         Replica    concurrency                 Count    for=s3,oss

@@ -2,32 +2,39 @@ using Litestream.Diagnostics;
 
 namespace Litestream.Releases.V05;
 
-/// <summary>Release line 0.5: LTX files. Only its configuration and its problems are known here.</summary>
+/// <summary>Release line 0.5: LTX files and TXIDs.</summary>
 internal static class ReleaseLine05
 {
-    public static ReleaseLine Over(ReleaseLine other) =>
-        other with
+    public static ReleaseLine Line { get; } =
+        new()
         {
             Name = "0.5",
+            LineageWord = "lineage",
+            Older = [V03.ReleaseLine03.Line],
+            LocalEntries = ["ltx"],
             Dialect = ConfigDialect05.Dialect,
-            KnowsPositions = false,
-            ReadPosition = _ => null,
+            ReportsProgress = false,
+            AsksStorageFirst = true,
+            CanBeginLineage = false,
+            GatherPause = TimeSpan.FromSeconds(2),
+            Catalog = (executable, config, timeout) =>
+                new LtxCatalog(new CatalogCommands(executable, config, timeout), config),
+            Restore = new RestoreDialect05(),
+            State = metaPath => new LocalLtx(metaPath),
+            Layout = new LtxLayout(),
+            ReadPosition = TxIdPosition.From,
             KnownProblems = Problems,
-            Lacks = new Dictionary<string, Func<string, string, MessageText>>
+            Lacks = new Dictionary<string, Func<string, MessageText>>
             {
-                ["generations"] = (version, database) => UseLtx(VerbName.Generations, version, database),
-                ["snapshots"] = (version, database) => UseLtx(VerbName.Snapshots, version, database),
-                ["wal"] = (version, database) => UseLtx(VerbName.Wal, version, database),
-                ["ltx"] = (version, database) =>
-                    $"This version of Litestream.Build does not read LTX files. litestream {version} lists them "
-                    + $"itself: {VerbName.Running($"ltx -level all '{database}'")}.",
+                ["generations"] = version => UseLtx(VerbName.Generations, version),
+                ["snapshots"] = version => UseLtx(VerbName.Snapshots, version),
+                ["wal"] = version => UseLtx(VerbName.Wal, version),
             },
         };
 
-    private static MessageText UseLtx(VerbName verb, string version, string database) =>
+    private static MessageText UseLtx(VerbName verb, string version) =>
         $"{verb} is for release line 0.3, whose replicas have generations, snapshots and WAL segments; this is "
-        + $"litestream {version}, which keeps LTX files: {VerbName.Running($"ltx -level all '{database}'")} lists them "
-        + $"(-level 9: the snapshots).";
+        + $"litestream {version}, which keeps LTX files. Use {VerbName.Ltx}: its files of level 9 are the snapshots.";
 
     private static IEnumerable<KnownProblem> Problems(Version release)
     {

@@ -9,6 +9,7 @@ using Litestream.Verification;
 
 namespace Litestream.Tests.Releases.V03;
 
+[Trait("Uses", "litestream")]
 public sealed class PositionTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -29,6 +30,7 @@ public sealed class PositionTests
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task Files_metrics_and_list_agree_on_how_far_the_replica_has_come()
     {
         var address = ReplicatorMetrics.FindFreeAddress()!;
@@ -37,7 +39,8 @@ public sealed class PositionTests
         var shadow = new ShadowWal(database.MetaPath);
         var files = new FolderProgress(new ReplicaLayout().Reader(folder.Replica));
         using var metrics = new MetricsProgress(address, database.Path, "file", shadow);
-        var list = new ListedProgress(new BackupCatalog(LitestreamTool.Executable, folder.Config), database, "file");
+        var commands = new CatalogCommands(LitestreamTool.Executable, folder.Config, null);
+        var list = new ListedProgress(new BackupCatalog(commands, folder.Config), database, "file");
         using var ofAnother = new MetricsProgress(address, database.Path + "2", "file", shadow);
         using var ofAnotherReplica = new MetricsProgress(address, database.Path, "file2", shadow);
         Assert.Null(await ofAnother.ReadAsync(shadow.Lineage()!, Cancel));
@@ -79,6 +82,7 @@ public sealed class PositionTests
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task A_commit_is_found_after_the_WAL_has_begun_anew_many_times()
     {
         using var folder = await ReplicatedFolder.StartedAsync(checkpointPages: 20);
@@ -116,6 +120,7 @@ public sealed class PositionTests
     }
 
     [Fact]
+    [Trait("Line", "0.3")]
     public async Task A_copy_of_just_one_commit_can_be_made_though_the_replica_is_ahead()
     {
         using var folder = await ReplicatedFolder.StartedAsync(checkpointPages: 20);
@@ -193,7 +198,7 @@ public sealed class PositionTests
     public void Intervals_are_those_of_the_file_with_the_executables_defaults()
     {
         using var set = new ReplicatedFolder(monitor: "1m30s", sync: "250ms");
-        using var remote = new ReplicatedFolder(replica: "url: s3://bucket/x\n    name: far");
+        using var remote = new ReplicatedFolder(replica: "url: s3://bucket/x\n    region: eu-west-1\n    name: far");
 
         var settings = ReplicationSettings.Of(set.Config, set.Config.Databases[0]);
         var far = ReplicationSettings.Of(remote.Config, remote.Config.Databases[0]);

@@ -1,0 +1,78 @@
+using Litestream.Diagnostics;
+
+namespace Litestream.Replication;
+
+/// <summary>
+/// The chains where no session watches. Readers of ours keep the WALs as they are until litestream holds them; from
+/// then on its marks are watched, and whether it has missed something.
+/// </summary>
+internal static class ChainReaders
+{
+    private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Watches until litestream ends. A broken chain is reported: the next replication mends it.</summary>
+    /// <param name="process">The litestream that was started.</param>
+    /// <param name="run">What asks it.</param>
+    /// <param name="databases">The databases that it has.</param>
+    /// <param name="onDiagnostic">Gets what the user should know.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="end">Ends the watch before litestream ends.</param>
+    public static async Task WatchAsync(
+        ReplicatorProcess process,
+        ReplicatorRun run,
+        IReadOnlyList<ForegroundDatabase> databases,
+        Action<LitestreamDiagnostic> onDiagnostic,
+        TimeProvider time,
+        CancellationToken end
+    )
+    {
+        while (!process.Exited.IsCompleted && !end.IsCancellationRequested)
+        {
+            var marks = ReplicationMark.Look(databases.Select(database => database.Path));
+            var answer = databases.Any(database => database.Chain.HasReader)
+                ? await run.ReadMetricsAsync(CancellationToken.None).ConfigureAwait(false)
+                : null;
+            if (process.Exited.IsCompleted || end.IsCancellationRequested)
+                return;
+            foreach (var database in databases.Where(database => !database.Chain.IsBlocked))
+            {
+                var mark = marks?[database.Path].MarkOf(process.ProcessId) ?? MarkState.Unknown;
+                if (Look(database.Chain, mark, !run.HasMetrics || answer?.Syncs(database.Path) >= 1) is not { } why)
+                    continue;
+                database.Chain.Break(why);
+                onDiagnostic(WhyFullCopy([database])!);
+            }
+
+            var pause = databases.Any(database => database.Chain.HasReader) ? LookPause : Thresholds.Look;
+            await Task.WhenAny(process.Exited, Task.Delay(pause, time, end)).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>What the next replication has to begin with, and why; null when nothing has to be sent again.</summary>
+    public static LitestreamDiagnostic? WhyFullCopy(IReadOnlyList<ForegroundDatabase> databases) =>
+        databases.FirstOrDefault(database => database.Chain.IsBlocked) is not { } broken
+            ? null
+            : new LitestreamDiagnostic(
+                "LSB5025",
+                LitestreamSeverity.Error,
+                $"A full copy of '{broken.Path}' must be sent: {broken.Chain.BrokenBy}. "
+                    + "Until then, a restore may differ from "
+                    + "the database. Start the replication again: it then begins with the full copy."
+            );
+
+    private static string? Look(DatabaseChain chain, MarkState mark, bool hasSynced)
+    {
+        switch (chain.Look(mark, hasSynced))
+        {
+            case ChainAction.EndReader:
+                chain.EndReader();
+                break;
+            case ChainAction.GiveUpReader:
+                return "litestream did not begin to hold the WAL in time";
+            case ChainAction.Break:
+                return "litestream lost its hold on the WAL";
+        }
+
+        return chain.FindGap();
+    }
+}
