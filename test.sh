@@ -11,7 +11,7 @@
 # tests count as skipped.
 #
 # The last line is "N passed, N failed, N skipped"; before it are the figures of each release line, the seeds of random trials, the
-# ten slowest tests, and every skipped one with its reason.
+# ten slowest tests, every skipped one with its reason, and every failed one with what it said.
 set -uo pipefail
 cd "$(dirname "$0")"
 
@@ -142,6 +142,18 @@ tests() {
     sed 's/&quot;/"/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g'
 }
 
+# Of each failed test its name and the first lines of what it said.
+failures() {
+  awk -v RS='<UnitTestResult ' 'FNR > 1 && /outcome="Failed"/ {
+    line = FILENAME; sub(/.*-/, "", line); sub(/\.trx$/, "", line)
+    name = $0; sub(/.*testName="/, "", name); sub(/".*/, "", name)
+    text = $0; sub(/.*<Message>/, "", text); sub(/<\/StackTrace>.*/, "", text); gsub(/<\/Message>[^<]*<StackTrace>/, "\n", text)
+    count = split(text, said, "\n")
+    print "  " name " (" line ")"
+    for (i = 1; i <= count && i <= 60; i++) print "    " substr(said[i], 1, 400) }' "$results"/*.trx 2>/dev/null |
+    sed 's/&quot;/"/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g; s/&#x[DA];//g'
+}
+
 total=$(sum total) passed=$(sum passed) failed=$(sum failed)
 # By the name of each, as xunit lists them.
 unavailable=$(cat "$results"/*.skipped 2>/dev/null | grep -c .)
@@ -154,6 +166,7 @@ if [ "$skipped" -gt 0 ]; then
 fi
 echo 'Slowest:'
 tests | sort -t "$(printf '\t')" -k 3,3 -rn | head -n 10 | awk -F '\t' '{ printf "  %7.1f s  %s: %s\n", $3, $1, $2 }'
+[ "$failed" -eq 0 ] || { echo 'Failed:'; failures; }
 trials=$(grep -aho '[0-9]* trials from seed [^<&]*' "$results"/*.trx 2>/dev/null)
 [ -z "$trials" ] || { echo 'Random trials (LITESTREAM_TEST_SEED):'; sed 's/^/  /' <<<"$trials"; }
 echo 'By release line:'
