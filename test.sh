@@ -6,8 +6,8 @@
 #   ./test.sh NAME      only the test project tests/NAME
 #
 # All tests run with litestream 0.3.13, those of the dashboard with 0.5.17, where it can be had. With 0.5.17 run some of the hosted app,
-# and with "all" every test that uses the executable (the trait Uses) but some storage servers, and of Litestream.Build.Tests only what
-# runs the executable that a build brings. Tests of what only one release line has bear the trait Line. Where 0.5.17 cannot be had, its
+# and with "all" every test that uses the executable (the trait Uses), of Litestream.Build.Tests only what runs the executable that a
+# build brings. Tests of what only one release line has bear the trait Line. Where 0.5.17 cannot be had, its
 # tests count as skipped.
 #
 # The last line is "N passed, N failed, N skipped"; before it are the figures of each release line, the seeds of random trials, the
@@ -87,13 +87,13 @@ run() {
           [ "$all" = yes ] || continue
           filters+=(-trait- Category=Long)
           for name in Executable Output PublishedApp PublishedCommand SetupVerb Verb; do filters+=(-class "$project.${name}Tests"); done ;;
-        Litestream.Storage.Tests)
-          for name in S3 S3Fault S3HangFault S3RandomKill S3ReleaseLine S3VerificationFault Sftp; do filters+=(-class "$project.${name}Tests"); done ;;
-        Litestream.Dashboard.Tests) ;;
+        Litestream.Storage.Tests | Litestream.Dashboard.Tests) ;;
         *) continue ;;
       esac
     fi
     command=(dotnet "tests/$project/bin/Debug/net10.0/$project.dll" "${filters[@]}")
+    # Builds have no deadlines that matter; the tests beside them have.
+    [ "$project" != Litestream.Build.Tests ] || command=(nice -n 10 "${command[@]}")
     if [ "$line" = 0.5 ] && [ "$has05" = no ]; then
       "${command[@]}" -list tests >"$results/$project-$line.skipped"
       continue
@@ -104,8 +104,8 @@ run() {
 }
 declare -A running
 for project in "${projects[@]}"; do
-  # A browser waits for nothing for longer than people would: it runs when those have ended that need the processors.
-  [ "$project" = Litestream.Dashboard.Tests ] && wait ${running[Litestream.Build.Tests]:-}
+  # At most three at a time.
+  [ "$project" = Litestream.Dashboard.Tests ] && wait ${running[Litestream.Tests]:-}
   run "$project" &
   running[$project]=$!
 done

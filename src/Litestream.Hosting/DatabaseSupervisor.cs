@@ -265,7 +265,9 @@ internal sealed class DatabaseSupervisor
     /// <summary>Looks for the last time, when no litestream runs any more.</summary>
     public async Task FinishAsync(DateTimeOffset now, TimeSpan left)
     {
-        await _folders.LookAsync(Tracker.Lineage, forObstacle: true, forPositions: true).ConfigureAwait(false);
+        await _folders
+            .LookAsync(Tracker.Lineage, forObstacle: true, forPositions: true, isLast: true)
+            .ConfigureAwait(false);
         await (_listing?.FinishAsync(Tracker.Lineage, left) ?? Task.CompletedTask).ConfigureAwait(false);
         _unsent = Tracker.Finish(Found, now);
         Chain.Mend(Tracker.Replicated);

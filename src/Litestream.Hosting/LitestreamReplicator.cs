@@ -27,7 +27,7 @@ internal delegate Task<int> CommandRunner(
 /// </summary>
 public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDisposable, IDisposable
 {
-    private static readonly TimeSpan LogPatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LogPatience = TimeSpan.FromSeconds(4);
 
     private readonly BackgroundLogger _logger;
     private readonly TimeProvider _time;

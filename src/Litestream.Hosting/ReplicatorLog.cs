@@ -108,6 +108,20 @@ internal static partial class ReplicatorLog
     public static partial void NoBackupYet(ILogger logger, string database);
 
     [LoggerMessage(
+        EventId = 27,
+        Level = LogLevel.Warning,
+        Message = "LSB5030: litestream {Version} does not see a backup that release line {Older} made in '{Replica}'. If "
+            + "'{Database}' was replicated with {Older}, stop the app and restore the database with {Older} first."
+    )]
+    public static partial void MayOverlookBackup(
+        ILogger logger,
+        string database,
+        string? version,
+        string older,
+        string replica
+    );
+
+    [LoggerMessage(
         EventId = 16,
         Level = LogLevel.Information,
         Message = "'{Database}' is being restored by {Holder}; waiting for it."

@@ -4,6 +4,7 @@ using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Replication;
 using Litestream.Restore;
 using Litestream.Sqlite;
@@ -146,6 +147,17 @@ internal sealed class RestoreGate(
                 );
             case RestoreOutcome.NoBackup:
                 ReplicatorLog.NoBackupYet(logger, database.Path);
+                if (database.Replicas.FirstOrDefault(found.Line.MayOverlook) is { } unread)
+                {
+                    ReplicatorLog.MayOverlookBackup(
+                        logger,
+                        database.Path,
+                        found.Version,
+                        found.Line.Older[^1].Name,
+                        unread.Location
+                    );
+                }
+
                 break;
         }
     }

@@ -90,7 +90,7 @@ internal sealed class StatusPublisher(
     /// </summary>
     private static bool IsSame(LitestreamStatus one, LitestreamStatus other) =>
         Bare(one) == Bare(other)
-        && one.Databases.SequenceEqual(other.Databases)
+        && Told(one).SequenceEqual(Told(other))
         && one.NotReplicated.SequenceEqual(other.NotReplicated)
         && one.OpenNotReplicated.SequenceEqual(other.OpenNotReplicated);
 
@@ -103,4 +103,7 @@ internal sealed class StatusPublisher(
             LastRestarts = [],
             LookedAt = null,
         };
+
+    private static IEnumerable<LitestreamDatabaseStatus> Told(LitestreamStatus status) =>
+        status.Databases.Select(database => database with { LookedAt = null });
 }

@@ -130,7 +130,7 @@ public sealed class Packages : IAsyncLifetime
 
     private static async Task PackAsync(string project, params string[] properties)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(10));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(30));
         var result = await Cli.Wrap("dotnet")
             .WithArguments(["pack", Repository.In(project), "-c", "Release", "-v", "q", .. properties])
             .WithWorkingDirectory(Repository.Root)

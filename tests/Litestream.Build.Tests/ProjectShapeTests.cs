@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Litestream.Build.Tests;
 
 /// <summary>Projects that are not one app in one folder.</summary>
@@ -171,18 +173,22 @@ public sealed class ProjectShapeTests(Packages packages)
             await running.WaitForAsync("built, rows: 0");
             running.WriteLine("row");
             await running.WaitForAsync("wrote row");
-            using (
-                var status = RunningApp.Start(
+
+            // The app writes its status at most once a second.
+            var watch = Stopwatch.StartNew();
+            var said = "";
+            while (!said.Contains($"process {running.Id}", StringComparison.Ordinal))
+            {
+                Assert.True(watch.Elapsed < TimeSpan.FromMinutes(3), said);
+                using var status = RunningApp.Start(
                     app.In("out/Worker"),
                     ["litestream", "status"],
                     app.In("out"),
                     environment
-                )
-            )
-            {
+                );
                 await status.WaitForExitAsync();
-                Assert.Contains($"process {running.Id}", status.Output, StringComparison.Ordinal);
-                Assert.DoesNotContain("built, rows", status.Output, StringComparison.Ordinal);
+                said = status.Output;
+                Assert.DoesNotContain("built, rows", said, StringComparison.Ordinal);
             }
 
             running.Signal("TERM");

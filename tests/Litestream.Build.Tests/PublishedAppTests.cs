@@ -82,6 +82,7 @@ public sealed class PublishedAppTests(Packages packages)
     public async Task Ctrl_C_in_a_dotnet_run_reaches_all_its_processes_and_nothing_is_lost()
     {
         using var workspace = new Workspace(packages).WithAsset("Worker");
+        (await workspace.DotnetAsync("build")).Succeeded();
 
         using (
             var run = RunningApp.Start(

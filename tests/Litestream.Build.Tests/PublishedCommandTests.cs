@@ -286,7 +286,7 @@ public sealed class PublishedCommandTests(Packages packages)
         using var workspace = await PublishAsync("worker", options);
         await PublishedAppTests.RunOnceAsync(workspace, expectedRows: 0);
         var elsewhere = Directory.CreateDirectory(Path.Combine(workspace.Root, "else where")).FullName;
-        var verified = await CommandAsync("verify", "--start-replicator");
+        var verified = await CommandAsync("verify", "--start-replicator", "--timeout", "3m");
         Assert.True(verified.ExitCode == 0, verified.StandardOutput + verified.StandardError);
         foreach (var file in Directory.EnumerateFiles(workspace.In("out/data"), "orders.db*"))
             File.Delete(file);

@@ -10,7 +10,12 @@ namespace Litestream.Build.Tests;
 /// </summary>
 public sealed partial class RunningApp : IDisposable
 {
-    private static readonly TimeSpan s_deadline = TimeSpan.FromMinutes(3);
+    /// <summary>For a slow machine, on which a build takes minutes and a process 20 s to start.</summary>
+    private static readonly TimeSpan s_deadline = TimeSpan.FromMinutes(10);
+
+    /// <summary>A litestream that sends its last commits on a slow machine is not killed.</summary>
+    private static readonly Dictionary<string, string?> s_patience = new() { ["Litestream__ShutdownTimeout"] = "3m" };
+
     private readonly ConcurrentQueue<string> _lines = new();
     private readonly Process _process;
 
@@ -45,7 +50,9 @@ public sealed partial class RunningApp : IDisposable
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
         foreach (
-            var (name, value) in Workspace.CleanEnvironment.Concat(environment ?? new Dictionary<string, string?>())
+            var (name, value) in Workspace
+                .CleanEnvironment.Concat(s_patience)
+                .Concat(environment ?? new Dictionary<string, string?>())
         )
             start.Environment[name] = value;
         return new RunningApp(Process.Start(start)!);
@@ -56,9 +63,12 @@ public sealed partial class RunningApp : IDisposable
     public async Task WaitForAsync(string text)
     {
         var watch = Stopwatch.StartNew();
-        while (!_lines.Any(line => line.Contains(text, StringComparison.Ordinal)))
+        while (!HasSaid(text))
         {
-            Assert.False(_process.HasExited, $"The app ended before it said '{text}':\n{Output}");
+            Assert.False(
+                _process.HasExited && !await SaidAtLastAsync(text),
+                $"The app ended before it said '{text}':\n{Output}"
+            );
             Assert.True(watch.Elapsed < s_deadline, $"The app did not say '{text}':\n{Output}");
             await Task.Delay(20, TestContext.Current.CancellationToken);
         }
@@ -138,6 +148,15 @@ public sealed partial class RunningApp : IDisposable
             SignalGroup("KILL");
         _process.WaitForExit();
         _process.Dispose();
+    }
+
+    private bool HasSaid(string text) => _lines.Any(line => line.Contains(text, StringComparison.Ordinal));
+
+    /// <summary>What it has said may be read only after its end.</summary>
+    private async Task<bool> SaidAtLastAsync(string text)
+    {
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return HasSaid(text);
     }
 
     private void Add(string? line)

@@ -12,6 +12,9 @@ public sealed partial class DashboardApp : IDisposable
         Folder = new AppFolder("dashboard-", $"testassets/{app}/{Published}", app);
         Folder.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         Folder.Environment["Logging__LogLevel__Microsoft.AspNetCore"] = "Warning";
+
+        // By default 11 s, which a commit may take on a slow machine, and a verification is not repeated.
+        Folder.Environment["Litestream__Verification__Timeout"] = "00:02:00";
     }
 
     public AppFolder Folder { get; }
@@ -90,9 +93,8 @@ public sealed partial class DashboardApp : IDisposable
 
     public void Dispose()
     {
+        // What it leaves running ends with its folder.
         Process?.Dispose();
-        foreach (var orphan in Folder.Replicators())
-            System.Diagnostics.Process.GetProcessById(orphan).Kill();
         Folder.Dispose();
     }
 

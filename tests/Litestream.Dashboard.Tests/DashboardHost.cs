@@ -53,6 +53,9 @@ public sealed class DashboardHost : IAsyncDisposable
                 ["urls"] = "http://127.0.0.1:0",
                 ["Litestream:ConfigPath"] = config,
                 ["Litestream:ExecutablePath"] = Repository.Executable,
+
+                // By default 11 s, which a commit may take on a slow machine, and a verification is not repeated.
+                ["Litestream:Verification:Timeout"] = "00:02:00",
             }
         );
         builder.Configuration.AddInMemoryCollection(settings);
@@ -118,7 +121,17 @@ public sealed class DashboardHost : IAsyncDisposable
 
     /// <summary>A client that follows no redirect.</summary>
     public HttpClient Client() =>
-        new(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, UseCookies = false })
+        new(
+            new SocketsHttpHandler
+            {
+                AllowAutoRedirect = false,
+                UseProxy = false,
+                UseCookies = false,
+
+                // A body that the server is to refuse is not sent, however slow it is.
+                Expect100ContinueTimeout = TimeSpan.FromMinutes(1),
+            }
+        )
         {
             BaseAddress = Url,
         };

@@ -227,8 +227,7 @@ public sealed class PageTests
             },
             () => $"a drill was a proof:\n{page}"
         );
-        var other = await host.PageAsync("/backup");
-        Assert.Contains("Your data is safe.", other, StringComparison.Ordinal);
+        var other = await host.PageWithAsync("Your data is safe.", "/backup");
         Assert.Contains("Fire drill of app.db", other, StringComparison.Ordinal);
     }
 
@@ -418,8 +417,8 @@ public sealed class PageTests
     public async Task The_state_that_is_named_for_a_moment_is_what_a_restore_of_it_gives()
     {
         await using var host = await DashboardHost.StartAsync();
-        host.Run("INSERT INTO Rows (Text) VALUES ('first')");
         var first = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        host.Run("INSERT INTO Rows (Text) VALUES ('first')");
         await MomentsAsync(host, moments => moments[^1] >= first);
         await AppFolder.UntilAsync(
             () => DateTimeOffset.UtcNow.ToUnixTimeSeconds() > first + 5,
@@ -455,7 +454,8 @@ public sealed class PageTests
         }
     }
 
-    /// <summary>The moments that the page has, in seconds, when they are enough: lists them again and again.</summary>
+    /// <summary>The moments that the page has, in seconds, when they are enough and a backup with the last commit was
+    /// seen: lists them again and again.</summary>
     private static async Task<List<long>> MomentsAsync(DashboardHost host, Func<List<long>, bool> isEnough)
     {
         List<long> moments = [];
@@ -467,7 +467,9 @@ public sealed class PageTests
                 moments = page.Split("data-moments=\"") is [_, var rest]
                     ? [.. rest.Split('"')[0].Split(' ').Select(long.Parse)]
                     : [];
-                return moments.Count > 0 && isEnough(moments);
+                return page.Contains("The content matches the database", StringComparison.Ordinal)
+                    && moments.Count > 0
+                    && isEnough(moments);
             },
             () => "the backup has the moments"
         );
@@ -496,8 +498,15 @@ public sealed class PageTests
         {
             foreach (var part in (await NextAsync(reader)).EnumerateObject())
             {
-                Assert.NotEqual(known.GetValueOrDefault(part.Name), part.Value.GetString());
-                known[part.Name] = part.Value.GetString();
+                var text = part.Value.GetString();
+                if (text == known.GetValueOrDefault(part.Name))
+                {
+                    // What has changed in a row may be less than the second that it shows.
+                    Assert.StartsWith("row-", part.Name, StringComparison.Ordinal);
+                    continue;
+                }
+
+                known[part.Name] = text;
                 seen.Add(part.Name);
             }
         }
@@ -547,9 +556,16 @@ public sealed class PageTests
     {
         foreach (var file in ReplicaFiles.All(replica))
         {
-            using var stream = File.Open(file, FileMode.Open, FileAccess.Write);
-            stream.Seek(stream.Length / 2, SeekOrigin.Begin);
-            stream.Write(new byte[64]);
+            try
+            {
+                using var stream = File.Open(file, FileMode.Open, FileAccess.Write);
+                stream.Seek(stream.Length / 2, SeekOrigin.Begin);
+                stream.Write(new byte[64]);
+            }
+            catch (FileNotFoundException)
+            {
+                // Litestream has merged it meanwhile.
+            }
         }
     }
 

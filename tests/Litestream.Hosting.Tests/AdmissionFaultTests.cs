@@ -16,7 +16,6 @@ public sealed class AdmissionFaultTests
     {
         using var folder = new AppFolder();
         folder.Environment["HOSTED_APP_Idle"] = "true";
-        folder.Environment["Litestream__StallTimeout"] = "3s";
         await File.WriteAllTextAsync(
             Path.Combine(folder.Work, "appsettings.json"),
             "{}",
@@ -36,8 +35,8 @@ public sealed class AdmissionFaultTests
 
         // The app tells others at most once a second.
         await AppFolder.UntilAsync(
-            () => CommandRun.OfAsync(folder, ["doctor"]).GetAwaiter().GetResult().ExitCode == 1,
-            "the doctor knew"
+            async () => (await CommandRun.OfAsync(folder, ["doctor"])).ExitCode == 1,
+            () => "the doctor knew"
         );
         (await CommandRun.OfAsync(folder, ["doctor"])).FailedWith(1, "LSB3011");
         Assert.Equal(before is not null, File.Exists(folder.Database));
@@ -48,7 +47,7 @@ public sealed class AdmissionFaultTests
         await folder.ArrivesAsync(app, "one");
         await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
         await AppFolder.UntilAsync(
-            () => CommandRun.OfAsync(folder, ["status"]).GetAwaiter().GetResult().ExitCode == 0,
+            async () => (await CommandRun.OfAsync(folder, ["status"])).ExitCode == 0,
             () => $"status was 0\n{app.Output}"
         );
         await app.StopAsync();

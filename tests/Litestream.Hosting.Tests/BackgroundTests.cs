@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
 using Litestream.Releases;
@@ -113,12 +114,15 @@ public sealed class BackgroundTests : IDisposable
         using var host = Build(("Litestream:HeartbeatUrl", outside.Url));
         await host.StartAsync(TestContext.Current.CancellationToken);
         await AppFolder.UntilAsync(() => outside.Requests.Count == 1, "the heartbeat was called");
+        var before = Failures();
 
         await host.StopAsync(TestContext.Current.CancellationToken);
 
         // Had the stop waited for the heartbeat, that would have failed with a warning.
         Assert.Equal(LitestreamState.Stopped, Status(host).State);
-        Assert.DoesNotContain(_log.Lines, line => line.Text.Contains("LSB5011", StringComparison.Ordinal));
+        Assert.Equal(before, Failures());
+
+        int Failures() => _log.Lines.Count(line => line.Text.Contains("LSB5011", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -165,12 +169,16 @@ public sealed class BackgroundTests : IDisposable
     public async Task A_heartbeat_nobody_listens_to_says_why()
     {
         using var stopping = new CancellationTokenSource();
+
+        // Bound, so that nobody else gets the port, and not listening.
+        using var nobody = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        nobody.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         var status = new LitestreamStatus(LitestreamState.Replicating, 1, null, 0, null)
         {
             Databases = [new LitestreamDatabaseStatus("/a.db")],
         };
         var run = new Heartbeat(
-            new Uri($"http://{ReplicatorMetrics.FindFreeAddress()}/{Token}"),
+            new Uri($"http://{nobody.LocalEndPoint}/{Token}"),
             _log.CreateLogger(""),
             TimeProvider.System,
             () => HealthOf(status)
@@ -202,10 +210,7 @@ public sealed class BackgroundTests : IDisposable
             (good.Verification!.Outcome, good.Verification.Level)
         );
         Assert.NotNull(good.VerifiedAt);
-        Assert.DoesNotContain(
-            _log.Lines,
-            line => line.Level >= LogLevel.Warning && !line.Text.Contains("LSB1101", StringComparison.Ordinal)
-        );
+        Assert.Empty(Said(LogLevel.Warning));
 
         // 0.5 makes a snapshot of what was sent a moment later: it would be whole.
         var replica = Path.Combine(_folder, "replica");
@@ -218,15 +223,21 @@ public sealed class BackgroundTests : IDisposable
         ReplicaFiles.Truncate(replica);
 
         await AppFolder.UntilAsync(
-            () => _log.Lines.Any(line => line.Level >= LogLevel.Error),
-            "it was said that the backup is broken"
+            () => Status(host).Databases[0].Verification!.Outcome != VerificationOutcome.Verified,
+            "it was found that the backup is broken"
         );
-        var errors = _log.Lines.Where(line => line.Level >= LogLevel.Error).ToList();
         var bad = Status(host).Databases[0];
         Assert.Equal((VerificationOutcome.Failed, "LSB4103"), (bad.Verification!.Outcome, bad.Verification.Code));
         Assert.True(bad.VerifiedAt > good.VerifiedAt);
-        Assert.Equal($"LSB4103: {bad.Verification.Message}", Assert.Single(errors).Text);
-        Assert.StartsWith("LSB4103: ", Status(host).LastError, StringComparison.Ordinal);
+
+        // The next verification says it again.
+        var said = $"LSB4103: {bad.Verification.Message}";
+        await AppFolder.UntilAsync(() => Said(LogLevel.Error).Contains(said), $"it was said: {said}");
+        Assert.All(Said(LogLevel.Error), text => Assert.StartsWith("LSB4103: ", text, StringComparison.Ordinal));
+        await AppFolder.UntilAsync(
+            () => Status(host).LastError!.StartsWith("LSB4103: ", StringComparison.Ordinal),
+            "it was the last error"
+        );
         Assert.Equal(
             HealthStatus.Unhealthy,
             LitestreamHealthCheck.Translate(Status(host), HealthOf(Status(host)), HealthStatus.Unhealthy).Status
@@ -285,10 +296,9 @@ public sealed class BackgroundTests : IDisposable
         );
         Assert.Equal(
             ["LSB5009", "LSB5021"],
-            _log.Lines.Where(line =>
-                    line.Level >= LogLevel.Error && line.Text.StartsWith("LSB", StringComparison.Ordinal)
-                )
-                .Select(line => line.Text[..7])
+            Said(LogLevel.Error)
+                .Where(text => text.StartsWith("LSB", StringComparison.Ordinal))
+                .Select(text => text[..7])
         );
         Assert.Equal(
             $"Scheduled verification: '{other}' is excluded while it is not replicated (LSB5009).",
@@ -347,8 +357,12 @@ public sealed class BackgroundTests : IDisposable
             await host.StopAsync(TestContext.Current.CancellationToken);
         }
 
+        // A verification that was at work when the host stopped may end after all else.
         Assert.Equal("litestream.start", ended.First().OperationName);
-        Assert.Equal("litestream.drain", ended.Last().OperationName);
+        Assert.Equal(
+            "litestream.drain",
+            ended.Last(activity => activity.OperationName != "litestream.verification").OperationName
+        );
         var verified = Assert.Single(
             ended.First(activity => activity.OperationName == "litestream.verification").Events
         );
@@ -362,8 +376,11 @@ public sealed class BackgroundTests : IDisposable
 
         using var again = Build();
 
-        // Litestream may have been started by now too.
-        var restore = Assert.Single(ended, activity => activity.OperationName != "litestream.start");
+        // Litestream may have been started by now too, and that verification may have ended only now.
+        var restore = Assert.Single(
+            ended,
+            activity => activity.OperationName is not ("litestream.start" or "litestream.verification")
+        );
         Assert.Equal(
             ("litestream.restore", Database, "Restored"),
             (restore.OperationName, restore.GetTagItem("db"), restore.GetTagItem("outcome"))
@@ -392,10 +409,7 @@ public sealed class BackgroundTests : IDisposable
             [".a.db-litestream", "replica"],
             Directory.GetDirectories(_folder).Select(Path.GetFileName).Order(StringComparer.Ordinal)
         );
-        Assert.DoesNotContain(
-            _log.Lines,
-            line => line.Level >= LogLevel.Warning && !line.Text.Contains("LSB1101", StringComparison.Ordinal)
-        );
+        Assert.Empty(Said(LogLevel.Warning));
     }
 
     [Fact]
@@ -418,6 +432,19 @@ public sealed class BackgroundTests : IDisposable
     public void Dispose() => TestFolder.Delete(_folder);
 
     private string Database => Path.Combine(_folder, "a.db");
+
+    /// <summary>What was said of at least that level, but that the replica is on the same disk, and that commits are
+    /// late, as they may be on a busy machine.</summary>
+    private List<string> Said(LogLevel level) =>
+        [
+            .. _log
+                .Lines.Where(line => line.Level >= level)
+                .Select(line => line.Text)
+                .Where(text =>
+                    !text.Contains("LSB1101", StringComparison.Ordinal)
+                    && !text.Contains("LSB5007", StringComparison.Ordinal)
+                ),
+        ];
 
     private static LitestreamStatus Status(IHost host) =>
         host.Services.GetRequiredService<LitestreamReplicator>().Status;
@@ -442,6 +469,9 @@ public sealed class BackgroundTests : IDisposable
 
         // Other tests of this process have databases open too.
         builder.Configuration["Litestream:NotReplicated"] ??= "*";
+
+        // By default a commit has 11 s to arrive.
+        builder.Configuration["Litestream:Verification:Timeout"] ??= "2m";
         builder.Configuration["Litestream:ExecutablePath"] = Repository.Executable;
         builder.Logging.AddProvider(_log);
         builder.Services.AddLitestream();

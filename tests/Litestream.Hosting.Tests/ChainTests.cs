@@ -104,14 +104,19 @@ public sealed class ChainTests
             await killed.EndedAsync();
         }
 
-        // Its litestream lives until it writes a line that nobody reads any more.
+        // Its litestream lives until it writes a line that nobody reads any more. The next one waits, so that the
+        // status is seen before the copy has arrived.
+        var (hold, letGo) = Holding(folder);
+        hold();
         using var app = folder.Start();
         await app.SaysAsync("LSB5025");
         await app.StatusAsync("Stalled", "Degraded", "LSB5025");
+        var before = folder.FullCopies().Count;
+        letGo();
         await app.SaysAsync("The full copy of ");
         await app.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
         await folder.AssertRestoredAsync();
-        Assert.Equal(2, folder.FullCopies().Count);
+        Assert.Equal(before + 1, folder.FullCopies().Count);
         Assert.Equal(0, await app.StopAsync());
     }
 
@@ -136,6 +141,9 @@ public sealed class ChainTests
     public async Task A_reader_that_keeps_the_WAL_from_being_emptied_delays_the_full_copy_and_the_health_says_so()
     {
         using var folder = new AppFolder();
+
+        // After that it is Unhealthy.
+        folder.Environment["Litestream__StallTimeout"] = "2m";
         using var app = folder.Start();
         await folder.SettledAsync(app);
         using (var reader = Open(folder.Database))
@@ -169,7 +177,7 @@ public sealed class ChainTests
 
             // What is committed is sent all the same.
             await AppFolder.UntilAsync(
-                () => folder.FullCopies().Count == 2,
+                () => folder.FullCopies().Count >= 2,
                 () => $"a new generation had arrived\n{app.Output}"
             );
             await app.TellAsync("row meanwhile");
@@ -276,10 +284,15 @@ public sealed class ChainTests
     public async Task A_litestream_that_loses_its_hold_on_the_WAL_is_started_again_with_a_full_copy()
     {
         using var folder = new AppFolder();
+        folder.Environment["Litestream__StallTimeout"] = "2m";
+        var (hold, letGo) = Holding(folder);
         using var app = folder.Start();
         await folder.SettledAsync(app);
         var litestream = Assert.Single(folder.Replicators());
         await AppFolder.UntilAsync(() => MarkOf(folder, litestream) == MarkState.Held, "litestream held its mark");
+
+        // The next litestream waits, so that the status is seen before the copy has arrived.
+        hold();
         do
         {
             await LoseMarkAsync(folder, litestream);
@@ -289,6 +302,7 @@ public sealed class ChainTests
             $"LSB5025: A full copy of '{folder.Database}' must be sent: litestream lost its hold on the WAL."
         );
         await app.StatusAsync("Degraded", "LSB5025");
+        letGo();
         await app.SaysAsync("The full copy of ");
         Assert.NotEqual(litestream, Assert.Single(folder.Replicators()));
         await app.TellAsync("row after it");
@@ -313,8 +327,15 @@ public sealed class ChainTests
         await app.SaysAsync("wrote last of all");
         await folder.ArrivesAsync(app, "last of all");
 
-        AppendGhost(folder.Database + "-wal");
-        await app.SaysAsync("LSB5025");
+        // Nobody may write over it before it is seen: neither litestream, when it checkpoints, nor a nudge.
+        using (var writer = Open(folder.Database))
+        {
+            Execute(writer, "BEGIN IMMEDIATE");
+            AppendGhost(folder.Database + "-wal");
+            await app.SaysAsync("LSB5025");
+            Execute(writer, "ROLLBACK");
+        }
+
         Assert.Contains("another process was killed while it committed", app.Output, StringComparison.Ordinal);
         await app.SaysAsync("The full copy of ");
         await app.TellAsync("row after it");
@@ -329,6 +350,9 @@ public sealed class ChainTests
     public async Task Another_litestream_that_is_at_work_already_keeps_ours_from_starting_until_it_has_ended()
     {
         using var folder = new AppFolder();
+
+        // After that it is Unhealthy.
+        folder.Environment["Litestream__StallTimeout"] = "2m";
         AppFolder.MakeDatabase(folder.Database);
         using var foreign = StartForeign(folder);
         await AppFolder.UntilAsync(
@@ -362,7 +386,7 @@ public sealed class ChainTests
         await folder.SettledAsync(app);
         using var foreign = StartForeign(folder);
 
-        await app.SaysAsync($"(process {foreign.Id})", TimeSpan.FromSeconds(30));
+        await app.SaysAsync($"(process {foreign.Id})");
         await AppFolder.UntilAsync(() => folder.Replicators() is [var only] && only == foreign.Id, "ours had ended");
         await app.TellAsync("row beside it");
         await app.SaysAsync("wrote beside it");
@@ -451,7 +475,7 @@ public sealed class ChainTests
             }
 
             await app.StatusAsync("Stalled after", "Degraded", "LSB5023");
-            Assert.Empty(folder.Replicators());
+            await AppFolder.UntilAsync(() => folder.Replicators().Count == 0, "ours had ended");
             await app.TellAsync("row unsent");
             await app.SaysAsync("wrote unsent");
             await app.StopAsync();
@@ -557,9 +581,28 @@ public sealed class ChainTests
             await folder.SettledAsync(app);
             await AppFolder.SignalAsync(signal, toTheGroup ? -app.Id : app.Id);
             Assert.Equal(0, await app.EndedAsync());
-            Assert.Equal(0, app.Count("LSB50"));
+
+            // Commits that are late for a moment (LSB5007), as they may be on a busy machine, arrive all the same.
+            Assert.True(app.Count("LSB50") == app.Count("LSB5007"), app.Output);
             await folder.AssertRestoredAsync();
         }
+    }
+
+    /// <summary>Has the app start litestream through an executable of ours, which can be made to wait before it becomes
+    /// litestream. What else it is asked, such as its version, it answers at once.</summary>
+    private static (Action Hold, Action LetGo) Holding(AppFolder folder)
+    {
+        var (file, hold) = (Path.Combine(folder.Root, "litestream-held"), Path.Combine(folder.Root, "held"));
+
+        // With its permissions.
+        File.Copy(folder.Executable, file);
+        File.WriteAllText(
+            file,
+            $"#!/bin/sh\nwhile [ \"$1\" = replicate ] && [ -e '{hold}' ]; do sleep 0.05; done\nexec "
+                + $"'{folder.Executable}' \"$@\"\n"
+        );
+        folder.Environment["Litestream__ExecutablePath"] = file;
+        return (() => File.WriteAllText(hold, ""), () => File.Delete(hold));
     }
 
     private static MarkState MarkOf(AppFolder folder, int litestream) =>

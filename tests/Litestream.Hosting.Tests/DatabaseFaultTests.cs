@@ -163,9 +163,11 @@ public sealed class DatabaseFaultTests
             Cancel
         );
 
+        // After that it is Unhealthy: long enough for a slow start of the app.
+        folder.Environment["Litestream__StallTimeout"] = "30s";
         using var app = folder.Start();
-        await folder.ArrivesAsync(app, "first");
         await app.StatusAsync("Stalled after 0 restarts", "second.db", "Degraded", "Cannot yet confirm");
+        await folder.ArrivesAsync(app, "first");
         await app.StatusAsync("Stalled after 0 restarts", "second.db", "Unhealthy", "Cannot yet confirm");
 
         File.Delete(generations);

@@ -80,6 +80,9 @@ public sealed class EndOfTheAppTests
                 + $"'{Repository.Executable}' \"$@\"\n",
             TestContext.Current.CancellationToken
         );
+
+        // Half of it is for that copy.
+        folder.Environment["Litestream__ShutdownTimeout"] = "2m";
         using var app = folder.Start();
         await app.SaysAsync("started ");
         await app.TellAsync("row meanwhile");
@@ -143,6 +146,9 @@ public sealed class EndOfTheAppTests
     public async Task A_litestream_that_is_frozen_when_the_app_ends_goes_on_and_sends_everything()
     {
         using var folder = new AppFolder();
+
+        // After 10 s without an answer it is told to end, and goes on.
+        folder.Environment["Litestream__ShutdownTimeout"] = "2m";
         using var app = folder.Start();
         await app.SentAsync();
         await AppFolder.SignalAsync("STOP", Assert.Single(folder.Replicators()));

@@ -102,6 +102,9 @@ public sealed class FreeSpaceFaultTests
         Directory.Delete(Path.Combine(folder.Work, ".orders.db-litestream"), recursive: true);
         var filler = Path.Combine(folder.Work, "filler");
         SmallDisk.Fill(filler, leave: 1024 * 1024);
+
+        // After that it is Unhealthy: long enough for a slow start of the app.
+        folder.Environment["Litestream__StallTimeout"] = "30s";
         using var next = folder.Start();
         await next.StatusAsync(
             "Stalled",
@@ -127,7 +130,9 @@ public sealed class FreeSpaceFaultTests
     )
     {
         using var folder = new AppFolder();
-        folder.Environment["Litestream__StallTimeout"] = "4s";
+
+        // After that it is Unhealthy: long enough for a slow start of the app.
+        folder.Environment["Litestream__StallTimeout"] = "25s";
         folder.Environment["Litestream__FreeSpaceFloor"] = "0";
         using var disk = new SmallDisk(folder.Work, limits);
         AppFolder.MakeDatabase(folder.Database);

@@ -13,6 +13,8 @@ public sealed class GateReaderTests
         await RunOnceAsync(folder);
         var letGo = SlowDown(folder);
 
+        // It does not answer for as long as it waits.
+        folder.Environment["Litestream__StallTimeout"] = "2m";
         using var app = folder.Start();
         await app.SaysAsync("started ");
         await app.SaysAsync(" as process ");
@@ -33,7 +35,9 @@ public sealed class GateReaderTests
             await folder.RestoreAsync(folder.Database),
             () => app.Output
         );
-        Assert.False(app.Output.Contains("LSB50", StringComparison.Ordinal), app.Output);
+
+        // What the app commits meanwhile is late after some seconds, and the health says so (LSB5007).
+        Assert.True(app.Count("LSB50") == app.Count("LSB5007"), app.Output);
         Assert.Single(folder.FullCopies());
 
         // The reader has ended: nothing keeps the WAL from being restarted any more.
@@ -62,8 +66,7 @@ public sealed class GateReaderTests
 
         await app.SaysAsync(
             $"LSB5025: A full copy of '{folder.Database}' must be sent: litestream did not begin to hold the WAL in "
-                + "time.",
-            TimeSpan.FromMinutes(2)
+                + "time."
         );
         await app.StatusAsync(
             status =>

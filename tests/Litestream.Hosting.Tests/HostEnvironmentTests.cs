@@ -218,11 +218,12 @@ public sealed class HostEnvironmentTests
         using var app = folder.Start();
         await app.SentAsync();
         var first = Assert.Single(ChildrenOf(app.Id));
-        Assert.Contains("started 1\n", app.Output, StringComparison.Ordinal);
+        await app.SaysAsync("started 1\n");
 
-        await AppFolder.SignalAsync("KILL", Assert.Single(folder.Replicators()));
+        var killed = Assert.Single(folder.Replicators());
+        await AppFolder.SignalAsync("KILL", killed);
         await AppFolder.UntilAsync(
-            () => folder.Replicators().Count == 1,
+            () => folder.Replicators() is [var again] && again != killed,
             () => $"litestream was started again\n{app.Output}"
         );
         Assert.Equal(2, ProcessesLike(first).Count());

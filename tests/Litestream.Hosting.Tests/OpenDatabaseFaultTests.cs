@@ -38,12 +38,8 @@ public sealed class OpenDatabaseFaultTests
             $"LSB5018: open and not "
             + $"replicated: {string.Join(", ", lacking.Select(name => Path.Combine(folder.Work, name)))}";
         await AppFolder.UntilAsync(
-            () =>
-                CommandRun
-                    .OfAsync(folder, ["status"])
-                    .GetAwaiter()
-                    .GetResult()
-                    .Output.Contains(problem, StringComparison.Ordinal),
+            async () =>
+                (await CommandRun.OfAsync(folder, ["status"])).Output.Contains(problem, StringComparison.Ordinal),
             () => $"status has it\n{app.Output}"
         );
         Assert.Contains(

@@ -17,7 +17,7 @@ public sealed class OperatorTests
         using var folder = await CommandRun.BackedUpAsync();
 
         // With this interval the app needs longer to miss the replica, or the last commit in it, than this test takes.
-        folder.WriteConfig(folder.FileReplica, interval: "20s");
+        folder.WriteConfig(folder.FileReplica, interval: "30s");
         folder.Environment["Litestream__StallTimeout"] = "00:10:00";
         using var app = folder.Start();
         await folder.SettledAsync(app);
@@ -44,7 +44,7 @@ public sealed class OperatorTests
     public async Task Status_tells_how_long_a_commit_has_waited_and_that_litestream_was_replaced()
     {
         using var folder = await CommandRun.BackedUpAsync();
-        folder.Environment["Litestream__StallTimeout"] = "40s";
+        folder.Environment["Litestream__StallTimeout"] = "60s";
         using var app = folder.Start();
         await folder.SettledAsync(app);
         await AppFolder.SignalAsync("STOP", Assert.Single(folder.Replicators()));
@@ -156,7 +156,7 @@ public sealed class OperatorTests
         );
         await app.TellAsync("row later");
         await folder.ArrivesAsync(app, "later");
-        var files = Directory.GetFiles(folder.Work);
+        var files = folder.FilesInWork();
 
         var run = (
             await CommandRun.OfAsync(
@@ -173,7 +173,7 @@ public sealed class OperatorTests
             )
         ).Succeeded();
 
-        var copy = Assert.Single(Directory.GetFiles(folder.Work).Except(files));
+        var copy = Assert.Single(folder.FilesInWork().Except(files));
         Assert.Equal(copy, Text(run.OnlyItem, "Identity"));
         var difference = run.OnlyItem.GetProperty("Difference");
         Assert.False(difference.GetProperty("same").GetBoolean());
@@ -232,9 +232,9 @@ public sealed class OperatorTests
         JsonElement? found = null;
         var last = "";
         await AppFolder.UntilAsync(
-            () =>
+            async () =>
             {
-                var run = CommandRun.OfAsync(folder, ["status", "--json"]).GetAwaiter().GetResult();
+                var run = await CommandRun.OfAsync(folder, ["status", "--json"]);
                 Assert.Equal(Text(run.OnlyItem, "Health") == "Healthy" ? 0 : 1, run.ExitCode);
                 last = run.Output;
                 return (found = run.OnlyItem) is { } item && condition(item);

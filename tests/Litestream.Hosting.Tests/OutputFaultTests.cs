@@ -60,7 +60,8 @@ public sealed class OutputFaultTests
             () =>
                 Directory.Exists(folder.Replica)
                 && Directory.EnumerateFiles(folder.Replica, "*.wal.lz4", SearchOption.AllDirectories).Count() > 1000,
-            () => $"litestream had written much\n{app.Output}"
+            () => $"litestream had written much\n{app.Output}",
+            TimeSpan.FromMinutes(10)
         );
         var first = Assert.Single(folder.Replicators());
         await AppFolder.SignalAsync("KILL", first);

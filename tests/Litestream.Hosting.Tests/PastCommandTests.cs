@@ -31,7 +31,7 @@ public sealed class PastCommandTests
         await app.TellAsync("row after");
         await folder.ArrivesAsync(app, "after");
         var then = moment.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
-        var files = Directory.GetFileSystemEntries(folder.Work).Order().ToList();
+        var files = folder.FilesInWork();
 
         var table = (
             await CommandRun.OfAsync(folder, ["query", "--timestamp", then, "SELECT * FROM items ORDER BY id"])
@@ -80,7 +80,7 @@ public sealed class PastCommandTests
         Assert.Contains("added id=4; removed id=3; changed id=2 (name)", text.Output, StringComparison.Ordinal);
         Assert.Contains("no difference in 2 tables", same.Output, StringComparison.Ordinal);
 
-        Assert.Equal(files, Directory.GetFileSystemEntries(folder.Work).Order());
+        Assert.Equal(files, folder.FilesInWork());
         Assert.Empty(Leftovers(folder));
         await app.TellAsync("row at last");
         await folder.ArrivesAsync(app, "at last");

@@ -9,6 +9,8 @@ namespace Litestream.Hosting.Tests;
 
 public sealed class PendingLineageCheckTests
 {
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
+
     [Fact]
     public async Task A_folder_that_does_not_answer_takes_one_thread_for_all_that_ask_about_it()
     {
@@ -54,7 +56,7 @@ public sealed class PendingLineageCheckTests
         Assert.All(questions, question => Assert.False(question.Tried.IsCompleted));
         await disk.ThawAsync();
         var verdicts = await Task.WhenAll(questions.Select(question => question.Answer))
-            .WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+            .WaitAsync(Deadline, TestContext.Current.CancellationToken);
         Assert.All(verdicts, verdict => Assert.Equal(LineageResult.Same, verdict));
     }
 
@@ -88,11 +90,11 @@ public sealed class PendingLineageCheckTests
             TestContext.Current.CancellationToken
         );
 
-        await question.Tried.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        await question.Tried.WaitAsync(Deadline, TestContext.Current.CancellationToken);
         Assert.Equal("LSB0003", question.Trouble!.Code);
         Assert.Equal(
             LineageResult.Same,
-            await question.Answer.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken)
+            await question.Answer.WaitAsync(Deadline, TestContext.Current.CancellationToken)
         );
     }
 

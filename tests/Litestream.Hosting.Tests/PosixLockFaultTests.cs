@@ -36,15 +36,15 @@ public sealed partial class PosixLockFaultTests
         }
 
         // Somebody else has a look while no litestream holds the WAL, and closes it as the last one that has it open,
-        // as far as the locks tell.
+        // as far as the locks tell. The app is frozen meanwhile: a second after the end of litestream it would hold the
+        // WAL for the next one.
         var replicator = Assert.Single(folder.Replicators());
+        await AppFolder.SignalAsync("STOP", app.Id);
         await AppFolder.SignalAsync("KILL", replicator);
-        await AppFolder.UntilAsync(
-            () => !Directory.Exists(string.Create(CultureInfo.InvariantCulture, $"/proc/{replicator}")),
-            "litestream had ended and its locks were gone"
-        );
+        await AppFolder.UntilAsync(() => !AppFolder.HoldsLocks(replicator), "litestream's locks were gone");
         await LookFromOutsideAsync(folder);
         await app.TellAsync("rows 200");
+        await AppFolder.SignalAsync("CONT", app.Id);
         await app.SaysAsync("wrote 200 rows");
         await AppFolder.SignalAsync("KILL", app.Id);
         await app.EndedAsync();

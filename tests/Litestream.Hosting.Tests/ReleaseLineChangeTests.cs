@@ -48,7 +48,7 @@ public sealed class ReleaseLineChangeTests
         )).FailedWith(1, "LSB4002");
         Assert.Contains("of release line 0.3, ", early.Error, StringComparison.Ordinal);
 
-        (await CommandRun.OfAsync(folder, ["verify", "--start-replicator"])).Succeeded();
+        (await CommandRun.OfAsync(folder, ["verify", "--start-replicator", "--timeout", "2m"])).Succeeded();
         (await CommandRun.OfAsync(folder, ["drill", "--query", "SELECT*FROM/**/orders"])).Succeeded();
         (await CommandRun.OfAsync(folder, ["drill", "--timestamp", Text(moment)])).Succeeded();
         var list = (await CommandRun.OfAsync(folder, ["ltx"])).Succeeded();

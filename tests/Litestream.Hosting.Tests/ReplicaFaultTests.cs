@@ -8,6 +8,8 @@ namespace Litestream.Hosting.Tests;
 /// </summary>
 public sealed class ReplicaFaultTests
 {
+    private static readonly TimeSpan LongerThanTheStallTimeout = TimeSpan.FromSeconds(30);
+
     [Fact]
     public async Task A_replica_that_is_deleted_gets_a_new_snapshot()
     {
@@ -29,9 +31,11 @@ public sealed class ReplicaFaultTests
     public async Task A_file_that_is_missing_in_the_middle_of_a_replica_is_named_and_litestream_is_not_started_again()
     {
         using var folder = new AppFolder();
-        folder.Environment["Litestream__StallTimeout"] = "5s";
         using var app = folder.Start();
         await folder.SettledAsync(app);
+
+        // So that what is lost is not merged with the first of all.
+        await folder.MergedAsync();
         var litestream = Assert.Single(folder.Replicating());
         await app.TellAsync("row lost");
         await folder.ArrivesAsync(app, "lost");
@@ -51,7 +55,7 @@ public sealed class ReplicaFaultTests
 
                 return status.Contains("Unhealthy", StringComparison.Ordinal)
                     && status.Contains("LSB5007: files are missing in replica", StringComparison.Ordinal)
-                    && AppProcess.Lag(status) > TimeSpan.FromSeconds(12);
+                    && AppProcess.Lag(status) > LongerThanTheStallTimeout;
             },
             "Unhealthy for long, as files are missing"
         );
@@ -109,8 +113,14 @@ public sealed class ReplicaFaultTests
         using var app = folder.Start();
         await folder.SettledAsync(app);
 
-        Directory.Move(folder.Replica, folder.Replica + ".away");
-        await File.WriteAllTextAsync(folder.Replica, "in the way", TestContext.Current.CancellationToken);
+        await WhileFrozenAsync(
+            folder,
+            () =>
+            {
+                Directory.Move(folder.Replica, folder.Replica + ".away");
+                File.WriteAllText(folder.Replica, "in the way");
+            }
+        );
         await app.TellAsync("row waiting");
         await app.StatusAsync(
             "Stalled",
@@ -118,8 +128,14 @@ public sealed class ReplicaFaultTests
             $"the folder of the replica of '{folder.Database}' is a file: '{folder.Replica}'"
         );
         await app.StatusAsync("Unhealthy");
-        File.Delete(folder.Replica);
-        Directory.Move(folder.Replica + ".away", folder.Replica);
+        await WhileFrozenAsync(
+            folder,
+            () =>
+            {
+                File.Delete(folder.Replica);
+                Directory.Move(folder.Replica + ".away", folder.Replica);
+            }
+        );
 
         await folder.ArrivesAsync(app, "waiting");
         await folder.SettledAsync(app);
@@ -149,8 +165,9 @@ public sealed class ReplicaFaultTests
             // So that litestream has nothing on its way, and 0.5 nothing to merge.
             await app.TellAsync("row own");
             await folder.ArrivesAsync(app, "own");
+            await folder.SettledAsync(app);
             await folder.MergedAsync();
-            Exchange();
+            await WhileFrozenAsync(folder, Exchange);
             await app.SaysAsync("LSB5009");
             await app.StatusAsync("Failed");
             Assert.Empty(folder.Replicators());
@@ -212,6 +229,7 @@ public sealed class ReplicaFaultTests
             await folder.SettledAsync(before);
             await before.TellAsync("row own");
             await folder.ArrivesAsync(before, "own");
+            await folder.SettledAsync(before);
             await folder.MergedAsync();
             if (!whileItRuns)
                 Assert.Equal(0, await before.StopAsync());
@@ -221,8 +239,14 @@ public sealed class ReplicaFaultTests
                 File.Copy(merged, Path.Combine(theirs, Path.GetFileName(merged)), overwrite: true);
             }
 
-            Directory.Move(folder.Replica, folder.Replica + ".away");
-            Directory.Move(other.Replica, folder.Replica);
+            await WhileFrozenAsync(
+                folder,
+                () =>
+                {
+                    Directory.Move(folder.Replica, folder.Replica + ".away");
+                    Directory.Move(other.Replica, folder.Replica);
+                }
+            );
             using var app = whileItRuns ? null : folder.Start();
             await (app ?? before).SaysAsync("LSB5009");
             await (app ?? before).StatusAsync("Failed");
@@ -237,5 +261,17 @@ public sealed class ReplicaFaultTests
         await folder.SettledAsync(next);
         await next.StopAsync();
         await folder.AssertRestoredAsync();
+    }
+
+    /// <summary>Does something to the place of the replica while litestream, if it runs, waits: it would make the folder
+    /// anew at any moment.</summary>
+    private static async Task WhileFrozenAsync(AppFolder folder, Action action)
+    {
+        var running = folder.Replicating();
+        foreach (var litestream in running)
+            await AppFolder.SignalAsync("STOP", litestream, mayHaveEnded: true);
+        action();
+        foreach (var litestream in running)
+            await AppFolder.SignalAsync("CONT", litestream, mayHaveEnded: true);
     }
 }

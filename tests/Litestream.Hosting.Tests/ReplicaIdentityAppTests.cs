@@ -20,7 +20,7 @@ public sealed class ReplicaIdentityAppTests
             Assert.Equal(1, app.Count("LSB1101"));
             await app.TellAsync("row first");
             await folder.ArrivesAsync(app, "first");
-            (await CommandRun.OfAsync(folder, ["verify", "--directory", "."])).Succeeded();
+            (await CommandRun.OfAsync(folder, ["verify", "--directory", ".", "--timeout", "2m"])).Succeeded();
 
             // The folder is wiped: noticed, and made whole.
             Directory.Move(folder.Replica, folder.Replica + ".away");

@@ -286,6 +286,10 @@ public sealed class ReplicatorTests
         await app.SaysAsync("started ");
 
         await app.SaysAsync($"still runs as process {orphan}");
+        await AppFolder.UntilAsync(
+            () => folder.Replicating().Any(id => id != orphan),
+            () => $"another litestream ran\n{app.Output}"
+        );
         Assert.DoesNotContain(orphan, folder.Replicators());
         Assert.Single(folder.Replicators());
         await app.TellAsync("stop");
@@ -296,7 +300,7 @@ public sealed class ReplicatorTests
     [Fact]
     public async Task A_process_that_only_has_the_recorded_id_is_left_alone()
     {
-        using var bystander = Process.Start("sleep", "60");
+        using var bystander = Process.Start("sleep", "600");
         try
         {
             var identity = ProcessIdentity.Of(bystander.Id)!;

@@ -49,7 +49,8 @@ public sealed class RestoreAtStartTests
             TestContext.Current.CancellationToken
         );
 
-        // Somebody who has not said yet what he does with it.
+        // Somebody who has not said yet what he does with it, and is waited for until the signal comes.
+        folder.Environment["Litestream__StallTimeout"] = "10m";
         using var held = DatabaseLock.TryAcquire(other, out _);
         using var app = folder.Start();
         await app.SaysAsync($"'{other}' is locked by another process, which does not restore it");
@@ -73,7 +74,7 @@ public sealed class RestoreAtStartTests
         using var folder = new AppFolder();
         await RunOnceAsync(folder);
         folder.DeleteDatabase();
-        folder.Environment["Litestream__StallTimeout"] = "2s";
+        folder.Environment["Litestream__StallTimeout"] = "10s";
         using var held = DatabaseLock.TryAcquire(folder.Database, out _)!;
         var own = ProcessIdentity.Of(Environment.ProcessId)!;
         if (hasRecord)
@@ -93,7 +94,7 @@ public sealed class RestoreAtStartTests
         using var folder = new AppFolder();
         var rows = await RunOnceAsync(folder);
         folder.DeleteDatabase();
-        folder.Environment["Litestream__StallTimeout"] = "1s";
+        folder.Environment["Litestream__StallTimeout"] = "5s";
         using var held = DatabaseLock.TryAcquire(folder.Database, out _)!;
         held.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null));
         using var work = LeasedDirectory.Create(folder.Work, ".orders.db.litestream-restore");
@@ -104,7 +105,7 @@ public sealed class RestoreAtStartTests
         using var other = new AppFolder();
         await RunOnceAsync(other);
         other.DeleteDatabase();
-        other.Environment["Litestream__StallTimeout"] = "1s";
+        other.Environment["Litestream__StallTimeout"] = "5s";
         using (DatabaseLock.TryAcquire(other.Database, out _))
         using (var later = other.Start())
             await StoppedAsync(later, "LSB5002");

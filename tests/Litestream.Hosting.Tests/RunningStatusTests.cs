@@ -19,7 +19,13 @@ public sealed class RunningStatusTests
         var status = await UntilAsync(
             folder,
             app,
-            now => now is { Status.State: LitestreamState.Replicating, DatabaseStatus.LastSync: not null }
+            now =>
+                now
+                    is
+                {
+                    Status.State: LitestreamState.Replicating,
+                    DatabaseStatus: { LastSync: not null, LagBytes: 0 }
+                }
         );
 
         Assert.Equal(app.Id, status.App!.ProcessId);
@@ -53,6 +59,9 @@ public sealed class RunningStatusTests
     public async Task Commits_that_do_not_arrive_are_seen_as_lag_with_the_problem()
     {
         using var folder = new AppFolder();
+
+        // So long that it is seen before litestream is replaced.
+        folder.Environment["Litestream__StallTimeout"] = "60s";
         using var app = folder.Start();
         var status = await UntilAsync(
             folder,
@@ -173,7 +182,8 @@ public sealed class RunningStatusTests
         await third.SaysAsync("started ");
         await third.StatusAsync("Disabled");
 
-        Assert.Equal((app.Id, LitestreamState.Replicating), (Of(folder).App?.ProcessId, Of(folder).Status?.State));
+        var seen = await UntilAsync(folder, app, now => now.Status?.State == LitestreamState.Replicating);
+        Assert.Equal(app.Id, seen.App?.ProcessId);
 
         await app.TellAsync("stop");
         await app.EndedAsync();
@@ -252,10 +262,11 @@ public sealed class RunningStatusTests
         Func<RunningStatus, bool> condition
     )
     {
+        RunningStatus? seen = null;
         await AppFolder.UntilAsync(
-            () => condition(Of(folder)),
-            () => $"the status was as expected; it is {Of(folder)}\n{app.Output}"
+            () => condition(seen = Of(folder)),
+            () => $"the status was as expected; it is {seen}\n{app.Output}"
         );
-        return Of(folder);
+        return seen!;
     }
 }

@@ -51,6 +51,9 @@ public sealed class SharedDatabaseFaultTests
     )
     {
         using var folder = new AppFolder();
+
+        // All that is written until the second app is stopped has to be sent then, on a busy machine too.
+        folder.Environment["Litestream__ShutdownTimeout"] = "2m";
         using var one = folder.Start();
         await folder.SettledAsync(one);
         await one.TellAsync("storm one ");
@@ -94,6 +97,7 @@ public sealed class SharedDatabaseFaultTests
     public async Task Two_apps_that_are_stopped_together_lose_no_row_of_either()
     {
         using var folder = new AppFolder();
+        folder.Environment["Litestream__ShutdownTimeout"] = "2m";
         using var one = folder.Start();
         await folder.SettledAsync(one);
         using var two = folder.Start();

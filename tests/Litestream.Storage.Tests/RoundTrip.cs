@@ -10,11 +10,18 @@ internal static class RoundTrip
     /// Replicates, restores with the executable, with the client, and at the start of an app whose database is missing,
     /// which goes on with the replica.
     /// </summary>
-    public static async Task RunAsync(StorageServer server)
+    /// <param name="server">The storage.</param>
+    /// <param name="hidesOlderLine">Litestream 0.5 does not read there what 0.3 sent.</param>
+    public static async Task RunAsync(StorageServer server, bool hidesOlderLine)
     {
         using var folder = server.App();
         using (var app = folder.Start())
         {
+            await app.SaysAsync("started");
+            Assert.Equal(
+                hidesOlderLine && Repository.Version.StartsWith("0.5.", StringComparison.Ordinal),
+                app.Output.Contains("LSB5030", StringComparison.Ordinal)
+            );
             await folder.SettledAsync(app);
             await app.TellAsync("rows 100");
             await app.SaysAsync("wrote 100 rows");

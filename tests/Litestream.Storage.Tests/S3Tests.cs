@@ -9,7 +9,7 @@ public sealed class S3Tests
     public async Task What_is_committed_comes_back_from_S3()
     {
         await using var server = await SwiftServer.StartedAsync();
-        await RoundTrip.RunAsync(server);
+        await RoundTrip.RunAsync(server, hidesOlderLine: false);
     }
 
     [Theory]

@@ -104,6 +104,15 @@ public sealed partial class AppFolder : IDisposable
     public IReadOnlyList<int> Replicating() =>
         [.. Replicators().Where(id => CommandLine(id).Contains("\0replicate\0", StringComparison.Ordinal))];
 
+    /// <summary>Whether a process has locks on any file. One that was killed may have them for a moment longer than it
+    /// is seen.</summary>
+    public static bool HoldsLocks(int process) =>
+        File.ReadLines("/proc/locks")
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Any(fields =>
+                fields is [_, _, _, _, var holder, ..] && holder == process.ToString(CultureInfo.InvariantCulture)
+            );
+
     /// <summary>What a bare restore of the replica gives, null when there is no backup.</summary>
     public async Task<IReadOnlyList<string>?> RestoredRowsAsync(string? database = null) =>
         await RestoreAsync(database ?? Database) is { } restored ? Rows(restored) : null;
@@ -182,10 +191,20 @@ public sealed partial class AppFolder : IDisposable
 
     public IReadOnlyList<string> DatabaseRows() => Rows(Database);
 
+    /// <summary>What is in the folder that the app works in, in order: but for the next status file, which an app that
+    /// runs writes at any moment.</summary>
+    public IReadOnlyList<string> FilesInWork() =>
+        [
+            .. Directory
+                .GetFileSystemEntries(Work)
+                .Where(file => !file.EndsWith(".status.new", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal),
+        ];
+
     /// <summary>Waits until the row comes back from a bare restore.</summary>
     public Task ArrivesAsync(AppProcess app, string row) =>
         UntilAsync(
-            () => TryRestoreAsync().GetAwaiter().GetResult()?.Contains(row) == true,
+            async () => (await TryRestoreAsync())?.Contains(row) == true,
             () => $"{row} was in the replica\n{app.Output}"
         );
 
@@ -259,22 +278,36 @@ public sealed partial class AppFolder : IDisposable
     /// <summary>Waits until litestream has looked at the database so often, once a second by default.</summary>
     public async Task IdleAsync(int looks)
     {
-        var config = File.ReadAllText(Directory.EnumerateFiles(PrivateFolders.Single(), "*.yml").Single());
-        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false })
-        {
-            BaseAddress = new Uri($"http://{Address().Match(config).Groups[1].Value}/metrics"),
-        };
-        var until = await LooksAsync() + looks;
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+        var (seen, last) = (0.0, double.MaxValue);
         await UntilAsync(
-            () => LooksAsync().GetAwaiter().GetResult() >= until,
-            $"litestream had looked {looks} times"
+            async () =>
+            {
+                // Another litestream, at another address, begins to count anew.
+                if (await LooksAsync() is { } now)
+                    (seen, last) = (seen + Math.Max(now - last, 0), now);
+                return seen >= looks;
+            },
+            () => $"litestream had looked {looks} times"
         );
 
-        async Task<double> LooksAsync() =>
-            double.Parse(
-                Looks().Match(await client.GetStringAsync("", TestContext.Current.CancellationToken)).Groups[1].Value,
-                CultureInfo.InvariantCulture
-            );
+        async Task<double?> LooksAsync()
+        {
+            var config = File.ReadAllText(Directory.EnumerateFiles(PrivateFolders.Single(), "*.yml").Single());
+            var address = new Uri($"http://{Address().Match(config).Groups[1].Value}/metrics");
+            try
+            {
+                var metrics = await client.GetStringAsync(address, TestContext.Current.CancellationToken);
+                return Looks().Match(metrics) is { Success: true } found
+                    ? double.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture)
+                    : null;
+            }
+            catch (HttpRequestException)
+            {
+                // None runs just now.
+                return null;
+            }
+        }
     }
 
     /// <summary>Another database than the app's.</summary>
@@ -345,8 +378,15 @@ public sealed partial class AppFolder : IDisposable
     {
         foreach (var id in Replicators())
         {
-            using var process = Process.GetProcessById(id);
-            process.Kill();
+            try
+            {
+                using var process = Process.GetProcessById(id);
+                process.Kill();
+            }
+            catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+            {
+                // It has ended since: it was killed with its app, for example.
+            }
         }
 
         SqliteConnection.ClearAllPools();

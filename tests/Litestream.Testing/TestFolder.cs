@@ -5,7 +5,8 @@ namespace Litestream.Testing;
 /// <summary>The folder of a test in which processes were at work.</summary>
 public static class TestFolder
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>
     /// Deletes it. A process that ends just now, one that could not be killed before its disk answered for example,
@@ -22,7 +23,8 @@ public static class TestFolder
             }
             catch (IOException) when (Directory.Exists(path) && watch.Elapsed < Deadline)
             {
-                Thread.Yield();
+                // Leaves the processor to what is waited for.
+                Thread.Sleep(Pause);
             }
         }
     }

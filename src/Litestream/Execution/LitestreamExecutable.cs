@@ -27,7 +27,8 @@ public sealed record ExecutableSearch
 /// <param name="Path">Its absolute path.</param>
 public sealed record LitestreamExecutable(string Path)
 {
-    private static readonly TimeSpan VersionPatience = TimeSpan.FromSeconds(10);
+    /// <summary>Long: one that is slow to answer would be taken for another release line.</summary>
+    private static readonly TimeSpan VersionPatience = TimeSpan.FromMinutes(1);
 
     private readonly object _gate = new();
     private volatile string? _version;

@@ -25,6 +25,11 @@ internal sealed record ReleaseLine
     /// <summary>The lines before it, whose replicas it reads too where they are folders or S3.</summary>
     public IReadOnlyList<ReleaseLine> Older { get; init; } = [];
 
+    /// <summary>Whether a backup of an older line may be in the storage of a replica, where this line does not see it.
+    /// </summary>
+    public bool MayOverlook(ConfiguredReplica replica) =>
+        Older.Count > 0 && replica.Type is ("abs" or "gcs" or "gs" or "sftp");
+
     /// <summary>The lines after it, whose replicas it does not read.</summary>
     public IReadOnlyList<ReleaseLine> Newer => [.. All.Where(line => line.Older.Any(older => older.Name == Name))];
 

@@ -39,6 +39,9 @@ internal sealed class ReplicaFolders(
 )
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    /// <summary>What this look does not find counts as not sent.</summary>
+    private static readonly TimeSpan LastPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RemovalPatience = TimeSpan.FromSeconds(10);
 
     /// <summary>With less room a replica in a folder cannot be written to.</summary>
@@ -76,29 +79,35 @@ internal sealed class ReplicaFolders(
     /// <param name="lineage">The current one; null before there is one.</param>
     /// <param name="forObstacle">Whether something waits to be sent.</param>
     /// <param name="forPositions">Whether litestream itself does not say how far it has come.</param>
-    public Task LookAsync(string? lineage, bool forObstacle, bool forPositions) =>
-        RunAsync(
-            () =>
-                new FolderProbe
-                {
-                    Lineage = lineage,
-                    Obstacle = forObstacle ? Each(Obstacle).FirstOrDefault(found => found is not null) : null,
-                    IsWiped =
-                        lineage is not null
-                        && Each(folder =>
-                                !File.Exists(folder) && (!layout.HasFullCopy(folder, lineage) || IsAnothers(folder))
-                            )
-                            .Any(isWiped => isWiped),
-                    Progress =
-                        forPositions && lineage is not null
-                            ? _folders.ToDictionary(
-                                one => one.Name,
-                                one => Progress(one.Folder, one.Read, lineage)
-                            )
-                            : new Dictionary<string, ReplicaProgress?>(),
-                },
-            Patience
-        );
+    /// <param name="isLast">What is found has to be what is there now: an earlier look is waited for, and done again.
+    /// </param>
+    public async Task LookAsync(string? lineage, bool forObstacle, bool forPositions, bool isLast = false)
+    {
+        if (isLast && _look is { } earlier)
+        {
+            await ((Task)earlier).WaitAsync(Patience, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (earlier.IsCompleted)
+                _look = null;
+        }
+
+        var patience = isLast && SilentSince is null ? LastPatience : Patience;
+        await RunAsync(() => Look(lineage, forObstacle, forPositions), patience).ConfigureAwait(false);
+    }
+
+    private FolderProbe Look(string? lineage, bool forObstacle, bool forPositions) =>
+        new()
+        {
+            Lineage = lineage,
+            Obstacle = forObstacle ? Each(Obstacle).FirstOrDefault(found => found is not null) : null,
+            IsWiped =
+                lineage is not null
+                && Each(folder => !File.Exists(folder) && (!layout.HasFullCopy(folder, lineage) || IsAnothers(folder)))
+                    .Any(isWiped => isWiped),
+            Progress =
+                forPositions && lineage is not null
+                    ? _folders.ToDictionary(one => one.Name, one => Progress(one.Folder, one.Read, lineage))
+                    : new Dictionary<string, ReplicaProgress?>(),
+        };
 
     /// <summary>
     /// Removes what was sent to a folder after its full copy was gone: nothing can be restored from it, and a restore

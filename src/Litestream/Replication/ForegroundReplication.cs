@@ -308,7 +308,7 @@ public static class ForegroundReplication
                 return;
 
             // A signal to the whole group reaches litestream before us.
-            await Task.Delay(TimeSpan.FromMilliseconds(250), options.Time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(Thresholds.GroupSignal, options.Time, cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {

@@ -48,7 +48,7 @@ internal sealed class ReplicatorRun(
     /// <summary>
     /// After this, a litestream that does not answer on its metrics address is trusted to have looked at its databases.
     /// </summary>
-    private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(20);
 
     /// <summary>One that can be killed is gone long before.</summary>
     private static readonly TimeSpan KillPatience = TimeSpan.FromSeconds(3);

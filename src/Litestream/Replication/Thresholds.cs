@@ -96,7 +96,7 @@ internal static class Thresholds
     public static readonly TimeSpan Refusal = TimeSpan.FromSeconds(5);
 
     /// <summary>A signal to the whole group reaches litestream before the app knows that it stops.</summary>
-    public static readonly TimeSpan GroupSignal = TimeSpan.FromMilliseconds(250);
+    public static readonly TimeSpan GroupSignal = TimeSpan.FromMilliseconds(750);
     public static readonly TimeSpan StuckPatience = TimeSpan.FromSeconds(2);
     public static readonly TimeSpan PlannedPatience = TimeSpan.FromSeconds(10);
 

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using CliWrap.Buffered;
@@ -115,9 +117,10 @@ public sealed partial class AcquisitionTests : IDisposable
     [Fact]
     public async Task When_nothing_can_be_had_one_message_names_what_was_tried()
     {
-        var gone = new Upstream();
-        var dead = gone.Url("litestream-dead.tar.gz");
-        gone.Dispose();
+        // Nobody listens there, and nobody else gets the port.
+        using var silent = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        silent.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var dead = $"http://{silent.LocalEndPoint}/litestream-dead.tar.gz";
         var archive = AcquireRun.TarGz(("litestream", "x"));
         _run.Lock(
             (

@@ -255,7 +255,7 @@ public sealed class LitestreamDoctorTests : IDisposable
         var run = ForegroundReplication.RunAsync(
             LitestreamTool.Executable,
             Config(Yml()),
-            new ForegroundReplicationOptions(),
+            new ForegroundReplicationOptions { StopTimeout = TimeSpan.FromMinutes(3) },
             _ => { },
             _ => { },
             _stop.Token
@@ -411,6 +411,7 @@ public sealed class LitestreamDoctorTests : IDisposable
                     SHA256.HashData(File.ReadAllBytes(LitestreamTool.Executable.Path))
                 ),
                 SdkVersion = "10.0.100",
+                ReplicaTimeout = TimeSpan.FromMinutes(2),
             },
             TestContext.Current.CancellationToken
         );

@@ -14,6 +14,9 @@ public sealed class LitestreamCommandTests : IDisposable
     /// <summary>What it says when something is in the replica.</summary>
     private static readonly string Sent = Repository.IsLine05 ? "snapshot complete" : "wal segment written";
 
+    /// <summary>For what comes in the end; generous, for a slow machine.</summary>
+    private static readonly TimeSpan Long = TimeSpan.FromMinutes(3);
+
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -60,10 +63,10 @@ public sealed class LitestreamCommandTests : IDisposable
                 if (line.Message.Contains(Sent, StringComparison.Ordinal))
                     ready.TrySetResult();
             },
-            TimeSpan.FromSeconds(20),
+            Long,
             stop.Token
         );
-        await ready.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        await ready.Task.WaitAsync(Long, TestContext.Current.CancellationToken);
         LitestreamTool.Sql(database, "INSERT INTO t VALUES (2)");
 
         await stop.CancelAsync();
@@ -87,7 +90,7 @@ public sealed class LitestreamCommandTests : IDisposable
         var ready = new TaskCompletionSource();
         using var stop = new CancellationTokenSource();
         var running = Replicate(_ => ready.TrySetResult(), TimeSpan.FromMilliseconds(200), stop.Token);
-        await ready.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        await ready.Task.WaitAsync(Long, TestContext.Current.CancellationToken);
         using (
             var freeze = Process.Start(
                 "kill",
@@ -98,7 +101,7 @@ public sealed class LitestreamCommandTests : IDisposable
 
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            running.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken)
+            running.WaitAsync(Long, TestContext.Current.CancellationToken)
         );
 
         Assert.Empty(Children());
@@ -110,7 +113,7 @@ public sealed class LitestreamCommandTests : IDisposable
         var error = await Assert.ThrowsAsync<InvalidOperationException>(() =>
             Replicate(
                 _ => throw new InvalidOperationException("mine"),
-                TimeSpan.FromSeconds(20),
+                Long,
                 CancellationToken.None
             )
         );

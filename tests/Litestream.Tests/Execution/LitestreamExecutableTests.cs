@@ -121,7 +121,7 @@ public sealed class LitestreamExecutableTests : IDisposable
     {
         var path = Path.Combine(_folder.Path, name);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        File.Copy(LitestreamTool.Executable.Path, path);
+        LitestreamTool.Copy(LitestreamTool.Executable.Path, path);
         return path;
     }
 }

@@ -37,7 +37,7 @@ public sealed class LitestreamProcessTests
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Processes are seen on Linux.");
         using var folder = new TemporaryFolder();
         folder.Write("replicate", "read line");
-        File.Copy("/bin/sh", Path.Combine(folder.Path, "backup"));
+        LitestreamTool.Copy("/bin/sh", Path.Combine(folder.Path, "backup"));
         using var process = Process.Start(
             new ProcessStartInfo(Path.Combine(folder.Path, "backup"), ["replicate"])
             {

@@ -45,7 +45,7 @@ public sealed class RoomLedgerTests
         slow!.Dispose();
         slow.Dispose();
 
-        using var taken = await waiting.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        using var taken = await waiting.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
         Assert.NotNull(taken);
         Assert.Null(await TakeAsync("/full", 101));
     }

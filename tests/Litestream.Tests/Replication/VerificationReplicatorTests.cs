@@ -10,7 +10,12 @@ namespace Litestream.Tests.Replication;
 [Trait("Uses", "litestream")]
 public sealed class VerificationReplicatorTests
 {
-    private static readonly VerificationOptions Asked = new() { StartReplicator = true };
+    /// <summary>With time enough for a slow machine, which takes 20 s to start a process.</summary>
+    private static readonly VerificationOptions Asked = new()
+    {
+        StartReplicator = true,
+        Timeout = TimeSpan.FromMinutes(3),
+    };
 
     [Theory]
     [InlineData(VerificationLevel.Full, true)]

@@ -174,7 +174,7 @@ public sealed class LedRestoreTests
     {
         if (!line.Message.StartsWith(Repository.IsLine05 ? "}" : "renaming database", StringComparison.Ordinal))
             return false;
-        Assert.True(SpinWait.SpinUntil(() => File.Exists(Path.Combine(work, "restored.db")), TimeSpan.FromSeconds(30)));
+        Assert.True(SpinWait.SpinUntil(() => File.Exists(Path.Combine(work, "restored.db")), TimeSpan.FromMinutes(3)));
         return true;
     }
 

@@ -191,7 +191,7 @@ public sealed class PastTests
         await LitestreamTool.ReplicateUntilAsync(
             database.Config,
             database.Folder,
-            () => LitestreamTool.HasBackup(database.Replica, 1) && (Count() > before || Run())
+            () => LitestreamTool.HasBackup(database.Replica, 1) && (sql.Length > 0 ? Run() : Count() > before)
         );
         return moment;
 
@@ -199,8 +199,7 @@ public sealed class PastTests
 
         bool Run()
         {
-            if (sql.Length > 0)
-                LitestreamTool.Sql(database.File, sql);
+            LitestreamTool.Sql(database.File, sql);
             sql = "";
             return false;
         }

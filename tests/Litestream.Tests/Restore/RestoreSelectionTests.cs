@@ -34,7 +34,7 @@ public sealed class RestoreSelectionTests : IDisposable
             () =>
             {
                 // The listings have whole seconds: the first change is to be in another one than the beginning.
-                if (Segments("replica") <= rows || SettledMoment() < began)
+                if (!LitestreamTool.IsSent(config.Databases[0], ReplicaFolder) || SettledMoment() < began)
                     return false;
                 if (rows > 0)
                     moments.Add((SettledMoment(), rows));
@@ -514,7 +514,7 @@ public sealed class RestoreSelectionTests : IDisposable
             {
                 DataSource = path,
                 Pooling = false,
-                DefaultTimeout = 10,
+                DefaultTimeout = 120,
             }.ToString()
         );
         connection.Open();

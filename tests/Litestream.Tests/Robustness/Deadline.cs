@@ -3,7 +3,7 @@ namespace Litestream.Tests.Robustness;
 /// <summary>A time limit for one case, generous: it is for what never ends.</summary>
 internal static class Deadline
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     public static T Run<T>(Func<T> run, string what)
     {

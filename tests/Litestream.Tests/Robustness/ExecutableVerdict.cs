@@ -8,7 +8,7 @@ namespace Litestream.Tests.Robustness;
 /// <param name="Output">What it printed.</param>
 internal sealed record ExecutableVerdict(bool IsRefused, string Output)
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     /// <summary>
     /// <c>litestream databases</c> reads the file, makes everything that it names, and starts nothing.

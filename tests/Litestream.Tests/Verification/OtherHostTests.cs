@@ -7,6 +7,12 @@ namespace Litestream.Tests.Verification;
 [Trait("Uses", "litestream")]
 public sealed class OtherHostTests
 {
+    /// <summary>So that litestream commits nothing by itself: its generation would be the newest one again.</summary>
+    private const string Never = "1h";
+
+    /// <summary>For what arrives; generous, for a slow machine.</summary>
+    private static readonly TimeSpan Long = TimeSpan.FromMinutes(3);
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Theory]
@@ -20,7 +26,7 @@ public sealed class OtherHostTests
         string? logLevel
     )
     {
-        using var folder = new ReplicatedFolder(logLevel: logLevel);
+        using var folder = new ReplicatedFolder(logLevel: logLevel, checkpointInterval: Never);
         folder.Start();
         await folder.ArrivesAsync();
         using var other = await folder.OtherHostAsync();
@@ -28,7 +34,12 @@ public sealed class OtherHostTests
         var restores = Path.Combine(folder.Root, "restores");
         var result = await Verify(
             folder,
-            new() { Level = level, Write = false },
+            new()
+            {
+                Level = level,
+                Write = false,
+                Timeout = Long,
+            },
             folder.ExecutableThat($"echo once >> '{restores}'")
         );
 
@@ -52,8 +63,8 @@ public sealed class OtherHostTests
             > ReplicaFiles.Newest(folder.Replica).AddSeconds(1)
         );
 
-        var written = await Verify(folder, new());
-        var position = await Verify(folder, new() { Level = VerificationLevel.Position });
+        var written = await Verify(folder, new() { Timeout = Long });
+        var position = await Verify(folder, new() { Level = VerificationLevel.Position, Timeout = Long });
 
         Assert.All(
             [written, position],
@@ -65,7 +76,7 @@ public sealed class OtherHostTests
     [Trait("Line", "0.3")]
     public async Task A_dead_replicator_is_told_with_who_writes_in_its_place()
     {
-        using var folder = await ReplicatedFolder.StartedAsync();
+        using var folder = await ReplicatedFolder.StartedAsync(checkpointInterval: Never);
         using var other = await folder.OtherHostAsync();
         folder.Stop();
 
@@ -93,7 +104,7 @@ public sealed class OtherHostTests
                     {
                         Level = level,
                         Write = i % 2 == 0,
-                        Timeout = TimeSpan.FromSeconds(20),
+                        Timeout = Long,
                     }
                 );
                 Assert.True(result.Outcome == VerificationOutcome.Verified, $"{i} {level}: {result}\n{folder.Log}");
@@ -113,7 +124,18 @@ public sealed class OtherHostTests
         var first = folder.GenerationName;
         var before = ReplicaFiles.All(folder.Replica);
 
-        var verification = Verify(folder, new() { Level = VerificationLevel.Quick, Write = false }, executable);
+        var verification = Verify(
+            folder,
+            new()
+            {
+                Level = VerificationLevel.Quick,
+                Write = false,
+                Timeout = Long,
+                // The script says nothing until a litestream has been started and has sent something.
+                StorageTimeout = TimeSpan.FromMinutes(10),
+            },
+            executable
+        );
         await LitestreamTool.WaitUntilAsync(() => File.Exists(asked));
         folder.Stop();
         LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('down')");

@@ -27,13 +27,15 @@ internal sealed class ReplicatedFolder : IDisposable
         string? address = null,
         string? replica = null,
         int checkpointPages = 1000,
-        string? logLevel = null
+        string? logLevel = null,
+        string? checkpointInterval = null
     )
     {
         var yml = new StringBuilder(address is null ? "" : $"addr: {address}\n")
             .Append(logLevel is null ? "" : $"logging:\n  level: {logLevel}\n")
             .Append(Repository.IsLine05 ? LateCompaction : "")
             .Append("dbs:\n");
+        var checkpoints = checkpointInterval is null ? "" : $"checkpoint-interval: {checkpointInterval}\n  ";
         for (var i = 0; i < databases; i++)
         {
             var database = Path.Combine(_folder.Path, "data", $"app {i}.db");
@@ -41,7 +43,7 @@ internal sealed class ReplicatedFolder : IDisposable
             yml.Append(
                 CultureInfo.InvariantCulture,
                 $"- path: \"{database}\"\n  monitor-interval: {monitor}\n  "
-                    + $"min-checkpoint-page-count: {checkpointPages}\n  replicas:\n  "
+                    + $"min-checkpoint-page-count: {checkpointPages}\n  {checkpoints}replicas:\n  "
                     + $"- {replica ?? $"path: \"{ReplicaOf(i)}\""}\n    sync-interval: {sync}\n"
             );
             Directory.CreateDirectory(Path.GetDirectoryName(database)!);
@@ -83,16 +85,27 @@ internal sealed class ReplicatedFolder : IDisposable
         }
     }
 
-    /// <summary>With databases that are all in their replicas.</summary>
+    /// <summary>
+    /// With databases that are all in their replicas. Litestream commits by itself at the interval for checkpoints, by
+    /// default after a minute.
+    /// </summary>
     public static async Task<ReplicatedFolder> StartedAsync(
         int databases = 1,
         string monitor = "20ms",
         string sync = "20ms",
         string? address = null,
-        int checkpointPages = 1000
+        int checkpointPages = 1000,
+        string? checkpointInterval = null
     )
     {
-        var folder = new ReplicatedFolder(databases, monitor, sync, address, checkpointPages: checkpointPages);
+        var folder = new ReplicatedFolder(
+            databases,
+            monitor,
+            sync,
+            address,
+            checkpointPages: checkpointPages,
+            checkpointInterval: checkpointInterval
+        );
         folder.Start();
         for (var i = 0; i < databases; i++)
             await folder.ArrivesAsync(i);
@@ -108,6 +121,20 @@ internal sealed class ReplicatedFolder : IDisposable
                 || ReplicaFiles.Starts(ReplicaOf(i)).Any(file => file.Contains("/ltx/9/", StringComparison.Ordinal))
             )
         );
+
+    /// <summary>Waits until litestream has read what was committed last.</summary>
+    public Task ReadAsync() =>
+        WaitUntilAsync(() =>
+            LitestreamTool.LastCommit(Config.Databases[0]) is { } last
+            && LitestreamTool.Executable.Line.State(Config.Databases[0].MetaPath).Newest(last.Lineage)?.Reaches(last)
+                == true
+        );
+
+    /// <summary>Waits until all that was committed is in the replica: nothing is on its way any more.</summary>
+    /// <param name="i">Which database.</param>
+    /// <param name="replica">Its replica where that is in another folder.</param>
+    public Task SentAsync(int i = 0, string? replica = null) =>
+        WaitUntilAsync(() => LitestreamTool.IsSent(Config.Databases[i], replica ?? ReplicaOf(i)));
 
     /// <summary>Puts the first copy of this database in the place of another one's.</summary>
     public void CopySnapshotTo(ReplicatedFolder other)
@@ -150,8 +177,9 @@ internal sealed class ReplicatedFolder : IDisposable
     public async Task<ReplicatedFolder> OtherHostAsync()
     {
         // The lists have whole seconds.
-        var newest = ReplicaFiles.Newest(Replica);
-        await LitestreamTool.WaitUntilAsync(() => DateTime.UtcNow > newest.AddSeconds(1));
+        if (_replicator is not null)
+            await SentAsync();
+        await LitestreamTool.WaitUntilAsync(() => DateTime.UtcNow > ReplicaFiles.Newest(Replica).AddSeconds(1));
         var other = new ReplicatedFolder(replica: $"path: \"{Replica}\"");
         LitestreamTool.Sql(other.Database, "DELETE FROM item");
         other.Start();
@@ -169,18 +197,12 @@ internal sealed class ReplicatedFolder : IDisposable
         LitestreamTool.Executable.Line.State(Config.Databases[0].MetaPath).Signatures();
 
     /// <summary>An executable that does something else before it restores.</summary>
-    public LitestreamExecutable ExecutableThat(string beforeRestore)
-    {
-        var script = Path.Combine(Root, "litestream");
-        File.WriteAllText(
-            script,
+    public LitestreamExecutable ExecutableThat(string beforeRestore) =>
+        LitestreamTool.Script(
+            Path.Combine(Root, "litestream"),
             $"#!/bin/sh\nif [ \"$1\" = restore ]; then\n{beforeRestore}\nfi\nexec "
                 + $"'{LitestreamTool.Executable.Path}' \"$@\"\n"
         );
-        if (!OperatingSystem.IsWindows())
-            File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        return new LitestreamExecutable(script);
-    }
 
     /// <summary>SIGSTOP: it is there and does nothing.</summary>
     public void Freeze() => Signal("STOP");
