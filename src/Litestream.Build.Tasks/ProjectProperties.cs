@@ -27,12 +27,23 @@ internal static class ProjectProperties
     }
 
     /// <summary>What the build was given from outside its files.</summary>
-    public static ExternalProperties Given(IBuildEngine engine, IReadOnlyList<(string File, string Text)> files) =>
-        new(
-            engine is IBuildEngine6 build ? [.. build.GetGlobalProperties().Keys] : [],
+    public static ExternalProperties Given(IBuildEngine engine, IReadOnlyList<(string File, string Text)> files)
+    {
+        List<KeyValuePair<string, string>> given = engine is IBuildEngine6 build
+            ? [.. build.GetGlobalProperties()]
+            : [];
+        return new(
+            [.. given.Select(property => property.Key)],
             [.. ProcessVariables.Read().Keys],
             string.Join('\n', files.Select(file => file.Text))
-        );
+        )
+        {
+            Empty =
+            [
+                .. given.Where(property => string.IsNullOrWhiteSpace(property.Value)).Select(property => property.Key),
+            ],
+        };
+    }
 
     /// <summary>True once for each project in a build: a publish looks at the names after the build has.</summary>
     public static bool IsFirstLook(IBuildEngine engine, string project)

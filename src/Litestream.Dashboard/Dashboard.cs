@@ -196,7 +196,7 @@ internal sealed class Dashboard
 
     /// <summary>A method that the path does not have.</summary>
     /// <param name="context">The request.</param>
-    /// <param name="allowed">The one that it has.</param>
+    /// <param name="allowed">Those that it has.</param>
     public async Task OtherMethodAsync(HttpContext context, string allowed)
     {
         if (await _gate.EnterAsync(context).ConfigureAwait(false) is null)

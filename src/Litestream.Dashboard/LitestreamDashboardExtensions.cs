@@ -2,7 +2,9 @@ using System.Reflection;
 using Litestream.Dashboard;
 using Litestream.Dashboard.Access;
 using Litestream.Hosting;
+using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Options;
 
 namespace Microsoft.AspNetCore.Builder;
 
@@ -38,16 +40,18 @@ public static class LitestreamDashboardExtensions
         var options = new LitestreamDashboardOptions();
         configure?.Invoke(options);
         var dashboard = new Litestream.Dashboard.Dashboard(endpoints.ServiceProvider, replicator, options);
+        DescribeStatus(endpoints.ServiceProvider);
 
         // The app's output cache would give a page to whoever asks next, and without a look at who that is.
         var group = endpoints.MapGroup(pattern).CacheOutput(policy => policy.NoCache());
-        Map(HttpMethods.Get, "", 0, dashboard.PageAsync);
-        Map(HttpMethods.Get, "/databases/{id}", 2, dashboard.PageAsync);
-        Map(HttpMethods.Get, "/codes/{code}", 2, dashboard.CodeAsync);
-        Map(HttpMethods.Get, "/assets/{name}", 2, dashboard.AssetAsync);
-        Map(HttpMethods.Get, "/events", 1, dashboard.EventsAsync);
-        Map(HttpMethods.Get, "/parts", 1, dashboard.PartsAsync);
-        Map(HttpMethods.Post, "/actions", 1, dashboard.ActAsync);
+        string[] looking = [HttpMethods.Get, HttpMethods.Head];
+        Map(looking, "", 0, dashboard.PageAsync);
+        Map(looking, "/databases/{id}", 2, dashboard.PageAsync);
+        Map(looking, "/codes/{code}", 2, dashboard.CodeAsync);
+        Map(looking, "/assets/{name}", 2, dashboard.AssetAsync);
+        Map([HttpMethods.Get], "/events", 1, dashboard.EventsAsync);
+        Map(looking, "/parts", 1, dashboard.PartsAsync);
+        Map([HttpMethods.Post], "/actions", 1, dashboard.ActAsync);
         group
             .MapMethods("/api/status", [HttpMethods.Get], dashboard.StatusAsync)
             .WithMetadata(
@@ -61,20 +65,33 @@ public static class LitestreamDashboardExtensions
             )
             .WithSummary("Whether the app's SQLite data is safe: the status of its continuous backup.")
             .WithTags("Litestream");
-        MapOthers("/api/status", 2, HttpMethods.Get);
+        group
+            .MapMethods("/api/status", [HttpMethods.Head], dashboard.StatusAsync)
+            .WithMetadata(new OwnPath(2))
+            .ExcludeFromDescription();
+        MapOthers("/api/status", 2, looking);
         return group;
 
-        void Map(string method, string path, int segments, RequestDelegate act)
+        void Map(string[] methods, string path, int segments, RequestDelegate act)
         {
-            group.MapMethods(path, [method], act).WithMetadata(new OwnPath(segments)).ExcludeFromDescription();
-            MapOthers(path, segments, method);
+            group.MapMethods(path, methods, act).WithMetadata(new OwnPath(segments)).ExcludeFromDescription();
+            MapOthers(path, segments, methods);
         }
 
         // Routing answers other methods with 405 by itself, also where the dashboard is closed.
-        void MapOthers(string path, int segments, string method) =>
+        void MapOthers(string path, int segments, string[] methods) =>
             group
-                .Map(path, context => dashboard.OtherMethodAsync(context, method))
+                .Map(path, context => dashboard.OtherMethodAsync(context, string.Join(", ", methods)))
                 .WithMetadata(new OwnPath(segments))
                 .ExcludeFromDescription();
+    }
+
+    /// <summary>A trimmed or native AOT app can describe only what its JSON options know: the status would take the
+    /// whole OpenAPI document with it.</summary>
+    private static void DescribeStatus(IServiceProvider services)
+    {
+        var json = services.GetRequiredService<IOptions<JsonOptions>>().Value.SerializerOptions;
+        if (!json.IsReadOnly && !json.TryGetTypeInfo(typeof(StatusDocument), out _))
+            json.TypeInfoResolverChain.Add(DashboardJson.Default);
     }
 }

@@ -54,7 +54,8 @@ internal sealed class DatabasePatterns
                 .SelectMany(pattern => Glob(resolve(pattern), File.Exists).Select(names => Fill(pattern, names)))
                 .Distinct(StringComparer.Ordinal)
                 .Order(StringComparer.Ordinal)
-                .Select(path => new EffectiveDatabase(path, resolve(path), null, null, [])),
+                .Select(path => new EffectiveDatabase(path, Follow(resolve(path)), null, null, []))
+                .DistinctBy(database => database.Path, StringComparer.Ordinal),
         ];
 
     /// <summary>Those that have a backup in a replica that is a folder, whether they are there or not.</summary>
@@ -75,8 +76,21 @@ internal sealed class DatabasePatterns
                 )
                 .Distinct(StringComparer.Ordinal)
                 .Order(StringComparer.Ordinal)
-                .Select(path => new EffectiveDatabase(path, resolve(path), null, null, [])),
+                .Select(path => new EffectiveDatabase(path, Follow(resolve(path)), null, null, [])),
         ];
+
+    /// <summary>The file that a link leads to. Where that cannot be found out, the attempt to add it says so.</summary>
+    private static string Follow(string path)
+    {
+        try
+        {
+            return ConfigPath.FollowLink(path);
+        }
+        catch (LitestreamException)
+        {
+            return path;
+        }
+    }
 
     private static bool HasBackup(string folder) =>
         ReleaseLine.All.Any(line => Directory.Exists(Path.Combine(folder, line.Layout.Content)));

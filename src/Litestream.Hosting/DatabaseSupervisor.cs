@@ -126,8 +126,7 @@ internal sealed class DatabaseSupervisor
     }
 
     /// <summary>Takes over how far litestream has come.</summary>
-    public void ApplyMetrics(MetricsAnswer metrics, DateTimeOffset now) =>
-        Tracker.ApplyMetrics(metrics, Found, now);
+    public void ApplyMetrics(MetricsAnswer metrics, DateTimeOffset now) => Tracker.ApplyMetrics(metrics, Found, now);
 
     /// <summary>Decides what the last look calls for.</summary>
     /// <param name="now">The time.</param>
@@ -273,6 +272,9 @@ internal sealed class DatabaseSupervisor
         Chain.Mend(Tracker.Replicated);
     }
 
+    /// <inheritdoc cref="DatabaseState.AtStop" />
+    public void NoteStop() => _state = _state.AtStop(FileStamp.Of(Path));
+
     /// <summary>What the replicas did not take when the app stopped; null when they have all.</summary>
     /// <param name="failure">The code of why litestream did not run, or not to its end; null when it did.</param>
     public LitestreamDiagnostic? Unsent(string? failure)
@@ -378,12 +380,9 @@ internal sealed class DatabaseSupervisor
             Held = IsHeld ? Held(now, isLast: false) : null,
         };
 
-    private HeldDatabase Held(DateTimeOffset now, bool isLast)
-    {
-        // In this order: the look may change the others.
-        var admission = _admission.Look(now, isLast);
-        return new(admission, _admission.IsWatched, _admission.IsSuspect);
-    }
+    /// <summary>The look comes first: it may change the others.</summary>
+    private HeldDatabase Held(DateTimeOffset now, bool isLast) =>
+        new(_admission.Look(now, isLast), _admission.IsWatched, _admission.IsSuspect);
 
     private DiskRoom? Room() =>
         _folders.IsOnOwnDisk && ReplicaFolders.Space(Path) is var (free, total)

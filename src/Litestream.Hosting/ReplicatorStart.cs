@@ -113,6 +113,7 @@ internal sealed class ReplicatorStart(
         var plan = Idle!;
         Executable = plan.FindExecutable();
         SetPlan(plan);
+        status.Update(before => before with { LastError = null });
         await BeginAsync(plan, Executable, appLifetime.ApplicationStopping, cancellationToken).ConfigureAwait(false);
         Idle = null;
     }
@@ -303,19 +304,26 @@ internal sealed class ReplicatorStart(
 
         if (plan.NotReplicated.Count == 0)
         {
-            ReplicatorLog.Warning(
-                logger,
-                new LitestreamDiagnostic(
-                    "LSB3004",
-                    LitestreamSeverity.Warning,
-                    File.Exists(configPath)
-                        ? $"'{configPath}' has no database to replicate, so nothing is replicated. Add one."
-                        : $"'{configPath}' does not exist, so nothing is replicated. The build writes it "
-                            + $"if it finds a database; Litestream:ConfigPath can name another file."
-                )
+            var nothing = new LitestreamDiagnostic(
+                OverallHealth.NothingConfigured,
+                LitestreamSeverity.Warning,
+                File.Exists(configPath)
+                    ? $"'{configPath}' has no database to replicate, so nothing is replicated. Add one."
+                    : $"'{configPath}' does not exist, so nothing is replicated. The build writes it "
+                        + $"if it finds a database; Litestream:ConfigPath can name another file."
             );
+            ReplicatorLog.Warning(logger, nothing);
+            if (!IsMeant(plan.Config.Diagnostics))
+            {
+                status.Update(before => before with { LastError = nothing.ToString() });
+            }
         }
     }
+
+    /// <summary>Whether all that the configuration names needs no backup here: it is in memory, or only read.</summary>
+    private static bool IsMeant(IReadOnlyList<LitestreamDiagnostic> findings) =>
+        findings.Any(found => found.Code is "LSB1005" or "LSB1006")
+        && findings.All(found => found.Severity == LitestreamSeverity.Message);
 
     private void ReportDiscovered(ReplicationPlan plan)
     {

@@ -1,5 +1,6 @@
 using Litestream.Configuration;
 using Litestream.Diagnostics;
+using Litestream.FileSystem;
 using Litestream.Replication;
 using Microsoft.Extensions.Logging;
 
@@ -14,6 +15,9 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
     // What is being added, by path.
     private readonly Dictionary<string, (Task Task, EffectiveDatabase? Database)> _underWay = [];
     private Task? _beginning;
+
+    // What is being removed, by the path that all links lead to: it can be added again when that has ended.
+    private readonly Dictionary<string, Task> _leaving = new(StringComparer.Ordinal);
 
     // What was removed by the app, and a pattern must not bring back.
     private readonly HashSet<string> _removed = new(StringComparer.Ordinal);
@@ -57,28 +61,45 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
         }
 
         Check(path);
-        var absolute = plan.Config.Resolve(path);
+        var absolute = ConfigPath.FollowLink(plan.Config.Resolve(path));
+        var real = DatabasePath.Real(absolute);
         while (true)
         {
-            (Task Task, EffectiveDatabase? Database) one;
-            bool isOwn;
+            Task? leaving;
+            Task? adding = null;
+            var isOwn = false;
             lock (_underWay)
             {
-                _removed.Remove(absolute);
-                isOwn = !_underWay.TryGetValue(absolute, out one);
-                if (isOwn)
+                if (!_leaving.TryGetValue(real, out leaving))
                 {
-                    one.Task = Task.Run(
-                        () => AddAsync(plan, session, path, absolute, replicaUrl, cancellationToken),
-                        CancellationToken.None
-                    );
-                    _underWay[absolute] = one;
+                    _removed.Remove(absolute);
+                    isOwn = !_underWay.TryGetValue(absolute, out var one);
+                    if (isOwn)
+                    {
+                        one.Task = Task.Run(
+                            () => AddAsync(plan, session, path, absolute, replicaUrl, cancellationToken),
+                            CancellationToken.None
+                        );
+                        _underWay[absolute] = one;
+                    }
+
+                    adding = one.Task;
                 }
+            }
+
+            if (adding is null)
+            {
+                // What is being removed counts as replicated until that has ended, and is not afterwards.
+                await (leaving ?? Task.CompletedTask)
+                    .WaitAsync(cancellationToken)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                cancellationToken.ThrowIfCancellationRequested();
+                continue;
             }
 
             try
             {
-                await one.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+                await adding.WaitAsync(cancellationToken).ConfigureAwait(false);
                 return;
             }
             catch (OperationCanceledException) when (!isOwn && !cancellationToken.IsCancellationRequested)
@@ -97,17 +118,52 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
             return;
         }
 
-        var absolute = plan.Config.Resolve(path);
-        Task added;
+        var absolute = ConfigPath.FollowLink(plan.Config.Resolve(path));
+        var real = DatabasePath.Real(absolute);
+        Task? removal;
         lock (_underWay)
         {
-            added = _underWay.GetValueOrDefault(absolute).Task ?? Task.CompletedTask;
+            if (!_leaving.TryGetValue(real, out removal))
+            {
+                var added = _underWay.GetValueOrDefault(absolute).Task ?? Task.CompletedTask;
+                removal = Task.Run(() => RemoveAsync(plan, session, absolute, real, added), CancellationToken.None);
+                _leaving[real] = removal;
+            }
         }
 
-        await added.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        cancellationToken.ThrowIfCancellationRequested();
-        if (plan.Find(absolute) is { } database)
+        await removal.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private static void Check(string path)
+    {
+        if ((ConfigPath.Problem(path) ?? ConfigPath.NoPath(path)) is { } problem)
         {
+            throw new LitestreamException("LSB1015", problem);
+        }
+    }
+
+    /// <summary>Ends when the database is removed, or is known to stay.</summary>
+    /// <param name="plan">What is replicated.</param>
+    /// <param name="session">What replicates it.</param>
+    /// <param name="absolute">The database.</param>
+    /// <param name="real">The path that all links lead to.</param>
+    /// <param name="added">Ends when it has been added, where that was under way.</param>
+    private async Task RemoveAsync(
+        ReplicationPlan plan,
+        ReplicationSession session,
+        string absolute,
+        string real,
+        Task added
+    )
+    {
+        try
+        {
+            await added.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (plan.Find(absolute) is not { } database)
+            {
+                return;
+            }
+
             lock (_underWay)
             {
                 _removed.Add(database.Path);
@@ -115,7 +171,7 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
 
             try
             {
-                await session.RemoveAsync(database.Path).WaitAsync(cancellationToken).ConfigureAwait(false);
+                await session.RemoveAsync(database.Path).ConfigureAwait(false);
             }
             catch (LitestreamException)
             {
@@ -127,13 +183,12 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
                 throw;
             }
         }
-    }
-
-    private static void Check(string path)
-    {
-        if (ConfigPath.Problem(path) is { } problem)
+        finally
         {
-            throw new LitestreamException("LSB1015", problem);
+            lock (_underWay)
+            {
+                _leaving.Remove(real);
+            }
         }
     }
 

@@ -82,14 +82,11 @@ internal sealed class ScheduledVerification(
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
-            ReplicatorLog.Warning(
-                logger,
-                new LitestreamDiagnostic(
-                    "LSB4104",
-                    LitestreamSeverity.Warning,
-                    $"The scheduled verification could not run: {exception.Message}"
-                )
-            );
+            // What the one before has proved must not stand for this one.
+            foreach (var database in databases)
+            {
+                _report.Report(NotRun(database, _options.Level, exception), "Scheduled verification");
+            }
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
@@ -97,6 +94,22 @@ internal sealed class ScheduledVerification(
             throw new OperationCanceledException(exception.Message, exception, cancellationToken);
         }
     }
+
+    /// <summary>What is known of a database whose verification ended with an error of this process. Pure.</summary>
+    internal static VerificationResult NotRun(
+        EffectiveDatabase database,
+        VerificationLevel level,
+        Exception exception
+    ) =>
+        new(
+            database,
+            VerificationOutcome.Inconclusive,
+            $"The scheduled verification of '{database.Path}' could not run: {exception.Message}",
+            "LSB4104"
+        )
+        {
+            Level = level,
+        };
 
     /// <summary>
     /// Whether nothing of it is sent. That is an error that was told already, so here it is told once, and not at every

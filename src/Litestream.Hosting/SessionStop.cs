@@ -118,6 +118,7 @@ internal sealed class SessionStop(
         var end = (deadline ?? time.GetUtcNow()) + ReplicaListing.ShortPatience;
         foreach (var database in databases)
         {
+            database.NoteStop();
             if (!database.IsExcluded)
             {
                 var now = time.GetUtcNow();

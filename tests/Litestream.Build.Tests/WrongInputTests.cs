@@ -189,6 +189,17 @@ public sealed class WrongInputTests(Packages packages)
             )
         ).FailedWith("LSB3019");
         Assert.Contains("Did you mean 'LitestreamTimestamp'?", refused.Output, StringComparison.Ordinal);
+        refused = (
+            await app.DotnetAsync(
+                "msbuild",
+                "-t:LitestreamRestore",
+                "-p:LitestreamContentRoot=out",
+                "-p:LitestreamDatabase=data/orders.db",
+                "-p:LitestreamTimestamp=",
+                "-p:LitestreamForce=true"
+            )
+        ).FailedWith("LSB3008");
+        Assert.Contains("LitestreamTimestamp is empty", refused.Output, StringComparison.Ordinal);
         Assert.Equal("not touched", File.ReadAllText(app.In("out/data/orders.db")));
 
         var variables = new Dictionary<string, string?>

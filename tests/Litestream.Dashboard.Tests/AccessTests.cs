@@ -83,6 +83,7 @@ public sealed class AccessTests
                 Assert.False(answer.Headers.Contains("Content-Security-Policy"), $"{why}: {path}");
                 using var posted = await SendAsync(client, HttpMethod.Post, $"/litestream{path}", headers, "a=b");
                 Assert.True(posted.StatusCode == HttpStatusCode.NotFound, $"{why}: POST {path}: {posted.StatusCode}");
+                Assert.Equal("", await posted.Content.ReadAsStringAsync(Token));
             }
 
             using var post = await SendAsync(client, HttpMethod.Post, "/litestream/actions", headers, "kind=Verify");
@@ -333,6 +334,7 @@ public sealed class AccessTests
         using var blocked = await TryAsync("203.0.113.7", "open:sésame");
         Assert.Equal(HttpStatusCode.TooManyRequests, blocked.StatusCode);
         Assert.Equal(TimeSpan.FromSeconds(1), blocked.Headers.RetryAfter!.Delta);
+        Assert.Equal("Refused: too many wrong passwords.", await blocked.Content.ReadAsStringAsync(Token));
         using var other = await TryAsync("203.0.113.8", "open:sésame");
         Assert.Equal(HttpStatusCode.OK, other.StatusCode);
 
@@ -544,6 +546,7 @@ public sealed class AccessTests
             {
                 using var large = await client.SendAsync(request, Token);
                 Assert.Equal(HttpStatusCode.RequestEntityTooLarge, large.StatusCode);
+                Assert.Equal("The form cannot be read.", await large.Content.ReadAsStringAsync(Token));
             }
             catch (HttpRequestException e) when (isChunked && e.InnerException is IOException)
             {
@@ -605,6 +608,7 @@ public sealed class AccessTests
         Assert.All(open, one => Assert.Equal(HttpStatusCode.OK, one.StatusCode));
         using var refused = await client.GetAsync("/litestream/events", Token);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        Assert.Equal("Too many event streams are open.", await refused.Content.ReadAsStringAsync(Token));
         Assert.Equal(TimeSpan.FromMinutes(1), refused.Headers.RetryAfter!.Delta);
         open[0].Dispose();
         await AppFolder.UntilAsync(
@@ -634,19 +638,29 @@ public sealed class AccessTests
         Assert.DoesNotContain("<form", await looked.Content.ReadAsStringAsync(Token), StringComparison.Ordinal);
         using var post = await PostAsync(client, Form(page, DashboardHost.TokenOf(page)), [("Only-Look", "1")]);
         Assert.Equal(HttpStatusCode.Forbidden, post.StatusCode);
+        Assert.Equal(
+            "Refused: this dashboard may only be read.",
+            await post.Content.ReadAsStringAsync(Token)
+        );
     }
 
     [Fact]
     public async Task The_token_of_one_user_is_not_that_of_another()
     {
-        await using var host = await DashboardHost.StartAsync();
-        var token = DashboardHost.TokenOf(await host.PageWithAsync("Verify now"));
-        await using var other = await DashboardHost.StartAsync(s_password);
-        using var client = other.Client();
-        using var page = await SendAsync(client, HttpMethod.Get, "/litestream", [Basic("olga", "open:sésame")]);
-        var form = Form(await page.Content.ReadAsStringAsync(Token), token);
-        using var answer = await PostAsync(client, form, [Basic("olga", "open:sésame")]);
-        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        // With keys that protect the tokens of both.
+        var keys = new EphemeralDataProtectionProvider();
+        await using var host = await DashboardHost.StartAsync(
+            services: builder => builder.Services.AddSingleton<IDataProtectionProvider>(keys)
+        );
+        var page = await host.PageWithAsync("Verify now");
+        var tokens = new RequestToken(keys);
+        Assert.True(tokens.IsValid(DashboardHost.TokenOf(page), "local"));
+        Assert.False(tokens.IsValid(DashboardHost.TokenOf(page), "olga"));
+        using var client = host.Client();
+        using var other = await PostAsync(client, Form(page, tokens.Create("olga")));
+        Assert.Equal(HttpStatusCode.BadRequest, other.StatusCode);
+        using var own = await PostAsync(client, Form(page, tokens.Create("local")));
+        Assert.Equal(HttpStatusCode.SeeOther, own.StatusCode);
     }
 
     /// <summary>The real clock, unless it is held.</summary>

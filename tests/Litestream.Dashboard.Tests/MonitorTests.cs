@@ -139,6 +139,50 @@ public sealed class MonitorTests
     }
 
     [Fact]
+    public void A_proof_does_not_end_what_was_found_while_it_ran()
+    {
+        var record = new DatabaseRecord();
+        record.NoteDisproof(s_start.AddMinutes(5), "LSB4003: damaged", VerificationLevel.Full);
+        record.NoteProof(s_start.AddMinutes(10), "fire drill", TimeSpan.FromMinutes(5));
+        var verified = Result(VerificationOutcome.Verified, VerificationLevel.Full);
+        record.NoteVerification(verified with { Duration = TimeSpan.FromMinutes(6) }, s_start.AddMinutes(11));
+        Assert.Equal(s_start.AddMinutes(5), record.DisproofAt);
+        Assert.Null(record.ProofAt);
+
+        // It is the same with a commit that did not arrive.
+        record.NoteVerification(verified with { Duration = TimeSpan.FromMinutes(4) }, s_start.AddMinutes(12));
+        Assert.Null(record.DisproofAt);
+        record.NoteVerification(Result(VerificationOutcome.Lagging, VerificationLevel.Full), s_start.AddMinutes(20));
+        record.NoteVerification(verified with { Duration = TimeSpan.FromMinutes(2) }, s_start.AddMinutes(21));
+        Assert.NotNull(record.NotArrived);
+        Assert.Equal(s_start.AddMinutes(12), record.ProofAt);
+        record.NoteVerification(verified with { Duration = TimeSpan.FromMinutes(1) }, s_start.AddMinutes(22));
+        Assert.Null(record.NotArrived);
+        Assert.Equal(s_start.AddMinutes(22), record.ProofAt);
+    }
+
+    [Fact]
+    public async Task What_was_proved_of_another_replica_is_no_proof()
+    {
+        await using var host = await DashboardHost.StartAsync();
+        var replicator = host.App.Services.GetRequiredService<LitestreamReplicator>();
+        var database = Assert.Single(replicator.CurrentPlan!.Databases);
+        using var end = new CancellationTokenSource();
+        var monitor = new DashboardMonitor(replicator, NullLogger.Instance, TimeProvider.System);
+        monitor.Start(end.Token);
+        await AppFolder.UntilAsync(
+            () => monitor.Read(database.Path, record => record.Places.Length > 0),
+            "the database is seen"
+        );
+        var elsewhere = database with { Replicas = [new ConfiguredReplica("file", "file", "/elsewhere")] };
+        monitor.NoteProof(elsewhere, DateTimeOffset.UtcNow, "fire drill");
+        Assert.Null(monitor.Read(database.Path, record => record.ProofAt));
+        monitor.NoteProof(database, DateTimeOffset.UtcNow, "fire drill");
+        Assert.NotNull(monitor.Read(database.Path, record => record.ProofAt));
+        await end.CancelAsync();
+    }
+
+    [Fact]
     public void Only_a_later_position_of_the_same_lineage_is_an_arrival_and_a_first_one_if_commits_had_waited()
     {
         static GenerationPosition At(string generation, long index) => new(generation, index, 0);
@@ -173,11 +217,8 @@ public sealed class MonitorTests
         host.Run("INSERT INTO Rows (Text) VALUES ('kept')");
         await AppFolder.UntilAsync(() => ReplicaFiles.All(host.Replica).Count > 0, "something has arrived");
         using var end = new CancellationTokenSource();
-        var monitor = new DashboardMonitor(
-            host.App.Services.GetRequiredService<LitestreamReplicator>(),
-            NullLogger.Instance,
-            TimeProvider.System
-        );
+        var replicator = host.App.Services.GetRequiredService<LitestreamReplicator>();
+        var monitor = new DashboardMonitor(replicator, NullLogger.Instance, TimeProvider.System);
         monitor.Start(end.Token);
         monitor.NoteView(host.Database);
         await AppFolder.UntilAsync(
@@ -185,7 +226,9 @@ public sealed class MonitorTests
             "the backup is listed"
         );
         Assert.Null(monitor.Read(host.Database, record => record.DisproofAt));
-        monitor.NoteProof(host.Database, DateTimeOffset.UtcNow, "fire drill");
+        var database = Assert.Single(replicator.CurrentPlan!.Databases);
+        monitor.NoteProof(database, DateTimeOffset.UtcNow, "fire drill");
+        Assert.NotNull(monitor.Read(host.Database, record => record.ProofAt));
         await AppFolder.UntilAsync(
             () =>
             {
@@ -253,6 +296,17 @@ public sealed class MonitorTests
             state is { } seconds ? s_start.AddSeconds(seconds) : null,
             listing.StateAt(s_start.AddSeconds(moment))
         );
+    }
+
+    [Theory]
+    [InlineData(4, 4)]
+    [InlineData(9, 9)]
+    [InlineData(12, 9)]
+    public void With_0_3_a_moment_after_the_last_one_of_the_backup_gives_that_one(int moment, int state)
+    {
+        var listing = new BackupListing(s_start) { From = s_start, To = s_start.AddSeconds(9) };
+        Assert.Equal(s_start.AddSeconds(state), listing.StateAt(s_start.AddSeconds(moment)));
+        Assert.Null(listing.StateAt(null));
     }
 
     private static VerificationResult Result(VerificationOutcome outcome, VerificationLevel level) =>

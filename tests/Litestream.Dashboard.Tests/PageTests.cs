@@ -1,10 +1,12 @@
 using System.Net;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Litestream.Dashboard.Pages;
 using Litestream.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Rendering;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -249,6 +251,29 @@ public sealed class PageTests
         );
     }
 
+    /// <summary>Trimmed and native AOT apps have no reflection for JSON.</summary>
+    [Fact]
+    public async Task The_status_is_described_where_the_app_has_no_reflection_for_JSON()
+    {
+        await using var host = await DashboardHost.StartAsync(
+            services: builder =>
+            {
+                builder.Services.ConfigureHttpJsonOptions(options =>
+                    options.SerializerOptions.TypeInfoResolver = JsonTypeInfoResolver.Combine()
+                );
+                builder.Services.AddOpenApi();
+            },
+            app: app => app.MapOpenApi()
+        );
+        using var client = host.Client();
+        using var document = JsonDocument.Parse(await client.GetStringAsync("/openapi/v1.json", Token));
+        Assert.Contains(
+            "isSafe",
+            document.RootElement.GetProperty("components").GetProperty("schemas").GetRawText(),
+            StringComparison.Ordinal
+        );
+    }
+
     [Fact]
     public async Task A_host_without_Litestream_says_so_where_the_dashboard_is_mounted()
     {
@@ -408,6 +433,30 @@ public sealed class PageTests
         await host.ActAsync("Restore");
         var page = await host.PageWithAsync("LSB4009");
         Assert.Contains("for the app (Litestream:FreeSpaceFloor)", page, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFiles(host.Folder, "app-*"));
+    }
+
+    [Fact]
+    public async Task A_restored_side_file_is_not_one_more_database_of_a_pattern()
+    {
+        await using var host = await DashboardHost.StartAsync(
+            services: builder =>
+                builder.Configuration.AddInMemoryCollection(
+                    new Dictionary<string, string?>
+                    {
+                        ["Litestream:DatabasePatterns"] = $"{builder.Environment.ContentRootPath}/*.db",
+                    }
+                )
+        );
+        host.Run("INSERT INTO Rows (Text) VALUES ('kept')");
+        await host.ActAsync("Verify");
+        await host.PageWithAsync("Your data is safe.");
+        await host.ActAsync("Restore");
+        await host.PageWithAsync("Restored file: <code>.app-");
+
+        // A pattern matches no name that begins with a dot.
+        var file = Assert.Single(Directory.EnumerateFiles(host.Folder, ".app-*.db"));
+        Assert.Equal(["kept"], DashboardApp.Rows(file));
         Assert.Empty(Directory.EnumerateFiles(host.Folder, "app-*"));
     }
 

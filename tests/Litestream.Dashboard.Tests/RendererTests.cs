@@ -1,5 +1,6 @@
 using Litestream.Dashboard.Monitoring;
 using Litestream.Dashboard.Pages;
+using Litestream.Diagnostics;
 using Litestream.Sqlite;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Rendering;
@@ -12,6 +13,8 @@ namespace Litestream.Dashboard.Tests;
 public sealed class RendererTests
 {
     private static readonly DateTimeOffset s_now = new(2026, 11, 30, 3, 0, 0, TimeSpan.Zero);
+
+    private static readonly TimeZoneInfo s_berlin = TimeZoneInfo.FindSystemTimeZoneById("Europe/Berlin");
 
     private static readonly DatabaseRow s_row = new(
         "0123456789ab",
@@ -125,6 +128,9 @@ public sealed class RendererTests
     [InlineData("2026-11-30 03:00", "2026-11-29T21:30:00Z")]
     [InlineData("2026-11-30 03:00:05", "2026-11-29T21:30:05Z")]
     [InlineData("2026-11-30 03:00:05.250", "2026-11-29T21:30:05.25Z")]
+    [InlineData(" 2026-11-30 03:00 ", "2026-11-29T21:30:00Z")]
+    [InlineData("2026-11-30T03:00:05.2504", "2026-11-29T21:30:05.2504Z")]
+    [InlineData("yesterday 03:00", "2026-11-29T21:30:00Z")]
     [InlineData("2026-11-30T03:00:00Z", "2026-11-30T03:00:00Z")]
     public void A_moment_without_an_offset_is_of_the_time_zone_of_the_page(string text, string expected)
     {
@@ -134,6 +140,50 @@ public sealed class RendererTests
             DateTimeOffset.Parse(expected, System.Globalization.CultureInfo.InvariantCulture),
             MomentText.Parse(text, zone, time)
         );
+    }
+
+    [Theory]
+    [InlineData("2026-03-29T02:30")]
+    [InlineData("2026-10-25T02:30")]
+    [InlineData("0001-01-01T00:00")]
+    [InlineData("2199-01-01T00:00")]
+    public void A_moment_that_the_time_zone_of_the_page_does_not_have_once_and_in_the_past_is_refused(string text)
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider(s_now);
+        var error = Assert.Throws<LitestreamException>(() => MomentText.Parse(text, s_berlin, time));
+        Assert.Equal("LSB3007", error.Diagnostic.Code);
+    }
+
+    [Theory]
+    [InlineData(-10, true)]
+    [InlineData(-60, false)]
+    [InlineData(-300, false)]
+    public async Task There_is_no_slider_where_the_clocks_were_changed_and_perhaps_changed_back(
+        int fromDay,
+        bool hasSlider
+    )
+    {
+        // 300 days ago it was winter too.
+        await using var services = new ServiceCollection().BuildServiceProvider();
+        var database = new DatabaseModel(s_row with { From = s_now.AddDays(fromDay) });
+        var page = await Renderer(services).PageAsync(Model(s_row) with { TimeZone = s_berlin, Details = [database] });
+        Assert.Contains("type=\"datetime-local\"", page, StringComparison.Ordinal);
+        Assert.Equal(hasSlider, page.Contains("type=\"range\"", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task On_its_own_page_a_database_comes_before_the_list_of_all()
+    {
+        await using var services = new ServiceCollection().BuildServiceProvider();
+        var model = Model(s_row) with { Details = [new DatabaseModel(s_row)] };
+        static bool IsBeforeList(string page) =>
+            page.IndexOf("<section id=\"db-", StringComparison.Ordinal)
+            < page.IndexOf("<section id=\"s-databases\"", StringComparison.Ordinal);
+        Assert.False(IsBeforeList(await Renderer(services).PageAsync(model)));
+        var own = await Renderer(services).PageAsync(model with { View = s_row.Id });
+        Assert.True(IsBeforeList(own));
+        foreach (var section in Enum.GetValues<DashboardSection>().Where(one => one != DashboardSection.Database))
+            Assert.Equal(2, own.Split($"<section id=\"s-{section.ToString().ToLowerInvariant()}\"").Length);
     }
 
     private static PageRenderer Renderer(IServiceProvider services, LitestreamDashboardOptions? options = null) =>

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
 using Litestream.Releases;
@@ -189,6 +190,36 @@ public sealed class BackgroundTests : IDisposable
         await run;
 
         Assert.Contains("Connection refused", Assert.Single(_log.Lines).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_scheduled_verification_that_could_not_run_leaves_no_proof_of_an_earlier_one()
+    {
+        var database = new EffectiveDatabase("a.db", "/a.db", null, null, []);
+        var status = new LitestreamStatus(LitestreamState.Replicating, 1, null, 0, null)
+        {
+            Databases =
+            [
+                new LitestreamDatabaseStatus("/a.db")
+                {
+                    Verification = new VerificationResult(database, VerificationOutcome.Verified, "fine", null),
+                },
+            ],
+        };
+        var report = new VerificationReport(
+            _log.CreateLogger(""),
+            TimeProvider.System,
+            () => status,
+            update => status = update(status)
+        );
+
+        report.Report(
+            ScheduledVerification.NotRun(database, VerificationLevel.Full, new IOException("the disk is gone")),
+            "Scheduled verification"
+        );
+
+        Assert.Contains("the disk is gone", Assert.Single(HealthOf(status).Problems), StringComparison.Ordinal);
+        Assert.Equal(LogLevel.Warning, Assert.Single(_log.Lines).Level);
     }
 
     [Fact]

@@ -177,6 +177,7 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [InlineData("databases --directory ''", 2, "LSB3008", "--directory is empty")]
     [InlineData("restore --force --output ''", 2, "LSB3008", "--output is empty")]
     [InlineData("restore --force --timestamp=", 2, "LSB3014", "'--timestamp'")]
+    [InlineData("restore --force --timestamp '_'", 2, "LSB3008", "--timestamp is empty")]
     [InlineData("pull --force ''", 2, "LSB3008", "The database is empty")]
     [InlineData("restore", 1, "LSB4001", "Force it (--force)")]
     [InlineData("drill --query SELECT/**/1/**/WHERE/**/0", 1, "LSB4111", "no row")]
@@ -205,7 +206,9 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     {
         string[] words =
         [
-            .. command.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(word => word == "''" ? "" : word),
+            .. command
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)
+                .Select(word => word switch { "''" => "", "'_'" => " ", _ => word }),
         ];
 
         var run = (await CommandRun.OfAsync(app.Folder, words)).FailedWith(exitCode, code);

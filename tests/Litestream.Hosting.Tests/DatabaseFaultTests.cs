@@ -103,6 +103,31 @@ public sealed class DatabaseFaultTests
     }
 
     [Fact]
+    public async Task A_database_that_is_deleted_just_before_the_stop_is_reported_as_lost()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await folder.SettledAsync(app);
+        var saved = RestoredContent.Save(folder.Database, folder.Root);
+        foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
+        {
+            File.Delete(file);
+        }
+
+        await AppFolder.SignalAsync("TERM", app.Id);
+        await app.EndedAsync();
+        await folder.AssertRestoredAsync(saved);
+
+        Assert.Equal(
+            1,
+            app.Count(
+                $"LSB5021: The commits that the app made to '{folder.Database}' after the file was deleted are lost"
+            )
+        );
+        Assert.Equal(0, app.Count("litestream has sent everything and ended"));
+    }
+
+    [Fact]
     public async Task A_database_that_is_replaced_just_before_the_stop_is_not_sent()
     {
         using var folder = new AppFolder();

@@ -25,6 +25,8 @@ public sealed class HealthAndMetricsTests
         {
             { "fine", HealthStatus.Healthy, "arrive" },
             { "off", HealthStatus.Healthy, "off" },
+            { "nothing configured", HealthStatus.Degraded, "Nothing is replicated: LSB3004: no file" },
+            { "empty again", HealthStatus.Healthy, "off" },
             { "waiting", HealthStatus.Degraded, "LSB5003" },
             { "starting", HealthStatus.Healthy, "Starting" },
             { "starting for long", HealthStatus.Degraded, "Starting for 61 s: LSB4005: no answer" },
@@ -53,6 +55,18 @@ public sealed class HealthAndMetricsTests
         var status = what switch
         {
             "off" => Fine with { State = LitestreamState.Disabled, Databases = [] },
+            "nothing configured" => Fine with
+            {
+                State = LitestreamState.Disabled,
+                Databases = [],
+                LastError = "LSB3004: no file",
+            },
+            "empty again" => Fine with
+            {
+                State = LitestreamState.Disabled,
+                Databases = [],
+                LastError = "LSB5007: was late",
+            },
             "waiting" => Fine with { State = LitestreamState.Waiting, LastError = "LSB5003: another process" },
             "starting" => Fine with { State = LitestreamState.Starting, Since = Now.AddSeconds(-59) },
             "starting for long" => Fine with
@@ -127,6 +141,36 @@ public sealed class HealthAndMetricsTests
 
         Assert.Equal(HealthStatus.Degraded, report.Status);
         Assert.Contains("nothing is replicated", report.Entries["litestream"].Description, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_host_that_finds_nothing_to_replicate_is_not_healthy()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration.AddInMemoryCollection(
+            new Dictionary<string, string?>
+            {
+                ["Litestream:Enabled"] = "true",
+                ["Litestream:ConfigPath"] = "/nowhere/litestream.yml",
+                ["Litestream:NotReplicated"] = "*",
+                ["Litestream:ExecutablePath"] = Repository.Executable,
+            }
+        );
+        builder.Services.AddLitestream().AddHealthChecks().AddLitestream();
+        using var host = builder.Build();
+        await host.StartAsync(TestContext.Current.CancellationToken);
+
+        var report = await host
+            .Services.GetRequiredService<HealthCheckService>()
+            .CheckHealthAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(HealthStatus.Degraded, report.Status);
+        Assert.Contains(
+            "LSB3004: '/nowhere/litestream.yml' does not exist",
+            report.Entries["litestream"].Description,
+            StringComparison.Ordinal
+        );
+        await host.StopAsync(TestContext.Current.CancellationToken);
     }
 
     [Fact]

@@ -88,6 +88,24 @@ public sealed class RunningStatusTests
     }
 
     [Fact]
+    public async Task What_an_app_has_left_that_was_stopped_by_a_signal_is_not_healthy_until_it_goes_on()
+    {
+        using var folder = new AppFolder();
+        using var app = folder.Start();
+        await UntilAsync(folder, app, now => now.Status?.State == LitestreamState.Replicating);
+
+        await AppFolder.SignalAsync("STOP", app.Id);
+        var status = await UntilAsync(folder, app, now => now.Status?.State == LitestreamState.Stalled);
+        Assert.Equal(LitestreamHealth.Unhealthy, status.DatabaseStatus?.Health);
+        Assert.Contains("kill -CONT", status.Status!.LastError, StringComparison.Ordinal);
+
+        await AppFolder.SignalAsync("CONT", app.Id);
+        await UntilAsync(folder, app, now => now.Status?.State == LitestreamState.Replicating);
+        await app.TellAsync("stop");
+        await app.EndedAsync();
+    }
+
+    [Fact]
     public async Task What_a_killed_app_has_left_is_not_believed_and_its_litestream_is_still_named()
     {
         using var folder = new AppFolder();

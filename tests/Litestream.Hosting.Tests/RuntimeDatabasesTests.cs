@@ -81,6 +81,48 @@ public sealed class RuntimeDatabasesTests
     }
 
     [Fact]
+    public async Task What_is_added_again_while_it_is_being_removed_is_replicated_afterwards()
+    {
+        using var folder = new AppFolder();
+        using var app = await StartAsync(folder);
+        var path = await AddWithRowAsync(app, folder, "tenant.db", "one");
+        await app.TellAsync("remove tenant.db");
+
+        // The app reads one command after the other: the first one has begun.
+        await DatabasesAsync(app);
+        await app.TellAsync("add tenant.db");
+        await app.SaysAsync("removed tenant.db");
+        await AppFolder.UntilAsync(() => app.Count("added tenant.db") == 2, () => $"it was added again\n{app.Output}");
+        await WriteAsync(app, "tenant.db", "two");
+        await ArrivedAsync(folder, app, path);
+        Assert.Equal(0, await app.StopAsync());
+        await AssertRestoredAsync(folder, path);
+    }
+
+    [Fact]
+    public async Task Of_a_link_the_file_is_replicated_and_both_names_are_one_database()
+    {
+        using var folder = new AppFolder();
+        using var app = await StartAsync(folder);
+        var path = Path.Combine(folder.Work, "data", "real.db");
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        AppFolder.MakeDatabase(path);
+        File.CreateSymbolicLink(Path.Combine(folder.Work, "link.db"), "data/real.db");
+        await app.TellAsync("add link.db");
+        await app.SaysAsync("added link.db");
+        await WriteAsync(app, "link.db", "through the link");
+        await ArrivedAsync(folder, app, path);
+        await app.TellAsync("add data/real.db");
+        await app.SaysAsync("added data/real.db");
+        await app.StatusAsync(status => status.Split(';').Length == 2, "two databases");
+        await app.TellAsync("remove link.db");
+        await app.SaysAsync("removed link.db");
+        await app.StatusAsync(status => !status.Contains(';'), "one database");
+        Assert.Equal(0, await app.StopAsync());
+        await AssertRestoredAsync(folder, path);
+    }
+
+    [Fact]
     public async Task Adding_and_removing_twice_changes_nothing()
     {
         using var folder = new AppFolder();
@@ -199,6 +241,9 @@ public sealed class RuntimeDatabasesTests
             {
                 ("what?.db", "LSB1015"),
                 ("sub/", "LSB1015"),
+                (":memory:", "LSB1015"),
+                ("Data Source=four.db", "LSB1015"),
+                ("file:four.db", "LSB1015"),
                 ($"two.db => {folder.Root}/all", "added"),
                 ($"../{Path.GetFileName(folder.Work)}/two.db => {folder.Root}/elsewhere", "LSB1012"),
                 ($"../two.db => {folder.Root}/all", "LSB1011"),

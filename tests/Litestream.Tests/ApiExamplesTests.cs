@@ -127,7 +127,7 @@ public sealed class ApiExamplesTests : IDisposable
         if (Repository.IsLine05)
         {
             var error = await Assert.ThrowsAsync<LitestreamException>(() => What_there_is(client, cancellation));
-            Assert.Equal("LSB3001", error.Diagnostic.Code);
+            Assert.Equal("LSB3009", error.Diagnostic.Code);
             return;
         }
 

@@ -9,24 +9,22 @@ namespace Litestream.Dashboard.Access;
 /// <param name="Host">The host that it names, without the port.</param>
 internal sealed record AccessRequest(IPAddress? Remote, IPAddress? Local, string Host)
 {
-    /// <summary>The headers that a proxy adds, and what ASP.NET Core makes of them.</summary>
+    /// <summary>The headers that a proxy adds.</summary>
     private static readonly string[] ProxyHeaders =
     [
         "Forwarded",
         "Via",
-        "X-Forwarded-For",
-        "X-Forwarded-Host",
-        "X-Forwarded-Proto",
-        "X-Forwarded-Prefix",
-        "X-Forwarded-Server",
-        "X-Original-For",
-        "X-Original-Host",
-        "X-Original-Proto",
+        "CDN-Loop",
         "X-Real-IP",
         "X-Client-IP",
+        "X-Cluster-Client-IP",
         "CF-Connecting-IP",
         "True-Client-IP",
+        "Fastly-Client-IP",
     ];
+
+    /// <summary>What others of them begin with, and what ASP.NET Core makes of those.</summary>
+    private static readonly string[] ProxyPrefixes = ["X-Forwarded-", "X-Original-"];
 
     /// <summary>What the authorization middleware leaves, for the check of ASP.NET Core that it has run.</summary>
     private const string AuthorizationRan = "__AuthorizationMiddlewareWithEndpointInvoked";
@@ -58,13 +56,17 @@ internal sealed record AccessRequest(IPAddress? Remote, IPAddress? Local, string
 
             // No browser speaks HTTP/1.0 any more; a proxy that adds no header often does.
             IsForwarded =
-                ProxyHeaders.Any(request.Headers.ContainsKey) || request.Protocol is "HTTP/1.0" or "HTTP/0.9",
+                request.Headers.Keys.Any(IsOfProxy) || request.Protocol is "HTTP/1.0" or "HTTP/0.9",
             IsAuthorized = IsAuthorizedByApp(context),
             IsFromOtherSite =
                 request.Headers["Sec-Fetch-Mode"] != "navigate" && !RequestToken.IsSameOrigin(request),
             Authorization = request.Headers.Authorization,
         };
     }
+
+    private static bool IsOfProxy(string header) =>
+        ProxyHeaders.Contains(header, StringComparer.OrdinalIgnoreCase)
+        || ProxyPrefixes.Any(prefix => header.StartsWith(prefix, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>The authorization middleware has refused what the app's own rules refuse: whoever gets here has
     /// passed them. AllowAnonymous switches it off.</summary>

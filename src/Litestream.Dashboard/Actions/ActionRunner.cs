@@ -127,7 +127,7 @@ internal sealed class ActionRunner(
                         )
                         .ConfigureAwait(false);
                     if (drill.ContentMatches)
-                        monitor.NoteProof(action.Database, time.GetUtcNow(), "fire drill");
+                        monitor.NoteProof(drill.Database, action.StartedAt, "fire drill");
                     Change(last => End(last, true, Describe(drill)));
                     break;
                 default:
@@ -171,14 +171,10 @@ internal sealed class ActionRunner(
     {
         RequireRoom(action.Database);
         var client = replicator.CreateClient();
+        var options = new RestoreOptions { Timestamp = action.Moment, Output = HiddenFile(action.Database) };
         var progress = new DirectProgress(line => change(last => last with { Progress = line.Message }));
         var restored = await AgainAsync(() =>
-                client.RestoreAsync(
-                    action.Database,
-                    new RestoreOptions { Timestamp = action.Moment },
-                    progress,
-                    cancellationToken
-                )
+                client.RestoreAsync(action.Database, options, progress, cancellationToken)
             )
             .ConfigureAwait(false);
         change(last => last with { Output = restored.Output, Progress = "comparing with the live database" });
@@ -201,6 +197,20 @@ internal sealed class ActionRunner(
             // Without a live file, or a library to read it with, the restored file is as good.
             change(last => end(last, true, $"Restored, {size} bytes. Not compared: {e.Diagnostic}"));
         }
+    }
+
+    /// <summary>Where databases are named by patterns, the app would replicate the restored file as one more of them,
+    /// and at the next start restore it after somebody has deleted it. A name with a dot in front matches none. Null
+    /// without patterns.</summary>
+    private string? HiddenFile(string database)
+    {
+        if (replicator.CurrentPlan is not { Patterns.IsEmpty: false })
+            return null;
+        var name = $".{Path.GetFileNameWithoutExtension(database)}-{ReplaceTransaction.Stamp(time)}";
+        return ReplaceTransaction.Unused(
+            Path.Combine(Path.GetDirectoryName(database)!, name),
+            Path.GetExtension(database)
+        );
     }
 
     /// <summary>The restored file lies beside the database: a full disk would stop the app.</summary>

@@ -298,7 +298,8 @@
       output.textContent =
         wanted < Number(range.min) ? "There is no backup of this moment."
         : found !== undefined ? "Restores the state of " + textOf(found + offset).replace("T", " ") + "."
-        : moments.length === 0 ? "Restores the state of " + moment.value.replace("T", " ") + "."
+        : moments.length === 0
+          ? "Restores the state of " + textOf(Math.min(wanted, Number(range.max)) + offset).replace("T", " ") + "."
         : "Restores the last state before " + moment.value.replace("T", " ") + " that the backup has.";
     }
   };

@@ -42,9 +42,10 @@ internal sealed record BackupListing(DateTimeOffset TriedAt)
     /// <summary>Why it could not be listed; else null.</summary>
     public string? Error { get; init; }
 
-    /// <summary>Whose state a restore of a moment gives; null where there is none.</summary>
+    /// <summary>Whose state a restore of a moment gives, as far as was listed; null where there is none.</summary>
     public DateTimeOffset? StateAt(DateTimeOffset? moment) =>
-        moment is null || (Moments.Count == 0 && OlderTo is null) ? moment
+        moment is null ? null
+        : Moments.Count == 0 && OlderTo is null ? (moment > To ? To : moment)
         : Moments.Where(one => Entered(one) <= moment).Cast<DateTimeOffset?>().LastOrDefault() is { } state ? state
         : moment < From ? null
         : moment < OlderTo ? moment

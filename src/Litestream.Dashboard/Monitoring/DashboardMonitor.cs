@@ -61,10 +61,18 @@ internal sealed class DashboardMonitor(LitestreamReplicator replicator, ILogger 
     }
 
     /// <summary>A drill or a full verification has ended well.</summary>
-    public void NoteProof(string path, DateTimeOffset at, string by)
+    /// <param name="database">With the replicas that it has read: of others it proves nothing.</param>
+    /// <param name="begun">When it was begun.</param>
+    /// <param name="by">What it was.</param>
+    public void NoteProof(EffectiveDatabase database, DateTimeOffset begun, string by)
     {
+        var now = time.GetUtcNow();
         lock (_records)
-            RecordOf(path).NoteProof(at, by);
+        {
+            var record = RecordOf(database.Path);
+            if (record.Places == PlacesOf(database))
+                record.NoteProof(now, by, now - begun);
+        }
     }
 
     /// <summary>A drill or a restore has found that what comes back is wrong.</summary>
@@ -116,7 +124,7 @@ internal sealed class DashboardMonitor(LitestreamReplicator replicator, ILogger 
         var (status, now) = (replicator.Status, time.GetUtcNow());
         var places = (replicator.CurrentPlan?.Databases ?? []).ToDictionary(
             database => database.Path,
-            database => string.Join('\n', database.Replicas.Select(replica => replica.Location)),
+            database => PlacesOf(database),
             StringComparer.Ordinal
         );
         var replicated = status.Databases.Select(database => database.Path).ToHashSet(StringComparer.Ordinal);
@@ -149,9 +157,17 @@ internal sealed class DashboardMonitor(LitestreamReplicator replicator, ILogger 
         if (database.LookedAt is not null)
             record.Samples.Add(now, database.Lag, replicator.WalBytes(database.Path));
         record.NotePosition(database.Replicated, database.Lag > TimeSpan.Zero, now);
-        if (database is { Verification: { } verification, VerifiedAt: { } verifiedAt })
+
+        // One that was begun before the database got another replica is reported after it.
+        if (
+            database is { Verification: { } verification, VerifiedAt: { } verifiedAt }
+            && PlacesOf(verification.Database) == record.Places
+        )
             record.NoteVerification(verification, verifiedAt);
     }
+
+    private static string PlacesOf(EffectiveDatabase database) =>
+        string.Join('\n', database.Replicas.Select(replica => replica.Location));
 
     private void Measure()
     {

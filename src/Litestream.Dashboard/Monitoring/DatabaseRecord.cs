@@ -72,14 +72,19 @@ internal sealed class DatabaseRecord
     }
 
     /// <summary>What compares the content has ended well.</summary>
-    public void NoteProof(DateTimeOffset at, string by)
+    /// <param name="at">When it ended.</param>
+    /// <param name="by">What it was.</param>
+    /// <param name="took">How long it ran: what was found meanwhile may be newer than what it has read, and
+    /// stays.</param>
+    public void NoteProof(DateTimeOffset at, string by, TimeSpan took = default)
     {
+        var begun = at - took;
+        if (DisproofAt >= begun || NotArrived?.At >= begun)
+            return;
+        DisproofAt = null;
+        NotArrived = null;
         if (!(ProofAt >= at))
             (ProofAt, ProofBy) = (at, by);
-        if (DisproofAt < at)
-            DisproofAt = null;
-        if (NotArrived?.At < at)
-            NotArrived = null;
     }
 
     /// <summary>What comes back is wrong.</summary>
@@ -96,22 +101,24 @@ internal sealed class DatabaseRecord
     /// higher one ends well: nothing else shows that what it found is over.</summary>
     public void NoteVerification(VerificationResult result, DateTimeOffset at)
     {
+        var begun = at - result.Duration;
+
         // An inconclusive one says nothing: what was known before it still counts.
         if (result.Outcome is VerificationOutcome.NotReplicating or VerificationOutcome.Lagging)
         {
             if (!(NotArrived?.At >= at || ProofAt > at))
                 NotArrived = (at, $"{result.Code}: {result.Message}");
         }
-        else if (result.Outcome == VerificationOutcome.Verified && NotArrived?.At < at)
+        else if (result.Outcome == VerificationOutcome.Verified && NotArrived?.At < begun)
             NotArrived = null;
 
         if (result.Outcome == VerificationOutcome.Failed)
             NoteDisproof(at, $"{result.Code}: {result.Message}", result.Level);
         else if (result is { Outcome: VerificationOutcome.Verified, Level: VerificationLevel.Full })
-            NoteProof(at, "full verification");
+            NoteProof(at, "full verification", result.Duration);
         else if (
             result.Outcome == VerificationOutcome.Verified
-            && DisproofAt < at
+            && DisproofAt < begun
             && result.Level >= _disproofLevel
         )
             DisproofAt = null;

@@ -38,7 +38,10 @@ internal sealed class PageRenderer(
         RenderAsync(async renderer =>
         {
             var body = new System.Text.StringBuilder();
-            foreach (var section in s_before)
+
+            // On its own page a database comes before the list of all, which may be long.
+            var first = model.View.Length > 0 ? 1 : s_before.Length;
+            foreach (var section in s_before.Take(first))
                 Add(IdOf(section), await SectionAsync(renderer, section, Parameters(model)));
             foreach (var database in model.Details)
             {
@@ -49,7 +52,7 @@ internal sealed class PageRenderer(
                 );
             }
 
-            foreach (var section in s_after)
+            foreach (var section in s_before.Skip(first).Concat(s_after))
                 Add(IdOf(section), await SectionAsync(renderer, section, Parameters(model)));
             return await DocumentAsync(renderer, model, body.ToString());
 

@@ -214,7 +214,9 @@ internal static class LitestreamCommandLine
         // place, or all databases.
         if (
             verb.Name != "run"
-            && result.CommandResult.Children.FirstOrDefault(given => given.Tokens.Any(token => token.Value.Length == 0))
+            && result.CommandResult.Children.FirstOrDefault(given =>
+                given.Tokens.Any(token => string.IsNullOrWhiteSpace(token.Value))
+            )
                 is { } empty
         )
         {

@@ -10,6 +10,7 @@ namespace Litestream.Configuration;
 internal static class ConfigCheck
 {
     private const string Restore = "restore-if-db-not-exists";
+    private const string AutoRecover = "auto-recover";
 
     /// <summary>Level 9 is that of the snapshots.</summary>
     private const int MostLevels = 8;
@@ -63,6 +64,8 @@ internal static class ConfigCheck
                 exec,
                 "`exec:` has no effect: the app starts Litestream, not the other way round. Remove it."
             );
+        if (findings.Dialect.Find(ConfigPlace.Replica, AutoRecover) is not null)
+            CheckAutoRecover(root, findings);
 
         switch (root["dbs"])
         {
@@ -134,10 +137,7 @@ internal static class ConfigCheck
                 $"The path of the socket must be absolute and have at most {LongestSocketPath} bytes; with another one "
                     + "Litestream would run without a socket. Write a short absolute path."
             );
-        if (
-            socket["enabled"] is YamlScalar { IsNull: false } enabled
-            && findings.Resolve(enabled)?.ToLowerInvariant() is ("true" or "yes" or "on" or "y")
-        )
+        if (socket["enabled"] is YamlScalar { IsNull: false } enabled && IsOn(enabled, findings))
             findings.Warn(
                 "LSB1058",
                 enabled,
@@ -145,6 +145,25 @@ internal static class ConfigCheck
                     + "app writes. Use the commands of the app instead, and remove `socket:`."
             );
     }
+
+    private static void CheckAutoRecover(YamlMap root, ConfigFindings findings)
+    {
+        var replicas = root.Maps("dbs")
+            .SelectMany(database => database.Maps("replicas").Append(database["replica"] as YamlMap));
+        foreach (var map in replicas.OfType<YamlMap>().Prepend(root))
+        {
+            if (map[AutoRecover] is YamlScalar { IsNull: false } flag && IsOn(flag, findings))
+                findings.Warn(
+                    "LSB1020",
+                    flag,
+                    $"`{AutoRecover}:` has no effect: with it, Litestream would forget commits that it has not sent, "
+                        + "and report no error. Remove it."
+                );
+        }
+    }
+
+    private static bool IsOn(YamlScalar flag, ConfigFindings findings) =>
+        findings.Resolve(flag)?.ToLowerInvariant() is "true" or "yes" or "on" or "y";
 
     private static void CheckDollars(YamlScalar scalar, ConfigFindings findings)
     {

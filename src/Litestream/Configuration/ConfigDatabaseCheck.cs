@@ -2,11 +2,13 @@ using System.Text.RegularExpressions;
 
 namespace Litestream.Configuration;
 
-/// <summary>The entries of <c>dbs:</c>: a path each, no path twice, replicas that do not share a place.</summary>
+/// <summary>The entries of <c>dbs:</c>: a path each, no path twice, replicas and states that do not share a
+/// place.</summary>
 internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlMap root)
 {
     private readonly Dictionary<string, YamlMap> _paths = new();
     private readonly Dictionary<string, YamlMap> _places = new();
+    private readonly Dictionary<string, YamlMap> _states = new();
     private readonly ReplicaCheck _replicas = new(findings, root);
 
     private ConfigDialect Dialect => findings.Dialect;
@@ -20,6 +22,14 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
                 database,
                 $"'{database.Text("path")}' is listed twice (also in line {_paths[path].Line}). Two replicators on one "
                     + "file damage the backup: remove one of the entries."
+            );
+
+        if (database.Given("meta-path") is YamlScalar state && !_states.TryAdd(Absolute(state), database))
+            findings.Fail(
+                "LSB1011",
+                state,
+                $"The database in line {_states[Absolute(state)].Line} has the same `meta-path:`. Litestream would mix "
+                    + "the backups of both: give each its own."
             );
 
         var names = new HashSet<string>();
@@ -124,11 +134,17 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
         {
             if (Problem(text, written) is { } problem)
                 findings.Fail("LSB1015", path, problem);
-            return Path.GetFullPath(written, Path.GetPathRoot(Environment.CurrentDirectory)!);
+            return Absolute(path);
         }
 
         return null;
     }
+
+    /// <summary>The path for comparisons, as far as it is known: variables stay as they are.</summary>
+    private static string Absolute(YamlScalar path) =>
+        Path.TrimEndingDirectorySeparator(
+            Path.GetFullPath(EnvPlaceholders.Unmark(path.Text), Path.GetPathRoot(Environment.CurrentDirectory)!)
+        );
 
     private string? Problem(string text, string written) =>
         text switch
@@ -149,12 +165,14 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
     [GeneratedRegex("^[0-9A-Za-z_]+://")]
     public static partial Regex UrlLike();
 
+    /// <summary>What SQLite takes for a URI.</summary>
     [GeneratedRegex("^(file|sqlite3?):", RegexOptions.IgnoreCase)]
-    private static partial Regex FileUri();
+    public static partial Regex FileUri();
 
     [GeneratedRegex("^sqlite3?://")]
     private static partial Regex SqliteUrl();
 
+    /// <summary>What a provider takes for a connection string.</summary>
     [GeneratedRegex(@"^\s*(data ?source|filename)\s*=", RegexOptions.IgnoreCase)]
-    private static partial Regex ConnectionString();
+    public static partial Regex ConnectionString();
 }

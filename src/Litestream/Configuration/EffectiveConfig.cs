@@ -161,8 +161,10 @@ public sealed class EffectiveConfig
                 var (url, query) = ReplicaUrl.SplitQuery(replica.Text("url"));
                 if (url.Length > 0)
                     replica["url"] = $"{url.TrimEnd('/')}/{below}{query}";
+                else if (replica.Text("path") is { Length: > 0 } path)
+                    replica["path"] = $"{path.TrimEnd('/')}/{below}";
                 else
-                    replica["path"] = $"{replica.Text("path").TrimEnd('/')}/{below}";
+                    replica["path"] = below;
             }
         }
 

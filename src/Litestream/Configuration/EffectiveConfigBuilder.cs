@@ -179,25 +179,16 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
         return file;
     }
 
-    /// <summary>SQLite follows a link and keeps the log beside the file itself; Litestream looks for it beside the
-    /// link.</summary>
+    /// <inheritdoc cref="ConfigPath.FollowLink" />
     private string Target(string file, ConfigEntry entry)
     {
         try
         {
-            return File.ResolveLinkTarget(file, returnFinalTarget: true)?.FullName ?? file;
+            return ConfigPath.FollowLink(file);
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        catch (LitestreamException e)
         {
-            return file;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw context.Error(
-                "LSB1015",
-                $"Where the path '{file}' leads cannot be found out: {e.Message} Use the path of the file itself.",
-                entry.Node
-            );
+            throw context.Error(e.Diagnostic.Code, e.Diagnostic.Message, entry.Node);
         }
     }
 

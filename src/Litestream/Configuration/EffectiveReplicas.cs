@@ -1,11 +1,13 @@
 using Litestream.Diagnostics;
+using Litestream.FileSystem;
 
 namespace Litestream.Configuration;
 
 /// <summary>Makes the entry of each database what the executable gets: an absolute path, replicas with their places.
 /// </summary>
 /// <param name="context">What the steps share.</param>
-/// <param name="places">The databases by the places of their replicas, of all that have been made so far.</param>
+/// <param name="places">The databases by the places of their replicas and of their state, of all that have been made so
+/// far.</param>
 /// <param name="replicaUrl">The run-time replica URL; null when the built one stands.</param>
 internal sealed class EffectiveReplicas(
     EffectiveConfigContext context,
@@ -57,12 +59,19 @@ internal sealed class EffectiveReplicas(
         var database = new EffectiveDatabase(entry.Database.Path, path, key?.Split(':')[^1], key, described);
         if (context.Expand(node.Text("meta-path")) is { Length: > 0 } meta)
         {
-            database = database with
-            {
-                MetaPath = Path.GetFullPath(meta, Path.GetFullPath(context.Options.BaseDirectory)),
-            };
+            database = database with { MetaPath = context.Absolute(meta) };
             node["meta-path"] = database.MetaPath;
         }
+
+        // Litestream would take what it has read of one for what it has read of the other.
+        var state = $"state\n{DatabasePath.Real(database.MetaPath)}";
+        if (!places.TryAdd(state, path))
+            throw context.Error(
+                "LSB1011",
+                $"The databases '{places[state]}' and '{path}' have the same state folder, '{database.MetaPath}'. "
+                    + "Their backups would be mixed: give each database its own `meta-path:`.",
+                node
+            );
 
         return database;
     }

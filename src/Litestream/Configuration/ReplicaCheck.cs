@@ -18,6 +18,8 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
                 $"This replica has no `region:` and no `endpoint:`. {findings.Reader} would ask Amazon for the region "
                     + "first, and hang without a message where it gets no answer. Add the region of the bucket."
             );
+        if (type == "nats")
+            CheckCertificate(replica);
         if (replica.Given("url") is YamlScalar url)
         {
             if (findings.Resolve(url) is { Length: > 0 } text)
@@ -47,6 +49,13 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
                     );
             }
 
+            if (Inherited(replica, type) is { } inherited)
+                findings.Fail(
+                    "LSB1038",
+                    url,
+                    $"`{inherited}:` at the top of the file is for this replica too, and Litestream refuses it next to "
+                        + "`url:`. Write it in the replicas that need it."
+                );
             return;
         }
 
@@ -80,6 +89,34 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
                         + "Litestream does not know where to write. Add it."
                 );
         }
+    }
+
+    /// <summary>The key that says where a replica is and that it has from the top of the file; null when there is
+    /// none.</summary>
+    private string? Inherited(YamlMap replica, string? type)
+    {
+        var key = type switch
+        {
+            "s3" or "gs" or "abs" or "oss" => "bucket",
+            "sftp" => "host",
+            _ => null,
+        };
+        return key is not null && replica.Given(key) is null && IsGiven(replica, key) ? key : null;
+    }
+
+    private void CheckCertificate(YamlMap replica)
+    {
+        string[] keys = ["client-cert", "client-key"];
+        if (
+            keys.Where(key => !IsGiven(replica, key)).ToList() is [var missing]
+            && !findings.IsMisspelt(replica, ConfigPlace.Replica, missing)
+        )
+            findings.Fail(
+                "LSB1038",
+                replica,
+                $"This replica has no `{missing}:`. Litestream takes `{keys[0]}:` and `{keys[1]}:` only together, and "
+                    + "would not start. Add it, or remove the other one."
+            );
     }
 
     /// <summary>Whether the executable knows the region without asking, or has an endpoint.</summary>

@@ -131,7 +131,11 @@ public static partial class PointInTime
                 $"{(zone.IsInvalidTime(local) ? "does not exist" : "exists twice")}: the clocks changed ({zone.Id}). "
                     + "Add the offset from UTC, as in 2026-11-24T10:15:30+01:00"
             );
-        return new DateTimeOffset(local, zone.GetUtcOffset(local));
+        var offset = zone.GetUtcOffset(local);
+        return local.Ticks - offset.Ticks >= DateTime.MinValue.Ticks
+            && local.Ticks - offset.Ticks <= DateTime.MaxValue.Ticks
+            ? new DateTimeOffset(local, offset)
+            : throw Wrong(original, "is before the year 1 or after the year 9999 in UTC");
     }
 
     private static DateTimeOffset? Ago(string text, DateTimeOffset now)

@@ -141,7 +141,14 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
         switch (LiveDatabase.ReadFormat(database.Path, out var why))
         {
             case DatabaseFormat.Unread:
-                findings.Add(FindingLevel.Ok, $"{size}. Its header was not read: {why}");
+                findings.Add(FindingLevel.Note, $"{size}. Its header was not read: {why}");
+                return;
+            case DatabaseFormat.Damaged:
+                findings.Add(
+                    FindingLevel.Error,
+                    $"{size}, is damaged: {why}",
+                    $"Keep the file, and restore the database from its backup ({VerbName.Restore})."
+                );
                 return;
             case DatabaseFormat.NoDatabase:
                 findings.Add(

@@ -81,6 +81,24 @@ internal sealed record ProcessIdentity(
         ) == this;
 
     /// <summary>
+    /// Whether a process was stopped by a signal (SIGSTOP) or a debugger, so that it does nothing. False where the
+    /// system does not tell.
+    /// </summary>
+    public static bool IsStopped(int processId)
+    {
+        try
+        {
+            var stat = NonDatabaseFile.ReadAllText($"/proc/{processId}/stat");
+            var state = stat[(stat.LastIndexOf(')') + 1)..].TrimStart();
+            return state.StartsWith("T ", StringComparison.OrdinalIgnoreCase);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
     /// True when it is one of another container or machine: from here it can be neither seen nor signalled, and whether
     /// it still runs is told by the lock that it holds alone.
     /// </summary>

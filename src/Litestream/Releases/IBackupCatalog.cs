@@ -96,6 +96,12 @@ internal interface IBackupCatalog
     /// </summary>
     /// <exception cref="LitestreamException">LSB4002: there are backups, but none that fits.</exception>
     Task<LineageRange?> LastBeforeAsync(RestoreSelection selection, CancellationToken cancellationToken);
+
+    /// <summary>Whether there is a backup after all, where the executable has found none and says no more.</summary>
+    /// <exception cref="LitestreamException">LSB4003: there are files of a backup, but nothing can be restored from
+    /// them.</exception>
+    Task<bool> HasBackupAsync(RestoreSelection selection, CancellationToken cancellationToken) =>
+        Task.FromResult(false);
 }
 
 /// <summary>The names of replicas.</summary>

@@ -18,9 +18,11 @@ internal static class ReplicaNote
 
     private const string Place = "generations/" + Generation;
 
-    /// <summary>Whether an executable has to leave one for those of older lines.</summary>
+    /// <summary>Whether an executable has to leave one for those of older lines: in storage that they know. NATS has no
+    /// path, so there the note would be written to the place of the backup itself.</summary>
     public static bool IsNeeded(ReleaseLine line, EffectiveDatabase database) =>
-        line.Older.Count > 0 && database.Replicas.Any(replica => replica.Folder is null);
+        line.Older.Count > 0
+        && database.Replicas.Any(replica => replica.Type is "s3" or "gcs" or "gs" or "abs" or "sftp");
 
     /// <summary>Whether a newer line has left one for this executable.</summary>
     /// <param name="executable">One of an older line.</param>

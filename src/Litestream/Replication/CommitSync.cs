@@ -17,6 +17,9 @@ internal static class CommitSync
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>The problems that a full copy ends. Another one may stand before them in the same text.</summary>
+    private static readonly string[] OfChain = ["LSB5003", "LSB5025", "LSB5026", "LSB5028"];
+
     /// <summary>Waits for one database.</summary>
     /// <param name="executable">What lists.</param>
     /// <param name="config">The effective configuration.</param>
@@ -74,14 +77,23 @@ internal static class CommitSync
         return new SyncResult(result with { Duration = time.GetElapsedTime(start) });
     }
 
+    /// <summary>The part of what an app says of its database that makes its position prove nothing; null for none.
+    /// Pure.</summary>
+    internal static (string Code, string Why)? DoubtOf(string problem) =>
+        OfChain
+            .Select(code => (Code: code, At: problem.IndexOf(code + ": ", StringComparison.Ordinal)))
+            .Where(found => found.At >= 0)
+            .Select(found => ((string, string)?)(found.Code, problem[(found.At + found.Code.Length + 2)..]))
+            .FirstOrDefault();
+
     /// <summary>Why a full copy has to be sent before the replica is known to be whole; null where it need not.
     /// </summary>
     private static (string Code, string Why)? Doubt(EffectiveDatabase database)
     {
         var running = RunningStatus.Of(database);
         if (running.DatabaseStatus?.Problem is { } problem)
-            return problem.Split(':')[0] is ("LSB5025" or "LSB5026" or "LSB5028") and var code
-                ? (code, $"What was committed in '{database.Path}' may be missing in its replica: {problem[9..]}")
+            return DoubtOf(problem) is var (code, why)
+                ? (code, $"What was committed in '{database.Path}' may be missing in its replica: {why}")
                 : null;
         return running.App is null && DatabaseLock.Peek(database.Path).IsUnclean
             ? (

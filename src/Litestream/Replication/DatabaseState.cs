@@ -187,6 +187,13 @@ internal sealed record DatabaseState(string Path)
         return this with { Health = Health == LitestreamHealth.Healthy ? health : Health, Problem = problem };
     }
 
+    /// <summary>
+    /// The app stops: a file that was there, and is not there now, was deleted, however short a time ago.
+    /// </summary>
+    /// <param name="file">The file as it is.</param>
+    public DatabaseState AtStop(FileStamp? file) =>
+        File is not null && file is null ? this with { WasDeleted = true } : this;
+
     /// <summary>Whether another file is at its place than the one that was accepted.</summary>
     /// <param name="file">The file as it is.</param>
     public bool IsReplacedBy(FileStamp? file) => File is { } before && file is { } now && IsOther(before, now);

@@ -13,6 +13,9 @@ namespace Litestream.Replication;
 /// replicated.</param>
 internal sealed record OverallHealth(LitestreamHealth Health, IReadOnlyList<string> Problems, bool IsProven)
 {
+    /// <summary>The code of an app that is not turned off, and has nothing that it could replicate.</summary>
+    public const string NothingConfigured = "LSB3004";
+
     /// <summary>Whether all is well, and was looked at.</summary>
     public bool IsHealthy => IsProven && Health == LitestreamHealth.Healthy && Problems.Count == 0;
 
@@ -73,6 +76,9 @@ internal sealed record OverallHealth(LitestreamHealth Health, IReadOnlyList<stri
         status.State switch
         {
             LitestreamState.Failed or LitestreamState.Waiting or LitestreamState.Restarting => status.State.ToString(),
+            LitestreamState.Disabled
+                when status.LastError?.StartsWith(NothingConfigured, StringComparison.Ordinal) == true =>
+                "Nothing is replicated",
             LitestreamState.Starting when now - status.Since >= Thresholds.StartPatience => FormattableString.Invariant(
                 $"Starting for {(now - status.Since).TotalSeconds:0} s"
             ),

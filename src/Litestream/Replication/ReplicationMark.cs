@@ -81,15 +81,15 @@ internal static class ReplicationMark
             var locks = NonDatabaseFile
                 .ReadLines(Locks)
                 .Select(Read)
-                .OfType<(string Inode, ShmLock Lock)>()
-                .ToLookup(one => one.Inode, one => one.Lock, StringComparer.Ordinal);
+                .OfType<(FileIdentity File, ShmLock Lock)>()
+                .ToLookup(one => one.File.Inode);
             return databases
                 .Distinct()
                 .ToDictionary(
                     database => database,
                     database => new ShmLocks(
-                        UnixCalls.Status(DatabasePath.Real(database) + "-shm")?.Identity.Inode is { } inode
-                            ? [.. locks[Text(inode)]]
+                        UnixCalls.Status(DatabasePath.Real(database) + "-shm")?.Identity is { } file
+                            ? [.. locks[file.Inode].Where(one => MayBe(one.File, file)).Select(one => one.Lock)]
                             : []
                     ),
                     StringComparer.Ordinal
@@ -101,25 +101,30 @@ internal static class ReplicationMark
         }
     }
 
-    /// <summary>The locks on a file in the lines of the list. Only its inode is compared: a file system may show
-    /// another device there than it gives for the file.</summary>
-    public static ShmLocks Parse(IEnumerable<string> lines, ulong? inode) =>
+    /// <summary>The locks on a file in the lines of the list.</summary>
+    public static ShmLocks Parse(IEnumerable<string> lines, FileIdentity? file) =>
         new(
-            inode is not { } wanted
+            file is not { } wanted
                 ? []
                 :
                 [
                     .. lines
                         .Select(Read)
-                        .OfType<(string Inode, ShmLock Lock)>()
-                        .Where(one => one.Inode == Text(wanted))
+                        .OfType<(FileIdentity File, ShmLock Lock)>()
+                        .Where(one => one.File.Inode == wanted.Inode && MayBe(one.File, wanted))
                         .Select(one => one.Lock),
                 ]
         );
 
-    private static string Text(ulong inode) => inode.ToString(CultureInfo.InvariantCulture);
+    /// <summary>
+    /// Whether a file in the list with the inode of another one may be that one. On two disks they are two files. A
+    /// file system without a disk of its own (device 0: overlayfs, btrfs) may show another device there than it gives
+    /// for the file.
+    /// </summary>
+    private static bool MayBe(FileIdentity shown, FileIdentity file) =>
+        shown.Major == 0 || file.Major == 0 || (shown.Major, shown.Minor) == (file.Major, file.Minor);
 
-    private static (string Inode, ShmLock Lock)? Read(string line)
+    private static (FileIdentity File, ShmLock Lock)? Read(string line)
     {
         // 1: POSIX ADVISORY READ 1234 fe:01:5678 123 123 (what waits for a lock has an arrow before it, and is none)
         var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
@@ -127,9 +132,10 @@ internal static class ReplicationMark
             fields is [_, "POSIX", _, var kind, var process, var place, var first, var last]
             && int.TryParse(process, NumberStyles.None, CultureInfo.InvariantCulture, out var processId)
             && processId > 0
+            && FileIdentity.Parse(place) is { } file
             && long.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var from)
             ? (
-                place[(place.LastIndexOf(':') + 1)..],
+                file,
                 new ShmLock(
                     processId,
                     kind == "WRITE",

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Litestream.Configuration;
+using Litestream.Diagnostics;
 using Litestream.FileSystem;
 
 namespace Litestream.Replication;
@@ -60,9 +61,41 @@ public sealed record RunningStatus(EffectiveDatabase Database)
                 : holder is not null
                     ? new RunningApp(holder.ProcessId, holder.Executable, StatusFile.StartOf(holder.ProcessId))
                 : null,
-            Status = file?.Status,
+            Status = file is not null && ProcessIdentity.IsStopped(file.App.ProcessId) ? OfStopped(file) : file?.Status,
             WrittenAt = file?.WrittenAt,
             ReplicatorProcessId = record.LivingReplicators.FirstOrDefault()?.ProcessId,
+        };
+    }
+
+    /// <summary>
+    /// What an app says that was stopped by a signal: it has not looked since, and its file says what was true before.
+    /// Pure.
+    /// </summary>
+    internal static LitestreamStatus OfStopped(StatusFile file)
+    {
+        if (
+            file.Status.State
+            is not (LitestreamState.Starting or LitestreamState.Replicating or LitestreamState.Stalled)
+        )
+            return file.Status;
+        var id = NumberText.Of(file.App.ProcessId);
+        var problem =
+            $"LSB5007: the app (process {id}) was stopped by a signal (SIGSTOP), so it is unknown whether commits "
+            + $"arrive. Resume it: `kill -CONT {id}`";
+        return file.Status with
+        {
+            State = LitestreamState.Stalled,
+            LastError = problem,
+            Databases =
+            [
+                .. file.Status.Databases.Select(database =>
+                    database with
+                    {
+                        Health = LitestreamHealth.Unhealthy,
+                        Problem = database.Problem ?? problem,
+                    }
+                ),
+            ],
         };
     }
 

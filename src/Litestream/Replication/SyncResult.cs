@@ -27,9 +27,9 @@ public sealed record SyncResult
     public string Message => Text.ToString();
 
     /// <summary>Why it has not arrived, or is not known to have: LSB4101: no replicator runs, or it is stuck; LSB4102:
-    /// not in time; LSB4005: the storage does not answer; LSB4103: the replica has another lineage; LSB4104, LSB5025,
-    /// LSB5026, LSB5028: the position proves nothing; LSB5017: the database is not replicated yet; LSB4105: it is not
-    /// there. Null when it has arrived.</summary>
+    /// not in time; LSB4005: the storage does not answer; LSB4103: the replica has another lineage; LSB4104, LSB5003,
+    /// LSB5025, LSB5026, LSB5028: the position proves nothing; LSB5017: the database is not replicated yet; LSB4105: it
+    /// is not there. Null when it has arrived.</summary>
     public string? Code { get; }
 
     /// <summary>The replica that decided; null before any was asked.</summary>

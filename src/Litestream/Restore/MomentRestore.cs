@@ -13,8 +13,8 @@ internal static class MomentRestore
     /// backup.</param>
     /// <param name="cancellationToken">Ends the listings.</param>
     /// <returns>What it took; null when there is no backup at all.</returns>
-    /// <exception cref="Diagnostics.LitestreamException">LSB4002: there are backups, but none that fits; what the
-    /// listings and the restore throw.</exception>
+    /// <exception cref="Diagnostics.LitestreamException">LSB4002: there are backups, but none that fits; LSB4003: there
+    /// are only remains of one; what the listings and the restore throw.</exception>
     public static async Task<RestoreSource?> RunAsync(
         IBackupCatalog catalog,
         RestoreSelection selection,
@@ -25,7 +25,9 @@ internal static class MomentRestore
         if (await restore(selection).ConfigureAwait(false) is { } source)
             return source;
         if (selection is { Timestamp: null, Lineage: null, Index: null, TxId: null })
-            return null;
+            return await catalog.HasBackupAsync(selection, cancellationToken).ConfigureAwait(false)
+                ? await restore(selection).ConfigureAwait(false)
+                : null;
 
         while (true)
         {

@@ -13,7 +13,15 @@ internal sealed class RestoreCommand(
     Action<LogLine>? onLine
 )
 {
-    private static readonly string[] OwnFlags = ["o", "config", "if-db-not-exists", "if-replica-exists"];
+    /// <summary>An empty `-timestamp` is the newest state to the executable.</summary>
+    private static readonly string[] OwnFlags =
+    [
+        "o",
+        "config",
+        "if-db-not-exists",
+        "if-replica-exists",
+        "timestamp",
+    ];
 
     private readonly IRestoreDialect _dialect = executable.Line.Restore;
     private readonly IBackupCatalog _catalog = executable.Line.Catalog(executable, request.Config, request.Timeout);
@@ -28,8 +36,8 @@ internal sealed class RestoreCommand(
             throw Wrong($"The timeout is '{timeout}'; it must be longer than zero.");
         if (request.Arguments.FirstOrDefault(IsOwnFlag) is { } flag)
             throw Wrong(
-                $"'{flag}' cannot be passed to a restore: the output, the configuration and the handling of existing "
-                    + $"files have their own options."
+                $"'{flag}' cannot be passed to a restore: the output, the configuration, the moment and the handling "
+                    + $"of existing files have their own options."
             );
 
         bool IsOwnFlag(string argument) =>

@@ -96,8 +96,8 @@ public sealed record RestoreRequest(EffectiveConfig Config, EffectiveDatabase Da
     public int? Parallelism { get; init; }
 
     /// <summary>
-    /// More arguments for <c>litestream restore</c>, passed on as they are. Not <c>-o</c>, <c>-config</c> and
-    /// <c>-if-...</c>: what they do is done here.
+    /// More arguments for <c>litestream restore</c>, passed on as they are. Not <c>-o</c>, <c>-config</c>,
+    /// <c>-timestamp</c> and <c>-if-...</c>: what they do is done here.
     /// </summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 

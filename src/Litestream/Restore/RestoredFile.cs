@@ -19,7 +19,7 @@ internal static class RestoredFile
     /// </summary>
     /// <param name="restored">The file.</param>
     /// <param name="request">What was restored.</param>
-    /// <param name="onLine">Hears of it when the check is skipped.</param>
+    /// <param name="onLine">Hears of it when the check is skipped, or leaves out what only the app can read.</param>
     /// <param name="cancellationToken">Interrupts the check, which reads the whole file.</param>
     /// <exception cref="LitestreamException">LSB4003: it is damaged.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
@@ -41,11 +41,10 @@ internal static class RestoredFile
                 }.ToString()
             );
             connection.Open();
-            using var interrupt = new Interruption(connection, cancellationToken);
-            cancellationToken.ThrowIfCancellationRequested();
-            var answer = connection.Scalar("PRAGMA quick_check(1)") as string;
-            if (!string.Equals(answer, "ok", StringComparison.Ordinal))
-                throw Damaged(request, answer ?? "no answer", null);
+            if (ScratchDatabase.Damage(connection, full: false, out var note, cancellationToken) is { } damage)
+                throw Damaged(request, damage, null);
+            if (note.Length > 0)
+                Warn($"is incomplete.{note}");
         }
         catch (SqliteException) when (cancellationToken.IsCancellationRequested)
         {
@@ -57,23 +56,23 @@ internal static class RestoredFile
         }
         catch (SqliteException e)
         {
-            // A collation or a module that only the app has: no proof of damage.
-            Skip(e.Message);
+            // It could not be read at all, which is no proof of damage.
+            Warn($"was skipped: {e.Message}");
         }
         catch (Exception e)
             when (e is not LitestreamException and not OperationCanceledException && !LiveDatabase.HasLibrary(out _))
         {
-            Skip("the app has no SQLite library for Microsoft.Data.Sqlite.");
+            Warn("was skipped: the app has no SQLite library for Microsoft.Data.Sqlite.");
         }
 
         // A check that was interrupted at its last row may have answered all the same.
         cancellationToken.ThrowIfCancellationRequested();
 
-        void Skip(string why) =>
+        void Warn(string what) =>
             ReplaceTransaction.Say(
                 onLine,
                 "WARN",
-                $"The quick_check of the restored '{request.Database.Path}' was skipped: {why}"
+                $"The quick_check of the restored '{request.Database.Path}' {what}"
             );
     }
 

@@ -1,3 +1,4 @@
+using Litestream.FileSystem;
 using Microsoft.Data.Sqlite;
 
 namespace Litestream.Sqlite;
@@ -14,6 +15,9 @@ internal enum DatabaseFormat
     /// <summary>No SQLite database, or an encrypted one.</summary>
     NoDatabase,
 
+    /// <summary>A database that SQLite cannot read: it was cut off, for example.</summary>
+    Damaged,
+
     /// <summary>A database with a rollback journal.</summary>
     Rollback,
 
@@ -28,7 +32,10 @@ internal enum DatabaseFormat
 internal static partial class LiveDatabase
 {
     private const int Permission = 3;
+    private const int Corrupt = 11;
     private const int CannotOpen = 14;
+
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
 
     /// <summary>Reads it through SQLite, without a lock, and without a file that was not there.</summary>
     /// <param name="database">The database file.</param>
@@ -41,6 +48,7 @@ internal static partial class LiveDatabase
             return DatabaseFormat.Unread;
         }
 
+        var before = FileStamp.Of(database);
         try
         {
             why = "";
@@ -68,12 +76,21 @@ internal static partial class LiveDatabase
             {
                 NotADatabase => DatabaseFormat.NoDatabase,
                 CannotOpen or Permission => DatabaseFormat.NotReadable,
+                Corrupt when IsAtRest(database, before) => DatabaseFormat.Damaged,
 
-                // It is written to just now, or is damaged: other checks tell that.
+                // It is written to just now, or what its WAL has is not in it yet.
                 _ => DatabaseFormat.Unread,
             };
         }
     }
+
+    /// <summary>Whether the file alone is the database, and nobody has written to it for a moment.</summary>
+    private static bool IsAtRest(string database, FileStamp? before) =>
+        before is not null
+        && FileStamp.Of(database) == before
+        && TimeProvider.System.GetUtcNow() - new DateTime(before.Modified, DateTimeKind.Utc) > Rest
+        && FileStamp.Of(database + "-wal") is not { Size: > 0 }
+        && FileStamp.Of(database + "-journal") is not { Size: > 0 };
 
     /// <summary>Why no database may be opened in this process, whichever it is; else null.</summary>
     private static string? WhyNotToOpen()

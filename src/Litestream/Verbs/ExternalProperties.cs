@@ -10,6 +10,10 @@ internal sealed record ExternalProperties(
     string ProjectText
 )
 {
+    /// <summary>The names of the global properties without a value: <c>-p:LitestreamTimestamp=$MOMENT</c> where the
+    /// variable is not set.</summary>
+    public IReadOnlyCollection<string> Empty { get; init; } = [];
+
     /// <summary>
     /// Properties that nothing reads. A variable only where its name is like that of a property: others may be
     /// anybody's.

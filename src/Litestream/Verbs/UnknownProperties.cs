@@ -9,6 +9,9 @@ namespace Litestream.Verbs;
 /// </summary>
 internal static class UnknownProperties
 {
+    /// <summary>The properties of all verbs that choose what a verb is about.</summary>
+    private static readonly string[] OfAllVerbs = ["LitestreamContentRoot", "LitestreamConfigFile"];
+
     /// <summary>LSB1053 for each name in a project file that none of the targets reads, LSB1061 for each item with a
     /// wildcard.</summary>
     /// <param name="files">Each file with its text.</param>
@@ -86,8 +89,8 @@ internal static class UnknownProperties
             );
 
     /// <summary>
-    /// LSB3019 for what is no property, LSB3020 for a property of another verb. An error wherever the verb would do
-    /// something else than what was asked for.
+    /// LSB3019 for what is no property, LSB3020 for a property of another verb, LSB3008 for one without a value. An
+    /// error wherever the verb would do something else than what was asked for.
     /// </summary>
     /// <param name="verb">The verb.</param>
     /// <param name="given">What it was given.</param>
@@ -111,6 +114,19 @@ internal static class UnknownProperties
                     Column = name.Column,
                 };
         }
+
+        // What a script says whose variable is not set. Taken for "not given", it would be the newest backup, or the
+        // database in the project's folder.
+        foreach (
+            var name in OfAllVerbs
+                .Concat(verb.Options.Select(option => option.Property))
+                .Where(name => given.Empty.Contains(name, StringComparer.OrdinalIgnoreCase))
+        )
+            yield return new(
+                "LSB3008",
+                LitestreamSeverity.Error,
+                $"{name} is empty. Set it, or remove it from the command line. Nothing was started."
+            );
 
         foreach (var name in given.OfVerbs().Where(name => !verb.Takes(name)))
         {

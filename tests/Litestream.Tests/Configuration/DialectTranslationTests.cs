@@ -198,15 +198,84 @@ public sealed class DialectTranslationTests : IDisposable
         Assert.DoesNotContain("heartbeat", own, StringComparison.Ordinal);
     }
 
-    private EffectiveConfig Effective(string line, string text, params (string Name, string Value)[] variables) =>
-        EffectiveConfig.Create(
-            new EffectiveConfigOptions
+    /// <summary>A replica in a folder beside the database has upstream's retention, which on 0.5 is one for all.
+    /// </summary>
+    [Theory]
+    [InlineData("snapshot: {retention: 720h}", "", "")]
+    [InlineData("", "snapshot: {retention: 720h}", "")]
+    [InlineData("", "", "retention: 720h")]
+    [InlineData("", "", "retention: ${KEEP}")]
+    public void A_database_that_is_added_does_not_shorten_how_long_the_others_are_kept(
+        string root,
+        string database,
+        string replica
+    )
+    {
+        var text =
+            $"{root}\ndbs:\n  - path: a.db\n    {database}\n    replicas:\n      - path: /backup/a\n"
+            + $"        {replica}\n";
+        var added = new EffectiveDatabase("more.db", Path.Combine(_folder.Path, "more.db"), null, null, []);
+
+        var config = EffectiveConfig.Create(
+            Options(text, ("KEEP", "720h")) with
             {
-                ConfigPath = _folder.Write("litestream.yml", text),
-                BaseDirectory = _folder.Path,
-                GetSetting = _ => null,
-                Environment = variables.ToDictionary(one => one.Name, one => one.Value),
+                Added = [new AddedDatabase(added)],
             },
-            ReleaseLine.All.Single(one => one.Name == line).Dialects
+            Dialects("0.5")
         );
+
+        Assert.Equal(["a.db", "more.db"], config.Databases.Select(one => one.ConfiguredPath));
+        Assert.Matches(@"retention: (720h|\$\{KEEP\})", config.Text);
+        Assert.DoesNotMatch("retention: .?24h", config.Text);
+    }
+
+    [Theory]
+    [InlineData("", "auto-recover: true")]
+    [InlineData("auto-recover: yes", "")]
+    public void Litestream_is_kept_from_forgetting_what_it_has_not_sent(string root, string replica)
+    {
+        var config = Effective(
+            "0.5",
+            $"{root}\ndbs:\n  - path: a.db\n    replica:\n      path: /a\n      {replica}\n"
+        );
+
+        var found = Assert.Single(config.Diagnostics);
+        Assert.Equal(("LSB1020", LitestreamSeverity.Warning), (found.Code, found.Severity));
+        Assert.DoesNotContain("auto-recover", config.Text, StringComparison.Ordinal);
+    }
+
+    /// <summary>A note for executables of 0.3, in storage that they know.</summary>
+    [Theory]
+    [InlineData("type: s3, bucket: b, region: r, path: p", true, "p/note")]
+    [InlineData("type: s3, bucket: b, region: r, path: p/", true, "p/note")]
+    [InlineData("type: s3, bucket: b, region: r", true, "note")]
+    [InlineData("type: gs, bucket: b, path: p", true, "p/note")]
+    [InlineData("type: sftp, host: h, user: u, path: /", true, "/note")]
+    [InlineData("type: nats, bucket: b", false, "note")]
+    [InlineData("type: webdav, webdav-url: 'http://h/', path: p", false, "p/note")]
+    [InlineData("path: /r", false, "/r/note")]
+    public void A_note_for_the_older_line_is_below_the_backup_and_not_in_it(string replica, bool isLeft, string path)
+    {
+        var config = Effective("0.5", $"dbs:\n  - path: a.db\n    replica: {{{replica}}}\n");
+        var database = Assert.Single(config.Databases);
+
+        Assert.Equal(isLeft, ReplicaNote.IsNeeded(ReleaseLine.All[^1], database));
+        var elsewhere = config.Elsewhere(database, Path.Combine(_folder.Path, "note.db"), "note").Root;
+        Assert.Equal(path, Assert.Single(Assert.Single(elsewhere.Maps("dbs")).Maps("replicas")).Text("path"));
+    }
+
+    private EffectiveConfig Effective(string line, string text, params (string Name, string Value)[] variables) =>
+        EffectiveConfig.Create(Options(text, variables), Dialects(line));
+
+    private static IReadOnlyList<ConfigDialect> Dialects(string line) =>
+        ReleaseLine.All.Single(one => one.Name == line).Dialects;
+
+    private EffectiveConfigOptions Options(string text, params (string Name, string Value)[] variables) =>
+        new()
+        {
+            ConfigPath = _folder.Write("litestream.yml", text),
+            BaseDirectory = _folder.Path,
+            GetSetting = _ => null,
+            Environment = variables.ToDictionary(one => one.Name, one => one.Value),
+        };
 }

@@ -277,6 +277,28 @@ public sealed class EffectiveConfigTests : IDisposable
         Assert.Equal(In("meta/a"), config.Databases[0].MetaPath);
     }
 
+    [Theory]
+    [InlineData("meta-path: state", "meta-path: ./x/../state/")]
+    [InlineData("meta-path: state", "meta-path: ${STATE}")]
+    [InlineData("meta-path: state", "meta-path: ~/state")]
+    [InlineData("meta-path: state", "meta-path: link")]
+    [InlineData("meta-path: .b.db-litestream", "")]
+    public void Two_databases_with_one_state_folder_are_refused(string first, string second)
+    {
+        Directory.CreateDirectory(In("state"));
+        Directory.CreateSymbolicLink(In("link"), "state");
+
+        var error = Assert.Throws<LitestreamException>(() =>
+            Effective(
+                $"dbs:\n  - path: a.db\n    {first}\n    replicas:\n      - path: /a\n"
+                    + $"  - path: b.db\n    {second}\n    replicas:\n      - path: /b\n",
+                environment: new() { ["STATE"] = In("state"), ["HOME"] = _folder.Path }
+            )
+        );
+
+        Assert.Equal("LSB1011", error.Diagnostic.Code);
+    }
+
     [Fact]
     public void A_password_in_the_url_of_a_users_own_file_is_not_written_again()
     {

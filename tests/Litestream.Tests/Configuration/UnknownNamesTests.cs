@@ -225,6 +225,36 @@ public sealed class UnknownNamesTests
         Assert.Equal((code, isError), (diagnostic.Code, diagnostic.Severity == LitestreamSeverity.Error));
     }
 
+    [Theory]
+    [InlineData("LitestreamRestore", "LitestreamTimestamp", "LitestreamTimestamp is empty")]
+    [InlineData("LitestreamRestore", "litestreamoutput", "LitestreamOutput is empty")]
+    [InlineData("LitestreamRestore", "LitestreamContentRoot", "LitestreamContentRoot is empty")]
+    [InlineData("LitestreamVerify", "LitestreamConfigFile", "LitestreamConfigFile is empty")]
+    [InlineData("LitestreamRestore", "LitestreamInstallDir", null)]
+    [InlineData("LitestreamRestore", "Configuration", null)]
+    public void A_property_without_a_value_is_not_taken_for_one_that_was_not_given(
+        string verb,
+        string property,
+        string? text
+    )
+    {
+        var found = UnknownProperties.OfVerb(
+            Named(verb),
+            new ExternalProperties([property], [], "") { Empty = [property] },
+            []
+        );
+
+        if (text is null)
+        {
+            Assert.Empty(found);
+            return;
+        }
+
+        var diagnostic = Assert.Single(found);
+        Assert.Equal(("LSB3008", LitestreamSeverity.Error), (diagnostic.Code, diagnostic.Severity));
+        Assert.StartsWith(text, diagnostic.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_property_that_is_taken_or_is_the_users_own_is_none()
     {

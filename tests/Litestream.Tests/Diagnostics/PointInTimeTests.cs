@@ -104,6 +104,19 @@ public sealed class PointInTimeTests
         Assert.Contains(why, error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("0001-01-01 00:00", "Europe/Berlin")]
+    [InlineData("9999-12-31 23:59", "America/New_York")]
+    public void A_local_time_at_the_end_of_the_calendar_is_refused(string text, string zone)
+    {
+        var there = new Clock(Berlin.GetUtcNow(), TimeZoneInfo.FindSystemTimeZoneById(zone));
+
+        var error = Assert.Throws<LitestreamException>(() => PointInTime.Parse(text, there));
+
+        Assert.Equal("LSB3007", error.Diagnostic.Code);
+        Assert.Contains(text, error.Message, StringComparison.Ordinal);
+    }
+
     private sealed class Clock(DateTimeOffset now, TimeZoneInfo zone) : TimeProvider
     {
         public override TimeZoneInfo LocalTimeZone => zone;

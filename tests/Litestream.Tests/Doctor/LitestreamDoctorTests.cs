@@ -92,6 +92,24 @@ public sealed class LitestreamDoctorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_database_that_was_cut_off_is_an_error()
+    {
+        LitestreamTool.Sql(Database, "CREATE TABLE rows(text); INSERT INTO rows VALUES (hex(randomblob(20000)))");
+        using (var file = new FileStream(Database, FileMode.Open))
+            file.SetLength(file.Length / 2);
+
+        // While somebody writes to it, it may look so for a moment.
+        File.SetLastWriteTimeUtc(Database, DateTime.UtcNow.AddHours(1));
+        Assert.Equal(DatabaseFormat.Unread, LiveDatabase.ReadFormat(Database, out _));
+        File.SetLastWriteTimeUtc(Database, DateTime.UtcNow.AddMinutes(-1));
+
+        Assert.Contains(
+            await ExamineAsync(Yml()),
+            f => f.Level == FindingLevel.Error && f.Message.Contains("is damaged: ", StringComparison.Ordinal)
+        );
+    }
+
+    [Fact]
     public async Task A_database_that_this_process_has_open_is_looked_into_and_keeps_its_locks()
     {
         CreateDatabase();

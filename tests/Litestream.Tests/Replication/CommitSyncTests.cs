@@ -140,6 +140,23 @@ public sealed class CommitSyncTests
         Assert.True(result.Lag > TimeSpan.Zero && result.LagBytes > 0, result.ToString());
     }
 
+    [Theory]
+    [InlineData("LSB5025: a copy is sent", "LSB5025", "a copy is sent")]
+    [InlineData("LSB5007: commits are late. LSB5028: it waits", "LSB5028", "it waits")]
+    [InlineData("LSB5003: process 7 replicates it", "LSB5003", "process 7 replicates it")]
+    [InlineData("LSB5007: commits are late", null, null)]
+    [InlineData("LSB5016: no room (see LSB5025)", null, null)]
+    public void A_position_proves_nothing_while_the_app_says_that_a_full_copy_is_needed(
+        string problem,
+        string? code,
+        string? why
+    )
+    {
+        (string, string)? expected = code is null ? null : (code, why!);
+
+        Assert.Equal(expected, CommitSync.DoubtOf(problem));
+    }
+
     private static Task<SyncResult> SyncAsync(ReplicatedFolder folder, TimeSpan timeout) =>
         new LitestreamClient(LitestreamTool.Executable, folder.Config).SyncAsync(
             timeout: timeout,

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Litestream.FileSystem;
 using Litestream.Replication;
 using Litestream.Sqlite;
 using Microsoft.Data.Sqlite;
@@ -22,7 +23,7 @@ public sealed class ReplicationMarkTests
     {
         var locks = ReplicationMark.Parse(
             ["1: FLOCK  ADVISORY  WRITE 12 00:1b:99 0 EOF", $"2: POSIX  ADVISORY  {held}"],
-            99
+            new FileIdentity(0, 0x1b, 99)
         );
 
         Assert.Equal((MarkState)expected, locks.MarkOf(4711));
@@ -32,7 +33,22 @@ public sealed class ReplicationMarkTests
     public void What_waits_for_a_lock_holds_none() =>
         Assert.Equal(
             MarkState.Absent,
-            ReplicationMark.Parse(["2: -> POSIX  ADVISORY  READ  4711 fe:01:99 124 124"], 99).MarkOf(4711)
+            ReplicationMark
+                .Parse(["2: -> POSIX  ADVISORY  READ  4711 fe:01:99 124 124"], new FileIdentity(0, 0, 99))
+                .MarkOf(4711)
+        );
+
+    [Theory]
+    [InlineData("fe:01:99", MarkState.Held)]
+    [InlineData("fe:02:99", MarkState.Absent)]
+    [InlineData("08:01:99", MarkState.Absent)]
+    [InlineData("00:2a:99", MarkState.Held)]
+    public void A_file_with_the_same_inode_on_another_disk_is_another_one(string shown, object expected) =>
+        Assert.Equal(
+            (MarkState)expected,
+            ReplicationMark
+                .Parse([$"2: POSIX  ADVISORY  READ  4711 {shown} 124 124"], new FileIdentity(0xfe, 1, 99))
+                .MarkOf(4711)
         );
 
     [Fact]

@@ -110,6 +110,32 @@ public sealed class StatusFileTests : IDisposable
         Assert.Equal(LitestreamState.Disabled, StatusFile.Read(Database)?.Status.State);
     }
 
+    [Theory]
+    [InlineData(LitestreamState.Replicating, LitestreamState.Stalled, LitestreamHealth.Unhealthy)]
+    [InlineData(LitestreamState.Starting, LitestreamState.Stalled, LitestreamHealth.Unhealthy)]
+    [InlineData(LitestreamState.Failed, LitestreamState.Failed, LitestreamHealth.Healthy)]
+    public void What_an_app_says_that_was_stopped_by_a_signal_is_no_longer_so(
+        LitestreamState state,
+        LitestreamState expected,
+        LitestreamHealth health
+    )
+    {
+        var told = RunningStatus.OfStopped(
+            new StatusFile(
+                StatusFile.IdentityOf(Environment.ProcessId)!,
+                null,
+                Noon,
+                new LitestreamStatus(state, null, null, 0, null)
+                {
+                    Databases = [new LitestreamDatabaseStatus(Database.Path)],
+                }
+            )
+        );
+
+        Assert.Equal((expected, health), (told.State, Assert.Single(told.Databases).Health));
+        Assert.False(OverallHealth.Of(told, Noon).IsHealthy);
+    }
+
     [Fact]
     public void As_JSON_it_says_whether_an_app_runs_and_what_it_tells()
     {

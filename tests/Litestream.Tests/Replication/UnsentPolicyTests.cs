@@ -1,4 +1,5 @@
 using Litestream.Diagnostics;
+using Litestream.FileSystem;
 using Litestream.Replication;
 
 namespace Litestream.Tests.Replication;
@@ -69,6 +70,17 @@ public sealed class UnsentPolicyTests
         Assert.Null(UnsentPolicy.Decide(NotRun with { IsAnothers = true }));
         Assert.Null(UnsentPolicy.Decide(NotRun with { MayHaveTables = false }));
         Assert.Null(UnsentPolicy.Decide(NotRun with { FileSize = null }));
+    }
+
+    [Fact]
+    public void A_file_that_was_there_and_is_gone_at_the_stop_was_deleted()
+    {
+        var file = new FileStamp(null, 8192, 1);
+        var state = new DatabaseState("/app.db") { File = file };
+
+        Assert.True(state.AtStop(null).WasDeleted);
+        Assert.False(state.AtStop(file with { Size = 0 }).WasDeleted);
+        Assert.False((state with { File = null }).AtStop(null).WasDeleted);
     }
 
     [Fact]

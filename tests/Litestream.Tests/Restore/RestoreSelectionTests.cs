@@ -222,6 +222,34 @@ public sealed class RestoreSelectionTests : IDisposable
         );
     }
 
+    /// <summary>The executable says the same of both, and without a backup an app starts without data.</summary>
+    [Fact]
+    [Trait("Line", "0.5")]
+    public async Task A_replica_without_its_first_file_is_damaged_and_not_empty()
+    {
+        var config = Config("app.db", ("file", "replica"));
+        LitestreamTool.Sql(DatabaseFile, "CREATE TABLE t(x)");
+        for (var i = 1; i <= 2; i++)
+        {
+            LitestreamTool.Sql(DatabaseFile, $"INSERT INTO t VALUES ({i})");
+            var segments = Segments("replica");
+            await LitestreamTool.ReplicateUntilAsync(config, _folder.Path, () => Segments("replica") > segments);
+        }
+
+        foreach (var file in ReplicaFiles.Starts(ReplicaFolder))
+            File.Delete(file);
+        Assert.NotEmpty(ReplicaFiles.All(ReplicaFolder));
+        var output = Path.Combine(_folder.Path, "copy.db");
+
+        var error = await Assert.ThrowsAsync<LitestreamException>(() =>
+            Restore(config, request => request with { Output = output, IfReplicaExists = true })
+        );
+
+        Assert.Equal("LSB4003", error.Diagnostic.Code);
+        Assert.Contains("has files from TXID 0000000000000002 on", error.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(output));
+    }
+
     [Fact]
     [Trait("Line", "0.3")]
     public async Task An_index_gives_the_state_at_the_end_of_that_wal()
@@ -314,6 +342,7 @@ public sealed class RestoreSelectionTests : IDisposable
     [InlineData("timeout", "longer than zero")]
     [InlineData("-o", "'-o' cannot be passed")]
     [InlineData("--config=x", "'--config=x' cannot be passed")]
+    [InlineData("-timestamp=", "'-timestamp=' cannot be passed")]
     public async Task A_wrong_option_is_said_before_anything_is_done(string what, string message)
     {
         var config = Config("app.db", ("file", "replica"));

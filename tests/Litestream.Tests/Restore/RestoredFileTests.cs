@@ -1,5 +1,7 @@
+using Litestream.Diagnostics;
 using Litestream.Restore;
 using Litestream.Tests.Verification;
+using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Restore;
 
@@ -34,6 +36,45 @@ public sealed class RestoredFileTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
             check.WaitAsync(TimeSpan.FromMinutes(3), TestContext.Current.CancellationToken)
         );
+    }
+
+    [Theory]
+    [InlineData("NULL", true)]
+    [InlineData("1", false)]
+    public void A_table_that_only_the_app_can_read_does_not_hide_the_damage_in_another_one(string value, bool isDamaged)
+    {
+        using var folder = new ReplicatedFolder();
+        var restored = Path.Combine(folder.Root, "restored.db");
+        using (var connection = new SqliteConnection($"Data Source={restored};Pooling=false"))
+        {
+            connection.Open();
+            connection.CreateCollation("OF_THE_APP", string.CompareOrdinal);
+            using var command = connection.CreateCommand();
+            command.CommandText =
+                "CREATE TABLE own(name TEXT COLLATE OF_THE_APP PRIMARY KEY); INSERT INTO own VALUES ('a'); "
+                + $"CREATE TABLE plain(x); INSERT INTO plain VALUES ({value}); PRAGMA writable_schema = ON; "
+                + "UPDATE sqlite_master SET sql = 'CREATE TABLE plain(x NOT NULL)' WHERE name = 'plain'";
+            command.ExecuteNonQuery();
+        }
+
+        var request = new RestoreRequest(folder.Config, folder.Config.Databases[0]);
+        var lines = new List<string>();
+        void Check() =>
+            RestoredFile.Check(
+                restored,
+                request,
+                line => lines.Add(line.Message),
+                TestContext.Current.CancellationToken
+            );
+
+        if (isDamaged)
+        {
+            Assert.Equal("LSB4003", Assert.Throws<LitestreamException>(Check).Diagnostic.Code);
+            return;
+        }
+
+        Check();
+        Assert.Contains("is incomplete. The integrity of these tables", Assert.Single(lines), StringComparison.Ordinal);
     }
 
     [Fact]

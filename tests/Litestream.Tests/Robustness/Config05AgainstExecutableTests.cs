@@ -138,6 +138,8 @@ public sealed class Config05AgainstExecutableTests
                 + "{type: webdav, webdav-url: http://b/, path: p}\n",
             ""
         );
+        Add("one state folder for two databases", Two("meta-path: /m", "meta-path: /x/../m"), "(LSB1011)");
+        Add("two state folders", Two("meta-path: /m", "meta-path: /n"), "");
         Add("a key twice", "addr: ':1'\naddr: ':2'\n" + Database + Place, "(LSB1010)");
 
         // Names.
@@ -269,6 +271,9 @@ public sealed class Config05AgainstExecutableTests
         Kind("url: s3://b/p?region=r&concurrency=0", "LSB1039");
         Kind("url: s3://b/p?region=r&part-size=6000000&sign-payload=true", "");
         Kind("url: s3://b/p?region=r&regoin=x", "(LSB1039)");
+        Add("a bucket for all and a URL", "bucket: c\n" + Database + "replica: {url: gs://b/p}\n", "LSB1038");
+        Add("a host for all and a URL", "host: c\n" + Database + "replica: {url: 'sftp://u@h/p'}\n", "LSB1038");
+        Add("a bucket for all and a NATS URL", "bucket: c\n" + Database + "replica: {url: 'nats://h/b'}\n", "");
         foreach (
             var key in (string[])
                 [
@@ -298,6 +303,10 @@ public sealed class Config05AgainstExecutableTests
         Kind("url: sftp://u@h/p", "");
         Kind("type: nats\n      bucket: b\n      tls: true\n      max-reconnects: -1\n      timeout: 5s", "");
         Kind("type: nats\n      bucket: b\n      timeout: 5", "(LSB1034)");
+        Kind("type: nats\n      bucket: b\n      client-cert: /c\n      client-key: /k", "");
+        Kind("type: nats\n      bucket: b\n      client-cert: /c", "LSB1038");
+        Kind("url: nats://h/b\n      client-key: /k", "LSB1038");
+        Add("a key for all", "client-key: /k\n" + Database + "replica: {type: nats, bucket: b}\n", "LSB1038");
         Kind("type: nats", "LSB1038");
         Kind("type: webdav\n      webdav-url: http://h/\n      webdav-username: u\n      path: p", "");
         Kind("type: webdav\n      path: p", "LSB1038");

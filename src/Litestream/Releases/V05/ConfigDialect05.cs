@@ -42,19 +42,25 @@ internal static class ConfigDialect05
         };
 
     /// <summary>Snapshots are the same for all databases here: made as often as the one that wants them most often,
-    /// kept as long as the one that wants them longest. Google's storage has another name.</summary>
+    /// kept as long as the one that wants them longest, unless the file says it for all. Google's storage has another
+    /// name.</summary>
     private static void Adapt(YamlMap root)
     {
-        var replicas = root.Maps("dbs").SelectMany(database => database.Maps("replicas")).ToList();
+        var databases = root.Maps("dbs").ToList();
+        var replicas = databases.SelectMany(database => database.Maps("replicas")).ToList();
         foreach (var replica in replicas.Where(replica => replica.Text("type") == "gcs"))
             replica["type"] = "gs";
+
+        // With it, litestream forgets what it has not sent, and says that all is well.
+        foreach (var map in replicas.Prepend(root))
+            map.Remove("auto-recover");
         var snapshot = root["snapshot"] as YamlMap ?? new YamlMap();
-        Set("interval", Take("snapshot-interval").OrderBy(one => one.Time).FirstOrDefault());
-        Set("retention", Take("retention").OrderByDescending(one => one.Time).FirstOrDefault());
+        Set("interval", Take("snapshot-interval", TimeSpan.Zero).OrderBy(one => one.Time).FirstOrDefault());
+        Set("retention", Take("retention", TimeSpan.MaxValue).OrderByDescending(one => one.Time).FirstOrDefault());
         if (snapshot.Entries.Any())
             root["snapshot"] = snapshot;
 
-        List<(YamlScalar Value, TimeSpan Time)> Take(string key)
+        List<(YamlScalar Value, TimeSpan Time)> Take(string key, TimeSpan ofVariable)
         {
             var taken = new List<(YamlScalar, TimeSpan)>();
             foreach (var replica in replicas)
@@ -65,7 +71,7 @@ internal static class ConfigDialect05
                     if (GoDuration.IsPositive(value.Text))
                         taken.Add((value, GoDuration.Parse(value.Text)));
                     else if (EnvPlaceholders.HasVariables(value.Text))
-                        taken.Add((value, TimeSpan.Zero));
+                        taken.Add((value, ofVariable));
                 }
 
                 replica.Remove(key);
@@ -74,11 +80,14 @@ internal static class ConfigDialect05
             return taken;
         }
 
+        // A database that is added has the default in its replica: it does not change what the file says.
         void Set(string key, (YamlScalar? Value, TimeSpan Time) one)
         {
-            if (one.Value is { } value)
+            if (one.Value is { } value && !databases.Prepend(root).Any(map => IsGiven(map, key)))
                 snapshot[key] = value;
         }
+
+        static bool IsGiven(YamlMap map, string key) => (map["snapshot"] as YamlMap)?.Given(key) is not null;
     }
 
     /// <summary>The keys that other lines read in another way, or not at all.</summary>

@@ -138,6 +138,7 @@ internal sealed class LocalLtx(string metaPath) : ILocalState
         line.Message
             is "sync error"
                 or "monitor error"
+                or "disk full while staging ltx file, replication paused until space is freed"
                 or "compaction failed"
                 or "l0 retention enforcement failed"
                 or "retention enforcement failed"
@@ -178,7 +179,9 @@ internal sealed class LocalLtx(string metaPath) : ILocalState
                     .EnumerateFiles(_folder, "*.ltx")
                     .Select(file => TxIdRange.Of(Path.GetFileName(file)))
                     .OfType<TxIdRange>()
+                    .Where(range => range.Min == range.Max)
                     .Select(range => range.Max)
+                    .Distinct()
                     .OrderDescending(),
             ];
         }

@@ -101,7 +101,8 @@ internal sealed class LtxCatalog(CatalogCommands commands, EffectiveConfig confi
         CancellationToken cancellationToken
     ) =>
         (await FilesAsync(database, null, cancellationToken).ConfigureAwait(false))
-            .Where(file => file.Level == 0)
+            .Where(file => file.Level == 0 && file.MinTxId == file.MaxTxId)
+            .DistinctBy(file => file.MaxTxId)
             .ToDictionary(file => file.MaxTxId, file => LtxLayout.Signature(file.Size, file.Created));
 
     public async Task<DateTimeOffset?> NewestAsync(
@@ -166,6 +167,21 @@ internal sealed class LtxCatalog(CatalogCommands commands, EffectiveConfig confi
     {
         var files = await FilesAsync(selection.Database, selection.Replica, cancellationToken).ConfigureAwait(false);
         return files.Count == 0 && Older(selection.Database) is null ? null : throw NothingFits(selection, files);
+    }
+
+    /// <summary>The executable says the same of an empty replica and of one without its first file.</summary>
+    public async Task<bool> HasBackupAsync(RestoreSelection selection, CancellationToken cancellationToken)
+    {
+        var files = await FilesAsync(selection.Database, selection.Replica, cancellationToken).ConfigureAwait(false);
+        if (files.Count == 0 || TxIdRange.Reach(files.Select(RangeOf)) is not null)
+            return files.Count > 0;
+        var place = string.Join(", ", selection.Database.Replicas.Select(replica => replica.Location));
+        throw new LitestreamException(
+            "LSB4003",
+            $"The replica '{place}' of '{selection.Database.Path}' has files from TXID "
+                + $"{files.Min(file => file.MinTxId)} on, but not those before it, so nothing can be restored from it. "
+                + "Put the missing files back, or give the database another replica path."
+        );
     }
 
     /// <summary>What release line 0.3 has left in the replica, where that is a folder: this executable restores from it

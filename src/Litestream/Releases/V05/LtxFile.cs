@@ -90,6 +90,10 @@ internal sealed record LtxHeader(
     /// <summary>No LTX file is shorter.</summary>
     public const int Length = 100;
 
+    private const uint LeastPageSize = 512;
+
+    private const uint MostPageSize = 65536;
+
     /// <summary>Two check sums.</summary>
     private const int TrailerLength = 16;
 
@@ -110,6 +114,8 @@ internal sealed record LtxHeader(
             using var file = NonDatabaseFile.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             Span<byte> header = stackalloc byte[Length];
             if (RandomAccess.Read(file, header, 0) != Length || !header[..4].SequenceEqual("LTX1"u8))
+                return null;
+            if (UInt32(header, 8) is not (>= LeastPageSize and <= MostPageSize))
                 return null;
             return new(
                 (long)UInt64(header, 24),

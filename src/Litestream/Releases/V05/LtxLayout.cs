@@ -16,6 +16,8 @@ internal sealed class LtxLayout : IReplicaLayout
 
     public IReadOnlyDictionary<string, string> Signatures(string folder) =>
         Files(folder, 0)
+            .Where(file => file.Range.Min == file.Range.Max)
+            .DistinctBy(file => file.Range)
             .ToDictionary(file => TxIdPosition.Format(file.Range.Max), file => Signature(file.Size, file.Time));
 
     public bool HasFullCopy(string folder, string lineage)
@@ -90,8 +92,8 @@ internal sealed class LtxLayout : IReplicaLayout
             foreach (var file in new DirectoryInfo(path).EnumerateFiles("*.ltx"))
             {
                 // One without a whole header is being written, or was cut off.
-                if (TxIdRange.Of(file.Name) is { } range && file.Length >= LtxHeader.Length)
-                    files.Add((range, file.Length, new DateTimeOffset(file.LastWriteTimeUtc)));
+                if (TxIdRange.Of(file.Name) is { } range && Length(file) is { } length and >= LtxHeader.Length)
+                    files.Add((range, length, new DateTimeOffset(file.LastWriteTimeUtc)));
             }
 
             return files;
@@ -108,6 +110,19 @@ internal sealed class LtxLayout : IReplicaLayout
                 $"The replica '{folder}' cannot be read: {e.Message}",
                 innerException: e
             );
+        }
+    }
+
+    /// <summary>Null where it has just been removed: litestream compacts while the folder is read.</summary>
+    private static long? Length(FileInfo file)
+    {
+        try
+        {
+            return file.Length;
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
         }
     }
 

@@ -193,6 +193,28 @@ public sealed class LocalLtxTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(256)]
+    [InlineData(131072)]
+    public void A_header_with_a_page_size_that_SQLite_does_not_have_is_none(int pageSize)
+    {
+        var bytes = File.ReadAllBytes(FileOf(5));
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(8), pageSize);
+        File.WriteAllBytes(FileOf(5), bytes);
+
+        var state = new LocalLtx(_metaPath);
+        Assert.Null(LtxHeader.Read(FileOf(5)));
+        Assert.False(state.HasFullCopySince("0000000000000004", new TxIdPosition(6)));
+    }
+
+    [Fact]
+    public void A_file_of_several_transactions_is_none_of_those_that_litestream_keeps_here()
+    {
+        File.Copy(FileOf(6), Path.Combine(Folder, $"{1:x16}-{6:x16}.ltx"));
+        Assert.Equal(6, new LocalLtx(_metaPath).Signatures().Count);
+    }
+
     [Fact]
     public void Every_file_here_is_a_signature_that_the_replica_has_too()
     {
@@ -220,6 +242,7 @@ public sealed class LocalLtxTests : IDisposable
     [Theory]
     [InlineData("sync error", true)]
     [InlineData("monitor error", true)]
+    [InlineData("disk full while staging ltx file, replication paused until space is freed", true)]
     [InlineData("compaction failed", true)]
     [InlineData("compaction complete", false)]
     [InlineData("snapshot complete", false)]

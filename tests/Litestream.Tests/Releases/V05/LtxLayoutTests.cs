@@ -55,6 +55,48 @@ public sealed class LtxLayoutTests : IDisposable
         );
     }
 
+    /// <summary>Somebody has copied a file of another level there.</summary>
+    [Fact]
+    public void Of_level_0_only_files_of_one_transaction_tell_whose_the_replica_is()
+    {
+        Write("0:1-1");
+        Write("0:3-3");
+        Write("0:1-3");
+        Assert.Equal(["0000000000000001", "0000000000000003"], _layout.Signatures(_folder).Keys.Order());
+        Assert.Equal(new TxIdPosition(3), _layout.Reader(_folder)("ltx")!.Position);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_removed_while_the_folder_is_read_hides_no_other_one()
+    {
+        Write("0:1-1");
+        using var end = new CancellationTokenSource();
+        var compaction = Task.Run(
+            () =>
+            {
+                while (!end.IsCancellationRequested)
+                {
+                    for (var txId = 2; txId < 20; txId++)
+                        Write($"0:{txId}-{txId}");
+                    foreach (var file in Directory.GetFiles(Path.Combine(_folder, "ltx", "0")).Order().Skip(1))
+                        File.Delete(file);
+                }
+            },
+            TestContext.Current.CancellationToken
+        );
+
+        try
+        {
+            for (var i = 0; i < 1000; i++)
+                Assert.True(_layout.HasFullCopy(_folder, "ltx"), $"look {i}");
+        }
+        finally
+        {
+            await end.CancelAsync();
+            await compaction;
+        }
+    }
+
     [Theory]
     [InlineData("0000000000000001-000000000000000a.ltx", 1L, 10L)]
     [InlineData("0000000000000001-000000000000000A.ltx", 1L, 10L)]
