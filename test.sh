@@ -70,49 +70,53 @@ set -m
 only05=(-trait- Line=0.3 -trait Uses=litestream)
 all=no
 if [ "${1:-}" = all ]; then all=yes; else only05+=(-trait- Category=Long); fi
+# One project with one release line.
 run() {
-  local project=$1 line version=0.3.13 filters command
-  for line in "${lines[@]}"; do
-    filters=("${filter[@]}" -trait- Line=0.5)
-    [ "$project$line$all$has05" != Litestream.Dashboard.Tests0.3noyes ] || continue
-    if [ "$line" = 0.5 ]; then
-      version=0.5.17 filters=(-preEnumerateTheories "${only05[@]}")
-      case $project in
-        Litestream.Tests) [ "$all" = yes ] || continue ;;
-        Litestream.Hosting.Tests)
-          [ "$all" = yes ] || for name in Chain Crash EndOfTheApp GateReader PastCommand ProcessFault ReleaseLineChange ReplicaFault Replicator RestoreAtStart RuntimeDatabases; do
-            filters+=(-class "$project.${name}Tests")
-          done ;;
-        Litestream.Build.Tests)
-          [ "$all" = yes ] || continue
-          filters+=(-trait- Category=Long)
-          for name in Executable Output PublishedApp PublishedCommand SetupVerb Verb; do filters+=(-class "$project.${name}Tests"); done ;;
-        Litestream.Storage.Tests | Litestream.Dashboard.Tests) ;;
-        *) continue ;;
-      esac
-    fi
-    command=(dotnet "tests/$project/bin/Debug/net10.0/$project.dll" "${filters[@]}")
-    # Builds have no deadlines that matter; the tests beside them have.
-    [ "$project" != Litestream.Build.Tests ] || command=(nice -n 10 "${command[@]}")
-    if [ "$line" = 0.5 ] && [ "$has05" = no ]; then
-      "${command[@]}" -list tests >"$results/$project-$line.skipped"
-      continue
-    fi
-    LITESTREAM_TEST_VERSION=$version env --default-signal=INT "${command[@]}" \
-      -noLogo -noColor -result-trx "$results/$project-$line.trx" >"$results/$project-$line.log" 2>&1 || touch "$results/failed"
-  done
+  local project=$1 line=$2 version=0.3.13 command filters=("${filter[@]}" -trait- Line=0.5)
+  [ "$project$line$all$has05" != Litestream.Dashboard.Tests0.3noyes ] || return 0
+  if [ "$line" = 0.5 ]; then
+    version=0.5.17 filters=(-preEnumerateTheories "${only05[@]}")
+    case $project in
+      Litestream.Tests) [ "$all" = yes ] || return 0 ;;
+      Litestream.Hosting.Tests)
+        [ "$all" = yes ] || for name in Chain Crash EndOfTheApp GateReader PastCommand ProcessFault ReleaseLineChange ReplicaFault Replicator RestoreAtStart RuntimeDatabases; do
+          filters+=(-class "$project.${name}Tests")
+        done ;;
+      Litestream.Build.Tests)
+        [ "$all" = yes ] || return 0
+        filters+=(-trait- Category=Long)
+        for name in Executable Output PublishedApp PublishedCommand SetupVerb Verb; do filters+=(-class "$project.${name}Tests"); done ;;
+      Litestream.Storage.Tests | Litestream.Dashboard.Tests) ;;
+      *) return 0 ;;
+    esac
+  fi
+  command=(dotnet "tests/$project/bin/Debug/net10.0/$project.dll" "${filters[@]}")
+  # Builds have no deadlines that matter; the tests beside them have.
+  [ "$project" != Litestream.Build.Tests ] || command=(nice -n 10 "${command[@]}")
+  if [ "$line" = 0.5 ] && [ "$has05" = no ]; then
+    "${command[@]}" -list tests >"$results/$project-$line.skipped"
+    return 0
+  fi
+  LITESTREAM_TEST_VERSION=$version env --default-signal=INT "${command[@]}" \
+    -noLogo -noColor -result-trx "$results/$project-$line.trx" >"$results/$project-$line.log" 2>&1 || touch "$results/failed"
 }
-declare -A running
-for project in "${projects[@]}"; do
-  # At most three at a time.
-  [ "$project" = Litestream.Dashboard.Tests ] && wait ${running[Litestream.Tests]:-}
-  run "$project" &
-  running[$project]=$!
+
+# What is in one lane runs one after the other, and the lanes side by side. Without "all" they take about the same time.
+lanes=(
+  'Litestream.Tests-0.3 Litestream.Hosting.Tests-0.5 Litestream.Tests-0.5'
+  'Litestream.Hosting.Tests-0.3 Litestream.Dashboard.Tests-0.3 Litestream.Dashboard.Tests-0.5'
+  'Litestream.Build.Tests-0.3 Litestream.Build.Tests-0.5'
+  'Litestream.Storage.Tests-0.3 Litestream.Storage.Tests-0.5'
+)
+for lane in "${lanes[@]}"; do
+  for one in $lane; do
+    case " ${projects[*]} " in *" ${one%-*} "*) run "${one%-*}" "${one##*-}" ;; esac
+  done &
 done
+wait
 
 status=0
 for project in "${projects[@]}"; do
-  wait "${running[$project]}"
   for line in "${lines[@]}"; do
     [ -f "$results/$project-$line.log" ] || continue
     say "$project, release line $line"

@@ -204,6 +204,7 @@ public sealed partial class TemplateTests(Packages packages)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task A_console_app_without_a_generic_host_is_refused_unless_it_starts_Litestream_itself()
     {
         using var workspace = new Workspace(packages);

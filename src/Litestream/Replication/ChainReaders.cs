@@ -1,4 +1,5 @@
 using Litestream.Diagnostics;
+using Litestream.FileSystem;
 
 namespace Litestream.Replication;
 
@@ -36,8 +37,12 @@ internal static class ChainReaders
                 return;
             foreach (var database in databases.Where(database => !database.Chain.IsBlocked))
             {
-                var mark = marks?[database.Path].MarkOf(process.ProcessId) ?? MarkState.Unknown;
-                if (Look(database.Chain, mark, !run.HasMetrics || answer?.Syncs(database.Path) >= 1) is not { } why)
+                var locks = marks?[database.Path];
+                var mark = locks?.MarkOf(process.ProcessId) ?? MarkState.Unknown;
+                var why =
+                    WhyShared(locks, process.ProcessId)
+                    ?? Look(database.Chain, mark, !run.HasMetrics || answer?.Syncs(database.Path) >= 1);
+                if (why is null)
                     continue;
                 database.Chain.Break(why);
                 onDiagnostic(WhyFullCopy([database])!);
@@ -59,6 +64,18 @@ internal static class ChainReaders
                     + "Until then, a restore may differ from "
                     + "the database. Start the replication again: it then begins with the full copy."
             );
+
+    /// <summary>One that was started by hand or by a service after this one. At the start there was none:
+    /// <see cref="OtherReplicator.RequireNone"/>.</summary>
+    private static string? WhyShared(ShmLocks? locks, int own)
+    {
+        var other = (locks?.Processes ?? []).FirstOrDefault(id =>
+            id != own && id != Environment.ProcessId && LitestreamProcess.IsReplicator(id)
+        );
+        return other == 0
+            ? null
+            : $"another litestream, process {NumberText.Of(other)}, replicates it too. Two destroy the replica: stop one";
+    }
 
     private static string? Look(DatabaseChain chain, MarkState mark, bool hasSynced)
     {

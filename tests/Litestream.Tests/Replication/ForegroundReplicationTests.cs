@@ -101,6 +101,34 @@ public sealed class ForegroundReplicationTests : IDisposable
     }
 
     [Fact]
+    public async Task A_litestream_that_is_started_by_hand_later_is_named_and_the_end_is_an_error()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux tells which processes have a file open.");
+        var run = RunAsync();
+        await ReplicatesAsync(run);
+        using var other = Process.Start(
+            LitestreamTool.Executable.Path,
+            ["replicate", Database, "file://" + Path.Combine(_folder.Path, "other replica")]
+        );
+        try
+        {
+            await LitestreamTool.WaitUntilAsync(() => run.IsCompleted || _diagnostics.Count > 0);
+            var said = Assert.Single(_diagnostics);
+            Assert.Equal("LSB5025", said.Code);
+            Assert.Contains($"another litestream, process {other.Id},", said.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            other.Kill();
+            await other.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+
+        await _stop.CancelAsync();
+        var failed = await Assert.ThrowsAsync<LitestreamException>(() => run);
+        Assert.Equal("LSB5025", failed.Diagnostic.Code);
+    }
+
+    [Fact]
     public async Task Beside_a_litestream_that_was_started_by_hand_nothing_is_started()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux tells which processes have a file open.");
