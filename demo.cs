@@ -462,7 +462,10 @@ internal static class Commands
         {
             if (
                 name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase)
-                || (name.StartsWith("LITESTREAM", StringComparison.OrdinalIgnoreCase) && name != "LITESTREAM_CACHE_DIR")
+                || (
+                    name.StartsWith("LITESTREAM", StringComparison.OrdinalIgnoreCase)
+                    && name is not ("LITESTREAM_CACHE_DIR" or "LITESTREAM_DOWNLOADS")
+                )
                 || name is "ASPNETCORE_ENVIRONMENT" or "DOTNET_ENVIRONMENT" or "ASPNETCORE_URLS" or "DOTNET_HOST_PATH"
             )
             {
