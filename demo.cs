@@ -5,8 +5,9 @@
 
 // `dotnet run demo.cs`: the main job, from nothing to a proven restore.
 //
-// Packs this repository, makes an app from the SDK's own template, adds the package and nothing else, publishes and runs it, registers users through its own pages, ends it,
-// loses the database, and gets it back: first by the verb, then by starting the app. Both times every row is compared. The exit code is 1 if anything differs.
+// Packs this repository, makes an app from the SDK's own template, adds the package and nothing else, publishes and
+// runs it, registers users through its own pages, ends it, loses the database, and gets it back: first by the verb,
+// then by starting the app. Both times every row is compared. The exit code is 1 if anything differs.
 //
 //   --keep       leaves the temporary folder, to look around
 //   --verbose    shows everything that the commands and the app print
@@ -68,7 +69,7 @@ static string Repository()
     var folder = (string)AppContext.GetData("EntryPointFileDirectoryPath")!;
     return File.Exists(Path.Combine(folder, "Litestream.Build.sln"))
         ? folder
-        : throw new InvalidOperationException("demo.cs lies in the root of the repository.");
+        : throw new InvalidOperationException("demo.cs must be in the root of the repository.");
 }
 
 internal sealed class DemoException(string message) : Exception(message);
@@ -92,10 +93,10 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
         var clock = Stopwatch.StartNew();
         var version = $"0.1.0-demo.{DateTime.UtcNow.Ticks.ToString(CultureInfo.InvariantCulture)}";
         Console.WriteLine(
-            $"Everything happens in {folder}, which is deleted at the end. Packages are restored into a folder of its own there;"
+            $"Everything happens in {folder}, which is deleted at the end. NuGet's packages go to a folder there, too."
         );
         Console.WriteLine(
-            "RestoreAdditionalProjectSources makes the ones that are packed now findable, as if they were published."
+            "RestoreAdditionalProjectSources lets NuGet find the packages made here, as if they were published."
         );
 
         await StepAsync(
@@ -229,7 +230,8 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
         );
 
         Console.WriteLine(
-            $"\nThe data survived, twice ({clock.Elapsed.TotalSeconds:0} s). What this leaves behind: bin/, obj/ and runtimes/ of this repository, git-ignored, and the archives that were fetched, in the user's cache."
+            $"\nThe data survived, twice ({clock.Elapsed.TotalSeconds:0} s). What this leaves behind: bin/, obj/ and "
+                + "runtimes/ of this repository, git-ignored, and the archives that were fetched, in the user's cache."
         );
     }
 
@@ -311,9 +313,8 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
     {
         var files = DatabaseFiles().ToList();
         Expect(files.Count > 0, "there is no database to lose");
-        Console.WriteLine(
-            $"   {Path.GetFileName(_app)}$ rm {string.Join(' ', files.Select(file => Path.GetRelativePath(_app, file)))}"
-        );
+        var names = files.Select(file => Path.GetRelativePath(_app, file));
+        Console.WriteLine($"   {Path.GetFileName(_app)}$ rm {string.Join(' ', names)}");
         files.ForEach(File.Delete);
     }
 
@@ -328,10 +329,7 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
                     SearchOption.AllDirectories
                 )
                 .OrderByDescending(file =>
-                    file.Contains(
-                        $"{Path.DirectorySeparatorChar}{RuntimeInformation.RuntimeIdentifier}{Path.DirectorySeparatorChar}",
-                        StringComparison.Ordinal
-                    )
+                    file.Split(Path.DirectorySeparatorChar).Contains(RuntimeInformation.RuntimeIdentifier)
                 )
                 .First()
         );
@@ -344,17 +342,21 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
                 truth.TryGetValue(table, out var expected)
                     && restored.TryGetValue(table, out var actual)
                     && expected.SequenceEqual(actual),
-                $"{table} differs: {truth.GetValueOrDefault(table)?.Count} rows before, {restored.GetValueOrDefault(table)?.Count} after"
+                $"{table} differs: {truth.GetValueOrDefault(table)?.Count} rows before, "
+                    + $"{restored.GetValueOrDefault(table)?.Count} after"
             );
         }
 
         Expect(truth["AspNetUsers"].Count == Users, $"{truth["AspNetUsers"].Count} users instead of {Users}");
         Console.WriteLine(
-            $"   equal: {truth["schema"].Count} schema objects, {truth.Count - 1} tables, {truth.Where(table => table.Key != "schema").Sum(table => table.Value.Count)} rows, {truth["AspNetUsers"].Count} of them users"
+            $"   equal: {truth["schema"].Count} schema objects, {truth.Count - 1} tables, "
+                + $"{truth.Where(table => table.Key != "schema").Sum(table => table.Value.Count)} rows, "
+                + $"{truth["AspNetUsers"].Count} of them users"
         );
     }
 
-    /// <summary>The schema and every row of every table, but Litestream's own tables, in an order that does not depend on how they are stored.</summary>
+    /// <summary>The schema and every row of every table, but Litestream's own tables, in an order that does not depend
+    /// on how they are stored.</summary>
     private static Dictionary<string, IReadOnlyList<string>> Content(string path)
     {
         Expect(File.Exists(path), $"{path} is not there");
@@ -365,7 +367,8 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
         var content = new Dictionary<string, IReadOnlyList<string>>
         {
             ["schema"] = database.Query(
-                $"SELECT type || ' ' || name || ' ' || tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema WHERE {NotLitestreams} ORDER BY 1"
+                "SELECT type || ' ' || name || ' ' || tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema "
+                    + $"WHERE {NotLitestreams} ORDER BY 1"
             ),
         };
         foreach (
@@ -428,7 +431,8 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
         Console.WriteLine($"   {email} logs in");
     }
 
-    /// <summary>Fetches a page and sends its form as a browser does: with the cookie and the token that came with it.</summary>
+    /// <summary>Fetches a page and sends its form as a browser does: with the cookie and the token that came with it.
+    /// </summary>
     private async Task<string> SubmitAsync(HttpClient browser, string path, Dictionary<string, string> fields)
     {
         var form = await browser.GetStringAsync(new Uri(path, UriKind.Relative), cancellationToken);
@@ -449,7 +453,8 @@ internal sealed partial class Demo(string repository, string folder, bool verbos
 
 internal static class Commands
 {
-    /// <summary>A command as it would run in a user's shell: without what `dotnet run` and MSBuild put into the environment, and outside Development.</summary>
+    /// <summary>A command as it would run in a user's shell: without what `dotnet run` and MSBuild put into the
+    /// environment, and outside Development.</summary>
     public static ProcessStartInfo Start(string workingDirectory, params string[] arguments)
     {
         var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", arguments)
@@ -508,7 +513,8 @@ internal sealed partial class RunningApp : IAsyncDisposable
 
     public Uri Address => _address.Task.Result;
 
-    /// <summary>What the app's log says about Litestream: without the categories, and without the executable's own reports of every segment.</summary>
+    /// <summary>What the app's log says about Litestream: without the categories, and without the executable's own
+    /// reports of every segment.</summary>
     public IEnumerable<string> LitestreamLines
     {
         get

@@ -10,9 +10,9 @@
 // to the publish, how long the start takes (median, and the ratio), and memory and processor time while nothing is
 // written. Linux only (/proc).
 //
-//   --runs N        starts of each, 10 unless told
-//   --databases N   databases of the app, 1 unless told
-//   --idle N        seconds of the idle measurement, 20 unless told
+//   --runs N        starts of each, 10 by default
+//   --databases N   databases of the app, 1 by default
+//   --idle N        seconds of the idle measurement, 20 by default
 
 using System.Diagnostics;
 using System.Globalization;
@@ -51,10 +51,10 @@ try
         .ToList();
     foreach (var file in added)
         Console.WriteLine(Text($"{Files(with)[file] / 1024.0,10:0.0} KB  {file}"));
+    var (size, sizeBefore) = (Files(with).Values.Sum() / 1024.0, Files(without).Values.Sum() / 1024.0);
     Console.WriteLine(
-        Text(
-            $"{(Files(with).Values.Sum() - Files(without).Values.Sum()) / 1024.0,10:0.0} KB  in all, {added.Count} files, to {Files(without).Values.Sum() / 1024.0:0} KB in {Files(without).Count} files"
-        )
+        Text($"{size - sizeBefore,10:0.0} KB  in all, {added.Count} files, ")
+            + Text($"to {sizeBefore:0} KB in {Files(without).Count} files")
     );
 
     CreateDatabases(without);
@@ -74,9 +74,8 @@ try
     }
 
     Console.WriteLine(
-        Text(
-            $"start without {Median(times[without]):0} ms, with {Median(times[with]):0} ms, ratio {Median(times[with]) / Median(times[without]):0.00} (medians of {runs})"
-        )
+        Text($"start without {Median(times[without]):0} ms, with {Median(times[with]):0} ms, ")
+            + Text($"ratio {Median(times[with]) / Median(times[without]):0.00} (medians of {runs})")
     );
     foreach (var app in times.Keys)
     {
@@ -88,11 +87,14 @@ try
         var before = family.ToDictionary(id => id, Ticks);
         Wait(TimeSpan.FromSeconds(idle));
         foreach (var id in family)
+        {
             Console.WriteLine(
-                Text(
-                    $"idle {Path.GetFileName(app),-8} {(id == running.Id ? "app" : "litestream"),-10} {ResidentKb(id) / 1024.0,6:0} MB resident, {(Ticks(id) - before[id]) / (double)idle,5:0.00} % of a processor, {databases} databases"
-                )
+                Text($"idle {Path.GetFileName(app),-8} {(id == running.Id ? "app" : "litestream"),-10} ")
+                    + Text($"{ResidentKb(id) / 1024.0,6:0} MB resident, ")
+                    + Text($"{(Ticks(id) - before[id]) / (double)idle,5:0.00} % of a processor, {databases} databases")
             );
+        }
+
         Stop(running);
     }
 }
@@ -156,7 +158,8 @@ void CreateDatabases(string app)
         connection.Open();
         using var command = connection.CreateCommand();
         command.CommandText =
-            "PRAGMA journal_mode=WAL; CREATE TABLE rows(id INTEGER PRIMARY KEY, text TEXT NOT NULL); INSERT INTO rows(text) VALUES ('first')";
+            "PRAGMA journal_mode=WAL; CREATE TABLE rows(id INTEGER PRIMARY KEY, text TEXT NOT NULL); "
+            + "INSERT INTO rows(text) VALUES ('first')";
         command.ExecuteNonQuery();
     }
 }
@@ -251,7 +254,10 @@ static void Dotnet(string folder, params string[] arguments)
             )
             .ToList()
     )
+    {
         start.Environment.Remove(name);
+    }
+
     start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
     start.Environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";
     start.Environment["DOTNET_NOLOGO"] = "1";

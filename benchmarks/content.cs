@@ -14,8 +14,8 @@
 // the rows through SQLite, which is left for a table that has another definition or a WITHOUT ROWID table that differs.
 // By turns, so that whatever else the machine does meets all.
 //
-//   --megabytes N   the size of each database, 500 unless told
-//   --runs N        rounds, 3 unless told
+//   --megabytes N   the size of each database, 500 by default
+//   --runs N        rounds, 3 by default
 
 using System.Diagnostics;
 using System.Globalization;

@@ -11,9 +11,9 @@
 // of which one is a tenth. Says for each bar whether it is kept. Then, without a bar, the same with four databases that
 // are committed to. Linux only (/proc).
 //
-//   --databases N   200 unless told
-//   --idle N        seconds of each measurement of processor time, 30 unless told
-//   --rounds N      of measurements without a page and with one, 3 unless told
+//   --databases N   200 by default
+//   --idle N        seconds of each measurement of processor time, 30 by default
+//   --rounds N      of measurements without a page and with one, 3 by default
 
 using System.Diagnostics;
 using System.Globalization;
@@ -223,7 +223,10 @@ static double Compressed(string text, bool isBrotli)
             ? new BrotliStream(memory, CompressionLevel.Fastest, leaveOpen: true)
             : new GZipStream(memory, CompressionLevel.Optimal, leaveOpen: true)
     )
+    {
         packer.Write(Encoding.UTF8.GetBytes(text));
+    }
+
     return memory.Length / 1024.0;
 }
 

@@ -8,12 +8,12 @@
 // `dotnet run -c Release benchmarks/lines.cs`: what each release line of litestream costs for a large database.
 //
 // Replicates one database to a folder with the executables of runtimes/ (./test.sh puts them there), by turns. Prints
-// how long the first full copy takes, how much memory litestream has used at most, the size of the replica, and how long
-// a restore takes; with the ratio of 0.5 to 0.3. Each restored file is compared with the database, row by row. Linux
-// only (/proc).
+// how long the first full copy takes, how much memory litestream has used at most, the size of the replica, and how
+// long a restore takes; with the ratio of 0.5 to 0.3. Each restored file is compared with the database, row by row.
+// Linux only (/proc).
 //
-//   --megabytes N   the size of the database, 1000 unless told
-//   --runs N        rounds, 3 unless told
+//   --megabytes N   the size of the database, 1000 by default
+//   --runs N        rounds, 3 by default
 
 using System.Diagnostics;
 using System.Globalization;

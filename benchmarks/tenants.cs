@@ -11,9 +11,9 @@
 // database that is added takes until it is in the replica, and how often litestream was started for that. Linux only
 // (/proc).
 //
-//   --databases N   at the start, 1000 unless told
-//   --added N       within one minute, 50 unless told
-//   --version V     of litestream: 0.5.17 unless told, or 0.3.13
+//   --databases N   at the start, 1000 by default
+//   --added N       within one minute, 50 by default
+//   --version V     of litestream: 0.5.17 by default, or 0.3.13
 
 using System.Diagnostics;
 using System.Globalization;

@@ -8,7 +8,7 @@
 // that target and each verb by turns, so that whatever else the
 // machine does meets all of them. Prints the median of each and its ratio to the empty target.
 //
-//   --runs N     rounds, 10 unless told
+//   --runs N     rounds, 10 by default
 
 using System.Diagnostics;
 using System.Globalization;
@@ -51,7 +51,8 @@ try
         File.ReadAllText(project)
             .Replace(
                 "</Project>",
-                $"<ItemGroup><PackageReference Include=\"Litestream.Build\" Version=\"{Version}\" /></ItemGroup><Target Name=\"{Empty}\" /></Project>",
+                $"<ItemGroup><PackageReference Include=\"Litestream.Build\" Version=\"{Version}\" /></ItemGroup>"
+                    + $"<Target Name=\"{Empty}\" /></Project>",
                 StringComparison.Ordinal
             )
     );
@@ -80,12 +81,15 @@ try
 
     Console.WriteLine($"{"target",-22}{"median",10}{"fastest",10}{"ratio",8}");
     foreach (var target in targets)
+    {
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{target,-22}{Median(times[target]),7:0} ms{times[target].Min(),7:0} ms{Median(times[target]) / Median(times[Empty]),8:0.00}"
+                $"{target,-22}{Median(times[target]),7:0} ms{times[target].Min(),7:0} ms"
+                    + $"{Median(times[target]) / Median(times[Empty]),8:0.00}"
             )
         );
+    }
 }
 finally
 {
@@ -106,7 +110,10 @@ static void Run(string folder, params string[] arguments)
             )
             .ToList()
     )
+    {
         start.Environment.Remove(name);
+    }
+
     start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
     start.Environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";
     start.Environment["DOTNET_NOLOGO"] = "1";

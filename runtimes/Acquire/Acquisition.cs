@@ -101,7 +101,7 @@ internal sealed class Acquisition(
     private string InCache(ExecutableSource source) => Path.Combine(cacheFolder, $"{source.Sha256}-{source.FileName}");
 
     /// <summary>
-    /// The file of a source that lies beside the lock file or in the cache, if its hash is right. A cached file that
+    /// The file of a source that is beside the lock file or in the cache, if its hash is right. A cached file that
     /// was changed is deleted.
     /// </summary>
     private string? FindLocally(ExecutableSource source)
@@ -140,12 +140,14 @@ internal sealed class Acquisition(
         if (!IsSame(hash, source.Sha256))
             throw WrongHash($"The file from {source.Name}", source.Sha256!, hash, "It is deleted.");
         if (source.Integrity is not null && source.Integrity != Integrity(temporary.Path))
+        {
             throw WrongHash(
                 $"The file from {source.Name}",
                 source.Integrity,
                 Integrity(temporary.Path),
                 "It is deleted."
             );
+        }
 
         var cached = InCache(source);
         File.Move(temporary.Path, cached, overwrite: true);
@@ -176,10 +178,12 @@ internal sealed class Acquisition(
         }
 
         if (!found)
+        {
             throw new AcquisitionException(
                 "LSB2006",
                 $"{source.Name} has the hash in the lock file, but contains no file '{executable.FileName}'."
             );
+        }
 
         var hash = Hash(temporary.Path);
         if (source.ExecutableSha256 is { } expected && !IsSame(hash, expected))
@@ -236,7 +240,7 @@ internal sealed class Acquisition(
     }
 
     /// <summary>
-    /// A name that nobody else uses, in the folder where the file will be renamed; gone afterwards, and so are those
+    /// A name of its own, in the folder where the file will be renamed; gone afterwards, and so are those
     /// that a killed process left.
     /// </summary>
     private sealed class TemporaryFile : IDisposable

@@ -7,7 +7,7 @@ namespace Litestream.Acquire;
 internal static class Archive
 {
     /// <summary>
-    /// Copies the entry called <paramref name="executable"/>, in whatever folder of the archive it lies, to
+    /// Copies the entry called <paramref name="executable"/>, in whatever folder of the archive it is, to
     /// <paramref name="destination"/>.
     /// </summary>
     /// <param name="path">The archive, or the executable itself.</param>
@@ -38,7 +38,10 @@ internal static class Archive
                     entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile)
                     || Path.GetFileName(entry.Name) != executable
                 )
+                {
                     continue;
+                }
+
                 Copy(entry.DataStream ?? Stream.Null, destination);
                 return true;
             }

@@ -67,9 +67,11 @@ internal sealed class Downloader : IDisposable
         {
             using var response = await _http.GetAsync(url, HttpCompletionOption.ResponseHeadersRead, stall.Token);
             if (!response.IsSuccessStatusCode)
+            {
                 throw new SourceUnavailableException(
                     $"{url.Authority} answers {(int)response.StatusCode} {response.ReasonPhrase}"
                 );
+            }
 
             await using var body = await response.Content.ReadAsStreamAsync(stall.Token);
             await using var file = File.Create(destination);
@@ -79,7 +81,9 @@ internal sealed class Downloader : IDisposable
                 (read = await ReadAsync(body, buffer, url, stall.Token)) > 0;
                 stall.CancelAfter(StallTimeout)
             )
+            {
                 await file.WriteAsync(buffer.AsMemory(0, read), limit.Token);
+            }
         }
         catch (HttpRequestException e)
             when (e.StatusCode is null
@@ -165,9 +169,12 @@ internal sealed class Downloader : IDisposable
 
             await output;
             if (process.ExitCode != 0 || Directory.GetFiles(folder, pattern) is not [var archive])
+            {
                 throw new SourceUnavailableException(
                     _unreachable[package] = $"{client} cannot get it ({FirstLine(await error)})"
                 );
+            }
+
             File.Move(archive, destination, overwrite: true);
         }
         catch (Win32Exception)

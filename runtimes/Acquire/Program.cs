@@ -96,16 +96,21 @@ async Task RunAsync(CancellationToken cancellationToken)
     var lockFile = LockFile.Read(lockPath);
     version ??= lockFile.DefaultVersion;
     if (!lockFile.Versions.TryGetValue(version, out var executables))
+    {
         throw new AcquisitionException(
             "LSB2005",
             $"The lock file has no version '{version}'. It has {string.Join(", ", lockFile.Versions.Keys)}."
         );
+    }
+
     if (rids.Find(rid => executables.All(executable => executable.RuntimeIdentifier != rid)) is { } unknown)
+    {
         throw new AcquisitionException(
             "LSB2005",
             $"The lock file has no executable of litestream {version} for '{unknown}'. It has "
                 + $"{string.Join(", ", executables.Select(executable => executable.RuntimeIdentifier))}."
         );
+    }
 
     using var downloader = new Downloader();
     var acquisition = new Acquisition(
@@ -119,7 +124,7 @@ async Task RunAsync(CancellationToken cancellationToken)
         message => Console.WriteLine($"  {message}")
     );
     var acquired = new List<AcquiredExecutable>();
-    var leftOut = new List<(string Rid, string Reason)>();
+    var excluded = new List<(string Rid, string Reason)>();
     foreach (
         var executable in executables.Where(executable =>
             rids.Count == 0 || rids.Contains(executable.RuntimeIdentifier)
@@ -132,41 +137,51 @@ async Task RunAsync(CancellationToken cancellationToken)
         }
         catch (SourceUnavailableException e)
         {
-            leftOut.Add((executable.RuntimeIdentifier, e.Message));
+            excluded.Add((executable.RuntimeIdentifier, e.Message));
         }
     }
 
-    var missing = string.Join(", ", leftOut.Select(left => left.Rid));
-    var tried = string.Join("; ", leftOut.Select(left => $"{left.Rid}: {left.Reason}"));
+    var missing = string.Join(", ", excluded.Select(left => left.Rid));
+    var tried = string.Join("; ", excluded.Select(left => $"{left.Rid}: {left.Reason}"));
     if (acquired.Count == 0)
+    {
         throw new AcquisitionException(
             "LSB2005",
             $"No executable of litestream {version} can be obtained. Tried: {tried}"
         );
-    if (leftOut.Count > 0 && requireAll)
+    }
+
+    if (excluded.Count > 0 && requireAll)
+    {
         throw new AcquisitionException(
             "LSB2007",
             $"Executables of litestream {version} cannot be obtained for {missing}, and all are required. "
                 + $"Tried: {tried}"
         );
-    if (leftOut.Count > 0)
+    }
+
+    if (excluded.Count > 0)
+    {
         Report(
             "warning",
             "LSB2007",
             $"Executables of litestream {version} cannot be obtained for {missing}; they are excluded. Tried: {tried}"
         );
+    }
 
     foreach (var executable in acquired)
         Console.WriteLine($"  {version} {executable.RuntimeIdentifier}: {executable.Path}");
     if (manifest is not null)
         Write(manifest, Manifest(version, acquired));
     if (list is not null)
+    {
         Write(
             list,
             string.Concat(
-                acquired.Select(executable => $"{executable.Path}\n").Concat(leftOut.Select(left => $"!{left.Rid}\n"))
+                acquired.Select(executable => $"{executable.Path}\n").Concat(excluded.Select(left => $"!{left.Rid}\n"))
             )
         );
+    }
 }
 
 static string Manifest(string version, IReadOnlyList<AcquiredExecutable> acquired)

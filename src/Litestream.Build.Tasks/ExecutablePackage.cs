@@ -80,10 +80,12 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
         }
 
         if (!System.IO.File.Exists(File))
+        {
             throw new LitestreamException(
                 "LSB2003",
                 $"'{File}' is missing. Delete that package folder from the NuGet cache and restore again."
             );
+        }
 
         var content = System.IO.File.ReadAllBytes(File);
         if (Hash(content) != Sha256)
@@ -151,7 +153,10 @@ internal sealed record ExecutablePackage(string File, string Sha256, string Runt
                     !runtimes.TryGetProperty(found[i], out var runtime)
                     || !runtime.TryGetProperty("#import", out var imports)
                 )
+                {
                     continue;
+                }
+
                 found.AddRange(
                     imports
                         .EnumerateArray()

@@ -112,7 +112,9 @@ public abstract class LitestreamTask : MSBuildTask, ICancelableTask, IDisposable
                 .OfProject(files)
                 .Concat(UnknownProperties.OfBuild(ProjectProperties.Given(BuildEngine, files)))
         )
+        {
             Report(diagnostic);
+        }
     }
 
     /// <summary>Prints a line that a person should see, whatever logger is at work.</summary>

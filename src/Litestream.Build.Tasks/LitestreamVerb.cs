@@ -63,7 +63,7 @@ public sealed class LitestreamVerb : LitestreamTask
         }
     }
 
-    /// <summary>Reports what was given and is no property of this verb; with an error among it nothing is
+    /// <summary>Reports what was given and is not a property of this verb; with an error among it nothing is
     /// done.</summary>
     private protected override bool CanBegin()
     {
@@ -156,7 +156,7 @@ public sealed class LitestreamVerb : LitestreamTask
     /// <summary>
     /// Runs what has a replicator of its own. MSBuild hands Ctrl+C over as a cancellation. SIGTERM makes the dotnet
     /// command exit at once, which would leave litestream behind: the end of
-    /// the process waits until it has sent what is missing. Elsewhere than under that command nobody else takes the
+    /// the process waits until it has sent what is missing. Elsewhere than under that command nothing else takes the
     /// signal.
     /// </summary>
     /// <param name="stopTimeout">How long it may take to end once it is cancelled.</param>

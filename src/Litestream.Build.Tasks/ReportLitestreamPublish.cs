@@ -81,11 +81,14 @@ public sealed class ReportLitestreamPublish : LitestreamTask
         }
 
         if (File.Exists(Executable))
+        {
             Print(
                 OwnExecutable.Length > 0
                     ? $"Litestream: executable {OwnExecutable}"
                     : $"Litestream: executable {ExecutableVersion} for {RuntimeIdentifier}"
             );
+        }
+
         if (config.Databases.Count == 0)
         {
             Print(
@@ -95,11 +98,15 @@ public sealed class ReportLitestreamPublish : LitestreamTask
         }
 
         if (AutoStart.Length == 0)
+        {
             Print(
                 "Litestream: does not start by itself (LitestreamAutoStart=false): the app must call AddLitestream()"
             );
+        }
         else if (check.StartsWithApp)
+        {
             Print("Litestream: starts with the app, outside Development");
+        }
 
         if (local.Count > 0)
         {
@@ -107,7 +114,7 @@ public sealed class ReportLitestreamPublish : LitestreamTask
                 new(
                     "LSB1101",
                     LitestreamSeverity.Warning,
-                    $"A replica in a folder does not help if the disk is lost: {string.Join(", ", local)}. Name a "
+                    $"A replica in a folder does not help if the disk is lost: {string.Join(", ", local)}. Name "
                         + $"storage elsewhere: <LitestreamReplicaUrl>s3://bucket/prefix</LitestreamReplicaUrl>, or "
                         + $"Litestream__ReplicaUrl where the app runs."
                 )

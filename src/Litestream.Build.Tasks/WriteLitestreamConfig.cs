@@ -26,7 +26,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
     /// <summary>Databases that no settings file names, with ReplicaUrl and SyncInterval.</summary>
     public ITaskItem[] Databases { get; set; } = [];
 
-    /// <summary>Names of settings to take, <c>!Name</c> to leave out, separated by semicolons.</summary>
+    /// <summary>Names of settings to take, <c>!Name</c> to exclude, separated by semicolons.</summary>
     public string ConnectionStrings { get; set; } = "";
 
     /// <summary>Where all databases go; empty for the folder beside each of them.</summary>
@@ -191,12 +191,15 @@ public sealed class WriteLitestreamConfig : LitestreamTask
         if (without?.Finding is { } finding && !Log.HasLoggedErrors)
             Report(finding);
         foreach (var database in databases)
+        {
             Log.LogMessage(
                 MessageImportance.Normal,
                 "litestream.yml: {0} ({1})",
                 database.Path,
                 database.Key ?? "LitestreamDatabase item"
             );
+        }
+
         return config is null ? null : Encoding.UTF8.GetBytes(config.Text);
     }
 
@@ -241,7 +244,7 @@ public sealed class WriteLitestreamConfig : LitestreamTask
         if (File.Exists(file) && File.ReadAllBytes(file).AsSpan().SequenceEqual(content))
             return;
 
-        // A name that nobody else uses: two builds may run at once.
+        // A name of its own: two builds may run at once.
         var temporary = $"{file}.{Guid.NewGuid():N}";
         try
         {

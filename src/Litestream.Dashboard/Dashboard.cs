@@ -343,7 +343,7 @@ internal sealed class Dashboard
 
     private static string ViewOf(HttpContext context) => Answer.Cut(context.Request.Query["view"]);
 
-    /// <summary>Under dotnet or a web server the app is no program of its own.</summary>
+    /// <summary>Under dotnet or a web server the app is not a program of its own.</summary>
     private static string CommandLineOf(string? process)
     {
         var app = System.Reflection.Assembly.GetEntryAssembly()?.GetName().Name;

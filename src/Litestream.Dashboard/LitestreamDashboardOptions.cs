@@ -64,7 +64,7 @@ public sealed class LitestreamDashboardOptions
     /// The component that renders the whole document, with the parameters <c>Model</c> (<see cref="DashboardModel"/>)
     /// and <c>Body</c> (a RenderFragment). Default <see cref="DashboardLayout"/>.
     /// </summary>
-    /// <exception cref="ArgumentException">It is no component.</exception>
+    /// <exception cref="ArgumentException">It is not a component.</exception>
     [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.All)]
     public Type Layout
     {
@@ -95,7 +95,7 @@ public sealed class DashboardSections
 
     /// <summary>The component of a section.</summary>
     /// <param name="section">Which one.</param>
-    /// <exception cref="ArgumentException">It is no component.</exception>
+    /// <exception cref="ArgumentException">It is not a component.</exception>
     [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.All)]
     public Type this[DashboardSection section]
     {

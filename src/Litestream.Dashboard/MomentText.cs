@@ -9,7 +9,7 @@ internal static class MomentText
     /// <see cref="PointInTime.Parse"/> reads: without an offset, in the time zone of the page.</param>
     /// <param name="zone">The time zone of the page.</param>
     /// <param name="time">What time it is.</param>
-    /// <exception cref="LitestreamException">LSB3007: it is no moment, or in the future, or the clocks changed then.
+    /// <exception cref="LitestreamException">LSB3007: it is not a moment, or in the future, or the clocks changed then.
     /// </exception>
     public static DateTimeOffset Parse(string text, TimeZoneInfo zone, TimeProvider time) =>
         PointInTime.Parse(text, new PageTime(zone, time));

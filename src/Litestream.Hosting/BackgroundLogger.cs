@@ -5,8 +5,8 @@ namespace Litestream.Hosting;
 
 /// <summary>
 /// Passes everything on to the app's log on a thread of its own. A log may wait for ever (the console's does when
-/// nobody reads the pipe it writes to), and replication must not wait with it:
-/// what does not fit is left out, and said when the log goes on.
+/// nothing reads the pipe it writes to), and replication must not wait with it: what does not fit is dropped, and
+/// counted when the log continues.
 /// </summary>
 internal sealed class BackgroundLogger : ILogger, IDisposable
 {
@@ -17,7 +17,7 @@ internal sealed class BackgroundLogger : ILogger, IDisposable
     private readonly Channel<Action> _lines = Channel.CreateBounded<Action>(
         new BoundedChannelOptions(Capacity) { SingleReader = true }
     );
-    private long _leftOut;
+    private long _dropped;
 
     public BackgroundLogger(ILogger log, TimeProvider time)
     {
@@ -52,7 +52,7 @@ internal sealed class BackgroundLogger : ILogger, IDisposable
             )
         )
         {
-            Interlocked.Increment(ref _leftOut);
+            Interlocked.Increment(ref _dropped);
         }
     }
 
@@ -62,9 +62,7 @@ internal sealed class BackgroundLogger : ILogger, IDisposable
         // Not disposed: the thread may come to it later.
         var isWritten = new ManualResetEventSlim();
         if (_lines.Writer.TryWrite(isWritten.Set))
-        {
             isWritten.Wait(patience);
-        }
     }
 
     /// <summary>Ends the thread once all is written; what is said after that is lost.</summary>
@@ -79,10 +77,8 @@ internal sealed class BackgroundLogger : ILogger, IDisposable
                 try
                 {
                     write();
-                    if (Interlocked.Exchange(ref _leftOut, 0) is > 0 and var count)
-                    {
-                        ReplicatorLog.LeftOut(_log, count);
-                    }
+                    if (Interlocked.Exchange(ref _dropped, 0) is > 0 and var count)
+                        ReplicatorLog.LinesDropped(_log, count);
                 }
                 catch (Exception)
                 {

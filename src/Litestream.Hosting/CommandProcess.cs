@@ -55,9 +55,7 @@ internal static class CommandProcess
     {
         // The hook and the initializer may both be there; the directory has changed by the second time.
         if (Arguments is null || _startDirectory is not null || !HostEvents.IsEntryAssembly(appAssembly))
-        {
             return;
-        }
 
         DivertOutput();
         LitestreamDiagnostic? problem;
@@ -77,7 +75,7 @@ internal static class CommandProcess
             var exitCode = problem.Code == UnexpectedError.Code ? Failed : WrongUsage;
             refuse(problem, Arguments, Output, exitCode);
 
-            // The command has had its answer: that no host was built is no news.
+            // The command has had its answer: that no host was built need not be logged.
             HostEvents.HostIsBuilt();
             Environment.Exit(exitCode);
         }
@@ -89,14 +87,10 @@ internal static class CommandProcess
         LitestreamDiagnostic Wrong(string why) =>
             new("LSB3008", LitestreamSeverity.Error, $"{DirectoryOption} is {why}. Nothing was started.");
         if (string.IsNullOrWhiteSpace(named))
-        {
             return Wrong("empty");
-        }
 
         if (named.Contains('\0', StringComparison.Ordinal))
-        {
             return Wrong("not a path: it contains a null character");
-        }
 
         var directory = Path.GetFullPath(named, StartDirectory);
         return Directory.Exists(directory)
@@ -134,16 +128,12 @@ internal static class CommandProcess
         lock (Gate)
         {
             if (_output is not null)
-            {
                 return;
-            }
 
             // Opened before, so it keeps the real one.
             _output = TextWriter.Synchronized(new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true });
             if (!OperatingSystem.IsWindows())
-            {
                 UnixCalls.SendOutputToError();
-            }
 
             Console.SetOut(Console.Error);
         }
@@ -160,9 +150,7 @@ internal static class CommandProcess
         if (ValueOf(DirectoryOption, arguments) is { } named)
         {
             if (DirectoryProblem(named) is { } problem)
-            {
                 return problem;
-            }
 
             try
             {
@@ -215,14 +203,10 @@ internal static class CommandProcess
         for (var i = 0; i < arguments.Count && arguments[i] != "--"; i++)
         {
             if (arguments[i] == option && i + 1 < arguments.Count)
-            {
                 return arguments[i + 1];
-            }
 
             if (arguments[i].StartsWith(option + "=", StringComparison.Ordinal))
-            {
                 return arguments[i][(option.Length + 1)..];
-            }
         }
 
         return null;

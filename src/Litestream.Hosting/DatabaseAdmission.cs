@@ -28,7 +28,10 @@ internal sealed class DatabaseAdmission
             && replicated?.Identity is { } identity
             && FileStamp.Of(path)?.Identity == identity
         )
+        {
             Evidence = JournalEvidence.LeftWal;
+        }
+
         MayBeSet = evidence == JournalEvidence.Possible;
     }
 
@@ -76,7 +79,7 @@ internal sealed class DatabaseAdmission
             asksMode: Evidence is JournalEvidence.Possible or JournalEvidence.LeftWal
         );
 
-        // Still in WAL mode, so nobody has left it; whether the app is about to, its code tells.
+        // Still in WAL mode, so no connection has left it; whether the app is about to, its code shows.
         if (Evidence == JournalEvidence.LeftWal && content.IsWal == true)
             Evidence = MayBeSet ? JournalEvidence.Possible : JournalEvidence.None;
         if (content.Tables == AppTables.Some)

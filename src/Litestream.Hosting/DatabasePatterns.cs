@@ -46,6 +46,25 @@ internal sealed class DatabasePatterns
         return new DatabasePatterns(patterns);
     }
 
+    /// <summary>Those that match no file.</summary>
+    /// <param name="resolve">Makes a path absolute as the app's SQLite does.</param>
+    public IReadOnlyList<string> FindEmpty(Func<string, string> resolve) =>
+        [.. _patterns.Where(pattern => !Glob(resolve(pattern), File.Exists).Any())];
+
+    /// <summary>Those whose backups are not looked for, as no replica is a folder.</summary>
+    /// <param name="resolve">Makes a path absolute as the app's SQLite does.</param>
+    /// <param name="replicasOf">The replicas that a database would have.</param>
+    public IReadOnlyList<string> FindUnlisted(
+        Func<string, string> resolve,
+        Func<EffectiveDatabase, IReadOnlyList<ConfiguredReplica>> replicasOf
+    ) =>
+        [
+            .. _patterns.Where(pattern =>
+                replicasOf(new EffectiveDatabase(pattern, resolve(pattern), null, null, []))
+                    .All(replica => replica.Folder is null)
+            ),
+        ];
+
     /// <summary>The databases that are there, by their paths as configured.</summary>
     /// <param name="resolve">Makes a path absolute as the app's SQLite does.</param>
     public IReadOnlyList<EffectiveDatabase> Find(Func<string, string> resolve) =>

@@ -121,7 +121,10 @@ internal sealed class DatabaseSupervisor
         Tracker.PollWal(now);
         if (IsExcluded)
             return Task.CompletedTask;
-        _listing?.Look(Tracker.Lineage, !IsSettled || Tracker.IsPending);
+
+        // A compaction that fails may have found that files are missing in the replica.
+        var isInDoubt = now - Tracker.Error?.At < ReplicaListing.Pause * 2;
+        _listing?.Look(Tracker.Lineage, !IsSettled || Tracker.IsPending || isInDoubt);
         return _folders.LookAsync(Tracker.Lineage, Tracker.IsPending, asks && Tracker.LacksPosition);
     }
 
@@ -151,9 +154,7 @@ internal sealed class DatabaseSupervisor
     public bool HoldBack(DateTimeOffset now, bool isLast = false)
     {
         if (IsExcluded || Held(now, isLast) is not { Admission: not Admission.Admit } held)
-        {
             return true;
-        }
 
         return Take(DatabasePolicy.DecideHeld(_state, held, now, Limits)).Action != DatabaseAction.Refuse;
     }
@@ -193,10 +194,10 @@ internal sealed class DatabaseSupervisor
     public bool IsShortOfRoom() => DatabasePolicy.IsShortOfRoom(Room());
 
     /// <summary>Excludes it until there is room again.</summary>
-    public LitestreamDiagnostic Pause()
+    public LitestreamDiagnostic ExcludeForRoom()
     {
-        var why = DatabasePolicy.ExplainPause(Path, Room() ?? default);
-        _state = _state.Pause(why);
+        var why = DatabasePolicy.ExplainNoRoom(Path, Room() ?? default);
+        _state = _state.ExcludeForRoom(why);
         return why;
     }
 
@@ -228,9 +229,7 @@ internal sealed class DatabaseSupervisor
             _folders.Adopt();
         _state = _state.Accept(file);
         if (asNewFile)
-        {
             BeginAnew();
-        }
 
         // What was adopted has a number of its own, or gets one.
         Identity.Accept(file, onOther: BeginAnew);
@@ -257,8 +256,8 @@ internal sealed class DatabaseSupervisor
 
     /// <summary>Removes what was sent after the snapshots were gone. Called while no litestream runs.</summary>
     public Task RemoveRemainsAsync() =>
-        Tracker.Replicated?.Lineage is { } generation
-            ? _folders.RemoveRemainsAsync(generation)
+        Tracker.Replicated?.Lineage is { } lineage
+            ? _folders.RemoveRemainsAsync(lineage)
             : Task.CompletedTask;
 
     /// <summary>Looks for the last time, when no litestream runs any more.</summary>
@@ -301,8 +300,8 @@ internal sealed class DatabaseSupervisor
     }
 
     /// <summary>
-    /// Leaves it as an app does that closes its last connection: complete in its file, without a WAL where nobody else
-    /// has it open. What litestream needs to go on where it was is kept aside.
+    /// Leaves it as an app does that closes its last connection: complete in its file, without a WAL where no other
+    /// process has it open. What litestream needs to continue where it was is kept aside.
     /// </summary>
     public async Task LeaveAsync()
     {
@@ -342,7 +341,7 @@ internal sealed class DatabaseSupervisor
             LagBytes = Tracker.LagBytes(),
             LastSync = Tracker.LastSync,
             LookedAt = Tracker.LookedAt,
-            LeftOut = _state.Excluded?.Code,
+            ExcludedBy = _state.Excluded?.Code,
         };
 
     private FolderProbe Found => _listing?.AddTo(_folders.Found, Tracker.Lineage) ?? _folders.Found;
@@ -376,7 +375,7 @@ internal sealed class DatabaseSupervisor
             SilentFolder = _folders.SilentSince is { } since ? (_folders.Silent, since) : null,
             FoldersAnsweredAt = _folders.AnsweredAt,
             Storage = _listing?.Storage ?? default,
-            Room = _state.Exclusion is Exclusion.None or Exclusion.Paused ? Room() : null,
+            Room = _state.Exclusion is Exclusion.None or Exclusion.NoRoom ? Room() : null,
             Held = IsHeld ? Held(now, isLast: false) : null,
         };
 
@@ -390,7 +389,7 @@ internal sealed class DatabaseSupervisor
             : null;
 
     /// <summary>
-    /// Has litestream begin a new generation, as it does itself when it has lost its place. Called while none runs.
+    /// Has litestream begin a new lineage, as it does itself when it has lost its place. Called while none runs.
     /// </summary>
     private void BeginAnew()
     {

@@ -15,12 +15,16 @@ namespace Litestream.Hosting;
 internal sealed class DiscoveredDatabases
 {
     private readonly List<EffectiveDatabase> _databases = [];
+    private readonly List<EffectiveDatabase> _encrypted = [];
     private readonly List<LitestreamDiagnostic> _diagnostics = [];
 
     private DiscoveredDatabases() { }
 
-    /// <summary>Those that nobody replicates, without replicas.</summary>
+    /// <summary>Those that are not replicated, without replicas.</summary>
     public IReadOnlyList<EffectiveDatabase> Databases => _databases;
+
+    /// <summary>Those that cannot be replicated, as they are encrypted.</summary>
+    public IReadOnlyList<EffectiveDatabase> Encrypted => _encrypted;
 
     /// <summary>What the user should know.</summary>
     public IReadOnlyList<LitestreamDiagnostic> Diagnostics => _diagnostics;
@@ -35,14 +39,14 @@ internal sealed class DiscoveredDatabases
         EffectiveConfig config
     )
     {
-        // What the file has is judged already, and so is what it leaves out.
-        var judged = file
+        // What the file has is checked already, and so is what it excludes.
+        var named = file
             .Databases.Select(database => database.Key)
             .Concat(file.Excluded)
             .ToHashSet(StringComparer.OrdinalIgnoreCase);
         var settings = configuration
             .AsEnumerable()
-            .Where(pair => pair.Value is not null && !IsOurs(pair.Key) && !judged.Contains(pair.Key))
+            .Where(pair => pair.Value is not null && !IsOurs(pair.Key) && !named.Contains(pair.Key))
             .Select(pair => new Setting(pair.Key, pair.Value!))
             .OrderBy(setting => setting.Key, StringComparer.Ordinal)
             .ToList();
@@ -58,6 +62,15 @@ internal sealed class DiscoveredDatabases
 
         var result = new DiscoveredDatabases();
         result._diagnostics.AddRange(found.Diagnostics.Where(diagnostic => diagnostic.Code == "LSB1007"));
+        result._encrypted.AddRange(
+            found.Encrypted.Select(one => new EffectiveDatabase(
+                one.Path,
+                config.Resolve(one.Path),
+                one.Name,
+                one.Key,
+                []
+            ))
+        );
         foreach (
             var database in found.Databases.Where(database =>
                 !IsAmbient(database.Key!, configuration) && !IsUnresolved(database.Path)
@@ -84,24 +97,16 @@ internal sealed class DiscoveredDatabases
         }
 
         if (config.Databases.Concat(_databases).Any(other => IsSameFile(other.Path, path)))
-        {
             return;
-        }
 
         if (IsOfAnotherApp(path, config))
-        {
-            Tell("another app replicates it, so this one does not.");
-        }
+            Report("another app replicates it, so this one does not.");
         else if (!IsInWritableFolder(path))
-        {
-            Tell("the app cannot write to its folder, so it can only read the database, and does not replicate it.");
-        }
+            Report("the app cannot write to its folder, so it can only read the database, and does not replicate it.");
         else
-        {
             _databases.Add(new EffectiveDatabase(found.Path, path, found.Name, found.Key, []));
-        }
 
-        void Tell(string why) =>
+        void Report(string why) =>
             _diagnostics.Add(
                 new LitestreamDiagnostic(
                     "LSB5010",
@@ -119,9 +124,7 @@ internal sealed class DiscoveredDatabases
     {
         var folder = Path.GetDirectoryName(path);
         while (folder is not null && !Path.Exists(folder))
-        {
             folder = Path.GetDirectoryName(folder);
-        }
 
         return Directory.Exists(folder) && (OperatingSystem.IsWindows() || UnixCalls.IsWritable(folder));
     }

@@ -40,7 +40,9 @@ internal readonly record struct FreeSpaceFloor(long Bytes, double Share)
                     out var number
                 )
             )
+            {
                 return number is >= 0 and < 1e6 && of(number) is { Share: <= 1 } floor ? floor : null;
+            }
         }
 
         return null;

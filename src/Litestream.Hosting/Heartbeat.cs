@@ -12,12 +12,9 @@ namespace Litestream.Hosting;
 /// </summary>
 internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func<OverallHealth> health)
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
-
     private bool _isFailing;
 
-    public TimeSpan Interval { get; init; } = TimeSpan.FromMinutes(1);
+    public TimeSpan Interval { get; init; } = Thresholds.HeartbeatInterval;
 
     /// <summary>Runs until it is cancelled; fails never.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -34,7 +31,7 @@ internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func
                 }
             )
             {
-                Timeout = Timeout,
+                Timeout = Thresholds.HeartbeatPatience,
             };
             client.DefaultRequestHeaders.UserAgent.ParseAdd("Litestream.Hosting");
             for (long? last = null; ;)
@@ -48,7 +45,7 @@ internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func
                     await BeatAsync(client, cancellationToken).ConfigureAwait(false);
                 }
 
-                await Task.Delay(Interval < LookInterval ? Interval : LookInterval, time, cancellationToken)
+                await Task.Delay(Interval < Thresholds.Look ? Interval : Thresholds.Look, time, cancellationToken)
                     .ConfigureAwait(false);
             }
         }
@@ -80,7 +77,7 @@ internal sealed class Heartbeat(Uri url, ILogger logger, TimeProvider time, Func
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            Fail($"no answer within {NumberText.Seconds(Timeout)} s");
+            Fail($"no answer within {NumberText.Seconds(Thresholds.HeartbeatPatience)} s");
         }
         catch (HttpRequestException exception)
         {

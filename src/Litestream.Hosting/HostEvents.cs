@@ -58,9 +58,7 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
     void IObserver<DiagnosticListener>.OnNext(DiagnosticListener value)
     {
         if (value.Name == "Microsoft.Extensions.Hosting")
-        {
             value.Subscribe(this);
-        }
     }
 
     void IObserver<KeyValuePair<string, object?>>.OnNext(KeyValuePair<string, object?> value)
@@ -97,7 +95,7 @@ internal sealed class HostEvents : IObserver<DiagnosticListener>, IObserver<KeyV
         }
         catch (Exception)
         {
-            // Nobody can be told.
+            // There is no log to report it to.
         }
     }
 

@@ -20,9 +20,7 @@ internal sealed class HostlessProcess
         AppDomain.CurrentDomain.UnhandledException += (_, e) =>
         {
             if (e.IsTerminating)
-            {
                 OnEnd();
-            }
         };
     }
 
@@ -40,9 +38,7 @@ internal sealed class HostlessProcess
     )
     {
         if (hasHost)
-        {
             return null;
-        }
 
         if (isCommand)
         {
@@ -74,9 +70,7 @@ internal sealed class HostlessProcess
     private void OnEnd()
     {
         if (Interlocked.Exchange(ref _hasEnded, 1) != 0)
-        {
             return;
-        }
 
         try
         {
@@ -88,9 +82,7 @@ internal sealed class HostlessProcess
             {
                 Console.Error.WriteLine(CommandProcess.Line(diagnostic, CommandWords.Default));
                 if (diagnostic.Severity == LitestreamSeverity.Error && Environment.ExitCode == 0)
-                {
                     Environment.ExitCode = CommandProcess.Failed;
-                }
             }
         }
         catch (Exception)

@@ -86,9 +86,7 @@ internal sealed class LitestreamMetrics : IDisposable
     public void Count(LitestreamStatus before, LitestreamStatus after)
     {
         if (after.Restarts > before.Restarts)
-        {
             _restarts.AddOrUpdate(after.LastRestartCause ?? "ended", 1, static (_, count) => count + 1);
-        }
 
         foreach (var database in after.Databases)
         {
@@ -103,30 +101,25 @@ internal sealed class LitestreamMetrics : IDisposable
     }
 
     /// <summary>
-    /// Takes over what litestream last said about itself. What counts goes on counting when litestream is started
-    /// again.
+    /// Takes over what litestream last reported about itself. Counters continue when litestream is started again.
     /// </summary>
     public void OnAnswer(MetricsAnswer answer)
     {
         var before = _upstream;
-        var heard = new Dictionary<string, UpstreamSeries>(StringComparer.Ordinal);
+        var reported = new Dictionary<string, UpstreamSeries>(StringComparer.Ordinal);
         foreach (var (key, value) in answer.Series)
         {
             var series = before.GetValueOrDefault(key) ?? UpstreamSeries.Parse(key);
-            heard[key] = series.With(value, answer.Counters.Contains(series.Name));
+            reported[key] = series.With(value, answer.Counters.Contains(series.Name));
         }
 
-        foreach (var (key, gone) in before.Where(one => one.Value.IsCounter && !heard.ContainsKey(one.Key)))
-        {
-            heard[key] = gone.With(0, isCounter: true);
-        }
+        foreach (var (key, gone) in before.Where(one => one.Value.IsCounter && !reported.ContainsKey(one.Key)))
+            reported[key] = gone.With(0, isCounter: true);
 
-        _upstream = heard;
-        _walBytes = SumWalBytes(heard.Values);
-        foreach (var series in heard.Values.Where(series => _published.Add(series.Name)))
-        {
+        _upstream = reported;
+        _walBytes = SumWalBytes(reported.Values);
+        foreach (var series in reported.Values.Where(series => _published.Add(series.Name)))
             Publish(series);
-        }
     }
 
     /// <summary>How many bytes of WAL litestream has taken over since the app started, added up over its restarts: sent
@@ -146,9 +139,7 @@ internal sealed class LitestreamMetrics : IDisposable
         )
         {
             if (series.Tags.FirstOrDefault(tag => tag.Key == "db").Value is string path)
-            {
                 sums[path] = sums.GetValueOrDefault(path) + series.Total;
-            }
         }
 
         return sums;
@@ -158,9 +149,7 @@ internal sealed class LitestreamMetrics : IDisposable
     {
         // A factory owns its meters.
         if (_isOwn)
-        {
             _meter.Dispose();
-        }
     }
 
     private static IEnumerable<Measurement<int>> ByState(LitestreamState current) =>
@@ -175,9 +164,7 @@ internal sealed class LitestreamMetrics : IDisposable
         foreach (var database in status.Databases)
         {
             if (value(database) is { } measured)
-            {
                 yield return new Measurement<T>(measured, Tag("db", database.Path));
-            }
         }
     }
 
@@ -192,13 +179,9 @@ internal sealed class LitestreamMetrics : IDisposable
         try
         {
             if (first.IsCounter)
-            {
                 _meter.CreateObservableCounter(first.Name, Observe, null, "A metric of litestream itself.");
-            }
             else
-            {
                 _meter.CreateObservableGauge(first.Name, Observe, null, "A metric of litestream itself.");
-            }
         }
         catch (Exception)
         {

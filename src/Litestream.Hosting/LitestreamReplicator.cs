@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting;
 
-/// <summary>Runs one of Litestream's commands to its end. Errors are told, not thrown.</summary>
+/// <summary>Runs one of Litestream's commands to its end. Errors are reported, not thrown.</summary>
 internal delegate Task<int> CommandRunner(
     LitestreamReplicator replicator,
     IReadOnlyList<string> arguments,
@@ -27,8 +27,6 @@ internal delegate Task<int> CommandRunner(
 /// </summary>
 public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDisposable, IDisposable
 {
-    private static readonly TimeSpan LogPatience = TimeSpan.FromSeconds(4);
-
     private readonly BackgroundLogger _logger;
     private readonly TimeProvider _time;
     private readonly bool _logsNowhere;
@@ -186,9 +184,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         if (CommandProcess.Arguments is { } arguments && !HostEvents.IsForeignProcess)
         {
             if (HostEvents.AutoStarts)
-            {
                 Exit(host, Task.Run(() => RunCommandAsync(arguments, CancellationToken.None)).GetAwaiter().GetResult());
-            }
 
             // The app's own code runs it; nothing is restored for it.
             return;
@@ -198,9 +194,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         try
         {
             using (signals)
-            {
                 Task.Run(() => _start.PrepareAsync(signals.Token)).GetAwaiter().GetResult();
-            }
         }
         catch (Exception) when (signals.ExitCode != 0)
         {
@@ -209,9 +203,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         catch (LitestreamException exception) when (_zeroCode)
         {
             foreach (var finding in exception.Diagnostics.Where(finding => finding != exception.Diagnostic))
-            {
                 ReplicatorLog.Diagnostic(_logger, finding);
-            }
 
             Exit(host, 1, exception.Diagnostic);
         }
@@ -221,11 +213,9 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         }
 
         if (signals.ExitCode != 0)
-        {
             Exit(host, signals.ExitCode);
-        }
 
-        _logger.Flush(LogPatience);
+        _logger.Flush(Thresholds.LogPatience);
     }
 
     Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken) => StartAsync(cancellationToken);
@@ -253,9 +243,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             // A host that raises no events (a custom one) is restored here, before the app's own services start.
             await _start.PrepareAsync(cancellationToken).ConfigureAwait(false);
             if (!_lifetime.IsStopping)
-            {
                 await StartReplicationAsync(cancellationToken).ConfigureAwait(false);
-            }
         }
         catch (Exception exception) when (exception is not (LitestreamException or OperationCanceledException))
         {
@@ -266,16 +254,12 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private async Task StartReplicationAsync(CancellationToken cancellationToken)
     {
         if (_start.Plan is { Patterns.IsEmpty: false } plan)
-        {
             _lifetime.WatchPatterns(new PatternWatch(plan, _runtime, _status.Update, _logger, _time));
-        }
 
         var published = _source.PublishedDatabases(_start.Plan);
         _lifetime.Publish(() => _start.Plan?.Databases ?? published);
         if (_start.Plan is null)
-        {
             return;
-        }
 
         if (_lifetime.Session is not { } session)
         {
@@ -283,10 +267,10 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
             return;
         }
 
-        // A storage that has to be asked first and does not answer is no reason to keep the app from its work.
+        // A storage that has to be asked first and does not answer must not keep the app from its work.
         await Task.WhenAny(session.FirstAttempt, Task.Delay(Thresholds.FirstAttemptPatience, cancellationToken))
             .ConfigureAwait(false);
-        _logger.Flush(LogPatience);
+        _logger.Flush(Thresholds.LogPatience);
     }
 
     Task IHostedLifecycleService.StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -321,21 +305,15 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         {
             ReplicatorLog.Critical(_logger, diagnostic);
             if (_logsNowhere)
-            {
                 Console.Error.WriteLine(diagnostic);
-            }
         }
 
         // Writes out what the loggers still hold. Services may be disposable in the asynchronous way only.
-        _logger.Flush(LogPatience);
+        _logger.Flush(Thresholds.LogPatience);
         if (host is IAsyncDisposable disposable)
-        {
             Task.Run(() => disposable.DisposeAsync().AsTask()).GetAwaiter().GetResult();
-        }
         else
-        {
             host.Dispose();
-        }
 
         Environment.Exit(exitCode);
     }

@@ -31,9 +31,7 @@ public static class LitestreamServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(services);
         HostEvents.Subscribe(autoStart: false);
         if (CommandProcess.Arguments is not null && !HostEvents.IsForeignProcess)
-        {
             CommandProcess.DivertOutput();
-        }
 
         return Add(services, zeroCode: false);
     }

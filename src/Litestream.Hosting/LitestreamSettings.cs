@@ -21,7 +21,7 @@ internal enum RestoreOnStart
 /// <summary>What happens when replication has failed for good.</summary>
 internal enum OnFailure
 {
-    /// <summary>The app goes on without.</summary>
+    /// <summary>The app continues without.</summary>
     KeepRunning,
 
     /// <summary>The app is stopped in order, with exit code 1.</summary>

@@ -6,7 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace Litestream.Hosting;
 
 /// <summary>A statement of the app that ended in "database is locked".</summary>
-/// <param name="Open">The databases in WAL mode that the app had open then; null where that cannot be told.</param>
+/// <param name="Open">The databases in WAL mode that the app had open then; null where that is unknown.</param>
 internal sealed record LockError(IReadOnlyList<OpenFile>? Open)
 {
     /// <summary>Whether it may have been about a database.</summary>

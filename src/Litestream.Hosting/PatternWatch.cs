@@ -17,6 +17,7 @@ internal sealed class PatternWatch(
 )
 {
     private readonly Dictionary<string, (string Code, DateTimeOffset At)> _refused = new(StringComparer.Ordinal);
+    private string? _failure;
 
     /// <summary>Runs until it is cancelled; fails never.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -25,9 +26,25 @@ internal sealed class PatternWatch(
         {
             await Task.Delay(Thresholds.PatternLook, time, cancellationToken)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (!cancellationToken.IsCancellationRequested)
+            if (cancellationToken.IsCancellationRequested)
+                return;
+            try
             {
                 await LookAsync(cancellationToken).ConfigureAwait(false);
+                _failure = null;
+            }
+            catch (Exception exception)
+            {
+                // The next look may do better. The same is logged once.
+                if (_failure != exception.Message)
+                {
+                    ReplicatorLog.Error(
+                        logger,
+                        UnexpectedError.Diagnostic(exception, "New databases of a pattern may not be found.")
+                    );
+                }
+
+                _failure = exception.Message;
             }
         }
     }
@@ -51,16 +68,16 @@ internal sealed class PatternWatch(
                 {
                     var error = await TryAddAsync(database.ConfiguredPath, cancellationToken).ConfigureAwait(false);
                     lock (_refused)
-                    {
                         Note(database.Path, error);
-                    }
                 })
             )
             .ConfigureAwait(false);
         if (gone.Count + wanted.Count > 0)
-        {
             Publish(gone);
-        }
+        var empty = plan.FindEmptyPatterns();
+        updateStatus(status =>
+            status.EmptyPatterns.SequenceEqual(empty) ? status : status with { EmptyPatterns = empty }
+        );
     }
 
     private async Task<LitestreamDiagnostic?> TryAddAsync(string path, CancellationToken cancellationToken)
@@ -93,9 +110,7 @@ internal sealed class PatternWatch(
         }
 
         if (_refused.GetValueOrDefault(path).Code != error.Code)
-        {
             ReplicatorLog.Error(logger, error);
-        }
 
         _refused[path] = (error.Code, time.GetUtcNow());
     }

@@ -6,9 +6,8 @@ using Litestream.Sqlite;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// Asks whether a database continues the lineage in its replicas, until that is answered. Nobody waits for it for
-/// long: storage that is not there, or the folder of a replica that
-/// hangs, concerns the databases in it only.
+/// Asks whether a database continues the lineage in its replicas, until that is answered. It is not waited
+/// for long: storage that is not there, or the folder of a replica that hangs, concerns the databases in it only.
 /// </summary>
 internal sealed class PendingLineageCheck
 {

@@ -24,11 +24,14 @@ internal sealed class PlanSource(IConfiguration configuration, IHostEnvironment 
     public ReplicationPlan Create(LitestreamSettings settings) => ReplicationPlan.Create(settings, configuration);
 
     /// <summary>The same, where there has to be something.</summary>
-    /// <exception cref="LitestreamException">LSB3004: there is no litestream.yml; LSB1xxx.</exception>
+    /// <exception cref="LitestreamException">LSB3004: there is no litestream.yml; LSB5031: no file matches a pattern;
+    /// LSB1xxx.</exception>
     public ReplicationPlan Require()
     {
         var settings = ReadSettings();
         var plan = Create(settings);
+        if (plan.Databases.Count == 0 && plan.FindEmptyPatterns() is { Count: > 0 } empty)
+            throw new LitestreamException("LSB5031", plan.ExplainEmpty(empty));
         return plan.Databases.Count > 0 || File.Exists(settings.ConfigPath)
             ? plan
             : throw new LitestreamException(
@@ -39,16 +42,14 @@ internal sealed class PlanSource(IConfiguration configuration, IHostEnvironment 
     }
 
     /// <summary>
-    /// The databases whose status others may want to know: also where nothing is replicated, if it can be told which
+    /// The databases whose status others may want to know: also where nothing is replicated, if it is known which
     /// they are.
     /// </summary>
     /// <param name="plan">What is replicated; null where nothing is.</param>
     public IReadOnlyList<EffectiveDatabase> PublishedDatabases(ReplicationPlan? plan)
     {
         if (HostEvents.IsForeignProcess)
-        {
             return [];
-        }
 
         try
         {

@@ -23,9 +23,7 @@ internal sealed class ProcessLook(DateTimeOffset start)
     public void NoteWritten(long written, DateTimeOffset now)
     {
         if (written - _written >= Thresholds.UploadBytes)
-        {
             UploadedAt = now;
-        }
 
         _written = written;
     }

@@ -25,9 +25,7 @@ internal sealed partial class RecentLog
         get
         {
             lock (_lines)
-            {
                 return [.. _warnings.Values];
-            }
         }
     }
 
@@ -37,9 +35,7 @@ internal sealed partial class RecentLog
         get
         {
             lock (_lines)
-            {
                 return [.. _lines];
-            }
         }
     }
 
@@ -54,14 +50,10 @@ internal sealed partial class RecentLog
         {
             _lines.Enqueue(line);
             if (level >= LogLevel.Warning && line.Code.Length > 0)
-            {
                 _warnings[line.Code] = line;
-            }
 
             if (_lines.Count > MostLines)
-            {
                 _lines.Dequeue();
-            }
         }
     }
 

@@ -6,7 +6,7 @@ using Litestream.Sqlite;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// What is remembered of a database beside it, while the app replicates it: its number, and the generations that our
+/// What is remembered of a database beside it, while the app replicates it: its number, and the lineages that our
 /// litestreams wrote. Used by one look at a time.
 /// </summary>
 internal sealed class RememberedIdentity(LagTracker tracker)
@@ -27,8 +27,8 @@ internal sealed class RememberedIdentity(LagTracker tracker)
         _known?.Id is { } id && LiveDatabase.ReadIdentityInFile(_path).Id == id ? _known.File : null;
 
     /// <summary>
-    /// Whether the generation beside the database is another one than our litestream wrote last: one that we do not
-    /// know of has been at work.
+    /// Whether the lineage beside the database is another one than our litestream wrote last: one that we do not know
+    /// of has been at work.
     /// </summary>
     public bool HasTraces =>
         tracker.NamesLineages
@@ -56,9 +56,7 @@ internal sealed class RememberedIdentity(LagTracker tracker)
     public void Accept(FileStamp? file, Action onOther)
     {
         if (DatabaseIdentity.Read(_metaPath) is not { } known)
-        {
             return;
-        }
 
         var (readable, inFile) = LiveDatabase.ReadIdentityInFile(_path);
         var id = inFile ?? LiveDatabase.ReadIdentity(_path);
@@ -73,19 +71,17 @@ internal sealed class RememberedIdentity(LagTracker tracker)
     }
 
     /// <summary>
-    /// Whether our litestream has written that generation, or goes on with one that was there at its start. Its own
-    /// word for it may come a moment later than the generation.
+    /// Whether our litestream has written that lineage, or continues one that was there at its start. Its own line in
+    /// the log may come a moment later than the lineage.
     /// </summary>
-    public bool IsOwnLineage(string generation)
+    public bool IsOwnLineage(string lineage)
     {
-        _foundLineage ??= generation;
-        if (generation == _foundLineage || tracker.HasBegun(generation))
+        _foundLineage ??= lineage;
+        if (lineage == _foundLineage || tracker.HasBegun(lineage))
         {
-            (_foundLineage, _foreignLooks) = (generation, 0);
-            if (_known?.Lineages.Contains(generation) == false)
-            {
-                Remember(_known.With(generation));
-            }
+            (_foundLineage, _foreignLooks) = (lineage, 0);
+            if (_known?.Lineages.Contains(lineage) == false)
+                Remember(_known.With(lineage));
 
             return true;
         }
@@ -106,14 +102,10 @@ internal sealed class RememberedIdentity(LagTracker tracker)
     public async Task<bool> IdentifyAsync(DateTimeOffset now, bool atOnce = false)
     {
         if (atOnce)
-        {
             (_identified, now) = (null, _identifyAt);
-        }
 
         if (tracker.LastSync is null || tracker.File is not { } file || now < _identifyAt)
-        {
             return true;
-        }
 
         if (_known?.Id is not { } known)
         {
@@ -122,36 +114,28 @@ internal sealed class RememberedIdentity(LagTracker tracker)
                 .IdentifyAsync(_path, id => Remember(identity with { PendingId = id }))
                 .ConfigureAwait(false);
             if (given is { } id)
-            {
                 Remember(identity with { Id = id, PendingId = null });
-            }
 
             return true;
         }
 
         _identifyAt = now + Thresholds.IdentityPause;
         if (file == _identified)
-        {
             return true;
-        }
 
         var (readable, found) = LiveDatabase.ReadIdentityInFile(_path);
         if (!readable)
-        {
             return true;
-        }
 
         _identified = file;
         if (found == known && !_known.IsInFile)
-        {
             Remember(_known with { IsInFile = true });
-        }
 
         return found == known || !_known.IsInFile;
     }
 
     /// <summary>
-    /// Remembers how the file was left, once nobody writes to it any more. Only of one that was accepted and still is
+    /// Remembers how the file was left, once nothing writes to it any more. Only of one that was accepted and still is
     /// that one: the next start takes what is remembered for a proof.
     /// </summary>
     /// <param name="file">The file as it is.</param>
@@ -159,23 +143,19 @@ internal sealed class RememberedIdentity(LagTracker tracker)
     public void Leave(FileStamp file, Func<bool> keepsWal)
     {
         if (!Directory.Exists(_metaPath))
-        {
             return;
-        }
 
         var known = _known ?? new DatabaseIdentity(null, false, null);
         var isInFile = known.Id is { } id && LiveDatabase.ReadIdentityInFile(_path).Id == id;
         if (known.IsInFile && !isInFile)
-        {
             return;
-        }
 
         if (
-            tracker.Lineage is { } generation
-            && (generation == _foundLineage || tracker.HasBegun(generation))
+            tracker.Lineage is { } lineage
+            && (lineage == _foundLineage || tracker.HasBegun(lineage))
         )
         {
-            known = known.With(generation);
+            known = known.With(lineage);
         }
 
         Remember(

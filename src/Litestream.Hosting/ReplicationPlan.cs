@@ -20,6 +20,7 @@ internal sealed class ReplicationPlan
     private readonly LitestreamExecutable? _executable;
     private readonly ReleaseLine _line;
     private readonly ConcurrentDictionary<string, string> _real = new(StringComparer.Ordinal);
+    private readonly IReadOnlyList<string> _unlistedPatterns;
     private volatile EffectiveConfigOptions _options;
     private volatile EffectiveConfig _config;
 
@@ -39,11 +40,13 @@ internal sealed class ReplicationPlan
         _line = line;
         (Discovered, Patterns) = (discovered, patterns);
         _config = EffectiveConfig.Create(options, line.Dialects);
+        _unlistedPatterns = patterns.FindUnlisted(_config.Resolve, one => ReplicasOf(one, options, line));
         MeantNotReplicated = MeantBy(settings, Config);
         NotReplicated =
         [
             .. discovered
                 .Databases.Concat(options.Added.Select(added => added.Database))
+                .Concat(Encrypted)
                 .DistinctBy(found => found.Path)
                 .Where(found => !MeantNotReplicated.Contains(found.Path))
                 .ExceptBy(Databases.Select(database => database.Path), database => database.Path),
@@ -63,17 +66,39 @@ internal sealed class ReplicationPlan
     public DatabasePatterns Patterns { get; }
 
     /// <summary>Those of <see cref="Discovered"/> and of <see cref="Patterns"/> that are not in
-    /// <see cref="Databases"/>.</summary>
+    /// <see cref="Databases"/>, and encrypted ones.</summary>
     public IReadOnlyList<EffectiveDatabase> NotReplicated { get; }
+
+    /// <inheritdoc cref="LitestreamStatus.EmptyPatterns" />
+    public IReadOnlyList<string> FindEmptyPatterns()
+    {
+        var empty = Patterns.FindEmpty(Config.Resolve);
+        return Databases.Count == 0 ? empty : [.. empty.Intersect(_unlistedPatterns)];
+    }
+
+    /// <summary>What follows from patterns that match nothing.</summary>
+    /// <param name="empty">At least one.</param>
+    public string ExplainEmpty(IReadOnlyList<string> empty) =>
+        $"0 databases match '{string.Join("', '", empty)}' (Litestream:DatabasePatterns). "
+        + (
+            empty.Intersect(_unlistedPatterns).Any()
+                ? "Missing databases are restored only from replicas in folders, because other storage is not listed. "
+                    + "If this machine has lost its data, restore each by its name (AddDatabaseAsync)."
+                : "Nothing is replicated before one appears. If there should be one, correct the pattern."
+        );
 
     /// <summary>What has no backup on purpose (<c>Litestream:NotReplicated</c>).</summary>
     public PathList MeantNotReplicated { get; }
 
-    /// <summary>Names <see cref="NotReplicated"/>, and says why.</summary>
-    public LitestreamDiagnostic NotReplicatedWarning
+    /// <summary>Names <see cref="NotReplicated"/>, and says why; null where there is nothing to say. Of encrypted ones
+    /// there is a warning already.</summary>
+    public LitestreamDiagnostic? NotReplicatedWarning
     {
         get
         {
+            var named = NotReplicated.ExceptBy(Encrypted.Select(one => one.Path), one => one.Path).ToList();
+            if (named.Count == 0)
+                return null;
             var why = Settings.ReplicateDiscovered switch
             {
                 false => "Litestream:ReplicateDiscovered is false.",
@@ -81,7 +106,7 @@ internal sealed class ReplicationPlan
                     "litestream.yml is your own: add them there, or set Litestream:ReplicateDiscovered to true.",
                 _ => "An earlier error says why.",
             };
-            var names = NotReplicated.Select(database => $"'{database.Path}' ({database.Key})");
+            var names = named.Select(database => $"'{database.Path}' ({database.Key})");
             return new LitestreamDiagnostic(
                 "LSB5010",
                 LitestreamSeverity.Warning,
@@ -89,6 +114,8 @@ internal sealed class ReplicationPlan
             );
         }
     }
+
+    private IEnumerable<EffectiveDatabase> Encrypted => Config.Encrypted.Concat(Discovered.Encrypted);
 
     /// <summary>
     /// Whether a database of <see cref="Databases"/> is there only because the live configuration names it.
@@ -187,7 +214,7 @@ internal sealed class ReplicationPlan
         added.AddRange(
             patterns
                 .Find(config.Resolve)
-                .Concat(patterns.FindBackups(config.Resolve, ReplicasOf))
+                .Concat(patterns.FindBackups(config.Resolve, one => ReplicasOf(one, options, line)))
                 .Where(found => !meant.Contains(found.Path) && known.Add(DatabasePath.Real(found.Path)))
         );
         return new ReplicationPlan(
@@ -202,13 +229,17 @@ internal sealed class ReplicationPlan
             executable,
             line
         );
-
-        IReadOnlyList<ConfiguredReplica> ReplicasOf(EffectiveDatabase database) =>
-            EffectiveConfig
-                .Create(options with { Added = [new AddedDatabase(database)], AllowUnknown = true }, line.Dialects)
-                .Databases.FirstOrDefault(one => one.Path == database.Path)
-                ?.Replicas ?? [];
     }
+
+    private static IReadOnlyList<ConfiguredReplica> ReplicasOf(
+        EffectiveDatabase database,
+        EffectiveConfigOptions options,
+        ReleaseLine line
+    ) =>
+        EffectiveConfig
+            .Create(options with { Added = [new AddedDatabase(database)], AllowUnknown = true }, line.Dialects)
+            .Databases.FirstOrDefault(one => one.Path == database.Path)
+            ?.Replicas ?? [];
 
     private static PathList MeantBy(LitestreamSettings settings, EffectiveConfig config) =>
         PathList.Create(settings.NotReplicated ?? "", config.Resolve);
@@ -218,8 +249,8 @@ internal sealed class ReplicationPlan
     /// </summary>
     public static EffectiveConfigOptions CreateOptions(LitestreamSettings settings, IConfiguration configuration)
     {
-        // Neither a reload nor a file that is replaced while the app runs may bring a database into a later run that
-        // nobody holds the lock of.
+        // Neither a reload nor a file that is replaced while the app runs may bring a database into a later run
+        // whose lock is not held.
         var values = new ConcurrentDictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
         return new EffectiveConfigOptions
         {
@@ -258,7 +289,7 @@ internal sealed class ReplicationPlan
     /// </summary>
     /// <param name="metricsAddress">Where litestream serves its metrics.</param>
     /// <param name="monitorInterval">How often it looks and sends; null: as configured.</param>
-    /// <param name="excluded">The databases that are left out.</param>
+    /// <param name="excluded">The databases that are excluded.</param>
     public EffectiveConfig CreateConfig(
         string? metricsAddress,
         TimeSpan? monitorInterval,

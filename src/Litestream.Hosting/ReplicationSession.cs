@@ -73,8 +73,7 @@ internal sealed class ReplicationSession : IDisposable
 
     /// <summary>
     /// Takes the locks, ends what a killed app has left running, and begins the readers, inside <c>Build()</c>: before
-    /// the app can write. What goes wrong here is met again, and told, by
-    /// <see cref="RunAsync"/>.
+    /// the app can write. What goes wrong here is met again, and reported, by <see cref="RunAsync"/>.
     /// </summary>
     public async Task EnterAsync(CancellationToken cancellationToken)
     {
@@ -148,9 +147,7 @@ internal sealed class ReplicationSession : IDisposable
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await _locks.ReleaseAsync().ConfigureAwait(false);
             foreach (var database in _databases)
-            {
                 database.Chain.Dispose();
-            }
 
             Dispose();
         }
@@ -172,7 +169,7 @@ internal sealed class ReplicationSession : IDisposable
     /// <summary>Why nothing of a database is sent until somebody changes that; null when that is not so.</summary>
     public LitestreamDiagnostic? RefusalOf(string path) =>
         _databases.FirstOrDefault(database => database.Path == path)?.State is
-        { Exclusion: Exclusion.Refused or Exclusion.Traced or Exclusion.Awaited } state
+        { Exclusion: Exclusion.Refused or Exclusion.Traced or Exclusion.NoFile } state
             ? state.Excluded
             : null;
 
@@ -244,14 +241,13 @@ internal sealed class ReplicationSession : IDisposable
             }
             else
             {
-                // Somebody has told litestream alone to stop: nobody has kept the WAL since.
+                // Only litestream was stopped: nothing has kept the WAL since.
                 _chains.BreakAll("litestream was stopped while the app kept running");
                 var what = $"{restart.What} in {NumberText.Seconds(restart.Pause)} s.";
                 _report.Report(new LitestreamDiagnostic("LSB5004", LitestreamSeverity.Error, what));
             }
 
-            await PauseAsync(restart.Pause * (0.9 + (Random.Shared.NextDouble() * 0.2)), stopping)
-                .ConfigureAwait(false);
+            await PauseAsync(Thresholds.Spread(restart.Pause), stopping).ConfigureAwait(false);
             pause = restart.NextPause;
             _report.CountRestart();
         }
@@ -261,9 +257,7 @@ internal sealed class ReplicationSession : IDisposable
     private async Task<RestartDecision> AfterEndAsync(ReplicatorProcess process, EndReason? reason, TimeSpan pause)
     {
         if (reason is null && !process.WasToldToStop)
-        {
             _chains.BreakAll("litestream ended by itself");
-        }
 
         var restart = ProcessPolicy.AfterEnd(
             new EndedProcess
@@ -307,9 +301,7 @@ internal sealed class ReplicationSession : IDisposable
         foreach (var database in _databases.Where(database => !database.IsExcluded))
         {
             if (!await database.Identity.IdentifyAsync(default, atOnce: true).ConfigureAwait(false))
-            {
                 _lineage.NoteChanged(database);
-            }
         }
 
         await _lineage.CheckChangedAsync(stopping).ConfigureAwait(false);
@@ -325,7 +317,7 @@ internal sealed class ReplicationSession : IDisposable
         await _chains.CutAsync(stopping).ConfigureAwait(false);
     }
 
-    /// <summary>Waits until the next start, and goes on looking where a start has failed: its commits wait.</summary>
+    /// <summary>Waits until the next start, and continues to look where a start has failed: its commits wait.</summary>
     private async Task PauseAsync(TimeSpan pause, CancellationToken stopping)
     {
         for (var left = pause; left > TimeSpan.Zero; left -= Thresholds.Look)

@@ -8,7 +8,7 @@ using Litestream.Replication;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// Starts the session and what goes on beside it, and stops all of it: once, in its time, whatever hangs. The stop may
+/// Starts the session and what runs beside it, and stops all of it: once, in its time, whatever hangs. The stop may
 /// be asked for on any thread.
 /// </summary>
 internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStatus status, TimeProvider time)
@@ -55,9 +55,7 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
     public void Expect(ReplicationPlan plan)
     {
         lock (_gate)
-        {
             _notRunning = plan;
-        }
 
         StopWithProcess();
     }
@@ -66,18 +64,14 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
     public void ExpectNothing()
     {
         lock (_gate)
-        {
             _notRunning = null;
-        }
     }
 
     /// <summary>Why no session begins.</summary>
     public void NoteNotRunning(string why)
     {
         lock (_gate)
-        {
             _whyNotRunning = why;
-        }
     }
 
     /// <summary>How long the stop may take, and what it is about.</summary>
@@ -91,18 +85,14 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
     public void WatchOpenDatabases(OpenDatabaseWatch watch)
     {
         lock (_gate)
-        {
             _openDatabases = watch;
-        }
     }
 
     /// <summary>Watches which databases match a pattern, once the app has started.</summary>
     public void WatchPatterns(PatternWatch watch)
     {
         lock (_gate)
-        {
             _patterns = watch;
-        }
     }
 
     /// <summary>The app has started: others see the status from now on.</summary>
@@ -121,7 +111,7 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
         }
     }
 
-    /// <summary>Begins a session, and what goes on beside it.</summary>
+    /// <summary>Begins a session, and what runs beside it.</summary>
     /// <param name="session">The session.</param>
     /// <param name="plan">What it replicates.</param>
     /// <param name="executable">With what.</param>
@@ -181,7 +171,7 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
         {
             (run, publishing) = (_run, _publishing);
 
-            // Not here: what goes on then may hang in a disk.
+            // Not here: what runs then may hang in a disk.
             _ = _stopping.CancelAsync();
         }
 
@@ -219,7 +209,7 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
     /// <summary>Stops. What hangs may still need its token, so none is disposed.</summary>
     public void Dispose() => StopAsync().GetAwaiter().GetResult();
 
-    /// <summary>A file system that does not answer is no reason to keep the app from its end, nor to take one of its
+    /// <summary>A file system that does not answer must not keep the app from its end, nor take one of its
     /// pooled threads.</summary>
     public static Task OnOwnThread(Action action) =>
         Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
@@ -263,9 +253,7 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
     private void OnUnhandledException(object sender, UnhandledExceptionEventArgs e)
     {
         if (e.IsTerminating)
-        {
             StopBeforeTheEnd();
-        }
     }
 
     /// <summary>The process ends without the host: no thread but this one is waited for any more.</summary>
@@ -277,7 +265,7 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
         }
         catch (Exception)
         {
-            // Nobody is left to be told.
+            // There is no log any more.
         }
     }
 
@@ -297,9 +285,7 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
         lock (_gate)
         {
             if (_run != run)
-            {
                 return;
-            }
 
             // Who asks again does not wait again.
             (_run, _notStopped) = (null, notStopped);
@@ -308,9 +294,7 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
         _session.Kill();
         status.Update(before => before with { State = LitestreamState.Failed, LastError = notStopped.ToString() });
         if (reported is null)
-        {
             ReplicatorLog.Error(logger, notStopped);
-        }
     }
 
     /// <summary>
@@ -324,9 +308,7 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
         lock (_gate)
         {
             if (_hasReportedEnd)
-            {
                 return;
-            }
 
             _hasReportedEnd = true;
             (notRunning, why, openDatabases) = (_notRunning, _whyNotRunning, _openDatabases);
@@ -335,17 +317,13 @@ internal sealed class ReplicatorLifetime(BackgroundLogger logger, ReplicatorStat
         try
         {
             if (notRunning is not null)
-            {
                 SessionStop.ReportNotRun(notRunning.Databases, why, unsent => ReplicatorLog.Error(logger, unsent));
-            }
 
             openDatabases?.Look();
             var last = status.Last;
             var lacking = UnsentProbe.Sizes(last.NotReplicated.Concat(last.OpenNotReplicated));
             if (UnsentPolicy.WithoutReplica(lacking) is { } diagnostic)
-            {
                 ReplicatorLog.Warning(logger, diagnostic);
-            }
         }
         catch (Exception exception)
         {

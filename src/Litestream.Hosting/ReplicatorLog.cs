@@ -14,8 +14,11 @@ internal static partial class ReplicatorLog
     /// A line of a restore. Its errors come back as outcome or exception, and "no matching backups found" is none at a
     /// first start.
     /// </summary>
-    public static void RestoreLine(ILogger logger, LogLine line) =>
-        Line(logger, line.Level == "ERROR" ? line with { Level = "DEBUG" } : line);
+    public static void RestoreLine(ILogger logger, LogLine line)
+    {
+        if (!line.IsResult)
+            Line(logger, line.Level == "ERROR" ? line with { Level = "DEBUG" } : line);
+    }
 
     /// <summary>Passes on a line of the executable with its own level, its fields as structured state.</summary>
     public static void Line(ILogger logger, LogLine line)
@@ -28,9 +31,7 @@ internal static partial class ReplicatorLog
             _ => LogLevel.Information,
         };
         if (logger.IsEnabled(level))
-        {
             logger.Log(level, default, new LineState(line), null, static (state, _) => state.ToString());
-        }
     }
 
     public static void Diagnostic(ILogger logger, LitestreamDiagnostic diagnostic)
@@ -110,8 +111,8 @@ internal static partial class ReplicatorLog
     [LoggerMessage(
         EventId = 27,
         Level = LogLevel.Warning,
-        Message = "LSB5030: litestream {Version} does not see a backup that release line {Older} made in '{Replica}'. If "
-            + "'{Database}' was replicated with {Older}, stop the app and restore the database with {Older} first."
+        Message = "LSB5030: litestream {Version} does not see a backup that release line {Older} made in '{Replica}'. "
+            + "If '{Database}' was replicated with {Older}, stop the app and restore the database with {Older} first."
     )]
     public static partial void MayOverlookBackup(
         ILogger logger,
@@ -229,14 +230,14 @@ internal static partial class ReplicatorLog
         Level = LogLevel.Information,
         Message = "'{Database}' is the database in its replica; it is replicated again."
     )]
-    public static partial void GoesOn(ILogger logger, string database);
+    public static partial void LineageConfirmed(ILogger logger, string database);
 
     [LoggerMessage(
         EventId = 44,
         Level = LogLevel.Warning,
         Message = "The logger was blocked: {Count} Litestream lines were dropped."
     )]
-    public static partial void LeftOut(ILogger logger, long count);
+    public static partial void LinesDropped(ILogger logger, long count);
 
     [LoggerMessage(EventId = 60, Message = "{Kind}: {Result}")]
     public static partial void Verified(ILogger logger, LogLevel level, string kind, string result);

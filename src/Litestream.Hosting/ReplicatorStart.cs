@@ -43,9 +43,7 @@ internal sealed class ReplicatorStart(
     public async Task PrepareAsync(CancellationToken cancellationToken)
     {
         if (_isPrepared)
-        {
             return;
-        }
 
         _isPrepared = true;
         if (HostEvents.IsForeignProcess)
@@ -56,21 +54,15 @@ internal sealed class ReplicatorStart(
 
         var settings = source.ReadSettings();
         foreach (var diagnostic in UnknownNames.Of(source.CreateOptions(), isBuild: false))
-        {
             ReplicatorLog.Diagnostic(logger, diagnostic);
-        }
 
         if (!settings.Enabled)
         {
             Disable();
             if (source.SaysWhetherEnabled)
-            {
                 ReplicatorLog.Off(logger);
-            }
             else
-            {
                 ReplicatorLog.OffInDevelopment(logger);
-            }
 
             return;
         }
@@ -90,10 +82,9 @@ internal sealed class ReplicatorStart(
 
         lifetime.Expect(plan);
         if (!await RestoreAsync(plan, cancellationToken).ConfigureAwait(false))
-        {
             return;
-        }
 
+        ReportEmptyPatterns(plan);
         Executable = FindExecutable(plan);
         SetPlan(plan);
         if (Executable is not null)
@@ -157,22 +148,18 @@ internal sealed class ReplicatorStart(
         await Task.WhenAny(lifetime.Run, status.Failed, session.IsOver, end).ConfigureAwait(false);
         await lifetime.StopAsync().ConfigureAwait(false);
         if ((lifetime.NotStopped ?? session.Failure) is { } failure)
-        {
             throw new LitestreamException(failure);
-        }
     }
 
     /// <summary>
-    /// Nothing of ours that was not foreseen ends the app: it goes on without replication, and says so.
+    /// Nothing of ours that was not foreseen ends the app: it continues without replication, and logs that.
     /// </summary>
     public void FailUnexpectedly(Exception exception)
     {
         var diagnostic = UnexpectedError.Diagnostic(exception, "Nothing is replicated.");
         Fail(diagnostic);
         if (logsNowhere)
-        {
             Console.Error.WriteLine(diagnostic);
-        }
     }
 
     /// <summary>Nothing is replicated for good: that may be the end of the app.</summary>
@@ -195,7 +182,7 @@ internal sealed class ReplicatorStart(
         CancellationToken cancellationToken
     )
     {
-        // A replica in a folder that does not answer is no reason to keep the app from its work.
+        // A replica in a folder that does not answer must not keep the app from its work.
         ReplicatorLifetime
             .OnOwnThread(() => StartAnnouncement.Write(plan, source.ContentRoot, logger))
             .Wait((int)Thresholds.AnnouncementPatience.TotalMilliseconds, CancellationToken.None);
@@ -219,7 +206,7 @@ internal sealed class ReplicatorStart(
         return session;
     }
 
-    /// <returns>False when it was not done, and the app goes on without replication.</returns>
+    /// <returns>False when it was not done, and the app continues without replication.</returns>
     private async Task<bool> RestoreAsync(ReplicationPlan plan, CancellationToken cancellationToken)
     {
         try
@@ -298,11 +285,9 @@ internal sealed class ReplicatorStart(
     private void ReportNothing(ReplicationPlan plan, string configPath)
     {
         foreach (var diagnostic in plan.Config.Diagnostics)
-        {
             ReplicatorLog.Diagnostic(logger, diagnostic);
-        }
 
-        if (plan.NotReplicated.Count == 0)
+        if (plan.NotReplicatedWarning is null)
         {
             var nothing = new LitestreamDiagnostic(
                 OverallHealth.NothingConfigured,
@@ -314,9 +299,7 @@ internal sealed class ReplicatorStart(
             );
             ReplicatorLog.Warning(logger, nothing);
             if (!IsMeant(plan.Config.Diagnostics))
-            {
                 status.Update(before => before with { LastError = nothing.ToString() });
-            }
         }
     }
 
@@ -325,17 +308,27 @@ internal sealed class ReplicatorStart(
         findings.Any(found => found.Code is "LSB1005" or "LSB1006")
         && findings.All(found => found.Severity == LitestreamSeverity.Message);
 
+    /// <summary>What is missing and could be restored has been by now.</summary>
+    private void ReportEmptyPatterns(ReplicationPlan plan)
+    {
+        var empty = plan.FindEmptyPatterns();
+        if (empty.Count == 0)
+            return;
+
+        status.Update(before => before with { EmptyPatterns = empty });
+        ReplicatorLog.Warning(
+            logger,
+            new LitestreamDiagnostic("LSB5031", LitestreamSeverity.Warning, plan.ExplainEmpty(empty))
+        );
+    }
+
     private void ReportDiscovered(ReplicationPlan plan)
     {
         foreach (var diagnostic in plan.Discovered.Diagnostics)
-        {
             ReplicatorLog.Diagnostic(logger, diagnostic);
-        }
 
         if (plan.NotReplicated.Count == 0)
-        {
             return;
-        }
 
         status.Update(before =>
             before with
@@ -343,6 +336,7 @@ internal sealed class ReplicatorStart(
                 NotReplicated = [.. plan.NotReplicated.Select(database => database.Path)],
             }
         );
-        ReplicatorLog.Warning(logger, plan.NotReplicatedWarning);
+        if (plan.NotReplicatedWarning is { } warning)
+            ReplicatorLog.Warning(logger, warning);
     }
 }

@@ -66,9 +66,7 @@ internal sealed class ReplicatorStatus
             var before = _status;
             var after = update(before);
             if (after.State != before.State)
-            {
                 after = after with { Since = _time.GetUtcNow() };
-            }
 
             if (after.Restarts != before.Restarts)
             {
@@ -85,13 +83,11 @@ internal sealed class ReplicatorStatus
             _status = after;
             _onChange(before, after);
             if (after.State == LitestreamState.Failed)
-            {
                 _failed.TrySetResult();
-            }
         }
     }
 
-    /// <summary>What nobody has brought up to date for so long is not healthy. Pure.</summary>
+    /// <summary>What was not updated for so long is not healthy. Pure.</summary>
     internal static LitestreamStatus Outdate(LitestreamStatus status, DateTimeOffset limit)
     {
         if (

@@ -45,9 +45,7 @@ internal sealed class RestoreGate(
     {
         await EachAsync(databases, FinishInterruptedAsync, cancellationToken).ConfigureAwait(false);
         if (settings.RestoreOnStart == RestoreOnStart.Never)
-        {
             return;
-        }
 
         var replicated = databases.Where(database => database.Replicas.Count > 0).ToList();
         await EachAsync(replicated, PrepareAsync, cancellationToken).ConfigureAwait(false);
@@ -63,13 +61,9 @@ internal sealed class RestoreGate(
     private async Task PrepareAsync(EffectiveDatabase database, CancellationToken cancellationToken)
     {
         if (!File.Exists(database.Path))
-        {
             await RestoreAsync(database, cancellationToken).ConfigureAwait(false);
-        }
         else if (HasNoTables(database.Path))
-        {
             await RefuseEmptyOverFullAsync(database, cancellationToken).ConfigureAwait(false);
-        }
     }
 
     /// <summary>
@@ -79,31 +73,23 @@ internal sealed class RestoreGate(
     private async Task FinishInterruptedAsync(EffectiveDatabase database, CancellationToken cancellationToken)
     {
         if (!DatabaseRestore.IsPending(database.Path))
-        {
             return;
-        }
 
         using var held = await LockAsync(database, () => !DatabaseRestore.IsPending(database.Path), cancellationToken)
             .ConfigureAwait(false);
         if (held is not null)
-        {
             DatabaseRestore.Recover(database.Path, line => ReplicatorLog.RestoreLine(logger, line));
-        }
     }
 
     private async Task RestoreAsync(EffectiveDatabase database, CancellationToken cancellationToken)
     {
         if (FindExecutable(database) is not { } found)
-        {
             return;
-        }
 
         using var held = await LockAsync(database, () => File.Exists(database.Path), cancellationToken)
             .ConfigureAwait(false);
         if (File.Exists(database.Path))
-        {
             return;
-        }
 
         if (held is null)
         {
@@ -172,9 +158,7 @@ internal sealed class RestoreGate(
         catch (LitestreamException exception)
         {
             if (settings.RestoreOnStart != RestoreOnStart.Required && database.Replicas.All(IsEmptyFolder))
-            {
                 return null;
-            }
 
             throw new LitestreamException(
                 "LSB5002",
@@ -207,19 +191,13 @@ internal sealed class RestoreGate(
         while (true)
         {
             if (DatabaseLock.TryAcquire(database.Path, out var holder) is { } held)
-            {
                 return held;
-            }
 
             var isRestoring = DatabaseRestore.IsAtWork(database.Path, holder.App);
             if (!IsSame(holder, seen))
-            {
                 (seen, seenAt, workedAt) = (holder, watch.Elapsed, watch.Elapsed);
-            }
             else if (isRestoring)
-            {
                 workedAt = watch.Elapsed;
-            }
 
             var look = new RestoreWaitLook
             {
@@ -308,16 +286,14 @@ internal sealed class RestoreGate(
     private async Task RefuseEmptyOverFullAsync(EffectiveDatabase database, CancellationToken cancellationToken)
     {
         if (FindExecutable(database) is not { } found)
-        {
             return;
-        }
 
         if (await HasBackupWithTablesAsync(database, found, cancellationToken).ConfigureAwait(false))
         {
             throw new LitestreamException(
                 "LSB5006",
                 $"'{database.Path}' exists but has no tables, while {Describe(database)} has a backup with "
-                    + $"tables. Something opened the database before the host was built, or created it by hand. "
+                    + $"tables. Either code opened it before the host was built, or an empty file was put there. "
                     + "Delete the empty file, and open the database only after Build()."
             );
         }
@@ -350,9 +326,7 @@ internal sealed class RestoreGate(
     {
         var length = new FileInfo(path).Length;
         if (length is 0 or > LargestEmptyDatabase)
-        {
             return length == 0;
-        }
 
         try
         {

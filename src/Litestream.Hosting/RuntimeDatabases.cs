@@ -28,9 +28,7 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
         get
         {
             lock (_underWay)
-            {
                 return [.. _underWay.Keys];
-            }
         }
     }
 
@@ -38,27 +36,21 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
     public bool IsRemoved(string path)
     {
         lock (_underWay)
-        {
             return _removed.Contains(path);
-        }
     }
 
     /// <summary>Forgets what was removed and is not there any more.</summary>
     public void KeepRemoved(IReadOnlySet<string> there)
     {
         lock (_underWay)
-        {
             _removed.IntersectWith(there);
-        }
     }
 
     /// <inheritdoc cref="LitestreamReplicator.AddDatabaseAsync" />
     public async Task AddAsync(string path, string? replicaUrl, CancellationToken cancellationToken)
     {
         if (await SessionAsync(path, cancellationToken).ConfigureAwait(false) is not var (plan, session))
-        {
             return;
-        }
 
         Check(path);
         var absolute = ConfigPath.FollowLink(plan.Config.Resolve(path));
@@ -114,9 +106,7 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
     {
         Check(path);
         if (start.Plan is not { } plan || lifetime.Session is not { } session)
-        {
             return;
-        }
 
         var absolute = ConfigPath.FollowLink(plan.Config.Resolve(path));
         var real = DatabasePath.Real(absolute);
@@ -137,9 +127,7 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
     private static void Check(string path)
     {
         if ((ConfigPath.Problem(path) ?? ConfigPath.NoPath(path)) is { } problem)
-        {
             throw new LitestreamException("LSB1015", problem);
-        }
     }
 
     /// <summary>Ends when the database is removed, or is known to stay.</summary>
@@ -160,14 +148,10 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
         {
             await added.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (plan.Find(absolute) is not { } database)
-            {
                 return;
-            }
 
             lock (_underWay)
-            {
                 _removed.Add(database.Path);
-            }
 
             try
             {
@@ -176,9 +160,7 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
             catch (LitestreamException)
             {
                 lock (_underWay)
-                {
                     _removed.Remove(database.Path);
-                }
 
                 throw;
             }
@@ -186,9 +168,7 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
         finally
         {
             lock (_underWay)
-            {
                 _leaving.Remove(real);
-            }
         }
     }
 
@@ -208,9 +188,7 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
         finally
         {
             lock (_underWay)
-            {
                 _underWay.Remove(absolute);
-            }
         }
     }
 
@@ -262,17 +240,13 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
     )
     {
         if (start.IsOff)
-        {
             return null;
-        }
 
         Task beginning;
         lock (_underWay)
         {
             if (start.Idle is not null && !lifetime.IsStopping && _beginning is not { IsCompleted: false })
-            {
                 _beginning = Task.Run(() => start.BeginIdleAsync(CancellationToken.None), CancellationToken.None);
-            }
 
             beginning = _beginning ?? Task.CompletedTask;
         }
@@ -280,9 +254,7 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
         await beginning.WaitAsync(cancellationToken).ConfigureAwait(false);
 
         if (start.Plan is { } plan && lifetime is { IsStopping: false, Session: { } session })
-        {
             return (plan, session);
-        }
 
         if (start is { Plan: { } without, Executable: null })
         {
@@ -298,12 +270,12 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
     {
         lock (_underWay)
         {
-            var places = database.Replicas.Select(replica => replica.Location).ToHashSet(StringComparer.Ordinal);
+            var places = database.Replicas.Select(PlaceOf).ToHashSet(StringComparer.Ordinal);
             var underWay = _underWay.Values.Select(one => one.Database).OfType<EffectiveDatabase>();
             var others = plan.Databases.Concat(underWay);
             if (
                 others.FirstOrDefault(other =>
-                    other.Path != database.Path && other.Replicas.Any(replica => places.Contains(replica.Location))
+                    other.Path != database.Path && other.Replicas.Any(replica => places.Contains(PlaceOf(replica)))
                 ) is
                 { } same
             )
@@ -318,14 +290,15 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
 
             _underWay[database.Path] = (_underWay[database.Path].Task, database);
         }
+
+        string PlaceOf(ConfiguredReplica replica) =>
+            replica.Folder is { } folder ? plan.Options.Folders.Find(folder) : replica.Location;
     }
 
     private static void CheckSamePlace(ReplicationPlan plan, EffectiveDatabase known, string path, string? replicaUrl)
     {
         if (replicaUrl is null)
-        {
             return;
-        }
 
         var asked = plan.With(new AddedDatabase(new EffectiveDatabase(path, known.Path, null, null, []), replicaUrl));
         var (here, there) = (Locations(known), Locations(asked.Database));
@@ -345,8 +318,6 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
     private static void ThrowIfRefused(ReplicationSession session, string path)
     {
         if (session.RefusalOf(path) is { } refusal)
-        {
             throw new LitestreamException(refusal);
-        }
     }
 }

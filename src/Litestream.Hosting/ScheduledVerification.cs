@@ -22,8 +22,6 @@ internal sealed class ScheduledVerification(
     Action<Func<LitestreamStatus, LitestreamStatus>> updateStatus
 )
 {
-    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
-
     private readonly VerificationOptions _options = new()
     {
         Timeout = plan.Settings.VerificationTimeout,
@@ -39,13 +37,9 @@ internal sealed class ScheduledVerification(
         {
             while (true)
             {
-                // Not all apps that were deployed together at the same moment.
-                await Task.Delay(interval * (0.9 + (Random.Shared.NextDouble() * 0.2)), time, cancellationToken)
-                    .ConfigureAwait(false);
+                await Task.Delay(Thresholds.Spread(interval), time, cancellationToken).ConfigureAwait(false);
                 while (status().State is not (LitestreamState.Replicating or LitestreamState.Stalled))
-                {
-                    await Task.Delay(LookInterval, time, cancellationToken).ConfigureAwait(false);
-                }
+                    await Task.Delay(Thresholds.Look, time, cancellationToken).ConfigureAwait(false);
 
                 await VerifyAsync(cancellationToken).ConfigureAwait(false);
             }
@@ -58,11 +52,9 @@ internal sealed class ScheduledVerification(
 
     private async Task VerifyAsync(CancellationToken cancellationToken)
     {
-        var databases = plan.Databases.Where(database => !IsLeftOut(database)).ToList();
+        var databases = plan.Databases.Where(database => !IsExcluded(database)).ToList();
         if (databases.Count == 0)
-        {
             return;
-        }
 
         using var activity = LitestreamActivities.Start("litestream.verification");
         try
@@ -73,7 +65,7 @@ internal sealed class ScheduledVerification(
             foreach (var result in await RepeatAsync(results, cancellationToken).ConfigureAwait(false))
             {
                 // Since it was begun, it may have been stopped to send it.
-                if (!IsLeftOut(result.Database))
+                if (!IsExcluded(result.Database))
                 {
                     Trace(activity, result);
                     _report.Report(result, "Scheduled verification");
@@ -84,9 +76,7 @@ internal sealed class ScheduledVerification(
         {
             // What the one before has proved must not stand for this one.
             foreach (var database in databases)
-            {
                 _report.Report(NotRun(database, _options.Level, exception), "Scheduled verification");
-            }
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
@@ -112,22 +102,20 @@ internal sealed class ScheduledVerification(
         };
 
     /// <summary>
-    /// Whether nothing of it is sent. That is an error that was told already, so here it is told once, and not at every
-    /// turn.
+    /// Whether nothing of it is sent. That is an error that was reported already, so here it is reported once, and not
+    /// at every turn.
     /// </summary>
-    private bool IsLeftOut(EffectiveDatabase database)
+    private bool IsExcluded(EffectiveDatabase database)
     {
         var now = status().Databases.FirstOrDefault(one => one.Path == database.Path);
-        if (now is not null && now.LeftOut != now.NotVerified)
+        if (now is not null && now.ExcludedBy != now.NotVerified)
         {
-            _report.Update(database.Path, status => status with { NotVerified = now.LeftOut });
-            if (now.LeftOut is { } code)
-            {
+            _report.Update(database.Path, status => status with { NotVerified = now.ExcludedBy });
+            if (now.ExcludedBy is { } code)
                 ReplicatorLog.NotVerified(logger, database.Path, code);
-            }
         }
 
-        return now?.LeftOut is not null;
+        return now?.ExcludedBy is not null;
     }
 
     /// <summary>
@@ -142,7 +130,7 @@ internal sealed class ScheduledVerification(
         var repeated = new ConcurrentDictionary<EffectiveDatabase, VerificationResult>();
         await Parallel
             .ForEachAsync(
-                results.Where(result => result.Outcome != VerificationOutcome.Verified && !IsLeftOut(result.Database)),
+                results.Where(result => result.Outcome != VerificationOutcome.Verified && !IsExcluded(result.Database)),
                 new ParallelOptions
                 {
                     CancellationToken = cancellationToken,
@@ -164,9 +152,7 @@ internal sealed class ScheduledVerification(
     private VerificationOptions OptionsAfter(VerificationResult result)
     {
         if (result.Code != "LSB4104" || _options.Level == VerificationLevel.Position)
-        {
             return _options;
-        }
 
         if (Interlocked.Exchange(ref _hasToldLevel, 1) == 0)
         {
@@ -200,8 +186,6 @@ internal sealed class ScheduledVerification(
             )
         );
         if (result.Outcome != VerificationOutcome.Verified)
-        {
             activity?.SetStatus(ActivityStatusCode.Error, result.Code);
-        }
     }
 }

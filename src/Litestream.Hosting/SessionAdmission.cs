@@ -30,15 +30,11 @@ internal sealed class SessionAdmission(
     public bool TryAdmit(DatabaseSupervisor database, bool isLast = false)
     {
         if (!database.HoldBack(time.GetUtcNow(), isLast))
-        {
             Refuse(database);
-        }
 
         // A reader of ours would keep the app from leaving WAL mode, which is just what is watched.
         if (database is { IsWatched: true, Chain.BrokenBy: null })
-        {
             chains.Break(database, "it was excluded to see whether the app sets a rollback journal");
-        }
 
         return !database.IsExcluded;
     }
@@ -48,15 +44,11 @@ internal sealed class SessionAdmission(
     public async Task ApplyAsync(bool isLast = false)
     {
         foreach (var database in databases)
-        {
             TryAdmit(database, isLast);
-        }
 
         await LookAsync(asks: false).ConfigureAwait(false);
         foreach (var database in databases.Where(database => !database.IsExcluded && database.IsShortOfRoom()))
-        {
-            report.Report(database.Pause());
-        }
+            report.Report(database.ExcludeForRoom());
     }
 
     /// <summary>The app sets a rollback journal.</summary>
@@ -74,9 +66,7 @@ internal sealed class SessionAdmission(
     public EndReason? Suspect(LockError error, DateTimeOffset now)
     {
         foreach (var database in databases.Where(one => one.IsSuspect && error.MayConcern(one.Path)))
-        {
             database.Suspect(now);
-        }
 
         var suspects = databases
             .Where(database =>

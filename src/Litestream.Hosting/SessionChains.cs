@@ -28,16 +28,14 @@ internal sealed class SessionChains(
     private long _keepReadersUntil;
 
     /// <summary>
-    /// A signal to the whole group ends litestream while the app still writes: from now on nobody restarts the WAL.
+    /// A signal to the whole group ends litestream while the app still writes: from now on nothing restarts the WAL.
     /// On any thread.
     /// </summary>
     public void BeginReaders()
     {
         Interlocked.Exchange(ref _keepReadersUntil, (time.GetUtcNow() + Thresholds.SignalMemory).UtcTicks);
         foreach (var database in databases.Where(database => !database.IsOut))
-        {
             database.Chain.BeginReader();
-        }
     }
 
     /// <summary>
@@ -55,9 +53,7 @@ internal sealed class SessionChains(
                 IsRead: database.Tracker.Lineage is not null
             );
             if (ChainPolicy.IsUnread(end))
-            {
                 Break(database, "no reader could keep the WAL as it was while litestream ended");
-            }
         }
     }
 
@@ -65,9 +61,7 @@ internal sealed class SessionChains(
     public void Break(DatabaseSupervisor database, string reason)
     {
         if (database.Chain.BrokenBy is null)
-        {
             ReplicatorLog.ChainBroken(logger, database.Path, reason);
-        }
 
         database.Chain.Break(reason);
         database.ApplyChain(time.GetUtcNow());
@@ -104,9 +98,7 @@ internal sealed class SessionChains(
             await Task.WhenAll(left.Select(database => TryCutAsync(database, isBeforeApp))).ConfigureAwait(false);
             left.RemoveAll(database => !database.Chain.IsBlocked);
             if (left.Count == 0 || time.GetUtcNow() >= deadline)
-            {
                 return;
-            }
 
             await Task.Delay(Thresholds.CutPause, time, cancellationToken).ConfigureAwait(false);
         }
@@ -138,9 +130,7 @@ internal sealed class SessionChains(
             var replicators = others.FindAll(LitestreamProcess.IsReplicator);
             _bystanders.UnionWith(others.Except(replicators));
             if (!database.Chain.FindForeign(replicators))
-            {
                 continue;
-            }
 
             database.Chain.Break("another litestream replicated it");
             database.ApplyChain(now);
@@ -188,9 +178,7 @@ internal sealed class SessionChains(
     )
     {
         if (running is null || !process.Has(database))
-        {
             return await LookWithoutLitestreamAsync(database).ConfigureAwait(false);
-        }
 
         var path = database.Path;
         var mark = MarkOf(database, running, marks);
@@ -215,14 +203,10 @@ internal sealed class SessionChains(
         }
 
         if (!plan.Settings.AdoptReplica && HasTraces(database))
-        {
             return Planned(ExcludeTraced(database).ToString());
-        }
 
         if (database.Chain.ForeignReplicator is { } other)
-        {
             return Planned($"another litestream (process {NumberText.Of(other)}) replicates '{path}'");
-        }
 
         if (database.Chain.IsBlocked)
         {
@@ -253,8 +237,8 @@ internal sealed class SessionChains(
     }
 
     /// <summary>
-    /// Begins readers of ours before litestream is ended by us, while it still holds its marks: the next one goes on
-    /// where it was.
+    /// Begins readers of ours before litestream is ended by us, while it still holds its marks: the next one
+    /// continues where it was.
     /// </summary>
     /// <param name="running">The litestream that runs.</param>
     /// <param name="changed">The databases whose file is another one: what it has read is of no use.</param>
@@ -276,9 +260,7 @@ internal sealed class SessionChains(
         {
             bridged.RemoveAll(database => MarkOf(database, running, marks) is MarkState.Held or MarkState.Unknown);
             if (bridged.Count == 0 || running.Exited.IsCompleted || time.GetUtcNow() >= deadline)
-            {
                 break;
-            }
 
             await Task.WhenAny(running.Exited, Task.Delay(Thresholds.CutPause, time)).ConfigureAwait(false);
         }
@@ -315,13 +297,9 @@ internal sealed class SessionChains(
         }
 
         if (database.IsExcluded && database.Question is null)
-        {
             database.Chain.EndReader();
-        }
         else if (database.Chain.Look(MarkState.Unknown, hasSynced: false) == ChainAction.GiveUpReader)
-        {
             Break(database, "litestream did not begin to hold the WAL in time");
-        }
 
         return null;
     }

@@ -47,9 +47,7 @@ internal sealed class SessionChanges(
         lock (_gate)
         {
             if (_isClosed)
-            {
                 throw Closed(addition.Database.Path, "added");
-            }
 
             _additions.Add((addition, done));
         }
@@ -67,14 +65,10 @@ internal sealed class SessionChanges(
         lock (_gate)
         {
             if (_isClosed)
-            {
                 throw Closed(path, "removed");
-            }
 
             if (_removals.Find(one => one.Path == path) is { } known)
-            {
                 return known.Done.Task;
-            }
 
             removal = new Removal(path, time.GetUtcNow());
             _removals.Add(removal);
@@ -89,9 +83,7 @@ internal sealed class SessionChanges(
     {
         Task woken;
         lock (_gate)
-        {
             woken = _woken.Task;
-        }
 
         // What was just added may get its first table at any moment, and a look at two files costs nothing.
         var pause = _fresh.Count > 0 && longest > Thresholds.FreshLook ? Thresholds.FreshLook : longest;
@@ -107,17 +99,23 @@ internal sealed class SessionChanges(
             additions = [.. _additions];
             _additions.Clear();
             if (_woken.Task.IsCompleted)
-            {
                 _woken = NewSignal();
-            }
         }
 
         if (additions.Count == 0)
+            return;
+
+        try
         {
+            plan.Add([.. additions.Select(addition => addition.What.Added)]);
+        }
+        catch (Exception exception)
+        {
+            // No reason to end the replication of the others.
+            additions.ForEach(addition => addition.Done.SetException(exception));
             return;
         }
 
-        plan.Add([.. additions.Select(addition => addition.What.Added)]);
         foreach (var (what, done) in additions)
         {
             try
@@ -127,9 +125,7 @@ internal sealed class SessionChanges(
             catch (Exception exception)
             {
                 if (databases.All(one => one.Path != what.Database.Path))
-                {
                     plan.Remove(what.Database.Path);
-                }
 
                 done.SetException(exception);
             }
@@ -149,9 +145,7 @@ internal sealed class SessionChanges(
             lock (_gate)
             {
                 if (_additions.Count > 0)
-                {
                     return false;
-                }
             }
 
             var isSoonMore = _fresh.Any(fresh =>
@@ -175,9 +169,7 @@ internal sealed class SessionChanges(
     public bool IsChanged(DatabaseSupervisor database)
     {
         if (!_fresh.TryGetValue(database, out var fresh))
-        {
             return false;
-        }
 
         var now = (FileStamp.Of(database.Path), FileStamp.Of(WalFile.PathOf(database.Path)));
         var isChanged = database.Question is not null || now != fresh.Files;
@@ -192,9 +184,7 @@ internal sealed class SessionChanges(
         foreach (var (database, fresh) in _fresh.ToList())
         {
             if (fresh.Since < limit || (!database.IsOut && process.Has(database)))
-            {
                 _fresh.Remove(database);
-            }
         }
     }
 
@@ -238,9 +228,7 @@ internal sealed class SessionChanges(
         {
             removal.Ends = false;
             if (databases.FirstOrDefault(one => one.Path == removal.Path) is { } database)
-            {
                 await FinishAsync(removal, database).ConfigureAwait(false);
-            }
         }
     }
 
@@ -251,14 +239,10 @@ internal sealed class SessionChanges(
         {
             _isClosed = true;
             foreach (var (what, done) in _additions)
-            {
                 done.TrySetException(Closed(what.Database.Path, "added"));
-            }
 
             foreach (var removal in _removals)
-            {
                 removal.Done.TrySetException(Closed(removal.Path, "removed"));
-            }
 
             _additions.Clear();
             _removals.Clear();
@@ -277,9 +261,7 @@ internal sealed class SessionChanges(
     {
         var path = addition.Database.Path;
         if (databases.FirstOrDefault(one => one.Path == path) is { } known)
-        {
             return known.Question;
-        }
 
         if (plan.Databases.All(database => database.Path != path))
         {
@@ -318,7 +300,7 @@ internal sealed class SessionChanges(
     private async Task FinishAsync(Removal removal, DatabaseSupervisor database)
     {
         var hasArrived =
-            database.State.Exclusion is Exclusion.None or Exclusion.Held or Exclusion.Question or Exclusion.Paused;
+            database.State.Exclusion is Exclusion.None or Exclusion.Held or Exclusion.Question or Exclusion.NoRoom;
         if (hasArrived)
         {
             await database.FinishAsync(time.GetUtcNow(), Thresholds.PlannedPatience).ConfigureAwait(false);
@@ -354,34 +336,24 @@ internal sealed class SessionChanges(
     private List<Removal> Removals()
     {
         lock (_gate)
-        {
             return [.. _removals];
-        }
     }
 
     private void Complete(Removal removal, Exception? error)
     {
         lock (_gate)
-        {
             _removals.Remove(removal);
-        }
 
         if (error is null)
-        {
             removal.Done.TrySetResult();
-        }
         else
-        {
             removal.Done.TrySetException(error);
-        }
     }
 
     private void Wake()
     {
         lock (_gate)
-        {
             _woken.TrySetResult();
-        }
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// Keeps out of their replicas what is not the database of them. What cannot be told in time is excluded until it can.
+/// Keeps out of their replicas what is not the database of them. What is not known in time is excluded until it is.
 /// </summary>
 internal sealed class SessionLineage(
     ReplicationPlan plan,
@@ -33,9 +33,7 @@ internal sealed class SessionLineage(
     public async Task CheckChangedAsync(CancellationToken stopping)
     {
         if (_changed.Count > 0)
-        {
             await CheckAsync([.. _changed], wereThere: true, stopping).ConfigureAwait(false);
-        }
 
         report.FailIfNothingIsLeft();
     }
@@ -79,7 +77,7 @@ internal sealed class SessionLineage(
             }
             catch (TimeoutException)
             {
-                // The watch goes on with them.
+                // The watch continues with them.
             }
         }
 
@@ -116,16 +114,12 @@ internal sealed class SessionLineage(
     public bool TakeAnswer(DatabaseSupervisor database)
     {
         if (database.Question is not { } question)
-        {
             return true;
-        }
 
         if (!question.Answer.IsCompletedSuccessfully)
         {
             if (database.AwaitLineage(time.GetUtcNow()))
-            {
                 report.Report(database.State.Excluded!);
-            }
 
             return true;
         }
@@ -140,15 +134,13 @@ internal sealed class SessionLineage(
         {
             case LineageResult.Same:
                 if (question.Trouble is not null)
-                {
-                    ReplicatorLog.GoesOn(logger, database.Path);
-                }
+                    ReplicatorLog.LineageConfirmed(logger, database.Path);
 
                 Accept(database, asNewFile: question.WasThere);
                 break;
             case LineageResult.Missing:
                 var missing = ExplainMissing(database, question.WasThere);
-                database.Exclude(Exclusion.Awaited, missing, wasDeleted: question.WasThere);
+                database.Exclude(Exclusion.NoFile, missing, wasDeleted: question.WasThere);
                 report.ReportExcluded(missing, isCritical: question.WasThere);
                 break;
             case LineageResult.Unreadable:
@@ -175,8 +167,8 @@ internal sealed class SessionLineage(
         database.Accept(asNewFile, time.GetUtcNow());
     }
 
-    /// <summary>Why litestream cannot go on with the file, though it is the database: its pages have another size than
-    /// in the replica. Null: it can.</summary>
+    /// <summary>Why litestream cannot continue with the file, though it is the database: its pages have another size
+    /// than in the replica. Null: it can.</summary>
     private LitestreamDiagnostic? OtherPageSize(EffectiveDatabase database) =>
         executable.Line.State(database.MetaPath).PageSize is { } sent
         && LiveDatabase.PageSizeOf(database.Path) is { } own

@@ -19,7 +19,7 @@ internal sealed class SessionLocks(
     /// <summary>What is held; null before that.</summary>
     public DatabaseLocks? Held { get; private set; }
 
-    /// <summary>Waits until nobody else has them.</summary>
+    /// <summary>Waits until no other process has them.</summary>
     /// <param name="onWaiting">Called each time that another app has them.</param>
     /// <param name="stopping">Ends the waiting.</param>
     public async Task<DatabaseLocks> AcquireAsync(Func<Task> onWaiting, CancellationToken stopping)
@@ -27,9 +27,7 @@ internal sealed class SessionLocks(
         for (var isAnnounced = false; ; isAnnounced = true)
         {
             if (Held is { } held)
-            {
                 return held;
-            }
 
             if (await TryAcquireAsync(stopping).ConfigureAwait(false) is not { } found)
             {
@@ -38,9 +36,7 @@ internal sealed class SessionLocks(
             }
 
             if (!isAnnounced)
-            {
                 Announce(found.Path, found.Holder);
-            }
 
             report.UpdateWaiting(isWaiting: true);
             await onWaiting().ConfigureAwait(false);
@@ -112,9 +108,7 @@ internal sealed class SessionLocks(
 
             // It may have had its WAL restarted by somebody, who did not wait for litestream.
             if (!wasRestored && database.HasContent && !database.Identity.IsAsLeft)
-            {
                 chains.Break(database, "it was not replicated for a while");
-            }
 
             return database;
         }
@@ -129,9 +123,7 @@ internal sealed class SessionLocks(
     public async Task ReleaseAsync()
     {
         if (Held is null)
-        {
             return;
-        }
 
         var left = Task.WhenAll(databases.Select(database => database.LeaveAsync()));
         await left.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -166,14 +158,10 @@ internal sealed class SessionLocks(
 
         // One that came after the gate of this app and was killed then: what it left half done must not be replicated.
         foreach (var database in plan.Databases)
-        {
             DatabaseRestore.Recover(database.Path, line => ReplicatorLog.RestoreLine(logger, line));
-        }
 
         foreach (var database in databases)
-        {
             Enter(database, unclean.Contains(database.Path));
-        }
     }
 
     private static LockRecord PastGate() =>
@@ -200,9 +188,7 @@ internal sealed class SessionLocks(
 
             // It would keep the app from leaving WAL mode.
             if (!database.MayLeaveWal)
-            {
                 database.Chain.BeginReader();
-            }
         }
     }
 

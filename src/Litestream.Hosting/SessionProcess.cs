@@ -36,9 +36,7 @@ internal sealed class SessionProcess(
     public RunDirectory Folder()
     {
         lock (_folderGate)
-        {
             return _folder ??= RunDirectory.Create(plan.Databases[0].Path);
-        }
     }
 
     /// <summary>What is started next has this configuration.</summary>
@@ -57,9 +55,7 @@ internal sealed class SessionProcess(
                 Starting = () =>
                 {
                     foreach (var database in databases)
-                    {
                         database.Chain.Begin();
-                    }
                 },
                 Started = (process, isFinalPass) =>
                 {
@@ -97,9 +93,7 @@ internal sealed class SessionProcess(
     public void Dispose()
     {
         lock (_folderGate)
-        {
             _folder?.Dispose();
-        }
     }
 
     private EffectiveConfig CreateConfig(string? address, TimeSpan? interval)
@@ -126,8 +120,6 @@ internal sealed class SessionProcess(
 
         // It says more than the file wants, so that it is known what it is at.
         if (LogLevels.Shows(plan.Config.LogLevel, line.Level))
-        {
             ReplicatorLog.Line(logger, line);
-        }
     }
 }

@@ -38,7 +38,7 @@ internal sealed class SessionReport(
     /// <summary>Whether the last start has failed.</summary>
     public bool IsFailing => _failing is not null;
 
-    /// <summary>An error that everything goes on with.</summary>
+    /// <summary>An error that stops nothing.</summary>
     public void Report(LitestreamDiagnostic diagnostic)
     {
         status.Update(before => before with { LastError = diagnostic.ToString() });
@@ -82,9 +82,7 @@ internal sealed class SessionReport(
 
         var isHealthy = database.State.Health == LitestreamHealth.Healthy;
         if (wasHealthy == isHealthy || database.IsExcluded || database.Chain.BrokenBy is not null)
-        {
             return;
-        }
 
         if (!isHealthy)
         {
@@ -117,15 +115,11 @@ internal sealed class SessionReport(
     public void NoteFailing()
     {
         if (_failing is not var (since, error))
-        {
             return;
-        }
 
         var health = StartFailurePolicy.HealthOf(time.GetUtcNow() - since, plan.Settings.StallTimeout);
         foreach (var database in databases)
-        {
             database.FailStart(health, StartFailurePolicy.Explain(error, database.Path));
-        }
     }
 
     /// <summary>How the databases do, and nothing else.</summary>
@@ -215,9 +209,7 @@ internal sealed class SessionReport(
     {
         (Failure, FailedBy) = (diagnostic, diagnostic.Code);
         foreach (var database in databases)
-        {
             database.FailStart(LitestreamHealth.Unhealthy, diagnostic.ToString());
-        }
 
         status.Update(before =>
             before with
@@ -236,9 +228,7 @@ internal sealed class SessionReport(
     {
         var standings = Standings();
         if (!ReplicatorStatePolicy.IsOver(standings))
-        {
             return;
-        }
 
         var hasFailed = ReplicatorStatePolicy.HasFailed(standings);
         status.Update(before =>

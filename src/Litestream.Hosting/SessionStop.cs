@@ -30,17 +30,13 @@ internal sealed class SessionStop(
         await AdmitAsync().ConfigureAwait(false);
         await FinishStartAsync(plan.Settings.ShutdownTimeout / 2).ConfigureAwait(false);
         if (process.Run is not { } run)
-        {
             return;
-        }
 
         report.UpdateStopping();
         chains.BeginReaders();
         chains.BreakUnread();
         if (!run.IsRunning)
-        {
             await chains.CutAsync(CancellationToken.None).ConfigureAwait(false);
-        }
 
         await ExcludeReplacedAsync().ConfigureAwait(false);
         using var activity = LitestreamActivities.Start("litestream.drain");
@@ -63,7 +59,7 @@ internal sealed class SessionStop(
         if (
             report.Failure is null
             && databases.Any(database => !database.IsOut)
-            && !databases.Any(database => database.State.Exclusion is Exclusion.Paused or Exclusion.Question)
+            && !databases.Any(database => database.State.Exclusion is Exclusion.NoRoom or Exclusion.Question)
         )
         {
             ReplicatorLog.Drained(logger);
@@ -102,14 +98,12 @@ internal sealed class SessionStop(
     public async Task ReportUnsentAsync(DateTimeOffset? deadline = null)
     {
         if (_hasReportedUnsent)
-        {
             return;
-        }
 
         _hasReportedUnsent = true;
         if (locks.Held is null)
         {
-            // Another process has them, or nobody can.
+            // Another process has them, or no process can.
             var why = $"litestream did not run here ({report.Failure?.Code ?? "LSB5003"})";
             report.Failure ??= ReportNotRun(plan.Databases, why, report.Report);
             return;
@@ -165,9 +159,7 @@ internal sealed class SessionStop(
             )
             .ToList();
         if (admitted.Count + added.Count == 0 || locks.Held is null)
-        {
             return;
-        }
 
         if (process.Run is { IsRunning: true } run)
         {
@@ -179,30 +171,24 @@ internal sealed class SessionStop(
     }
 
     /// <summary>
-    /// Goes on with what the stop has interrupted before litestream ran: the locks, when the app that replicated the
+    /// Continues what the stop has interrupted before litestream ran: the locks, when the app that replicated the
     /// databases has ended just before this one, and the checks of the lineage. What this app has committed is sent in
     /// a final pass then.
     /// </summary>
     private async Task FinishStartAsync(TimeSpan patience)
     {
         if (process.IsRunning)
-        {
             return;
-        }
 
         var deadline = time.GetUtcNow() + patience;
         if (locks.Held is null)
         {
             await AcquireLocksAsync(patience).ConfigureAwait(false);
             if (locks.Held is null)
-            {
                 return;
-            }
 
             foreach (var database in databases.Where(database => !database.IsExcluded))
-            {
                 lineage.Ask(database, wasThere: false);
-            }
         }
 
         var asked = databases.Where(database => database.Question is not null).ToList();
@@ -245,9 +231,7 @@ internal sealed class SessionStop(
     {
         var replaced = databases.Where(database => database.IsReplaced).ToList();
         if (replaced.Count > 0)
-        {
             await process.EndAsync().ConfigureAwait(false);
-        }
 
         process.Exclude(replaced.Concat(lineage.Changed));
     }

@@ -35,9 +35,7 @@ internal sealed class SessionWatch(
         var start = time.GetUtcNow();
         var look = new ProcessLook(start);
         foreach (var database in databases)
-        {
             database.Begin(start);
-        }
 
         while (true)
         {
@@ -54,14 +52,10 @@ internal sealed class SessionWatch(
             }
 
             if (lockErrors.Take() is { } error && found.TrueForAll(reason => reason is null))
-            {
                 found.Add(admission.Suspect(error, now));
-            }
 
             if (found.TrueForAll(one => one is null))
-            {
                 found.Add(await changes.ApplyRemovalsAsync(running is not null).ConfigureAwait(false));
-            }
 
             var isAsked = running is not null && process.Run!.HasMetrics;
             var seen = new ProcessObservation
@@ -76,17 +70,13 @@ internal sealed class SessionWatch(
             if (reason is not null)
             {
                 if (running is not null)
-                {
                     await EndAsync(running, reason, stopping).ConfigureAwait(false);
-                }
 
                 return reason;
             }
 
             if (running?.Exited.IsCompleted == true)
-            {
                 return null;
-            }
         }
     }
 
@@ -114,9 +104,7 @@ internal sealed class SessionWatch(
 
             reason ??= await changes.ApplyRemovalsAsync(running is not null).ConfigureAwait(false);
             if (reason is not null)
-            {
                 return reason;
-            }
         }
 
         changes.Age();
@@ -144,23 +132,17 @@ internal sealed class SessionWatch(
             );
         await admission.LookAsync(asks).ConfigureAwait(false);
         if (!asks)
-        {
             return now;
-        }
 
         look.NoteAsked(now);
         if (await process.Run!.ReadMetricsAsync(stopping).ConfigureAwait(false) is not { } metrics)
-        {
             return now;
-        }
 
         look.NoteAnswer(metrics);
         now = time.GetUtcNow();
         onMetrics(metrics);
         foreach (var database in databases)
-        {
             database.ApplyMetrics(metrics, now);
-        }
 
         return now;
     }
@@ -175,9 +157,7 @@ internal sealed class SessionWatch(
     )
     {
         if (!database.IsOut && running is not null && !process.Has(database))
-        {
             return changes.IsDue ? Admit(database, running, "was added") : null;
-        }
 
         var wasHealthy = database.State.Health == LitestreamHealth.Healthy;
         var decision = await database.DecideAsync(now, uploadedAt).ConfigureAwait(false);
@@ -191,8 +171,8 @@ internal sealed class SessionWatch(
             case DatabaseAction.Refuse:
                 admission.Refuse(database);
                 return null;
-            case DatabaseAction.Pause:
-                var why = database.Pause();
+            case DatabaseAction.ExcludeForRoom:
+                var why = database.ExcludeForRoom();
                 report.Report(why);
                 return new EndReason(why.ToString()) { IsPlanned = true };
             case DatabaseAction.Restart:
@@ -213,17 +193,15 @@ internal sealed class SessionWatch(
         return null;
     }
 
-    /// <summary>Takes the answer over, or asks: meanwhile its WAL has begun anew without litestream, and nobody has
-    /// looked whether it is still the same database.</summary>
+    /// <summary>Takes the answer over, or asks: meanwhile its WAL has begun anew without litestream, and it is
+    /// unknown whether it is still the same database.</summary>
     private EndReason? CheckLineageOfExcluded(DatabaseSupervisor database, ReplicatorProcess? running)
     {
         var isAsked = database.Question is not null;
         if (isAsked)
         {
             if (changes.IsWaitedFor(database))
-            {
                 return null;
-            }
 
             if (running is not null && database.Question!.Answer.IsCompletedSuccessfully && !changes.IsDue)
             {
@@ -236,10 +214,8 @@ internal sealed class SessionWatch(
         }
         else
         {
-            if (database.State.Exclusion == Exclusion.Paused)
-            {
+            if (database.State.Exclusion == Exclusion.NoRoom)
                 ReplicatorLog.Resumes(logger, database.Path);
-            }
 
             lineage.Ask(database, wasThere: database.State.Exclusion != Exclusion.Held);
         }
@@ -251,14 +227,10 @@ internal sealed class SessionWatch(
     private EndReason? Admit(DatabaseSupervisor database, ReplicatorProcess? running, string what)
     {
         if (!admission.TryAdmit(database))
-        {
             return null;
-        }
 
         if (running is not null)
-        {
             changes.NoteRestart();
-        }
 
         return new EndReason($"'{database.Path}' {what}") { IsPlanned = true };
     }

@@ -33,9 +33,7 @@ internal sealed class SignalWatch : IDisposable
     public void Dispose()
     {
         lock (_gate)
-        {
             _ended = true;
-        }
 
         _terminate.Dispose();
         _interrupt.Dispose();
@@ -45,11 +43,9 @@ internal sealed class SignalWatch : IDisposable
     {
         lock (_gate)
         {
-            // Nobody looks at the exit code any more: the signal does what it would have done without us.
+            // Nothing looks at the exit code any more: the signal does what it would have done without us.
             if (_ended)
-            {
                 return;
-            }
 
             context.Cancel = true;
             ExitCode = exitCode;

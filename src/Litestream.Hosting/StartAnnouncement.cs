@@ -8,32 +8,24 @@ namespace Litestream.Hosting;
 /// <summary>What the log says at the start: what goes where, and what may be wrong with that.</summary>
 internal static class StartAnnouncement
 {
-    /// <summary>What is said at the start is no reason to fail.</summary>
+    /// <summary>What is logged at the start must not fail it.</summary>
     public static void Write(ReplicationPlan plan, string contentRoot, ILogger logger)
     {
         try
         {
             foreach (var diagnostic in plan.Config.Diagnostics)
-            {
                 ReplicatorLog.Diagnostic(logger, diagnostic);
-            }
 
             foreach (var database in plan.Databases)
             {
                 foreach (var replica in database.Replicas)
-                {
                     Write(plan, database, replica, logger);
-                }
 
                 if (NetworkWarning(database) is { } network)
-                {
                     ReplicatorLog.Warning(logger, network);
-                }
 
                 if (ContentRootWarning(database, contentRoot) is { } path)
-                {
                     ReplicatorLog.Warning(logger, path);
-                }
             }
         }
         catch (Exception exception)
@@ -57,13 +49,9 @@ internal static class StartAnnouncement
     {
         var target = replica.Describe();
         if (plan.IsDiscovered(database))
-        {
             ReplicatorLog.ReplicatesDiscovered(logger, database.Path, database.Key, target);
-        }
         else
-        {
             ReplicatorLog.Replicates(logger, database.Path, target);
-        }
 
         if (replica.Folder is { } folder && Mounts.AreTheSame(database.Path, folder))
         {

@@ -14,8 +14,6 @@ internal sealed class StatusPublisher(
     TimeProvider time
 )
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
-
     private readonly ProcessIdentity? _app = StatusFile.IdentityOf(Environment.ProcessId);
     private readonly DateTimeOffset? _startedAt = StatusFile.StartOf(Environment.ProcessId);
     private readonly Dictionary<string, LitestreamStatus> _written = new(StringComparer.Ordinal);
@@ -27,13 +25,12 @@ internal sealed class StatusPublisher(
         while (!cancellationToken.IsCancellationRequested)
         {
             Publish();
-            await Task.Delay(Interval, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(Thresholds.Look, time, cancellationToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         foreach (var database in _published.Values)
-        {
             StatusFile.Remove(database);
-        }
     }
 
     private void Publish()
@@ -41,9 +38,7 @@ internal sealed class StatusPublisher(
         // Who waits for the lock has nothing to say: the file is the holder's.
         var now = status();
         if (_app is null || now.State == LitestreamState.Waiting)
-        {
             return;
-        }
 
         var published = databases().ToDictionary(database => database.Path, StringComparer.Ordinal);
         foreach (var removed in _published.Where(one => !published.ContainsKey(one.Key)))
@@ -55,9 +50,7 @@ internal sealed class StatusPublisher(
         _published = published;
         var own = now.Databases.ToLookup(database => database.Path, StringComparer.Ordinal);
         foreach (var database in published.Values)
-        {
             Publish(database, now with { Databases = [.. own[database.Path]] });
-        }
     }
 
     private void Publish(EffectiveDatabase database, LitestreamStatus own)
@@ -73,26 +66,23 @@ internal sealed class StatusPublisher(
 
         // What could not be written is tried again.
         if (new StatusFile(_app!, _startedAt, time.GetUtcNow(), own).Write(database.Path))
-        {
             _written[database.Path] = own;
-        }
         else
-        {
             _written.Remove(database.Path);
-        }
     }
 
     private bool IsAnothers(EffectiveDatabase database) =>
         DatabaseLock.Peek(database.Path).App is { } holder && holder != _app && holder.IsRunning();
 
     /// <summary>
-    /// As records are compared, but for the lists, each of which is a new one, and for what nobody else is told.
+    /// As records are compared, but for the lists, each of which is a new one, and for what is not published.
     /// </summary>
     private static bool IsSame(LitestreamStatus one, LitestreamStatus other) =>
         Bare(one) == Bare(other)
-        && Told(one).SequenceEqual(Told(other))
+        && PublishedDatabases(one).SequenceEqual(PublishedDatabases(other))
         && one.NotReplicated.SequenceEqual(other.NotReplicated)
-        && one.OpenNotReplicated.SequenceEqual(other.OpenNotReplicated);
+        && one.OpenNotReplicated.SequenceEqual(other.OpenNotReplicated)
+        && one.EmptyPatterns.SequenceEqual(other.EmptyPatterns);
 
     private static LitestreamStatus Bare(LitestreamStatus status) =>
         status with
@@ -100,10 +90,11 @@ internal sealed class StatusPublisher(
             Databases = [],
             NotReplicated = [],
             OpenNotReplicated = [],
+            EmptyPatterns = [],
             LastRestarts = [],
             LookedAt = null,
         };
 
-    private static IEnumerable<LitestreamDatabaseStatus> Told(LitestreamStatus status) =>
+    private static IEnumerable<LitestreamDatabaseStatus> PublishedDatabases(LitestreamStatus status) =>
         status.Databases.Select(database => database with { LookedAt = null });
 }

@@ -44,9 +44,7 @@ internal sealed class VerificationReport(
 
         var now = time.GetUtcNow();
         if (error is not null)
-        {
             updateStatus(status => status with { LastError = error.ToString() });
-        }
 
         Update(path, database => database with { Verification = result, VerifiedAt = now });
     }

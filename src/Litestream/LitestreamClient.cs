@@ -15,8 +15,7 @@ namespace Litestream;
 
 /// <summary>
 /// What the executable can tell and do, as .NET calls. Each call runs the executable once, with a configuration file of
-/// its own that holds no secret and is gone afterwards.
-/// Calls may run at the same time. No exception holds a secret. For release line 0.3.
+/// its own that holds no secret and is gone afterwards. Calls may run at the same time. No exception holds a secret.
 /// </summary>
 /// <remarks>
 /// In a host with <c>AddLitestream()</c>, take it from the host's services: it has the app's own configuration, also
@@ -62,11 +61,13 @@ public sealed class LitestreamClient
             folder
         );
         if (!File.Exists(configPath))
+        {
             throw new LitestreamException(
                 "LSB3004",
                 $"'{configPath}' does not exist. The build writes litestream.yml if it finds a database, and a publish "
                     + $"copies it to the app's folder."
             );
+        }
 
         var executable = LitestreamExecutable.Find(
             new ExecutableSearch
@@ -101,7 +102,7 @@ public sealed class LitestreamClient
     /// <param name="version">The version of the executable that will read it, such as <c>0.5.17</c>; left out: the one
     /// that comes with the package.</param>
     /// <param name="variable">The value of an environment variable, null when it has none; left out: as if none were
-    /// set. What depends on one without a value is not judged.</param>
+    /// set. What depends on one without a value is not checked.</param>
     /// <param name="expandVariables">False: a <c>$</c> is a dollar sign (<c>-no-expand-env</c>).</param>
     /// <returns>All findings, in the order of the file. A file that cannot be read is one finding, LSB1010.</returns>
     public static IReadOnlyList<LitestreamDiagnostic> CheckConfiguration(
@@ -206,9 +207,8 @@ public sealed class LitestreamClient
 
     /// <summary>
     /// Gets the newest backup onto this machine, as a database of its own (<see cref="RestoreRequest.Detach"/>):
-    /// production's data for development. Only reads the replica, so credentials that
-    /// may do no more are enough; and nothing goes back to it, as a replication of the file to that replica is refused
-    /// (LSB5009).
+    /// production's data for development. Only reads the replica, so credentials that may do no more are enough.
+    /// Nothing goes back to it, as a replication of the file to that replica is refused (LSB5009).
     /// </summary>
     /// <param name="database">See <see cref="EffectiveConfig.Choose"/>; null for the only one.</param>
     /// <param name="options">How; without an output it goes to the database's own path. What is there is an error

@@ -9,13 +9,14 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
-// Writes a row for every line it reads on standard input ("row <text>", "other <text>" for a second database), says so on standard output ("failed <code of SQLite>" when it could not), and ends as
-// a line tells it to. Its last row ("last") is written when the host stops it. Switches come before that: how the host is built, and what happens before.
-// What cannot be a switch, because the command line is Litestream's, is a variable: Noise, NeedsSettings, Explicit, NoCommands, NoHost.
+// Writes a row for every line it reads on standard input ("row <text>", "other <text>" for a second database), says so
+// on standard output ("failed <code of SQLite>" when it could not), and ends as a line tells it to. Its last row
+// ("last") is written when the host stops it. Switches come before that: how the host is built, and what happens
+// before.
+// What cannot be a switch, because the command line is Litestream's, is a variable: Noise, NeedsSettings, Explicit,
+// NoCommands, NoHost.
 if (IsOn("Noise"))
-{
     Noise.Make();
-}
 
 if (args.Contains("--no-host") || IsOn("NoHost"))
 {
@@ -24,9 +25,7 @@ if (args.Contains("--no-host") || IsOn("NoHost"))
 }
 
 if (IsOn("NeedsSettings"))
-{
     _ = File.ReadAllText("appsettings.json");
-}
 
 if (args.Contains("--open-before-build"))
 {
@@ -39,9 +38,7 @@ if (args.Contains("--open-before-build"))
 
 using var host = Build();
 if (!IsOn("NoCommands") && await host.RunLitestreamCommandAsync(args) is { } exitCode)
-{
     return exitCode;
-}
 
 if (args.Contains("--silent"))
 {
@@ -51,9 +48,7 @@ if (args.Contains("--silent"))
 
 Console.WriteLine($"built {Orders.Count(host.Services.GetRequiredService<IConfiguration>())}");
 if (args.Contains("--build-only"))
-{
     return 0;
-}
 
 await host.StartAsync();
 
@@ -61,7 +56,14 @@ await host.StartAsync();
 await Task.WhenAny(Writer.Wrote.Task, Task.Delay(TimeSpan.FromSeconds(10)));
 Console.WriteLine($"started {Environment.ProcessId}");
 var crash = new TaskCompletionSource();
-_ = Task.Run(() => Obey(host.Services, host.Services.GetRequiredService<IConfiguration>(), host.Services.GetRequiredService<IHostApplicationLifetime>(), crash));
+_ = Task.Run(() =>
+    Obey(
+        host.Services,
+        host.Services.GetRequiredService<IConfiguration>(),
+        host.Services.GetRequiredService<IHostApplicationLifetime>(),
+        crash
+    )
+);
 await await Task.WhenAny(host.WaitForShutdownAsync(), crash.Task);
 Console.WriteLine("main has ended");
 return Environment.ExitCode;
@@ -69,27 +71,19 @@ return Environment.ExitCode;
 IHost Build()
 {
     if (args.Contains("--web-host"))
-    {
         return new OldWebHost(args, Configure);
-    }
 
     if (Array.Find(args, argument => argument.StartsWith("--web-", StringComparison.Ordinal)) is { } kind)
-    {
         return BuildWeb(kind);
-    }
 
     if (args.Contains("--default-builder"))
-    {
         return Host.CreateDefaultBuilder(args).ConfigureServices(Configure).Build();
-    }
 
     var builder = args.Contains("--empty-builder")
         ? Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { Args = args })
         : Host.CreateApplicationBuilder(args);
     if (args.Contains("--empty-builder"))
-    {
         builder.Configuration.AddEnvironmentVariables();
-    }
 
     Configure(builder.Services);
     return builder.Build();
@@ -120,19 +114,13 @@ void Configure(IServiceCollection services)
 {
     services.AddHostedService<Writer>();
     if (args.Contains("--eager"))
-    {
         services.AddHostedService<EagerWriter>();
-    }
 
     if (IsOn("Noise"))
-    {
         services.AddLogging(logging => logging.AddJsonConsole().AddConsole());
-    }
 
     if (args.Contains("--log-that-blocks"))
-    {
         services.AddSingleton<ILoggerProvider, BlockingLog>();
-    }
 
     if (args.Contains("--explicit") || IsOn("Explicit"))
     {
@@ -151,14 +139,21 @@ static async Task TellAsync(string done, string what, Func<Task> action)
     }
     catch (Exception e)
     {
-        Console.WriteLine($"not {done} {what}: {e.Message} [{e.GetType().Name}] after {watch.Elapsed.TotalSeconds:0.0} s");
+        var seconds = watch.Elapsed.TotalSeconds;
+        Console.WriteLine($"not {done} {what}: {e.Message} [{e.GetType().Name}] after {seconds:0.0} s");
     }
 }
 
 static bool IsOn(string variable) => Environment.GetEnvironmentVariable($"HOSTED_APP_{variable}") == "true";
 
-static void Obey(IServiceProvider services, IConfiguration configuration, IHostApplicationLifetime lifetime, TaskCompletionSource crash)
+static void Obey(
+    IServiceProvider services,
+    IConfiguration configuration,
+    IHostApplicationLifetime lifetime,
+    TaskCompletionSource crash
+)
 {
+    LitestreamReplicator Replicator() => services.GetRequiredService<LitestreamReplicator>();
     while (Console.In.ReadLine() is { } line)
     {
         switch (line.Split(' ', 2))
@@ -197,9 +192,7 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
                 break;
             case ["rows", var count]:
                 for (var i = 0; i < int.Parse(count); i++)
-                {
                     Orders.Insert(configuration, $"row {i}");
-                }
 
                 Console.WriteLine($"wrote {count} rows");
                 break;
@@ -212,9 +205,7 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
                     try
                     {
                         for (; !Writer.Calm && !lifetime.ApplicationStopping.IsCancellationRequested; i++)
-                        {
                             Orders.Insert(configuration, $"storm {string.Concat(name)}{i}");
-                        }
                     }
                     catch (SqliteException e)
                     {
@@ -231,20 +222,37 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
             case ["heavy", var options]:
                 // "SECONDS [truncate]": as much as goes, from three threads.
                 var words = options.Split(' ');
-                Writer.Storm = Task.Run(() => Console.WriteLine($"wrote {Ledger.Load(configuration, TimeSpan.FromSeconds(int.Parse(words[0])), words.Contains("truncate"))} bytes heavily"));
+                Writer.Storm = Task.Run(() =>
+                {
+                    var time = TimeSpan.FromSeconds(int.Parse(words[0]));
+                    var bytes = Ledger.Load(configuration, time, words.Contains("truncate"));
+                    Console.WriteLine($"wrote {bytes} bytes heavily");
+                });
                 break;
             case ["churn", var mix]:
                 // "THREADS FULL|NORMAL": inserts, updates, transfers and deletes, until "calm" or the host's end.
                 var (threads, synchronous) = (mix.Split(' ')[0], mix.Split(' ')[1]);
                 Writer.Calm = false;
-                Writer.Storm = Task.Run(() => Console.WriteLine($"churned {Ledger.Churn(configuration, int.Parse(threads), synchronous, () => Writer.Calm || lifetime.ApplicationStopping.IsCancellationRequested)} commits"));
+                Writer.Storm = Task.Run(() =>
+                {
+                    var commits = Ledger.Churn(
+                        configuration,
+                        int.Parse(threads),
+                        synchronous,
+                        () => Writer.Calm || lifetime.ApplicationStopping.IsCancellationRequested
+                    );
+                    Console.WriteLine($"churned {commits} commits");
+                });
                 break;
             case ["add", var what]:
                 // On a thread of its own, so that several can be added at once. "PATH" or "PATH => URL".
-                _ = Task.Run(() => TellAsync("added", what, () => services.GetRequiredService<LitestreamReplicator>().AddDatabaseAsync(what.Split(" => ")[0], what.Split(" => ").ElementAtOrDefault(1))));
+                var added = what.Split(" => ");
+                _ = Task.Run(() =>
+                    TellAsync("added", what, () => Replicator().AddDatabaseAsync(added[0], added.ElementAtOrDefault(1)))
+                );
                 break;
             case ["remove", var what]:
-                _ = Task.Run(() => TellAsync("removed", what, () => services.GetRequiredService<LitestreamReplicator>().RemoveDatabaseAsync(what)));
+                _ = Task.Run(() => TellAsync("removed", what, () => Replicator().RemoveDatabaseAsync(what)));
                 break;
             case ["into", var what]:
                 // "PATH <= TEXT"
@@ -252,7 +260,13 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
                 Console.WriteLine($"wrote {what}");
                 break;
             case ["databases"]:
-                Console.WriteLine($"databases {string.Join("; ", services.GetRequiredService<LitestreamReplicator>().Status.Databases.Select(database => $"{database.Path} {database.Health} {(database.Replicated is null ? "never" : database.LagBytes == 0 ? "arrived" : "pending")} {database.Problem}"))}");
+                var databases = Replicator()
+                    .Status.Databases.Select(database =>
+                        $"{database.Path} {database.Health} "
+                        + (database.Replicated is null ? "never" : database.LagBytes == 0 ? "arrived" : "pending")
+                        + $" {database.Problem}"
+                    );
+                Console.WriteLine($"databases {string.Join("; ", databases)}");
                 break;
             case ["calm"]:
                 Writer.Calm = true;
@@ -263,30 +277,38 @@ static void Obey(IServiceProvider services, IConfiguration configuration, IHostA
                 break;
             case ["spread", var text]:
                 // One row into every database that is configured.
-                foreach (var name in configuration.GetSection("ConnectionStrings").GetChildren().Select(child => child.Key))
-                {
-                    Orders.Insert(configuration, text, name);
-                }
+                foreach (var child in configuration.GetSection("ConnectionStrings").GetChildren())
+                    Orders.Insert(configuration, text, child.Key);
 
                 Console.WriteLine($"spread {text}");
                 break;
             case ["log", var count]:
-                // On a thread of its own: where nobody reads the output it waits for ever.
+                // On a thread of its own: where nothing reads the output it waits for ever.
                 var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("App");
-                new Thread(() => Enumerable.Range(0, int.Parse(count)).ToList().ForEach(i => logger.LogInformation("line {Number}", i))) { IsBackground = true }.Start();
+                var lines = Enumerable.Range(0, int.Parse(count)).ToList();
+                new Thread(() => lines.ForEach(i => logger.LogInformation("line {Number}", i)))
+                {
+                    IsBackground = true,
+                }.Start();
                 break;
             case ["open-outside", var suffix]:
-                // What nobody must do to a live database.
-                using (File.OpenRead(new SqliteConnectionStringBuilder(configuration.GetConnectionString("Orders")).DataSource + suffix.Trim()))
-                {
-                }
+                // What must not be done to a live database.
+                var orders = new SqliteConnectionStringBuilder(configuration.GetConnectionString("Orders")).DataSource;
+                File.OpenRead(orders + suffix.Trim()).Dispose();
 
                 Console.WriteLine("opened outside");
                 break;
             case ["status"]:
-                var status = services.GetRequiredService<LitestreamReplicator>().Status;
-                Console.WriteLine($"status {status.State} after {status.Restarts} restarts, {string.Join("; ", status.Databases.Select(database => $"{database.Health} {database.Lag.TotalSeconds:0.0} s {database.LagBytes} bytes {database.Problem}"))} [{status.LastError}]");
-                Console.WriteLine($"looked {status.Databases.Select(database => database.LookedAt?.UtcTicks ?? 0).DefaultIfEmpty().Min()}");
+                var status = Replicator().Status;
+                var states = status.Databases.Select(database =>
+                    $"{database.Health} {database.Lag.TotalSeconds:0.0} s {database.LagBytes} bytes {database.Problem}"
+                );
+                Console.WriteLine(
+                    $"status {status.State} after {status.Restarts} restarts, "
+                        + $"{string.Join("; ", states)} [{status.LastError}]"
+                );
+                var looked = status.Databases.Select(database => database.LookedAt?.UtcTicks ?? 0);
+                Console.WriteLine($"looked {looked.DefaultIfEmpty().Min()}");
                 break;
             case ["another-library"]:
                 // As the system sees it: a mapped file of that name. The pool has the database open.
@@ -327,21 +349,16 @@ internal static class Noise
     {
         Console.WriteLine("noise of Console.WriteLine");
         using (var stream = Console.OpenStandardOutput())
-        {
             stream.Write("noise of a stream\n"u8);
-        }
 
         using (var device = new StreamWriter("/dev/stdout"))
-        {
             device.WriteLine("noise of a device");
-        }
 
         using (var child = Process.Start("echo", "noise of a child"))
-        {
             child.WaitForExit();
-        }
 
-        foreach (var add in new Action<ILoggingBuilder>[] { logging => logging.AddConsole(), logging => logging.AddJsonConsole() })
+        Action<ILoggingBuilder>[] kinds = [logging => logging.AddConsole(), logging => logging.AddJsonConsole()];
+        foreach (var add in kinds)
         {
             using var factory = LoggerFactory.Create(add);
             factory.CreateLogger("Noise").LogWarning("noise of a logger");
@@ -367,9 +384,7 @@ internal sealed class Writer(IConfiguration configuration) : BackgroundService
         try
         {
             if (Environment.GetEnvironmentVariable("HOSTED_APP_Idle") != "true")
-            {
                 Orders.Insert(configuration, "first");
-            }
         }
         finally
         {
@@ -378,24 +393,18 @@ internal sealed class Writer(IConfiguration configuration) : BackgroundService
 
         await Task.WhenAny(Throw.Task, Task.Delay(Timeout.Infinite, stoppingToken));
         if (Throw.Task.IsFaulted)
-        {
             await Throw.Task;
-        }
     }
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         if (configuration["StopDelay"] is { } delay)
-        {
             await Task.Delay(int.Parse(delay), CancellationToken.None);
-        }
 
         await base.StopAsync(cancellationToken);
         await Storm;
         if (Environment.GetEnvironmentVariable("HOSTED_APP_Idle") == "true")
-        {
             return;
-        }
 
         try
         {
@@ -431,7 +440,8 @@ internal sealed class EagerWriter(IConfiguration configuration) : IHostedLifecyc
     }
 }
 
-/// <summary>The host from before the generic one: it raises no events, and starts and stops services in one step only.</summary>
+/// <summary>The host from before the generic one: it raises no events, and starts and stops services in one step only.
+/// </summary>
 internal sealed class OldWebHost : IHost
 {
 #pragma warning disable ASPDEPR004, ASPDEPR008 // Deprecated, and still in use.
@@ -463,6 +473,10 @@ internal sealed class OldWebHost : IHost
 
 internal static class Orders
 {
+    private const string CreateTable = "CREATE TABLE IF NOT EXISTS orders(text TEXT NOT NULL); ";
+
+    private const string InsertText = CreateTable + "INSERT INTO orders(text) VALUES ($text)";
+
     /// <summary>Stays mapped.</summary>
     public static IDisposable? AnotherLibrary { get; set; }
 
@@ -470,7 +484,7 @@ internal static class Orders
     {
         using var connection = Open(configuration, name);
         using var command = connection.CreateCommand();
-        command.CommandText = "CREATE TABLE IF NOT EXISTS orders(text TEXT NOT NULL); INSERT INTO orders(text) VALUES ($text)";
+        command.CommandText = InsertText;
         command.Parameters.AddWithValue("$text", text);
         command.ExecuteNonQuery();
     }
@@ -479,10 +493,11 @@ internal static class Orders
     public static void InsertInto(string path, string text)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ConnectionString);
+        var builder = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false };
+        using var connection = new SqliteConnection(builder.ConnectionString);
         connection.Open();
         using var command = connection.CreateCommand();
-        command.CommandText = "CREATE TABLE IF NOT EXISTS orders(text TEXT NOT NULL); INSERT INTO orders(text) VALUES ($text)";
+        command.CommandText = InsertText;
         command.Parameters.AddWithValue("$text", text);
         command.ExecuteNonQuery();
     }
@@ -502,7 +517,7 @@ internal static class Orders
         var connection = new SqliteConnection($"Data Source={path}");
         connection.Open();
         using var command = connection.CreateCommand();
-        command.CommandText = "PRAGMA journal_mode = wal; CREATE TABLE IF NOT EXISTS orders(text TEXT NOT NULL); INSERT INTO orders(text) VALUES ('held')";
+        command.CommandText = $"PRAGMA journal_mode = wal; {CreateTable}INSERT INTO orders(text) VALUES ('held')";
         command.ExecuteNonQuery();
         Held.Add(connection);
     }
@@ -514,11 +529,10 @@ internal static class Orders
     {
         using var connection = Open(configuration);
         using var command = connection.CreateCommand();
-        command.CommandText = "CREATE TABLE IF NOT EXISTS big(bytes BLOB NOT NULL); INSERT INTO big(bytes) VALUES (randomblob(1000000))";
+        command.CommandText =
+            "CREATE TABLE IF NOT EXISTS big(bytes BLOB NOT NULL); INSERT INTO big(bytes) VALUES (randomblob(1000000))";
         for (var i = 0; i < megabytes; i++)
-        {
             command.ExecuteNonQuery();
-        }
     }
 
     public static long Count(IConfiguration configuration)
@@ -526,17 +540,13 @@ internal static class Orders
         // Opens like a migration would; a file that is not there must stay so, for the tests to see.
         var path = new SqliteConnectionStringBuilder(configuration.GetConnectionString("Orders")).DataSource;
         if (!File.Exists(path))
-        {
             return -1;
-        }
 
         using var connection = Open(configuration);
         using var command = connection.CreateCommand();
         command.CommandText = "SELECT count(*) FROM sqlite_master WHERE name = 'orders'";
         if (command.ExecuteScalar() is 0L)
-        {
             return 0;
-        }
 
         command.CommandText = "SELECT count(*) FROM orders";
         return (long)command.ExecuteScalar()!;
@@ -567,7 +577,8 @@ internal static class Orders
     }
 }
 
-/// <summary>Money moves between accounts, so that a lost or doubled page shows: in the sum of all balances, or in a row.</summary>
+/// <summary>Money moves between accounts, so that a lost or doubled page shows: in the sum of all balances, or in a
+/// row.</summary>
 internal static class Ledger
 {
     private const int Accounts = 20_000;
@@ -575,8 +586,18 @@ internal static class Ledger
     public static void Create(IConfiguration configuration)
     {
         using var connection = Open(configuration);
-        Execute(connection, "CREATE TABLE IF NOT EXISTS blobs(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL); CREATE TABLE IF NOT EXISTS account(id INTEGER PRIMARY KEY, balance INTEGER NOT NULL, padding TEXT NOT NULL); CREATE TABLE IF NOT EXISTS transfer(id INTEGER PRIMARY KEY, text TEXT NOT NULL)");
-        Execute(connection, $"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {Accounts}) INSERT OR IGNORE INTO account SELECT i, 1000, hex(randomblob(100)) FROM n");
+        Execute(
+            connection,
+            "CREATE TABLE IF NOT EXISTS blobs(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL); "
+                + "CREATE TABLE IF NOT EXISTS account(id INTEGER PRIMARY KEY, balance INTEGER NOT NULL, "
+                + "padding TEXT NOT NULL); "
+                + "CREATE TABLE IF NOT EXISTS transfer(id INTEGER PRIMARY KEY, text TEXT NOT NULL)"
+        );
+        Execute(
+            connection,
+            $"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {Accounts}) "
+                + "INSERT OR IGNORE INTO account SELECT i, 1000, hex(randomblob(100)) FROM n"
+        );
     }
 
     /// <summary>Two threads insert rows of 3 KB and one moves money, without a pause.</summary>
@@ -603,9 +624,7 @@ internal static class Ledger
                         Execute(connection, "INSERT INTO blobs(bytes) VALUES (randomblob(3000))");
                         Interlocked.Add(ref bytes, 3000);
                         if (truncates)
-                        {
                             Execute(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
-                        }
                     }
                 }
             });
@@ -617,7 +636,8 @@ internal static class Ledger
         return bytes;
     }
 
-    /// <summary>Different kinds of commits in a random order, half of them on connections that are opened and closed.</summary>
+    /// <summary>Different kinds of commits in a random order, half of them on connections that are opened and closed.
+    /// </summary>
     /// <returns>How many.</returns>
     public static long Churn(IConfiguration configuration, int count, string synchronous, Func<bool> isOver)
     {
@@ -633,10 +653,14 @@ internal static class Ledger
                     switch (Random.Shared.Next(5))
                     {
                         case 0:
-                            Execute(connection, "INSERT INTO blobs(bytes) VALUES (randomblob(2000 + abs(random()) % 6000))");
+                            Execute(
+                                connection,
+                                "INSERT INTO blobs(bytes) VALUES (randomblob(2000 + abs(random()) % 6000))"
+                            );
                             break;
                         case 1:
-                            Execute(connection, $"UPDATE blobs SET bytes = randomblob(3000) WHERE id = {Random.Shared.Next(1, 500)}");
+                            var id = Random.Shared.Next(1, 500);
+                            Execute(connection, $"UPDATE blobs SET bytes = randomblob(3000) WHERE id = {id}");
                             break;
                         case 2:
                             Execute(connection, $"DELETE FROM blobs WHERE id % 97 = {Random.Shared.Next(97)}");
@@ -655,9 +679,7 @@ internal static class Ledger
                 finally
                 {
                     if (kept is null)
-                    {
                         connection.Dispose();
-                    }
                 }
             }
         })).ToList();
@@ -675,7 +697,8 @@ internal static class Ledger
 
     private static void Transfer(SqliteConnection connection)
     {
-        var (giver, taker, amount) = (Random.Shared.Next(1, Accounts + 1), Random.Shared.Next(1, Accounts + 1), Random.Shared.Next(1, 100));
+        var (giver, taker) = (Random.Shared.Next(1, Accounts + 1), Random.Shared.Next(1, Accounts + 1));
+        var amount = Random.Shared.Next(1, 100);
         using var transaction = connection.BeginTransaction(deferred: false);
         Execute(connection, $"UPDATE account SET balance = balance - {amount} WHERE id = {giver}");
         Execute(connection, $"UPDATE account SET balance = balance + {amount} WHERE id = {taker}");
@@ -698,7 +721,8 @@ internal static class Ledger
     }
 }
 
-/// <summary>A log that takes nothing more of Litestream's once the app has started: as one over the network does whose other end hangs.</summary>
+/// <summary>A log that takes nothing more of Litestream's once the app has started: as one over the network does whose
+/// other end hangs.</summary>
 internal sealed class BlockingLog(IServiceProvider services) : ILoggerProvider
 {
     public ILogger CreateLogger(string categoryName) => new Logger(categoryName == "Litestream" ? services : null);
@@ -714,12 +738,17 @@ internal sealed class BlockingLog(IServiceProvider services) : ILoggerProvider
 
         public bool IsEnabled(LogLevel logLevel) => services is not null;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
         {
-            if (services?.GetRequiredService<IHostApplicationLifetime>().ApplicationStarted.IsCancellationRequested == true)
-            {
+            var lifetime = services?.GetRequiredService<IHostApplicationLifetime>();
+            if (lifetime?.ApplicationStarted.IsCancellationRequested == true)
                 Thread.Sleep(Timeout.Infinite);
-            }
         }
     }
 }

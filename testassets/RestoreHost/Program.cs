@@ -10,9 +10,11 @@ using Microsoft.Data.Sqlite;
 
 // open <database> <text>: opens it, inserts a row and keeps it open until standard input ends.
 // find <executable>: makes it executable for this user, and says which one is run and its version.
-// restore <yml> <executable> <lines> <microseconds>: restores the first database by force and kills itself (SIGKILL) so long after so many lines; -1 lines: not at all.
-// The same with a last argument: after so many lines the system calls behave as on file systems that know less. "no-links": no hard links. "no-free-names": also no renames to a free name only.
-// "killed": also, it is killed (SIGSYS) when it has taken a name with an empty file; so it is with "no-links", where there is no need for that.
+// restore <yml> <executable> <lines> <microseconds>: restores the first database by force and kills itself (SIGKILL) so
+// long after so many lines; -1 lines: not at all.
+// The same with a last argument: after so many lines the system calls behave as on file systems that know less.
+// "no-links": no hard links. "no-free-names": also no renames to a free name only. "killed": also, it is killed
+// (SIGSYS) when it has taken a name with an empty file; so it is with "no-links", where there is no need for that.
 if (args[0] == "open")
 {
     using var connection = new SqliteConnection($"Data Source={args[1]}");
@@ -52,9 +54,7 @@ var config = EffectiveConfig.Create(new EffectiveConfigOptions
 var left = int.Parse(args[3], CultureInfo.InvariantCulture);
 var pause = TimeSpan.FromMicroseconds(int.Parse(args[4], CultureInfo.InvariantCulture));
 if (left == 0)
-{
     KillSoon();
-}
 
 try
 {
@@ -65,9 +65,7 @@ try
         {
             Console.WriteLine(line.Message);
             if (--left == 0)
-            {
                 KillSoon();
-            }
         },
         CancellationToken.None);
     Console.WriteLine(result.Outcome);
@@ -88,17 +86,13 @@ void KillSoon()
     }
 
     if (pause == TimeSpan.Zero)
-    {
         Process.GetCurrentProcess().Kill();
-    }
 
     new Thread(() =>
     {
         var started = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(started) < pause)
-        {
             Thread.SpinWait(20);
-        }
 
         Process.GetCurrentProcess().Kill();
     }).Start();
@@ -113,7 +107,8 @@ internal static unsafe partial class SystemCalls
 
     public static void Restrict(bool renames, bool placeholder)
     {
-        // The number of the call: link, linkat, renameat2, and flock with LOCK_EX | LOCK_NB, which .NET takes on a file that it opens for nobody else.
+        // The number of the call: link, linkat, renameat2, and flock with LOCK_EX | LOCK_NB, which .NET takes on a file
+        // that it opens for nobody else.
         Instruction[] program =
         [
             new(0x20, 0, 0, 0),
@@ -131,9 +126,7 @@ internal static unsafe partial class SystemCalls
         {
             var filter = new Filter((ushort)program.Length, first);
             if (Control(38, 1, 0, 0, 0) != 0 || SystemCall(317, 1, 1, &filter) != 0)
-            {
                 throw new InvalidOperationException("The kernel takes no filter.");
-            }
         }
     }
 

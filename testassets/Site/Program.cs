@@ -2,15 +2,15 @@ using Microsoft.EntityFrameworkCore;
 
 // A site with a database of EF Core's: every GET / adds an order and answers with their number.
 var builder = WebApplication.CreateBuilder(args);
-builder.Services.AddDbContext<Orders>(options => options.UseSqlite(builder.Configuration.GetConnectionString("Orders")));
+builder.Services.AddDbContext<Orders>(options =>
+    options.UseSqlite(builder.Configuration.GetConnectionString("Orders"))
+);
 #if EXPLICIT
 builder.Services.AddLitestream();
 #endif
 var app = builder.Build();
 using (var scope = app.Services.CreateScope())
-{
     scope.ServiceProvider.GetRequiredService<Orders>().Database.EnsureCreated();
-}
 
 app.MapGet("/", async (Orders orders) =>
 {

@@ -1,7 +1,8 @@
 using Microsoft.Data.Sqlite;
 
 // Writes one row for every line it reads on standard input, says so on standard output, and ends as the line says:
-// "stop" (StopApplication), "throw" (an unhandled exception in a background service), "crash" (one on a thread of its own).
+// "stop" (StopApplication), "throw" (an unhandled exception in a background service), "crash" (one on a thread of its
+// own).
 var builder = Host.CreateApplicationBuilder(args);
 builder.Services.AddHostedService<Writer>();
 var host = builder.Build();

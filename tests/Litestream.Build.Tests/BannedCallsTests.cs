@@ -40,7 +40,9 @@ public sealed partial class BannedCallsTests(Packages packages)
             "app.csproj",
             $"""
             <Project Sdk="Microsoft.NET.Sdk">
-              <PropertyGroup><TargetFramework>net10.0</TargetFramework><OutputType>Exe</OutputType><ImplicitUsings>enable</ImplicitUsings><WarningsAsErrors>RS0030</WarningsAsErrors></PropertyGroup>
+              <PropertyGroup><TargetFramework>net10.0</TargetFramework><OutputType>Exe</OutputType>
+                <ImplicitUsings>enable</ImplicitUsings><WarningsAsErrors>RS0030</WarningsAsErrors>
+                <RunAnalyzers>true</RunAnalyzers></PropertyGroup>
               <ItemGroup>
                 <PackageReference Include="Microsoft.CodeAnalysis.BannedApiAnalyzers" Version="{version}" />
                 <AdditionalFiles Include="{Repository.Root}/src/BannedSymbols.txt" />

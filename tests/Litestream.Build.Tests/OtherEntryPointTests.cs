@@ -104,7 +104,7 @@ public sealed class OtherEntryPointTests(Packages packages)
     }
 
     /// <summary>
-    /// What lies in the project beside a database and is ours or litestream's: lock, state, replica, files of a run.
+    /// What is in the project beside a database and is ours or litestream's: lock, state, replica, files of a run.
     /// </summary>
     private static IEnumerable<string> Beside(Workspace workspace) =>
         Directory

@@ -35,7 +35,11 @@ public sealed class OutputTests(Packages packages)
             result.Output,
             StringComparison.Ordinal
         );
-        Assert.Contains($"Litestream: executable {Repository.Version} for linux-x64", result.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"Litestream: executable {Repository.Version} for linux-x64",
+            result.Output,
+            StringComparison.Ordinal
+        );
         Assert.Equal(
             ["LSB1101"],
             result

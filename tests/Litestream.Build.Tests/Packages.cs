@@ -87,12 +87,16 @@ public sealed class Packages : IAsyncLifetime
                 .EnumerateFiles(Feed)
                 .Where(file => !Path.GetFileName(file).StartsWith("Litestream.Executable.", StringComparison.Ordinal))
         )
+        {
             File.Copy(package, Path.Combine(DummyFeed, Path.GetFileName(package)));
+        }
+
         foreach (var version in new[] { "0.3.13", "0.3.14" })
         {
+            // The path of the lock file is relative to where the command is typed.
             await PackAsync(
                 "src/Litestream.Executable/Litestream.Executable.csproj",
-                "-p:LitestreamLockFile=testassets/runtimes/litestream.lock.json", // relative to where the command is typed
+                "-p:LitestreamLockFile=testassets/runtimes/litestream.lock.json",
                 $"-p:LitestreamVersion={version}",
                 $"-p:PackageOutputPath={DummyFeed}/"
             );
@@ -106,6 +110,8 @@ public sealed class Packages : IAsyncLifetime
             if (published is { IsValueCreated: true, Value.IsCompletedSuccessfully: true })
                 (await published.Value).Dispose();
         }
+
+        await BuildServer.ShutDownAsync();
     }
 
     private static async Task<Workspace> PublishAsync(Workspace workspace, params string[] options)
@@ -131,10 +137,11 @@ public sealed class Packages : IAsyncLifetime
     private static async Task PackAsync(string project, params string[] properties)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(30));
+        using var server = BuildServer.Taken();
         var result = await Cli.Wrap("dotnet")
-            .WithArguments(["pack", Repository.In(project), "-c", "Release", "-v", "q", .. properties])
+            .WithArguments(["pack", Repository.In(project), "-c", "Release", "-v", "q", "-m:1", .. properties])
             .WithWorkingDirectory(Repository.Root)
-            .WithEnvironmentVariables(Workspace.CleanEnvironment)
+            .WithEnvironmentVariables(server.In(Workspace.CleanEnvironment))
             .WithValidation(CommandResultValidation.None)
             .ExecuteBufferedAsync(limit.Token);
         Assert.True(

@@ -130,11 +130,13 @@ internal static partial class PseudoTerminal
     private static void Check(int error)
     {
         if (error != 0)
+        {
             throw new InvalidOperationException(
                 $"The terminal cannot be had: "
                     + $"error {error}, "
                     + $"{Marshal.GetPInvokeErrorMessage(error < 0 ? Marshal.GetLastPInvokeError() : error)}."
             );
+        }
     }
 
     [GeneratedRegex(@"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]", RegexOptions.CultureInvariant)]

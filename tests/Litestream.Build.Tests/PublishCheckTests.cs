@@ -37,7 +37,7 @@ public sealed class PublishCheckTests(Packages packages)
     [Theory]
     [InlineData("PrivateAssets=\"all\"")]
     [InlineData("ExcludeAssets=\"runtime\"", Traits = ["Category", "Long"])]
-    public async Task A_reference_that_keeps_our_assembly_out_is_an_error_before_anything_is_published_and_the_build_starts(
+    public async Task A_reference_that_keeps_our_assembly_out_fails_the_publish_before_it_writes_and_the_build_starts(
         string attribute
     )
     {
@@ -142,7 +142,9 @@ public sealed class PublishCheckTests(Packages packages)
                 "Directory.Build.targets",
                 $"""
                 <Project>
-                  <Target Name="TakeOut" AfterTargets="ComputeAndCopyFilesToPublishDirectory"><Delete Files="$(PublishDir){pattern}" /></Target>
+                  <Target Name="TakeOut" AfterTargets="ComputeAndCopyFilesToPublishDirectory">
+                    <Delete Files="$(PublishDir){pattern}" />
+                  </Target>
                 </Project>
                 """
             );

@@ -22,7 +22,8 @@ public sealed class PublishedCommandTests(Packages packages)
         $app litestream restore --timestamp whenever; [ $? -eq 2 ] || exit 14
         if $app litestream drill --query "SELECT 1 WHERE 0"; then exit 15; fi
         $app litestream drill --query "SELECT count(*) FROM sqlite_master" || exit 16
-        [ "$($app litestream run -- version)" = "{{(Repository.IsLine05 ? "" : "v")}}{{Repository.Version}}" ] || exit 18
+        version=$($app litestream run -- version)
+        [ "$version" = "{{(Repository.IsLine05 ? "" : "v")}}{{Repository.Version}}" ] || exit 18
         $app litestream doctor || exit 19
         echo "the script is through"
         """;
@@ -150,9 +151,7 @@ public sealed class PublishedCommandTests(Packages packages)
         {
             await app.WaitForAsync("Application started");
             if (template == "worker")
-            {
                 app.WriteLine("row");
-            }
 
             await app.SendsToAsync(
                 workspace.In(
@@ -171,18 +170,14 @@ public sealed class PublishedCommandTests(Packages packages)
                     .GetInt32()
             );
             foreach (var (command, expected, _) in Verbs)
-            {
                 await AnswersAsync(command, expected);
-            }
 
             app.Signal("TERM");
             Assert.True(await app.WaitForExitAsync() == 0, app.Output);
         }
 
         foreach (var (command, _, expected) in Verbs)
-        {
             await AnswersAsync(command, expected);
-        }
 
         var none = await CommandAsync("status");
         Assert.Contains("No running app reports on this database.", none.StandardOutput, StringComparison.Ordinal);
@@ -198,16 +193,12 @@ public sealed class PublishedCommandTests(Packages packages)
         async Task AnswersAsync(string command, int? exitCode)
         {
             if (exitCode is null)
-            {
                 return;
-            }
 
             foreach (var json in new[] { false, true })
             {
                 foreach (var made in Made)
-                {
                     File.Delete(Path.Combine(elsewhere, made));
-                }
 
                 var run = await CommandAsync(
                     json
@@ -255,7 +246,12 @@ public sealed class PublishedCommandTests(Packages packages)
                 """
                 <Project>
                   <Target Name="KeepMvc" AfterTargets="PrepareForILLink">
-                    <ItemGroup><TrimmerRootAssembly Include="@(ResolvedFileToPublish->'%(Filename)')" Condition="$([System.String]::Copy('%(Filename)').StartsWith('Microsoft.AspNetCore')) And '%(Extension)' == '.dll'" /></ItemGroup>
+                    <ItemGroup>
+                      <TrimmerRootAssembly
+                        Include="@(ResolvedFileToPublish->'%(Filename)')"
+                        Condition="$([System.String]::Copy('%(Filename)').StartsWith('Microsoft.AspNetCore'))
+                                   And '%(Extension)' == '.dll'" />
+                    </ItemGroup>
                   </Target>
                 </Project>
                 """,

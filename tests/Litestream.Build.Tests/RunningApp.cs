@@ -54,7 +54,10 @@ public sealed partial class RunningApp : IDisposable
                 .CleanEnvironment.Concat(s_patience)
                 .Concat(environment ?? new Dictionary<string, string?>())
         )
+        {
             start.Environment[name] = value;
+        }
+
         return new RunningApp(Process.Start(start)!);
     }
 
@@ -131,7 +134,9 @@ public sealed partial class RunningApp : IDisposable
                     File.ResolveLinkTarget(Path.Combine(folder, "exe"), returnFinalTarget: false)?.FullName
                     == executable
                 )
+                {
                     found.Add(id);
+                }
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {

@@ -19,7 +19,8 @@ public sealed class ScaffoldTests(Packages packages)
             using var connection = new SqliteConnection(configuration.GetConnectionString("Shop"));
             connection.Open();
             using var command = connection.CreateCommand();
-            command.CommandText = "CREATE TABLE IF NOT EXISTS rows(id INTEGER PRIMARY KEY, text); INSERT INTO rows(text) VALUES ($text); SELECT count(*) FROM rows";
+            command.CommandText = "CREATE TABLE IF NOT EXISTS rows(id INTEGER PRIMARY KEY, text); "
+                + "INSERT INTO rows(text) VALUES ($text); SELECT count(*) FROM rows";
             command.Parameters.AddWithValue("$text", text);
             return $"rows: {command.ExecuteScalar()}";
         });
@@ -161,6 +162,7 @@ public sealed class ScaffoldTests(Packages packages)
         await running.WaitForAsync("Now listening on");
         using var client = new HttpClient { BaseAddress = new Uri($"http://localhost:{port}") };
         for (var i = 1; i <= 20; i++)
+        {
             Assert.Equal(
                 $"rows: {i}",
                 await client.GetStringAsync(
@@ -168,6 +170,8 @@ public sealed class ScaffoldTests(Packages packages)
                     TestContext.Current.CancellationToken
                 )
             );
+        }
+
         Assert.True(File.Exists(database), running.Output);
         running.Signal("TERM");
         Assert.True(await running.WaitForExitAsync() == 0, running.Output);
@@ -198,7 +202,9 @@ public sealed class ScaffoldTests(Packages packages)
             "Shop.csproj",
             """
             <Project Sdk="Microsoft.NET.Sdk.Web">
-              <PropertyGroup><TargetFramework>net10.0</TargetFramework><ImplicitUsings>enable</ImplicitUsings></PropertyGroup>
+              <PropertyGroup>
+                <TargetFramework>net10.0</TargetFramework><ImplicitUsings>enable</ImplicitUsings>
+              </PropertyGroup>
               <ItemGroup><PackageReference Include="Microsoft.Data.Sqlite" Version="10.0.15" /></ItemGroup>
             </Project>
             """

@@ -25,7 +25,8 @@ public sealed class SetupVerbTests(Packages packages)
             text =>
                 text.Replace(
                     "</Project>",
-                    "<PropertyGroup><LitestreamReplicaUrl>s3://bucket/shop?endpoint=http://127.0.0.1:1</LitestreamReplicaUrl></PropertyGroup></Project>",
+                    "<PropertyGroup><LitestreamReplicaUrl>s3://bucket/shop?endpoint=http://127.0.0.1:1"
+                        + "</LitestreamReplicaUrl></PropertyGroup></Project>",
                     StringComparison.Ordinal
                 )
         );

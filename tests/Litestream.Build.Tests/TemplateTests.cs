@@ -38,7 +38,9 @@ public sealed partial class TemplateTests(Packages packages)
                         "-p:PublishReadyToRun=true",
                     }
                 )
+                {
                     rows.Add(template, $"-r linux-x64 {options} {Uncompressed}");
+                }
             }
 
             return rows;
@@ -147,7 +149,7 @@ public sealed partial class TemplateTests(Packages packages)
                 )
             )
             .Succeeded();
-        Assert.False(File.Exists(workspace.In("out/Worker.dll")), "This is no native app.");
+        Assert.False(File.Exists(workspace.In("out/Worker.dll")), "This is not a native app.");
 
         using (var app = RunningApp.Start(workspace.In("out/Worker"), [], workspace.In("out")))
         {
@@ -234,7 +236,7 @@ public sealed partial class TemplateTests(Packages packages)
     [Theory]
     [InlineData("net6.0", Traits = ["Category", "Long"])]
     [InlineData("net48", Traits = ["Category", "Long"])]
-    public async Task An_app_for_an_older_framework_is_told_so_before_anything_else(string framework)
+    public async Task An_app_for_an_older_framework_is_reported_before_anything_else(string framework)
     {
         using var workspace = new Workspace(packages);
         (await workspace.DotnetAsync("new", "console", "-n", "App", "-o", ".", "--no-restore")).Succeeded();
@@ -321,7 +323,10 @@ public sealed partial class TemplateTests(Packages packages)
             publish.ExitCode != 0
             && publish.Errors.FirstOrDefault(error => NoNativeLinker().IsMatch(error.Text ?? "")) is { } missing
         )
+        {
             Assert.Skip($"No native linking on this machine: {missing.Text}");
+        }
+
         return publish;
     }
 

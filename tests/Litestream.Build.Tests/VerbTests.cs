@@ -79,7 +79,7 @@ public sealed class VerbTests(Packages packages)
         await running.WaitForAsync("built, rows: 1");
         WaitUntil(() => RunningApp.ProcessesOf(app.In("out/litestream")).Count == 1, () => running.Output);
         var verified = Item(
-            await VerbAsync("LitestreamVerify", Patient, "-getTargetResult:LitestreamVerify"),
+            await VerbAsync("LitestreamVerify", LongTimeout, "-getTargetResult:LitestreamVerify"),
             "LitestreamVerify"
         );
         Assert.Equal("Verified", verified.GetProperty("Outcome").GetString());
@@ -109,7 +109,7 @@ public sealed class VerbTests(Packages packages)
         Assert.Equal(0, await running.WaitForExitAsync());
         Assert.Equal(["row", "still here"], PublishedAppTests.Rows(app.In("out/data/orders.db")));
 
-        // Pulled, it is nobody's continuation: whoever replicates it where it comes from is refused.
+        // Pulled, it continues no lineage: whoever replicates it where it comes from is refused.
         var pull = (
             await VerbAsync("LitestreamPull", "-p:LitestreamForce=true", "-p:LitestreamTimestamp=0 seconds ago")
         ).Succeeded();
@@ -119,7 +119,7 @@ public sealed class VerbTests(Packages packages)
     }
 
     [Fact]
-    public async Task A_choice_that_is_missing_a_folder_without_a_yml_and_a_replica_without_a_backup_are_told_apart()
+    public async Task A_choice_that_is_missing_a_folder_without_a_yml_and_a_replica_without_a_backup_are_distinguished()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
         app.Edit(
@@ -154,7 +154,7 @@ public sealed class VerbTests(Packages packages)
 
     [Fact]
     [Trait("Line", "0.3")]
-    public async Task The_listings_return_what_the_files_of_the_replicas_say_under_a_path_with_two_spaces_and_a_yml_elsewhere()
+    public async Task The_listings_return_what_the_replicas_hold_under_a_path_with_two_spaces_and_a_yml_elsewhere()
     {
         using var app = await RestoredAsync("two  späces ü");
         await ReplicateAsync(app, () => Insert(app.In(One), "first"));
@@ -246,7 +246,7 @@ public sealed class VerbTests(Packages packages)
 
     [Fact]
     [Trait("Line", "0.5")]
-    public async Task The_listing_of_LTX_files_returns_what_the_files_of_the_replicas_say_under_a_path_with_two_spaces_and_a_yml_elsewhere()
+    public async Task The_LTX_listing_returns_what_the_replicas_hold_under_a_path_with_two_spaces_and_a_yml_elsewhere()
     {
         using var app = await RestoredAsync("two  späces ü");
         await ReplicateAsync(app, () => Insert(app.In(One), "first"));
@@ -316,7 +316,7 @@ public sealed class VerbTests(Packages packages)
     }
 
     [Fact]
-    public async Task A_restore_goes_to_a_moment_refuses_an_existing_file_moves_it_aside_when_forced_and_a_dry_run_changes_nothing()
+    public async Task A_restore_goes_to_a_moment_moves_a_file_aside_only_when_forced_and_a_dry_run_changes_nothing()
     {
         using var app = await RestoredAsync("two  späces ü");
         var between = DateTimeOffset.MinValue;
@@ -396,7 +396,7 @@ public sealed class VerbTests(Packages packages)
     }
 
     [Fact(Timeout = 40 * 60_000)]
-    public async Task Verify_proves_a_healthy_replica_and_tells_one_that_nobody_feeds_by_code_exit_code_and_item()
+    public async Task Verify_proves_a_healthy_replica_and_tells_one_that_nothing_feeds_by_code_exit_code_and_item()
     {
         using var app = await RestoredAsync("app");
         await ReplicateAsync(
@@ -407,7 +407,7 @@ public sealed class VerbTests(Packages packages)
 
                 // The databases lie in the folder of the project, which a publish may ship: nothing is written there
                 // unasked, and nothing more is claimed.
-                var unasked = await ItemsAsync(app, "LitestreamVerify", Patient);
+                var unasked = await ItemsAsync(app, "LitestreamVerify", LongTimeout);
                 Assert.All(unasked, item => Assert.Equal(("Verified", "Position"), (item["Outcome"], item["Level"])));
                 Assert.All(
                     unasked,
@@ -423,7 +423,7 @@ public sealed class VerbTests(Packages packages)
                         app,
                         "LitestreamVerify",
                         "-p:LitestreamVerifyLevel=Full",
-                        Patient,
+                        LongTimeout,
                         "-getTargetResult:LitestreamVerify"
                     )
                 )
@@ -444,7 +444,7 @@ public sealed class VerbTests(Packages packages)
                         $"-p:LitestreamDatabase={One}",
                         "-p:LitestreamVerifyLevel=position",
                         "-p:LitestreamVerifyWrite=false",
-                        Patient
+                        LongTimeout
                     )
                 );
                 Assert.Equal(
@@ -511,7 +511,7 @@ public sealed class VerbTests(Packages packages)
         var same = Assert.Single(await ItemsAsync(app, "LitestreamDiff", $"-p:LitestreamDatabase={One}"));
         Assert.Equal(("true", "none"), (same["Same"], same["Changes"]));
 
-        var started = await ItemsAsync(app, "LitestreamVerify", "-p:LitestreamStartReplicator=true", Patient);
+        var started = await ItemsAsync(app, "LitestreamVerify", "-p:LitestreamStartReplicator=true", LongTimeout);
         Assert.Equal(["Verified", "Verified"], started.Select(item => item["Outcome"]));
         Assert.Empty(
             Directory
@@ -811,7 +811,7 @@ public sealed class VerbTests(Packages packages)
     private const string Yml = "else where/my.yml";
 
     /// <summary>Time enough for a commit to arrive on a slow machine.</summary>
-    private const string Patient = "-p:LitestreamTimeout=3m";
+    private const string LongTimeout = "-p:LitestreamTimeout=3m";
 
     /// <summary>What lists the full copies in a replica.</summary>
     private static string Listing => Repository.IsLine05 ? "LitestreamLtx" : "LitestreamSnapshots";
@@ -962,10 +962,12 @@ public sealed class VerbTests(Packages packages)
     private static void WaitUntil(Func<bool> condition, Func<string>? what = null)
     {
         for (var watch = Stopwatch.StartNew(); !condition(); Thread.Sleep(20))
+        {
             Assert.True(
                 watch.Elapsed < TimeSpan.FromMinutes(10),
                 $"It did not come about within 10 minutes. {what?.Invoke()}"
             );
+        }
     }
 
     /// <summary>
@@ -1004,7 +1006,9 @@ public sealed class VerbTests(Packages packages)
         foreach (
             var file in Directory.EnumerateFiles(Path.GetDirectoryName(database)!, Path.GetFileName(database) + "*")
         )
+        {
             File.Delete(file);
+        }
     }
 
     /// <summary>

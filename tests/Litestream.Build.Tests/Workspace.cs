@@ -46,7 +46,10 @@ public sealed class Workspace : IDisposable
                 relative.StartsWith("bin", StringComparison.Ordinal)
                 || relative.StartsWith("obj", StringComparison.Ordinal)
             )
+            {
                 continue;
+            }
+
             Write(relative, File.ReadAllText(file));
         }
 
@@ -99,10 +102,14 @@ public sealed class Workspace : IDisposable
     {
         var log = Path.Combine(Root, $"{Guid.NewGuid():N}.binlog");
         var builds = arguments[0] is "build" or "publish" or "msbuild" or "pack" or "clean" or "restore";
+        using var server = builds ? BuildServer.Taken() : null;
+        var environment = new Dictionary<string, string?>(EnvironmentVariables);
+        foreach (var (name, value) in variables)
+            environment[name] = value;
         var result = await Cli.Wrap("dotnet")
-            .WithArguments(builds ? [.. arguments, $"-bl:{log}", "-tl:off", "-m:1"] : arguments)
+            .WithArguments(builds ? [.. arguments, $"-bl:{log};ProjectImports=None", "-tl:off", "-m:1"] : arguments)
             .WithWorkingDirectory(Folder)
-            .WithEnvironmentVariables(EnvironmentVariables.Concat(variables).ToDictionary())
+            .WithEnvironmentVariables(server?.In(environment) ?? environment)
             .WithValidation(CommandResultValidation.None)
             .ExecuteBufferedAsync(TestContext.Current.CancellationToken);
         return new BuildResult(
@@ -151,9 +158,10 @@ public sealed class Workspace : IDisposable
         environment["DOTNET_NOLOGO"] = "1";
         environment["DOTNET_CLI_UI_LANGUAGE"] = "en";
 
-        // Not what is tested, and slow: a compiler for each build, code that is measured to be compiled again, and the
-        // question for vulnerable packages.
+        // Not what is tested, and slow: a compiler for each build, the SDK's analyzers, code that is measured to be
+        // compiled again, and the question for vulnerable packages.
         environment["UseSharedCompilation"] = "true";
+        environment["RunAnalyzers"] = "false";
         environment["DOTNET_TieredPGO"] = "0";
         environment["NuGetAudit"] = "false";
         return environment;

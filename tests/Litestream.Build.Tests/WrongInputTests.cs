@@ -19,7 +19,13 @@ public sealed class WrongInputTests(Packages packages)
         4,
         Traits = ["Category", "Long"]
     )]
-    [InlineData("LSB1010", "litestream.yml", "dbs:\n  - path: app.db\n   replicas: [", 3, Traits = ["Category", "Long"])]
+    [InlineData(
+        "LSB1010",
+        "litestream.yml",
+        "dbs:\n  - path: app.db\n   replicas: [",
+        3,
+        Traits = ["Category", "Long"]
+    )]
     [InlineData(
         "LSB1030",
         "litestream.yml",
@@ -106,7 +112,7 @@ public sealed class WrongInputTests(Packages packages)
     }
 
     [Fact]
-    public async Task A_name_that_nothing_reads_is_said_with_its_place_and_stops_a_restore()
+    public async Task A_name_that_nothing_reads_is_reported_with_its_place_and_stops_a_restore()
     {
         using var app = new Workspace(packages).WithAsset("Worker");
         app.Edit(

@@ -39,7 +39,7 @@ public sealed class AccessTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Nobody_from_elsewhere_gets_in_without_configuration_and_the_log_says_how_to_open_it()
+    public async Task No_other_machine_gets_in_without_configuration_and_the_log_says_how_to_open_it()
     {
         // The log has each line at most once a minute.
         var time = new HeldTime();
@@ -437,7 +437,9 @@ public sealed class AccessTests
             Assert.Equal(HttpStatusCode.NoContent, byScript.StatusCode);
         }
         else
+        {
             Assert.DoesNotContain(host.Log, line => line.Contains("started", StringComparison.Ordinal));
+        }
     }
 
     [Theory]
@@ -526,7 +528,7 @@ public sealed class AccessTests
     }
 
     [Fact]
-    public async Task A_large_body_and_one_that_is_no_form_are_refused_unread()
+    public async Task A_large_body_and_one_that_is_not_a_form_are_refused_unread()
     {
         await using var host = await DashboardHost.StartAsync();
         using var client = host.Client();
@@ -714,11 +716,14 @@ public sealed class AccessTests
     {
         using var request = new HttpRequestMessage(method, path);
         if (form is not null)
+        {
             request.Content = new StringContent(
                 form,
                 Encoding.UTF8,
                 new MediaTypeHeaderValue("application/x-www-form-urlencoded")
             );
+        }
+
         foreach (var (name, value) in headers ?? [])
             Assert.True(request.Headers.TryAddWithoutValidation(name, value));
         return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Token);

@@ -162,7 +162,7 @@ public sealed class MonitorTests
     }
 
     [Fact]
-    public async Task What_was_proved_of_another_replica_is_no_proof()
+    public async Task What_was_proved_of_another_replica_proves_nothing()
     {
         await using var host = await DashboardHost.StartAsync();
         var replicator = host.App.Services.GetRequiredService<LitestreamReplicator>();

@@ -133,7 +133,7 @@ public sealed class PageTests
     }
 
     [Fact]
-    public void A_section_that_is_no_component_is_refused_at_once() =>
+    public void A_section_that_is_not_a_component_is_refused_at_once() =>
         Assert.Contains(
             "is not a Razor component",
             Assert
@@ -398,7 +398,10 @@ public sealed class PageTests
                 foreach (
                     var file in files == "all" ? ReplicaFiles.All(host.Replica) : ReplicaFiles.Starts(host.Replica)
                 )
+                {
                     File.Delete(file);
+                }
+
                 await host.ActAsync(kind);
                 page = await host.PageWithoutAsync(">running</strong>");
                 return page.Contains("proof failed", StringComparison.Ordinal);

@@ -134,7 +134,7 @@ public sealed class ScriptTests(BrowserFixture fixture) : IClassFixture<BrowserF
     }
 
     [Fact]
-    public async Task What_is_said_is_shown_in_a_layout_that_has_no_place_for_it()
+    public async Task What_is_reported_is_shown_in_a_layout_that_has_no_place_for_it()
     {
         await using var host = await DashboardHost.StartAsync(
             configure: options => options.Layout = typeof(BareLayout)
@@ -182,7 +182,8 @@ public sealed class ScriptTests(BrowserFixture fixture) : IClassFixture<BrowserF
             );
             await Expect(page.Locator("[type=datetime-local]")).ToBeFocusedAsync();
 
-            // Slowly: pressing takes the focus from the field. (The section waits for a button that is pressed for 5 s.)
+            // Slowly: pressing takes the focus from the field. (The section waits for a button that is pressed for
+            // 5 s.)
             await button.HoverAsync();
             pressed = Stopwatch.StartNew();
             await page.Mouse.DownAsync();

@@ -36,7 +36,7 @@ public sealed class ShownTextTests
         Assert.Equal(expected, s_text.Of(text));
 
     [Fact]
-    public void Databases_of_one_name_are_told_apart_wherever_they_are_named()
+    public void Databases_of_one_name_are_distinguished_wherever_they_are_named()
     {
         string[] paths = ["/data/acme/app.db", "/data/zeta/app.db", "/data/zeta/old/app.db", "/srv/shop/own.db"];
         var plain = new ShownText("/srv/shop", []);

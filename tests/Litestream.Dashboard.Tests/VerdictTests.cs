@@ -167,7 +167,7 @@ public sealed class VerdictTests
     }
 
     [Fact]
-    public void A_verification_that_only_counts_is_no_proof()
+    public void A_verification_that_only_counts_proves_nothing()
     {
         var verdict = Of(
             LitestreamState.Replicating,
@@ -196,7 +196,7 @@ public sealed class VerdictTests
         );
         Assert.Equal(
             VerdictKind.NotReplicated,
-            Of(LitestreamState.Replicating, s_healthy with { LeftOut = "LSB5009" }, s_now).Kind
+            Of(LitestreamState.Replicating, s_healthy with { ExcludedBy = "LSB5009" }, s_now).Kind
         );
     }
 

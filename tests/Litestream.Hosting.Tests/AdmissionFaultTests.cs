@@ -71,7 +71,7 @@ public sealed class AdmissionFaultTests
     }
 
     [Fact]
-    public async Task An_app_that_sets_a_rollback_journal_keeps_its_database_and_is_told_why_it_is_not_replicated()
+    public async Task An_app_that_sets_a_rollback_journal_keeps_its_database_and_the_log_says_why_it_is_not_replicated()
     {
         using var folder = new AppFolder();
         folder.Environment["HOSTED_APP_Journal"] = "delete";

@@ -49,8 +49,8 @@ public sealed class BackgroundTests : IDisposable
         CreateDatabase();
         await File.WriteAllTextAsync(Path.Combine(_folder, "replica"), "", TestContext.Current.CancellationToken);
 
-        // Known as it is, so that the storage, which does not answer, need not be asked whether it goes on with its
-        // history.
+        // Known as it is, so that the storage, which does not answer, need not be asked whether it continues its
+        // lineage.
         new DatabaseIdentity(null, false, FileStamp.Of(Database)).Write(Path.Combine(_folder, ".a.db-litestream"));
         using var outside = new Outside(200);
         using var host = Build(
@@ -127,7 +127,7 @@ public sealed class BackgroundTests : IDisposable
     }
 
     [Fact]
-    public async Task A_heartbeat_that_fails_is_said_once_until_it_works_again_and_never_its_path()
+    public async Task A_heartbeat_that_fails_is_reported_once_until_it_works_again_and_never_its_path()
     {
         using var outside = new Outside(500, 302, 200, 404, 404, 200);
         using var stopping = new CancellationTokenSource();
@@ -167,11 +167,11 @@ public sealed class BackgroundTests : IDisposable
     }
 
     [Fact]
-    public async Task A_heartbeat_nobody_listens_to_says_why()
+    public async Task A_heartbeat_nothing_listens_to_says_why()
     {
         using var stopping = new CancellationTokenSource();
 
-        // Bound, so that nobody else gets the port, and not listening.
+        // Bound, so that nothing else gets the port, and not listening.
         using var nobody = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         nobody.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         var status = new LitestreamStatus(LitestreamState.Replicating, 1, null, 0, null)
@@ -277,7 +277,7 @@ public sealed class BackgroundTests : IDisposable
     }
 
     [Fact]
-    public async Task A_database_that_is_not_replicated_is_left_out_of_the_verification_and_said_once()
+    public async Task A_database_that_is_not_replicated_is_excluded_from_the_verification_and_reported_once()
     {
         CreateDatabase();
         var (other, replica) = (Path.Combine(_folder, "b.db"), Path.Combine(_folder, "replica-b"));
@@ -339,7 +339,7 @@ public sealed class BackgroundTests : IDisposable
     }
 
     [Fact]
-    public async Task Where_the_app_has_another_SQLite_library_the_verification_sees_whether_the_last_commit_has_arrived()
+    public async Task Where_the_app_has_another_SQLite_library_a_verification_sees_whether_the_last_commit_arrived()
     {
         using var folder = new AppFolder();
         folder.Environment["Litestream__Verification__Interval"] = "1s";
@@ -372,9 +372,7 @@ public sealed class BackgroundTests : IDisposable
             ActivityStopped = activity =>
             {
                 if (activity.TraceId == test.TraceId)
-                {
                     ended.Enqueue(activity);
-                }
             },
         };
         ActivitySource.AddActivityListener(listener);
@@ -401,9 +399,7 @@ public sealed class BackgroundTests : IDisposable
         Assert.Equal("Verified", verified.Tags.Single(tag => tag.Key == "outcome").Value);
         ended.Clear();
         foreach (var file in Directory.GetFiles(_folder, "a.db*"))
-        {
             File.Delete(file);
-        }
 
         using var again = Build();
 

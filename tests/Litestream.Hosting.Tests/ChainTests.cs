@@ -37,7 +37,7 @@ public sealed class ChainTests
     }
 
     [Fact]
-    public async Task After_a_stop_the_database_file_alone_is_complete_and_another_one_in_its_place_meets_no_WAL_of_the_old_one()
+    public async Task After_a_stop_the_database_file_alone_is_complete_and_another_in_its_place_meets_no_old_WAL()
     {
         using var folder = new AppFolder();
         using (var app = folder.Start())
@@ -54,9 +54,7 @@ public sealed class ChainTests
         // The same file once more, but not the one that was left.
         File.Delete(folder.Database);
         using (var connection = Open(alone))
-        {
             Execute(connection, "INSERT INTO orders VALUES ('by hand')");
-        }
 
         File.Copy(alone, folder.Database);
         using var next = folder.Start();
@@ -78,9 +76,7 @@ public sealed class ChainTests
         }
 
         using (var connection = Open(folder.Database))
-        {
             Execute(connection, "UPDATE orders SET text = 'changed' WHERE rowid = 1");
-        }
 
         using var next = folder.Start();
         await folder.ArrivesAsync(next, "changed");
@@ -104,7 +100,7 @@ public sealed class ChainTests
             await killed.EndedAsync();
         }
 
-        // Its litestream lives until it writes a line that nobody reads any more. The next one waits, so that the
+        // Its litestream lives until it writes a line that nothing reads any more. The next one waits, so that the
         // status is seen before the copy has arrived.
         var (hold, letGo) = Holding(folder);
         hold();
@@ -327,7 +323,7 @@ public sealed class ChainTests
         await app.SaysAsync("wrote last of all");
         await folder.ArrivesAsync(app, "last of all");
 
-        // Nobody may write over it before it is seen: neither litestream, when it checkpoints, nor a nudge.
+        // Nothing may write over it before it is seen: neither litestream, when it checkpoints, nor a nudge.
         using (var writer = Open(folder.Database))
         {
             Execute(writer, "BEGIN IMMEDIATE");
@@ -448,9 +444,10 @@ public sealed class ChainTests
         }
 
         // A copy of the database, on another host as it were: nothing on this one shows who has it open.
-        var copy = Path.Combine(Directory.CreateDirectory(Path.Combine(folder.Root, "elsewhere")).FullName, "orders.db");
+        var elsewhere = Directory.CreateDirectory(Path.Combine(folder.Root, "elsewhere")).FullName;
+        var copy = Path.Combine(elsewhere, "orders.db");
         File.Copy(folder.Database, copy);
-        var config = Path.Combine(folder.Root, "elsewhere", "litestream.yml");
+        var config = Path.Combine(elsewhere, "litestream.yml");
         await File.WriteAllTextAsync(
             config,
             $"dbs:\n  - path: '{copy}'\n    replicas:\n      - {folder.FileReplica}\n",
@@ -515,10 +512,11 @@ public sealed class ChainTests
     }
 
     [Theory(Timeout = 30 * 60_000)]
-    [InlineData(false)]
-    [InlineData(true)]
+    [InlineData("", false)]
+    [InlineData(" truncate", false)]
+    [InlineData("", true)]
     [Trait("Category", "Long")]
-    public async Task Heavy_writes_without_any_kill_arrive_as_they_are_five_times(bool truncates)
+    public async Task Heavy_writes_without_any_kill_arrive_as_they_are_five_times(string option, bool hasOther)
     {
         for (var i = 0; i < 5; i++)
         {
@@ -528,8 +526,23 @@ public sealed class ChainTests
             await app.TellAsync("accounts");
             await app.SaysAsync("has accounts");
             await folder.SettledAsync(app);
-            await app.TellAsync($"heavy 35{(truncates ? " truncate" : "")}");
+            folder.Environment["Litestream__Enabled"] = "false";
+            using var other = hasOther ? folder.Start() : null;
+            if (other is not null)
+            {
+                // Another process, which truncates the WAL after each of its commits.
+                await other.SaysAsync("started ");
+                await other.TellAsync("heavy 35 truncate");
+            }
+
+            await app.TellAsync($"heavy 35{option}");
             await app.SaysAsync("bytes heavily", TimeSpan.FromMinutes(5));
+            if (other is not null)
+            {
+                await other.SaysAsync("bytes heavily", TimeSpan.FromMinutes(5));
+                Assert.Equal(0, await other.StopAsync());
+            }
+
             await app.StatusAsync("Replicating", "Healthy 0.0 s 0 bytes");
             await folder.AssertRestoredAsync();
 
@@ -610,7 +623,7 @@ public sealed class ChainTests
 
     /// <summary>
     /// Litestream gives up its mark to checkpoint, from 1,000 pages on, and takes it again with a statement on its own
-    /// table. Where that has another name at this moment, as after a tool that tidies up, it goes on without a mark.
+    /// table. Where that has another name at this moment, as after a tool that tidies up, it continues without a mark.
     /// </summary>
     private static async Task LoseMarkAsync(AppFolder folder, int litestream)
     {

@@ -198,7 +198,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task Missing_credentials_are_told_and_a_setting_of_the_app_gives_them()
+    public async Task Missing_credentials_are_reported_and_a_setting_of_the_app_gives_them()
     {
         using var folder = new AppFolder();
         folder.WriteConfig(
@@ -223,7 +223,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task A_wrong_litestream_yml_is_told_with_its_line()
+    public async Task A_wrong_litestream_yml_is_reported_with_its_line()
     {
         using var folder = new AppFolder();
         await File.WriteAllTextAsync(

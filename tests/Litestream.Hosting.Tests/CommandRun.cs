@@ -49,9 +49,7 @@ public sealed record CommandRun(int ExitCode, string Output, string Error)
         start.Environment.Remove("DOTNET_ENVIRONMENT");
         start.Environment.Remove("ASPNETCORE_ENVIRONMENT");
         foreach (var (name, value) in folder.Environment)
-        {
             start.Environment[name] = value;
-        }
 
         using var process = Process.Start(start)!;
         process.StandardInput.Close();

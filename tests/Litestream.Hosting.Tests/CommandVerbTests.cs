@@ -86,9 +86,7 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
             run.Output
         );
         foreach (var noise in new[] { "Console.WriteLine", "a stream", "a device", "a child", "a logger" })
-        {
             Assert.Contains($"noise of {noise}", run.Error, StringComparison.Ordinal);
-        }
 
         run.OfNothingElse(app.Folder);
         Assert.DoesNotContain("hunter2", run.Output + run.Error, StringComparison.Ordinal);
@@ -148,7 +146,7 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [InlineData("verify --timeout never", 2, "LSB3008", "--timeout is 'never'")]
     [InlineData("wal --generation 1", 2, "LSB3008", "litestream generations prints them")]
     [InlineData("generations --replica none", 1, "LSB3008", "has no replica 'none'", Traits = ["Line", "0.3"])]
-    [InlineData("run", 2, "LSB3006", "litestream run -- generations app.db")]
+    [InlineData("run", 2, "LSB3006", "litestream run -- ltx app.db")]
     [InlineData("run replicate", 2, "LSB3006", "use litestream replicate")]
     [InlineData("run -- wal -replica=file orders.db", 2, "LSB3006", "Write '--replica=file'", Traits = ["Line", "0.3"])]
     [InlineData("run -- nonsense", 1, "LSB3001", "nonsense")]
@@ -234,7 +232,7 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     [Theory]
     [InlineData("--help", "restore", "doctor")]
     [InlineData("restore --help", "--if-replica-exists", "--dry-run")]
-    [InlineData("run -h", "run -- generations app.db", "--json")]
+    [InlineData("run -h", "run -- ltx app.db", "--json")]
     public async Task Help_is_there_at_every_level(string command, string one, string other)
     {
         var run = (await CommandRun.OfAsync(app.Folder, command.Split(' '))).Succeeded();

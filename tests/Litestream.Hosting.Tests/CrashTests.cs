@@ -50,9 +50,7 @@ public sealed class CrashTests
 
         TestContext.Current.TestOutputHelper?.WriteLine($"{situation}: {times} trials, {copies} full copies");
         if (situation == "an orderly restart")
-        {
             Assert.InRange(copies, 0, Math.Max(1, times / 10));
-        }
     }
 
     /// <returns>How many full copies it cost.</returns>
@@ -85,9 +83,7 @@ public sealed class CrashTests
             {
                 await AppFolder.SignalAsync(situation == "an orderly restart" ? "TERM" : "KILL", app.Id);
                 if (situation == "both are killed")
-                {
                     await AppFolder.SignalAsync("KILL", litestream, mayHaveEnded: true);
-                }
 
                 await app.EndedAsync();
                 app.Dispose();
@@ -110,9 +106,7 @@ public sealed class CrashTests
             }
 
             if (situation != "an orderly restart")
-            {
                 await NotProvenBeforeItIsHealedAsync(folder, app, since);
-            }
 
             await app.TellAsync("calm");
             await app.SaysAsync("churned ");
@@ -166,7 +160,7 @@ public sealed class CrashTests
         static bool IsGood(string status) => status.Contains(" Healthy ", StringComparison.Ordinal);
     }
 
-    /// <summary>When the app had looked at its database, by the status that it told last.</summary>
+    /// <summary>When the app had looked at its database, by the status that it reported last.</summary>
     private static DateTimeOffset LookedAt(AppProcess app)
     {
         const string Word = "\nlooked ";
@@ -175,7 +169,8 @@ public sealed class CrashTests
         return new DateTimeOffset(long.Parse(ticks, CultureInfo.InvariantCulture), TimeSpan.Zero);
     }
 
-    /// <summary>Asks litestream itself to send what there is, until that has made it lose its hold on the WAL.</summary>
+    /// <summary>Asks litestream itself to send what there is, until that has made it lose its hold on the WAL.
+    /// </summary>
     private static async Task SyncAsync(AppFolder folder, AppProcess app, string socket)
     {
         await AppFolder.UntilAsync(

@@ -12,7 +12,7 @@ public sealed class DatabaseFaultTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_database_that_is_deleted_under_the_app_leaves_the_backup_alone_and_comes_back_with_the_next_start()
+    public async Task A_database_deleted_under_the_app_leaves_the_backup_alone_and_comes_back_with_the_next_start()
     {
         using var folder = new AppFolder();
         string saved;
@@ -21,9 +21,7 @@ public sealed class DatabaseFaultTests
             await folder.SettledAsync(app);
             saved = RestoredContent.Save(folder.Database, folder.Root);
             foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
-            {
                 File.Delete(file);
-            }
 
             await app.SaysAsync("LSB5012");
 
@@ -38,9 +36,7 @@ public sealed class DatabaseFaultTests
 
         await folder.AssertRestoredAsync(saved);
         foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
-        {
             File.Delete(file);
-        }
 
         using var next = folder.Start();
         await folder.SettledAsync(next);
@@ -65,9 +61,7 @@ public sealed class DatabaseFaultTests
         else
         {
             foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
-            {
                 File.Delete(file);
-            }
 
             File.Copy(other, folder.Database);
         }
@@ -86,9 +80,7 @@ public sealed class DatabaseFaultTests
         await folder.SettledAsync(app);
         var saved = RestoredContent.Save(folder.Database, folder.Root);
         foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
-        {
             File.Delete(file);
-        }
 
         await app.SaysAsync("LSB5012");
         await app.StopAsync();
@@ -110,9 +102,7 @@ public sealed class DatabaseFaultTests
         await folder.SettledAsync(app);
         var saved = RestoredContent.Save(folder.Database, folder.Root);
         foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
-        {
             File.Delete(file);
-        }
 
         await AppFolder.SignalAsync("TERM", app.Id);
         await app.EndedAsync();
@@ -219,11 +209,11 @@ public sealed class DatabaseFaultTests
         // As an app leaves it that ran a moment only.
         var saved = RestoredContent.Save(folder.Database, folder.Root);
         SqliteConnection.ClearAllPools();
-        var history = Path.Combine(folder.Work, ".orders.db-litestream", "history.json");
-        var remembered = JsonNode.Parse(await File.ReadAllTextAsync(history, Cancel))!.AsObject();
+        var identity = Path.Combine(folder.Work, ".orders.db-litestream", "history.json");
+        var remembered = JsonNode.Parse(await File.ReadAllTextAsync(identity, Cancel))!.AsObject();
         Assert.True(remembered.Remove("id"));
         remembered["inFile"] = false;
-        await File.WriteAllTextAsync(history, remembered.ToJsonString(), Cancel);
+        await File.WriteAllTextAsync(identity, remembered.ToJsonString(), Cancel);
         File.Copy(other.Database, folder.Database, overwrite: true);
 
         using (var app = folder.Start())
@@ -288,7 +278,7 @@ public sealed class DatabaseFaultTests
 
         await folder.AssertRestoredAsync(saved);
 
-        // Asked to, it goes on with it.
+        // Asked to, it continues with it.
         folder.Environment["Litestream__AdoptReplica"] = "true";
         using (var app = folder.Start())
         {
@@ -326,7 +316,7 @@ public sealed class DatabaseFaultTests
     }
 
     [Fact]
-    public async Task A_database_whose_state_folder_is_lost_goes_on_with_its_replica()
+    public async Task A_database_whose_state_folder_is_lost_continues_with_its_replica()
     {
         using var folder = new AppFolder();
         using (var before = folder.Start())
@@ -389,7 +379,7 @@ public sealed class DatabaseFaultTests
     }
 
     [Fact]
-    public async Task On_a_full_disk_the_app_gets_the_error_of_SQLite_and_all_that_it_committed_arrives_when_there_is_room_again()
+    public async Task On_a_full_disk_the_app_gets_the_error_of_SQLite_and_all_commits_arrive_when_there_is_room_again()
     {
         using var folder = new AppFolder();
         using var disk = new SmallDisk(folder.Work, "24m");
@@ -421,7 +411,7 @@ public sealed class DatabaseFaultTests
     [Theory]
     [InlineData("cut to nothing")]
     [InlineData("overwritten")]
-    public async Task What_is_no_database_any_more_is_not_sent_and_a_start_without_it_restores_it(string what)
+    public async Task What_is_not_a_database_any_more_is_not_sent_and_a_start_without_it_restores_it(string what)
     {
         using var folder = new AppFolder();
         string saved;
@@ -449,9 +439,7 @@ public sealed class DatabaseFaultTests
         using (var app = folder.Start())
         {
             if (what == "cut to nothing")
-            {
                 await app.SaysAsync("LSB5006");
-            }
 
             // The other one, the app itself cannot open.
             Assert.NotEqual(0, await app.EndedAsync());
@@ -460,9 +448,7 @@ public sealed class DatabaseFaultTests
 
         await folder.AssertRestoredAsync(saved);
         foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
-        {
             File.Delete(file);
-        }
 
         using var next = folder.Start();
         await folder.SettledAsync(next);

@@ -177,20 +177,72 @@ public sealed class DiscoveredDatabasesTests : IDisposable
     {
         File.WriteAllText(Config, Generated(new GeneratedConfigOptions { Excluded = ["ConnectionStrings:Cache"] }));
 
-        var discovered = Plan((key, string.Format(null, value, _folder))).Discovered;
+        var plan = Plan((key, string.Format(null, value, _folder)));
+        var discovered = plan.Discovered;
 
         Assert.Equal(
             path is null ? [] : [string.Format(null, path, _folder)],
             discovered.Databases.Select(database => database.Path)
         );
-        Assert.Equal(
-            value.Contains("hunter2", StringComparison.Ordinal) ? ["LSB1007"] : [],
-            discovered.Diagnostics.Select(diagnostic => diagnostic.Code)
-        );
+        var isEncrypted = value.Contains("hunter2", StringComparison.Ordinal);
+        Assert.Equal(isEncrypted ? ["LSB1007"] : [], discovered.Diagnostics.Select(diagnostic => diagnostic.Code));
+        Assert.Equal(isEncrypted ? [$"{_folder}/other.db"] : [], plan.NotReplicated.Select(database => database.Path));
+        Assert.Null(plan.NotReplicatedWarning);
         Assert.DoesNotContain(
             discovered.Diagnostics,
             diagnostic => diagnostic.Message.Contains("hunter2", StringComparison.Ordinal)
         );
+    }
+
+    [Theory]
+    [InlineData(null, true)]
+    [InlineData("{0}/other.db;{0}/encrypted.db", false)]
+    public void An_encrypted_database_of_litestream_yml_is_not_replicated_unless_that_is_meant(
+        string? meant,
+        bool isNamed
+    )
+    {
+        File.WriteAllText(Config, Generated());
+
+        var plan = Plan(
+            (OrdersKey, $"Data Source={_folder}/encrypted.db;Password=hunter2"),
+            ("ConnectionStrings:Other", $"Data Source={_folder}/other.db;Password=hunter2"),
+            ("ConnectionStrings:Good", $"Data Source={_folder}/good.db"),
+            ("Litestream:NotReplicated", meant?.Replace("{0}", _folder, StringComparison.Ordinal))
+        );
+
+        Assert.Equal([$"{_folder}/good.db"], plan.Databases.Select(database => database.Path));
+        Assert.Equal(
+            isNamed ? [$"{_folder}/encrypted.db", $"{_folder}/other.db"] : [],
+            plan.NotReplicated.Select(database => database.Path)
+        );
+        Assert.Null(plan.NotReplicatedWarning);
+    }
+
+    [Theory]
+    [InlineData("/backups", true, false)]
+    [InlineData("s3://bucket/shop", true, true)]
+    [InlineData(null, false, true)]
+    public void A_pattern_that_matches_nothing_is_named_where_that_may_be_a_loss(
+        string? replicaUrl,
+        bool hasOther,
+        bool isNamed
+    )
+    {
+        var pattern = $"{_folder}/tenants/*.db";
+        if (hasOther)
+            File.WriteAllText(Config, Generated(new GeneratedConfigOptions { ReplicaUrl = replicaUrl }));
+
+        var plan = Plan(("Litestream:DatabasePatterns", pattern));
+
+        Assert.Equal(isNamed ? [pattern] : [], plan.FindEmptyPatterns());
+        Assert.Equal(
+            replicaUrl?.StartsWith("s3", StringComparison.Ordinal) == true,
+            plan.ExplainEmpty([pattern]).Contains("AddDatabaseAsync", StringComparison.Ordinal)
+        );
+        Directory.CreateDirectory(Path.Combine(_folder, "tenants"));
+        File.WriteAllText(Path.Combine(_folder, "tenants", "blue.db"), "");
+        Assert.Empty(plan.FindEmptyPatterns());
     }
 
     [Theory]
@@ -307,7 +359,7 @@ public sealed class DiscoveredDatabasesTests : IDisposable
     }
 
     [Fact]
-    public void Where_the_build_found_no_database_and_was_told_nothing_the_replica_is_beside_it_and_old_ones_are_deleted()
+    public void Where_the_build_found_and_was_given_nothing_the_replica_is_beside_it_and_old_ones_are_deleted()
     {
         File.WriteAllText(Config, GeneratedConfig.Create([], new GeneratedConfigOptions()).Text);
 

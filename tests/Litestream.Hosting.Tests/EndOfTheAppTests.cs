@@ -38,7 +38,7 @@ public sealed class EndOfTheAppTests
         Assert.Empty(folder.Replicators());
         Assert.Contains("after", folder.DatabaseRows());
         await folder.AssertRestoredAsync();
-        Assert.Empty(folder.PrivateFolders);
+        Assert.Empty(folder.RunDirectories);
     }
 
     [Theory]
@@ -62,7 +62,7 @@ public sealed class EndOfTheAppTests
     }
 
     [Fact]
-    public async Task What_was_committed_before_it_was_known_whose_history_the_replica_holds_is_sent_at_the_stop()
+    public async Task What_was_committed_before_the_lineage_of_the_replica_was_known_is_sent_at_the_stop()
     {
         using var folder = new AppFolder();
         using (var before = folder.Start())
@@ -143,11 +143,11 @@ public sealed class EndOfTheAppTests
     }
 
     [Fact]
-    public async Task A_litestream_that_is_frozen_when_the_app_ends_goes_on_and_sends_everything()
+    public async Task A_litestream_that_is_frozen_when_the_app_ends_continues_and_sends_everything()
     {
         using var folder = new AppFolder();
 
-        // After 10 s without an answer it is told to end, and goes on.
+        // After 10 s without an answer it is asked to end, and continues.
         folder.Environment["Litestream__ShutdownTimeout"] = "2m";
         using var app = folder.Start();
         await app.SentAsync();
@@ -164,7 +164,7 @@ public sealed class EndOfTheAppTests
     }
 
     [Fact]
-    public async Task The_frozen_litestream_of_a_killed_app_ends_and_the_next_app_goes_on()
+    public async Task The_frozen_litestream_of_a_killed_app_ends_and_the_next_app_continues()
     {
         using var folder = new AppFolder();
         using (var killed = folder.Start())
@@ -193,7 +193,7 @@ public sealed class EndOfTheAppTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task An_app_that_was_killed_while_its_database_got_its_number_goes_on(bool isPending)
+    public async Task An_app_that_was_killed_while_its_database_got_its_number_continues(bool isPending)
     {
         using var folder = new AppFolder();
         using (var before = folder.Start())

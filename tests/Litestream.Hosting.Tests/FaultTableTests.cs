@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 namespace Litestream.Hosting.Tests;
 
 /// <summary>
-/// docs/faults.md says of each fault which tests run it. What it says is true, and nothing is left out.
+/// docs/faults.md says of each fault which tests run it. What it says is true, and nothing is missing.
 /// </summary>
 public sealed partial class FaultTableTests
 {
@@ -49,18 +49,14 @@ public sealed partial class FaultTableTests
             var cells = row.Trim().Trim('|').Split('|');
             var names = TestName().Matches(cells[^1]).Select(match => match.Groups[1].Value).ToList();
             if (cells.Length != 6 || (names.Count == 0 && cells[^1].Trim() != "not run"))
-            {
                 findings.Add($"a row names no test: {row}");
-            }
 
             findings.AddRange(names.Where(name => !Tests.ContainsKey(name)).Select(name => $"there is no test {name}"));
             named.UnionWith(names);
             foreach (var code in Code().Matches(row).Select(match => match.Value).Distinct())
             {
                 if (!File.Exists(Repository.In("docs", "diagnostics", code + ".md")))
-                {
                     findings.Add($"there is no page of {code}");
-                }
 
                 if (
                     !names.Exists(name =>

@@ -8,7 +8,7 @@ namespace Litestream.Hosting.Tests;
 public sealed class FreeSpaceFaultTests
 {
     [Fact]
-    public async Task A_replica_beside_the_database_leaves_the_last_room_to_the_app_and_goes_on_when_there_is_more()
+    public async Task A_replica_beside_the_database_leaves_the_last_room_to_the_app_and_continues_when_there_is_more()
     {
         using var folder = new AppFolder();
         using var disk = new SmallDisk(folder.Work, "24m");
@@ -46,7 +46,7 @@ public sealed class FreeSpaceFaultTests
     }
 
     [Fact]
-    public async Task A_start_without_room_replicates_nothing_until_there_is_and_not_at_all_what_came_in_the_place_of_the_database()
+    public async Task A_start_without_room_replicates_nothing_until_there_is_some_and_never_what_replaced_the_database()
     {
         using var folder = new AppFolder();
         using var disk = new SmallDisk(folder.Work, "24m");
@@ -66,7 +66,7 @@ public sealed class FreeSpaceFaultTests
         using (var app = folder.Start())
         {
             await app.SaysAsync("LSB5016");
-            Assert.Contains("the last 1.2 MB are kept for the app", app.Output, StringComparison.Ordinal);
+            Assert.Contains("1.2 MB must stay free for the app", app.Output, StringComparison.Ordinal);
             Assert.Equal(0, app.Count("initialized db"));
             await app.TellAsync("stop");
             Assert.Equal(0, await app.EndedAsync());
@@ -88,7 +88,7 @@ public sealed class FreeSpaceFaultTests
     }
 
     [Fact]
-    public async Task A_backup_that_there_is_no_room_for_is_not_copied_to_see_whose_it_is()
+    public async Task A_backup_that_there_is_no_room_for_is_not_copied_to_compare_it()
     {
         using var folder = new AppFolder();
         using var disk = new SmallDisk(folder.Work, "24m");
@@ -124,7 +124,7 @@ public sealed class FreeSpaceFaultTests
     [Theory]
     [InlineData("size=24m,nr_inodes=40", true)]
     [InlineData("size=4m", false)]
-    public async Task A_start_on_a_full_disk_is_never_healthy_and_goes_on_when_there_is_room(
+    public async Task A_start_on_a_full_disk_is_never_healthy_and_continues_when_there_is_room(
         string limits,
         bool isForInodes
     )

@@ -35,9 +35,7 @@ internal sealed class FrozenDisk : IDisposable
         Directory.CreateDirectory(path);
         var image = path + ".image";
         using (var file = File.Create(image))
-        {
             file.SetLength(64 * 1024 * 1024);
-        }
 
         Assert.SkipUnless(
             Run("mkfs.ext4", "-q", image) && Run("mount", "-o", "loop", image, path),
@@ -61,9 +59,7 @@ internal sealed class FrozenDisk : IDisposable
     public async Task ThawAsync()
     {
         if (!_isFrozen)
-        {
             return;
-        }
 
         _isFrozen = false;
         if (_daemon is null)

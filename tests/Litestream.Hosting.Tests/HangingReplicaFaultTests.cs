@@ -10,7 +10,7 @@ public sealed class HangingReplicaFaultTests
 {
     [Fact]
     [Trait("Category", "Long")]
-    public async Task A_replica_in_a_folder_that_does_not_answer_is_noticed_and_goes_on_when_it_answers_again()
+    public async Task A_replica_in_a_folder_that_does_not_answer_is_noticed_and_continues_when_it_answers_again()
     {
         using var folder = new AppFolder();
         using var disk = await FrozenDisk.WithoutAnyAnswerAsync(folder.Replica);
@@ -89,7 +89,12 @@ public sealed class HangingReplicaFaultTests
         {
             await app.SaysAsync("started ");
             await app.TellAsync("row waiting");
-            await app.StatusAsync("Stalled", "Unhealthy", "LSB4005: Cannot yet confirm", "the replica has not answered yet");
+            await app.StatusAsync(
+                "Stalled",
+                "Unhealthy",
+                "LSB4005: Cannot yet confirm",
+                "the replica has not answered yet"
+            );
             Assert.Empty(folder.Replicators());
             Assert.Equal(0, await app.StopAsync());
             Assert.Equal(0, app.Count("has sent everything"));
@@ -118,7 +123,7 @@ public sealed class HangingReplicaFaultTests
             await disk.FreezeAsync();
             await app.TellAsync("row waiting");
 
-            // It is stuck, and when it is killed it loses its program but does not end: from then on nobody looks any
+            // It is stuck, and when it is killed it loses its program but does not end: from then on nothing looks any
             // more.
             await AppFolder.UntilAsync(() => folder.Replicators().Count == 0, "it was killed");
             Assert.True(Directory.Exists($"/proc/{litestream}"), app.Output);

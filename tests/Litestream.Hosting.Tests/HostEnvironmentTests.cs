@@ -117,7 +117,7 @@ public sealed class HostEnvironmentTests
     }
 
     [Fact]
-    public async Task A_user_with_no_place_for_a_copy_is_told_what_to_do_and_the_app_runs()
+    public async Task A_user_with_no_place_for_a_copy_learns_what_to_do_and_the_app_runs()
     {
         using var folder = OwnedByUser();
         File.SetUnixFileMode(folder.Executable, NotExecutable);
@@ -141,18 +141,14 @@ public sealed class HostEnvironmentTests
         await SkipUnlessAsync("unshare", "--mount", "true");
         using var folder = new AppFolder();
         if (lostPermission)
-        {
             File.SetUnixFileMode(folder.Executable, NotExecutable);
-        }
 
         folder.Environment["TMPDIR"] = null;
         folder.Environment["HOME"] = "/nonexistent";
         Directory.CreateDirectory(folder.Replica);
         using var holder = await Holder.StartAsync("mnt", ["unshare", "--mount", "--propagation=private"]);
         foreach (var writable in new[] { folder.Work, folder.Replica })
-        {
             await RunAsync([.. holder.Enter(), "mount", "--bind", writable, writable]);
-        }
 
         foreach (
             var mount in await MountsAsync(holder.Id, except: [folder.Work, folder.Replica, "/proc", "/sys", "/dev"])
@@ -439,9 +435,7 @@ public sealed class HostEnvironmentTests
             Launch = app => ["setpriv", $"--reuid={User}", $"--regid={User}", "--clear-groups", "setsid", .. app],
         };
         foreach (var path in new[] { folder.Root, folder.App })
-        {
             File.SetUnixFileMode(path, Readable);
-        }
 
         Directory.CreateDirectory(folder.Replica);
         foreach (var path in new[] { folder.Work, folder.Replica })

@@ -83,7 +83,7 @@ public sealed class HostTests : IDisposable
     }
 
     [Fact]
-    public async Task The_lock_names_the_app_and_its_litestream_while_it_runs_and_nobody_afterwards()
+    public async Task The_lock_names_the_app_and_its_litestream_while_it_runs_and_nothing_afterwards()
     {
         CreateDatabase("a.db");
         using var host = Build(new RecordedLog(), WriteConfig("a.db"));
@@ -213,7 +213,7 @@ public sealed class HostTests : IDisposable
     [InlineData("localhost:")]
     [InlineData(":")]
     [InlineData("nobody.invalid:")]
-    public async Task A_metrics_address_that_cannot_be_opened_is_told_once_and_does_not_keep_it_from_replicating(
+    public async Task A_metrics_address_that_cannot_be_opened_is_reported_once_and_does_not_keep_it_from_replicating(
         string host
     )
     {
@@ -267,9 +267,7 @@ public sealed class HostTests : IDisposable
 
         WriteConfig("b.db");
         if (broken is not null)
-        {
             await File.WriteAllTextAsync(config, broken, TestContext.Current.CancellationToken);
-        }
 
         await AppFolder.SignalAsync("KILL", first);
         await AppFolder.UntilAsync(
@@ -299,8 +297,8 @@ public sealed class HostTests : IDisposable
             TestContext.Current.CancellationToken
         );
 
-        // Known as it is, so that the storage, which does not answer, need not be asked whether it goes on with its
-        // history.
+        // Known as it is, so that the storage, which does not answer, need not be asked whether it continues its
+        // lineage.
         new DatabaseIdentity(null, false, FileStamp.Of(Path.Combine(_folder, "a.db"))).Write(
             Path.Combine(_folder, ".a.db-litestream")
         );
@@ -357,7 +355,7 @@ public sealed class HostTests : IDisposable
     [Fact]
     public async Task A_database_in_a_folder_that_cannot_be_written_is_named_and_the_app_runs()
     {
-        // A file where the folder should be: nobody can write there, not even root.
+        // A file where the folder should be: even root cannot write there.
         await File.WriteAllTextAsync(Path.Combine(_folder, "file"), "", TestContext.Current.CancellationToken);
         var log = new RecordedLog();
         using var host = Build(log, WriteConfig("file/a.db"), ("Litestream:RestoreOnStart", "Never"));
@@ -415,7 +413,7 @@ public sealed class HostTests : IDisposable
         );
 
     [Fact]
-    public void A_record_that_was_cut_off_is_nobodys()
+    public void A_record_that_was_cut_off_names_no_process()
     {
         var whole = new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null, "127.0.0.1:9090").ToUtf8();
 

@@ -13,7 +13,7 @@ public sealed class LargeFaultTests
 
     [Fact(Timeout = 30 * 60_000)]
     [Trait("Category", "Long")]
-    public async Task A_stop_amid_the_first_snapshot_of_a_gigabyte_ends_in_its_time_and_the_next_start_completes_it_and_so_it_is_with_the_restore()
+    public async Task A_stop_amid_a_snapshot_or_restore_of_a_gigabyte_ends_in_time_and_the_next_start_completes_it()
     {
         using var folder = new AppFolder();
         folder.Environment["Litestream__Enabled"] = "false";

@@ -2,14 +2,14 @@ using System.Text.RegularExpressions;
 
 namespace Litestream.Hosting.Tests;
 
-/// <summary>What the app has open and nobody replicates, seen by a real app about itself.</summary>
+/// <summary>What the app has open and nothing replicates, seen by a real app about itself.</summary>
 public sealed class OpenDatabaseFaultTests
 {
     [Theory]
     [InlineData("")]
     [InlineData("*/cache.db")]
     [InlineData("other.db;cache.db")]
-    public async Task A_database_that_the_app_opens_and_nobody_replicates_is_named_unless_that_is_meant(string meant)
+    public async Task A_database_that_the_app_opens_and_nothing_replicates_is_named_unless_that_is_meant(string meant)
     {
         using var folder = new AppFolder();
         folder.Environment["Litestream__NotReplicated"] = meant;

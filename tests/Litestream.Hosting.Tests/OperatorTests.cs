@@ -274,9 +274,7 @@ public sealed class OperatorTests
         using var reader = command.ExecuteReader();
         var lines = new List<string>();
         while (reader.Read())
-        {
             lines.Add(reader.GetString(0));
-        }
 
         return lines;
     }

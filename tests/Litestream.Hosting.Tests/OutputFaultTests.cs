@@ -11,7 +11,7 @@ public sealed class OutputFaultTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task An_app_whose_output_nobody_reads_replicates_and_drains(bool isClosed)
+    public async Task An_app_whose_output_nothing_reads_replicates_and_drains(bool isClosed)
     {
         using var folder = new AppFolder();
 
@@ -20,16 +20,12 @@ public sealed class OutputFaultTests
         using var app = folder.StartUnread("--silent");
         await folder.ArrivesAsync(app, "first");
         if (isClosed)
-        {
             app.CloseOutput();
-        }
 
         // More than the console's log keeps waiting (2500 lines).
         await app.TellAsync("log 5000");
         if (!isClosed)
-        {
             await AppFolder.UntilAsync(() => IsWaiting(app.Id), "the app's log waited for its reader");
-        }
 
         await app.TellAsync("storm");
         var first = Assert.Single(folder.Replicators());

@@ -9,7 +9,7 @@ public sealed class PastCommandTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_moment_between_two_writes_has_the_old_rows_and_the_app_goes_on()
+    public async Task A_moment_between_two_writes_has_the_old_rows_and_the_app_continues()
     {
         using var folder = await CommandRun.BackedUpAsync();
         using var app = folder.Start();
@@ -37,7 +37,10 @@ public sealed class PastCommandTests
             await CommandRun.OfAsync(folder, ["query", "--timestamp", then, "SELECT * FROM items ORDER BY id"])
         ).Succeeded();
         var json = (
-            await CommandRun.OfAsync(folder, ["query", "--timestamp", then, "SELECT * FROM items ORDER BY id", "--json"])
+            await CommandRun.OfAsync(
+                folder,
+                ["query", "--timestamp", then, "SELECT * FROM items ORDER BY id", "--json"]
+            )
         ).Succeeded();
         var now = (await CommandRun.OfAsync(folder, ["query", "SELECT name FROM items", "--json"])).Succeeded();
         var diff = (await CommandRun.OfAsync(folder, ["diff", "--from", then, "--to", "now", "--json"])).Succeeded();
@@ -102,10 +105,8 @@ public sealed class PastCommandTests
             () => Directory.EnumerateFiles(Temp(folder), "restored.db", SearchOption.AllDirectories).Any(),
             "the copy was there"
         );
-        await AppFolder.SignalAsync(
-            "KILL",
-            int.Parse(await File.ReadAllTextAsync(Path.Combine(folder.Work, "pid"), Cancel), CultureInfo.InvariantCulture)
-        );
+        var id = await File.ReadAllTextAsync(Path.Combine(folder.Work, "pid"), Cancel);
+        await AppFolder.SignalAsync("KILL", int.Parse(id, CultureInfo.InvariantCulture));
         Assert.Equal(137, (await running).ExitCode);
         Assert.Single(Leftovers(folder));
 

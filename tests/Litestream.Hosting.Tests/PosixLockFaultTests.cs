@@ -63,7 +63,7 @@ public sealed partial class PosixLockFaultTests
     [InlineData(null)]
     [InlineData("")]
     [InlineData("-shm")]
-    public async Task Nobody_but_SQLite_opens_the_database_or_its_shm_in_the_process_of_the_app(string? opened)
+    public async Task Only_SQLite_opens_the_database_or_its_shm_in_the_process_of_the_app(string? opened)
     {
         Assert.SkipUnless(File.Exists("/usr/bin/strace"), "There is no strace (Debian package strace).");
         using var folder = new AppFolder();

@@ -200,7 +200,7 @@ public sealed class ProcessFaultTests
     }
 
     [Fact]
-    public async Task A_configuration_that_litestream_refuses_is_not_tried_again_and_with_a_right_one_all_rows_are_sent()
+    public async Task A_configuration_that_litestream_refuses_is_not_tried_again_and_a_right_one_sends_all_rows()
     {
         using var folder = new AppFolder();
 
@@ -243,9 +243,7 @@ public sealed class ProcessFaultTests
     {
         using var folder = new AppFolder();
         if (!OperatingSystem.IsWindows())
-        {
             File.SetUnixFileMode(folder.Executable, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        }
 
         using var app = folder.Start();
         await folder.SettledAsync(app);

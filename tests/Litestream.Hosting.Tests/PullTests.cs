@@ -25,7 +25,7 @@ public sealed class PullTests
         var client = Client(laptop);
         if (overRestored)
         {
-            // What was restored in its place goes on with the history: the memory of that must not count for what is
+            // What was restored in its place continues the lineage: the memory of that must not count for what is
             // pulled over it.
             await client.RestoreAsync(options: new RestoreOptions { InPlace = true }, cancellationToken: Cancel);
         }
@@ -65,7 +65,7 @@ public sealed class PullTests
     }
 
     [Fact]
-    public async Task Production_goes_on_undisturbed_after_a_pull()
+    public async Task Production_continues_undisturbed_after_a_pull()
     {
         using var production = await ProductionAsync();
         using var laptop = new AppFolder();

@@ -66,7 +66,7 @@ public sealed class ReplicaFaultTests
     }
 
     [Fact]
-    public async Task A_replica_on_a_full_disk_goes_on_when_there_is_room_again()
+    public async Task A_replica_on_a_full_disk_continues_when_there_is_room_again()
     {
         using var folder = new AppFolder();
         using var disk = new SmallDisk(folder.Replica, "4m");
@@ -87,7 +87,7 @@ public sealed class ReplicaFaultTests
     }
 
     [Fact]
-    public async Task A_replica_that_has_become_read_only_is_noticed_and_goes_on_when_it_can_be_written_again()
+    public async Task A_replica_that_has_become_read_only_is_noticed_and_continues_when_it_can_be_written_again()
     {
         using var folder = new AppFolder();
         using var disk = new SmallDisk(folder.Replica, "16m");
@@ -107,7 +107,7 @@ public sealed class ReplicaFaultTests
     }
 
     [Fact]
-    public async Task A_file_in_the_place_of_the_replica_is_noticed_and_it_goes_on_when_the_replica_is_back()
+    public async Task A_file_in_the_place_of_the_replica_is_noticed_and_it_continues_when_the_replica_is_back()
     {
         using var folder = new AppFolder();
         using var app = folder.Start();
@@ -191,7 +191,7 @@ public sealed class ReplicaFaultTests
 
         await folder.AssertRestoredAsync(theirs);
 
-        // With its own one it goes on.
+        // With its own one it continues.
         Directory.Delete(folder.Replica, recursive: true);
         Directory.Move(folder.Replica + ".away", folder.Replica);
         using var next = folder.Start();
@@ -254,7 +254,7 @@ public sealed class ReplicaFaultTests
             Assert.Equal(0, await (app ?? before).StopAsync());
         }
 
-        // With its own one it goes on.
+        // With its own one it continues.
         Directory.Delete(folder.Replica, recursive: true);
         Directory.Move(folder.Replica + ".away", folder.Replica);
         using var next = folder.Start();
@@ -263,8 +263,8 @@ public sealed class ReplicaFaultTests
         await folder.AssertRestoredAsync();
     }
 
-    /// <summary>Does something to the place of the replica while litestream, if it runs, waits: it would make the folder
-    /// anew at any moment.</summary>
+    /// <summary>Does something to the place of the replica while litestream, if it runs, waits: it would make the
+    /// folder anew at any moment.</summary>
     private static async Task WhileFrozenAsync(AppFolder folder, Action action)
     {
         var running = folder.Replicating();

@@ -15,7 +15,7 @@ public sealed class ReplicatorStatusTests
     }
 
     [Fact]
-    public void A_status_that_nobody_has_brought_up_to_date_is_not_healthy()
+    public void A_status_that_nothing_has_brought_up_to_date_is_not_healthy()
     {
         var start = _time.GetUtcNow();
         _status.Update(before =>

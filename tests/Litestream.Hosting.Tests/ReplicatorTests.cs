@@ -37,7 +37,7 @@ public sealed class ReplicatorTests
     [Theory]
     [InlineData("Production")]
     [InlineData("Development")]
-    public async Task A_setting_or_a_variable_that_nothing_reads_is_said_at_the_start_wherever_it_comes_from(
+    public async Task A_setting_or_a_variable_that_nothing_reads_is_reported_at_the_start_wherever_it_comes_from(
         string environment
     )
     {
@@ -126,7 +126,7 @@ public sealed class ReplicatorTests
         await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
 
         var written = await File.ReadAllTextAsync(
-            Path.Combine(Assert.Single(folder.PrivateFolders), "litestream.yml"),
+            Path.Combine(Assert.Single(folder.RunDirectories), "litestream.yml"),
             TestContext.Current.CancellationToken
         );
         Assert.Matches("level: [\"']?info", written);
@@ -140,7 +140,7 @@ public sealed class ReplicatorTests
     }
 
     [Fact]
-    public async Task A_litestream_that_is_killed_is_started_again_and_replication_goes_on()
+    public async Task A_litestream_that_is_killed_is_started_again_and_replication_continues()
     {
         using var folder = new AppFolder();
         using var app = folder.Start();
@@ -228,19 +228,19 @@ public sealed class ReplicatorTests
             await killed.EndedAsync();
         }
 
-        var left = Assert.Single(folder.PrivateFolders);
+        var left = Assert.Single(folder.RunDirectories);
         using var living = LeasedDirectory.Create(folder.Work, ".orders.db.litestream-run");
         using var app = folder.Start();
         await app.SentAsync();
         Assert.False(Directory.Exists(left));
-        Assert.Equal(2, folder.PrivateFolders.Count());
+        Assert.Equal(2, folder.RunDirectories.Count());
         await app.TellAsync("stop");
         await app.EndedAsync();
-        Assert.Equal([living.Path], folder.PrivateFolders);
+        Assert.Equal([living.Path], folder.RunDirectories);
     }
 
     [Fact]
-    public async Task A_restore_that_was_killed_while_the_app_waited_for_the_lock_is_looked_at_before_anything_is_replicated()
+    public async Task A_restore_killed_while_the_app_waited_for_the_lock_is_looked_at_before_anything_is_replicated()
     {
         using var folder = new AppFolder();
         var other = ProcessIdentity.Of(Environment.ProcessId);
@@ -403,7 +403,7 @@ public sealed class ReplicatorTests
     }
 
     [Fact]
-    public async Task An_executable_of_another_format_is_said_once()
+    public async Task An_executable_of_another_format_is_reported_once()
     {
         using var folder = new AppFolder();
         await File.WriteAllTextAsync(
@@ -442,7 +442,7 @@ public sealed class ReplicatorTests
     }
 
     [Fact]
-    public async Task Every_start_says_that_a_folder_on_the_same_disk_is_no_backup()
+    public async Task Every_start_says_that_a_folder_on_the_same_disk_is_not_a_backup()
     {
         using var folder = new AppFolder();
         using var app = folder.Start();

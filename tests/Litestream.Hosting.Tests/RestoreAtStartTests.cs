@@ -22,12 +22,13 @@ public sealed class RestoreAtStartTests
 
         Assert.Equal(0, await app.EndedAsync());
         Assert.Contains($"built {rows.Count}", app.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"db_path\"", app.Output, StringComparison.Ordinal);
         Assert.Equal(rows, folder.DatabaseRows());
         Assert.Empty(folder.Replicators());
     }
 
     [Fact]
-    public async Task A_restored_app_goes_on_replicating_where_it_was()
+    public async Task A_restored_app_continues_replicating_where_it_was()
     {
         using var folder = new AppFolder();
         var rows = await RunOnceAsync(folder);
@@ -198,7 +199,7 @@ public sealed class RestoreAtStartTests
     }
 
     [Fact]
-    public async Task A_forced_restore_that_was_killed_between_its_moves_is_taken_back_before_the_app_can_open_the_database()
+    public async Task A_forced_restore_killed_between_its_moves_is_taken_back_before_the_app_can_open_the_database()
     {
         using var folder = new AppFolder();
         var rows = await RunOnceAsync(folder);
@@ -210,7 +211,11 @@ public sealed class RestoreAtStartTests
         await File.WriteAllTextAsync(Path.Combine(work, "restored.db"), "", TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(
             Path.Combine(work, "moves.json"),
-            $$"""{"output":"{{folder.Database}}","folder":"{{set}}","moves":[{"from":"{{folder.Database}}","to":"{{set}}/orders.db"},{"from":"{{folder.Database}}-wal","to":"{{set}}/orders.db-wal"}]}""",
+            $$"""
+            {"output":"{{folder.Database}}","folder":"{{set}}","moves":[
+              {"from":"{{folder.Database}}","to":"{{set}}/orders.db"},
+              {"from":"{{folder.Database}}-wal","to":"{{set}}/orders.db-wal"}]}
+            """,
             TestContext.Current.CancellationToken
         );
         File.Move(folder.Database, Path.Combine(set, "orders.db"));
@@ -346,9 +351,7 @@ public sealed class RestoreAtStartTests
         using var one = folder.Start();
         await one.SentAsync();
         foreach (var file in Directory.EnumerateFiles(folder.Work, "orders.db*"))
-        {
             File.Delete(file);
-        }
 
         using var other = folder.Start();
 

@@ -88,7 +88,7 @@ public sealed class RunningStatusTests
     }
 
     [Fact]
-    public async Task What_an_app_has_left_that_was_stopped_by_a_signal_is_not_healthy_until_it_goes_on()
+    public async Task What_an_app_has_left_that_was_stopped_by_a_signal_is_not_healthy_until_it_continues()
     {
         using var folder = new AppFolder();
         using var app = folder.Start();

@@ -67,9 +67,7 @@ public sealed class RuntimeDatabasesTests
         // Updates and checkpoints that litestream does not see.
         await WriteAsync(app, "tenant.db", "three");
         for (var i = 0; i < 50; i++)
-        {
             Execute(path, "UPDATE orders SET text = text || randomblob(500); PRAGMA wal_checkpoint(RESTART)");
-        }
 
         await WriteAsync(app, "tenant.db", "four");
         await app.TellAsync("add tenant.db");
@@ -147,29 +145,21 @@ public sealed class RuntimeDatabasesTests
         var copies = folder.FullCopies();
         var watch = Stopwatch.StartNew();
         foreach (var name in names)
-        {
             await app.TellAsync($"add {name}");
-        }
 
         foreach (var name in names)
-        {
             await app.SaysAsync($"added {name}\n");
-        }
 
         // One for those that came first and one for the others, unless the machine took longer than the pause between.
         var later = (int)(watch.Elapsed / ReleaseLine.Of(Repository.Version).GatherPause);
         foreach (var name in names)
-        {
             await ArrivedAsync(folder, app, Path.Combine(folder.Work, name));
-        }
 
         Assert.InRange(app.Count("Started ") - starts, 1, 2 + later);
         Assert.Single(copies);
         Assert.Empty(folder.FullCopies().Except(copies));
         foreach (var name in names)
-        {
             await AssertRestoredAsync(folder, Path.Combine(folder.Work, name));
-        }
 
         Assert.Equal(0, await app.StopAsync());
     }
@@ -280,7 +270,10 @@ public sealed class RuntimeDatabasesTests
         await AppFolder.UntilAsync(() => app.Count("removed tenant.db") == 2, () => $"it was removed\n{app.Output}");
         Delete(path);
         await app.TellAsync("add tenant.db");
-        await AppFolder.UntilAsync(() => app.Count("\nadded tenant.db") == 2, () => $"it was added again\n{app.Output}");
+        await AppFolder.UntilAsync(
+            () => app.Count("\nadded tenant.db") == 2,
+            () => $"it was added again\n{app.Output}"
+        );
         await WriteAsync(app, "tenant.db", "two");
         await ArrivedAsync(folder, app, path);
         await AssertRestoredAsync(folder, path);
@@ -327,9 +320,7 @@ public sealed class RuntimeDatabasesTests
         await app.StatusAsync(status => !status.Contains("LSB", StringComparison.Ordinal), "no problem");
         var saved = RestoredContent.Save(path, folder.Root);
         foreach (var ending in new[] { "", "-wal", "-shm" })
-        {
             File.Delete(path + ending);
-        }
 
         await app.StatusAsync("LSB5012");
         File.Move(saved, path);
@@ -423,14 +414,10 @@ public sealed class RuntimeDatabasesTests
         var starts = app.Count("Started ");
         var watch = Stopwatch.StartNew();
         foreach (var name in names)
-        {
             await app.TellAsync($"add {name}");
-        }
 
         foreach (var name in names)
-        {
             await app.SaysAsync($"added {name}\n", TimeSpan.FromMinutes(5));
-        }
 
         var added = watch.Elapsed;
         while ((await DatabasesAsync(app)).Split("Healthy arrived").Length != 202)
@@ -444,9 +431,7 @@ public sealed class RuntimeDatabasesTests
         );
         Assert.Equal(0, await app.StopAsync());
         foreach (var name in names)
-        {
             await AssertRestoredAsync(folder, Path.Combine(folder.Work, name));
-        }
     }
 
     /// <summary>On a busy machine litestream is not started again for that, and nothing stays unsent.</summary>
@@ -573,14 +558,10 @@ public sealed class RuntimeDatabasesTests
     private static void Delete(string path)
     {
         foreach (var file in new[] { "", "-wal", "-shm" })
-        {
             File.Delete(path + file);
-        }
 
         var state = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}-litestream");
         if (Directory.Exists(state))
-        {
             Directory.Delete(state, recursive: true);
-        }
     }
 }

@@ -8,7 +8,7 @@ internal static class RoundTrip
 {
     /// <summary>
     /// Replicates, restores with the executable, with the client, and at the start of an app whose database is missing,
-    /// which goes on with the replica.
+    /// which continues the replica.
     /// </summary>
     /// <param name="server">The storage.</param>
     /// <param name="hidesOlderLine">Litestream 0.5 does not read there what 0.3 sent.</param>
@@ -68,8 +68,6 @@ internal static class RoundTrip
     public static void AssertNoSecret(StorageServer server, AppProcess app)
     {
         if (server.Secret is { } secret)
-        {
             Assert.DoesNotContain(secret, app.Output, StringComparison.Ordinal);
-        }
     }
 }

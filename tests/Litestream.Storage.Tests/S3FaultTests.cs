@@ -11,7 +11,7 @@ public sealed class S3FaultTests
 {
     private const string WrongSecret = "wr0ng-s3cret-of-the-test";
 
-    /// <summary>Of a storage that release line 0.5 goes on trying to reach, for two minutes.</summary>
+    /// <summary>Of a storage that release line 0.5 tries to reach, for two minutes.</summary>
     public const string NoAnswer = "the storage of its replica does not answer";
 
     [Theory]
@@ -200,9 +200,7 @@ public sealed class S3FaultTests
         folder.Environment[StorageServer.SecretVariable] = server.Secret;
         StorageServer.Configure(folder, server.Replica);
         if (fault == "server down")
-        {
             await server.StartAsync();
-        }
     }
 
     /// <summary>

@@ -78,9 +78,7 @@ public sealed class S3HangFaultTests
         using var folder = await server.ReplicatedAsync();
         var rows = folder.DatabaseRows();
         if (isMissing)
-        {
             folder.DeleteDatabase();
-        }
 
         await server.FreezeAsync();
         using var app = folder.Start();

@@ -53,7 +53,10 @@ public sealed class S3ReleaseLineTests
                 $"{between:u}"
             )
         )
+        {
             Assert.True(await restore.EndedAsync() == 0, restore.Output);
+        }
+
         await RestoredContent.AssertSameAsync(old, output);
 
         // The old line: with the database there, and on a new machine.

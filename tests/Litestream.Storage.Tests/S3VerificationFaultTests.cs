@@ -25,14 +25,12 @@ public sealed class S3VerificationFaultTests
             await folder.SettledAsync(app);
         }
 
-        // What was sent is no use without the snapshot.
+        // What was sent is of no use without the snapshot.
         var client = RoundTrip.Client(folder);
         var result = await client.VerifyAsync(cancellationToken: Cancel);
         Assert.True(result is { Outcome: VerificationOutcome.Failed, Code: "LSB4103" }, $"{result}");
         if (!Repository.IsLine05)
-        {
             return;
-        }
 
         // What is listed does not reach the commit, so litestream is started again, and it finds no snapshot.
         await app.SaysAsync("LSB5007");
@@ -44,7 +42,7 @@ public sealed class S3VerificationFaultTests
 
     [Fact]
     [Trait("Category", "Long")]
-    public async Task A_verification_proves_that_S3_gives_back_what_was_committed_and_says_what_is_wrong_without_the_server()
+    public async Task A_verification_proves_that_S3_returns_all_commits_and_says_what_is_wrong_without_the_server()
     {
         await using var server = await SwiftServer.StartedAsync();
         using var folder = server.App();

@@ -28,15 +28,14 @@ public sealed partial class AppFolder : IDisposable
         App = Directory.CreateDirectory(Path.Combine(Root, "app")).FullName;
         Work = Directory.CreateDirectory(Path.Combine(Root, "work")).FullName;
         foreach (var file in Directory.EnumerateFiles(Repository.In(files ?? Built(program))))
-        {
             File.Copy(file, Path.Combine(App, Path.GetFileName(file)));
-        }
 
         Program = Path.Combine(App, program);
         File.Copy(Repository.Executable, Executable);
         WriteConfig(FileReplica);
 
-        // Not in a folder with an odd name: .NET takes it for a format, and crashes at its start if that has "%41s" in it.
+        // Not in a folder with an odd name: .NET takes it for a format, and crashes at its start if that has "%41s" in
+        // it.
         Environment["TMPDIR"] = Directory.CreateDirectory(Path.Combine(_top, "tmp")).FullName;
         Environment["ConnectionStrings__Orders"] = "Data Source=orders.db";
     }
@@ -60,7 +59,7 @@ public sealed partial class AppFolder : IDisposable
     public string FileReplica => $"type: file\n        path: '{Replica.Replace("'", "''", StringComparison.Ordinal)}'";
 
     /// <summary>The folders with a configuration of litestream in them.</summary>
-    public IEnumerable<string> PrivateFolders => Directory.EnumerateDirectories(Work, ".orders.db.litestream-run-*");
+    public IEnumerable<string> RunDirectories => Directory.EnumerateDirectories(Work, ".orders.db.litestream-run-*");
 
     public Dictionary<string, string?> Environment { get; } = new(StringComparer.Ordinal);
 
@@ -86,7 +85,7 @@ public sealed partial class AppFolder : IDisposable
 
     public AppProcess Start(params string[] arguments) => new(this, arguments);
 
-    /// <summary>Starts it with its output into a pipe that nobody reads.</summary>
+    /// <summary>Starts it with its output into a pipe that nothing reads.</summary>
     public AppProcess StartUnread(params string[] arguments) => new(this, arguments, isRead: false);
 
     /// <summary>Ids of the running processes of this folder's executable.</summary>
@@ -131,9 +130,7 @@ public sealed partial class AppFolder : IDisposable
         };
         SetEnvironment(start);
         foreach (var argument in new[] { "restore", "-if-replica-exists", "-config", Config, "-o", output, database })
-        {
             start.ArgumentList.Add(argument);
-        }
 
         using var process = Process.Start(start)!;
         var messages = await Task.WhenAll(
@@ -148,9 +145,7 @@ public sealed partial class AppFolder : IDisposable
     public void SetEnvironment(ProcessStartInfo start)
     {
         foreach (var (name, value) in Environment)
-        {
             start.Environment[name] = value;
-        }
     }
 
     /// <summary>A bare restore gives what the database holds.</summary>
@@ -237,9 +232,7 @@ public sealed partial class AppFolder : IDisposable
     public IReadOnlyList<string> FullCopies()
     {
         if (!Directory.Exists(Replica))
-        {
             return [];
-        }
 
         return Repository.IsLine05
             ?
@@ -257,9 +250,9 @@ public sealed partial class AppFolder : IDisposable
     {
         await app.SaysAsync("initialized db");
         await app.StatusAsync("Replicating after", "Healthy 0.0 s 0 bytes");
-        var history = Path.Combine(Work, ".orders.db-litestream", "history.json");
+        var identity = Path.Combine(Work, ".orders.db-litestream", "history.json");
         await UntilAsync(
-            () => File.Exists(history) && File.ReadAllText(history).Contains("\"id\"", StringComparison.Ordinal),
+            () => File.Exists(identity) && File.ReadAllText(identity).Contains("\"id\"", StringComparison.Ordinal),
             "the database had its number"
         );
     }
@@ -293,7 +286,7 @@ public sealed partial class AppFolder : IDisposable
 
         async Task<double?> LooksAsync()
         {
-            var config = File.ReadAllText(Directory.EnumerateFiles(PrivateFolders.Single(), "*.yml").Single());
+            var config = File.ReadAllText(Directory.EnumerateFiles(RunDirectories.Single(), "*.yml").Single());
             var address = new Uri($"http://{Address().Match(config).Groups[1].Value}/metrics");
             try
             {
@@ -329,9 +322,7 @@ public sealed partial class AppFolder : IDisposable
         using var reader = command.ExecuteReader();
         var rows = new List<string>();
         while (reader.Read())
-        {
             rows.Add(reader.GetString(0));
-        }
 
         return rows;
     }
@@ -339,9 +330,7 @@ public sealed partial class AppFolder : IDisposable
     public void DeleteDatabase(string? keep = null)
     {
         foreach (var file in Directory.EnumerateFiles(Work, "orders.db*").Where(file => file != keep))
-        {
             File.Delete(file);
-        }
 
         Directory.Delete(Path.Combine(Work, ".orders.db-litestream"), recursive: true);
     }

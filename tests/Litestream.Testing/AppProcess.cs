@@ -23,9 +23,7 @@ public sealed class AppProcess : IDisposable
             RedirectStandardError = true,
         };
         foreach (var name in new[] { "DOTNET_ENVIRONMENT", "ASPNETCORE_ENVIRONMENT" })
-        {
             start.Environment.Remove(name);
-        }
 
         folder.SetEnvironment(start);
         _process = new Process { StartInfo = start };
@@ -43,7 +41,7 @@ public sealed class AppProcess : IDisposable
 
     public bool HasExited => _process.HasExited;
 
-    /// <summary>Has nobody at the other end of its output any more.</summary>
+    /// <summary>Closes the other end of its output.</summary>
     public void CloseOutput()
     {
         _process.StandardOutput.Dispose();
@@ -55,9 +53,7 @@ public sealed class AppProcess : IDisposable
         get
         {
             lock (_output)
-            {
                 return _output.ToString();
-            }
         }
     }
 
@@ -194,8 +190,6 @@ public sealed class AppProcess : IDisposable
     private void Append(string? line)
     {
         lock (_output)
-        {
             _output.AppendLine(line);
-        }
     }
 }

@@ -182,10 +182,13 @@ public static class Fuzz
             TaskScheduler.Default
         );
         while (!work.Wait(TimeSpan.FromMilliseconds(50)))
+        {
             Assert.True(
                 Environment.TickCount64 - Volatile.Read(ref since) < 60_000,
                 $"Case {number} does not end: {(current is null ? "" : show(current))}"
             );
+        }
+
         Assert.True(failure is null, failure);
     }
 

@@ -165,9 +165,7 @@ public static class Installation
         public void Dispose()
         {
             if (_isOurs)
-            {
                 File.Delete(PolicyFile);
-            }
         }
     }
 }

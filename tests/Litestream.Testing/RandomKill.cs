@@ -62,9 +62,7 @@ public sealed class RandomKill(int seed)
             $"{times} trials from seed {seed} on, {failures.Count} failed, {copies} full copies"
         );
         if (failures.Count > 0)
-        {
             throw new AggregateException($"{failures.Count} of {times} trials failed.", failures);
-        }
     }
 
     /// <returns>How many full copies it cost.</returns>
@@ -109,9 +107,7 @@ public sealed class RandomKill(int seed)
             {
                 await KillAsync([app.Id]);
                 if (kind == "both")
-                {
                     await KillAsync(litestream);
-                }
             }
 
             if (kind != "litestream")
@@ -134,9 +130,7 @@ public sealed class RandomKill(int seed)
             await RestoredContent.AssertSameAsync(folder.Database, await folder.RestoreAsync(folder.Database), Explain);
             Assert.Equal(0, await app.StopAsync());
             if (other is not null)
-            {
                 Assert.Equal(0, await other.StopAsync());
-            }
 
             return said.Sum(process => process.Count("The full copy of '"));
         }
@@ -158,9 +152,7 @@ public sealed class RandomKill(int seed)
         async Task KillAsync(IReadOnlyList<int> processes)
         {
             foreach (var id in processes)
-            {
                 await AppFolder.SignalAsync("KILL", id, mayHaveEnded: true);
-            }
         }
 
         // A random moment is what is tried here, not something that is waited for.

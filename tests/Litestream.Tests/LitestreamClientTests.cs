@@ -185,7 +185,7 @@ public sealed class LitestreamClientTests : IDisposable
     }
 
     [Fact]
-    public async Task Storage_that_fails_is_a_failure_though_the_executable_ends_with_0_and_the_other_replica_can_still_be_asked()
+    public async Task Storage_that_fails_is_an_error_despite_exit_code_0_and_the_other_replica_can_still_be_asked()
     {
         var client = await ReplicatedAsync("app.db");
         Directory.Delete(In(Replicas[^1]), recursive: true);
@@ -226,7 +226,7 @@ public sealed class LitestreamClientTests : IDisposable
     }
 
     [Fact]
-    public async Task A_replica_that_is_not_there_is_told_before_anything_is_started()
+    public async Task A_replica_that_is_not_there_is_reported_before_anything_is_started()
     {
         var client = await ReplicatedAsync("app.db");
 
@@ -372,7 +372,9 @@ public sealed class LitestreamClientTests : IDisposable
                             secret.Replace("\"", "\\\"", StringComparison.Ordinal),
                         }
                     )
+                    {
                         Assert.DoesNotContain(form, error.ToString(), StringComparison.Ordinal);
+                    }
                 })
         );
     }

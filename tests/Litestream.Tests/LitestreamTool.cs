@@ -156,11 +156,13 @@ internal static class LitestreamTool
     public static void Nudge(EffectiveConfig config)
     {
         foreach (var database in config.Databases.Where(IsReplicated))
+        {
             Sql(
                 database.Path,
                 "CREATE TABLE IF NOT EXISTS _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER); INSERT INTO "
                     + "_litestream_seq (id, seq) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET seq = seq + 1"
             );
+        }
     }
 
     /// <summary>Where what was committed last stands, as the executable counts; null when that is not known.</summary>

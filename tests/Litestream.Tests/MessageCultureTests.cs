@@ -134,12 +134,16 @@ public sealed class MessageCultureTests : IDisposable
             if (instruction.Operand is not MethodReference called)
                 continue;
             if (called.DeclaringType.Name == Handler && called.Name == ".ctor")
+            {
                 cultures.Push(called.Parameters.Count > 2);
+            }
             else if (
                 (called.DeclaringType.Name == Handler && called.Name == "ToStringAndClear")
                 || (called.DeclaringType.Name == "String" && called.Name == "Create" && cultures.Count > 0)
             )
+            {
                 cultures.TryPop(out _);
+            }
             else if (
                 called is GenericInstanceMethod { Name: "AppendFormatted" } appended
                 && called.DeclaringType.Name == Handler
@@ -148,7 +152,9 @@ public sealed class MessageCultureTests : IDisposable
                 && s_cultural.Contains(Bare(appended.GenericArguments[0]).Name)
                 && instruction.Previous is not { OpCode.Code: Code.Ldstr, Operand: "u" }
             )
+            {
                 yield return $"{method.FullName}: {appended.GenericArguments[0].FullName}";
+            }
         }
     }
 

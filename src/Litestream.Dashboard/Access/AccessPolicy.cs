@@ -46,10 +46,13 @@ internal sealed class AccessPolicy(FailureLimiter failures)
     {
         // First: a closed dashboard gives the same answer to all.
         if (!request.IsAuthorized && credentials is null && !request.IsDirectLocal)
+        {
             return new(
                 AccessOutcome.Closed,
                 Reason: $"only direct requests from this machine are allowed ({Describe(request)}). {HowToOpen}"
             );
+        }
+
         if (request.IsFromOtherSite)
             return new(AccessOutcome.OtherSite, Reason: "a page of another site asked for it.");
         if (request.IsAuthorized)
@@ -57,11 +60,14 @@ internal sealed class AccessPolicy(FailureLimiter failures)
         if (credentials is null)
             return new(AccessOutcome.Allowed, "local");
         if (!request.IsHttps && !request.IsDirectLocal && !credentials.AllowHttp)
+        {
             return new(
                 AccessOutcome.NotEncrypted,
                 Reason: "the password would be sent without encryption. Use https; behind a proxy that ends TLS, add "
                     + "UseForwardedHeaders, or set Litestream:Dashboard:AllowHttp to true."
             );
+        }
+
         if (request.Authorization is not { } authorization)
             return new(AccessOutcome.Unauthorized, Reason: NoPassword);
         var (isRight, wait) = failures.Try(request.Remote, () => credentials.Matches(authorization));

@@ -52,7 +52,7 @@ internal static class Answer
             if (request.ContentLength > MostFormBytes)
                 throw new BadHttpRequestException("It is too large.", StatusCodes.Status413PayloadTooLarge);
             if (!request.HasFormContentType)
-                throw new BadHttpRequestException("It is no form.", StatusCodes.Status415UnsupportedMediaType);
+                throw new BadHttpRequestException("It is not a form.", StatusCodes.Status415UnsupportedMediaType);
             return await request
                 .ReadFormAsync(
                     new FormOptions

@@ -27,7 +27,7 @@ internal sealed class BasicCredentials
     /// <summary>
     /// Null where no password is set. There is no default one; the name is <c>litestream</c> unless it is set.
     /// </summary>
-    /// <exception cref="LitestreamException">LSB1019: AllowHttp is no flag.</exception>
+    /// <exception cref="LitestreamException">LSB1019: AllowHttp is not a flag.</exception>
     public static BasicCredentials? Read(IConfiguration configuration, IReadOnlyDictionary<string, string> environment)
     {
         string? Get(string key) => configuration[key];
@@ -52,7 +52,10 @@ internal sealed class BasicCredentials
             || !header.Scheme.Equals("Basic", StringComparison.OrdinalIgnoreCase)
             || header.Parameter is not { Length: > 0 and < 2000 } parameter
         )
+        {
             return false;
+        }
+
         var bytes = new byte[parameter.Length];
         if (!Convert.TryFromBase64String(parameter, bytes, out var length))
             return false;

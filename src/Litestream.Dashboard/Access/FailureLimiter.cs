@@ -6,7 +6,7 @@ namespace Litestream.Dashboard.Access;
 /// <summary>
 /// Wrong passwords, by address (of IPv6 the first 64 bits): after the third each one doubles the time in which the next
 /// one is not looked at, from 1 s to 5 minutes. Forgotten after 15 minutes, or with the right password. At most 1,024
-/// addresses are told apart; further ones count as one. For any number of threads.
+/// addresses are counted separately; further ones count as one. For any number of threads.
 /// </summary>
 internal sealed class FailureLimiter(TimeProvider time)
 {

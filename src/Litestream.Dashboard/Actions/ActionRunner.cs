@@ -213,7 +213,7 @@ internal sealed class ActionRunner(
         );
     }
 
-    /// <summary>The restored file lies beside the database: a full disk would stop the app.</summary>
+    /// <summary>The restored file is beside the database: a full disk would stop the app.</summary>
     private void RequireRoom(string database)
     {
         var folder = Path.GetDirectoryName(database)!;
@@ -224,9 +224,9 @@ internal sealed class ActionRunner(
             return;
         throw new LitestreamException(
             "LSB4009",
-            $"'{database}' was not restored beside itself: its disk has {ByteSize.Text(free)} free, and must keep "
-                + $"{ByteSize.Text(floor)} for the app (Litestream:FreeSpaceFloor). Free some space, or restore to "
-                + $"another disk with {VerbName.Restore} and {OptionName.Output}."
+            $"'{database}' was not restored to a side file: its disk has {ByteSize.Text(free)} free, and "
+                + $"{ByteSize.Text(floor)} must stay free for the app (Litestream:FreeSpaceFloor). Free some space, "
+                + $"or restore to another disk with {VerbName.Restore} and {OptionName.Output}."
         );
     }
 

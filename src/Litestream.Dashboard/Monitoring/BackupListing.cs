@@ -131,10 +131,13 @@ internal sealed record BackupListing(DateTimeOffset TriedAt)
     )
     {
         if (database.Replicas is not [{ Folder: { } folder } replica])
+        {
             return (
                 await client.LtxFilesAsync(database.Path, null, cancellationToken).ConfigureAwait(false),
                 null
             );
+        }
+
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(client.Timeout);
         try

@@ -139,15 +139,19 @@ internal sealed class DashboardMonitor(LitestreamReplicator replicator, ILogger 
                     .Select(one => one.Key)
                     .ToList()
             )
+            {
                 _records.Remove(gone);
+            }
+
             foreach (var database in status.Databases)
             {
-                if (!_records.ContainsKey(database.Path))
-                    _records[database.Path] = new DatabaseRecord
-                    {
-                        Places = places.GetValueOrDefault(database.Path, ""),
-                    };
-                Observe(_records[database.Path], database, now);
+                if (!_records.TryGetValue(database.Path, out var record))
+                {
+                    record = new() { Places = places.GetValueOrDefault(database.Path, "") };
+                    _records.Add(database.Path, record);
+                }
+
+                Observe(record, database, now);
             }
         }
     }
@@ -163,7 +167,9 @@ internal sealed class DashboardMonitor(LitestreamReplicator replicator, ILogger 
             database is { Verification: { } verification, VerifiedAt: { } verifiedAt }
             && PlacesOf(verification.Database) == record.Places
         )
+        {
             record.NoteVerification(verification, verifiedAt);
+        }
     }
 
     private static string PlacesOf(EffectiveDatabase database) =>
@@ -290,11 +296,13 @@ internal sealed class DashboardMonitor(LitestreamReplicator replicator, ILogger 
             var record = RecordOf(database.Path);
 
             if (listing is { Error: null, To: null } && record.ProofAt is not null)
+            {
                 record.NoteDisproof(
                     start,
                     "LSB4002: the replica is empty. There is no backup to restore any more.",
                     VerificationLevel.Full
                 );
+            }
 
             // What was there is better than nothing, with its age.
             record.Listing =

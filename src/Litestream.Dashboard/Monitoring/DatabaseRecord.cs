@@ -110,17 +110,25 @@ internal sealed class DatabaseRecord
                 NotArrived = (at, $"{result.Code}: {result.Message}");
         }
         else if (result.Outcome == VerificationOutcome.Verified && NotArrived?.At < begun)
+        {
             NotArrived = null;
+        }
 
         if (result.Outcome == VerificationOutcome.Failed)
+        {
             NoteDisproof(at, $"{result.Code}: {result.Message}", result.Level);
+        }
         else if (result is { Outcome: VerificationOutcome.Verified, Level: VerificationLevel.Full })
+        {
             NoteProof(at, "full verification", result.Duration);
+        }
         else if (
             result.Outcome == VerificationOutcome.Verified
             && DisproofAt < begun
             && result.Level >= _disproofLevel
         )
+        {
             DisproofAt = null;
+        }
     }
 }

@@ -69,8 +69,11 @@ internal sealed partial class ShownText
         foreach (var (path, shown) in _known)
             text = text.Replace(path, shown, StringComparison.Ordinal);
         if (_root.Length > 1)
+        {
             text = text.Replace($"{_root}/", "", StringComparison.Ordinal)
                 .Replace($"{_root}\\", "", StringComparison.Ordinal);
+        }
+
         text = FileUrl().Replace(text, match => PathOf(match.Groups[1].Value));
         text = Quoted()
             .Replace(

@@ -74,7 +74,7 @@ public sealed record Verdict(VerdictKind Kind, string Word, string Reason)
             case LitestreamState.Failed:
                 return NotReplicated(database.Problem ?? status.LastError ?? "");
             case LitestreamState.Stopping or LitestreamState.Stopped:
-                return new(VerdictKind.Unknown, "unknown", "The app stops.");
+                return new(VerdictKind.Unknown, "unknown", "The app is stopping.");
             case LitestreamState.Waiting:
                 return new(
                     VerdictKind.Unknown,
@@ -83,29 +83,40 @@ public sealed record Verdict(VerdictKind Kind, string Word, string Reason)
                 );
         }
 
-        if (database.LeftOut is not null)
+        if (database.ExcludedBy is not null)
             return NotReplicated(problem);
         if (database.Health == LitestreamHealth.Unhealthy)
+        {
             return database.Lag > TimeSpan.Zero
                 ? new(VerdictKind.Stalled, $"stalled for {Age(database.Lag)}", problem)
                 : new(VerdictKind.Stalled, "stalled", problem);
+        }
+
         if (database.Health == LitestreamHealth.Degraded)
+        {
             return database.Lag > TimeSpan.Zero
                 ? new(VerdictKind.Behind, $"behind by {Age(database.Lag)}", problem)
                 : new(VerdictKind.Unknown, "unknown", problem);
+        }
+
         if (
             status.State is not (LitestreamState.Replicating or LitestreamState.Stalled)
             || database.LookedAt is null
             || database.LastSync is null
         )
+        {
             return new(VerdictKind.Unknown, "unknown", $"Litestream is {WordOf(status.State)}.");
+        }
 
         // The newest of them counts.
         if (
             database.Verification is { Outcome: VerificationOutcome.Failed } failed
             && !(proofAt > database.VerifiedAt)
         )
+        {
             return new(VerdictKind.ProofFailed, "proof failed", $"{failed.Code}: {failed.Message}");
+        }
+
         if (disproof is var (at, what) && !(proofAt > at))
             return new(VerdictKind.ProofFailed, "proof failed", what);
 
@@ -114,6 +125,7 @@ public sealed record Verdict(VerdictKind Kind, string Word, string Reason)
         if (notArrived is var (missedAt, missed) && !(proofAt > missedAt))
             return new(VerdictKind.NoProof, "no proof yet", missed);
         if (proofAt is null || now - proofAt > Lifetime(interval, database.Verification?.Duration ?? TimeSpan.Zero))
+        {
             return new(
                 VerdictKind.NoProof,
                 "no proof yet",
@@ -126,6 +138,8 @@ public sealed record Verdict(VerdictKind Kind, string Word, string Reason)
                     _ => "Commits arrive. No full verification or fire drill has shown yet that they can be restored.",
                 }
             );
+        }
+
         return new(VerdictKind.Safe, "safe", "");
     }
 

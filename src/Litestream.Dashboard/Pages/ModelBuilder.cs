@@ -119,7 +119,10 @@ internal sealed class ModelBuilder(
             && ReferenceEquals(before, config)
             && named.SequenceEqual(databases, StringComparer.Ordinal)
         )
+        {
             return known;
+        }
+
         var paths = new ShownText(contentRoot, []);
         var text = new ShownText(
             contentRoot,
@@ -243,25 +246,30 @@ internal sealed class ModelBuilder(
         foreach (var path in replicator.BeingAdded.Where(known.Add))
             yield return Other(path, new Verdict(VerdictKind.Restoring, "restoring", ""), text);
         foreach (var path in status.NotReplicated.Where(known.Add))
+        {
             yield return Other(
                 path,
                 new Verdict(
                     VerdictKind.NotReplicated,
                     "not replicated",
-                    "LSB5010: the app's configuration names it, litestream.yml does not."
+                    "LSB5010: the app's configuration names it, but it is not replicated."
                 ),
                 text
             );
+        }
+
         foreach (var path in status.OpenNotReplicated.Where(known.Add))
+        {
             yield return Other(
                 path,
                 new Verdict(
                     VerdictKind.NotReplicated,
                     "not replicated",
-                    "LSB5018: the app has it open for writing, and nothing names it."
+                    "LSB5018: the app has it open for writing, but neither litestream.yml nor a setting names it."
                 ),
                 text
             );
+        }
 
         // Without an executable, for example, there is no session that would put them into the status.
         foreach (var path in (plan?.Databases ?? []).Select(database => database.Path).Where(known.Add))

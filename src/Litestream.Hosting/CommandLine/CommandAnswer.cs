@@ -66,9 +66,7 @@ internal sealed record CommandAnswer(
     {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream))
-        {
             write(json);
-        }
 
         return Parse(stream.ToArray());
     }

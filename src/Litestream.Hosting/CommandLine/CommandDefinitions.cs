@@ -56,9 +56,7 @@ internal sealed class CommandVerb
         Verb = verb;
         Command = new Command(verb.Name, verb.Help);
         foreach (var option in verb.Options)
-        {
             Add(option);
-        }
 
         Command.SetAction(_ => 0);
     }
@@ -109,7 +107,7 @@ internal sealed class CommandVerb
             Description = option.Help,
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var text = Text(option.Name, option.Form, "The same");
+        var text = Text(option.Name, option.Form, "The same as the argument");
         var all = Flag(CommandDefinitions.AllDatabases, "All databases");
         Command.Add(_database = argument);
         _texts[option.Property] = result =>
@@ -136,7 +134,7 @@ internal sealed class CommandVerb
             Description = option.Help,
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var text = Text(option.Name, option.Form, "The same");
+        var text = Text(option.Name, option.Form, "The same as the argument");
         Command.Add(argument);
         _isLast = result => result.GetValue(argument) is null && result.GetValue(text) is null;
         _texts[option.Property] = result =>

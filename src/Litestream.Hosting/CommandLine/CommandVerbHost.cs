@@ -60,9 +60,7 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
     {
         // What a restore says on its way is for a terminal, where somebody waits; a warning is for everybody.
         if (line.Level == "WARN" || (!json && !Console.IsErrorRedirected))
-        {
             Console.Error.WriteLine(line.Message);
-        }
     }
 
     // The signals are taken by whoever cancels it.
@@ -77,9 +75,7 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
     protected override void Write(string line)
     {
         if (!json)
-        {
             output.WriteLine(line);
-        }
     }
 
     /// <summary>
@@ -107,7 +103,7 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
     {
         foreach (
             var diagnostic in Plan.Discovered.Diagnostics.Concat(
-                Plan.NotReplicated.Count == 0 ? [] : [Plan.NotReplicatedWarning]
+                Plan.NotReplicatedWarning is { } warning ? [warning] : []
             )
         )
         {
@@ -145,9 +141,7 @@ internal sealed class CommandVerbHost(LitestreamReplicator replicator, TextWrite
     private static void RefuseOtherDirectory(ReplicationPlan plan)
     {
         if (!CommandProcess.HasMoved)
-        {
             return;
-        }
 
         foreach (var database in plan.Databases)
         {

@@ -15,7 +15,7 @@ internal static class LitestreamCommandLine
     private const int Failed = CommandProcess.Failed;
     private const int WrongUsage = CommandProcess.WrongUsage;
 
-    /// <summary>Runs one command to its end. Errors are told, not thrown.</summary>
+    /// <summary>Runs one command to its end. Errors are reported, not thrown.</summary>
     /// <param name="replicator">Of the app's host; not started.</param>
     /// <param name="arguments">What was typed after <c>litestream</c>.</param>
     /// <param name="output">Standard output.</param>
@@ -66,9 +66,7 @@ internal static class LitestreamCommandLine
         catch (LitestreamException exception)
         {
             foreach (var diagnostic in exception.Diagnostics)
-            {
                 host.Report(diagnostic);
-            }
 
             exitCode = IsWrongUsage(exception.Diagnostic.Code) ? WrongUsage : CommandProcess.Failed;
         }
@@ -160,9 +158,7 @@ internal static class LitestreamCommandLine
         if (verb is null && result.UnmatchedTokens is [var wrong, ..] && !wrong.StartsWith('-'))
         {
             if (UpstreamCommands.Refuse(wrong) is { } refused)
-            {
                 throw refused;
-            }
 
             var names = root.Subcommands.Select(command => command.Name).ToList();
             throw Wrong(
@@ -171,7 +167,7 @@ internal static class LitestreamCommandLine
             );
         }
 
-        // A word too many in the place of a name is no name.
+        // A word too many is not taken for a name.
         var words = verb is null or { Name: "run" }
             ? result.UnmatchedTokens
             : result.UnmatchedTokens.Concat(result.CommandResult.Tokens.Select(token => token.Value));
@@ -201,14 +197,10 @@ internal static class LitestreamCommandLine
         }
 
         if (result.UnmatchedTokens is [var extra, ..])
-        {
             throw Wrong($"litestream {verb.Name} does not accept '{extra}'. --help lists what it accepts.");
-        }
 
         if (result.Errors is [var error, ..])
-        {
             throw Wrong($"{error.Message} --help lists what litestream {verb.Name} accepts.");
-        }
 
         // What a script says whose variable is not set. Taken for "not given", it would be the live database's own
         // place, or all databases.

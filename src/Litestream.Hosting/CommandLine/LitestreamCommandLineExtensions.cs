@@ -20,10 +20,8 @@ public static class LitestreamCommandLineExtensions
     /// <param name="args">The app's arguments.</param>
     /// <param name="cancellationToken">Ends the command; SIGTERM and Ctrl+C do too.</param>
     /// <returns>
-    /// Null when the first argument is not <c>litestream</c>: the app goes on. Else the exit code: 0 done, 1 failed, 2
-    /// wrong usage, 130 or 143 after a signal. What was wrong has
-    /// been written to standard error.
-    /// </returns>
+    /// Null when the first argument is not <c>litestream</c>: the app continues. Else the exit code: 0 done, 1 failed,
+    /// 2 wrong usage, 130 or 143 after a signal. What was wrong has been written to standard error. </returns>
     /// <exception cref="InvalidOperationException">There is no <c>AddLitestream()</c> in the host.</exception>
     public static async Task<int?> RunLitestreamCommandAsync(
         this IHost host,

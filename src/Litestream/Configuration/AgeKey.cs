@@ -39,7 +39,10 @@ internal static class AgeKey
         foreach (
             var part in prefixOf.Select(c => c >> 5).Append(0).Concat(prefixOf.Select(c => c & 31)).Concat(digitsOf)
         )
+        {
             check = Step(check) ^ (uint)part;
+        }
+
         if (check != 1 || digitsOf.Contains(-1))
             return -1;
 

@@ -59,11 +59,14 @@ internal static class ConfigCheck
         foreach (var scalar in root.Scalars)
             CheckDollars(scalar, findings);
         if (root["exec"] is YamlScalar { IsNull: false } exec)
+        {
             findings.Warn(
                 "LSB1020",
                 exec,
                 "`exec:` has no effect: the app starts Litestream, not the other way round. Remove it."
             );
+        }
+
         if (findings.Dialect.Find(ConfigPlace.Replica, AutoRecover) is not null)
             CheckAutoRecover(root, findings);
 
@@ -90,12 +93,14 @@ internal static class ConfigCheck
                         database[Restore] is YamlScalar { IsNull: false } restore
                         && findings.Dialect.Find(ConfigPlace.Database, Restore) is not null
                     )
+                    {
                         findings.Warn(
                             "LSB1020",
                             restore,
                             $"`{Restore}:` has no effect: the app restores a missing database before it "
                                 + "opens it (Litestream:RestoreOnStart). Remove it."
                         );
+                    }
                 }
 
                 break;
@@ -105,20 +110,25 @@ internal static class ConfigCheck
     private static void CheckLevels(YamlMap root, ConfigFindings findings)
     {
         if (root["levels"] is YamlList { Items.Count: > MostLevels } levels)
+        {
             findings.Fail(
                 "LSB1035",
                 levels.Items[MostLevels],
                 $"`levels:` has {levels.Items.Count} entries; with more than {MostLevels} Litestream would not start. "
                     + "Remove the last ones."
             );
+        }
+
         foreach (var level in root.Maps("levels"))
         {
             if (level.Given("interval") is null && !findings.IsMisspelt(level, ConfigPlace.Level, "interval"))
+            {
                 findings.Fail(
                     "LSB1035",
                     level,
                     "This entry of `levels:` has no `interval:`; Litestream would not start. Write one, such as 30s."
                 );
+            }
         }
     }
 
@@ -131,19 +141,24 @@ internal static class ConfigCheck
             && findings.Resolve(path) is { Length: > 0 } text
             && (!text.StartsWith('/') || Encoding.UTF8.GetByteCount(text) > LongestSocketPath)
         )
+        {
             findings.Fail(
                 "LSB1058",
                 path,
                 $"The path of the socket must be absolute and have at most {LongestSocketPath} bytes; with another one "
                     + "Litestream would run without a socket. Write a short absolute path."
             );
+        }
+
         if (socket["enabled"] is YamlScalar { IsNull: false } enabled && IsOn(enabled, findings))
+        {
             findings.Warn(
                 "LSB1058",
                 enabled,
                 "With `litestream sync`, `stop` and `start` through this socket, Litestream can miss commits while the "
                     + "app writes. Use the commands of the app instead, and remove `socket:`."
             );
+        }
     }
 
     private static void CheckAutoRecover(YamlMap root, ConfigFindings findings)
@@ -153,12 +168,14 @@ internal static class ConfigCheck
         foreach (var map in replicas.OfType<YamlMap>().Prepend(root))
         {
             if (map[AutoRecover] is YamlScalar { IsNull: false } flag && IsOn(flag, findings))
+            {
                 findings.Warn(
                     "LSB1020",
                     flag,
                     $"`{AutoRecover}:` has no effect: with it, Litestream would forget commits that it has not sent, "
                         + "and report no error. Remove it."
                 );
+            }
         }
     }
 
@@ -168,18 +185,23 @@ internal static class ConfigCheck
     private static void CheckDollars(YamlScalar scalar, ConfigFindings findings)
     {
         foreach (var text in EnvPlaceholders.Swallowed(scalar.Text).Distinct())
+        {
             findings.Fail(
                 "LSB1041",
                 scalar,
                 $"Litestream would replace `{ConfigFindings.Short(text)}` like a variable: it knows no escape for `$` "
                     + "and no default value. Put the whole value into an environment variable and write ${NAME}."
             );
-        if (EnvPlaceholders.HasDoubtful(scalar.Text))
+        }
+
+        if (EnvPlaceholders.HasDollarInWord(scalar.Text))
+        {
             findings.Warn(
                 "LSB1041",
                 scalar,
                 "Litestream reads `$` and the text after it as a variable. If you mean a variable, write it with "
                     + "braces, `${NAME}`. If not, put the whole value into an environment variable."
             );
+        }
     }
 }

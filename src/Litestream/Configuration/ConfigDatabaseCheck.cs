@@ -17,20 +17,24 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
     public void Check(YamlMap database)
     {
         if (CheckPath(database) is { } path && !_paths.TryAdd(path, database))
+        {
             findings.Fail(
                 "LSB1012",
                 database,
                 $"'{database.Text("path")}' is listed twice (also in line {_paths[path].Line}). Two replicators on one "
                     + "file damage the backup: remove one of the entries."
             );
+        }
 
         if (database.Given("meta-path") is YamlScalar state && !_states.TryAdd(Absolute(state), database))
+        {
             findings.Fail(
                 "LSB1011",
                 state,
                 $"The database in line {_states[Absolute(state)].Line} has the same `meta-path:`. Litestream would mix "
                     + "the backups of both: give each its own."
             );
+        }
 
         var names = new HashSet<string>();
         foreach (var replica in Replicas(database))
@@ -38,6 +42,7 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
             _replicas.Check(replica);
             var identity = findings.Identify(replica);
             if (Dialect.HasSeveralReplicas && identity.Name is { Length: > 0 } name && !names.Add(name))
+            {
                 findings.Fail(
                     "LSB1037",
                     replica["name"] ?? replica,
@@ -47,13 +52,17 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
                         : $"Two replicas of this database have the name '{name}' (the default without `name:`), so "
                             + "Litestream would not start. Give each its own `name:`."
                 );
+            }
+
             if (replica.Entries.Count > 0 && !_places.TryAdd(identity.Place, replica))
+            {
                 findings.Fail(
                     "LSB1011",
                     replica,
                     $"This replica and the one in line {_places[identity.Place].Line} write to the same place. A "
                         + "restore would take the backup that was written last: give each its own path."
                 );
+            }
         }
     }
 
@@ -66,18 +75,24 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
             (single ?? several) is null && !findings.IsMisspelt(database, ConfigPlace.Database, "replicas")
             || several is YamlList { Items.Count: 0 }
         )
+        {
             findings.Fail(
                 "LSB1043",
                 several ?? database,
                 "This database has no replica, so it is not backed up. Add `replicas:` with one entry, or remove the "
                     + "database."
             );
+        }
+
         if (!Dialect.HasSeveralReplicas && several is YamlList { Items: [_, var second, ..] })
+        {
             findings.Fail(
                 "LSB1042",
                 second,
                 $"{findings.Reader} accepts only one replica for each database and would not start with more. Keep one."
             );
+        }
+
         return [.. database.Maps("replicas"), .. single is YamlMap one ? new[] { one } : []];
     }
 
@@ -102,12 +117,14 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
                 key is "pattern" or "recursive" or "watch" or "meta-dir"
                 && Dialect.Find(ConfigPlace.Database, key) is not null
             )
+            {
                 findings.Fail(
                     "LSB1056",
                     value,
                     $"`{key}:` is for entries with `dir:`, which the app cannot protect. Remove it, and name each "
                         + "database with a `path:` of its own."
                 );
+            }
         }
 
         if (path is null)
@@ -117,19 +134,26 @@ internal sealed partial class ConfigDatabaseCheck(ConfigFindings findings, YamlM
                 && !database.Has("dir")
                 && (database.Has("path") || !findings.IsMisspelt(database, ConfigPlace.Database, "path"))
             )
+            {
                 findings.Fail("LSB1010", database["path"] ?? database, "This entry of `dbs:` has no `path:`.");
+            }
+
             return null;
         }
 
         var (text, written) = (findings.Expand(path.Text), EnvPlaceholders.Unmark(path.Text));
         if (text.Length == 0)
+        {
             findings.Fail(
                 "LSB1010",
                 path,
                 $"This entry of `dbs:` has an empty `path:`: `{ConfigFindings.Short(written)}` expands to nothing."
             );
+        }
         else if (ConfigPath.Problem(text, written) is { } refused)
+        {
             findings.Fail("LSB1015", path, refused);
+        }
         else
         {
             if (Problem(text, written) is { } problem)

@@ -29,7 +29,7 @@ internal sealed partial record ConfigDialect
     /// <summary>The options that it reads in a URL of <c>s3</c> and <c>oss</c>.</summary>
     public IReadOnlyList<string> UrlOptions { get; init; } = [];
 
-    /// <summary>The schemes of replica URLs that are no type of their own.</summary>
+    /// <summary>The schemes of replica URLs that are not a type of their own.</summary>
     public IReadOnlyList<string> MoreSchemes { get; init; } = [];
 
     /// <summary>Keys of a replica in other lines that are one key of <c>snapshot:</c> here, the same for all.</summary>
@@ -54,7 +54,7 @@ internal sealed partial record ConfigDialect
     /// <summary>
     /// Whether the value of a key, wherever it stands, must not be shown or written into another file.
     /// </summary>
-    /// <remarks>Some are no secrets: with the address of a heartbeat anyone can send one.</remarks>
+    /// <remarks>Some are not secret: with the address of a heartbeat anyone can send one.</remarks>
     public bool IsSecret(string name) =>
         name is "access-key-id" or "heartbeat-url" || Keys.Any(key => key.Secret && key.Name == name);
 

@@ -17,10 +17,15 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings, YamlMap root)
         foreach (var (name, value) in map.Entries)
         {
             if (findings.Dialect.Find(place, name) is not { } key)
+            {
                 Unread(map, place, name, value);
+            }
             else if (type is null || key.ReplicaTypes.Count == 0 || key.ReplicaTypes.Contains(type))
+            {
                 CheckValue(key, value);
+            }
             else
+            {
                 findings.Fail(
                     "LSB1032",
                     map.PlaceOf(name),
@@ -32,6 +37,7 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings, YamlMap root)
                                 : " Without `type:` or `url:` a replica is a folder: add `type:`."
                         )
                 );
+            }
         }
     }
 
@@ -60,6 +66,7 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings, YamlMap root)
         {
             var how = _snapshots.Translate(name, snapshot);
             if (how == SnapshotTranslation.Exact)
+            {
                 findings.WarnOnce(
                     "LSB1031",
                     map.PlaceOf(name),
@@ -67,7 +74,9 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings, YamlMap root)
                         + $"`{snapshot}:`, but {findings.Reader}, started by hand with this file, would ignore it. "
                         + own.Instead
                 );
+            }
             else
+            {
                 findings.Fail(
                     "LSB1031",
                     map.PlaceOf(name),
@@ -75,6 +84,8 @@ internal sealed class ConfigKeyCheck(ConfigFindings findings, YamlMap root)
                         + (how == SnapshotTranslation.Differs ? ", and the replicas of this file differ. " : ". ")
                         + own.Instead
                 );
+            }
+
             CheckValue(own, value);
         }
         else if (place != ConfigPlace.Root || !HasAnchor(value))

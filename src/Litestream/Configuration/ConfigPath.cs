@@ -36,7 +36,7 @@ internal static class ConfigPath
             ? "A URL is not the path of a database. Pass the path of its file."
         : null;
 
-    /// <summary>The file that a link leads to, whether it exists or not; the path itself where it is no link. SQLite
+    /// <summary>The file that a link leads to, whether it exists or not; the path itself where it is not a link. SQLite
     /// follows a link and keeps the log beside the file; Litestream looks for it beside the link.</summary>
     /// <exception cref="LitestreamException">LSB1015: where it leads cannot be found out.</exception>
     public static string FollowLink(string path)
@@ -53,7 +53,7 @@ internal static class ConfigPath
         {
             throw new LitestreamException(
                 "LSB1015",
-                $"Where the path '{path}' leads cannot be found out: {e.Message} Use the path of the file itself.",
+                $"The link '{path}' cannot be followed: {e.Message} Use the path of the file itself.",
                 innerException: e
             );
         }

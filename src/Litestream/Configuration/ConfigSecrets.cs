@@ -20,14 +20,20 @@ internal sealed class ConfigSecrets(EffectiveConfigContext context)
         foreach (var (key, value) in map.Entries.ToList())
         {
             if (value is YamlScalar scalar)
+            {
                 map[key] = Replace(key, scalar);
+            }
             else if (value is YamlList texts && IsSecret(key))
+            {
                 map[key] = new YamlList
                 {
                     Items = [.. texts.Items.OfType<YamlScalar>().SelectMany(Lines).Select(text => Replace(key, text))],
                 };
+            }
             else
+            {
                 Move(value);
+            }
         }
     }
 
@@ -45,11 +51,13 @@ internal sealed class ConfigSecrets(EffectiveConfigContext context)
         if (Secret(scalar.Text) is not { } written || EnvPlaceholders.IsVariable(written))
             return scalar;
         if (ConfigPath.HasControl(text))
+        {
             throw context.Error(
                 "LSB1017",
                 $"The value of `{key}:` contains a line break or another control character. Remove it.",
                 scalar
             );
+        }
 
         var variable = $"LITESTREAM_SECRET_{++_moved}";
         context.Variables[variable] = text;

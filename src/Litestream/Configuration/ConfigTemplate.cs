@@ -323,6 +323,7 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
             "",
         ]);
         if (known.Contains(true))
+        {
             lines.AddRange([
                 "On your own machine, where Litestream is off in the Development environment unless you turn it on:",
                 "",
@@ -333,6 +334,8 @@ public sealed record ConfigTemplate(string Text, IReadOnlyList<string> Instructi
                 "Only the running app reads user secrets. For the commands (LitestreamRestore and so on), set the "
                     + "environment variables in your shell.",
             ]);
+        }
+
         return lines;
     }
 }

@@ -76,7 +76,10 @@ internal static partial class ConfigText
                     or (>= '\u00a0' and < '\ud800')
                     or (> '\ue002' and <= '\ufffd')
             )
+            {
                 continue;
+            }
+
             if (char.IsHighSurrogate(c) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]))
             {
                 i++;

@@ -28,7 +28,9 @@ internal sealed partial class ConfigValueCheck(ConfigFindings findings)
             && (text.IsNull ? "" : findings.Resolve(text)) is { } keys
             && AgeKey.Problem(keys, isSecret: key.Secret) is { } problem
         )
+        {
             findings.Fail("LSB1049", item, $"This entry of `{key.Name}:` {problem}; Litestream would not start.");
+        }
     }
 
     /// <summary>Checks a value.</summary>
@@ -38,25 +40,35 @@ internal sealed partial class ConfigValueCheck(ConfigFindings findings)
 
         // A quoted value is a text in YAML, whatever it says.
         if (key.Kind is ConfigKind.Flag or ConfigKind.Count or ConfigKind.Mode && scalar.Style != YamlStyle.Plain)
+        {
             findings.Fail(
                 "LSB1033",
                 scalar,
                 $"`{key.Name}:` takes {(key.Kind == ConfigKind.Flag ? "true or false" : "a number")} without quotes; "
                     + "with quotes Litestream would not start."
             );
+        }
         else if (findings.Resolve(scalar) is not { } text)
+        {
             return;
+        }
         else if (key is { Place: ConfigPlace.Replica, Name: "type" })
+        {
             _ = text.Length == 0 || _types.Check(scalar, text);
+        }
         else if (Problem(key, scalar, text) is var (code, message))
+        {
             findings.Fail(code, scalar, message);
+        }
         else if (key.Kind == ConfigKind.Address && text.Length > 0 && !Address().Match(text).Groups["number"].Success)
+        {
             findings.Warn(
                 "LSB1040",
                 scalar,
                 $"`{key.Name}:` has the name of a port, which some machines do not know; there Litestream would serve "
                     + "no metrics. Write the number."
             );
+        }
     }
 
     private (string Code, string Message)? Problem(ConfigKey key, YamlScalar scalar, string text)

@@ -41,7 +41,7 @@ public sealed record ConfigVariable(string Name, bool Required, VariableSource S
 public static class ConfigVariables
 {
     /// <summary>
-    /// Values that are no secret. Any other is masked: a name says nothing certain about what a user keeps in a
+    /// Values that are not secret. Any other is masked: a name says nothing certain about what a user keeps in a
     /// variable.
     /// </summary>
     private static readonly HashSet<string> Shown = new()
@@ -59,7 +59,7 @@ public static class ConfigVariables
 
     /// <summary>
     /// The variables in the order of the file, those that the executable reads by itself last. Starts nothing; a
-    /// variable that is missing is no exception.
+    /// variable that is missing is not an exception.
     /// </summary>
     /// <exception cref="LitestreamException">LSB1010, or LSB1013 and LSB1014 for a wrong
     /// <c>Litestream:ReplicaUrl</c>.</exception>
@@ -101,12 +101,15 @@ public static class ConfigVariables
             {
                 case YamlScalar scalar:
                     foreach (var name in EnvPlaceholders.Names(scalar.Text))
+                    {
                         Add(
                             EnvPlaceholders.Shown(name),
                             !ReplicaPath.IsOptional(name, file.IsGenerated),
                             $"{key} {where}".TrimEnd(),
                             scalar
                         );
+                    }
+
                     break;
                 case YamlList items:
                     items.Items.ForEach(item => AddAll(item, key, where));
@@ -138,11 +141,13 @@ public static class ConfigVariables
             foreach (var (key, value) in entry.Node.Entries.Where(e => e.Key != "replicas"))
                 AddAll(value, key, where);
             foreach (var built in entry.Replicas)
+            {
                 AddReplica(built, entry.Database.Path, where, () =>
                     file.IsGenerated
                         ? ReplicaOverride.Live(entry with { Replicas = [built] }, options.Variable, Error).Replicas[0]
                         : built
                 );
+            }
         }
 
         // No database has them yet, and those that the app's configuration names need them.
@@ -157,12 +162,16 @@ public static class ConfigVariables
         foreach (var (key, value) in file.Root.Entries.Where(e => e.Key != "exec"))
         {
             if (key != "dbs")
+            {
                 AddAll(value, key, "");
+            }
             else if (value is YamlList databases)
+            {
                 databases
                     .Items.Where(item => !file.Entries.Any(e => e.Node == item))
                     .ToList()
                     .ForEach(item => AddAll(item, key, ""));
+            }
         }
 
         var byType = replicas.ToLookup(replica => ReplicaIdentity.AsFarAsKnown(replica, options.Variable).Type ?? "");
@@ -175,26 +184,35 @@ public static class ConfigVariables
             foreach (var (what, name) in isKeyless ? keys : [])
                 Add($"LITESTREAM_{name}", false, $"S3 {what} if the file names none and AWS_{name} is not set");
             foreach (var (what, name) in keys)
+            {
                 Add(
                     $"AWS_{name}",
                     false,
                     isKeyless ? $"overrides LITESTREAM_{name} here" : $"S3 {what} if the one in the file is empty"
                 );
+            }
+
             Add("AWS_PROFILE", false, "the profile for the S3 keys if none are named");
         }
 
         if (byType["abs"].Any())
+        {
             Add(
                 "LITESTREAM_AZURE_ACCOUNT_KEY",
                 byType["abs"].Any(r => r.Text("account-key").Length == 0),
                 "Azure key if the file names none"
             );
+        }
+
         if (byType["gcs"].Any())
+        {
             Add(
                 "GOOGLE_APPLICATION_CREDENTIALS",
                 false,
                 "file with Google's credentials; without it the machine's own are used"
             );
+        }
+
         if (file.IsGenerated && url is null && byType["file"].Any())
             Add(ReplicaOverride.BucketVariable, false, "a bucket here replaces the built replica");
         Add("LITESTREAM_INSTALL_DIR", false, "folder with your own executable");

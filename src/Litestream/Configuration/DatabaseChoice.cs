@@ -30,12 +30,14 @@ internal static class DatabaseChoice
         if (databases.Count == 0)
             throw Nothing();
         if (string.IsNullOrWhiteSpace(choice))
+        {
             return databases.Count == 1
                 ? databases[0]
                 : throw new LitestreamException(
                     "LSB3002",
                     $"There are {databases.Count} databases. Choose one ({HowToSay}): {List(databases)}."
                 );
+        }
 
         // A live setting can move a database to the path that another one is configured with: an absolute path is
         // always the file, anything else has to be clear.
@@ -45,6 +47,7 @@ internal static class DatabaseChoice
             return byFile[0];
         var found = byFile.Union(databases.Where(d => d.ConfiguredPath == choice)).ToList();
         if (found.Count == 0)
+        {
             found =
             [
                 .. databases.Where(d =>
@@ -52,6 +55,8 @@ internal static class DatabaseChoice
                     || string.Equals(d.Key, choice, StringComparison.OrdinalIgnoreCase)
                 ),
             ];
+        }
+
         return found.Count switch
         {
             1 => found[0],
@@ -88,7 +93,9 @@ internal static class DatabaseChoice
                     Path.GetFileName(database.Path),
                 }.OfType<string>()
             )
+            {
                 known.TryAdd(text, text == database.Name ? text : database.ConfiguredPath);
+            }
         }
 
         var meant = known.GetValueOrDefault(choice)

@@ -50,6 +50,9 @@ public sealed class EffectiveConfig
     /// <summary>The databases in it, in the file's order.</summary>
     public IReadOnlyList<EffectiveDatabase> Databases { get; internal init; } = [];
 
+    /// <summary>Databases of the file that cannot be replicated, as the live settings have them encrypted.</summary>
+    internal IReadOnlyList<EffectiveDatabase> Encrypted { get; init; } = [];
+
     /// <summary>What the child gets on top of the inherited environment. Holds secrets.</summary>
     public IReadOnlyDictionary<string, string> Variables { get; internal init; } = new Dictionary<string, string>();
 

@@ -12,6 +12,7 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
     private readonly EffectiveConfigOptions _options = context.Options;
     private readonly LitestreamConfigFile _file = context.File;
     private readonly List<EffectiveDatabase> _databases = [];
+    private readonly List<EffectiveDatabase> _encrypted = [];
     private readonly HashSet<YamlNode> _excluded = [];
 
     public EffectiveConfig Build()
@@ -87,6 +88,7 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
                     }
                 ),
             ],
+            Encrypted = _encrypted,
             Variables = context.Variables,
             Diagnostics = context.Diagnostics,
             Secrets = mask,
@@ -135,6 +137,7 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
         if (_file.IsGenerated)
             return ReplicaOverride.Url(_file, _options.GetSetting, context.Lookup);
         if (!string.IsNullOrWhiteSpace(_options.GetSetting(ReplicaOverride.UrlSetting)))
+        {
             context.Report(
                 "LSB1022",
                 LitestreamSeverity.Warning,
@@ -142,6 +145,8 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
                     + "Remove the setting or the file.",
                 _file.Root
             );
+        }
+
         return null;
     }
 
@@ -157,6 +162,8 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
             if (Problem(target) is var (code, severity, what))
             {
                 context.Report(code, severity, $"'{key}' {what}", entry.Node);
+                if (target is { Kind: SqliteTargetKind.Encrypted, Path: { } refused })
+                    _encrypted.Add(new(entry.Database.Path, _options.Resolve(refused), key.Split(':')[^1], key, []));
                 return null;
             }
 
@@ -265,20 +272,24 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
                 if (!string.IsNullOrEmpty(value))
                 {
                     if (ConfigPath.HasControl(value))
+                    {
                         throw context.Error(
                             "LSB1017",
                             $"The value of {name} contains a line break or another control character, which would "
                                 + "change the meaning of litestream.yml. Remove it from the value.",
                             scalar
                         );
+                    }
                 }
                 else if (!ReplicaPath.IsOptional(name, _file.IsGenerated))
+                {
                     context.Report(
                         "LSB1018",
                         LitestreamSeverity.Warning,
                         $"The environment variable {name} is not set; litestream.yml needs it.",
                         scalar
                     );
+                }
             }
         }
     }

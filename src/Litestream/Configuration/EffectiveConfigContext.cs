@@ -25,7 +25,9 @@ internal sealed class EffectiveConfigContext
                 options.GetSetting(setting) is { Length: > 0 } value
                 && string.IsNullOrEmpty(options.Environment.GetValueOrDefault(variable))
             )
+            {
                 Variables[variable] = value;
+            }
         }
     }
 

@@ -26,7 +26,7 @@ public sealed record EffectiveConfigOptions
     /// <summary>The live value of a configuration key (with <c>:</c>), null when there is none.</summary>
     public required Func<string, string?> GetSetting { get; init; }
 
-    /// <summary>The live settings by name, for what looks at their names; empty where nobody does.</summary>
+    /// <summary>The live settings by name, for what looks at their names; empty where nothing does.</summary>
     internal IReadOnlyCollection<Setting> Settings { get; init; } = [];
 
     /// <summary>The environment that the executable will inherit.</summary>
@@ -50,10 +50,14 @@ public sealed record EffectiveConfigOptions
     public bool ExpandVariables { get; init; } = true;
 
     /// <summary>
-    /// True: a replica whose type or place depends on a variable without a value is a finding, and is left out of what
-    /// the executable gets. Else it is an exception.
+    /// True: a replica whose type or place depends on a variable without a value is a finding, and is excluded from
+    /// what the executable gets. Else it is an exception.
     /// </summary>
     internal bool AllowUnknown { get; init; }
+
+    /// <summary>Where the folders of replicas really are; looked up once for all that is made from these
+    /// options.</summary>
+    internal RealFolders Folders { get; init; } = new();
 
     /// <summary>Absolute paths of databases that are excluded.</summary>
     internal IReadOnlySet<string> Excluded { get; init; } = new HashSet<string>();

@@ -37,11 +37,14 @@ internal sealed class EffectiveReplicas(
                 && ReplicaIdentity.AtBuild(replica).IsFile
                 && replica.Text("path") == ReplicaPath.DefaultPath(entry.Database.Path)
             )
+            {
                 replica["path"] = Path.Combine(
                     Path.GetDirectoryName(path)!,
                     ReplicaPath.DefaultFolder,
                     Path.GetFileName(path)
                 );
+            }
+
             var identity = ReplicaIdentity.AtRun(replica, context.Lookup, context.Absolute);
             described.Add(ConfiguredReplica.Of(identity));
             if (!identity.IsKnown)
@@ -66,12 +69,14 @@ internal sealed class EffectiveReplicas(
         // Litestream would take what it has read of one for what it has read of the other.
         var state = $"state\n{DatabasePath.Real(database.MetaPath)}";
         if (!places.TryAdd(state, path))
+        {
             throw context.Error(
                 "LSB1011",
                 $"The databases '{places[state]}' and '{path}' have the same state folder, '{database.MetaPath}'. "
                     + "Their backups would be mixed: give each database its own `meta-path:`.",
                 node
             );
+        }
 
         return database;
     }
@@ -81,6 +86,7 @@ internal sealed class EffectiveReplicas(
     private YamlMap Resolved(YamlMap replica, ReplicaIdentity identity, string path, YamlMap node)
     {
         if (identity is { IsFile: true, Folder: null })
+        {
             throw context.Error(
                 "LSB1046",
                 NoFolder(identity, path),
@@ -88,14 +94,20 @@ internal sealed class EffectiveReplicas(
                     : replica.Line > 0 ? replica
                     : node
             );
-        if (!places.TryAdd(identity.Place, path))
+        }
+
+        var place = PlaceOf(identity);
+        if (!places.TryAdd(place, path))
+        {
             throw context.Error(
                 "LSB1011",
-                $"The databases '{places[identity.Place]}' and '{path}' have the same replica path, "
+                $"The databases '{places[place]}' and '{path}' have the same replica path, "
                     + $"'{identity.Location}'. A restore would take the backup that was written last: give each "
                     + "database its own path.",
                 node
             );
+        }
+
         if (
             identity.Type == "s3"
             && context.Dialects[0].NeedsRegion
@@ -103,6 +115,7 @@ internal sealed class EffectiveReplicas(
             && context.Expand(replica.Text("region")).Length == 0
             && context.Expand(replica.Text("endpoint")).Length == 0
         )
+        {
             context.Report(
                 "LSB1059",
                 LitestreamSeverity.Warning,
@@ -110,6 +123,8 @@ internal sealed class EffectiveReplicas(
                     + "for it first, and hangs silently where it gets no answer. Set Litestream:ReplicaRegion.",
                 node
             );
+        }
+
         if (identity.Folder is { } folder)
         {
             if (replica.Has("url"))
@@ -128,11 +143,19 @@ internal sealed class EffectiveReplicas(
                 && context.Expand(scalar.Text) is { Length: > 0 } text
                 && ScalarText.Of(scalar, context.Lookup) == text
             )
+            {
                 replica[key] = scalar.With(scalar.Text);
+            }
         }
 
         return replica;
     }
+
+    /// <summary>What tells a replica from another one: two folders can be one through links.</summary>
+    private string PlaceOf(ReplicaIdentity identity) =>
+        identity.Folder is { } folder && context.File.Entries.Count + context.Options.Added.Count > 1
+            ? $"{identity.Type}\n{context.Options.Folders.Find(folder)}"
+            : identity.Place;
 
     private static string NoFolder(ReplicaIdentity identity, string path) =>
         identity.Location.Contains("://") && !identity.Location.StartsWith("file:", StringComparison.OrdinalIgnoreCase)

@@ -85,8 +85,8 @@ internal static partial class EnvPlaceholders
     }
 
     /// <summary>
-    /// What expansion swallows although it is no variable: <c>$$</c>, <c>$1</c>, <c>${}</c>, <c>${A:-b}</c>. As people
-    /// write it, names as <see cref="Shown"/>.
+    /// What expansion swallows although it is not a variable: <c>$$</c>, <c>$1</c>, <c>${}</c>, <c>${A:-b}</c>. As
+    /// people write it, names as <see cref="Shown"/>.
     /// </summary>
     public static IEnumerable<string> Swallowed(string marked) =>
         from part in Parts(marked)
@@ -105,7 +105,7 @@ internal static partial class EnvPlaceholders
     /// <summary>
     /// Whether a variable without braces directly follows a letter or a digit: <c>pa$word</c> is probably no variable.
     /// </summary>
-    public static bool HasDoubtful(string marked) => Doubtful().IsMatch(marked);
+    public static bool HasDollarInWord(string marked) => DollarInWord().IsMatch(marked);
 
     /// <summary>The text with the values that are known; a variable without one stays, so that the result is marked
     /// too.</summary>
@@ -168,10 +168,13 @@ internal static partial class EnvPlaceholders
             start + length < text.Length
             && (char.IsAsciiLetterOrDigit(text[start + length]) || text[start + length] == '_')
         )
+        {
             length++;
+        }
+
         return (text.Substring(start, length), length);
     }
 
     [GeneratedRegex("[A-Za-z0-9]\uE000[A-Za-z_]")]
-    private static partial Regex Doubtful();
+    private static partial Regex DollarInWord();
 }

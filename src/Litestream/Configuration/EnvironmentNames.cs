@@ -44,7 +44,9 @@ internal static class EnvironmentNames
             || rest.Contains(':')
             || (rest[0] != '_' && (isProperty || !char.IsLetter(rest[0])))
         )
+        {
             return null;
+        }
 
         rest = rest.TrimStart('_');
         if (NearestName.Of(rest, All.Select(known => known[(Prefix.Length + 1)..])) is { } nearest)

@@ -11,8 +11,8 @@ namespace Litestream.Configuration;
 /// </summary>
 internal static partial class FileUrl
 {
-    /// <summary>The folder as the executable has it, not yet absolute; null when this is no file URL, when it names no
-    /// folder, or when the executable refuses it.</summary>
+    /// <summary>The folder as the executable has it, not yet absolute; null when this is not a file URL, when it names
+    /// no folder, or when the executable refuses it.</summary>
     public static string? Folder(string url)
     {
         const string Scheme = "file:";
@@ -85,11 +85,13 @@ internal static partial class FileUrl
             }
 
             foreach (var one in bytes)
+            {
                 text.Append(
                     one < 0x80 && (IsPlain((char)one) || kept.Contains((char)one))
                         ? $"{(char)one}"
                         : string.Create(CultureInfo.InvariantCulture, $"%{one:X2}")
                 );
+            }
         }
 
         return text.ToString();

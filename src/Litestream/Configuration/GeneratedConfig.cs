@@ -74,11 +74,13 @@ public sealed record GeneratedConfig(string Text)
                 new(code, message, database.File, database.Line, database.Column);
             var path = CheckedPath(database, Error);
             if (!paths.Add(SamePath(database.Path)))
+            {
                 throw Error(
                     "LSB1012",
                     $"The database '{database.Path}' is named twice. Two replicators on one file damage the backup: "
                         + "exclude one of them (`!Name` in LitestreamConnectionStrings)."
                 );
+            }
 
             var replica =
                 OptionValue.Trim(database.ReplicaUrl) is { } own ? ReplicaUrl.Parse(own, path, Error)
@@ -86,12 +88,14 @@ public sealed record GeneratedConfig(string Text)
                 : ReplicaPath.Default(path);
             var identity = ReplicaIdentity.AtBuild(replica);
             if (!replicas.TryAdd(identity.Place, database))
+            {
                 throw Error(
                     "LSB1011",
                     $"The databases '{replicas[identity.Place].Path}' and '{database.Path}' would have the same "
                         + $"replica path, '{identity.Location}'. A restore would take the backup that was written "
                         + "last: give one of them another ReplicaUrl."
                 );
+            }
 
             SetDuration(replica, "sync-interval", database.SyncInterval, $"SyncInterval of {database.Path}", Error);
             SetDurations(
@@ -181,8 +185,10 @@ public sealed record GeneratedConfig(string Text)
     )
     {
         if (OptionValue.Trim(value) is { } text)
+        {
             replica[key] = DurationText.Replica(text)
                 ?? throw error("LSB1021", $"{property} is '{text}'; it must be {DurationText.ReplicaForms}.");
+        }
     }
 
     /// <summary>Only what is certainly the same file on every system.</summary>

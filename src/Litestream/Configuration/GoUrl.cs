@@ -71,10 +71,13 @@ internal sealed partial record GoUrl(string Scheme, string? User, string Host, s
             {
                 var userinfo = authority[..at];
                 if (userinfo.AsSpan().ContainsAnyExcept(UserCharacters))
+                {
                     return Refuse(
                         "has a character before the `@` that must be written as % and two digits",
                         out problem
                     );
+                }
+
                 if (BadEscape(userinfo))
                     return Refuse(Escape, out problem);
                 user = userinfo.Split(':')[0];

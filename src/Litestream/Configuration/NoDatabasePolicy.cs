@@ -54,7 +54,7 @@ internal sealed record NoDatabasePolicy(bool Acts, LitestreamDiagnostic? Finding
         if (!isReferenced)
             return new(false, null);
 
-        // Tools without a database are told no more than that; an app with SQLite seems to be meant.
+        // For tools without a database that is all; an app with SQLite seems to be meant.
         var usesSqlite = packages.Any(package =>
             SqlitePackages.Any(prefix => package.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
         );

@@ -12,12 +12,15 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
     {
         var type = _types.Of(replica);
         if (type == "s3" && findings.Dialect.NeedsRegion && !HasRegion(replica))
+        {
             findings.Fail(
                 "LSB1059",
                 replica,
                 $"This replica has no `region:` and no `endpoint:`. {findings.Reader} would ask Amazon for the region "
                     + "first, and hang without a message where it gets no answer. Add the region of the bucket."
             );
+        }
+
         if (type == "nats")
             CheckCertificate(replica);
         if (replica.Given("url") is YamlScalar url)
@@ -31,31 +34,38 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
                     && type is not null
                     && other != type
                 )
+                {
                     findings.Fail(
                         "LSB1038",
                         node,
                         $"`type:` says {other} and `url:` says {type}; the URL would win. Remove `type:`."
                     );
+                }
             }
 
             foreach (var key in (string[])["path", "bucket", "host"])
             {
                 if (replica.Given(key) is { } other)
+                {
                     findings.Fail(
                         "LSB1038",
                         other,
                         $"`url:` and `{key}:` both say where this replica is, and Litestream refuses that. Keep the "
                             + "URL, or `type:` with its own keys."
                     );
+                }
             }
 
             if (Inherited(replica, type) is { } inherited)
+            {
                 findings.Fail(
                     "LSB1038",
                     url,
                     $"`{inherited}:` at the top of the file is for this replica too, and Litestream refuses it next to "
                         + "`url:`. Write it in the replicas that need it."
                 );
+            }
+
             return;
         }
 
@@ -64,11 +74,13 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
             && findings.Resolve(path) is { } place
             && ConfigDatabaseCheck.UrlLike().IsMatch(place)
         )
+        {
             findings.Fail(
                 EnvPlaceholders.HasVariables(path.Text) ? "LSB1046" : "LSB1038",
                 path,
                 "`path:` contains a URL, which Litestream refuses. Use the key `url:` instead."
             );
+        }
 
         string[] needed = type switch
         {
@@ -82,12 +94,14 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
         foreach (var key in needed)
         {
             if (!IsGiven(replica, key) && !findings.IsMisspelt(replica, ConfigPlace.Replica, key))
+            {
                 findings.Fail(
                     "LSB1038",
                     replica,
                     $"This replica of type {type} has no `{key}:`{(replica.Has("type") ? "" : " and no `url:`")}, so "
                         + "Litestream does not know where to write. Add it."
                 );
+            }
         }
     }
 
@@ -111,12 +125,14 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
             keys.Where(key => !IsGiven(replica, key)).ToList() is [var missing]
             && !findings.IsMisspelt(replica, ConfigPlace.Replica, missing)
         )
+        {
             findings.Fail(
                 "LSB1038",
                 replica,
                 $"This replica has no `{missing}:`. Litestream takes `{keys[0]}:` and `{keys[1]}:` only together, and "
                     + "would not start. Add it, or remove the other one."
             );
+        }
     }
 
     /// <summary>Whether the executable knows the region without asking, or has an endpoint.</summary>
@@ -171,37 +187,46 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
         if (parsed.Scheme != "file")
         {
             if (url.Contains('#'))
+            {
                 findings.Fail(
                     "LSB1039",
                     node,
                     "Litestream ignores a `#` in a URL and the text after it. Choose a path without `#`."
                 );
+            }
+
             if (end >= 0 && url[end] == '?')
                 CheckOptions(node, parsed.Scheme, url[(end + 1)..].Split('#')[0]);
             if (Problem(parsed, replica) is var (code, message))
                 findings.Fail(code, node, message);
         }
         else if (end >= 0)
+        {
             findings.Fail(
                 "LSB1039",
                 node,
                 "In a file URL, Litestream reads a `?` or `#` and the text after it as part of the folder's name. "
                     + "Write the folder as `path:`, and options as keys next to it."
             );
+        }
         else if (parsed.Host.Length > 0)
+        {
             findings.Warn(
                 "LSB1039",
                 node,
                 "A file URL needs three slashes: file:///folder. Litestream reads the text between the second and the "
                     + "third slash as the first folder of the path."
             );
+        }
         else if (Escaped().IsMatch(parsed.Path))
+        {
             findings.Warn(
                 "LSB1039",
                 node,
                 "In a file URL, Litestream does not decode percent signs, turns a space into %20, and keeps the slash "
                     + "before a drive letter: the folder gets another name. Write the folder as `path:` instead."
             );
+        }
     }
 
     /// <summary>What a URL says of the bucket, the host and the folder.</summary>
@@ -252,13 +277,17 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
         {
             var option = part.Split('=')[0];
             if (option is "part-size" or "partSize" or "concurrency" && !PositiveNumber().IsMatch(part))
+            {
                 findings.Fail(
                     "LSB1039",
                     node,
                     $"`{option}` in the URL must be a whole number above 0; Litestream would not start. Correct it, or "
                         + "write it as a key of the replica, next to `url:`."
                 );
+            }
+
             if (!known.Contains(option))
+            {
                 findings.Fail(
                     "LSB1039",
                     node,
@@ -269,6 +298,7 @@ internal sealed partial class ReplicaCheck(ConfigFindings findings, YamlMap root
                                 : "Remove it."
                         )
                 );
+            }
         }
     }
 

@@ -180,14 +180,16 @@ internal sealed partial record ReplicaIdentity
             }
 
             (host, bucket) = (authority, authority);
+            if (endpoint.Length == 0 && EndpointOption().Match(url) is { Success: true } option)
+                endpoint = Uri.UnescapeDataString(option.Groups[1].Value);
             if (type == "s3" && S3Host.Read(authority) is { } known)
                 (bucket, endpoint) = (known.Bucket, endpoint.Length > 0 ? endpoint : known.Endpoint);
         }
 
         path = string.Join('/', path.Split('/').Where(part => part is not ("" or ".")));
-        endpoint = endpoint.TrimEnd('/');
-        if (endpoint.Length > 0 && !endpoint.Contains("://"))
-            endpoint = "https://" + endpoint;
+
+        // With or without TLS it is the same storage.
+        endpoint = Scheme().Replace(endpoint, "").TrimEnd('/');
         return type switch
         {
             "file" => $"file\n{values["path"]}",
@@ -202,6 +204,10 @@ internal sealed partial record ReplicaIdentity
     /// <summary>The scheme of a URL, in the first group.</summary>
     [GeneratedRegex("^([A-Za-z][A-Za-z0-9+.-]*)://")]
     public static partial Regex Scheme();
+
+    /// <summary>The endpoint in the query of a URL, which release line 0.5 reads.</summary>
+    [GeneratedRegex("[?&]endpoint=([^&#]*)")]
+    private static partial Regex EndpointOption();
 
     [GeneratedRegex(@":22\z")]
     private static partial Regex DefaultPort();

@@ -135,7 +135,9 @@ internal static class ReplicaOverride
             !EnvPlaceholders.HasVariables(marked)
             || EnvPlaceholders.Names(marked).Any(name => string.IsNullOrEmpty(lookup(name)))
         )
+        {
             return entry with { Replicas = replicas };
+        }
 
         var path = EnvPlaceholders.Expand(marked, lookup);
         foreach (var replica in replicas)
@@ -152,7 +154,7 @@ internal static class ReplicaOverride
 
     /// <summary>
     /// A replica with only the part of its path that comes before the database's own; without a path when it is the
-    /// folder beside the database. Null when that part cannot be told.
+    /// folder beside the database. Null when that part is unknown.
     /// </summary>
     private static YamlMap? Place(YamlMap replica, string databasePath)
     {

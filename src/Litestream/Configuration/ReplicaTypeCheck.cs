@@ -23,7 +23,9 @@ internal sealed class ReplicaTypeCheck(ConfigFindings findings)
                     )
             )
         )
+        {
             return null;
+        }
 
         return findings.Identify(replica).Type switch
         {

@@ -62,11 +62,13 @@ internal sealed partial record ReplicaUrlParser(string Key, Func<string, string,
             && text.Contains('@')
             && S3Host.Read(authority) is null
         )
+        {
             throw Error(
                 "LSB1014",
                 "The replica URL seems to contain a secret with a `/` in it, which would end up in build logs and in "
                     + "litestream.yml. Write ${NAME} instead, and set that environment variable where the app runs."
             );
+        }
 
         _path = Decode(slash < 0 ? "" : rest[slash..]);
         if (authority.LastIndexOf('@') is >= 0 and var at)
@@ -80,9 +82,12 @@ internal sealed partial record ReplicaUrlParser(string Key, Func<string, string,
         _authority = Decode(authority);
         _query = ReadQuery(query);
         if (StrayPercent().Match(authority + (slash < 0 ? "" : rest[slash..])) is { Success: true } stray)
+        {
             throw Bad(
                 $"`{stray.Value}` in the replica URL is not a percent-encoded character. Write %25 for a percent sign."
             );
+        }
+
         return scheme.Groups[1].Value.ToLowerInvariant() switch
         {
             "s3" => S3(),
@@ -103,10 +108,13 @@ internal sealed partial record ReplicaUrlParser(string Key, Func<string, string,
         if (CutScheme().Match(text) is not { Success: true } cut)
             return ReplicaPath.Folder(WithKey(text));
         if (!cut.Value.Equals("file:", StringComparison.OrdinalIgnoreCase))
+        {
             throw Bad(
                 $"The replica URL begins with `{cut.Value}` without `//`. Write {cut.Value}//..., or "
                     + $"./{cut.Value}... for a folder of that name."
             );
+        }
+
         var (folder, options) = ReplicaUrl.SplitQuery(text[cut.Length..]);
         (_path, _query) = (Decode(folder), ReadQuery(options));
         return File();
@@ -120,9 +128,12 @@ internal sealed partial record ReplicaUrlParser(string Key, Func<string, string,
         if (EnvPlaceholders.IsVariable(_authority))
             return ReplicaPath.Folder(WithKey(_authority + _path));
         if (_authority.Length > 0 && !_authority.Equals("localhost", StringComparison.OrdinalIgnoreCase))
+        {
             throw Bad(
                 $"`file://{_authority}/...` names a host. Write the path of the folder as it is, or file:///folder."
             );
+        }
+
         if (_path.Trim('/').Length == 0)
             throw Bad("The replica URL names no folder. Write file:///folder.");
         return ReplicaPath.Folder(WithKey(WindowsFileUrl().IsMatch(_path) ? _path[1..] : _path));
@@ -191,7 +202,9 @@ internal sealed partial record ReplicaUrlParser(string Key, Func<string, string,
             && !EnvPlaceholders.HasVariables(port.Value)
             && !(ushort.TryParse(port.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n > 0)
         )
+        {
             throw Bad($"`{port.Value}` in the replica URL is not a port: that is a number from 1 to 65535.");
+        }
 
         var map = new YamlMap
         {
@@ -213,10 +226,12 @@ internal sealed partial record ReplicaUrlParser(string Key, Func<string, string,
     private void Allow(params string[] names)
     {
         if (_query.Keys.FirstOrDefault(k => !names.Contains(k)) is { } unknown)
+        {
             throw Bad(
                 $"The replica URL has the unknown option `{unknown}`. "
                     + (names.Length == 0 ? "This kind of URL has none." : $"Options: {string.Join(", ", names)}.")
             );
+        }
     }
 
     private void RefusePort(string instead)
@@ -231,12 +246,15 @@ internal sealed partial record ReplicaUrlParser(string Key, Func<string, string,
     private void SetFlag(YamlMap map, string name, string? otherwise)
     {
         if (_query.TryGetValue(name, out var value))
+        {
             otherwise = FlagText.Parse(value) switch
             {
                 true => "true",
                 false => "false",
                 null => throw Bad($"'{name}' in the replica URL must be {FlagText.Forms}."),
             };
+        }
+
         if (otherwise is not null)
             map[name] = new YamlScalar(otherwise, YamlStyle.Plain);
     }

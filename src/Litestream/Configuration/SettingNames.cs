@@ -108,7 +108,7 @@ internal static class SettingNames
     public static string? Nearest(string name)
     {
         // Another separator, or none: Verification_Interval, VerificationInterval.
-        if (All.FirstOrDefault(known => Plain(known.Name) == Plain(name)) is { } same)
+        if (All.FirstOrDefault(known => Letters(known.Name) == Letters(name)) is { } same)
             return same.Name;
 
         // Segment by segment, so that a long section does not make its settings alike.
@@ -126,5 +126,5 @@ internal static class SettingNames
         return string.Join(':', candidates[0]);
     }
 
-    private static string Plain(string name) => string.Concat(name.Where(char.IsLetterOrDigit)).ToUpperInvariant();
+    private static string Letters(string name) => string.Concat(name.Where(char.IsLetterOrDigit)).ToUpperInvariant();
 }

@@ -48,18 +48,22 @@ internal sealed class SnapshotCheck(ConfigFindings findings, YamlMap root)
                 if (Given(database, key) is not { } own)
                     continue;
                 if (all is not null && Known(all) != Known(own))
+                {
                     findings.Fail(
                         "LSB1057",
                         own,
-                        $"`{key}:` is ignored here: that of `snapshot:` at the top of the file wins. Remove this one."
+                        $"`{key}:` is ignored here: `snapshot:` at the top of the file has it too. Remove this one."
                     );
+                }
                 else if (all is null && databases.Exists(other => Known(Given(other, key)) != Known(own)))
+                {
                     findings.Fail(
                         "LSB1057",
                         own,
                         $"{findings.Reader} has one `{key}:` of `snapshot:` for all databases. Write it once, in "
                             + "`snapshot:` at the top of the file."
                     );
+                }
             }
         }
     }

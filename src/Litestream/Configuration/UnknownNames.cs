@@ -45,9 +45,11 @@ internal static class UnknownNames
                 // A section of somebody else's, unless its name is ours with a typing mistake and what is in it is ours
                 // too.
                 if (NearestName.Of(section, [SettingNames.Section]) is not null && SettingNames.Find(name) is { } meant)
+                {
                     message =
                         $"'{setting.Key}' has no effect, because nothing reads its section. Did you mean "
                         + $"'{SettingNames.Section}:{meant.Name}'?";
+                }
             }
             else if (
                 !SettingNames.IsKnown(name)

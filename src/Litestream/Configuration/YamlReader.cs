@@ -40,7 +40,7 @@ internal sealed partial class YamlReader
     /// <param name="file">For messages.</param>
     /// <param name="raw">The text.</param>
     /// <param name="expandVariables">Whether <c>$</c> begins a variable.</param>
-    /// <param name="duplicates">Gets the keys that are there twice in one place, so that reading goes on; null: the
+    /// <param name="duplicates">Gets the keys that are there twice in one place, so that reading continues; null: the
     /// first one is the exception.</param>
     /// <exception cref="LitestreamException">LSB1010.</exception>
     public static YamlMap Read(
@@ -54,6 +54,7 @@ internal sealed partial class YamlReader
 
         // Our parser would never come to an end.
         if (EndAtBegin().Match(raw) is { Success: true } end)
+        {
             throw new LitestreamException(
                 "LSB1010",
                 "The file begins with the end of a document (`...`), so Litestream would not start. Remove that line.",
@@ -61,6 +62,8 @@ internal sealed partial class YamlReader
                 ConfigText.Place(raw, end.Groups[1].Index).Line,
                 1
             );
+        }
+
         for (var rewritten = 0; ; rewritten++)
         {
             var found = duplicates is null ? null : new List<LitestreamDiagnostic>();
@@ -151,19 +154,23 @@ internal sealed partial class YamlReader
     private void CheckDirectives(DocumentStart begin)
     {
         if (begin.Version is { } version && version.Version is not { Major: 1, Minor: 1 })
+        {
             throw Error(
                 "Litestream reads YAML 1.1 and refuses a `%YAML` line with another version. Remove that line.",
                 version.Start
             );
+        }
 
         for (var i = 0; i < _tabs.Lines.Count && i + 1 < begin.Start.Line; i++)
         {
             if (_tabs.Lines[i].StartsWith('%') && !KnownDirective().IsMatch(_tabs.Lines[i]))
+            {
                 throw Error(
                     "Litestream does not know this line, which begins with `%`, and would not start. Remove it.",
                     i + 1,
                     1
                 );
+            }
         }
     }
 
@@ -179,11 +186,14 @@ internal sealed partial class YamlReader
     private YamlNode Alias(AnchorAlias alias, Mark start)
     {
         if (!_anchors.TryGetValue(alias.Value.Value, out var target))
+        {
             throw Error(
                 "This value begins with `*`, so it refers to an anchor, and no anchor has that name. If you mean the "
                     + "text itself, put it in quotes.",
                 start
             );
+        }
+
         Count(target.Size, start);
         return target.Node.Clone();
     }
@@ -258,6 +268,7 @@ internal sealed partial class YamlReader
             var at = _parser.Current?.Start ?? start;
             var isEmpty = IsEmptyFlow();
             if (ReadNode(depth + 1) is not YamlScalar key)
+            {
                 throw Error(
                     // The executable's parser takes `{}` at the beginning for the whole document.
                     isEmpty && depth == 0 && mapping.Style == MappingStyle.Block && own.Count == 0
@@ -265,6 +276,7 @@ internal sealed partial class YamlReader
                         : "The name of a setting must be plain text.",
                     at
                 );
+            }
 
             var name = key.IsNull ? "" : EnvPlaceholders.Unmark(key.Text);
             if (name == "<<" && key.Style == YamlStyle.Plain)
@@ -272,10 +284,13 @@ internal sealed partial class YamlReader
                 CheckMerge(at);
                 var source = ReadNode(depth + 1);
                 foreach (var covered in own.Where(one => Brings(source, one)))
+                {
                     Duplicate(
                         $"`{covered}` comes before `<<`, and the value from `<<` would win. Put `<<` first.",
                         at
                     );
+                }
+
                 Merge(map, source, at);
                 continue;
             }
@@ -323,7 +338,9 @@ internal sealed partial class YamlReader
             && _anchors.TryGetValue(alias.Value.Value, out var target)
             && target.Node is YamlList
         )
+        {
             throw Error("`<<` takes a mapping or a list of mappings; Litestream refuses an alias of a list.", at);
+        }
     }
 
     private void Merge(YamlMap map, YamlNode source, Mark at)
@@ -360,9 +377,7 @@ internal sealed partial class YamlReader
     private LitestreamException Error(string message, int line, int column) =>
         new("LSB1010", message, _file, line, column);
 
-    /// <summary>
-    /// The parser puts the place in front of its message; the place is told in the diagnostic's own form.
-    /// </summary>
+    /// <summary>The parser puts the place in front of its message; a diagnostic has it in its own form.</summary>
     private static string Sentence(string message)
     {
         var text = PlacePrefix().Replace(message, "").Trim();

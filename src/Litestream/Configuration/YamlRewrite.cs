@@ -97,7 +97,10 @@ internal static class YamlRewrite
             && raw.AsSpan(0, above.Length - 1).TrimEnd(' ') is { Length: > 0 } blank
             && IsLineEnd(blank[^1])
         )
+        {
             begin = blank.Length;
+        }
+
         var header = raw[..begin].TrimEnd('\n', '\r', '\u0085', '\u2028', '\u2029', ' ');
         header = header[LineStart(header, header.Length)..];
 
@@ -107,7 +110,7 @@ internal static class YamlRewrite
         if (header.AsSpan(sign, Math.Min(3, header.Length - sign)).ContainsAnyInRange('1', '9'))
         {
             // A block with an indicator has the spaces behind the indentation as its text, which our parser does not
-            // take in the first line: the last of them becomes one that is no white space to it.
+            // take in the first line: the last of them becomes one that is not white space to it.
             var width = raw.AsSpan(begin).IndexOfAnyExcept(' ');
             return width > 0 && IsLineEnd(raw[begin + width])
                 ? $"{raw[..(begin + width - 1)]}\u00a0{raw[(begin + width)..]}"
@@ -133,7 +136,7 @@ internal static class YamlRewrite
 
     /// <summary>
     /// A text in double quotes over several lines, each of them indented as far as the first, as white space at the
-    /// beginning of a line is no part of it; and without the escape <c>\'</c>.
+    /// beginning of a line is not part of it; and without the escape <c>\'</c>.
     /// </summary>
     private static string? TextInQuotes(string raw, int start)
     {

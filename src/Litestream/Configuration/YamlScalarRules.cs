@@ -46,11 +46,17 @@ internal static partial class YamlScalarRules
     {
         var isPlain = isInFlow && scalar.Style == ScalarStyle.Plain;
         if (isPlain && scalar.Value.StartsWith(':'))
+        {
             return "Between `{` and `}`, or `[` and `]`, Litestream reads a `:` before a text as the start of a value. "
                 + "Put the text in quotes.";
+        }
+
         if (isPlain && scalar.Value.Contains('?'))
+        {
             return "Between `{` and `}`, or `[` and `]`, Litestream reads `?` as the end of a text. Put the text in "
                 + "quotes.";
+        }
+
         var (start, end) = ((int)scalar.Start.Index, Math.Min((int)scalar.End.Index, raw.Length));
         return scalar.Style == ScalarStyle.DoubleQuoted && start < end && EscapedSlash().IsMatch(raw[start..end])
             ? "Litestream does not know the escape `\\/`. Write `/` alone, or use single quotes."

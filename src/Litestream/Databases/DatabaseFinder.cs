@@ -52,6 +52,7 @@ public static class DatabaseFinder
                 target.Kind == SqliteTargetKind.File
                 || selection.TakesOnlyNamed && target.Kind is SqliteTargetKind.ReadOnly or SqliteTargetKind.Unresolved;
             if (isFile && found.Add(Identity(target.Path!, search.WindowsTarget)))
+            {
                 databases.Add(
                     new FoundDatabase(target.Path!, SettingEvidence.LastName(setting.Key), setting.Key)
                     {
@@ -60,6 +61,7 @@ public static class DatabaseFinder
                         Column = setting.Column,
                     }
                 );
+            }
         }
 
         var names = databases.Select(d => SettingSelection.ShortName(d.Key!)).ToList();
@@ -100,7 +102,14 @@ public static class DatabaseFinder
                 )
             )
             .Select(c => c.Setting.Key);
-        return new DatabaseSearchResult(databases, diagnostics) { Excluded = [.. excluded] };
+        var encrypted = taken
+            .Where(c => c.Target is { Kind: SqliteTargetKind.Encrypted, Path: not null })
+            .Select(c => new FoundDatabase(c.Target.Path!, SettingEvidence.LastName(c.Setting.Key), c.Setting.Key));
+        return new DatabaseSearchResult(databases, diagnostics)
+        {
+            Excluded = [.. excluded],
+            Encrypted = [.. encrypted],
+        };
     }
 
     internal static IReadOnlyList<Setting> ReadSettings(IReadOnlyList<string> files)

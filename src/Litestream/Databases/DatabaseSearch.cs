@@ -16,7 +16,7 @@ public sealed record DatabaseSearch
     /// </summary>
     public IReadOnlyCollection<string> Packages { get; init; } = [];
 
-    /// <summary>Names or full keys of settings to take, and, with a leading <c>!</c>, to leave out.</summary>
+    /// <summary>Names or full keys of settings to take, and, with a leading <c>!</c>, to exclude.</summary>
     public IReadOnlyList<string> ConnectionStrings { get; init; } = [];
 
     /// <summary>
@@ -66,8 +66,11 @@ public sealed record DatabaseSearchResult(
 )
 {
     /// <summary>
-    /// The keys that are left out although they look like a SQLite file: because
+    /// The keys that are excluded although they look like a SQLite file: because
     /// <see cref="DatabaseSearch.ConnectionStrings"/> or the packages say so.
     /// </summary>
     public IReadOnlyList<string> Excluded { get; init; } = [];
+
+    /// <summary>Encrypted ones, which cannot be replicated.</summary>
+    internal IReadOnlyList<FoundDatabase> Encrypted { get; init; } = [];
 }

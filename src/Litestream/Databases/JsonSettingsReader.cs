@@ -104,7 +104,7 @@ internal static class JsonSettingsReader
         }
         catch (InvalidOperationException e)
         {
-            // An escape such as \ud800 alone is no text.
+            // An escape such as \ud800 alone is not a text.
             var (line, column) = place.At(reader.TokenStartIndex);
             throw new LitestreamException(
                 Code,

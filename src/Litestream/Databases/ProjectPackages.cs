@@ -9,7 +9,7 @@ public static class ProjectPackages
     /// <summary>
     /// Reads the package ids, transitive ones too, from obj/project.assets.json. What only Litestream's own packages
     /// bring (Microsoft.Data.Sqlite.Core among them)
-    /// is left out: it says nothing about the app. Empty when the file is not there or is no such file.
+    /// is ignored: it says nothing about the app. Empty when the file is not there or is no such file.
     /// </summary>
     /// <param name="projectAssetsJson">The path of the file.</param>
     /// <param name="targetFramework">The framework to read (<c>net8.0</c>), or null for all.</param>
@@ -39,9 +39,7 @@ public static class ProjectPackages
             return packages;
         var frameworks = targets.EnumerateObject().Where(t => IsFramework(root, t.Name, targetFramework)).ToList();
         foreach (var target in frameworks.Count > 0 ? frameworks : [.. targets.EnumerateObject()])
-        {
             AddReachable(root, target, packages);
-        }
 
         return packages;
     }

@@ -27,7 +27,9 @@ internal static partial class SettingClassifier
             (value.Path is null && !value.IsMemory)
             || (value.Keyword == PathKeyword.Bare && !IsPlausibleBare(setting, value))
         )
+        {
             return none;
+        }
 
         var (near, word) = evidence.Near(setting.Key);
         var answer = value.Keyword switch
@@ -144,9 +146,12 @@ internal static partial class SettingClassifier
         if (near == Engine.Sqlite)
             return isCopy ? Answer.Maybe : Answer.Yes;
         if (!IsDatabaseKey(setting.Key))
+        {
             return evidence.HasSqlite || !evidence.HasPackages || evidence.FileWide == Engine.Sqlite
                 ? Answer.Maybe
                 : Answer.No;
+        }
+
         if (evidence.HasCompetitor(PathKeyword.Bare) && evidence.FileWide != Engine.Sqlite)
             return evidence.HasSqlite ? Answer.Maybe : Answer.No;
         return (evidence.HasSqlite || evidence.FileWide == Engine.Sqlite) && !isCopy ? Answer.Yes : Answer.Maybe;

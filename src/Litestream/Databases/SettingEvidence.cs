@@ -112,11 +112,11 @@ internal sealed partial class SettingEvidence
         return (Engine.Unknown, null);
     }
 
-    /// <summary>Whether the value only names an engine or a type of it and is no database setting itself.</summary>
+    /// <summary>Whether the value only names an engine or a type of it and is not a database setting itself.</summary>
     public static bool IsHint(Setting setting) =>
         HintOf(setting) is not null && ProviderKey().IsMatch(LastName(setting.Key));
 
-    /// <summary>The last segment of a key that is no index.</summary>
+    /// <summary>The last segment of a key that is not an index.</summary>
     public static string LastName(string key)
     {
         var segments = key.Split(':');

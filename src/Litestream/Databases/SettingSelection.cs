@@ -3,7 +3,7 @@ using Litestream.Sqlite;
 
 namespace Litestream.Databases;
 
-/// <summary>What LitestreamConnectionStrings says: settings to take, and, with <c>!</c>, to leave out.</summary>
+/// <summary>What LitestreamConnectionStrings says: settings to take, and, with <c>!</c>, to exclude.</summary>
 internal sealed class SettingSelection
 {
     private const string Section = "ConnectionStrings:";
@@ -45,10 +45,15 @@ internal sealed class SettingSelection
             foreach (var setting in matches)
             {
                 if (isExcluded)
+                {
                     selection._excluded.Add(setting);
+                }
                 else if (SqliteConnectionSetting.Parse(setting.Value).Kind != SqliteTargetKind.NotSqlite)
+                {
                     selection._named.Add(setting);
+                }
                 else
+                {
                     diagnostics.Add(
                         Error(
                             $"LitestreamConnectionStrings names '{name}', but the value of '{setting.Key}' is neither "
@@ -56,6 +61,7 @@ internal sealed class SettingSelection
                             setting
                         )
                     );
+                }
             }
         }
 
@@ -69,7 +75,7 @@ internal sealed class SettingSelection
     /// <summary>Whether this one is to be taken.</summary>
     public bool IsNamed(Setting setting) => _named.Contains(setting);
 
-    /// <summary>Whether this one is to be left out.</summary>
+    /// <summary>Whether this one is to be excluded.</summary>
     public bool IsExcluded(Setting setting) => _excluded.Contains(setting);
 
     private static List<Setting> Matches(string name, IReadOnlyList<(Setting Setting, SqliteTarget Target)> settings)

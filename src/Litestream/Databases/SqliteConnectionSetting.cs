@@ -8,7 +8,7 @@ public static class SqliteConnectionSetting
     /// <summary>
     /// Tells what the value leads to: a connection string of any SQLite provider, a <c>file:</c> URI, <c>:memory:</c>
     /// or a plain path.
-    /// <see cref="SqliteTargetKind.NotSqlite"/> when the value speaks of another engine or is no path at all; never
+    /// <see cref="SqliteTargetKind.NotSqlite"/> when the value names another engine or is not a path at all; never
     /// <see cref="SqliteTargetKind.Candidate"/>.
     /// </summary>
     public static SqliteTarget Parse(string value)

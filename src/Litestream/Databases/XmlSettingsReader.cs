@@ -112,9 +112,7 @@ internal static class XmlSettingsReader
     {
         // The root ("configuration", "nlog", ...) says nothing about a value.
         if (parent is null && !IsSection(reader.LocalName))
-        {
             return new Element(string.Empty);
-        }
 
         var attributes = Attributes(reader, file);
         var name = attributes.Find(a => Is(a.Key, "name")) ?? attributes.Find(a => Is(a.Key, "key"));
@@ -166,9 +164,7 @@ internal static class XmlSettingsReader
 
             // The attribute's place is its name; its value's is one past the opening quote.
             if (reader.ReadAttributeValue())
-            {
                 (line, column) = (place.LineNumber, place.LinePosition - 1);
-            }
 
             attributes.Add(new Setting(name, value, file, line, column));
         }

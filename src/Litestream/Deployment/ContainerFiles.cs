@@ -7,8 +7,8 @@ namespace Litestream.Deployment;
 internal static class ContainerFiles
 {
     /// <summary>
-    /// What a machine has built is not for another one, and a database or a secret of the developer's is for nobody
-    /// else.
+    /// What a machine has built is not for another one, and a database or a secret of the developer's stays
+    /// there.
     /// </summary>
     public const string Ignored = """
         **/bin/

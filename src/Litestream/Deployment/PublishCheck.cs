@@ -159,7 +159,7 @@ internal sealed record PublishCheck
             return null;
         if (output.IsNative || output.IsTrimmed)
         {
-            // A trimmed app keeps hooks only where it is told to, and where the hook's own code is kept.
+            // A trimmed app keeps hooks only where it is set to, and where the hook's own code is kept.
             var keepsHooks = !output.IsNative && IsTrue(PublishedOutput.Property(output.RuntimeConfig, HookSwitch));
             if (keepsHooks && isNamed && IsForThisApp(output) && output.Find(Shim)!.Types.Contains(HookType))
                 return null;
@@ -183,7 +183,7 @@ internal sealed record PublishCheck
             ? null
             : Error(
                 "LSB1204",
-                $"Nothing starts Litestream in the published app: {why}. The output would replicate nothing. Remove "
+                $"Nothing starts Litestream in the published app, so it would replicate nothing: {why}. Remove "
                     + "StartupHookSupport=false, GenerateRuntimeConfigurationFiles=false and any setting for startup "
                     + "hooks in runtimeconfig.template.json, and build again. Or call services.AddLitestream() in the "
                     + "app and set LitestreamAutoStart=false."

@@ -80,6 +80,7 @@ public static class Scaffold
         ArgumentNullException.ThrowIfNull(folder);
         var paths = files.Select(file => Path.Combine(folder, file.Name)).ToList();
         if (!force && paths.FindAll(Path.Exists) is { Count: > 0 } there)
+        {
             throw new LitestreamException(
                 "LSB3017",
                 $"These files exist and are not overwritten: {string.Join(", ", there.Select(path => $"'{path}'"))}. "
@@ -87,6 +88,7 @@ public static class Scaffold
                     + $"{OptionName.Force}=true to replace them.",
                 there[0]
             );
+        }
 
         try
         {

@@ -1,7 +1,7 @@
 namespace Litestream.Deployment;
 
 /// <summary>
-/// The folders that the app has to write to: the database's own, for all that lies beside it, and the replicas that
+/// The folders that the app has to write to: the database's own, for all that is beside it, and the replicas that
 /// are folders.
 /// </summary>
 internal sealed class ScaffoldFolders

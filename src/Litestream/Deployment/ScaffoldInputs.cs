@@ -59,7 +59,7 @@ public sealed partial record ScaffoldInputs
     /// <summary>How long the app may take to send the last commits when it is stopped. Default 30 s.</summary>
     public TimeSpan ShutdownTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Where the published app lies on the server; null: <c>/opt/&lt;name&gt;</c>.</summary>
+    /// <summary>Where the published app is on the server; null: <c>/opt/&lt;name&gt;</c>.</summary>
     public string? InstallDirectory { get; init; }
 
     /// <summary>The name for a service, a user, a container: lower case, <c>a-z0-9-</c>.</summary>

@@ -3,7 +3,7 @@ namespace Litestream.Diagnostics;
 /// <summary>A foreseeable failure with a code. Its message carries no secret.</summary>
 public class LitestreamException : Exception
 {
-    /// <summary>Creates the exception from what is to be told to the user.</summary>
+    /// <summary>Creates the exception from what the user is to see.</summary>
     public LitestreamException(LitestreamDiagnostic diagnostic, Exception? innerException = null)
         : base(diagnostic.ToString(), innerException)
     {

@@ -4,7 +4,7 @@ namespace Litestream.Diagnostics;
 internal static class LogLevels
 {
     /// <summary>
-    /// Whether a log of that level has lines of this one. What is no level counts as <c>INFO</c>, as it does for the
+    /// Whether a log of that level has lines of this one. What is not a level counts as <c>INFO</c>, as it does for the
     /// executable; a line without one is always shown.
     /// </summary>
     public static bool Shows(string level, string lineLevel) => lineLevel.Length == 0 || Rank(lineLevel) >= Rank(level);

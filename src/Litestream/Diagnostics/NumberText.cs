@@ -10,4 +10,12 @@ internal static class NumberText
 
     /// <summary>Seconds, with a decimal point where there is a fraction, without the unit.</summary>
     public static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
+
+    /// <summary>Whole seconds, for what was measured, with the unit.</summary>
+    public static string WholeSeconds(TimeSpan time) =>
+        string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0} s");
+
+    /// <summary>Megabytes of 1024 * 1024 bytes, as in <c>Litestream:FreeSpaceFloor</c>, with the unit.</summary>
+    public static string Megabytes(long bytes) =>
+        string.Create(CultureInfo.InvariantCulture, $"{bytes / (1024.0 * 1024):0.#} MB");
 }

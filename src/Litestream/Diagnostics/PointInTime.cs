@@ -118,7 +118,10 @@ public static partial class PointInTime
                     out var clock
                 )
             )
+            {
                 return null;
+            }
+
             var today = DateOnly.FromDateTime(time.GetLocalNow().DateTime);
             local = (
                 day.Groups["day"].Value.Equals("today", StringComparison.OrdinalIgnoreCase) ? today : today.AddDays(-1)
@@ -126,11 +129,14 @@ public static partial class PointInTime
         }
 
         if (zone.IsInvalidTime(local) || zone.IsAmbiguousTime(local))
+        {
             throw Wrong(
                 original,
                 $"{(zone.IsInvalidTime(local) ? "does not exist" : "exists twice")}: the clocks changed ({zone.Id}). "
                     + "Add the offset from UTC, as in 2026-11-24T10:15:30+01:00"
             );
+        }
+
         var offset = zone.GetUtcOffset(local);
         return local.Ticks - offset.Ticks >= DateTime.MinValue.Ticks
             && local.Ticks - offset.Ticks <= DateTime.MaxValue.Ticks

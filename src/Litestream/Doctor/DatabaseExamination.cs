@@ -84,18 +84,23 @@ internal sealed class DatabaseExamination(
         if (newest is null)
         {
             if (_file.Exists)
+            {
                 _findings.Add(
                     FindingLevel.Warning,
                     $"There is no backup in '{replica.Location}' yet.",
                     $"Start the app (or {VerbName.Replicate}), and check again.",
                     "LSB4002"
                 );
+            }
             else
+            {
                 _findings.Add(
                     FindingLevel.Note,
                     $"There is no backup in '{replica.Location}', and no database either.",
                     "Nothing to do before the first start."
                 );
+            }
+
             return;
         }
 
@@ -106,6 +111,7 @@ internal sealed class DatabaseExamination(
             .Select(f => (DateTimeOffset?)f.LastWriteTimeUtc)
             .Max();
         if (written - newest > BehindAfter)
+        {
             _findings.Add(
                 FindingLevel.Warning,
                 $"{text}, but the database was written to {Age(options.Time.GetUtcNow() - written!.Value)} ago: the "
@@ -114,8 +120,11 @@ internal sealed class DatabaseExamination(
                     + $"{VerbName.Verify}.",
                 "LSB4101"
             );
+        }
         else
+        {
             _findings.Add(FindingLevel.Ok, $"{text}.");
+        }
     }
 
     private static string Age(TimeSpan age) =>

@@ -39,22 +39,26 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
         }
 
         if (!OperatingSystem.IsWindows() && !UnixCalls.IsWritable(_folder))
+        {
             findings.Add(
                 FindingLevel.Warning,
                 $"This user may not write to '{_folder}'.",
                 "The app's user must have that permission: SQLite and Litestream create files next to the database.",
                 "LSB0003"
             );
+        }
 
         if (Mounts.Of(_folder) is not { } drive)
             return;
         if (Mounts.NetworkFormat(drive) is { } format)
+        {
             findings.Add(
                 FindingLevel.Warning,
                 $"'{_folder}' is on a network file system ({format}): SQLite's locks and WAL mode do not work reliably "
                     + $"there.",
                 "Keep the database on a local disk, and let only the replica use the network."
             );
+        }
 
         try
         {
@@ -62,15 +66,21 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
             var free = drive.AvailableFreeSpace;
             var text = $"{ByteSize.Text(free)} free on {drive.Name}";
             if (free < Megabyte)
+            {
                 findings.Add(FindingLevel.Error, $"{text}: commits and replication fail.", "Free some space at once.");
+            }
             else if (free < needed)
+            {
                 findings.Add(
                     FindingLevel.Warning,
                     $"{text}; a restore, a verification or a folder replica needs about {ByteSize.Text(needed)} here.",
                     "Free some space."
                 );
+            }
             else
+            {
                 findings.Add(FindingLevel.Ok, $"{text}.");
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -172,7 +182,7 @@ internal sealed class FileExamination(EffectiveDatabase database, DatabaseFindin
             default:
                 findings.Add(
                     FindingLevel.Note,
-                    $"{size}, journal mode with a rollback journal.",
+                    $"{size}, with a rollback journal instead of a WAL.",
                     "Nothing to do: Litestream sets WAL mode when it first replicates the database."
                 );
                 break;

@@ -18,11 +18,14 @@ internal sealed class LineExamination(
         try
         {
             if (NewerBackup.Find(executable, database) is { } newer)
+            {
                 findings.Add(
                     FindingLevel.Error,
                     newer.Diagnostic.Text,
                     code: newer.Diagnostic.Code
                 );
+            }
+
             foreach (var older in executable.Line.Older)
             {
                 foreach (var folder in database.Replicas.Select(replica => replica.Folder).OfType<string>())
@@ -44,21 +47,25 @@ internal sealed class LineExamination(
             return;
         var since = executable.Line.Layout.Find(folder)?.Oldest;
         if (since is null)
+        {
             findings.Add(
                 FindingLevel.Note,
                 $"The backup in '{folder}' is of litestream {older.Name} ({ByteSize.Text(left.Bytes)}, until "
                     + $"{left.Newest:u}). This executable restores it.",
                 $"Start the app: it then sends a full copy for litestream {executable.Line.Name}."
             );
+        }
         else
+        {
             findings.Add(
                 FindingLevel.Note,
                 $"'{left.Folder}' ({ByteSize.Text(left.Bytes)}) is the backup that litestream {older.Name} made from "
                     + $"{left.Oldest:u} to {left.Newest:u}. A restore to a moment before {since:u} needs it, and "
                     + $"nothing removes it.",
                 $"Keep it while you may need those moments. Then delete the folder, but only after {VerbName.Verify} "
-                    + $"has said that the database is verified."
+                    + $"reports Verified for the database."
             );
+        }
     }
 
     private void ExamineState(ReleaseLine other)

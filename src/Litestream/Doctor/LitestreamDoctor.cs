@@ -59,9 +59,11 @@ public static class LitestreamDoctor
         var executable = await ExamineExecutableAsync(options, findings, cancellationToken).ConfigureAwait(false);
         var config = ExamineConfig(options, executable?.Line ?? ReleaseLine.Default, findings);
         foreach (var database in config?.Databases ?? [])
+        {
             await new DatabaseExamination(options, executable, config!, database, findings)
                 .RunAsync(cancellationToken)
                 .ConfigureAwait(false);
+        }
 
         return
         [
@@ -135,9 +137,11 @@ public static class LitestreamDoctor
         string hash;
         var file = NonDatabaseFile.OpenRead(path);
         await using (file.ConfigureAwait(false))
+        {
             hash = Convert
                 .ToHexString(await SHA256.HashDataAsync(file, cancellationToken).ConfigureAwait(false))
                 .ToLowerInvariant();
+        }
 
         return string.Equals(expected, hash, StringComparison.OrdinalIgnoreCase)
             ? new(FindingLevel.Ok, "executable", "Its SHA-256 is the one in the package's manifest.")
@@ -154,6 +158,7 @@ public static class LitestreamDoctor
     {
         var octal = Convert.ToString((int)mode, 8).PadLeft(4, '0');
         if ((mode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0)
+        {
             findings.Add(
                 new(
                     FindingLevel.Warning,
@@ -162,7 +167,9 @@ public static class LitestreamDoctor
                     "Run `chmod go-w` on it."
                 )
             );
+        }
         else if ((mode & UnixFileMode.OtherExecute) == 0)
+        {
             findings.Add(
                 new(
                     FindingLevel.Note,
@@ -171,6 +178,7 @@ public static class LitestreamDoctor
                     "Run `chmod 755` on it if another user must run it."
                 )
             );
+        }
     }
 
     private static EffectiveConfig? ExamineConfig(DoctorOptions options, ReleaseLine line, List<Finding> findings)
@@ -196,6 +204,7 @@ public static class LitestreamDoctor
         try
         {
             foreach (var missing in ConfigVariables.Read(options.Config).Where(v => v.IsMissing))
+            {
                 findings.Add(
                     new(
                         FindingLevel.Error,
@@ -209,6 +218,7 @@ public static class LitestreamDoctor
                         "LSB1018"
                     )
                 );
+            }
 
             config = EffectiveConfig.Create(options.Config with { AllowUnknown = true }, line.Dialects);
             foreach (var diagnostic in config.Diagnostics.Where(d => d.Code != "LSB1018"))
@@ -235,7 +245,7 @@ public static class LitestreamDoctor
         }
         catch (LitestreamException e) when (e.Diagnostic.Code == "LSB1018")
         {
-            // Told above, variable by variable.
+            // Reported above, variable by variable.
         }
         catch (LitestreamException e)
         {

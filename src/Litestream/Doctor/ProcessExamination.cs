@@ -26,6 +26,7 @@ internal sealed partial class ProcessExamination(
         var app = record.App is { } a && a.IsRunning() ? a : null;
         var replicator = record.Replicator is { } r && r.IsRunning() ? r : null;
         if (app is not null && replicator is not null)
+        {
             findings.Add(
                 FindingLevel.Ok,
                 string.Create(
@@ -34,7 +35,9 @@ internal sealed partial class ProcessExamination(
                         + $"{replicator.ProcessId} ({replicator.Executable})."
                 )
             );
+        }
         else if (app is not null)
+        {
             findings.Add(
                 FindingLevel.Note,
                 string.Create(
@@ -43,7 +46,9 @@ internal sealed partial class ProcessExamination(
                 ),
                 "Look at that app's log (category Litestream)."
             );
+        }
         else if (replicator is not null)
+        {
             findings.Add(
                 FindingLevel.Warning,
                 string.Create(
@@ -52,6 +57,7 @@ internal sealed partial class ProcessExamination(
                 ),
                 "Start the app again: it kills that process and sends a full copy."
             );
+        }
 
         var others = OpenDatabases.Replicators(database.Path).Where(id => id != replicator?.ProcessId).ToList();
         if (others.Count == 0)
@@ -59,13 +65,16 @@ internal sealed partial class ProcessExamination(
 
         var ids = string.Join(", ", others.Select(id => id.ToString(CultureInfo.InvariantCulture)));
         if (replicator is not null || others.Count > 1)
+        {
             findings.Add(
                 FindingLevel.Error,
                 $"More than one litestream has it open: also process {ids}. Two replicators destroy the backup.",
                 $"End all but one of them. Delete nothing, and test a restore ({VerbName.Verify}).",
                 "LSB5003"
             );
+        }
         else
+        {
             findings.Add(
                 FindingLevel.Warning,
                 $"Process {ids} is a litestream that no app here started, and it replicates this database.",
@@ -73,6 +82,7 @@ internal sealed partial class ProcessExamination(
                     + "replicators destroy the backup.",
                 "LSB5003"
             );
+        }
     }
 
     /// <summary>What the running app itself reports: the doctor never finds well what the app's own health does
@@ -97,19 +107,25 @@ internal sealed partial class ProcessExamination(
         if (overall.Problems.Count > 0)
             return;
         if (status.State == LitestreamState.Disabled)
+        {
             findings.Add(
                 FindingLevel.Note,
                 "The running app replicates nothing: Litestream is switched off in it.",
                 "If it should replicate, set Litestream:Enabled to true where it runs."
             );
+        }
         else if (overall.IsProven)
+        {
             findings.Add(FindingLevel.Ok, "The running app reports that commits arrive in the replica.");
+        }
         else
+        {
             findings.Add(
                 FindingLevel.Note,
                 $"The running app has not yet seen that commits arrive in the replica ({status.State}).",
                 "Check again in a minute."
             );
+        }
     }
 
     [GeneratedRegex(@"LSB\d{4}", RegexOptions.CultureInvariant)]

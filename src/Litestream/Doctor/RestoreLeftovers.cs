@@ -5,7 +5,7 @@ namespace Litestream.Doctor;
 
 /// <summary>What a restore has moved aside.</summary>
 /// <param name="Path">The file or folder.</param>
-/// <param name="Bytes">How much it holds, where that can be told.</param>
+/// <param name="Bytes">How much it holds, where that is known.</param>
 internal sealed record MovedAside(string Path, long Bytes)
 {
     public override string ToString() => $"'{Path}' ({ByteSize.Text(Bytes)})";
@@ -70,7 +70,7 @@ internal static class RestoreLeftovers
             : Directory.EnumerateFileSystemEntries(folder).Select(entry => Path.GetFileName(entry));
     }
 
-    /// <summary>What a file or folder holds, where that can be told.</summary>
+    /// <summary>What a file or folder holds, where that is known.</summary>
     internal static long Size(string path)
     {
         try

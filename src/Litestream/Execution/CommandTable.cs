@@ -27,11 +27,13 @@ internal static class CommandTable
             line.Split(' ', StringSplitOptions.RemoveEmptyEntries).SequenceEqual(columns)
         );
         if (header < 0)
+        {
             throw new LitestreamException(
                 "LSB3001",
                 $"`litestream {command}` printed no table with the "
                     + $"columns {string.Join(", ", columns)}: {Shorten(result.StandardOutput + result.StandardError)}"
             );
+        }
 
         var starts = new List<int> { 0 };
         foreach (var column in columns.Skip(1))
@@ -97,7 +99,10 @@ internal static class CommandTable
                 at < (i + 1 < starts.Count ? Math.Min(starts[i + 1], runes.Length) : runes.Length);
                 at++
             )
+            {
                 cell.Append(runes[at]);
+            }
+
             cells[i] = cell.ToString().TrimEnd(' ');
         }
 

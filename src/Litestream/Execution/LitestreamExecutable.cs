@@ -76,31 +76,37 @@ public sealed record LitestreamExecutable(string Path)
         {
             path = System.IO.Path.GetFullPath(search.ExecutablePath, baseDirectory);
             if (!File.Exists(path))
+            {
                 throw new LitestreamException(
                     "LSB2003",
                     $"Litestream:ExecutablePath names '{path}', which does not exist. Correct the path, or remove the "
                         + "setting."
                 );
+            }
         }
         else if (!string.IsNullOrWhiteSpace(search.InstallDirectory))
         {
             path = System.IO.Path.Combine(System.IO.Path.GetFullPath(search.InstallDirectory, baseDirectory), FileName);
             if (!File.Exists(path))
+            {
                 throw new LitestreamException(
                     "LSB2004",
                     $"There is no Litestream executable at '{path}'. LITESTREAM_INSTALL_DIR must name the folder that "
                         + $"contains `{FileName}`."
                 );
+            }
         }
         else
         {
             path = System.IO.Path.Combine(System.IO.Path.GetFullPath(search.ApplicationDirectory), FileName);
             if (!File.Exists(path))
+            {
                 throw new LitestreamException(
                     "LSB2003",
                     $"The Litestream executable '{path}' is missing. Publish the app for the system that it runs on, "
                         + $"or set LITESTREAM_INSTALL_DIR to a folder that has one."
                 );
+            }
         }
 
         return new LitestreamExecutable(OperatingSystem.IsWindows() ? path : MakeExecutable(path));
@@ -194,7 +200,7 @@ public sealed record LitestreamExecutable(string Path)
     }
 
     /// <summary>
-    /// One copy for each file, in the user's own cache; where there is none, in a fresh private folder. Told by size
+    /// One copy for each file, in the user's own cache; where there is none, in a fresh private folder. Known by size
     /// and time and compared byte by byte: without OpenSSL in the image, .NET's cryptography
     /// ends the whole app.
     /// </summary>
@@ -220,7 +226,7 @@ public sealed record LitestreamExecutable(string Path)
         return CopyInto(fresh, path) ?? throw new IOException($"No file in '{fresh}' can be run either.");
     }
 
-    /// <summary>Null where nothing that lies in the folder can be run.</summary>
+    /// <summary>Null where nothing in the folder can be run.</summary>
     private static string? CopyInto(string folder, string path)
     {
         const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -253,7 +259,10 @@ public sealed record LitestreamExecutable(string Path)
                 read != right.ReadAtLeast(rightPart, rightPart.Length, throwOnEndOfStream: false)
                 || !leftPart.AsSpan(0, read).SequenceEqual(rightPart.AsSpan(0, read))
             )
+            {
                 return false;
+            }
+
             if (read < leftPart.Length)
                 return true;
         }

@@ -5,9 +5,9 @@ using System.Text.RegularExpressions;
 namespace Litestream.Execution;
 
 /// <summary>One line that the executable wrote.</summary>
-/// <param name="Level"><c>DEBUG</c>, <c>INFO</c>, <c>WARN</c>, <c>ERROR</c>; empty for a line that is no log
+/// <param name="Level"><c>DEBUG</c>, <c>INFO</c>, <c>WARN</c>, <c>ERROR</c>; empty for a line that is not a log
 /// line.</param>
-/// <param name="Message">The message; the whole line when it is no log line.</param>
+/// <param name="Message">The message; the whole line when it is not a log line.</param>
 /// <param name="Fields">Everything else but the time. Durations of JSON lines are nanoseconds.</param>
 /// <param name="Text">The line as it was written, secrets masked.</param>
 public sealed partial record LogLine(
@@ -38,12 +38,15 @@ public sealed partial record LogLine(
         }
 
         if (line.Length <= LongestPlain && PlainForm().Match(line) is { Success: true } plain)
+        {
             return new LogLine(
                 plain.Groups["level"].Value,
                 plain.Groups["message"].Value,
                 ReadFields(plain.Groups["fields"].Value) ?? [],
                 line
             );
+        }
+
         return new LogLine("", line, new Dictionary<string, string>(), line);
     }
 
@@ -58,6 +61,11 @@ public sealed partial record LogLine(
                 ? Message
                 : $"{Message} {string.Join(' ', Fields.Select(pair => $"{pair.Key}={Quoted(pair.Value)}"))}"
         );
+
+    /// <summary>Whether it is a part of the JSON document in which release line 0.5 says what a restore took, over
+    /// several lines: not for people.</summary>
+    internal bool IsResult =>
+        Level.Length == 0 && (Text is "{" or "}" || Text.StartsWith("  \"", StringComparison.Ordinal));
 
     private static string Quoted(string value) =>
         value.Contains(' ', StringComparison.Ordinal) ? $"\"{value}\"" : value;
@@ -91,6 +99,7 @@ public sealed partial record LogLine(
                         : property.Value.GetRawText()
                 );
             }
+
             if (!fields.Remove("level", out var level) || !fields.Remove("msg", out var message))
                 return null;
             fields.Remove("time");
@@ -120,7 +129,10 @@ public sealed partial record LogLine(
                 || text[i++] != '='
                 || ReadToken(text, ref i, ' ') is not { } value
             )
+            {
                 return null;
+            }
+
             fields.TryAdd(key, value);
         }
     }

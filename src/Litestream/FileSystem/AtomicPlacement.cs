@@ -43,7 +43,8 @@ internal static class AtomicPlacement
     }
 
     /// <summary>
-    /// Gives a file a second name, where that can be told from a second file (Linux). False when there is none then.
+    /// Gives a file a second name, where that can be distinguished from a second file (Linux). False when there is none
+    /// then.
     /// </summary>
     public static bool TryLink(string source, string name) =>
         OperatingSystem.IsLinux() && UnixCalls.Link(source, name) is true;

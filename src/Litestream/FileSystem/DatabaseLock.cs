@@ -12,7 +12,7 @@ namespace Litestream.FileSystem;
 /// </summary>
 internal sealed class DatabaseLock : IDisposable
 {
-    /// <summary>What is longer was not written by this library, and is no record.</summary>
+    /// <summary>What is longer was not written by this library, and is not a record.</summary>
     private const int LongestRecord = 1 << 20;
 
     private readonly SafeFileHandle _file;
@@ -43,16 +43,12 @@ internal sealed class DatabaseLock : IDisposable
             DatabaseOwner.CreateFolder(Path.GetDirectoryName(path)!);
             var file = OperatingSystem.IsWindows() ? OpenOnWindows(path) : OpenOnUnix(path, databasePath);
             if (file is null)
-            {
                 return null;
-            }
 
             if (!OperatingSystem.IsWindows() && !UnixCalls.TryLock(file))
             {
                 using (file)
-                {
                     holder = ReadRecord(file);
-                }
 
                 return null;
             }
@@ -73,7 +69,7 @@ internal sealed class DatabaseLock : IDisposable
 
     /// <summary>
     /// The record of a database, without taking its lock or creating it; empty where there is none, or where the system
-    /// lets nobody read it (Windows, while it is held).
+    /// lets no other process read it (Windows, while it is held).
     /// </summary>
     public static LockRecord Peek(string databasePath)
     {
@@ -105,9 +101,7 @@ internal sealed class DatabaseLock : IDisposable
     public void Write(LockRecord record)
     {
         if (Found.LivingReplicators.ToList() is { Count: > 0 } orphans)
-        {
             record = record with { Orphans = orphans };
-        }
 
         var content = record == LockRecord.Empty ? [] : record.ToUtf8();
 
@@ -186,7 +180,10 @@ internal sealed class DatabaseLock : IDisposable
                 || (ReadRecord(file) is { IsTorn: false } record && record != LockRecord.Empty)
             )
         )
+        {
             DatabaseOwner.TryGive(file, databasePath);
+        }
+
         return file;
     }
 

@@ -47,10 +47,12 @@ public static class DatabasePath
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         ArgumentException.ThrowIfNullOrWhiteSpace(baseDirectory);
         if (path.Contains('\0', StringComparison.Ordinal))
+        {
             throw new LitestreamException(
                 "LSB1015",
                 "A database path contains a null character, which no file system allows."
             );
+        }
 
         var folder = Path.GetFullPath(baseDirectory);
         if (!string.IsNullOrEmpty(dataDirectory))

@@ -24,8 +24,8 @@ internal sealed class LeasedDirectory : IDisposable
 
     public DirectoryHandle Held { get; }
 
-    /// <summary>Makes one, and the folder that it lies in.</summary>
-    /// <param name="parent">The folder that it lies in.</param>
+    /// <summary>Makes one, and the folder that it is in.</summary>
+    /// <param name="parent">The folder that it is in.</param>
     /// <param name="name">What the names of its kind there begin with.</param>
     /// <exception cref="IOException">It cannot be made.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be made.</exception>
@@ -40,7 +40,7 @@ internal sealed class LeasedDirectory : IDisposable
             return new LeasedDirectory(path, Open(path), OpenLock(path, FileMode.CreateNew));
         }
 
-        // On Unix a file is opened first and locked then, so nobody may find the folder before that.
+        // On Unix a file is opened first and locked then, so no other process may find the folder before that.
         var begun = System.IO.Path.Combine(parent, Begun(name) + id);
         Directory.CreateDirectory(begun, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         DirectoryHandle? held = null;

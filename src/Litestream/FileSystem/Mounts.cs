@@ -22,7 +22,7 @@ internal static class Mounts
     ];
 
     /// <summary>
-    /// True when both paths are on the same disk, or when it cannot be told: better one warning too many.
+    /// True when both paths are on the same disk, or when it is unknown: better one warning too many.
     /// </summary>
     public static bool AreTheSame(string left, string right)
     {
@@ -37,7 +37,7 @@ internal static class Mounts
         }
     }
 
-    /// <summary>The volume that a path is on, or null when it cannot be told.</summary>
+    /// <summary>The volume that a path is on, or null when it is unknown.</summary>
     public static DriveInfo? Of(string path)
     {
         try

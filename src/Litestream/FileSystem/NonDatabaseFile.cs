@@ -4,10 +4,10 @@
 namespace Litestream.FileSystem;
 
 /// <summary>
-/// Opens files that are no database and no <c>-shm</c>. POSIX drops all locks that a process holds on a file as soon as
-/// it closes any descriptor of it, so who opens and closes the database of the app, in the
-/// app, takes SQLite's locks away: another process deletes the <c>-wal</c> then, and what is committed later is lost.
-/// Elsewhere these methods of .NET are banned (RS0030).
+/// Opens files that are neither a database nor a <c>-shm</c>. POSIX drops all locks that a process holds on a file as
+/// soon as it closes any descriptor of it, so who opens and closes the database of the app, in the app, takes SQLite's
+/// locks away: another process deletes the <c>-wal</c> then, and what is committed later is lost. Elsewhere these
+/// methods of .NET are banned (RS0030).
 /// </summary>
 internal static class NonDatabaseFile
 {

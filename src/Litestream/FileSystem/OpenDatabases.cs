@@ -69,7 +69,7 @@ internal static class OpenDatabases
             .Where(id => id > 0 && LitestreamProcess.IsReplicator(id));
 
     /// <summary>
-    /// Whether this process has the database itself open; null where that cannot be known. On Windows nobody's lock
+    /// Whether this process has the database itself open; null where that is unknown. On Windows no lock
     /// depends on it, so there it is false.
     /// </summary>
     public static bool? IsOpenHere(string databasePath)
@@ -113,7 +113,9 @@ internal static class OpenDatabases
                 paths.Contains(target)
                 || (target.EndsWith(Deleted, StringComparison.Ordinal) && paths.Contains(target[..^Deleted.Length]))
             )
+            {
                 return target;
+            }
 
             // Another container sees the same file by another path.
             if (
@@ -121,7 +123,9 @@ internal static class OpenDatabases
                 && UnixCalls.Status(descriptor) is { } status
                 && files.TryGetValue(status.Identity, out var file)
             )
+            {
                 return file;
+            }
         }
 
         return null;

@@ -3,7 +3,7 @@ namespace Litestream.FileSystem;
 /// <summary>A file that a process holds open, as the system lists it.</summary>
 /// <param name="Path">The path, as the link of the descriptor has it.</param>
 /// <param name="IsWritable">Whether it is open for writing.</param>
-/// <param name="Identity">Which file it is; null where that cannot be told.</param>
+/// <param name="Identity">Which file it is; null where that is unknown.</param>
 /// <param name="IsDeleted">Whether no name leads to it any more.</param>
 internal sealed record OpenFile(string Path, bool IsWritable, FileIdentity? Identity, bool IsDeleted);
 
@@ -102,7 +102,10 @@ internal static class OpenSqliteFiles
                 || !target.StartsWith('/')
                 || target.StartsWith("/dev/", StringComparison.Ordinal)
             )
+            {
                 return null;
+            }
+
             var status = UnixCalls.Status(descriptor);
             var isDeleted = status?.Names == 0;
             var path =

@@ -25,9 +25,7 @@ internal sealed record ProcessIdentity(
     public static ProcessIdentity? Of(int processId)
     {
         if (!OperatingSystem.IsLinux() || processId <= 0)
-        {
             return null;
-        }
 
         try
         {
@@ -36,9 +34,7 @@ internal sealed record ProcessIdentity(
             var stat = NonDatabaseFile.ReadAllText($"/proc/{processId}/stat");
             var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
             if (fields[0] is "Z" or "X")
-            {
                 return null;
-            }
 
             var executable = Link($"/proc/{processId}/exe");
             return new ProcessIdentity(
@@ -100,7 +96,7 @@ internal sealed record ProcessIdentity(
 
     /// <summary>
     /// True when it is one of another container or machine: from here it can be neither seen nor signalled, and whether
-    /// it still runs is told by the lock that it holds alone.
+    /// it still runs is known only by the lock that it holds.
     /// </summary>
     [JsonIgnore]
     public bool IsElsewhere =>

@@ -10,12 +10,12 @@ namespace Litestream.FileSystem;
 internal sealed record ReplicatorSigns(bool IsTold, int Replicators, int Others, LockRecord Record, bool AppLives)
 {
     /// <summary>
-    /// Whether nobody here replicates it. A litestream in a container of its own is not seen, so what is known of the
-    /// database itself has to agree.
+    /// Whether no process here replicates it. A litestream in a container of its own is not seen, so what is known of
+    /// the database itself has to agree.
     /// </summary>
     public bool AreNone => IsTold && Replicators == 0 && !AppLives && !Record.LivingReplicators.Any();
 
-    /// <summary>Whether nobody here is about to begin either.</summary>
+    /// <summary>Whether no process here is about to begin either.</summary>
     public bool AreNoneToCome => AreNone && Others == 0;
 
     /// <summary>Looks.</summary>

@@ -38,7 +38,7 @@ internal sealed class RoomLedger
     /// <summary>Takes room, and waits where others have it.</summary>
     /// <param name="volume">The disk.</param>
     /// <param name="needed">How many bytes will be written.</param>
-    /// <param name="look">What is free there and what has to stay free; null when that cannot be told. Called without
+    /// <param name="look">What is free there and what has to stay free; null when that is unknown. Called without
     /// a lock: a disk may hang.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>Gives the room back when it is disposed of; null when there is none.</returns>

@@ -3,7 +3,7 @@ using Litestream.Diagnostics;
 namespace Litestream.FileSystem;
 
 /// <summary>
-/// The folder for the files of one run, such as the configuration that litestream gets. It lies beside the database: a
+/// The folder for the files of one run, such as the configuration that litestream gets. It is beside the database: a
 /// replicated one needs a folder that the app may write
 /// anyway, others may write into the system's temporary folder too, and a read-only root file system has none.
 /// </summary>

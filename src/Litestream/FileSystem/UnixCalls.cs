@@ -54,7 +54,7 @@ internal static partial class UnixCalls
     private const int NoSpaceLeft = 28;
     private const int InputOutputError = 5;
 
-    /// <summary>Not waiting for a writer where a pipe lies.</summary>
+    /// <summary>Not waiting for a writer where there is a pipe.</summary>
     private static int NotBlocking => OperatingSystem.IsLinux() ? 0x800 : 4;
 
     private static int Continue => OperatingSystem.IsLinux() ? 18 : 19;
@@ -184,10 +184,12 @@ internal static partial class UnixCalls
             return;
         using var folder = new SafeFileHandle(descriptor, ownsHandle: true);
         if (Fsync(folder) != 0 && Marshal.GetLastPInvokeError() is var error and (NoSpaceLeft or InputOutputError))
+        {
             throw new IOException(
                 $"The folder '{path}' cannot be flushed to disk: {Marshal.GetPInvokeErrorMessage(error)}.",
                 error
             );
+        }
     }
 
     /// <summary>

@@ -27,7 +27,10 @@ internal sealed class CatalogCommands(LitestreamExecutable executable, Effective
             executable is { Line.KnowsPositions: true, Version: { } version }
             && executable.Line.Refuse(command, version) is { } refused
         )
+        {
             throw refused;
+        }
+
         return await LimitAsync(
                 command,
                 limited =>

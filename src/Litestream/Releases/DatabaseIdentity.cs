@@ -5,7 +5,7 @@ using Litestream.FileSystem;
 namespace Litestream.Releases;
 
 /// <summary>
-/// What is remembered of a database beside it: which one it is, and how its file was left. Lies in the executable's
+/// What is remembered of a database beside it: which one it is, and how its file was left. It is in the executable's
 /// state folder.
 /// </summary>
 /// <param name="Id">The number in the database; null when it has none (yet).</param>
@@ -55,9 +55,9 @@ internal sealed record DatabaseIdentity(long? Id, bool IsInFile, FileStamp? File
         {
             var form = JsonSerializer.Deserialize(
                 NonDatabaseFile.ReadAllBytes(Path.Combine(metaPath, FileName)),
-                HistoryJson.Default.HistoryForm
+                IdentityJson.Default.IdentityForm
             );
-            return form?.ToHistory();
+            return form?.ToIdentity();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
@@ -66,7 +66,7 @@ internal sealed record DatabaseIdentity(long? Id, bool IsInFile, FileStamp? File
     }
 
     /// <summary>
-    /// Remembers it. A folder that cannot be written to is no reason not to replicate: then it is found out again.
+    /// Remembers it. A folder that cannot be written to does not stop the replication: then it is found out again.
     /// </summary>
     /// <param name="metaPath">The executable's state folder.</param>
     /// <param name="owner">To whom root gives the file and, where it makes it, the folder.</param>
@@ -83,7 +83,9 @@ internal sealed record DatabaseIdentity(long? Id, bool IsInFile, FileStamp? File
                     || (folder.Status is { } status && status.User != owner.User && !UnixCalls.IsOwn(status))
                 )
             )
+            {
                 return;
+            }
 
             // A new file, as a link could lie there already.
             var path = Path.Combine(folder?.Inside ?? metaPath, FileName);
@@ -92,7 +94,7 @@ internal sealed record DatabaseIdentity(long? Id, bool IsInFile, FileStamp? File
             {
                 if (owner is not null)
                     DatabaseOwner.TryChange(() => UnixCalls.ChangeOwner(stream.SafeFileHandle, owner));
-                JsonSerializer.Serialize(stream, Form, HistoryJson.Default.HistoryForm);
+                JsonSerializer.Serialize(stream, Form, IdentityJson.Default.IdentityForm);
             }
 
             System.IO.File.Move(path + ".new", path, overwrite: true);
@@ -102,7 +104,7 @@ internal sealed record DatabaseIdentity(long? Id, bool IsInFile, FileStamp? File
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
     }
 
-    private HistoryForm Form =>
+    private IdentityForm Form =>
         new(
             Id,
             PendingId,
@@ -119,11 +121,11 @@ internal sealed record DatabaseIdentity(long? Id, bool IsInFile, FileStamp? File
     /// <summary>A litestream of ours that no app runs may have begun a lineage: it is remembered too.</summary>
     public static void NoteLineage(string metaPath, ILocalState state)
     {
-        if (Read(metaPath) is { Lineages.Count: > 0 } history && state.Lineage() is { } lineage)
-            history.With(lineage).Write(metaPath);
+        if (Read(metaPath) is { Lineages.Count: > 0 } known && state.Lineage() is { } lineage)
+            known.With(lineage).Write(metaPath);
     }
 
-    /// <summary>Remembers a database that has just been restored: it goes on with the history of its replica.</summary>
+    /// <summary>Remembers a database that has just been restored: it continues the lineage of its replica.</summary>
     public static void WriteRestored(string database, string metaPath, long? id)
     {
         // What root makes would be root's, and the app could not use it.
@@ -136,7 +138,7 @@ internal sealed record DatabaseIdentity(long? Id, bool IsInFile, FileStamp? File
 }
 
 /// <summary>What is remembered as its JSON has it: what is not known is left out.</summary>
-internal sealed record HistoryForm(
+internal sealed record IdentityForm(
     long? Id,
     long? PendingId,
     bool InFile,
@@ -150,7 +152,7 @@ internal sealed record HistoryForm(
 )
 {
     /// <summary>Null when it is not complete.</summary>
-    public DatabaseIdentity? ToHistory()
+    public DatabaseIdentity? ToIdentity()
     {
         if (
             (Size is null) != (Modified is null)
@@ -175,10 +177,10 @@ internal sealed record HistoryForm(
     }
 }
 
-[JsonSerializable(typeof(HistoryForm))]
+[JsonSerializable(typeof(IdentityForm))]
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     GenerationMode = JsonSourceGenerationMode.Metadata
 )]
-internal sealed partial class HistoryJson : JsonSerializerContext;
+internal sealed partial class IdentityJson : JsonSerializerContext;

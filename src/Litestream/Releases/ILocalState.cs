@@ -9,7 +9,7 @@ internal interface ILocalState
     /// <summary>The lineage that it writes; null when nothing was ever replicated from here.</summary>
     string? Lineage();
 
-    /// <summary>The size of the pages that it has sent, in bytes, where it cannot go on with another one; null where
+    /// <summary>The size of the pages that it has sent, in bytes, where it cannot continue with another one; null where
     /// it can, or has sent nothing.</summary>
     long? PageSize => null;
 
@@ -75,7 +75,7 @@ internal enum ChainLink
     Broken,
 }
 
-/// <summary>Compares what lies here with what lies in a replica.</summary>
+/// <summary>Compares what is here with what is in a replica.</summary>
 internal static class ReplicaSignatures
 {
     /// <summary>Whether a replica is another database's: it has something of the same name that is not the same, or

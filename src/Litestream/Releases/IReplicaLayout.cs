@@ -24,7 +24,7 @@ internal interface IReplicaLayout
     /// prefer it.</summary>
     void RemoveRemains(string folder, string lineage);
 
-    /// <summary>Reads how far a folder has come in a lineage; null where that cannot be told (it is encrypted). It
+    /// <summary>Reads how far a folder has come in a lineage; null where that is unknown (it is encrypted). It
     /// throws LSB4005 where the folder cannot be read.</summary>
     Func<string, ReplicaProgress?> Reader(string folder);
 

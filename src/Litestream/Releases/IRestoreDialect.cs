@@ -7,7 +7,7 @@ namespace Litestream.Releases;
 /// <summary>How the executable is asked for a restore, and what it says.</summary>
 internal interface IRestoreDialect
 {
-    /// <summary>Flags that nobody else may pass on, without the hyphen.</summary>
+    /// <summary>Flags that only this library may set, without the hyphen.</summary>
     IReadOnlyList<string> ReservedFlags { get; }
 
     /// <exception cref="LitestreamException">LSB3008: the selection contradicts itself.</exception>
@@ -73,6 +73,14 @@ internal static class RestoreErrors
         "does not exist",
     ];
 
+    /// <summary>It is the place of the whole backup that is not there.</summary>
+    private static readonly string[] NoPlace =
+    [
+        "NoSuchBucket",
+        "ContainerNotFound",
+        "bucket doesn't exist",
+    ];
+
     private const string ExitCode = "`litestream restore` ended with exit code";
 
     /// <summary>Whether the storage answers, and something that belongs to the backup is not there.</summary>
@@ -83,7 +91,7 @@ internal static class RestoreErrors
         if (diagnostic.Code != "LSB4005" || diagnostic.Message.Split(ExitCode) is not [_, .., var said])
             return false;
         return Hole.Any(word => said.Contains(word, StringComparison.OrdinalIgnoreCase))
-            && !said.Contains("NoSuchBucket", StringComparison.Ordinal);
+            && !NoPlace.Any(word => said.Contains(word, StringComparison.Ordinal));
     }
 
     /// <param name="message">What it said.</param>

@@ -31,6 +31,7 @@ internal static class NewerBackup
     {
         var line = executable.Line;
         foreach (var newer in line.Newer)
+        {
             foreach (var one in database.Replicas.Where(one => replica is null || one.Name == replica))
             {
                 if (one.Folder is { } folder)
@@ -46,6 +47,7 @@ internal static class NewerBackup
                         return Explain(executable, newer, database, one, last, own);
                 }
             }
+        }
 
         return null;
     }
@@ -102,7 +104,7 @@ internal static class NewerBackup
         }
     }
 
-    /// <summary>Asks storage that is no folder.</summary>
+    /// <summary>Asks storage that is not a folder.</summary>
     public static async Task<LitestreamException?> FindNoteAsync(
         LitestreamExecutable executable,
         EffectiveConfig config,
@@ -130,7 +132,7 @@ internal static class NewerBackup
         DateTimeOffset? own
     )
     {
-        var instead = own is { } old ? $"its own state of {Text(old)}" : "none of that";
+        var instead = own is { } old ? $"its own state of {Text(old)}" : "no backup there";
         var left = Path.Combine(database.MetaPath, newer.LocalEntries[0]);
         var next =
             $"a new replica path, such as '{replica.Location}-{executable.Line.Name}'"

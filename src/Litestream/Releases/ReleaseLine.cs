@@ -107,7 +107,7 @@ internal sealed record ReleaseLine
         }
         catch (LitestreamException)
         {
-            // Told where it is needed.
+            // Reported where it is needed.
             return Default;
         }
     }

@@ -11,7 +11,7 @@ internal sealed record FolderProbe
     public string? Lineage { get; init; }
 
     /// <summary>
-    /// Why one cannot be written to: litestream neither goes on then nor says so. Null when nothing is in the way.
+    /// Why one cannot be written to: litestream neither continues then nor logs that. Null when nothing is in the way.
     /// </summary>
     public string? Obstacle { get; init; }
 
@@ -22,13 +22,16 @@ internal sealed record FolderProbe
     /// <summary>How far each has come, by the replica's name; only where that was asked for.</summary>
     public IReadOnlyDictionary<string, ReplicaProgress?> Progress { get; init; } =
         new Dictionary<string, ReplicaProgress?>();
+
+    /// <summary>When the list was begun that <see cref="Progress"/> is of: what was committed later is not in it,
+    /// whatever its numbers say. Null where folders were looked into.</summary>
+    public DateTimeOffset? ListedAt { get; init; }
 }
 
 /// <summary>
-/// The folders that a database is replicated to. Nobody else looks into them while the app runs: on a network file
-/// system whose server is gone a call does not return for as long as
-/// that lasts, and cannot be interrupted. So each look is on a thread of its own, one at a time, and waited for only so
-/// long.
+/// The folders that a database is replicated to. Nothing else looks into them while the app runs: on a network file
+/// system whose server is gone a call does not return for as long as that lasts, and cannot be interrupted. So each
+/// look is on a thread of its own, one at a time, and waited for only so long.
 /// </summary>
 internal sealed class ReplicaFolders(
     IReplicaLayout layout,
@@ -127,7 +130,7 @@ internal sealed class ReplicaFolders(
         );
     }
 
-    /// <summary>What the disk has that a path is on; null where that is not told.</summary>
+    /// <summary>What the disk has that a path is on; null where that is unknown.</summary>
     public static (long Free, long Total)? Space(string path)
     {
         try
@@ -183,12 +186,12 @@ internal sealed class ReplicaFolders(
         });
 
     /// <summary>
-    /// What lies there is gone on with, though it may differ from what was sent from here until now: from now on only
+    /// What is there is continued, though it may differ from what was sent from here until now: from now on only
     /// what is sent next is looked for.
     /// </summary>
     public void Adopt() => _sentBefore = [.. state.Signatures().Keys];
 
-    /// <summary>Whether what lies there was sent by somebody else.</summary>
+    /// <summary>Whether what is there was sent by another process.</summary>
     private bool IsAnothers(string folder)
     {
         try

@@ -11,7 +11,7 @@ namespace Litestream.Releases;
 internal readonly record struct StorageAnswer(string? Failure, DateTimeOffset AnsweredAt);
 
 /// <summary>
-/// How far the replicas of a database have come that are no folders, as the executable lists them: for a release line
+/// How far the replicas of a database have come that are not folders, as the executable lists them: for a release line
 /// that does not say it itself. Each list costs a process and requests to the storage, so it is made in the background,
 /// one at a time, and only while something waits to arrive.
 /// </summary>
@@ -39,6 +39,7 @@ internal sealed class ReplicaListing(
     private readonly TaskCompletionSource _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task<IReadOnlyDictionary<string, ReplicaProgress?>>? _list;
     private DateTimeOffset? _askedAt;
+    private DateTimeOffset? _listedAt;
     private string? _error;
 
     /// <summary>The newest answer, by the replica's name.</summary>
@@ -68,12 +69,13 @@ internal sealed class ReplicaListing(
         {
             Lineage = lineage,
             Progress = found.Progress.Concat(Progress).ToDictionary(),
+            ListedAt = _listedAt,
         };
 
     /// <summary>Takes over what has been listed, and begins the next list where it is time.</summary>
     /// <param name="lineage">The current one; null before there is one: then it is seen whether the storage
     /// answers.</param>
-    /// <param name="isPending">Whether something waits to arrive.</param>
+    /// <param name="isPending">Whether something waits to arrive, or it is in doubt what has.</param>
     public void Look(string? lineage, bool isPending)
     {
         if (_replicas.Count == 0)
@@ -83,7 +85,7 @@ internal sealed class ReplicaListing(
         {
             _list = null;
             if (done.IsCompletedSuccessfully)
-                (Progress, _error) = (done.Result, null);
+                (Progress, _error, _listedAt) = (done.Result, null, _askedAt);
             else
                 _error = (done.Exception?.GetBaseException() as LitestreamException)?.Diagnostic.Message ?? _error;
         }

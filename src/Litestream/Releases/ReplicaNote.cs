@@ -6,7 +6,7 @@ using Litestream.FileSystem;
 namespace Litestream.Releases;
 
 /// <summary>
-/// A note in storage that is no folder, for executables of older release lines: a newer line has written to this
+/// A note in storage that is not a folder, for executables of older release lines: a newer line has written to this
 /// replica. Release line 0.3 lists there what it calls generations and nothing else, so the note is a generation by
 /// name, without anything that could be restored from it. The executable writes it: an empty database that is sent
 /// there.
@@ -48,7 +48,9 @@ internal static class ReplicaNote
             executable.Line.Newer.Count == 0
             || !database.Replicas.Any(one => one.Folder is null && (replica is null || one.Name == replica))
         )
+        {
             return false;
+        }
 
         // It lists nothing for a file that is not there, and looks at no more than the time of one that is.
         var elsewhere = config.Elsewhere(database, executable.Path, below: "");

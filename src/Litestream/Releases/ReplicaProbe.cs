@@ -80,9 +80,12 @@ internal sealed class ReplicaProbe : IDisposable
         if (settings.Folder is { } folder)
             _sources.Add(new FolderProgress(line.Layout.Reader(folder)));
         if (metricsAddress is not null && line.ReportsProgress)
+        {
             _sources.Add(
                 new MetricsProgress(metricsAddress, database.Path, settings.Name, line.State(database.MetaPath))
             );
+        }
+
         _sources.Add(_list);
     }
 
@@ -104,7 +107,9 @@ internal sealed class ReplicaProbe : IDisposable
             (Progress = await _sources[0].ReadAsync(lineage, cancellationToken).ConfigureAwait(false)) is null
             && _sources.Count > 1
         )
+        {
             _sources.RemoveAt(0);
+        }
     }
 
     /// <summary>Whether the replica has anything of the lineage.</summary>

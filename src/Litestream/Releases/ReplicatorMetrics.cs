@@ -47,7 +47,10 @@ internal sealed class ReplicatorMetrics : IDisposable
             !ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
             || port == 0
         )
+        {
             return "its port is not a number from 1 to 65535";
+        }
+
         try
         {
             var host = address[..colon].Trim('[', ']');
@@ -97,7 +100,10 @@ internal sealed class ReplicatorMetrics : IDisposable
                 line.StartsWith(TypePrefix, StringComparison.Ordinal)
                 && line.EndsWith(CounterType, StringComparison.Ordinal)
             )
+            {
                 counters.Add(line[TypePrefix.Length..^CounterType.Length].ToString());
+            }
+
             if (!line.StartsWith(Prefix, StringComparison.Ordinal))
                 continue;
 
@@ -108,7 +114,9 @@ internal sealed class ReplicatorMetrics : IDisposable
                 space > 0
                 && double.TryParse(line[space..], NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
             )
+            {
                 series[line[..space].ToString()] = value;
+            }
         }
 
         return new MetricsAnswer(series, counters);

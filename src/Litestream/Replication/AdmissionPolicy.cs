@@ -5,7 +5,7 @@ namespace Litestream.Replication;
 
 /// <summary>
 /// What speaks for an app that sets a rollback journal by itself. Litestream needs WAL mode, and holds a lock that lets
-/// nobody leave it.
+/// no connection leave it.
 /// </summary>
 internal enum JournalEvidence
 {
@@ -36,7 +36,7 @@ internal enum Admission
     /// </summary>
     NoTable,
 
-    /// <summary>It cannot be told yet.</summary>
+    /// <summary>It is not known yet.</summary>
     Wait,
 
     /// <summary>

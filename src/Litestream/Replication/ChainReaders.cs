@@ -9,8 +9,6 @@ namespace Litestream.Replication;
 /// </summary>
 internal static class ChainReaders
 {
-    private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(200);
-
     /// <summary>Watches until litestream ends. A broken chain is reported: the next replication mends it.</summary>
     /// <param name="process">The litestream that was started.</param>
     /// <param name="run">What asks it.</param>
@@ -48,7 +46,8 @@ internal static class ChainReaders
                 onDiagnostic(WhyFullCopy([database])!);
             }
 
-            var pause = databases.Any(database => database.Chain.HasReader) ? LookPause : Thresholds.Look;
+            var hasReader = databases.Any(database => database.Chain.HasReader);
+            var pause = hasReader ? Thresholds.ReaderLook : Thresholds.Look;
             await Task.WhenAny(process.Exited, Task.Delay(pause, time, end)).ConfigureAwait(false);
         }
     }
@@ -74,7 +73,7 @@ internal static class ChainReaders
         );
         return other == 0
             ? null
-            : $"another litestream, process {NumberText.Of(other)}, replicates it too. Two destroy the replica: stop one";
+            : $"another litestream, process {NumberText.Of(other)}, replicates it too (end one of the two)";
     }
 
     private static string? Look(DatabaseChain chain, MarkState mark, bool hasSynced)

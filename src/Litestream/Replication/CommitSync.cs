@@ -58,9 +58,10 @@ internal static class CommitSync
             .ConfigureAwait(false);
 
         // A position says where litestream is, not that it has read everything on the way there.
-        while (result.Outcome == VerificationOutcome.Verified && Doubt(database) is var (code, why))
+        while (result.Outcome == VerificationOutcome.Verified && ChainProblem(database) is var (code, why))
         {
             if (time.GetElapsedTime(start) >= limit)
+            {
                 result = result with
                 {
                     Outcome = VerificationOutcome.Inconclusive,
@@ -70,8 +71,11 @@ internal static class CommitSync
                     Lag = null,
                     ArrivalTime = null,
                 };
+            }
             else
+            {
                 await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
+            }
         }
 
         return new SyncResult(result with { Duration = time.GetElapsedTime(start) });
@@ -79,7 +83,7 @@ internal static class CommitSync
 
     /// <summary>The part of what an app says of its database that makes its position prove nothing; null for none.
     /// Pure.</summary>
-    internal static (string Code, string Why)? DoubtOf(string problem) =>
+    internal static (string Code, string Why)? ChainProblemOf(string problem) =>
         OfChain
             .Select(code => (Code: code, At: problem.IndexOf(code + ": ", StringComparison.Ordinal)))
             .Where(found => found.At >= 0)
@@ -88,13 +92,16 @@ internal static class CommitSync
 
     /// <summary>Why a full copy has to be sent before the replica is known to be whole; null where it need not.
     /// </summary>
-    private static (string Code, string Why)? Doubt(EffectiveDatabase database)
+    private static (string Code, string Why)? ChainProblem(EffectiveDatabase database)
     {
         var running = RunningStatus.Of(database);
         if (running.DatabaseStatus?.Problem is { } problem)
-            return DoubtOf(problem) is var (code, why)
+        {
+            return ChainProblemOf(problem) is var (code, why)
                 ? (code, $"What was committed in '{database.Path}' may be missing in its replica: {why}")
                 : null;
+        }
+
         return running.App is null && DatabaseLock.Peek(database.Path).IsUnclean
             ? (
                 "LSB4104",

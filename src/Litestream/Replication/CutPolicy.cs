@@ -6,11 +6,11 @@ internal enum CutAction
     /// <summary>The WAL is emptied by a checkpoint of ours.</summary>
     Truncate,
 
-    /// <summary>A new generation alone does it: whoever opens the database next recovers its WAL.</summary>
+    /// <summary>A new lineage alone does it: whoever opens the database next recovers its WAL.</summary>
     NewLineage,
 
     /// <summary>
-    /// A new generation is the best that this process can do, and it cannot be relied on. The next start does the rest,
+    /// A new lineage is the best that this process can do, and it cannot be relied on. The next start does the rest,
     /// before the app opens the database.
     /// </summary>
     NewLineageUntilRestart,
@@ -23,7 +23,7 @@ internal enum CutAction
 /// database at any moment.</param>
 /// <param name="IsBeforeApp">Whether the app cannot have opened it yet: in the gate, and in a process without an
 /// app.</param>
-/// <param name="IsOpenAnywhere">Whether a process has it open; null when that cannot be told.</param>
+/// <param name="IsOpenAnywhere">Whether a process has it open; null when that is unknown.</param>
 /// <param name="CanBeginLineage">Whether the release line sends a full copy with a WAL that was not emptied.</param>
 internal sealed record CutFacts(
     bool MayBeOpened,

@@ -21,7 +21,9 @@ internal sealed partial class DatabaseChain
             FileStamp.Of(database.Path) is not { } file
             || WalFile.LastCommit(_wal) is not { End: <= Thresholds.LargestSavedWal } commit
         )
+        {
             return null;
+        }
 
         // So that whatever is written to the file from now on has a later time.
         var wait = new DateTime(file.Modified, DateTimeKind.Utc) + Thresholds.ClockTick - time.GetUtcNow().UtcDateTime;
@@ -45,8 +47,8 @@ internal sealed partial class DatabaseChain
     public bool IsSavedWal(WalPosition commit) => WalFile.LastCommit(_wal) == commit;
 
     /// <summary>
-    /// Puts the WAL back that was kept, so that litestream goes on where it was. Only where the file is just as it was
-    /// left, and nobody has opened it since: before the app can.
+    /// Puts the WAL back that was kept, so that litestream continues where it was. Only where the file is just as it
+    /// was left, and no process has opened it since: before the app can.
     /// </summary>
     /// <param name="isAsLeft">Whether the file is as it was left.</param>
     public void PutWalBack(bool isAsLeft)

@@ -37,7 +37,7 @@ internal sealed partial class DatabaseChain(ReleaseLine line, EffectiveDatabase 
     /// <summary>Why a full copy has to follow; null while the chain is whole.</summary>
     public string? BrokenBy { get; private set; }
 
-    /// <summary>Whether the full copy can begin: the WAL is emptied, or the generation forgotten.</summary>
+    /// <summary>Whether the full copy can begin: the WAL is emptied, or the lineage forgotten.</summary>
     public bool IsCut { get; private set; }
 
     /// <summary>Whether this process could not make sure of the full copy: only the next start can.</summary>
@@ -73,7 +73,7 @@ internal sealed partial class DatabaseChain(ReleaseLine line, EffectiveDatabase 
 
     /// <summary>
     /// Takes over who is at work on the database besides us. Two litestreams take the WAL from each other: what both
-    /// have sent is no backup.
+    /// have sent is not a backup.
     /// </summary>
     /// <returns>True when one is seen that was not before.</returns>
     public bool FindForeign(IEnumerable<int> replicators)
@@ -113,11 +113,13 @@ internal sealed partial class DatabaseChain(ReleaseLine line, EffectiveDatabase 
         {
             await Task.Delay(Thresholds.CutPause, time, cancellationToken).ConfigureAwait(false);
             if (time.GetUtcNow() >= deadline)
+            {
                 throw new LitestreamException(
                     "LSB5026",
                     $"{chain.Explain()!["LSB5026: ".Length..]}. Nothing was started. Close that connection, or try "
                         + $"again later."
                 );
+            }
         }
 
         return chain;
@@ -180,7 +182,7 @@ internal sealed partial class DatabaseChain(ReleaseLine line, EffectiveDatabase 
         if (ForeignReplicator is not null)
             return false;
 
-        // A new generation is a full copy too, but for what a killed process left in the WAL beside others that go on.
+        // A new lineage is a full copy too, but for what a killed process left in the WAL beside others that go on.
         var mayBeOpened = LiveDatabase.MayBeOpened(database.Path);
         var isOpen = mayBeOpened && !LiveDatabase.BringsAnotherLibrary ? null : IsOpenAnywhere();
         var action = CutPolicy.Decide(
@@ -304,7 +306,7 @@ internal sealed partial class DatabaseChain(ReleaseLine line, EffectiveDatabase 
             return false;
         }
 
-        return ++_ghostLooks >= 2;
+        return ++_ghostLooks >= Thresholds.LooksUntilGhost;
     }
 
     /// <summary>What the health says of it; null while the chain is whole.</summary>

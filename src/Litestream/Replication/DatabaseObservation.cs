@@ -34,7 +34,7 @@ internal sealed record DatabaseObservation
     /// <summary>When litestream was last seen to write to its storage or anything else.</summary>
     public DateTimeOffset UploadedAt { get; init; }
 
-    /// <summary>The generation that something has arrived in; null before that.</summary>
+    /// <summary>The lineage that something has arrived in; null before that.</summary>
     public string? ReplicatedLineage { get; init; }
 
     /// <inheritdoc cref="LagTracker.Gap" />

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Litestream.Diagnostics;
 
 namespace Litestream.Replication;
@@ -21,7 +20,7 @@ internal enum DatabaseAction
     CheckLineage,
 
     /// <summary>Its replica is on its own disk, and that has hardly any room left: the app needs it.</summary>
-    Pause,
+    ExcludeForRoom,
 
     /// <summary>The app sets a rollback journal: litestream must not have it.</summary>
     Refuse,
@@ -52,10 +51,10 @@ internal static class DatabasePolicy
                 return new(state, DatabaseAction.CheckLineage);
             case Exclusion.Held:
                 return DecideHeld(state, seen.Held!.Value, seen.Now, limits);
-            case Exclusion.Paused:
+            case Exclusion.NoRoom:
                 // With some to spare, and room for what litestream begins with then: a snapshot.
                 return Next(seen.Room is var (free, kept) && free >= (kept * Thresholds.SpareRoom) + SizeOf(seen));
-            case Exclusion.Awaited:
+            case Exclusion.NoFile:
                 return Next(SizeOf(seen) > 0);
             case Exclusion.Traced or Exclusion.Refused:
                 return new(state);
@@ -85,7 +84,7 @@ internal static class DatabasePolicy
 
         state = state with { File = state.File ?? seen.File };
         return IsShortOfRoom(seen.Room)
-            ? new(state, DatabaseAction.Pause)
+            ? new(state, DatabaseAction.ExcludeForRoom)
             : DecideReplicated(state, seen, limits);
 
         DatabaseDecision Next(bool isBack) => new(state, isBack ? DatabaseAction.CheckLineage : DatabaseAction.None);
@@ -98,13 +97,14 @@ internal static class DatabasePolicy
     public static bool IsShortOfRoom(DiskRoom? room) => room is var (free, kept) && free < kept;
 
     /// <summary>Why a database is excluded whose disk has too little room.</summary>
-    public static LitestreamDiagnostic ExplainPause(string path, DiskRoom room) =>
+    public static LitestreamDiagnostic ExplainNoRoom(string path, DiskRoom room) =>
         new(
             "LSB5016",
             LitestreamSeverity.Error,
             $"'{path}' is currently not replicated: its replica is on the same disk, which has "
-                + $"{Megabytes(room.Free)} free, and the last {Megabytes(room.Kept)} are kept for the app "
-                + $"(Litestream:FreeSpaceFloor). Free some space, or set Litestream:ReplicaUrl to storage elsewhere."
+                + $"{NumberText.Megabytes(room.Free)} free, and {NumberText.Megabytes(room.Kept)} must stay free for "
+                + $"the app (Litestream:FreeSpaceFloor). Free some space, or set Litestream:ReplicaUrl to storage "
+                + "elsewhere."
         );
 
     /// <summary>A database that litestream does not have yet, or that was taken from it.</summary>
@@ -185,6 +185,7 @@ internal static class DatabasePolicy
         // What litestream sends next is of no use, and another one would go on in the same place.
         state = state with { GapLooks = seen.Gap is null ? 0 : state.GapLooks + 1 };
         if (seen.Gap is { } gap && state.GapLooks >= Thresholds.LooksUntilGap)
+        {
             return new(
                 state with
                 {
@@ -194,6 +195,7 @@ internal static class DatabasePolicy
                         + $"{gap.After}, but can be restored to {gap.Until} only. Replicate to an empty place",
                 }
             );
+        }
 
         if (!seen.IsPending)
             return new(state with { NudgePause = Thresholds.FirstNudgePause });
@@ -205,7 +207,7 @@ internal static class DatabasePolicy
             return new(
                 state,
                 DatabaseAction.Restart,
-                $"no data of '{state.Path}' has arrived for {Seconds(now - seen.ProgressAt)}{said}"
+                $"no data of '{state.Path}' has arrived for {NumberText.WholeSeconds(now - seen.ProgressAt)}{said}"
             );
         }
 
@@ -251,7 +253,7 @@ internal static class DatabasePolicy
         if (health != LitestreamHealth.Healthy)
         {
             var late =
-                $"commits made to '{state.Path}' {Seconds(seen.Lag)} ago have not "
+                $"commits made to '{state.Path}' {NumberText.WholeSeconds(seen.Lag)} ago have not "
                 + $"arrived{(error is null ? "" : $": {error}")}";
             var why =
                 obstacle
@@ -283,7 +285,7 @@ internal static class DatabasePolicy
     {
         if (
             seen.LastSync is null
-            || seen.ReplicatedLineage is not { } generation
+            || seen.ReplicatedLineage is not { } lineage
             || seen.SnapshotSince is not null
             || seen.Now - seen.BegunAt < limits.Slow
         )
@@ -292,7 +294,7 @@ internal static class DatabasePolicy
         }
 
         var isEmpty =
-            seen.Folders.IsWiped && seen.Folders.Lineage == generation && seen.SilentFolder is null;
+            seen.Folders.IsWiped && seen.Folders.Lineage == lineage && seen.SilentFolder is null;
         state = state with { WipedLooks = isEmpty ? state.WipedLooks + 1 : 0 };
         return (state, state.WipedLooks >= Thresholds.LooksUntilWiped);
     }
@@ -305,7 +307,7 @@ internal static class DatabasePolicy
         bool isBlocked
     )
     {
-        // It waits in the same place as a folder that does not answer, and goes on when that does. Another one would
+        // It waits in the same place as a folder that does not answer, and continues when that does. Another one would
         // wait there too.
         // With a storage that does not answer it is the same.
         if (seen.SilentFolder is not null || seen.Storage.Failure is not null)
@@ -350,10 +352,4 @@ internal static class DatabasePolicy
     private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
     private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
-
-    private static string Seconds(TimeSpan time) =>
-        string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0} s");
-
-    private static string Megabytes(long bytes) =>
-        string.Create(CultureInfo.InvariantCulture, $"{bytes / (1024.0 * 1024):0.#} MB");
 }

@@ -23,7 +23,7 @@ internal sealed record DatabaseState(string Path)
     /// <summary>Whether its file was deleted while the app ran, and no other one has come in its place.</summary>
     public bool WasDeleted { get; init; }
 
-    /// <summary>Whether it is the database of its replicas, as far as could be told.</summary>
+    /// <summary>Whether it is the database of its replicas, as far as is known.</summary>
     public bool IsAccepted { get; init; }
 
     /// <summary>The file that was accepted, or seen first; null before that.</summary>
@@ -38,7 +38,7 @@ internal sealed record DatabaseState(string Path)
     /// <summary>How many looks in a row files were missing in the middle of its replica.</summary>
     public int GapLooks { get; init; }
 
-    /// <summary>Whether its replica cannot be gone on with.</summary>
+    /// <summary>Whether its replica cannot be continued.</summary>
     public bool NeedsNewLineage { get; init; }
 
     /// <summary>Whether a folder of a replica could not be written to for so long that litestream hangs.</summary>
@@ -92,10 +92,10 @@ internal sealed record DatabaseState(string Path)
         };
 
     /// <summary>Excludes it until there is room on its disk.</summary>
-    public DatabaseState Pause(LitestreamDiagnostic why) =>
+    public DatabaseState ExcludeForRoom(LitestreamDiagnostic why) =>
         this with
         {
-            Exclusion = Exclusion.Paused,
+            Exclusion = Exclusion.NoRoom,
             Excluded = why,
             Health = LitestreamHealth.Degraded,
             Problem = why.ToString(),

@@ -40,7 +40,9 @@ internal sealed class ForegroundDatabase(
             line.Fields.TryGetValue("db", out var name)
             && (name == Path || name == System.IO.Path.GetFileName(Path))
         )
+        {
             _tracker.OnLogLine(line, time.GetUtcNow());
+        }
     }
 
     /// <summary>

@@ -21,9 +21,7 @@ public sealed record ForegroundReplicationOptions
     /// <summary>More arguments of <c>litestream replicate</c>, passed on as they are.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 
-    /// <summary>
-    /// How long the last commits may take to be sent when it is stopped; then litestream is killed. Default 30 s.
-    /// </summary>
+    /// <summary>How long a stop may take to send the last commits; then litestream is killed. Default 30 s.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>What time is measured with.</summary>
@@ -33,8 +31,6 @@ public sealed record ForegroundReplicationOptions
 /// <summary>Replicates for as long as somebody looks at it: from a command line, not from an app.</summary>
 public static class ForegroundReplication
 {
-    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
-
     /// <summary>
     /// Takes the locks of all databases, starts <c>litestream replicate</c> and waits. Cancelling sends what was
     /// committed last and ends normally: SIGTERM, wait, and at
@@ -72,10 +68,12 @@ public static class ForegroundReplication
         var adopt = SettingValue.Flag(config.GetSetting, "AdoptReplica") ?? false;
         var effective = EffectiveConfig.Create(config, executable.Line.Dialects);
         if (effective.Databases.Count == 0)
+        {
             throw new LitestreamException(
                 "LSB3004",
                 $"'{config.ConfigPath}' has no database to replicate, so nothing is replicated. Add one."
             );
+        }
 
         using var locks =
             DatabaseLocks.TryAcquire(effective.Databases.Select(d => d.Path), out var held, out var holder)
@@ -83,6 +81,7 @@ public static class ForegroundReplication
         locks.Write(new LockRecord(ProcessIdentity.Of(Environment.ProcessId), null) { IsPastGate = true });
         var unclean = locks.Found.Where(found => found.Record.IsUnclean).Select(found => found.Path).ToList();
         foreach (var (_, found) in locks.Found)
+        {
             await OrphanedReplicator
                 .KillAsync(
                     found,
@@ -99,6 +98,7 @@ public static class ForegroundReplication
                     cancellationToken
                 )
                 .ConfigureAwait(false);
+        }
 
         foreach (var database in effective.Databases)
         {
@@ -107,12 +107,15 @@ public static class ForegroundReplication
         }
 
         foreach (var database in effective.Databases.Where(d => !File.Exists(d.Path)))
+        {
             Say(
                 LogLine.Parse(
                     $"'{database.Path}' does not exist yet; replication starts when it does. To restore a lost "
-                        + $"database, stop this and run LitestreamRestore first."
+                        + $"database, stop this and restore it first."
                 )
             );
+        }
+
         if (options.Exec is not null)
             onDiagnostic(WarnAboutExec());
 
@@ -135,11 +138,13 @@ public static class ForegroundReplication
 
         var empty = Held(effective);
         foreach (var database in effective.Databases.Where(d => empty.Contains(d.Path) && File.Exists(d.Path)))
+        {
             Say(
                 LogLine.Parse(
                     $"'{database.Path}' has no tables of the app yet; replication starts with the first one."
                 )
             );
+        }
 
         // Until it has ended in order, the next one has to begin with a full copy.
         locks.Broken = effective.Databases.Select(database => database.Path).ToHashSet(StringComparer.Ordinal);
@@ -221,7 +226,7 @@ public static class ForegroundReplication
                 ),
         ];
 
-    /// <summary>Leaves out what litestream must not have yet, and waits while that is all of it, or until it is
+    /// <summary>Excludes what litestream must not have yet, and waits while that is all of it, or until it is
     /// cancelled.</summary>
     /// <returns>Whether it had to wait.</returns>
     private static async Task<bool> HoldBackAsync(
@@ -239,7 +244,7 @@ public static class ForegroundReplication
         )
         {
             hasWaited = true;
-            await Task.Delay(LookInterval, time, cancellationToken)
+            await Task.Delay(Thresholds.Look, time, cancellationToken)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
@@ -288,7 +293,7 @@ public static class ForegroundReplication
         {
             while (run.Excluded.Count > 0 && !process.Exited.IsCompleted)
             {
-                await Task.WhenAny(process.Exited, Task.Delay(LookInterval, options.Time, cancellationToken))
+                await Task.WhenAny(process.Exited, Task.Delay(Thresholds.Look, options.Time, cancellationToken))
                     .ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
                 var held = Held(config);
@@ -324,12 +329,15 @@ public static class ForegroundReplication
         await AdmitAtTheEndAsync(run, config, options.StopTimeout).ConfigureAwait(false);
         var isWanted = cancellationToken.IsCancellationRequested || options.Exec is not null;
         if (isWanted)
+        {
             ThrowIfUnsent(
                 await DrainAsync(() =>
                         say(LogLine.Parse("litestream has already ended; it runs once more to send the last commits."))
                     )
                     .ConfigureAwait(false)
             );
+        }
+
         var isProven = databases.TrueForAll(database => database.IsProven);
         if (cancellationToken.IsCancellationRequested || (exitCode == 0 && isWanted))
         {
@@ -384,9 +392,9 @@ public static class ForegroundReplication
         new(
             "LSB3013",
             LitestreamSeverity.Warning,
-            "With LitestreamExec, litestream runs the command and passes the replica's credentials to it: nothing "
-                + "restarts litestream, a failed command always gives exit code 1, a command that ignores SIGTERM is "
-                + "killed at the time limit, and a missing database is not restored. Turn off the app's own "
-                + "replication in the command (Litestream__Enabled=false). In production, let the app run litestream."
+            "With LitestreamExec, nothing restarts litestream or restores a missing database. The command gets the "
+                + "replica's credentials, its exit code is lost, and if it ignores SIGTERM it is killed at the time "
+                + "limit. Turn off its own replication (Litestream__Enabled=false); in production, let the app run "
+                + "litestream."
         );
 }

@@ -91,7 +91,7 @@ internal sealed class LagTracker
     public bool IsPending => _pending.Count > 0;
 
     /// <summary>
-    /// Whether the executable that runs has not said how far a replica in a folder has come: what lies in the folder
+    /// Whether the executable that runs has not said how far a replica in a folder has come: what is in the folder
     /// does.
     /// </summary>
     public bool LacksPosition { get; private set; }
@@ -190,7 +190,7 @@ internal sealed class LagTracker
 
     /// <summary>
     /// Looks for the last time, when no litestream runs any more: what has arrived is what it last said that it had
-    /// written, or what lies in a folder.
+    /// written, or what is in a folder.
     /// </summary>
     /// <returns>
     /// The bytes that have not arrived, 0 when all has; null when there are some, but not how many is known.
@@ -212,7 +212,10 @@ internal sealed class LagTracker
             && _state.Find(lineage, oldest.Mark) is { } place
             && least.Reaches(place)
         )
+        {
             _pending.RemoveAt(0);
+        }
+
         if (!IsPending)
             return 0;
 
@@ -279,7 +282,7 @@ internal sealed class LagTracker
             _committed = commit;
 
             // The last one who had the database open has brought what waited from its WAL, which is gone, into the
-            // file: that has arrived when this has, in a generation that begins with the file.
+            // file: that has arrived when this has, in a lineage that begins with the file.
             var seenAt = now;
             if (_pending is [var oldest, ..] && _pending[^1].Mark.RestartsUntil(commit) is null)
             {
@@ -302,7 +305,7 @@ internal sealed class LagTracker
 
     /// <summary>Compares with how far the executable has come.</summary>
     /// <param name="metrics">What it says.</param>
-    /// <param name="found">What lies in the folders.</param>
+    /// <param name="found">What is in the folders.</param>
     /// <param name="now">The time.</param>
     public void ApplyMetrics(MetricsAnswer metrics, FolderProbe found, DateTimeOffset now)
     {
@@ -320,7 +323,7 @@ internal sealed class LagTracker
                 ? _state.Sent(lineage, metrics, Database.Path, replica.Name)
                 : null;
 
-            // A litestream that found everything sent when it was started says nothing; what lies in a folder, or is
+            // A litestream that found everything sent when it was started says nothing; what is in a folder, or is
             // listed, does.
             if (position is null && (replica.Folder is not null || !_line.ReportsProgress))
             {
@@ -349,10 +352,14 @@ internal sealed class LagTracker
         while (
             least is not null
             && _pending is [var oldest, ..]
+            && !(oldest.SeenAt > found.ListedAt)
             && _state.Find(lineage, oldest.Mark) is { } place
             && least.Reaches(place)
         )
+        {
             _pending.RemoveAt(0);
+        }
+
         if (IsPending || least is null)
             return;
 

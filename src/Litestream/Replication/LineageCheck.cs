@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
@@ -10,32 +9,12 @@ using Litestream.Sqlite;
 
 namespace Litestream.Replication;
 
-/// <summary>Whether a database continues the lineage that its replicas hold.</summary>
-internal enum LineageResult
-{
-    /// <summary>It does, or the replicas are empty.</summary>
-    Same,
-
-    /// <summary>
-    /// It does not: replicating it would begin a lineage that a restore prefers to the one that is there.
-    /// </summary>
-    Other,
-
-    /// <summary>There is no database, but a backup of one.</summary>
-    Missing,
-
-    /// <summary>A newer release line wrote the replica last: see <see cref="LineageCheck.Newer"/>.</summary>
-    Unreadable,
-}
-
 /// <summary>
-/// Keeps a database from going on in the place of another one: a template's that was published over it, a laptop's, an
+/// Keeps a database from taking the place of another one: a template's that was published over it, a laptop's, an
 /// empty one that an app made. A replica is for one database: a restore takes the lineage that was written last.
 /// </summary>
 internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveConfig config, EffectiveDatabase database)
 {
-    private const double Mega = 1024 * 1024;
-
     /// <summary>As each is a process, and most of the time is spent waiting for the same network.</summary>
     private const int AtOnce = 4;
 
@@ -71,9 +50,12 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
 
         var known = DatabaseIdentity.Read(database.MetaPath);
         if (FileStamp.Of(database.Path) is not { Size: > 0 } file)
+        {
             return (await LineagesAsync(folder, cancellationToken).ConfigureAwait(false)).Count == 0
                 ? LineageResult.Same
                 : Newer is null ? LineageResult.Missing : LineageResult.Unreadable;
+        }
+
         if (await IsAnothersReplicaAsync(known, folder, cancellationToken).ConfigureAwait(false))
             return LineageResult.Other;
         if (known?.File == file)
@@ -94,7 +76,9 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
                     && LiveDatabase.ReadIdentity(database.Path) == expected
                 )
             )
+            {
                 return LineageResult.Same;
+            }
         }
         else if (id is null && known is { Id: null, File.Identity: { } identity } && identity == file.Identity)
         {
@@ -117,7 +101,9 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
             && known?.Id is null
             && await HasOwnSignaturesAsync(lineages, cancellationToken).ConfigureAwait(false)
         )
+        {
             return LineageResult.Same;
+        }
 
         // Its state folder is lost: whether the backup is of the same database, the backup tells.
         return
@@ -134,7 +120,9 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
             executable.Line.State(database.MetaPath).Signatures() is { Count: > 0 } own
             && await SignaturesAsync(cancellationToken).ConfigureAwait(false) is { Count: > 0 } there
         )
+        {
             return !ReplicaSignatures.Differ(there, own);
+        }
 
         // Sent by an executable of an older release line, and nothing by this one yet.
         var older = executable.Line.Older.SelectMany(line => line.State(database.MetaPath).Signatures().Keys);
@@ -170,7 +158,10 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
             || executable.Line.State(database.MetaPath).Signatures() is not { Count: > 0 } own
             || ReplicationSettings.Of(config, database).Replicas.Any(replica => replica.Folder is null)
         )
+        {
             return false;
+        }
+
         var there = await SignaturesAsync(cancellationToken).ConfigureAwait(false);
 
         // A lineage that was begun just before a kill may not have arrived. Where all clashes, the number proves
@@ -257,7 +248,9 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
             || executable.Line.Older is not [var older]
             || database.Replicas.All(replica => replica.Folder is not null)
         )
+        {
             return found;
+        }
 
         // The executable restores what an older line has sent to such storage, and does not list it.
         if (older.State(database.MetaPath).Lineage() is { } sent)
@@ -279,7 +272,10 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
                 )
                 .ConfigureAwait(false)
         )
+        {
             found[one.Key] = one.Value;
+        }
+
         return found;
     }
 
@@ -330,7 +326,7 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
         }
     }
 
-    /// <summary>What answers, or does not, for all that lies there. Pure.</summary>
+    /// <summary>What answers, or does not, for all that is there. Pure.</summary>
     internal static string StorageOf(IEnumerable<string> locations) =>
         string.Join(
             ' ',
@@ -351,7 +347,7 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
     private async Task<(bool Exists, long? Id)> ReadBackupAsync(string folder, CancellationToken cancellationToken)
     {
         // Those of several databases may be made at the same time, in the same folder.
-        var copy = Path.Combine(folder, $"history-{Guid.NewGuid():n}.db");
+        var copy = Path.Combine(folder, $"backup-{Guid.NewGuid():n}.db");
         var request = new RestoreRequest(config, database) { Output = copy, IfReplicaExists = true };
         var backup = await AtStorageAsync(
                 () => request.PlanAsync(executable, cancellationToken),
@@ -388,13 +384,11 @@ internal sealed class LineageCheck(LitestreamExecutable executable, EffectiveCon
     private LitestreamException NoRoom(string folder, long needed)
     {
         var (free, kept) = Space(folder) ?? (0, 0);
-        var stays = kept > 0 ? $" and keeps {Megabytes(kept)} MB for the app (Litestream:FreeSpaceFloor)" : "";
+        var stays = kept > 0 ? $" and keeps {NumberText.Megabytes(kept)} for the app (Litestream:FreeSpaceFloor)" : "";
         return new(
             "LSB4009",
-            $"A comparison with the backup needs a copy of it ({Megabytes(needed)} MB), but the disk of "
-                + $"'{folder}' has only {Megabytes(free)} MB free{stays}. Free some space."
+            $"A comparison with the backup needs a copy of it ({NumberText.Megabytes(needed)}), but the disk of "
+                + $"'{folder}' has only {NumberText.Megabytes(free)} free{stays}. Free some space."
         );
-
-        static string Megabytes(long bytes) => (bytes / Mega).ToString("0.#", CultureInfo.InvariantCulture);
     }
 }

@@ -95,15 +95,20 @@ public sealed record LitestreamStatus(
     /// </summary>
     public IReadOnlyList<LitestreamDatabaseStatus> Databases { get; init; } = [];
 
-    /// <summary>SQLite databases that the app's configuration names and nobody replicates: litestream.yml does not have
-    /// them, and
-    /// <c>Litestream:ReplicateDiscovered</c> is false or litestream.yml is the user's own. Absolute paths.</summary>
+    /// <summary>SQLite databases that the app's configuration names and that are not replicated: litestream.yml does
+    /// not have them, and <c>Litestream:ReplicateDiscovered</c> is false or litestream.yml is the user's own. Absolute
+    /// paths.</summary>
     public IReadOnlyList<string> NotReplicated { get; init; } = [];
 
     /// <summary>SQLite databases that the app has, or had, open for writing and that are not replicated (LSB5018): a
     /// path from code, for example. Absolute paths. Seen on Linux
     /// only, and in WAL mode only. Without those that <c>Litestream:NotReplicated</c> lists.</summary>
     public IReadOnlyList<string> OpenNotReplicated { get; init; } = [];
+
+    /// <summary>Patterns of <c>Litestream:DatabasePatterns</c> that match no database, where that may be a mistake or a
+    /// loss (LSB5031): nothing else is replicated either, or the storage is not a folder, so that missing databases are
+    /// not looked for there.</summary>
+    public IReadOnlyList<string> EmptyPatterns { get; init; } = [];
 }
 
 /// <summary>When litestream was started again, and why.</summary>
@@ -152,11 +157,11 @@ public sealed record LitestreamDatabaseStatus(string Path)
     public DateTimeOffset? VerifiedAt { get; init; }
 
     /// <summary>
-    /// Why the scheduled verification leaves it out, as nothing of it is sent: the code of the diagnostic; null when it
+    /// Why the scheduled verification excludes it, as nothing of it is sent: the code of the diagnostic; null when it
     /// does not.
     /// </summary>
     public string? NotVerified { get; init; }
 
     /// <summary>The code of why nothing of it is sent; null when it is replicated.</summary>
-    internal string? LeftOut { get; init; }
+    internal string? ExcludedBy { get; init; }
 }

@@ -21,7 +21,7 @@ internal static class OrphanedReplicator
     /// <param name="found">What the holder of the lock before us left behind.</param>
     /// <param name="onEnding">Gets the process id of each before it is killed.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <exception cref="LitestreamException">LSB3012: it is another user's and goes on.</exception>
+    /// <exception cref="LitestreamException">LSB3012: it is another user's and continues.</exception>
     public static async Task KillAsync(LockRecord found, Action<int>? onEnding, CancellationToken cancellationToken)
     {
         foreach (var orphan in found.LivingReplicators)
@@ -49,8 +49,6 @@ internal static class OrphanedReplicator
         }
 
         while (orphan.IsRunning())
-        {
             await Task.Delay(PollInterval, cancellationToken).ConfigureAwait(false);
-        }
     }
 }

@@ -60,6 +60,7 @@ internal sealed record OverallHealth(LitestreamHealth Health, IReadOnlyList<stri
             problems.Add($"LSB5010: not replicated: {string.Join(", ", status.NotReplicated)}");
         if (status.OpenNotReplicated.Count > 0)
             problems.Add($"LSB5018: open and not replicated: {string.Join(", ", status.OpenNotReplicated)}");
+        problems.AddRange(status.EmptyPatterns.Select(pattern => $"LSB5031: 0 databases match '{pattern}'"));
 
         var health =
             isBad ? LitestreamHealth.Unhealthy

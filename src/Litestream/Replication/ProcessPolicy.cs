@@ -1,4 +1,3 @@
-using System.Globalization;
 using Litestream.Diagnostics;
 
 namespace Litestream.Replication;
@@ -42,7 +41,7 @@ internal sealed record EndedProcess
     /// <summary>What it said last.</summary>
     public string? LastError { get; init; }
 
-    /// <summary>Whether somebody has told it to stop.</summary>
+    /// <summary>Whether another process has asked it to stop.</summary>
     public bool WasToldToStop { get; init; }
 
     /// <summary>Whether a litestream has replicated anything since the start.</summary>
@@ -83,7 +82,7 @@ internal static class ProcessPolicy
         ?? seen.Databases.LastOrDefault(reason => reason is not null)
         ?? (
             seen.Silence >= stallTimeout
-                ? new EndReason($"litestream has not answered for {Seconds(seen.Silence.Value)}")
+                ? new EndReason($"litestream has not answered for {NumberText.WholeSeconds(seen.Silence.Value)}")
             : seen.AddressError is { } error ? new EndReason($"litestream cannot serve its metrics ({error})")
             : null
         );
@@ -104,9 +103,7 @@ internal static class ProcessPolicy
         if (ended.Reason is { IsOtherFile: true } or { IsPlanned: true })
             return new RestartDecision(null, "", pause);
         if (ended.Reason is { } reason)
-        {
             return new RestartDecision($"{reason.Text}: litestream was stopped and restarts", "stuck", pause);
-        }
 
         var said = ended.LastError is { } error ? $" ({error})" : "";
         var what = $"litestream ended with exit code {NumberText.Of(ended.ExitCode ?? 0)}{said}; it restarts";
@@ -134,7 +131,4 @@ internal static class ProcessPolicy
             $"litestream refuses to run ({ended.LastError ?? "it printed nothing"}), and a restart would not help. "
                 + $"Nothing is replicated. Correct its configuration or executable, then restart the app."
         );
-
-    private static string Seconds(TimeSpan time) =>
-        string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0} s");
 }

@@ -12,7 +12,7 @@ internal enum MarkState
     /// <summary>It does not hold it.</summary>
     Absent,
 
-    /// <summary>It holds it: nobody restarts the WAL before it has read it.</summary>
+    /// <summary>It holds it: nothing restarts the WAL before it has read it.</summary>
     Held,
 
     /// <summary>It does not hold it at the moment, as it is just checkpointing.</summary>
@@ -40,9 +40,9 @@ internal sealed record ShmLocks(IReadOnlyList<ShmLock> Locks)
 
 /// <summary>A lock on a <c>-shm</c>, whose bytes from 120 on stand for SQLite's locks of the WAL.</summary>
 /// <param name="ProcessId">Who holds it.</param>
-/// <param name="IsWrite">Whether nobody else may have it.</param>
+/// <param name="IsWrite">Whether no other process may have it.</param>
 /// <param name="First">The first byte.</param>
-/// <param name="Last">The last byte: the system joins locks that lie side by side.</param>
+/// <param name="Last">The last byte: the system joins locks that are side by side.</param>
 internal readonly record struct ShmLock(int ProcessId, bool IsWrite, long First, long Last)
 {
     /// <summary>The byte of the one writer.</summary>

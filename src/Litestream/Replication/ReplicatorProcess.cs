@@ -86,18 +86,18 @@ internal sealed partial class ReplicatorProcess : IDisposable
     public string? LastError { get; private set; }
 
     /// <summary>
-    /// Why it could not open its metrics address; it goes on without one. Null when it could, or has none.
+    /// Why it could not open its metrics address; it continues without one. Null when it could, or has none.
     /// </summary>
     public string? AddressError { get; private set; }
 
     /// <summary>
-    /// True when somebody else told the process to stop before we did: Ctrl+C and service managers signal the whole
+    /// True when another process asked it to stop before we did: Ctrl+C and service managers signal the whole
     /// group. What was committed
     /// after that is not in the replica.
     /// </summary>
     public bool WasStoppedByOthers => Interlocked.Read(ref _shutdownSeenAt) < Interlocked.Read(ref _terminatedAt);
 
-    /// <summary>Somebody told it to stop.</summary>
+    /// <summary>It was asked to stop.</summary>
     public bool WasToldToStop => Interlocked.Read(ref _shutdownSeenAt) != long.MaxValue;
 
     /// <exception cref="LitestreamException">LSB2008: it cannot be executed.</exception>
@@ -116,27 +116,19 @@ internal sealed partial class ReplicatorProcess : IDisposable
         // Its log has milliseconds, so that is what can be compared.
         Interlocked.Exchange(ref _terminatedAt, now.ToUnixTimeMilliseconds());
         if (Exited.IsCompleted)
-        {
             return;
-        }
 
         if (OperatingSystem.IsWindows())
-        {
             _interrupt.Cancel();
-        }
         else
-        {
             UnixCalls.Terminate(ProcessId);
-        }
     }
 
     /// <summary>Ends it by force; where it has ended already nothing happens.</summary>
     public void Kill()
     {
         if (!Exited.IsCompleted)
-        {
             _kill.Cancel();
-        }
     }
 
     public void Dispose()

@@ -6,7 +6,7 @@ using Litestream.Releases;
 
 namespace Litestream.Replication;
 
-/// <summary>What the owner of a <see cref="ReplicatorRun"/> is told, on any thread.</summary>
+/// <summary>What a <see cref="ReplicatorRun"/> reports to its owner, on any thread.</summary>
 internal sealed record ReplicatorEvents
 {
     /// <summary>A line of the executable, secrets masked.</summary>
@@ -40,18 +40,8 @@ internal sealed class ReplicatorRun(
     TimeProvider time
 )
 {
-    private const int Attempts = 4;
-
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan FinalPassMonitorInterval = TimeSpan.FromMilliseconds(50);
-
-    /// <summary>
-    /// After this, a litestream that does not answer on its metrics address is trusted to have looked at its databases.
-    /// </summary>
-    private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(20);
-
-    /// <summary>One that can be killed is gone long before.</summary>
-    private static readonly TimeSpan KillPatience = TimeSpan.FromSeconds(3);
 
     // Killed on any thread.
     private volatile ReplicatorProcess? _process;
@@ -62,7 +52,7 @@ internal sealed class ReplicatorRun(
 
     /// <summary>
     /// The databases that are not in the configuration of the next start. The configuration is made by the caller's
-    /// function, which has to leave them out too.
+    /// function, which has to exclude them too.
     /// </summary>
     public IReadOnlySet<string> Excluded { get; set; } = new HashSet<string>();
 
@@ -113,19 +103,19 @@ internal sealed class ReplicatorRun(
     public ReplicatorProcess Start(params IReadOnlyList<string> arguments) => Start(null, arguments);
 
     /// <summary>
-    /// Sends what was committed last. A litestream that is told to stop before it has looked at a database once
-    /// replicates nothing of it, and one that
-    /// others have stopped already misses what came after: it runs once more then, and so it does when it failed.
+    /// Sends what was committed last. A litestream that is asked to stop before it has looked at a database once
+    /// replicates nothing of it, and one that others have stopped already misses what came after: it runs once more
+    /// then, and so it does when it failed.
     /// </summary>
     /// <param name="timeout">How long all of it may take; what runs then is killed.</param>
-    /// <param name="onFinalPass">Told before each further run.</param>
+    /// <param name="onFinalPass">Called before each further run.</param>
     /// <returns>LSB5004 or LSB5005 when not everything was sent, null when it was.</returns>
     public async Task<LitestreamDiagnostic?> DrainAsync(TimeSpan timeout, Action onFinalPass)
     {
         var deadline = time.GetUtcNow() + timeout;
-        var reserve = TimeSpan.FromTicks(Math.Min(timeout.Ticks / 2, TimeSpan.FromSeconds(5).Ticks));
+        var reserve = TimeSpan.FromTicks(Math.Min(timeout.Ticks / 2, Thresholds.EndReserve.Ticks));
         LitestreamDiagnostic? failed = null;
-        for (var attempt = 0; attempt < Attempts; attempt++)
+        for (var attempt = 0; attempt < Thresholds.LastRuns; attempt++)
         {
             if (!IsRunning)
             {
@@ -182,7 +172,8 @@ internal sealed class ReplicatorRun(
             failed = LastCommits($"litestream ended with exit code {NumberText.Of(exitCode)}{why} when it was stopped");
         }
 
-        return failed ?? LastCommits($"Other processes ended litestream {Attempts} times during the last upload");
+        return failed
+            ?? LastCommits($"Other processes ended litestream {Thresholds.LastRuns} times during the last upload");
     }
 
     /// <summary>Kills what runs, without waiting for the end. From any thread.</summary>
@@ -197,7 +188,7 @@ internal sealed class ReplicatorRun(
         if (_process is { } process)
         {
             Kill();
-            await Task.WhenAny(process.Exited, Task.Delay(KillPatience, time)).ConfigureAwait(false);
+            await Task.WhenAny(process.Exited, Task.Delay(Thresholds.KillPatience, time)).ConfigureAwait(false);
 
             DisposeProcess();
         }
@@ -257,7 +248,7 @@ internal sealed class ReplicatorRun(
         }
         catch
         {
-            // Nobody would know of it.
+            // Otherwise it would run unknown.
             process.Kill();
             throw;
         }
@@ -291,7 +282,9 @@ internal sealed class ReplicatorRun(
                         .WriteAsync(executable, config, database, folder.Path, cancellationToken)
                         .ConfigureAwait(false)
                 )
+                {
                     _noted = [.. _noted, database.Path];
+                }
             }
         }
     }
@@ -310,7 +303,7 @@ internal sealed class ReplicatorRun(
                 if (databases().All(database => counts.Syncs(database.Path) >= 1 || !Has(database.Path)))
                     return;
             }
-            else if (time.GetUtcNow() - silentSince > SilenceLimit)
+            else if (time.GetUtcNow() - silentSince > Thresholds.SilenceLimit)
             {
                 return;
             }

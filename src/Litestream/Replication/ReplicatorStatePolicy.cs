@@ -13,10 +13,10 @@ internal enum Exclusion
     Held,
 
     /// <summary>Its disk has too little room.</summary>
-    Paused,
+    NoRoom,
 
     /// <summary>It is gone, and may come back.</summary>
-    Awaited,
+    NoFile,
 
     /// <summary>
     /// Another litestream has written to its replica. Nothing of it is sent until somebody adopts that.
@@ -44,7 +44,7 @@ internal static class ReplicatorStatePolicy
 
     /// <summary>
     /// Whether that is a failure. A database that waits to be adopted is Degraded, and so is its replicator: its backup
-    /// is there, and goes on once somebody says so.
+    /// is there, and continues once the user says so.
     /// </summary>
     public static bool HasFailed(IReadOnlyList<DatabaseStanding> databases) =>
         IsOver(databases) && databases.Any(database => database.Exclusion == Exclusion.Refused);
@@ -73,7 +73,7 @@ internal static class ReplicatorStatePolicy
     /// <summary>The state once litestream has ended in order with the app.</summary>
     public static LitestreamState AtEnd(IReadOnlyList<DatabaseStanding> databases) =>
         databases.Count > 0
-        && databases.All(database => database.Exclusion is Exclusion.Awaited or Exclusion.Refused)
+        && databases.All(database => database.Exclusion is Exclusion.NoFile or Exclusion.Refused)
             ? LitestreamState.Failed
             : LitestreamState.Stopped;
 }

@@ -33,7 +33,7 @@ internal enum RestoreWaitStep
     /// <summary>It looks again.</summary>
     Wait,
 
-    /// <summary>It goes on without the lock.</summary>
+    /// <summary>It continues without the lock.</summary>
     GoOn,
 
     /// <summary>It gives up: the holder neither restores nor ends.</summary>

@@ -28,7 +28,7 @@ public sealed record RunningStatus(EffectiveDatabase Database)
 
     /// <summary>
     /// What that app says; null when none runs, or when it is a process that says nothing (a restore,
-    /// <c>LitestreamReplicate</c>). At most a second old, but for the lag, which goes on growing meanwhile.
+    /// <c>LitestreamReplicate</c>). At most a second old, but for the lag, which grows meanwhile.
     /// </summary>
     public LitestreamStatus? Status { get; init; }
 
@@ -77,7 +77,10 @@ public sealed record RunningStatus(EffectiveDatabase Database)
             file.Status.State
             is not (LitestreamState.Starting or LitestreamState.Replicating or LitestreamState.Stalled)
         )
+        {
             return file.Status;
+        }
+
         var id = NumberText.Of(file.App.ProcessId);
         var problem =
             $"LSB5007: the app (process {id}) was stopped by a signal (SIGSTOP), so it is unknown whether commits "

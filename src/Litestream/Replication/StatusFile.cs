@@ -67,7 +67,7 @@ internal sealed record StatusFile(
     }
 
     /// <summary>
-    /// Replaces the file in one step. A folder that cannot be written to is no reason for anything else not to work:
+    /// Replaces the file in one step. A folder that cannot be written to must not stop anything else:
     /// the file is deleted then, as far as that is possible, for what it says is no longer so.
     /// </summary>
     /// <returns>Whether it was written.</returns>

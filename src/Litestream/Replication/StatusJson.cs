@@ -20,6 +20,7 @@ internal record StatusForm
     public string? LastError { get; init; }
     public IReadOnlyList<string>? NotReplicated { get; init; }
     public IReadOnlyList<string>? OpenNotReplicated { get; init; }
+    public IReadOnlyList<string>? EmptyPatterns { get; init; }
     public DatabaseForm? Database { get; init; }
 
     public StatusForm() { }
@@ -35,6 +36,7 @@ internal record StatusForm
         LastError = status.LastError;
         NotReplicated = status.NotReplicated.Count == 0 ? null : status.NotReplicated;
         OpenNotReplicated = status.OpenNotReplicated.Count == 0 ? null : status.OpenNotReplicated;
+        EmptyPatterns = status.EmptyPatterns.Count == 0 ? null : status.EmptyPatterns;
         Database = status.Databases is [var database, ..] ? DatabaseForm.Of(database) : null;
     }
 
@@ -55,6 +57,7 @@ internal record StatusForm
                 LastRestartReason = LastRestartReason,
                 NotReplicated = NotReplicated ?? [],
                 OpenNotReplicated = OpenNotReplicated ?? [],
+                EmptyPatterns = EmptyPatterns ?? [],
                 Databases = Database is null ? [] : [Database.ToStatus(database)],
             };
 }
@@ -81,7 +84,7 @@ internal sealed record StatusFileForm : StatusForm
         : base(status) { }
 }
 
-/// <summary>What is told of one database: docs/api.md has its shape.</summary>
+/// <summary>What is reported of one database: docs/api.md has its shape.</summary>
 internal sealed record RunningStatusForm : StatusForm
 {
     [JsonPropertyOrder(-4)]

@@ -43,7 +43,7 @@ internal static class StopBudget
             // What it does beyond the timeout when nothing hangs, and what reports it then.
             StopStep.Session => (timeout + TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(2)),
             StopStep.Status => (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)),
-            StopStep.Log => (TimeSpan.FromSeconds(4), TimeSpan.Zero),
+            StopStep.Log => (Thresholds.LogPatience, TimeSpan.Zero),
             _ => (TimeSpan.FromSeconds(2), TimeSpan.Zero),
         };
         var left = timeout + Reserve - elapsed - forLater;

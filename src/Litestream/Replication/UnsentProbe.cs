@@ -15,10 +15,10 @@ internal static class UnsentProbe
     {
         var file = FileStamp.Of(database.Path);
         var wal = WalFile.LastCommit(WalFile.PathOf(database.Path))?.End;
-        var history = DatabaseIdentity.Read(database.MetaPath);
+        var identity = DatabaseIdentity.Read(database.MetaPath);
 
         // Where the WAL was kept aside, everything had been sent.
-        var isAsLeft = file is not null && history is { WalBoot: not null, File: { } left } && left == file;
+        var isAsLeft = file is not null && identity is { WalBoot: not null, File: { } left } && left == file;
         return new UnsentFacts(database.Path)
         {
             FileSize = file?.Size,

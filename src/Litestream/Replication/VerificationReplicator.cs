@@ -45,7 +45,10 @@ internal sealed class VerificationReplicator
             || NewerBackup.Find(executable, database) is not null
             || LiveDatabase.ProbeTables(database.Path, asksMode: false).Tables == AppTables.None
         )
+        {
             return await verify().ConfigureAwait(false);
+        }
+
         try
         {
             // A litestream that was started by hand, or outlived its app, has no lock.
@@ -87,7 +90,7 @@ internal sealed class VerificationReplicator
         CancellationToken cancellationToken
     )
     {
-        if (await ForeignHistoryAsync(cancellationToken).ConfigureAwait(false) is { } foreign)
+        if (await ForeignLineageAsync(cancellationToken).ConfigureAwait(false) is { } foreign)
             return new VerificationResult(_database, VerificationOutcome.NotReplicating, foreign, "LSB4101");
 
         var isUnclean = locks.Found.Any(found => found.Record.IsUnclean);
@@ -133,21 +136,27 @@ internal sealed class VerificationReplicator
                 unsent = await run.DrainAsync(VerificationOptions.ReplicatorStopTimeout, () => { })
                     .ConfigureAwait(false);
                 if (unsent is null)
+                {
                     await watched
                         .FinishAsync(run.Has(_database.Path), VerificationOptions.ReplicatorStopTimeout)
                         .ConfigureAwait(false);
+                }
+
                 if (watched.IsProven)
                     locks.Broken = new HashSet<string>();
             }
 
             unsent ??= watched.Unsent;
             if (result.Outcome == VerificationOutcome.Verified && ChainReaders.WhyFullCopy([watched]) is { } why)
+            {
                 return result with
                 {
                     Outcome = VerificationOutcome.Inconclusive,
                     Code = why.Code,
                     Message = why.Message,
                 };
+            }
+
             return Volatile.Read(ref _lastError) is { } error && result.Outcome != VerificationOutcome.Verified
                     ? result with
                     {
@@ -172,9 +181,9 @@ internal sealed class VerificationReplicator
 
     /// <summary>
     /// A replica is for one database. To replicate over another one than this database's (a laptop's copy, a template)
-    /// would start a generation that a restore then prefers.
+    /// would start a lineage that a restore then prefers.
     /// </summary>
-    private async Task<string?> ForeignHistoryAsync(CancellationToken cancellationToken)
+    private async Task<string?> ForeignLineageAsync(CancellationToken cancellationToken)
     {
         var state = _executable.Line.State(_database.MetaPath);
         var own = state.Lineage();
@@ -194,10 +203,12 @@ internal sealed class VerificationReplicator
                         .CheckAsync(folder.Path, cancellationToken)
                         .ConfigureAwait(false) != LineageResult.Same
                 )
+                {
                     return $"'{_database.Path}' is not being replicated, and no litestream was started for it: the "
                         + $"backup in replica '{replica.Name}' is not of this database. A verification never "
                         + "replicates over it. Start the app where the database belongs, or restore the replica here "
                         + "first.";
+                }
             }
 
             if (

@@ -119,11 +119,13 @@ public static class DatabaseRestore
         ArgumentNullException.ThrowIfNull(databases);
         ArgumentNullException.ThrowIfNull(options);
         if (databases.Count > 1 && options.Output is not null)
+        {
             throw new LitestreamException(
                 "LSB3008",
                 $"The output '{options.Output}' is one file and cannot hold {databases.Count} databases. Omit it to "
                     + $"restore each database to its own file next to the original, or in place."
             );
+        }
 
         var gate = new object();
         void OneAtATime(LogLine line)
@@ -180,11 +182,14 @@ public static class DatabaseRestore
     {
         var file = RestoreTarget.FollowLink(databasePath);
         if (RestoreFolder.AnyInterrupted(file) && OpenDatabases.Find(file, out _) is [var user, ..])
+        {
             throw new LitestreamException(
                 "LSB4008",
                 $"A restore of '{file}' was interrupted and can be neither finished nor undone while "
                     + $"process {user.Id} ({user.Name}) has '{user.File}' open. End that process, then start again."
             );
+        }
+
         RestoreFolder.RemoveLeftovers(file, onLine);
         RestoreFolder.RefuseForeign(file);
     }
@@ -234,8 +239,8 @@ public static class DatabaseRestore
         if (request.Detach)
             RestoredFile.Detach(folder.Restored, request);
 
-        // Before the last look at who uses the place, as it takes long, and before it gets a mode that may let nobody
-        // write.
+        // Before the last look at who uses the place, as it takes long, and before it gets a mode that may forbid
+        // writing.
         RestoredFile.Finish(target, folder, onLine);
         cancellationToken.ThrowIfCancellationRequested();
 
@@ -249,9 +254,11 @@ public static class DatabaseRestore
         var id = LiveDatabase.ReadIdentityInFile(folder.Restored).Id;
         var swap = ReplaceTransaction.Plan(target.File, target.MetaPath(request), request.Force, request.Time);
         if (!swap.Run(folder, onLine))
+        {
             return request.IfDatabaseNotExists
                 ? new RestoreResult(request.Database, RestoreOutcome.DatabaseExists, target.Named)
                 : throw target.Exists();
+        }
 
         // It continues the lineage of the replica: without this, whoever replicates would take it for another
         // database.
@@ -275,11 +282,14 @@ public static class DatabaseRestore
     )
     {
         if (RestoreFolder.AnyInterrupted(target.File))
+        {
             ReplaceTransaction.Say(
                 onLine,
                 "WARN",
                 $"A restore of '{target.File}' was interrupted; the next restore finishes or undoes it first"
             );
+        }
+
         if (target.Check(request) is { } early)
             return new RestoreResult(request.Database, early, target.Named);
 
@@ -320,7 +330,10 @@ public static class DatabaseRestore
             || request.TxId is not null
             || request.Database.Replicas.All(replica => replica.Folder is not null)
         )
+        {
             return null;
+        }
+
         using var copy = new ScratchCopy(executable, request.Config, request.Database, request.Patience);
         return await copy.RestoreAsync(request.Selection, cancellationToken).ConfigureAwait(false) is { } source
             ? new RestorePlan(source, copy.Bytes)

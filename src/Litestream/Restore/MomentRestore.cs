@@ -1,3 +1,4 @@
+using Litestream.Diagnostics;
 using Litestream.Releases;
 
 namespace Litestream.Restore;
@@ -13,8 +14,8 @@ internal static class MomentRestore
     /// backup.</param>
     /// <param name="cancellationToken">Ends the listings.</param>
     /// <returns>What it took; null when there is no backup at all.</returns>
-    /// <exception cref="Diagnostics.LitestreamException">LSB4002: there are backups, but none that fits; LSB4003: there
-    /// are only remains of one; what the listings and the restore throw.</exception>
+    /// <exception cref="LitestreamException">LSB4002: there are backups, but none that fits; LSB4003: there is one from
+    /// which nothing can be restored; what the listings and the restore throw.</exception>
     public static async Task<RestoreSource?> RunAsync(
         IBackupCatalog catalog,
         RestoreSelection selection,
@@ -25,9 +26,17 @@ internal static class MomentRestore
         if (await restore(selection).ConfigureAwait(false) is { } source)
             return source;
         if (selection is { Timestamp: null, Lineage: null, Index: null, TxId: null })
-            return await catalog.HasBackupAsync(selection, cancellationToken).ConfigureAwait(false)
-                ? await restore(selection).ConfigureAwait(false)
-                : null;
+        {
+            if (!await catalog.HasBackupAsync(selection, cancellationToken).ConfigureAwait(false))
+                return null;
+            return await restore(selection).ConfigureAwait(false)
+                ?? throw new LitestreamException(
+                    "LSB4003",
+                    $"The replica of '{selection.Database.Path}' has the files of a backup, but Litestream finds "
+                        + "nothing in them to restore. Restore an earlier state, or give the database another replica "
+                        + "path."
+                );
+        }
 
         while (true)
         {
@@ -41,7 +50,7 @@ internal static class MomentRestore
             if (taken is null || (now?.Name, now?.End) == (lineage.Name, lineage.End))
                 return taken;
 
-            // Something was sent meanwhile, which is newer than the moment that is wanted; now that lies within the
+            // Something was sent meanwhile, which is newer than the moment that is wanted; now that is within the
             // lineage.
             if (await restore(selection).ConfigureAwait(false) is { } exact)
                 return exact;

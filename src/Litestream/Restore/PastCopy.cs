@@ -51,11 +51,14 @@ internal sealed class PastCopy : IDisposable
         var selection = new RestoreSelection(database) { Timestamp = moment, Replica = replica };
         executable.Line.Restore.Check(selection);
         if (moment is { } asked)
+        {
             PointInTime.RequirePast(
                 asked,
                 asked.ToString("yyyy-MM-dd'T'HH:mm:sszzz", CultureInfo.InvariantCulture),
                 DateTimeOffset.UtcNow
             );
+        }
+
         RequireLibrary(database);
 
         var catalog = executable.Line.Catalog(executable, config, null);
@@ -89,15 +92,17 @@ internal sealed class PastCopy : IDisposable
     public static void RequireLibrary(EffectiveDatabase database)
     {
         if (!LiveDatabase.HasLibrary(out var missing))
+        {
             throw new LitestreamException(
                 "LSB4104",
                 $"This app has no SQLite library for Microsoft.Data.Sqlite (such as SQLitePCLRaw.bundle_e_sqlite3), so "
                     + $"a copy of '{database.Path}' cannot be opened. Add that package, or use {VerbName.Restore}.",
                 innerException: missing
             );
+        }
     }
 
-    /// <summary>Opens it. Nobody writes to it, so SQLite needs no lock and makes no file beside it.</summary>
+    /// <summary>Opens it. Nothing writes to it, so SQLite needs no lock and makes no file beside it.</summary>
     public SqliteConnection Open() => SqliteAccess.ReadOnly(Name);
 
     /// <summary>Opens it for somebody who will not dispose of this: it goes when the connection is closed.</summary>
@@ -159,9 +164,12 @@ internal sealed class PastCopy : IDisposable
         public override void Open()
         {
             if (_isOver)
+            {
                 throw new InvalidOperationException(
                     "The restored copy was deleted when this connection was closed. Open a new one with OpenAsOfAsync."
                 );
+            }
+
             base.Open();
         }
 

@@ -32,23 +32,31 @@ internal static class PastDiff
     )
     {
         if (to is not null && from is null)
+        {
             throw new LitestreamException(
                 "LSB3008",
                 $"{OptionName.To} is set, but {OptionName.From} is not. Set the earlier moment too. Nothing was "
                     + $"started."
             );
+        }
+
         if (from > to)
+        {
             throw new LitestreamException(
                 "LSB3008",
                 $"{OptionName.From} is {Text(from.Value)}, which is later than {OptionName.To}, {Text(to.Value)}. Swap "
                     + $"them. Nothing was started."
             );
+        }
+
         if (to is null && !File.Exists(database.Path))
+        {
             throw new LitestreamException(
                 "LSB4010",
                 $"'{database.Path}' does not exist, so nothing was compared. To compare two moments in the backup, "
                     + $"set {OptionName.To}."
             );
+        }
 
         using var before = await PastCopy
             .RestoreAsync(executable, config, database, from, replica, cancellationToken)

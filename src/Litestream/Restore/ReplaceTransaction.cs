@@ -112,12 +112,15 @@ internal sealed class ReplaceTransaction
                 ? Recover(work.Held, null)
                 : File.Exists(_output) && IsDone(RestoreFolder.RestoredIn(work.Held.Inside));
             if (!placed && e is (IOException or UnauthorizedAccessException))
+            {
                 throw new LitestreamException(
                     "LSB4007",
                     $"The restored file cannot be moved to '{_output}': {e.Message} All other files are back where "
                         + $"they were.",
                     innerException: e
                 );
+            }
+
             if (!placed)
                 throw;
         }
@@ -228,7 +231,7 @@ internal sealed class ReplaceTransaction
         RefuseOpened();
     }
 
-    /// <summary>Made and given away where nobody else can put anything in its place; then it gets its name.</summary>
+    /// <summary>Made and given away where no other user can put anything in its place; then it gets its name.</summary>
     private void MakeFolder(DirectoryHandle work, FileStatus? owner)
     {
         var made = Path.Combine(work.Inside, "replaced");
@@ -248,7 +251,7 @@ internal sealed class ReplaceTransaction
     }
 
     /// <summary>
-    /// Who opened the database between the last look and its move has it open under its new name, and his log lies at
+    /// Who opened the database between the last look and its move has it open under its new name, and his log is at
     /// the old place, where SQLite would take it for the restored file's.
     /// </summary>
     /// <exception cref="IOException">Somebody did.</exception>
@@ -303,9 +306,13 @@ internal sealed class ReplaceTransaction
                 new FileInfo(_output) is { Exists: true, Length: 0, LinkTarget: null }
                 && OpenDatabases.Find(_output, out _) is not { Count: > 0 }
             )
+            {
                 File.Delete(_output);
+            }
             else if (Folder is not null)
+            {
                 throw new IOException($"Another process has created '{_output}' in the meantime.");
+            }
         }
 
         var isMoved = database is null || IsThere(database.To);
@@ -315,12 +322,14 @@ internal sealed class ReplaceTransaction
             ) is
             { } lost
         )
+        {
             throw new IOException($"'{lost.From}' is missing, and so is '{lost.To}'.");
+        }
 
         foreach (var move in Moves.Reverse().Where(move => IsThere(move.To)))
         {
-            // A second name. While the database has not been moved, its app may have gone on with it, and the log be an
-            // old one.
+            // A second name. While the database has not been moved, its app may have continued with it, and the log be
+            // an old one.
             if (AreOne(move.From, move.To) || (!isMoved && HoldsChanges(move)))
             {
                 File.Delete(move.To);

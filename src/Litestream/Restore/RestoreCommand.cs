@@ -35,10 +35,12 @@ internal sealed class RestoreCommand(
         if (request.Timeout is { } timeout && timeout <= TimeSpan.Zero)
             throw Wrong($"The timeout is '{timeout}'; it must be longer than zero.");
         if (request.Arguments.FirstOrDefault(IsOwnFlag) is { } flag)
+        {
             throw Wrong(
                 $"'{flag}' cannot be passed to a restore: the output, the configuration, the moment and the handling "
                     + $"of existing files have their own options."
             );
+        }
 
         bool IsOwnFlag(string argument) =>
             argument.StartsWith('-')

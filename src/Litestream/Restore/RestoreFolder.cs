@@ -82,7 +82,7 @@ internal sealed class RestoreFolder : IDisposable
     /// <summary>
     /// Whatever a killed restore of another user to this place had begun, such as root's, only that user takes back:
     /// what stands in a folder of his is not obeyed, as he may have written it for that.
-    /// One that had moved nothing yet is in nobody's way. The caller holds the lock of the place, so it does not live.
+    /// One that had moved nothing yet blocks nothing. The caller holds the lock of the place, so it does not live.
     /// </summary>
     /// <exception cref="LitestreamException">LSB4008.</exception>
     public static void RefuseForeign(string output)
@@ -145,7 +145,10 @@ internal sealed class RestoreFolder : IDisposable
                 || (status is { IsFile: true, Names: 1 } && status.User == Held.Status?.User)
             )
         )
+        {
             return file;
+        }
+
         file?.Dispose();
         throw new IOException($"Another process has replaced '{Restored}'.");
     }

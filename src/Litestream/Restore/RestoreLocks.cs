@@ -53,11 +53,13 @@ internal static class RestoreLocks
     private static LitestreamException Held(string path, LockRecord holder)
     {
         if (holder.App is not { } app || !app.IsRunning())
+        {
             return new LitestreamException(
                 "LSB4006",
                 $"Another process replicates or restores '{path}': it holds '{DatabaseLock.PathFor(path)}'. End it "
                     + $"and restore again, or restore to another file."
             );
+        }
 
         var does = holder.Replicator is { } replicator
             ? $"replicates '{path}' (with litestream, process {replicator.ProcessId})"
@@ -75,12 +77,14 @@ internal static class RestoreLocks
     private static void RefuseOrphan(string path, LockRecord record)
     {
         if (record.LivingReplicators.FirstOrDefault() is { } orphan)
+        {
             throw new LitestreamException(
                 "LSB4006",
                 $"The app has ended, but its litestream (process {orphan.ProcessId}, {orphan.Executable}) still "
                     + $"replicates '{path}'. End it with `kill {orphan.ProcessId}`, which lets it send the last "
                     + $"commits, and restore again, or restore to another file."
             );
+        }
     }
 
     /// <exception cref="LitestreamException">LSB4006.</exception>
@@ -97,12 +101,15 @@ internal static class RestoreLocks
         }
 
         if (unseen > 0)
+        {
             ReplaceTransaction.Say(
                 onLine,
                 "INFO",
                 $"{unseen} processes of other users could not be inspected; one of them that has '{target.File}' "
                     + $"open is detected only in WAL mode"
             );
+        }
+
         if (users.Count == 0)
             return;
 

@@ -206,10 +206,12 @@ public sealed record RestoreOptions
     {
         ArgumentNullException.ThrowIfNull(database);
         if (InPlace && Output is not null)
+        {
             throw new LitestreamException(
                 "LSB3008",
                 "A restore goes either in place or to an output file, not both. Choose one of them."
             );
+        }
 
         return new RestoreRequest(config, database)
         {

@@ -46,6 +46,7 @@ internal sealed record RestoreTarget(string Named, string File, bool IsDatabase)
 
         var leftovers = ReplaceTransaction.Existing(File).ToList();
         if (leftovers.Count > 0)
+        {
             throw new LitestreamException(
                 "LSB4004",
                 $"Files of a deleted database remain next to '{File}': "
@@ -53,6 +54,8 @@ internal sealed record RestoreTarget(string Named, string File, bool IsDatabase)
                     + $"restored file and damage it. Move them away (they may hold the last changes), then restore "
                     + $"again; or force the restore ({OptionName.Force.On}), which moves them aside."
             );
+        }
+
         return null;
     }
 
@@ -61,12 +64,15 @@ internal sealed record RestoreTarget(string Named, string File, bool IsDatabase)
     {
         var file = new FileInfo(File);
         if (Directory.Exists(File) || file.LinkTarget is not null)
+        {
             return new LitestreamException(
                 "LSB4001",
                 $"'{File}' is "
                     + $"{(Directory.Exists(File) ? "a folder" : $"a link to the missing '{file.LinkTarget}'")}. "
                     + $"A restore never replaces it. Move it away, or restore to another file."
             );
+        }
+
         return new LitestreamException(
             "LSB4001",
             $"'{File}' already exists{(file is { Exists: true, Length: 0 } ? ", but is empty (0 bytes)" : "")}. A "

@@ -19,7 +19,7 @@ internal static class RestoredFile
     /// </summary>
     /// <param name="restored">The file.</param>
     /// <param name="request">What was restored.</param>
-    /// <param name="onLine">Hears of it when the check is skipped, or leaves out what only the app can read.</param>
+    /// <param name="onLine">Gets a line when the check is skipped, or ignores what only the app can read.</param>
     /// <param name="cancellationToken">Interrupts the check, which reads the whole file.</param>
     /// <exception cref="LitestreamException">LSB4003: it is damaged.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
@@ -56,7 +56,7 @@ internal static class RestoredFile
         }
         catch (SqliteException e)
         {
-            // It could not be read at all, which is no proof of damage.
+            // It could not be read at all, which does not prove damage.
             Warn($"was skipped: {e.Message}");
         }
         catch (Exception e)
@@ -111,12 +111,15 @@ internal static class RestoredFile
                 // Release line 0.5 lets others read it, where the umask does.
                 File.SetUnixFileMode(restored, UnixFileMode.UserRead | UnixFileMode.UserWrite);
                 if (target.IsDatabase && !DatabaseOwner.TryGive(restored, existing))
+                {
                     ReplaceTransaction.Say(
                         onLine,
                         "WARN",
                         $"'{existing}' cannot be given to the owner of its folder: if the app runs as another "
                             + $"user, it may not be able to open the file"
                     );
+                }
+
                 return;
             }
 

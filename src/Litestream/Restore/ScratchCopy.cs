@@ -39,7 +39,7 @@ internal sealed class ScratchCopy : IDisposable
         _line = executable.Line;
     }
 
-    /// <summary>What is free where a folder is; null when it cannot be told.</summary>
+    /// <summary>What is free where a folder is; null when it is unknown.</summary>
     internal Func<string, long?> Free { get; init; } = Mounts.Free;
 
     public string Path => System.IO.Path.Combine(_folder.Path, "restored.db");

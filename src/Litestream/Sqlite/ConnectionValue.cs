@@ -178,6 +178,7 @@ internal sealed partial record ConnectionValue
 
         // "Database=app.sqlite" and nothing else: worth a question where other evidence says SQLite.
         if (path is null)
+        {
             return result.HasForeignKeyword && isDatabaseOnly && database is not null
                 ? FromPath(database, PathKeyword.None) with
                 {
@@ -189,6 +190,7 @@ internal sealed partial record ConnectionValue
                     Provider = result.Provider,
                     HasForeignKeyword = result.HasForeignKeyword,
                 };
+        }
 
         var found = FromPath(path, result.Keyword);
         return result with

@@ -9,7 +9,7 @@ internal sealed record ContentOptions
     /// <summary>Whether the first difference ends the comparison.</summary>
     public bool StopAtFirst { get; init; }
 
-    /// <summary>Whether nobody else has the files open, so that their pages may be read as well.</summary>
+    /// <summary>Whether no other process has the files open, so that their pages may be read as well.</summary>
     public bool ArePrivate { get; init; }
 }
 
@@ -29,7 +29,7 @@ internal enum ContentDifferenceKind
     Schema,
 }
 
-/// <summary>One place where two databases differ. Values are not told: a message may end in a log.</summary>
+/// <summary>One place where two databases differ. Values are not shown: a message may end in a log.</summary>
 /// <param name="Table">The table; empty for a setting of the database.</param>
 /// <param name="Key">The row (<c>id=7</c>, <c>rowid=7</c>), or what of the schema.</param>
 /// <param name="Column">Of a changed row the first column that differs; else null.</param>

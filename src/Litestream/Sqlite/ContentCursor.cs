@@ -89,7 +89,7 @@ internal sealed class ContentCursor(
             : table.Columns[(index - (hasRowIdFirst ? 1 : 0)) / (asStored ? 2 : 1)];
 
     /// <summary>
-    /// Which row comes first. 0 too where that cannot be told: a table whose rowid has no name, or a key with a
+    /// Which row comes first. 0 too where that is unknown: a table whose rowid has no name, or a key with a
     /// collation that only the app has.
     /// </summary>
     public int CompareKey(ContentCursor other)

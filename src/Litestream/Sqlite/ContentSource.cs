@@ -4,7 +4,7 @@ using SQLitePCL;
 
 namespace Litestream.Sqlite;
 
-/// <summary>A table, index, view or trigger; where it stands in the file is left out.</summary>
+/// <summary>A table, index, view or trigger; where it stands in the file is ignored.</summary>
 /// <param name="Type">What it is.</param>
 /// <param name="Name">Its name.</param>
 /// <param name="Table">The table that it belongs to.</param>
@@ -190,7 +190,7 @@ internal sealed class ContentSource : IDisposable
         return $"FROM main.{SqliteAccess.Quote(table.Name)} AS x {access} {Filter(table.Name)}";
     }
 
-    /// <summary>What SQLite keeps about the tables that are left out.</summary>
+    /// <summary>What SQLite keeps about the tables that are ignored.</summary>
     private static string Filter(string name)
     {
         var column =

@@ -10,7 +10,7 @@ namespace Litestream.Sqlite;
 /// <param name="IsLive">Whether others may write to it.</param>
 internal sealed record DiffSide(string Path, string Name, bool IsLive)
 {
-    /// <summary>Where nobody writes and there is no WAL, nothing but the file counts, and nothing is left beside it
+    /// <summary>Where nothing writes and there is no WAL, nothing but the file counts, and nothing is left beside it
     /// so.</summary>
     public string Uri => SqliteAccess.Uri(Path, IsLive || File.Exists(Path + "-wal") ? "mode=ro" : "immutable=1");
 }
@@ -22,15 +22,14 @@ public static class DatabaseDiff
     /// Compares two databases through the SQLite library of the app, both read-only, each in one read transaction:
     /// neither is changed, and the live one may be in use. While it
     /// runs, the live database's WAL cannot begin anew, so it grows if much is written.
-    /// Rows are told apart by the primary key, else by the rowid (a VACUUM since the copy was made gives other ones);
-    /// values are compared exactly, whatever their collation. Generated columns are left out, and so are the tables of
-    /// SQLite but that of the AUTOINCREMENT numbers, of the executable and of this library. Virtual tables are compared
-    /// by the tables that they keep their
-    /// data in.
+    /// Rows are distinguished by the primary key, else by the rowid (a VACUUM since the copy was made gives other
+    /// ones); values are compared exactly, whatever their collation. Generated columns are ignored, and so are the
+    /// tables of SQLite but that of the AUTOINCREMENT numbers, of the executable and of this library. Virtual tables
+    /// are compared by the tables that they keep their data in.
     /// </summary>
     /// <param name="live">The live database.</param>
     /// <param name="copy">The copy, such as the file of a restore.</param>
-    /// <param name="examples">How many keys of each kind are told for each table.</param>
+    /// <param name="examples">How many keys of each kind are named for each table.</param>
     /// <param name="cancellationToken">Interrupts it.</param>
     /// <exception cref="LitestreamException">LSB4010: one of them is missing or cannot be read, or they are the same
     /// file; LSB4104: there is no SQLite library, or more than one.</exception>
@@ -69,15 +68,21 @@ public static class DatabaseDiff
     )
     {
         foreach (var side in new[] { before, after }.Where(side => !File.Exists(side.Path)))
+        {
             throw new LitestreamException(
                 "LSB4010",
                 $"The database {side.Name} does not exist, so nothing was compared."
             );
+        }
+
         if (DatabasePath.Real(before.Path) == DatabasePath.Real(after.Path))
+        {
             throw new LitestreamException(
                 "LSB4010",
                 $"{before.Name} and {after.Name} are the same file. Restore to another file, then compare."
             );
+        }
+
         LiveDatabase.RequireLibrary(after.IsLive ? after.Path : before.Path);
 
         SqliteConnection? connection = null;

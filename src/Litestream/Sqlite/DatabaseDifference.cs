@@ -106,17 +106,22 @@ public sealed record DatabaseDifference(string Live, string Copy)
                 .Select(column => rows.Max(row => row[column].Length))
                 .ToList();
             foreach (var row in rows)
+            {
                 text.AppendLine(
                     string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd()
                 );
+            }
         }
 
         foreach (var change in Schema)
+        {
             text.AppendLine(
                 CultureInfo.InvariantCulture,
                 $"{change.Type} {change.Name}: {Word(change.Kind, missing)}"
                     + $"{(change.Detail.Length == 0 ? "" : $" ({change.Detail})")}"
             );
+        }
+
         if (IsSame)
             text.AppendLine(CultureInfo.InvariantCulture, $"no difference in {Tables.Count} tables");
         foreach (var table in different.Where(table => table.Note.Length > 0))

@@ -25,9 +25,9 @@ internal static class DatabaseImage
     /// <summary>
     /// Whether all pages are the same, but those of the tables of the executable and of this library.
     /// </summary>
-    /// <param name="one">A connection to the one file, which nobody writes to and which has no WAL.</param>
+    /// <param name="one">A connection to the one file, which nothing writes to and which has no WAL.</param>
     /// <param name="onePath">Its path.</param>
-    /// <param name="other">A connection to the other file, which nobody else uses. Its WAL is put into it.</param>
+    /// <param name="other">A connection to the other file, which nothing else uses. Its WAL is put into it.</param>
     /// <param name="otherPath">Its path.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public static bool IsSame(

@@ -37,7 +37,10 @@ internal static class JournalModeText
             i + 1 < bytes.Length && rest.Length < Longest && bytes[i + 1] == 0 && bytes[i] is >= 0x20 and < 0x7F;
             i += 2
         )
+        {
             rest.Append((char)bytes[i]);
+        }
+
         return rest.ToString();
     }
 

@@ -32,7 +32,7 @@ internal sealed record ReaderLimit(TimeSpan Longest, long WalPages)
 /// <summary>
 /// A copy of a live database, page by page, in a private folder, to be compared with what is restored later. SQLite's
 /// backup makes it, in read transactions of limited length; when nothing
-/// is committed between two of them it goes on where it was, else from the beginning.
+/// is committed between two of them it continues where it was, else from the beginning.
 /// </summary>
 internal sealed class LiveCopy : IDisposable
 {
@@ -63,7 +63,7 @@ internal sealed class LiveCopy : IDisposable
     /// <summary>Opens the copy.</summary>
     public SqliteConnection Open() => SqliteAccess.ReadOnly(SqliteAccess.Uri(Path, "immutable=1"));
 
-    /// <summary>Compares the content with that of a restored file, which nobody else uses.</summary>
+    /// <summary>Compares the content with that of a restored file, which nothing else uses.</summary>
     /// <param name="restored">Its path.</param>
     /// <param name="options">How.</param>
     /// <param name="cancellationToken">Interrupts it.</param>
@@ -223,9 +223,7 @@ internal sealed class LiveCopy : IDisposable
             if (result is not (raw.SQLITE_OK or raw.SQLITE_BUSY or raw.SQLITE_LOCKED))
                 SqliteException.ThrowExceptionForRC(result, target.Handle!);
             if (beginnings >= MostBeginnings)
-            {
                 return "the database changes all the time and is so large that copying it would block the app";
-            }
 
             await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
         }

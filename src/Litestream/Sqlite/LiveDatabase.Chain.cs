@@ -24,8 +24,8 @@ internal static partial class LiveDatabase
         .Any(file => Path.GetFileName(file) is "System.Data.SQLite.dll" or "Devart.Data.SQLite.dll");
 
     /// <summary>
-    /// Begins a read transaction, so that nobody restarts the WAL. Commits go on; the WAL grows meanwhile. It must end
-    /// before long, or with the process.
+    /// Begins a read transaction, so that nothing restarts the WAL. Commits continue; the WAL grows meanwhile. It must
+    /// end before long, or with the process.
     /// </summary>
     /// <returns>
     /// The connection that holds it. Null when there is nothing to keep (no file, no WAL mode), or it cannot be done:
@@ -111,7 +111,7 @@ internal static partial class LiveDatabase
     }
 
     /// <summary>
-    /// The page of the executable's own table, which it writes to when it checkpoints; null when that cannot be told.
+    /// The page of the executable's own table, which it writes to when it checkpoints; null when that is unknown.
     /// </summary>
     public static long? SequencePage(string database) =>
         Try(database, connection =>

@@ -53,7 +53,7 @@ internal static partial class LiveDatabase
         {
             why = "";
 
-            // As one that nobody changes: the first page alone, whatever lies beside it.
+            // As one that nothing changes: the first page alone, whatever is beside it.
             using (var still = SqliteAccess.ReadOnly(SqliteAccess.Uri(database, "immutable=1")))
                 still.Scalar("PRAGMA schema_version");
 
@@ -84,7 +84,7 @@ internal static partial class LiveDatabase
         }
     }
 
-    /// <summary>Whether the file alone is the database, and nobody has written to it for a moment.</summary>
+    /// <summary>Whether the file alone is the database, and nothing has written to it for a moment.</summary>
     private static bool IsAtRest(string database, FileStamp? before) =>
         before is not null
         && FileStamp.Of(database) == before

@@ -49,7 +49,7 @@ internal static partial class LiveDatabase
 
     /// <summary>
     /// What stands in the database file itself, without its WAL. A database that has been put in the place of another
-    /// one may lie beside the other's WAL.
+    /// one may be beside the other's WAL.
     /// </summary>
     /// <returns>
     /// False for <c>Readable</c> when it could not be read: it is being written to, or must not be opened here. What is
@@ -92,7 +92,7 @@ internal static partial class LiveDatabase
                 return 1;
             }) is not null);
 
-    /// <summary>Takes the number out of a file that nobody uses, with the tables of the executable.</summary>
+    /// <summary>Takes the number out of a file that nothing uses, with the tables of the executable.</summary>
     /// <exception cref="LitestreamException">LSB4104: there is no SQLite library.</exception>
     /// <exception cref="SqliteException">It cannot be written to.</exception>
     public static void RemoveIdentity(string database)

@@ -77,7 +77,7 @@ internal static partial class LiveDatabase
         }
     }
 
-    /// <summary>The size of its pages in bytes; null when that cannot be told.</summary>
+    /// <summary>The size of its pages in bytes; null when that is unknown.</summary>
     public static long? PageSizeOf(string database)
     {
         try

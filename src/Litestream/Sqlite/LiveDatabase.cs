@@ -83,6 +83,7 @@ internal static partial class LiveDatabase
                 {
                     SentinelRow? row = null;
                     if (token is not null)
+                    {
                         await RetryWhileBusyAsync(
                                 () => row = Write(connection, token, time),
                                 maxWait,
@@ -90,6 +91,8 @@ internal static partial class LiveDatabase
                                 cancellationToken
                             )
                             .ConfigureAwait(false);
+                    }
+
                     var written = time.GetUtcNow();
                     var (copy, why) = limit is null
                         ? (null, null)
@@ -159,7 +162,7 @@ internal static partial class LiveDatabase
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Not told here.
+            // Not reported here.
         }
     }
 

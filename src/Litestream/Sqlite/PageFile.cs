@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Litestream.Sqlite;
 
 /// <summary>
-/// The pages of a database file that nobody else uses, and that has neither a WAL nor a journal. Never a live one: a
+/// The pages of a database file that nothing else uses, and that has neither a WAL nor a journal. Never a live one: a
 /// handle that is closed in the app's process would drop the app's locks.
 /// </summary>
 internal sealed class PageFile : IDisposable

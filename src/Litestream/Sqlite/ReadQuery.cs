@@ -186,7 +186,7 @@ internal static class ReadQuery
                     return;
                 }
 
-                // White space and comments are no statement.
+                // White space and comments are not a statement.
                 if (statement.IsInvalid)
                     continue;
                 if (++statements > 1)
@@ -194,10 +194,12 @@ internal static class ReadQuery
                 if (raw.sqlite3_stmt_readonly(statement) == 0)
                     throw Refused("it writes");
                 if (raw.sqlite3_bind_parameter_count(statement) > 0)
+                {
                     throw Refused(
                         $"its parameter '{raw.sqlite3_bind_parameter_name(statement, 1).utf8_to_string() ?? "?"}' has "
                             + "no value"
                     );
+                }
             }
         }
 

@@ -17,7 +17,7 @@ internal static class ScratchDatabase
     /// <exception cref="LitestreamException">LSB0003: it cannot be made.</exception>
     public static LeasedDirectory CreateFolder()
     {
-        // Others write there too: nothing that lies in it is followed.
+        // Others write there too: nothing in it is followed.
         var temp = Path.GetTempPath();
         LeasedDirectory.RemoveLeftovers(temp, Name);
         try
@@ -34,7 +34,7 @@ internal static class ScratchDatabase
         }
     }
 
-    /// <summary>Opens a restored file. It is nobody else's.</summary>
+    /// <summary>Opens a restored file, which nothing else uses.</summary>
     public static SqliteConnection Open(string path) => SqliteAccess.ReadWrite(path);
 
     /// <summary>What is wrong with the file; null when it is sound.</summary>

@@ -11,7 +11,7 @@ internal static class ScratchRoom
 
     /// <summary>What is missing, as the rest of a sentence about the folder; null where there is room, or where that
     /// cannot be told.</summary>
-    /// <param name="free">What is free there, in bytes; null when it cannot be told.</param>
+    /// <param name="free">What is free there, in bytes; null when it is unknown.</param>
     /// <param name="needed">What is needed, in bytes.</param>
     public static string? Missing(long? free, long needed) =>
         free < needed ? $"has {ByteSize.Text(free.Value)} free, but about {ByteSize.Text(needed)} are needed" : null;

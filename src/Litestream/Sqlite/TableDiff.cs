@@ -21,12 +21,14 @@ internal sealed class TableDiff(SqliteConnection connection, int examples, Cance
         List<string> columns =
             here is null || there is null ? [] : [.. Names(here).Intersect(Names(there), SqliteNameComparer.Instance)];
         if (columns.Count == 0)
+        {
             return new TableDifference(name)
             {
                 Added = there is null ? 0 : Count("copy", name),
                 Missing = here is null ? 0 : Count("main", name),
                 Note = here is null || there is null ? "" : "the two tables have no column in common",
             };
+        }
 
         var note =
             columns.Count < here!.Columns.Count || columns.Count < there!.Columns.Count

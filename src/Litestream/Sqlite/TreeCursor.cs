@@ -183,7 +183,7 @@ internal sealed class TreeCursor(PageFile file, long root)
         return local <= most ? local : least;
     }
 
-    /// <summary>Goes on in the record; false at its end.</summary>
+    /// <summary>Continues in the record; false at its end.</summary>
     private bool Advance(int count)
     {
         _at += count;

@@ -25,8 +25,8 @@ internal sealed record WalPosition(uint Salt1, uint Salt2, long End)
 
 /// <summary>
 /// Reads <c>-wal</c> files: SQLite's and the executable's copies of them. The <c>-wal</c> is the only file of a live
-/// database that may be opened besides through SQLite:
-/// nobody locks it, so closing it drops no lock of this process. (The database file and <c>-shm</c> carry the locks.)
+/// database that may be opened besides through SQLite: it
+/// is never locked, so closing it drops no lock of this process. (The database file and <c>-shm</c> carry the locks.)
 /// </summary>
 internal static class WalFile
 {
@@ -46,7 +46,7 @@ internal static class WalFile
     /// The end of the last whole commit; a mark at the header when there is none yet; null when there is no WAL.
     /// </summary>
     /// <param name="path">The <c>-wal</c>.</param>
-    /// <param name="known">A commit that was found before: the search goes on from there, if the file is still in the
+    /// <param name="known">A commit that was found before: the search continues from there, if the file is still in the
     /// same life.</param>
     public static WalPosition? LastCommit(string path, WalPosition? known = null) => Read(path, (file, header) =>
         {
@@ -58,7 +58,7 @@ internal static class WalFile
     /// <summary>
     /// Whether a whole commit stands behind the frames that SQLite knows of: it was written by a process that was
     /// killed before it could say so. Reads like SQLite's recovery does, checksums too,
-    /// as what an earlier transaction left behind the end is no commit.
+    /// as what an earlier transaction left behind the end is not a commit.
     /// </summary>
     /// <param name="path">The <c>-wal</c>.</param>
     /// <param name="frames">The frames that SQLite knows of.</param>
@@ -101,7 +101,7 @@ internal static class WalFile
     /// <param name="path">The <c>-wal</c>.</param>
     /// <param name="from">The first commit.</param>
     /// <param name="to">The second commit, at most <see cref="LargestApplied"/> bytes later.</param>
-    /// <param name="copy">A file of our own, which nobody has open.</param>
+    /// <param name="copy">A file of our own, which is not open.</param>
     /// <returns>False when the WAL is another one by now; nothing is written then.</returns>
     public static bool ApplyTo(string path, WalPosition from, WalPosition to, string copy)
     {

@@ -11,12 +11,15 @@ internal static class ForegroundVerb
     {
         // What is not replicated would not be backed up, so there is no choice.
         if (given.Text(OptionName.Database) is { } one and not "*")
+        {
             throw new LitestreamException(
                 "LSB3008",
                 $"{OptionName.Database} is '{one}', but {VerbName.Replicate} replicates every database of the "
                     + $"configuration. Remove the property, or set LitestreamConfigFile to a yml that has only this "
                     + $"database."
             );
+        }
+
         var config = host.ConfigOptions();
         var options = new ForegroundReplicationOptions
         {
@@ -27,7 +30,9 @@ internal static class ForegroundVerb
             (given.Duration(OptionName.Timeout) ?? SettingValue.Duration(config.GetSetting, "ShutdownTimeout")) is
             { } limit
         )
+        {
             options = options with { StopTimeout = limit };
+        }
 
         var databases = host.LoadConfig().Databases;
         if (VerifyScope.OfReplicate(host.ProjectFolder, databases.Select(database => database.Path)) is { } notice)

@@ -141,11 +141,14 @@ internal static class ListingVerbs
         where TCatalog : IBackupCatalog
     {
         if (options.Text(OptionName.Arguments) is not null)
+        {
             throw new LitestreamException(
                 "LSB3008",
                 $"{new VerbName(verb)} does not pass on {OptionName.Arguments}. Use {OptionName.Database} and "
                     + $"{OptionName.Replica}, or {VerbName.Run}, which runs any command."
             );
+        }
+
         var timeout = options.Duration(OptionName.Timeout);
         var config = host.LoadConfig();
         var databases = config.ChooseMany(options.Text(OptionName.Database));
@@ -185,16 +188,18 @@ internal static class ListingVerbs
         PrintOtherLines(host, databases, options.Text(OptionName.Replica));
     }
 
-    /// <summary>What lies in the replicas that are folders, and the executable does not list.</summary>
+    /// <summary>What is in the replicas that are folders, and the executable does not list.</summary>
     private static void PrintOtherLines(VerbHost host, IReadOnlyList<EffectiveDatabase> databases, string? replica)
     {
         var line = host.PrepareExecutable().Line;
         foreach (var database in databases)
+        {
             foreach (
                 var folder in database
                     .Replicas.Where(one => replica is null || one.Name == replica)
                     .Select(one => one.Folder)
             )
+            {
                 foreach (var other in line.Older.Concat(line.Newer))
                 {
                     try
@@ -216,6 +221,8 @@ internal static class ListingVerbs
                         // The list of the replica says that it cannot be read.
                     }
                 }
+            }
+        }
     }
 
     private static async Task<LitestreamException> OtherLineAsync(

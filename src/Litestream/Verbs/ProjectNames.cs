@@ -117,7 +117,10 @@ internal static class ProjectNames
                                     && !OfEveryItem.Contains(one.Name.LocalName, StringComparer.OrdinalIgnoreCase)
                                 )
                         )
+                        {
                             Add(ProjectNameKind.Metadata, attribute.Name.LocalName, attribute);
+                        }
+
                         foreach (var element in item.Elements())
                             Add(ProjectNameKind.Metadata, element.Name.LocalName, element);
                     }

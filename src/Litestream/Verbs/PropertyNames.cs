@@ -48,7 +48,7 @@ internal static class PropertyNames
         .. Verb.All.Select(verb => verb.Target + "DependsOn"),
     ];
 
-    /// <summary>Whether it is ours to judge: names that begin with an underscore are the targets' own.</summary>
+    /// <summary>Whether it is ours to check: names that begin with an underscore are the targets' own.</summary>
     public static bool IsOurs(string name) =>
         name.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
             ? name.Length > Prefix.Length && char.IsLetter(name[Prefix.Length])

@@ -26,11 +26,14 @@ internal static class QueryVerb
             );
         var choice = options.Text(OptionName.Database);
         if (choice == "*")
+        {
             throw new LitestreamException(
                 "LSB3008",
                 $"{OptionName.All} may be several databases, but a query is for one. Choose it with "
                     + $"{OptionName.Database}. Nothing was started."
             );
+        }
+
         var (moment, replica) = (options.Moment(OptionName.Timestamp), options.Text(OptionName.Replica));
         var timeout = options.Duration(OptionName.Timeout);
         if (moment is { } asked)
@@ -81,7 +84,10 @@ internal static class QueryVerb
                         )
                     )
                 )
+                {
                     left++;
+                }
+
                 table.Add([.. row.Values.Select(Cell)]);
                 if (table.Count > MeasuredRows || widths is not null)
                     PrintTable();
@@ -91,6 +97,7 @@ internal static class QueryVerb
         PrintTable();
         host.Print($"{rows} {(rows == 1 ? "row" : "rows")}");
         if (left > 0)
+        {
             host.Report(
                 new(
                     "LSB3025",
@@ -99,6 +106,7 @@ internal static class QueryVerb
                         + "printed. Use LIMIT and OFFSET, or the command of the app, which returns all."
                 )
             );
+        }
 
         void PrintTable()
         {
@@ -128,7 +136,7 @@ internal static class QueryVerb
             _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
         };
 
-    /// <summary>A real is told from an integer.</summary>
+    /// <summary>A real is written so that it is not taken for an integer.</summary>
     private static string Real(double value)
     {
         var text = value.ToString(CultureInfo.InvariantCulture);

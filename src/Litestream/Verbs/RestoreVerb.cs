@@ -1,4 +1,5 @@
 using Litestream.Diagnostics;
+using Litestream.Execution;
 using Litestream.Restore;
 using Litestream.Sqlite;
 
@@ -52,20 +53,29 @@ internal static class RestoreVerb
         var config = host.LoadConfig();
         var databases = config.ChooseMany(choice);
         if (diff && databases.FirstOrDefault(database => !File.Exists(database.Path)) is { } lost)
+        {
             throw new LitestreamException(
                 "LSB3008",
                 $"'{lost.Path}' does not exist, so there is nothing to compare a copy with. Restore it without "
                     + $"{OptionName.Diff}. Nothing was started."
             );
+        }
+
         var executable = host.PrepareExecutable();
+        void OnLine(LogLine line)
+        {
+            if (!line.IsResult)
+                host.Detail(line);
+        }
+
         var results = all
             ? await DatabaseRestore
-                .RunAllAsync(executable, config, databases, options, host.Detail, cancellationToken)
+                .RunAllAsync(executable, config, databases, options, OnLine, cancellationToken)
                 .ConfigureAwait(false)
             :
             [
                 await DatabaseRestore
-                    .RunAsync(executable, options.For(config, databases[0]), host.Detail, cancellationToken)
+                    .RunAsync(executable, options.For(config, databases[0]), OnLine, cancellationToken)
                     .ConfigureAwait(false),
             ];
         foreach (var result in results)

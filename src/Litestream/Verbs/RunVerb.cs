@@ -12,10 +12,13 @@ internal static class RunVerb
     {
         var arguments = options.Words(OptionName.Arguments);
         if (arguments.Count == 0)
+        {
             throw new LitestreamException(
                 "LSB3006",
-                $"There is no command to run. Example: {VerbName.Running("generations app.db")}."
+                $"There is no command to run. Example: {VerbName.Running("ltx app.db")}."
             );
+        }
+
         if (arguments[0] == "replicate")
         {
             throw new LitestreamException(
@@ -88,10 +91,13 @@ internal static class RunVerb
         }
 
         if (quote != '\0')
+        {
             throw new LitestreamException(
                 "LSB3006",
                 $"{OptionName.Arguments} has an opening {quote} without a closing one."
             );
+        }
+
         if (open)
             arguments.Add(current.ToString());
         return arguments;
@@ -115,7 +121,10 @@ internal static class RunVerb
                 || argument.StartsWith("--config=", StringComparison.Ordinal)
             )
         )
+        {
             complete.AddRange(["-config", configFile]);
+        }
+
         foreach (var argument in arguments.Skip(1))
         {
             var database = config.Databases.FirstOrDefault(database =>

@@ -19,12 +19,15 @@ internal static partial class ScaffoldVerb
             .Distinct()
             .ToList();
         if (kinds.Count == 0)
+        {
             throw new LitestreamException(
                 "LSB3008",
                 $"{OptionName.ScaffoldKind} is not set; it must be one "
                     + $"of {string.Join(", ", Enum.GetNames<ScaffoldKind>())}, or several with %3B between "
                     + $"them. Nothing was written."
             );
+        }
+
         var force = given.Flag(OptionName.Force) ?? false;
         var project = Path.GetDirectoryName(host.Fact("ProjectFile"))!;
         var folder = given.Path(OptionName.Output, project) ?? project;
@@ -91,7 +94,7 @@ internal static partial class ScaffoldVerb
         bool Is(string fact) => host.Fact(fact).Equals("true", StringComparison.OrdinalIgnoreCase);
     }
 
-    /// <summary>The path as the app has it: what lies in the project's folder is relative on the server too.</summary>
+    /// <summary>The path as the app has it: what is in the project's folder is relative on the server too.</summary>
     private static string InApp(VerbHost host, string path) =>
         Slashes(
             Path.GetRelativePath(host.Directory, path) is var relative
@@ -116,7 +119,9 @@ internal static partial class ScaffoldVerb
                     StringComparison.Ordinal
                 ) && Path.GetDirectoryName(context) is { } parent
             )
+            {
                 context = parent;
+            }
         }
 
         return Path.GetDirectoryName(context) is null ? project : context;

@@ -105,6 +105,7 @@ internal static class StatusVerb
 
         // A script must not take "not known" for "backed up".
         if (unhealthy.Count > 0)
+        {
             host.Report(
                 new(
                     "LSB5020",
@@ -112,6 +113,8 @@ internal static class StatusVerb
                     $"Not every database is Healthy. {string.Join("; ", unhealthy)}"
                 )
             );
+        }
+
         return Task.CompletedTask;
     }
 

@@ -77,7 +77,7 @@ internal static class UnknownProperties
                 )
             );
 
-    /// <summary>What was given on the command line of a build, or as a variable, and is no property.</summary>
+    /// <summary>What was given on the command line of a build, or as a variable, and is not a property.</summary>
     /// <param name="given">What the build was given.</param>
     public static IEnumerable<LitestreamDiagnostic> OfBuild(ExternalProperties given) =>
         given
@@ -89,7 +89,7 @@ internal static class UnknownProperties
             );
 
     /// <summary>
-    /// LSB3019 for what is no property, LSB3020 for a property of another verb, LSB3008 for one without a value. An
+    /// LSB3019 for what is not a property, LSB3020 for a property of another verb, LSB3008 for one without a value. An
     /// error wherever the verb would do something else than what was asked for.
     /// </summary>
     /// <param name="verb">The verb.</param>
@@ -107,12 +107,14 @@ internal static class UnknownProperties
         foreach (var name in ProjectNames.Unknown(files).Where(name => name.Kind == ProjectNameKind.Property))
         {
             if (PropertyNames.Nearest(name.Name) is { } nearest && PropertyNames.IsOfVerb(nearest))
+            {
                 yield return NoProperty(name.Name) with
                 {
                     File = name.File,
                     Line = name.Line,
                     Column = name.Column,
                 };
+            }
         }
 
         // What a script says whose variable is not set. Taken for "not given", it would be the newest backup, or the
@@ -122,17 +124,19 @@ internal static class UnknownProperties
                 .Concat(verb.Options.Select(option => option.Property))
                 .Where(name => given.Empty.Contains(name, StringComparer.OrdinalIgnoreCase))
         )
+        {
             yield return new(
                 "LSB3008",
                 LitestreamSeverity.Error,
                 $"{name} is empty. Set it, or remove it from the command line. Nothing was started."
             );
+        }
 
         foreach (var name in given.OfVerbs().Where(name => !verb.Takes(name)))
         {
             // What says which backup is restored must not be lost on a verb that restores, and that nothing is to be
             // changed on none that changes something.
-            var restores = verb.Name is "restore" or "pull" or "drill" or "query" or "diff";
+            var restores = verb.Takes(OptionName.Timestamp.Property) || verb.Takes(OptionName.From.Property);
             var ofRestore = restores && Verb.All.First(one => one.Name == "restore").Takes(name);
             var ofDiff = restores && name is "LitestreamFrom" or "LitestreamTo";
             var dry = name == "LitestreamDryRun" && (verb.StartsLitestream || verb.IsOfBuild);

@@ -2,7 +2,7 @@ using Litestream.Diagnostics;
 
 namespace Litestream.Verbs;
 
-/// <summary>Commands of the executable that are no verbs here, with the reason and what replaces them.</summary>
+/// <summary>Commands of the executable that are not verbs here, with the reason and what replaces them.</summary>
 internal static class UpstreamCommands
 {
     /// <summary>LSB3022 for a command that is replaced; null for any other.</summary>

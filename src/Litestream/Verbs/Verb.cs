@@ -183,7 +183,7 @@ internal sealed record Verb(string Name, string Help, VerbOutcome RunAsync, para
         },
         new(
             "run",
-            "Any other command of the executable: litestream run -- generations app.db",
+            "Any other command of the executable: litestream run -- ltx app.db",
             RunVerb.RunAsync,
             VerbOption.Words(OptionName.Arguments, "The command for litestream")
         )

@@ -118,9 +118,12 @@ internal abstract class VerbHost
         var options = ConfigOptions() with { AllowUnknown = allowUnknown };
         var config = EffectiveConfig.Create(options, ReleaseLine.Of(FindExecutable).Dialects);
         foreach (var diagnostic in config.Diagnostics)
+        {
             Report(
                 diagnostic.Code == "LSB1045" ? diagnostic with { Severity = LitestreamSeverity.Warning } : diagnostic
             );
+        }
+
         return config;
     }
 
@@ -136,7 +139,7 @@ internal abstract class VerbHost
     /// <summary>The executable, and SQLite ready for use.</summary>
     public LitestreamExecutable PrepareExecutable()
     {
-        // Nobody has opened a connection in this process yet, and what comes may ask for SQLite before it opens one.
+        // No connection was opened in this process yet, and what comes may ask for SQLite before it opens one.
         RuntimeHelpers.RunClassConstructor(typeof(SqliteConnection).TypeHandle);
         return FindExecutable();
     }

@@ -49,7 +49,9 @@ internal sealed class CommitArrival(VerificationContext context, RestoreChecker 
                     && elapsed >= nothingToNotice
                 )
             )
+            {
                 return;
+            }
 
             // Who is not seen here and replicates all the same has noticed the commit by now.
             if (!context.Options.StartReplicator && context.GivesUp && elapsed >= abandonedAt)
@@ -132,7 +134,9 @@ internal sealed class CommitArrival(VerificationContext context, RestoreChecker 
             && context.State.RestorableEnd(target) is { } end
             && !copy.RollForward(context.Path, end)
         )
+        {
             arrival.IsExact = false;
+        }
     }
 
     private async Task AskAsync(

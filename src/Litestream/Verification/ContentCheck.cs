@@ -74,6 +74,7 @@ internal sealed class ContentCheck(VerificationContext context)
         }
 
         if (later is null)
+        {
             return check with
             {
                 Outcome = VerificationOutcome.Inconclusive,
@@ -81,12 +82,16 @@ internal sealed class ContentCheck(VerificationContext context)
                 ContentDiffers = false,
                 Message = $"{check.GoodMessage} Its content could not be compared: {why.TrimEnd('.')}.",
             };
+        }
+
         using (later)
+        {
             return await Task.Run(
                     () => Read(check, () => CompareMeanwhile(copy.Path, later, check, sentinel, cancellationToken)),
                     cancellationToken
                 )
                 .ConfigureAwait(false);
+        }
     }
 
     private static RestoreCheck CompareMeanwhile(

@@ -184,14 +184,20 @@ public static class DatabaseDrill
 
         // Lineages of one database follow each other: none is written to once the next has begun.
         if (isLater)
+        {
             throw new LitestreamException(
                 "LSB4103",
                 $"{what}. Another host or database also writes to the replica, and a restore takes its data. Let "
                     + $"only one of them replicate to this place, and give the other its own replica."
             );
+        }
+
         if (begun is null)
+        {
             return $"{what}, which has no full copy yet. The data loss is unknown: the restored one may be older, "
                 + $"or belong to another host or database.";
+        }
+
         return options.Timestamp is null ? $"{what}. The data loss is unknown." : null;
     }
 
@@ -206,10 +212,13 @@ public static class DatabaseDrill
         {
             using var connection = ScratchDatabase.Open(path);
             if (ScratchDatabase.Damage(connection, full: true, out var note, cancellationToken) is { } damage)
+            {
                 throw new LitestreamException(
                     "LSB4003",
                     $"The backup of '{database.Path}' does not give a sound database: {damage}."
                 );
+            }
+
             note = note.TrimStart();
             if (query is null)
                 return ([], note);
@@ -218,10 +227,13 @@ public static class DatabaseDrill
             command.CommandText = query;
             using var reader = command.ExecuteReader();
             if (!reader.Read())
+            {
                 throw new LitestreamException(
                     "LSB4111",
                     $"The query of the drill returned no row from the restored '{database.Path}': {query}"
                 );
+            }
+
             return (
                 [
                     .. Enumerable

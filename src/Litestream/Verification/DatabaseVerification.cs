@@ -16,17 +16,14 @@ internal delegate Task<VerificationResult> ReplicateWhile(
 
 /// <summary>
 /// The proof that what is committed can be restored: a commit of its own, the place where that stands, the wait until
-/// that place is in the replica, a real restore,
-/// and a look at what came back.
+/// that place is in the replica, a real restore, and a look at what came back.
 /// </summary>
 /// <remarks>
 /// The commit is one row in the table <c>_litestream_verification</c>. Restored is what a restore takes of itself:
-/// where that is another generation than the one of this
-/// database, another host or database writes to the replica. Outside SQLite only the database's <c>-wal</c> is read; no
-/// checkpoint is started, and nobody
-/// who writes is held up for longer than a commit takes. Where the positions of the executable are not
-/// known, it is restored again and again until the commit is there. A replicator is started only when
-/// <see cref="VerificationOptions.StartReplicator"/> says so.
+/// where that is another lineage than the one of this database, another host or database writes to the replica. Outside
+/// SQLite only the database's <c>-wal</c> is read; no checkpoint is started, and no writer is held up for longer than a
+/// commit takes. Where the positions of the executable are not known, it is restored again and again until the commit
+/// is there. A replicator is started only when <see cref="VerificationOptions.StartReplicator"/> says so.
 /// </remarks>
 internal static class DatabaseVerification
 {

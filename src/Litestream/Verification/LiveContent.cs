@@ -29,10 +29,13 @@ internal sealed record LiveContent(LiveCopy? Copy, string Why) : IDisposable
     )
     {
         if (!File.Exists(database.Path) || WalFile.Header(WalFile.PathOf(database.Path)) is null)
+        {
             return new(
                 null,
                 File.Exists(database.Path) ? "The content was not compared: the database is not in use." : ""
             );
+        }
+
         try
         {
             var limit = ReaderLimit.Of(ReplicationSettings.Of(config, database).MaxCheckpointPages);

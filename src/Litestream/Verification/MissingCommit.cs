@@ -78,6 +78,7 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
         if (arrival.StorageError is null && replica.Folder is null)
             arrival.StorageError = await lineages.ProbeAsync(replica, cancellationToken).ConfigureAwait(false);
         if (arrival.StorageError is { } error)
+        {
             return result with
             {
                 Outcome = VerificationOutcome.Inconclusive,
@@ -87,6 +88,8 @@ internal sealed class MissingCommit(VerificationContext context, ReplicaLineages
                     + $"whether {Bytes(result.LagBytes)} of WAL, committed {VerificationContext.Seconds(lag)} ago, "
                     + $"arrived: {error.Diagnostic.Message}",
             };
+        }
+
         if (
             missing.Progress is { IsExact: false, Position: { } last }
             && arrival.Target is not null

@@ -53,17 +53,23 @@ internal sealed class RecoveryPointFinder(
             .Max(f => new DateTimeOffset(File.GetLastWriteTimeUtc(f)));
 
         if (options.Timestamp is { } timestamp)
+        {
             return new(
                 Positive(lastCommit - timestamp),
                 $"From the requested time {timestamp:u} to the last commit of the database.",
                 backup,
                 []
             );
+        }
+
         if (
             await CompleteAsync(wal, cancellationToken).ConfigureAwait(false) is
             { Count: > 0 } complete
         )
+        {
             return new(TimeSpan.Zero, "The last commit of the database is in the replica.", backup, complete);
+        }
+
         return backup is null
             ? new(null, "The replica is empty.", null, [])
             : new(
@@ -82,7 +88,10 @@ internal sealed class RecoveryPointFinder(
             || WalFile.LastCommit(wal) is not { } mark
             || state.Find(lineage, mark) is not { } last
         )
+        {
             return [];
+        }
+
         var complete = new List<string>();
         var settings = ReplicationSettings.Of(config, database);
         foreach (var chosen in settings.Replicas.Where(r => options.Replica is null || r.Name == options.Replica))

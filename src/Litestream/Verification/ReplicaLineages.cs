@@ -21,9 +21,12 @@ internal sealed class ReplicaLineages(VerificationContext context)
                 .ToList();
             var own = context.State.Lineage();
             if (own is not null && lineages.Contains(own))
+            {
                 return await NewestOfOthersAsync(replica, own, cancellationToken).ConfigureAwait(false) is { } newest
                     ? " " + await DescribeTakenAsync(replica, newest, own, cancellationToken).ConfigureAwait(false)
                     : "";
+            }
+
             return lineages.Count == 0
                 ? ""
                 : $" The replica holds another lineage "
@@ -74,7 +77,10 @@ internal sealed class ReplicaLineages(VerificationContext context)
                 || (mine is not null && (other.End < mine.End || other.End <= mine.Start))
                 || other.Name == context.State.Lineage()
             )
+            {
                 return null;
+            }
+
             if (attempt == VerificationContext.Attempts || context.State.Lineage() == own)
                 return other.Name;
 

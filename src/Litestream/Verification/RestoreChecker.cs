@@ -65,6 +65,7 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
                 }
 
                 if (own is not null && taken.Length > 0)
+                {
                     return check with
                     {
                         Message = await lineages
@@ -73,6 +74,7 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
                         Bytes = copy.Bytes,
                         Time = context.Time.GetElapsedTime(start),
                     };
+                }
             }
             catch (LitestreamException e) when (e.Diagnostic.Code == "LSB4003" || RestoreErrors.IsHole(e.Diagnostic))
             {
@@ -118,12 +120,15 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
             }
 
             if (check is { Outcome: VerificationOutcome.Failed, HasSentinel: false })
+            {
                 check = check with
                 {
                     Message =
                         check.Message
                         + await lineages.DescribeOtherAsync(replica, cancellationToken).ConfigureAwait(false),
                 };
+            }
+
             return check with { Time = context.Time.GetElapsedTime(start) };
         }
         finally
@@ -163,13 +168,19 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
                         .ConfigureAwait(false)
                     is not { } source
                 )
+                {
                     return null;
+                }
+
                 var taken = source.Lineage;
                 if (own is null || taken == own || taken == context.State.Lineage())
                     return "";
                 if (taken.Length == 0)
+                {
                     return await lineages.NewestOfOthersAsync(replica, own, cancellationToken).ConfigureAwait(false)
                         ?? "";
+                }
+
                 if (attempt == VerificationContext.Attempts || context.State.Lineage() == own)
                     return taken;
                 await Task.Delay(VerificationContext.LongestPause, context.Time, cancellationToken)
@@ -204,15 +215,18 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
             ) is
             { } damage
         )
+        {
             return check with
             {
                 Message = $"The copy of '{context.Path}' restored from replica '{check.Replica}' is damaged: {damage}.",
             };
+        }
 
         if (sentinel.Row is { } row)
         {
             var found = LiveDatabase.ReadRow(connection, row.Table);
             if (found?.Includes(row) != true)
+            {
                 return check with
                 {
                     Message =
@@ -224,6 +238,7 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
                                 : $"(its newest verification row is from {found.Written})."
                         ),
                 };
+            }
         }
 
         var good = check with
@@ -234,19 +249,24 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
             Message = $"'{context.Path}' was restored from replica '{check.Replica}' with its last commit.{note}",
         };
         if (context.Options.Level != VerificationLevel.Full)
+        {
             return good with
             {
                 Message =
                     $"{good.Message} Level {context.Options.Level}: rows were neither counted nor compared; Full "
                     + $"compares the content.",
             };
+        }
+
         if (sentinel.Copy is not { } live)
+        {
             return good with
             {
                 Outcome = VerificationOutcome.Inconclusive,
                 Code = "LSB4106",
                 Message = $"{good.Message} Its content could not be compared: {sentinel.WhyNoCopy}.",
             };
+        }
 
         // Where pages differ and the copy can be cut at just the commit, its rows are compared then, and not
         // before.
@@ -255,12 +275,15 @@ internal sealed class RestoreChecker(VerificationContext context, ReplicaLineage
             GoodMessage = good.Message,
         };
         if (canBeCut)
+        {
             return live.ComparePages(copy.Path, cancellationToken) is { } same
                 ? ContentCheck.Compared(good, same)
                 : good with
                 {
                     ContentDiffers = true,
                 };
+        }
+
         return ContentCheck.Compared(
             good,
             live.CompareWith(copy.Path, new() { StopAtFirst = true }, cancellationToken)

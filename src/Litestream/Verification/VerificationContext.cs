@@ -48,10 +48,10 @@ internal sealed class VerificationContext(
 
     public bool Writes => options.Write && Restores;
 
-    /// <summary>Whether the wait ends before its time where nobody replicates.</summary>
+    /// <summary>Whether the wait ends before its time where nothing replicates.</summary>
     public bool GivesUp => options.Timeout is null || options.IsSync;
 
-    /// <summary>What to do where nobody replicates.</summary>
+    /// <summary>What to do where nothing replicates.</summary>
     public MessageText Start { get; } = StartText(options);
 
     public VerificationResult Result(VerificationOutcome outcome, string? code, MessageText message) =>

@@ -57,15 +57,14 @@ public sealed record VerificationOptions
     public string? Replica { get; init; }
 
     /// <summary>
-    /// Whether a litestream is started for the time of the verification where nobody replicates the database, and sends
-    /// what it has before it ends. Default false: that nobody
-    /// does is then what the verification finds. Never over a replica whose newest changes are of another lineage than
-    /// the database's. On other systems than Linux, a litestream that was started by hand is not seen: there
-    /// ask for it only where you know that none runs.
+    /// Whether a litestream is started for the time of the verification where nothing replicates the database, and
+    /// sends what it has before it ends. Default false: the verification then reports that nothing does. Never over a
+    /// replica whose newest changes are of another lineage than the database's. On other systems than Linux, a
+    /// litestream that was started by hand is not seen: there ask for it only where you know that none runs.
     /// </summary>
     public bool StartReplicator { get; init; }
 
-    /// <summary>Whether only the arrival is waited for: nothing is written, and where nobody replicates, that is
+    /// <summary>Whether only the arrival is waited for: nothing is written, and where nothing replicates, that is
     /// reported before the time is up.</summary>
     internal bool IsSync { get; init; }
 }

@@ -10,7 +10,7 @@ public enum VerificationOutcome
     /// <summary>The commit has arrived; at the levels that restore, what came back is right.</summary>
     Verified,
 
-    /// <summary>Nobody replicates the database, or whoever does is stuck (LSB4101).</summary>
+    /// <summary>Nothing replicates the database, or whatever does is stuck (LSB4101).</summary>
     NotReplicating,
 
     /// <summary>It is replicated, but the commit did not arrive in time (LSB4102).</summary>

@@ -54,11 +54,14 @@ internal sealed class VerificationRun
             .Settings.Replicas.Where(r => _context.Options.Replica is null || r.Name == _context.Options.Replica)
             .ToList();
         if (replicas.Count == 0)
+        {
             return _context.Result(
                 VerificationOutcome.NotReplicating,
                 "LSB4101",
                 $"'{_context.Path}' has no replica in the configuration."
             );
+        }
+
         if (FindNewer() is { } newer)
             return _context.Result(VerificationOutcome.Failed, newer.Diagnostic.Code, newer.Diagnostic.Text);
         if (!File.Exists(_context.Path))
@@ -67,12 +70,14 @@ internal sealed class VerificationRun
             LiveDatabase.RequireLibrary(_context.Path);
         var tables = LiveDatabase.ProbeTables(_context.Path, asksMode: false).Tables;
         if (tables == AppTables.None)
+        {
             return _context.Result(
                 VerificationOutcome.NotReplicating,
                 "LSB5017",
                 $"'{_context.Path}' has no tables of the app, so it is not replicated, and the verification writes "
                     + $"nothing to it. Let the app create its tables first."
             );
+        }
 
         var round = _context.Settings.Round(replicas);
         var release = await _version.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -86,9 +91,11 @@ internal sealed class VerificationRun
             && _context.State.Lineage() is null
             && ReplicatorSigns.Of(_context.Path).AreNoneToCome
         )
+        {
             return await _missing
                 .NotReplicatedAsync("Litestream has never replicated it from here.", replicas[0], cancellationToken)
                 .ConfigureAwait(false);
+        }
 
         for (var attempt = 1; ; attempt++)
         {
@@ -112,6 +119,7 @@ internal sealed class VerificationRun
             );
             await _arrival.WaitAsync(arrival, round, timeout, cancellationToken).ConfigureAwait(false);
             if (arrival.Missing is { } missing)
+            {
                 return arrival.IsGivenUp
                     ? (
                         await _missing
@@ -126,6 +134,7 @@ internal sealed class VerificationRun
                         Committed = arrival.Target,
                     }
                     : await _missing.ExplainAsync(arrival, missing, timeout, cancellationToken).ConfigureAwait(false);
+            }
 
             var arrived = _context.Result(VerificationOutcome.Verified, null, "") with
             {
@@ -170,12 +179,14 @@ internal sealed class VerificationRun
 
             var checks = new List<RestoreCheck>();
             foreach (var source in arrival.Replicas)
+            {
                 checks.Add(
                     source.Check
                         ?? await _checker
                             .RunAsync(source.Settings, sentinel, arrival, cancellationToken)
                             .ConfigureAwait(false)
                 );
+            }
 
             var bad = checks.FirstOrDefault(c => c.Outcome != VerificationOutcome.Verified);
 
@@ -184,7 +195,10 @@ internal sealed class VerificationRun
                 (bad is { ContentDiffers: true } || sentinel.WhyNoCopy == LiveCopy.NotInWalMode)
                 && attempt < VerificationContext.Attempts
             )
+            {
                 continue;
+            }
+
             var check = bad ?? checks[^1];
             return arrived with
             {

@@ -7,7 +7,9 @@ public sealed class SiteTests
     [Fact]
     public async Task It_counts()
     {
-        await using var factory = new WebApplicationFactory<Program>().WithWebHostBuilder(builder => builder.UseEnvironment("Production"));
+        await using var factory = new WebApplicationFactory<Program>().WithWebHostBuilder(builder =>
+            builder.UseEnvironment("Production")
+        );
         using var client = factory.CreateClient();
 
         Assert.Equal("1", await client.GetStringAsync("/"));

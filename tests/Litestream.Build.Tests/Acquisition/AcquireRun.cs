@@ -99,12 +99,14 @@ public sealed class AcquireRun : IDisposable
         using (var tar = new TarWriter(zipped))
         {
             foreach (var (name, text) in files)
+            {
                 tar.WriteEntry(
                     new PaxTarEntry(TarEntryType.RegularFile, name)
                     {
                         DataStream = new MemoryStream(Encoding.UTF8.GetBytes(text)),
                     }
                 );
+            }
         }
 
         return stream.ToArray();

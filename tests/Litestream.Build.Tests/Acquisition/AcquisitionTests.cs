@@ -117,7 +117,7 @@ public sealed partial class AcquisitionTests : IDisposable
     [Fact]
     public async Task When_nothing_can_be_had_one_message_names_what_was_tried()
     {
-        // Nobody listens there, and nobody else gets the port.
+        // Nothing listens there, and nothing else gets the port.
         using var silent = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         silent.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         var dead = $"http://{silent.LocalEndPoint}/litestream-dead.tar.gz";
@@ -148,7 +148,7 @@ public sealed partial class AcquisitionTests : IDisposable
     }
 
     [Fact]
-    public async Task What_cannot_be_had_is_left_out_with_one_warning_and_an_error_when_all_are_required()
+    public async Task What_cannot_be_had_is_excluded_with_one_warning_and_an_error_when_all_are_required()
     {
         var archive = AcquireRun.TarGz(("litestream", "x"));
         _run.Lock(
@@ -438,11 +438,13 @@ public sealed partial class AcquisitionTests : IDisposable
         Assert.True(result.ExitCode == 0, result.StandardOutput);
         Assert.Equal(8, Directory.GetDirectories(Path.Combine(_run.Output, version)).Length);
         foreach (var file in Directory.EnumerateFiles(_run.Output, "*", SearchOption.AllDirectories))
+        {
             Assert.Contains(
                 $"dummy {version} {Path.GetFileName(Path.GetDirectoryName(file))}'",
                 await File.ReadAllTextAsync(file, Cancellation),
                 StringComparison.Ordinal
             );
+        }
     }
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;

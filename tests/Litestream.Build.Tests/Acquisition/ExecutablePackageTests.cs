@@ -8,7 +8,9 @@ public sealed class ExecutablePackageTests(Packages packages)
     [Fact]
     public void The_package_has_upstreams_version_executables_manifest_licences_and_props_and_nothing_else()
     {
-        using var package = ZipFile.OpenRead(Path.Combine(packages.Feed, $"Litestream.Executable.{Repository.Version}.nupkg"));
+        using var package = ZipFile.OpenRead(
+            Path.Combine(packages.Feed, $"Litestream.Executable.{Repository.Version}.nupkg")
+        );
 
         Assert.Equal(
             [

@@ -5,7 +5,7 @@ using Microsoft.Build.Framework;
 
 namespace Litestream.Build.Tests.Tasks;
 
-/// <summary>A task that ends in a way that nobody foresaw ends with one error of ours, never with MSB4018.</summary>
+/// <summary>A task that ends in a way that was not foreseen ends with one error of ours, never with MSB4018.</summary>
 public sealed class UnexpectedErrorTests
 {
     private static readonly string[] Manifests =
@@ -26,7 +26,10 @@ public sealed class UnexpectedErrorTests
 
     private static readonly string[] Graphs =
     [
-        """{"runtimes":{"linux-musl-x64":{"#import":["linux-musl","linux-x64"]},"linux-x64":{"#import":["linux"]},"linux":{"#import":["linux-musl-x64"]}}}""",
+        """
+        {"runtimes":{"linux-musl-x64":{"#import":["linux-musl","linux-x64"]},"linux-x64":{"#import":["linux"]},
+          "linux":{"#import":["linux-musl-x64"]}}}
+        """,
         """{"runtimes":{"linux-musl-x64":{"#import":[null]}}}""",
         """{"runtimes":{"linux-musl-x64":5}}""",
         """{"runtimes":{"linux-musl-x64":{"#import":"linux"}}}""",

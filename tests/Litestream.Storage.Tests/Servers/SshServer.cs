@@ -21,7 +21,7 @@ internal sealed partial class SshServer() : StorageServer("sshd")
             ["path"] = Path.Combine(Store, "orders"),
         };
 
-    /// <summary>Where the replica lies.</summary>
+    /// <summary>Where the replica is.</summary>
     public string Store => Path.Combine(Folder, "store");
 
     /// <summary>A key that it does not take.</summary>

@@ -48,13 +48,11 @@ internal abstract class StorageServer(string name) : IAsyncDisposable
             true
         );
         lock (_output)
-        {
             _output.Clear();
-        }
 
         _process = new Process { StartInfo = command };
-        _process.OutputDataReceived += (_, e) => Hear(e.Data);
-        _process.ErrorDataReceived += (_, e) => Hear(e.Data);
+        _process.OutputDataReceived += (_, e) => OnLine(e.Data);
+        _process.ErrorDataReceived += (_, e) => OnLine(e.Data);
         _process.Start();
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
@@ -116,8 +114,8 @@ internal abstract class StorageServer(string name) : IAsyncDisposable
 
     private async Task<Match> HeardAsync(Regex line)
     {
-        Match heard;
-        for (var watch = Stopwatch.StartNew(); !(heard = line.Match(Output)).Success; await Task.Delay(20))
+        Match found;
+        for (var watch = Stopwatch.StartNew(); !(found = line.Match(Output)).Success; await Task.Delay(20))
         {
             Assert.False(
                 _process!.HasExited,
@@ -126,7 +124,7 @@ internal abstract class StorageServer(string name) : IAsyncDisposable
             Assert.True(watch.Elapsed < Deadline, $"{name} did not say '{line}' in time. It said:\n{Output}");
         }
 
-        return heard;
+        return found;
     }
 
     /// <summary>For a server that cannot choose one itself.</summary>
@@ -142,17 +140,13 @@ internal abstract class StorageServer(string name) : IAsyncDisposable
         get
         {
             lock (_output)
-            {
                 return _output.ToString();
-            }
         }
     }
 
-    private void Hear(string? line)
+    private void OnLine(string? line)
     {
         lock (_output)
-        {
             _output.AppendLine(line);
-        }
     }
 }

@@ -28,9 +28,11 @@ STORES = ('account', 'container', 'object')
 FILTERS = {
     'catch_errors': ('catch_errors', ''), 'gatekeeper': ('gatekeeper', ''), 'listing_formats': ('listing_formats', ''),
     'cache': ('memcache', 'memcache_servers = 127.0.0.1:9\n'), 's3api': ('s3api', 'location = us-east-1\n'),
-    'tempauth': ('tempauth', 'user_test_tester = testing .admin\n'), 'bulk': ('bulk', ''), 'slo': ('slo', ''), 'dlo': ('dlo', ''),
+    'tempauth': ('tempauth', 'user_test_tester = testing .admin\n'), 'bulk': ('bulk', ''), 'slo': ('slo', ''),
+    'dlo': ('dlo', ''),
 }
-common = f'[DEFAULT]\nswift_dir = {settings}\ndevices = {folder}/srv\nmount_check = false\ndisable_fallocate = true\nlog_level = ERROR\n'
+common = (f'[DEFAULT]\nswift_dir = {settings}\ndevices = {folder}/srv\nmount_check = false\n'
+          'disable_fallocate = true\nlog_level = ERROR\n')
 
 
 class Nowhere:
@@ -52,7 +54,8 @@ for name in STORES:
     with open(f'{settings}/{name}.conf', 'w') as file:
         file.write(common + f'[pipeline:main]\npipeline = {name}-server\n[app:{name}-server]\nuse = egg:swift#{name}\n')
 with open(f'{settings}/proxy.conf', 'w') as file:
-    file.write(common + f'[pipeline:main]\npipeline = {" ".join(FILTERS)} proxy-server\n[app:proxy-server]\nuse = egg:swift#proxy\n'
+    file.write(common + f'[pipeline:main]\npipeline = {" ".join(FILTERS)} proxy-server\n'
+               '[app:proxy-server]\nuse = egg:swift#proxy\n'
                'allow_account_management = true\naccount_autocreate = true\n')
     for name, (egg, more) in FILTERS.items():
         file.write(f'[filter:{name}]\nuse = egg:swift#{egg}\n{more}')
@@ -65,7 +68,8 @@ for name, socket in sockets.items():
 def ask(method, path, **query):
     environ = {'swift.authorize_override': True, 'swift.authorize': lambda request: None, 'REQUEST_METHOD': method,
                'QUERY_STRING': '&'.join(f'{name}={value}' for name, value in query.items())}
-    return eventlet.spawn(lambda: Request.blank('/v1/AUTH_test/' + path, environ=environ).get_response(apps['proxy'])).wait()
+    request = Request.blank('/v1/AUTH_test/' + path, environ=environ)
+    return eventlet.spawn(lambda: request.get_response(apps['proxy'])).wait()
 
 
 for bucket in buckets:
@@ -77,5 +81,6 @@ while True:
     if not line:
         break
     if line == b'empty\n':
-        names = [(bucket, name) for bucket in buckets for name in ask('GET', bucket, format='plain').body.decode().splitlines()]
-        print('emptied', sum(ask('DELETE', bucket + '/' + name).status_int == 204 for bucket, name in names), flush=True)
+        names = [bucket + '/' + name for bucket in buckets
+                 for name in ask('GET', bucket, format='plain').body.decode().splitlines()]
+        print('emptied', sum(ask('DELETE', name).status_int == 204 for name in names), flush=True)

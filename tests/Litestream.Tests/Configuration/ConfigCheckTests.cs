@@ -112,7 +112,7 @@ public sealed class ConfigCheckTests : IDisposable
         );
 
     [Fact]
-    public void All_findings_are_told_in_the_order_of_the_file()
+    public void All_findings_are_reported_in_the_order_of_the_file()
     {
         const string Text = """
             adr: ":9090"
@@ -155,7 +155,7 @@ public sealed class ConfigCheckTests : IDisposable
     }
 
     [Fact]
-    public void An_anchor_at_the_top_is_no_unknown_key_and_is_judged_where_it_is_used()
+    public void An_anchor_at_the_top_is_not_an_unknown_key_and_is_checked_where_it_is_used()
     {
         var findings = Check(
             "x: &defaults\n  sync-interval: 1s\n  retention: 7d\ndbs:\n  - path: a.db\n    replicas: [{<<: "
@@ -214,7 +214,7 @@ public sealed class ConfigCheckTests : IDisposable
     [InlineData("url: s3:///x\n        region: r\n", false)]
     [InlineData("url: gcs://b/x\n", true, Traits = ["Line", "0.3"])]
     [InlineData("url: gs://b/x\n", true, Traits = ["Line", "0.5"])]
-    public async Task What_stands_beside_a_url_is_judged_as_by_the_executable(string replica, bool isFine)
+    public async Task What_stands_beside_a_url_is_checked_as_by_the_executable(string replica, bool isFine)
     {
         var file = Write(Replica + replica);
         var result = await LitestreamTool
@@ -229,7 +229,7 @@ public sealed class ConfigCheckTests : IDisposable
     }
 
     [Fact]
-    public void A_variable_is_judged_by_its_value_where_there_is_one_and_the_value_is_not_shown()
+    public void A_variable_is_checked_by_its_value_where_there_is_one_and_the_value_is_not_shown()
     {
         var file = Write(Replica + "type: ${TYPE}\n        sync-interval: ${EVERY}\n        path: /r\n");
 

@@ -3,7 +3,7 @@ using Litestream.Tests.Databases;
 
 namespace Litestream.Tests.Configuration;
 
-/// <summary>Where the configuration for one run of the executable lies.</summary>
+/// <summary>Where the configuration for one run of the executable is.</summary>
 [Trait("Uses", "litestream")]
 public sealed class ConfigFolderTests : IDisposable
 {
@@ -41,7 +41,7 @@ public sealed class ConfigFolderTests : IDisposable
     [Fact]
     public async Task A_place_that_takes_no_file_is_followed_by_the_next_one()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Nobody can make a folder in /proc.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "There is no other folder in which root cannot make one.");
         _folder.Write("data/app.db", "");
 
         var (file, _) = await UseAsync("data/app.db", "/proc/self/fd");
@@ -52,7 +52,7 @@ public sealed class ConfigFolderTests : IDisposable
     [Fact]
     public async Task Where_nothing_can_be_written_all_places_are_named()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Nobody can make a folder in /proc.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "There is no other folder in which root cannot make one.");
         var yml = _folder.Write("litestream.yml", Yml("/proc/self/app.db"));
         var config = LitestreamTool.Effective(yml, "/proc", fast: false);
 

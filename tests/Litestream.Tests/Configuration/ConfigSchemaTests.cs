@@ -79,7 +79,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
 
     [Theory]
     [MemberData(nameof(KeysOfTheOtherLine))]
-    public void A_key_of_the_other_line_is_told_with_what_to_do(string line, string place, string name)
+    public void A_key_of_the_other_line_is_reported_with_what_to_do(string line, string place, string name)
     {
         var key = Key(Other(line), place, name);
 

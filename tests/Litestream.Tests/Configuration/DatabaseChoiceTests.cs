@@ -73,7 +73,7 @@ public sealed class DatabaseChoiceTests : IDisposable
     [InlineData("shop.db", "data/shop.db")]
     [InlineData("{folder}/data/shop.sb", "data/shop.db")]
     [InlineData("customers", null)]
-    public void A_wrong_one_is_told_with_the_nearest_and_with_all(string choice, string? nearest)
+    public void A_wrong_one_is_reported_with_the_nearest_and_with_all(string choice, string? nearest)
     {
         var config = Config(null, ("data/shop.db", "Shop"), ("data/users.db", "Users"));
 

@@ -143,7 +143,7 @@ public sealed class DialectTranslationTests : IDisposable
     }
 
     [Fact]
-    public void A_bucket_without_a_region_is_told_where_the_file_is_generated()
+    public void A_bucket_without_a_region_is_reported_where_the_file_is_generated()
     {
         var text = GeneratedConfig
             .Create([new("app.db", null, null)], new GeneratedConfigOptions { ReplicaUrl = "s3://b/shop" })

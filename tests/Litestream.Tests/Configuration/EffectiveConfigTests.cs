@@ -46,7 +46,7 @@ public sealed class EffectiveConfigTests : IDisposable
     [InlineData("Data Source=app.db;Mode=ReadOnly", "LSB1006")]
     [InlineData("Data Source=app.db;Password=x", "LSB1007")]
     [InlineData("Server=db;Database=app;User Id=sa", "LSB1004")]
-    public void A_live_value_that_is_no_file_leaves_the_database_out(string live, string code)
+    public void A_live_value_that_is_not_a_file_excludes_the_database(string live, string code)
     {
         var config = Effective(Generated(), new() { ["ConnectionStrings:Default"] = live });
 
@@ -59,7 +59,7 @@ public sealed class EffectiveConfigTests : IDisposable
     [InlineData("logging:\n  level: warn\n", "info")]
     [InlineData("logging:\n  level: debug\n", "debug")]
     [InlineData("logging:\n  level: error\n", "info")]
-    public void The_file_for_a_litestream_of_its_own_has_its_database_at_both_levels(string logging, string talkative)
+    public void The_file_for_a_litestream_of_its_own_has_its_database_at_both_levels(string logging, string infoLevel)
     {
         var config = Effective(
             "dbs:\n  - path: a.db\n    replicas:\n      - path: r/a\n  - path: b.db\n    replicas:\n      - path: r/b\n"
@@ -79,7 +79,7 @@ public sealed class EffectiveConfigTests : IDisposable
         );
         Assert.All(
             [config.InfoLoggingText, one.InfoLoggingText],
-            text => Assert.Matches($"level: \"?{talkative}\"?\n", text)
+            text => Assert.Matches($"level: \"?{infoLevel}\"?\n", text)
         );
         Assert.Equal(config.LogLevel, one.LogLevel);
     }
@@ -350,7 +350,7 @@ public sealed class EffectiveConfigTests : IDisposable
     public void Nor_one_that_only_the_newer_line_knows(string replica) => AssertHidden(replica, "0.5");
 
     [Fact]
-    public void A_secret_that_is_only_named_for_use_elsewhere_is_left_out()
+    public void A_secret_that_is_only_named_for_use_elsewhere_is_excluded()
     {
         var config = Effective(
             "x: &password hush-hush\ny: &keys [hush-hush-2]\nz: &more {secret-access-key: hush-hush-3}\n"

@@ -72,7 +72,7 @@ public sealed class GeneratedConfigTests : IDisposable
     [InlineData("sftp://user@[::1]:x/p")]
     [InlineData("s3://bucket/%zz")]
     [InlineData("file:///data/100%")]
-    public void A_port_where_there_is_none_or_that_is_no_number_and_a_stray_percent_sign_are_found(string url)
+    public void A_port_where_there_is_none_or_that_is_not_a_number_and_a_stray_percent_sign_are_found(string url)
     {
         var error = Assert.Throws<LitestreamException>(() => Create("app.db", url));
 
@@ -165,7 +165,11 @@ public sealed class GeneratedConfigTests : IDisposable
             LitestreamTool.Command().RunAsync(["databases", "-config", file], TestContext.Current.CancellationToken)
         );
         Assert.True(result.ExitCode == 0, result.StandardError);
-        Assert.EndsWith(Repository.IsLine05 ? " gs" : " gcs", result.StandardOutput.TrimEnd(), StringComparison.Ordinal);
+        Assert.EndsWith(
+            Repository.IsLine05 ? " gs" : " gcs",
+            result.StandardOutput.TrimEnd(),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]

@@ -104,7 +104,13 @@ public sealed class ReplicaIdentityTests : IDisposable
                     '\n',
                     folders
                         .Where(folder => !LitestreamTool.HasBackup(folder))
-                        .Concat(Directory.EnumerateDirectories(In("r"), AppFolder.ContentFolder, SearchOption.AllDirectories))
+                        .Concat(
+                            Directory.EnumerateDirectories(
+                                In("r"),
+                                AppFolder.ContentFolder,
+                                SearchOption.AllDirectories
+                            )
+                        )
                 )
         );
         await stop.CancelAsync();
@@ -250,22 +256,66 @@ public sealed class ReplicaIdentityTests : IDisposable
     [InlineData("url: abs://a@c/p", "type: abs\n        account-name: a\n        bucket: c\n        path: p")]
     public void Two_databases_at_one_place_are_an_error_however_it_is_written(string first, string second)
     {
-        var yml = Write(
-            $"dbs:\n  - path: a.db\n    replicas:\n      - {first}\n  - path: b.db\n    replicas:\n      - {second}\n"
-        );
+        var yml = Write(Two(first, second));
 
         Assert.Equal("LSB1011", Assert.Throws<LitestreamException>(() => Effective(yml, Environment)).Diagnostic.Code);
+    }
+
+    /// <summary>Release line 0.5 reads it, and a key of the same name wins.</summary>
+    [Theory]
+    [InlineData("url: s3://b/p?region=r&endpoint=http%3A%2F%2Fh:9000", "type: s3", "h:9000", true)]
+    [InlineData("url: s3://b/p?endpoint=h:9000\n        endpoint: other", "type: s3", "https://other/", true)]
+    [InlineData("url: s3://b/p?endpoint=h:9000&region=r", "url: s3://b/p?endpoint=H:9000", "", true)]
+    [InlineData("url: s3://b/p?endpoint=h:9000", "url: s3://b/p?endpoint=h:9001", "", false)]
+    [InlineData("url: s3://b/p?endpoint=h:9000", "url: s3://b/p", "", false)]
+    public void The_endpoint_in_a_url_tells_one_place_from_another(
+        string first,
+        string second,
+        string endpoint,
+        bool isSame
+    )
+    {
+        if (endpoint.Length > 0)
+            second += $"\n        bucket: b\n        path: p\n        endpoint: {endpoint}";
+        string PlaceOf(string replica) =>
+            ReplicaIdentity
+                .AtRun(
+                    Assert.Single(LitestreamConfigFile.Load(Write(Own(replica))).Entries[0].Replicas),
+                    _ => null,
+                    Path.GetFullPath
+                )
+                .Place;
+
+        Assert.Equal(isSame, PlaceOf(first) == PlaceOf(second));
+    }
+
+    [Theory]
+    [InlineData("link/a", "real/a")]
+    [InlineData("link/a", "other/a")]
+    [InlineData("link/missing/a", "real/missing/a/")]
+    [InlineData("inner", "real")]
+    public void Two_folders_that_are_one_through_links_are_one_place(string first, string second)
+    {
+        Directory.CreateDirectory(In("real"));
+        Directory.CreateSymbolicLink(In("link"), "real");
+        Directory.CreateSymbolicLink(In("other"), In("real"));
+        Directory.CreateSymbolicLink(In("inner"), "link");
+
+        var error = Assert.Throws<LitestreamException>(() =>
+            Effective(Write(Two($"path: {In(first)}", $"path: {In(second)}")), Environment)
+        );
+
+        Assert.Equal("LSB1011", error.Diagnostic.Code);
+        Assert.Equal(2, Effective(Write(Two($"path: {In("link/a")}", $"path: {In("real/b")}")), []).Databases.Count);
     }
 
     [Theory]
     [InlineData("url: ${A}", "url: ${B}")]
     [InlineData("url: ${A}", "url: s3://b/p")]
     [InlineData("path: ${A}", "path: ${B}")]
-    public void While_they_are_not_known_nothing_is_said(string first, string second)
+    public void While_they_are_not_known_nothing_is_reported(string first, string second)
     {
-        var yml = Write(
-            $"dbs:\n  - path: a.db\n    replicas:\n      - {first}\n  - path: b.db\n    replicas:\n      - {second}\n"
-        );
+        var yml = Write(Two(first, second));
 
         Assert.Empty(LitestreamClient.CheckConfiguration(yml, "0.3.13"));
     }
@@ -496,7 +546,7 @@ public sealed class ReplicaIdentityTests : IDisposable
     [InlineData("$1.db")]
     [InlineData("a$$b.db")]
     [InlineData("${DB:-app.db}")]
-    public void A_dollar_in_an_item_that_is_no_variable_is_an_error_while_the_app_is_built(string item) =>
+    public void A_dollar_in_an_item_that_is_not_a_variable_is_an_error_while_the_app_is_built(string item) =>
         Assert.Equal(
             "LSB1041",
             Assert
@@ -597,6 +647,9 @@ public sealed class ReplicaIdentityTests : IDisposable
         Assert.DoesNotContain(text, c => c is >= '\uE000' and <= '\uF8FF');
 
     private static string Own(string replica) => $"dbs:\n  - path: a.db\n    replicas:\n      - {replica}\n";
+
+    private static string Two(string first, string second) =>
+        $"dbs:\n  - path: a.db\n    replicas:\n      - {first}\n  - path: b.db\n    replicas:\n      - {second}\n";
 
     private static string Generated(string? url) =>
         GeneratedConfig

@@ -6,7 +6,7 @@ using Litestream.Verification;
 
 namespace Litestream.Tests.Configuration;
 
-/// <summary>A name that nothing reads is said, with the name that was probably meant.</summary>
+/// <summary>A name that nothing reads is reported, with the name that was probably meant.</summary>
 public sealed class UnknownNamesTests
 {
     [Theory]
@@ -55,7 +55,7 @@ public sealed class UnknownNamesTests
         Assert.Empty(UnknownNames.OfSettings([new Setting(key, value)]));
 
     [Fact]
-    public void A_word_that_a_setting_does_not_take_is_said_with_the_nearest_one()
+    public void A_word_that_a_setting_does_not_take_is_reported_with_the_nearest_one()
     {
         var diagnostic = Assert.Single(
             UnknownNames.OfValues([
@@ -159,7 +159,8 @@ public sealed class UnknownNamesTests
               </PropertyGroup>
               <ItemGroup>
                 <LitestreamDatabase Include="a.db" ReplicaUri="s3://b" Condition="true" />
-                <LitestreamDatabase Include="b.db"><SyncIntervall>1s</SyncIntervall><ReplicaUrl>s3://c</ReplicaUrl></LitestreamDatabase>
+                <LitestreamDatabase Include="b.db"><SyncIntervall>1s</SyncIntervall>
+                  <ReplicaUrl>s3://c</ReplicaUrl></LitestreamDatabase>
                 <LitestreamDatabases Include="c.db" />
               </ItemGroup>
             </Project>
@@ -184,7 +185,7 @@ public sealed class UnknownNamesTests
                 "11 LitestreamDatabase has no metadata 'ReplicaUri', so it has no effect. Did you mean 'ReplicaUrl'?",
                 "12 LitestreamDatabase has no metadata 'SyncIntervall', so it has no effect. Did you mean "
                     + "'SyncInterval'?",
-                "13 Litestream has no item 'LitestreamDatabases', so it has no effect. Did you mean "
+                "14 Litestream has no item 'LitestreamDatabases', so it has no effect. Did you mean "
                     + "'LitestreamDatabase'?",
             ],
             diagnostics.Select(diagnostic => $"{diagnostic.Line} {diagnostic.Message}")
@@ -259,7 +260,8 @@ public sealed class UnknownNamesTests
     public void A_property_that_is_taken_or_is_the_users_own_is_none()
     {
         const string Project =
-            "<Project><PropertyGroup><LitestreamReplicaUrl>s3://$(LitestreamBucket)</LitestreamReplicaUrl></PropertyGroup></Project>";
+            "<Project><PropertyGroup><LitestreamReplicaUrl>s3://$(LitestreamBucket)</LitestreamReplicaUrl>"
+            + "</PropertyGroup></Project>";
 
         Assert.Empty(
             UnknownProperties.OfVerb(
@@ -300,7 +302,7 @@ public sealed class UnknownNamesTests
     }
 
     [Fact]
-    public void Metadata_from_elsewhere_is_said_where_it_is_like_one_that_is_read() =>
+    public void Metadata_from_elsewhere_is_reported_where_it_is_like_one_that_is_read() =>
         Assert.Contains(
             "'ReplicaUrl'",
             Assert

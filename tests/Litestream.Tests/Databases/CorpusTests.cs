@@ -25,11 +25,17 @@ public sealed partial class CorpusTests
         var path = Regex.Replace((string)Cases[id]["path"]!, "^file:", string.Empty);
 
         if (value.Contains("Password=", StringComparison.Ordinal))
+        {
             AssertOnly(result, "LSB1007", path);
+        }
         else if (Regex.IsMatch(path, @"[%{$]"))
+        {
             AssertOnly(result, "LSB1008", path);
+        }
         else if (id == "c198")
+        {
             AssertOnly(result, "LSB1004", path); // no provider anywhere, no packages: a question is the right answer
+        }
         else
         {
             Assert.Equal(path, Assert.Single(result.Databases).Path);
@@ -40,12 +46,12 @@ public sealed partial class CorpusTests
 
     [Theory]
     [MemberData(nameof(Ids), "sqlite-memory")]
-    public void A_database_in_memory_is_said_to_be_one(string id) =>
+    public void A_database_in_memory_is_reported_to_be_one(string id) =>
         AssertOnly(Find(Cases[id]), "LSB1005", string.Empty);
 
     [Theory]
     [MemberData(nameof(Ids), "sqlite-readonly")]
-    public void A_read_only_database_is_said_to_be_one(string id) =>
+    public void A_read_only_database_is_reported_to_be_one(string id) =>
         AssertOnly(Find(Cases[id]), "LSB1006", (string)Cases[id]["path"]!);
 
     [Theory]
@@ -77,7 +83,7 @@ public sealed partial class CorpusTests
     [InlineData("c220", "DuckDB.NET.Data")]
     [InlineData("c131", "LiteDB")]
     [InlineData("c140", "LiteDB")]
-    public void What_only_the_package_can_tell_is_told_by_the_package(string id, string package)
+    public void What_only_the_package_can_tell_is_reported_by_the_package(string id, string package)
     {
         var result = DatabaseFinder.Find(
             [new Setting("Storage:ConnectionString", (string)Cases[id]["value"]!)],

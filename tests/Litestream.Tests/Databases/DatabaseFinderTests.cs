@@ -25,77 +25,115 @@ public sealed class DatabaseFinderTests : IDisposable
         {
             {
                 "mvc template",
-                """{"ConnectionStrings":{"DefaultConnection":"DataSource=app.db;Cache=Shared"},"Logging":{"LogLevel":{"Default":"Information"}},"AllowedHosts":"*"}""",
+                """
+                {"ConnectionStrings":{"DefaultConnection":"DataSource=app.db;Cache=Shared"},
+                  "Logging":{"LogLevel":{"Default":"Information"}},"AllowedHosts":"*"}
+                """,
                 "",
                 "app.db",
                 ""
             },
             {
                 "quartz flat",
-                """{"Quartz":{"quartz.jobStore.type":"Quartz.Impl.AdoJobStore.JobStoreTX, Quartz","quartz.dataSource.default.provider":"SQLite-Microsoft","quartz.dataSource.default.connectionString":"Data Source=jobs"}}""",
+                """
+                {"Quartz":{"quartz.jobStore.type":"Quartz.Impl.AdoJobStore.JobStoreTX, Quartz",
+                  "quartz.dataSource.default.provider":"SQLite-Microsoft",
+                  "quartz.dataSource.default.connectionString":"Data Source=jobs"}}
+                """,
                 "",
                 "jobs",
                 ""
             },
             {
                 "quartz two sources",
-                """{"Quartz":{"quartz.dataSource.a.provider":"SqlServer","quartz.dataSource.a.connectionString":"Data Source=sql1","quartz.dataSource.b.provider":"SQLite","quartz.dataSource.b.connectionString":"Data Source=sched"}}""",
+                """
+                {"Quartz":{"quartz.dataSource.a.provider":"SqlServer",
+                  "quartz.dataSource.a.connectionString":"Data Source=sql1",
+                  "quartz.dataSource.b.provider":"SQLite",
+                  "quartz.dataSource.b.connectionString":"Data Source=sched"}}
+                """,
                 "",
                 "sched",
                 ""
             },
             {
                 "quartz nested",
-                """{"Quartz":{"dataSource":{"default":{"provider":"SQLite","connectionString":"Data Source=quartz.dat"}}}}""",
+                """
+                {"Quartz":{"dataSource":{"default":{"provider":"SQLite","connectionString":"Data Source=quartz.dat"}}}}
+                """,
                 "",
                 "quartz.dat",
                 ""
             },
             {
                 "health checks ui",
-                """{"HealthChecksUI":{"HealthChecks":[{"Name":"Sqlite","Uri":"http://localhost/health"}],"HealthCheckDatabaseConnectionString":"Data Source=healthchecksdb"}}""",
+                """
+                {"HealthChecksUI":{"HealthChecks":[{"Name":"Sqlite","Uri":"http://localhost/health"}],
+                  "HealthCheckDatabaseConnectionString":"Data Source=healthchecksdb"}}
+                """,
                 "AspNetCore.HealthChecks.UI.SQLite.Storage",
                 "healthchecksdb",
                 ""
             },
             {
                 "serilog",
-                """{"Serilog":{"Using":["Serilog.Sinks.Console","Serilog.Sinks.SQLite"],"MinimumLevel":{"Override":{"Microsoft.Data.Sqlite":"Warning"}},"WriteTo":[{"Name":"File","Args":{"path":"logs/log.txt"}},{"Name":"SQLite","Args":{"sqliteDbPath":"logs/log.db","tableName":"Logs"}}]}}""",
+                """
+                {"Serilog":{"Using":["Serilog.Sinks.Console","Serilog.Sinks.SQLite"],
+                  "MinimumLevel":{"Override":{"Microsoft.Data.Sqlite":"Warning"}},
+                  "WriteTo":[{"Name":"File","Args":{"path":"logs/log.txt"}},
+                  {"Name":"SQLite","Args":{"sqliteDbPath":"logs/log.db","tableName":"Logs"}}]}}
+                """,
                 "Serilog.Sinks.SQLite",
                 "logs/log.db",
                 ""
             },
             {
                 "serilog other sink",
-                """{"Serilog":{"WriteTo":[{"Name":"MongoDB","Args":{"databaseUrl":"mongodb://localhost/logs"}},{"Name":"LiteDB","Args":{"databaseUrl":"logs.db"}}]}}""",
+                """
+                {"Serilog":{"WriteTo":[{"Name":"MongoDB","Args":{"databaseUrl":"mongodb://localhost/logs"}},
+                  {"Name":"LiteDB","Args":{"databaseUrl":"logs.db"}}]}}
+                """,
                 "",
                 "",
                 ""
             },
             {
                 "umbraco",
-                """{"ConnectionStrings":{"umbracoDbDSN":"Data Source=|DataDirectory|/Umbraco.sqlite.db;Cache=Shared;Foreign Keys=True;Pooling=True","umbracoDbDSN_ProviderName":"Microsoft.Data.Sqlite"}}""",
+                """
+                {"ConnectionStrings":{"umbracoDbDSN":
+                  "Data Source=|DataDirectory|/Umbraco.sqlite.db;Cache=Shared;Foreign Keys=True;Pooling=True",
+                  "umbracoDbDSN_ProviderName":"Microsoft.Data.Sqlite"}}
+                """,
                 "",
                 "|DataDirectory|/Umbraco.sqlite.db",
                 ""
             },
             {
                 "umbraco on sql server",
-                """{"ConnectionStrings":{"umbracoDbDSN":"Server=.;Database=U;Integrated Security=true","umbracoDbDSN_ProviderName":"Microsoft.Data.SqlClient"}}""",
+                """
+                {"ConnectionStrings":{"umbracoDbDSN":"Server=.;Database=U;Integrated Security=true",
+                  "umbracoDbDSN_ProviderName":"Microsoft.Data.SqlClient"}}
+                """,
                 "Umbraco.Cms.Persistence.Sqlite",
                 "",
                 ""
             },
             {
                 "orchard",
-                """{"OrchardCore":{"DatabaseProvider":"Sqlite","ConnectionString":"Data Source=App_Data/Sites/Default/OrchardCore.db;Cache=Shared"}}""",
+                """
+                {"OrchardCore":{"DatabaseProvider":"Sqlite",
+                  "ConnectionString":"Data Source=App_Data/Sites/Default/OrchardCore.db;Cache=Shared"}}
+                """,
                 "",
                 "App_Data/Sites/Default/OrchardCore.db",
                 ""
             },
             {
                 "abp",
-                """{"ConnectionStrings":{"Default":"Data Source=./MyProjectName.db;Cache=Shared","Redis":"127.0.0.1"},"Redis":{"Configuration":"127.0.0.1"}}""",
+                """
+                {"ConnectionStrings":{"Default":"Data Source=./MyProjectName.db;Cache=Shared","Redis":"127.0.0.1"},
+                  "Redis":{"Configuration":"127.0.0.1"}}
+                """,
                 "",
                 "./MyProjectName.db",
                 ""
@@ -109,7 +147,11 @@ public sealed class DatabaseFinderTests : IDisposable
             },
             {
                 "elsa with mongo",
-                """{"DatabaseProvider":"MongoDb","ConnectionStrings":{"Sqlite":"Data Source=App_Data/elsa.sqlite.db;Cache=Shared;","MongoDb":"mongodb://localhost:27017/elsa"}}""",
+                """
+                {"DatabaseProvider":"MongoDb","ConnectionStrings":{
+                  "Sqlite":"Data Source=App_Data/elsa.sqlite.db;Cache=Shared;",
+                  "MongoDb":"mongodb://localhost:27017/elsa"}}
+                """,
                 "",
                 "App_Data/elsa.sqlite.db",
                 ""
@@ -146,7 +188,9 @@ public sealed class DatabaseFinderTests : IDisposable
             },
             {
                 "duckdb beside sqlite",
-                """{"ConnectionStrings":{"Analytics":"Data Source=stats.db","App":"Data Source=app.db;Foreign Keys=True"}}""",
+                """
+                {"ConnectionStrings":{"Analytics":"Data Source=stats.db","App":"Data Source=app.db;Foreign Keys=True"}}
+                """,
                 "DuckDB.NET.Data,Microsoft.Data.Sqlite",
                 "app.db",
                 "LSB1004"
@@ -160,7 +204,11 @@ public sealed class DatabaseFinderTests : IDisposable
             },
             {
                 "sql server",
-                """{"ConnectionStrings":{"A":"Data Source=.;Initial Catalog=x;Integrated Security=True","B":"Data Source=.\\SQLEXPRESS;AttachDbFilename=|DataDirectory|\\x.mdf","C":"Data Source=sql.example.org"}}""",
+                """
+                {"ConnectionStrings":{"A":"Data Source=.;Initial Catalog=x;Integrated Security=True",
+                  "B":"Data Source=.\\SQLEXPRESS;AttachDbFilename=|DataDirectory|\\x.mdf",
+                  "C":"Data Source=sql.example.org"}}
+                """,
                 "Microsoft.Data.SqlClient",
                 "",
                 ""
@@ -174,42 +222,61 @@ public sealed class DatabaseFinderTests : IDisposable
             },
             {
                 "blob and queues",
-                """{"ConnectionStrings":{"Blob":"UseDevelopmentStorage=true","Bus":"Endpoint=sb://x.example.org/;SharedAccessKeyName=a;SharedAccessKey=b=","Insights":"InstrumentationKey=0;IngestionEndpoint=https://x.example.org/"}}""",
+                """
+                {"ConnectionStrings":{"Blob":"UseDevelopmentStorage=true",
+                  "Bus":"Endpoint=sb://x.example.org/;SharedAccessKeyName=a;SharedAccessKey=b=",
+                  "Insights":"InstrumentationKey=0;IngestionEndpoint=https://x.example.org/"}}
+                """,
                 "Microsoft.Data.Sqlite",
                 "",
                 ""
             },
             {
                 "provider type in the parent",
-                """{"Tenants":[{"Name":"a","DbType":"Sqlite","ConnectionString":"DataSource=a.data"},{"Name":"b","DbType":"MySql","ConnectionString":"Data Source=b;"}]}""",
+                """
+                {"Tenants":[{"Name":"a","DbType":"Sqlite","ConnectionString":"DataSource=a.data"},
+                  {"Name":"b","DbType":"MySql","ConnectionString":"Data Source=b;"}]}
+                """,
                 "",
                 "a.data",
                 ""
             },
             {
                 "sqlsugar",
-                """{"SqlSugar":[{"DbType":"Sqlite","ConnectionString":"DataSource=./Admin.NET.db","IsAutoCloseConnection":true}]}""",
+                """
+                {"SqlSugar":[{"DbType":"Sqlite","ConnectionString":"DataSource=./Admin.NET.db",
+                  "IsAutoCloseConnection":true}]}
+                """,
                 "SqlSugarCore",
                 "./Admin.NET.db",
                 ""
             },
             {
                 "freesql",
-                """{"DbConfig":{"type":"Sqlite","connectionString":"Data Source=|DataDirectory|\\admindb.db; Pooling=true;Min Pool Size=1"}}""",
+                """
+                {"DbConfig":{"type":"Sqlite","connectionString":
+                  "Data Source=|DataDirectory|\\admindb.db; Pooling=true;Min Pool Size=1"}}
+                """,
                 "",
                 "|DataDirectory|\\admindb.db",
                 "LSB1009"
             },
             {
                 "memory",
-                """{"ConnectionStrings":{"A":"Data Source=:memory:","B":"Data Source=x;Mode=Memory;Cache=Shared","C":"Data Source=file:x.db?mode=memory&cache=shared"}}""",
+                """
+                {"ConnectionStrings":{"A":"Data Source=:memory:","B":"Data Source=x;Mode=Memory;Cache=Shared",
+                  "C":"Data Source=file:x.db?mode=memory&cache=shared"}}
+                """,
                 "Microsoft.Data.Sqlite",
                 "",
                 "LSB1005,LSB1005,LSB1005"
             },
             {
                 "uris",
-                """{"ConnectionStrings":{"A":"Data Source=file:a.db?cache=shared","B":"Data Source=file:b.db?mode=ro","C":"Data Source=file:///data/c%20d.db"}}""",
+                """
+                {"ConnectionStrings":{"A":"Data Source=file:a.db?cache=shared","B":"Data Source=file:b.db?mode=ro",
+                  "C":"Data Source=file:///data/c%20d.db"}}
+                """,
                 "",
                 "a.db,/data/c d.db",
                 "LSB1006"
@@ -223,28 +290,41 @@ public sealed class DatabaseFinderTests : IDisposable
             },
             {
                 "encrypted",
-                """{"ConnectionStrings":{"A":"Data Source=secret.db;Password=hunter2","B":"Data Source=open.db;Password="}}""",
+                """
+                {"ConnectionStrings":{"A":"Data Source=secret.db;Password=hunter2","B":"Data Source=open.db;Password="}}
+                """,
                 "",
                 "open.db",
                 "LSB1007"
             },
             {
                 "rollback journal",
-                """{"ConnectionStrings":{"A":"Data Source=a.db;Version=3;Journal Mode=Delete","B":"Data Source=b.db;JournalMode=Wal","C":"Data Source=c.db;Journal Mode=Default;Version=3","D":"Data Source=d.db;journal mode=Truncate","E":"Data Source=:memory:;Journal Mode=Off"}}""",
+                """
+                {"ConnectionStrings":{"A":"Data Source=a.db;Version=3;Journal Mode=Delete",
+                  "B":"Data Source=b.db;JournalMode=Wal","C":"Data Source=c.db;Journal Mode=Default;Version=3",
+                  "D":"Data Source=d.db;journal mode=Truncate","E":"Data Source=:memory:;Journal Mode=Off"}}
+                """,
                 "",
                 "a.db,b.db,c.db,d.db",
                 "LSB1054,LSB1054,LSB1005"
             },
             {
                 "placeholders",
-                """{"ConnectionStrings":{"A":"Data Source=%APPDATA%\\a.db","B":"Data Source=${DATA}/b.db","C":"Data Source={0}","D":"Data Source=$(Root)/d.db","E":"Data Source=~/e.db","F":"Data Source=#{Path}#/f.db"}}""",
+                """
+                {"ConnectionStrings":{"A":"Data Source=%APPDATA%\\a.db","B":"Data Source=${DATA}/b.db",
+                  "C":"Data Source={0}","D":"Data Source=$(Root)/d.db","E":"Data Source=~/e.db",
+                  "F":"Data Source=#{Path}#/f.db"}}
+                """,
                 "Microsoft.Data.Sqlite",
                 "",
                 "LSB1008,LSB1008,LSB1008,LSB1008,LSB1008,LSB1008"
             },
             {
                 "log path and friends",
-                """{"Logging":{"File":{"Path":"logs/today.db"}},"Thumbs":"Thumbs.db","Files":"*.db","Url":"https://x.example.org/y.db","Ext":".db","List":"a.db;b.db"}""",
+                """
+                {"Logging":{"File":{"Path":"logs/today.db"}},"Thumbs":"Thumbs.db","Files":"*.db",
+                  "Url":"https://x.example.org/y.db","Ext":".db","List":"a.db;b.db"}
+                """,
                 "Npgsql",
                 "",
                 ""
@@ -259,14 +339,19 @@ public sealed class DatabaseFinderTests : IDisposable
             { "geo database", """{"GeoIp":{"DatabasePath":"GeoLite2-City.db"}}""", "Microsoft.Data.Sqlite", "", "" },
             {
                 "sql ce and access",
-                """{"ConnectionStrings":{"A":"Data Source=|DataDirectory|\\a.sdf;Password=x","B":"Data Source=b.mdb"}}""",
+                """
+                {"ConnectionStrings":{"A":"Data Source=|DataDirectory|\\a.sdf;Password=x","B":"Data Source=b.mdb"}}
+                """,
                 "Microsoft.Data.Sqlite",
                 "",
                 ""
             },
             {
                 "two keys, one file",
-                """{"ConnectionStrings":{"A":"Data Source=app.db","B":"Data Source=./app.db;Mode=ReadOnly","C":"DataSource=./x/../app.db"},"DatabasePath":"app.db"}""",
+                """
+                {"ConnectionStrings":{"A":"Data Source=app.db","B":"Data Source=./app.db;Mode=ReadOnly",
+                  "C":"DataSource=./x/../app.db"},"DatabasePath":"app.db"}
+                """,
                 "",
                 "app.db",
                 ""
@@ -295,14 +380,19 @@ public sealed class DatabaseFinderTests : IDisposable
             },
             {
                 "no settings that matter",
-                """{"Urls":"http://*:5000","Kestrel":{"Certificates":{"Default":{"Path":"a.pfx","Password":"x=y;Data Source"}}}}""",
+                """
+                {"Urls":"http://*:5000","Kestrel":{"Certificates":{"Default":{
+                  "Path":"a.pfx","Password":"x=y;Data Source"}}}}
+                """,
                 "Microsoft.Data.Sqlite",
                 "",
                 ""
             },
             {
                 "quotes and semicolons",
-                """{"ConnectionStrings":{"A":"Data Source=\"my ;data's.db\";Cache=Shared","B":"Data Source='b \"x\".db'"}}""",
+                """
+                {"ConnectionStrings":{"A":"Data Source=\"my ;data's.db\";Cache=Shared","B":"Data Source='b \"x\".db'"}}
+                """,
                 "",
                 "my ;data's.db,b \"x\".db",
                 ""
@@ -316,7 +406,10 @@ public sealed class DatabaseFinderTests : IDisposable
             },
             {
                 "nhibernate",
-                """{"hibernate":{"connection.driver_class":"NHibernate.Driver.SQLite20Driver","connection.connection_string":"Data Source=nh.data;Version=3"}}""",
+                """
+                {"hibernate":{"connection.driver_class":"NHibernate.Driver.SQLite20Driver",
+                  "connection.connection_string":"Data Source=nh.data;Version=3"}}
+                """,
                 "",
                 "nh.data",
                 ""
@@ -330,21 +423,31 @@ public sealed class DatabaseFinderTests : IDisposable
             },
             {
                 "aspire",
-                """{"ConnectionStrings":{"sqlite":"Data Source=/data/aspire.db;Cache=Shared;Mode=ReadWriteCreate"},"Aspire":{"Microsoft":{"EntityFrameworkCore":{"Sqlite":{"MyContext":{"ConnectionString":"Data Source=ctx","DisableTracing":false}}}}}}""",
+                """
+                {"ConnectionStrings":{"sqlite":"Data Source=/data/aspire.db;Cache=Shared;Mode=ReadWriteCreate"},
+                  "Aspire":{"Microsoft":{"EntityFrameworkCore":{"Sqlite":{"MyContext":{
+                  "ConnectionString":"Data Source=ctx","DisableTracing":false}}}}}}
+                """,
                 "",
                 "/data/aspire.db,ctx",
                 ""
             },
             {
                 "log levels",
-                """{"Logging":{"LogLevel":{"Microsoft.EntityFrameworkCore.Sqlite.Connection":"Warning"}},"Serilog":{"MinimumLevel":{"Override":{"Microsoft.Data.Sqlite.Database":"Error"}}}}""",
+                """
+                {"Logging":{"LogLevel":{"Microsoft.EntityFrameworkCore.Sqlite.Connection":"Warning"}},
+                  "Serilog":{"MinimumLevel":{"Override":{"Microsoft.Data.Sqlite.Database":"Error"}}}}
+                """,
                 "Microsoft.Data.Sqlite",
                 "",
                 ""
             },
             {
                 "provider of another part of the file",
-                """{"DatabaseProvider":"SqlServer","ConnectionStrings":{"Default":"Data Source=app.db"},"Log":{"Sink":{"Name":"SQLite","Args":{"file":"log.db"}}}}""",
+                """
+                {"DatabaseProvider":"SqlServer","ConnectionStrings":{"Default":"Data Source=app.db"},
+                  "Log":{"Sink":{"Name":"SQLite","Args":{"file":"log.db"}}}}
+                """,
                 "",
                 "app.db,log.db",
                 ""
@@ -361,7 +464,7 @@ public sealed class DatabaseFinderTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Apps))]
-    public void Real_settings_are_told_apart_by_evidence(
+    public void Real_settings_are_distinguished_by_evidence(
         string app,
         string json,
         string packages,
@@ -458,10 +561,17 @@ public sealed class DatabaseFinderTests : IDisposable
     [InlineData("", "A;B", "")]
     [InlineData("DuckDB.NET.Data", "", "ConnectionStrings:A,ConnectionStrings:B,ConnectionStrings:Again")]
     [InlineData("", "", "")]
-    public void What_is_left_out_although_it_looks_like_a_file_is_said(string package, string names, string excluded)
+    public void What_is_excluded_although_it_looks_like_a_file_is_reported(
+        string package,
+        string names,
+        string excluded
+    )
     {
         const string Json =
-            """{"ConnectionStrings":{"A":"Data Source=a.db","B":"Data Source=b.db","Again":"Data Source=./a.db","Memory":"Data Source=:memory:"},"Store":{"Where":"c.data"}}""";
+            """
+            {"ConnectionStrings":{"A":"Data Source=a.db","B":"Data Source=b.db","Again":"Data Source=./a.db",
+              "Memory":"Data Source=:memory:"},"Store":{"Where":"c.data"}}
+            """;
 
         var result = Find(
             Json,
@@ -476,7 +586,10 @@ public sealed class DatabaseFinderTests : IDisposable
     public void A_name_that_is_not_there_is_an_error_with_the_nearest_one()
     {
         const string Json =
-            """{"ConnectionStrings":{"Default":"Data Source=a.db","Sql":"Server=x;Password=hunter2"},"Logging":{"LogLevel":{"Microsoft":"Warning"}}}""";
+            """
+            {"ConnectionStrings":{"Default":"Data Source=a.db","Sql":"Server=x;Password=hunter2"},
+              "Logging":{"LogLevel":{"Microsoft":"Warning"}}}
+            """;
         foreach (var name in (string[])["Defualt", "!Defualt", "Microsoft"])
         {
             var error = Assert.Single(Find(Json, [], name).Diagnostics);
@@ -494,7 +607,10 @@ public sealed class DatabaseFinderTests : IDisposable
     public void A_named_setting_is_taken_though_it_is_read_only_or_has_a_placeholder()
     {
         var result = Find(
-            """{"ConnectionStrings":{"A":"Data Source=a.db;Mode=ReadOnly","B":"Data Source={dir}/b.db","C":"Data Source=c.db;Password=x"}}""",
+            """
+            {"ConnectionStrings":{"A":"Data Source=a.db;Mode=ReadOnly","B":"Data Source={dir}/b.db",
+              "C":"Data Source=c.db;Password=x"}}
+            """,
             [],
             "A",
             "B",
@@ -523,7 +639,10 @@ public sealed class DatabaseFinderTests : IDisposable
     public void The_same_is_found_on_a_machine_that_has_the_files_and_on_one_that_has_not()
     {
         const string Json =
-            """{"ConnectionStrings":{"Default":"Data Source=text.db"},"X":{"A":"Data Source=real.data","B":"Data Source=text.data","C":"Data Source=used.data"}}""";
+            """
+            {"ConnectionStrings":{"Default":"Data Source=text.db"},"X":{"A":"Data Source=real.data",
+              "B":"Data Source=text.data","C":"Data Source=used.data"}}
+            """;
         var without = Find(Json, EfCore);
         CreateDatabase("real.data");
         _folder.Write("text.db", new string('x', 200));

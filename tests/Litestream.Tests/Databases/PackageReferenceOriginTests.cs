@@ -88,7 +88,7 @@ public sealed class PackageReferenceOriginTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_cannot_be_read_names_nobody() =>
+    public void A_file_that_cannot_be_read_names_nothing() =>
         Assert.False(
             PackageReferenceOrigin.IsOwn(
                 Write("src/Shop/Shop.csproj", "<Project />"),

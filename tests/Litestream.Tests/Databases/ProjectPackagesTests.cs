@@ -18,7 +18,8 @@ public sealed class ProjectPackagesTests : IDisposable
               "Dapper/2.0.0": { "type": "package" }
             },
             "net9.0/linux-x64": {
-              "Microsoft.EntityFrameworkCore.Sqlite/9.0.0": { "type": "package", "dependencies": { "Microsoft.Data.Sqlite.Core": "9.0.0" } },
+              "Microsoft.EntityFrameworkCore.Sqlite/9.0.0": {
+                "type": "package", "dependencies": { "Microsoft.Data.Sqlite.Core": "9.0.0" } },
               "Microsoft.Data.Sqlite.Core/9.0.0": { "type": "package" }
             }
           },
@@ -61,7 +62,7 @@ public sealed class ProjectPackagesTests : IDisposable
     }
 
     [Fact]
-    public void What_cannot_be_read_is_no_evidence()
+    public void What_cannot_be_read_is_not_evidence()
     {
         Assert.Empty(ProjectPackages.Read(Path.Combine(_folder.Path, "none.json"), "net8.0"));
         Assert.Empty(ProjectPackages.Read(_folder.Write("a.json", "{"), "net8.0"));

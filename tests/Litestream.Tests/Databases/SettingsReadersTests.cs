@@ -163,10 +163,13 @@ public sealed class SettingsReadersTests : IDisposable
     {
         var text = new StringBuilder("{\n");
         for (var i = 0; text.Length < 5_000_000; i++)
+        {
             text.Append(
                 System.Globalization.CultureInfo.InvariantCulture,
                 $"\"Section{i}\": {{ \"Name\": \"value {i}\", \"Items\": [\"a\", \"b/c.txt\"] }},\n"
             );
+        }
+
         text.Append("\"ConnectionStrings\": { \"A\": \"Data Source=a.db\" } }");
         var found = Assert.Single(
             DatabaseFinder
@@ -211,9 +214,14 @@ public sealed class SettingsReadersTests : IDisposable
               </connectionStrings>
               <appSettings><add key="SqlitePath" value="settings.db"/></appSettings>
               <log4net>
-                <appender name="A"><connectionType value="System.Data.SQLite.SQLiteConnection, System.Data.SQLite, Version=1.0.0.0"/><connectionString value="Data Source=log.data;Synchronous=Off"/></appender>
+                <appender name="A">
+                  <connectionType value="System.Data.SQLite.SQLiteConnection, System.Data.SQLite, Version=1.0.0.0"/>
+                  <connectionString value="Data Source=log.data;Synchronous=Off"/>
+                </appender>
               </log4net>
-              <applicationSettings><App.Properties.Settings><setting name="Db" serializeAs="String"><value>Data Source=user.db</value></setting></App.Properties.Settings></applicationSettings>
+              <applicationSettings><App.Properties.Settings>
+                <setting name="Db" serializeAs="String"><value>Data Source=user.db</value></setting>
+              </App.Properties.Settings></applicationSettings>
             </configuration>
             """
         );

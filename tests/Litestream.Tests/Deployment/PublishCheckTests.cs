@@ -7,7 +7,8 @@ namespace Litestream.Tests.Deployment;
 public sealed class PublishCheckTests
 {
     private const string Hooked = """
-        { "runtimeOptions": { "configProperties": { "STARTUP_HOOKS": "Litestream.Hosting", "Litestream.EntryAssembly": "Shop" } } }
+        { "runtimeOptions": { "configProperties": {
+          "STARTUP_HOOKS": "Litestream.Hosting", "Litestream.EntryAssembly": "Shop" } } }
         """;
 
     private static readonly PublishExpectation Expected = new(AutoStart: true, RequireExecutable: true);

@@ -13,7 +13,8 @@ public sealed class PublishedOutputTests : IDisposable
           // written by hand
           "runtimeOptions": {
             "framework": { "name": "Microsoft.AspNetCore.App", "version": "10.0.0" },
-            "configProperties": { "STARTUP_HOOKS": "My.Hook:Litestream.Hosting", "Litestream.EntryAssembly": "Shop", "flag": false },
+            "configProperties": {
+              "STARTUP_HOOKS": "My.Hook:Litestream.Hosting", "Litestream.EntryAssembly": "Shop", "flag": false },
           }
         }
         """;
@@ -84,7 +85,7 @@ public sealed class PublishedOutputTests : IDisposable
     }
 
     [Fact]
-    public void Of_a_program_that_is_no_bundle_or_a_damaged_one_nothing_is_taken()
+    public void Of_a_program_that_is_not_a_bundle_or_a_damaged_one_nothing_is_taken()
     {
         Assert.Null(SingleFileBundle.Read([1, 2, 3]));
         var bundle = Bundle(false, ("a.dll", new byte[100]));
@@ -131,7 +132,10 @@ public sealed class PublishedOutputTests : IDisposable
             """
             { "targets": { ".NETCoreApp,Version=v10.0": {
                 "Shop/1.0.0": { "dependencies": { "x": "1" }, "runtime": { "Shop.dll": {} } },
-                "x/1.0.0": { "runtime": { "lib/net8.0/x.dll": {} }, "runtimeTargets": { "runtimes/linux/lib/net8.0/y.dll": {} }, "native": { "z.dll": {} } } } } }
+                "x/1.0.0": {
+                  "runtime": { "lib/net8.0/x.dll": {} },
+                  "runtimeTargets": { "runtimes/linux/lib/net8.0/y.dll": {} },
+                  "native": { "z.dll": {} } } } } }
             """
         );
 

@@ -241,7 +241,7 @@ public sealed class ScaffoldTests : IDisposable
     }
 
     [Fact]
-    public void Names_of_variables_are_told_and_no_value_is()
+    public void Names_of_variables_are_reported_and_no_value_is()
     {
         foreach (var kind in new[] { ScaffoldKind.Systemd, ScaffoldKind.Dockerfile, ScaffoldKind.Compose })
         {

@@ -42,7 +42,7 @@ public sealed class PointInTimeTests
         );
 
     [Fact]
-    public void A_moment_is_told_with_its_time_zone()
+    public void A_moment_is_reported_with_its_time_zone()
     {
         Assert.Equal(
             "2026-11-24 11:15:00 +01:00 (Europe/Berlin)",

@@ -84,7 +84,7 @@ public sealed class LitestreamDoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_no_database_is_an_error()
+    public async Task What_is_not_a_database_is_an_error()
     {
         _folder.Write("app.db", "this is a text that is longer than the header of a database");
 
@@ -159,7 +159,7 @@ public sealed class LitestreamDoctorTests : IDisposable
     }
 
     [Fact]
-    public void What_is_no_database_or_not_there_has_no_format()
+    public void What_is_not_a_database_or_not_there_has_no_format()
     {
         _folder.Write("app.db", new string('x', 5000));
         Assert.Equal(DatabaseFormat.NoDatabase, LiveDatabase.ReadFormat(Database, out _));
@@ -169,7 +169,7 @@ public sealed class LitestreamDoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task What_a_forced_restore_replaced_is_told_with_its_size_and_what_to_do()
+    public async Task What_a_forced_restore_replaced_is_reported_with_its_size_and_what_to_do()
     {
         CreateDatabase();
         _folder.Write("app.db.replaced-20260101T000000Z/app.db", new string('x', 3 * 1024));
@@ -189,7 +189,7 @@ public sealed class LitestreamDoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task What_a_restore_replaced_beside_the_file_that_a_link_leads_to_is_told()
+    public async Task What_a_restore_replaced_beside_the_file_that_a_link_leads_to_is_reported()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Links need a privilege there.");
         LitestreamTool.Sql(_folder.Write("volume/real.db", ""), "CREATE TABLE rows(text)");
@@ -236,7 +236,7 @@ public sealed class LitestreamDoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_database_without_a_backup_and_leftovers_of_restores_are_told()
+    public async Task A_database_without_a_backup_and_leftovers_of_restores_are_reported()
     {
         CreateDatabase();
         _folder.Write(".app.db-litestream.lost-20250101T000000Z/generation", "x");
@@ -253,7 +253,7 @@ public sealed class LitestreamDoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task Changes_that_nobody_replicates_are_a_warning()
+    public async Task Changes_that_nothing_replicates_are_a_warning()
     {
         CreateDatabase();
         await LitestreamTool.ReplicateUntilAsync(
@@ -296,7 +296,7 @@ public sealed class LitestreamDoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_litestream_that_nobody_here_started_is_found_by_its_open_file()
+    public async Task A_litestream_that_was_started_elsewhere_is_found_by_its_open_file()
     {
         CreateDatabase();
         IReadOnlyList<Finding> findings = [];
@@ -346,7 +346,7 @@ public sealed class LitestreamDoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_wrong_yml_an_old_sdk_and_an_executable_that_is_not_there_or_not_the_packages_are_errors_with_their_codes()
+    public async Task A_wrong_yml_an_old_sdk_and_an_executable_that_is_missing_or_another_are_errors_with_their_codes()
     {
         var yml = _folder.Write("litestream.yml", "dbs: [\n");
         var missing = await LitestreamDoctor.ExamineAsync(

@@ -23,7 +23,10 @@ public sealed class LitestreamCommandTests : IDisposable
 
     [Fact]
     public async Task Its_version_has_no_v() =>
-        Assert.Equal(Repository.Version, await LitestreamTool.Executable.GetVersionAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(
+            Repository.Version,
+            await LitestreamTool.Executable.GetVersionAsync(TestContext.Current.CancellationToken)
+        );
 
     [Fact]
     public async Task Both_streams_and_the_exit_code_come_back()
@@ -97,7 +100,9 @@ public sealed class LitestreamCommandTests : IDisposable
                 ["-STOP", Assert.Single(Children()).ToString(CultureInfo.InvariantCulture)]
             )
         )
+        {
             await freeze.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
 
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
@@ -140,7 +145,7 @@ public sealed class LitestreamCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task A_file_that_is_no_executable_is_one_coded_error()
+    public async Task A_file_that_is_not_an_executable_is_one_coded_error()
     {
         var path = _folder.Write("litestream", "no executable at all");
         if (!OperatingSystem.IsWindows())

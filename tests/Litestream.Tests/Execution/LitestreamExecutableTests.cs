@@ -41,6 +41,7 @@ public sealed class LitestreamExecutableTests : IDisposable
         Assert.Equal(path, Find(null, null));
 
         if (!OperatingSystem.IsWindows())
+        {
             Assert.Equal(
                 UnixFileMode.UserRead
                     | UnixFileMode.UserWrite
@@ -49,6 +50,8 @@ public sealed class LitestreamExecutableTests : IDisposable
                     | UnixFileMode.GroupExecute,
                 File.GetUnixFileMode(path)
             );
+        }
+
         Assert.Equal(
             Repository.Version,
             await new LitestreamExecutable(path).GetVersionAsync(TestContext.Current.CancellationToken)

@@ -9,7 +9,8 @@ public sealed class LogLineTests
     public void A_text_line_gives_its_level_message_and_fields()
     {
         var line = LogLine.Parse(
-            """time=2026-11-23T05:29:15.797Z level=INFO msg="sync: new \"gen\"" db="/a b/ä\u00e9\n.db" generation=1f reason="no generation exists" empty="""
+            """time=2026-11-23T05:29:15.797Z level=INFO msg="sync: new \"gen\"" db="/a b/ä\u00e9\n.db" generation=1f """
+                + """reason="no generation exists" empty="""
         );
 
         Assert.Equal(("INFO", "sync: new \"gen\""), (line.Level, line.Message));
@@ -29,7 +30,8 @@ public sealed class LogLineTests
     public void A_json_line_gives_the_same()
     {
         var line = LogLine.Parse(
-            """{"time":"2026-11-23T05:29:15.797Z","level":"ERROR","msg":"monitor error","sync-interval":1000000000,"error":"no \"such\" bucket"}"""
+            """{"time":"2026-11-23T05:29:15.797Z","level":"ERROR","msg":"monitor error","sync-interval":1000000000"""
+                + ""","error":"no \"such\" bucket"}"""
         );
 
         Assert.Equal(("ERROR", "monitor error"), (line.Level, line.Message));
@@ -51,10 +53,11 @@ public sealed class LogLineTests
     }
 
     [Fact]
-    public void An_error_of_several_lines_is_told_in_one()
+    public void An_error_of_several_lines_is_reported_in_one()
     {
         var line = LogLine.Parse(
-            """time=1 level=ERROR msg="monitor error" replica=s3 error="RequestError: send request failed\ncaused by: Get \"x\":\r\n\tdial tcp" """
+            """time=1 level=ERROR msg="monitor error" replica=s3 error="RequestError: send request failed\n"""
+                + """caused by: Get \"x\":\r\n\tdial tcp" """
         );
 
         Assert.Equal(
@@ -83,6 +86,32 @@ public sealed class LogLineTests
 
         Assert.Equal(("", text, text), (line.Level, line.Message, line.Text));
         Assert.Empty(line.Fields);
+    }
+
+    /// <summary>As 0.5.17 prints it: the lines of its log may come before.</summary>
+    [Fact]
+    public void The_result_of_a_restore_is_not_a_line_for_people()
+    {
+        string[] log =
+        [
+            """{"time":"2026-11-23T05:29:15.797Z","level":"INFO","msg":"post-restore integrity check passed"}""",
+            "time=2026-11-23T05:29:15.797Z level=WARN msg=\"sftp host key not verified\"",
+            "Error: no matching backup files available",
+            "",
+        ];
+        string[] result =
+        [
+            "{",
+            "  \"db_path\": \"/data/app.db\",",
+            "  \"replica\": \"file\",",
+            "  \"txid\": \"0000000000000009\",",
+            "  \"duration_ms\": 8,",
+            "  \"integrity_check\": \"none\"",
+            "}",
+        ];
+
+        Assert.DoesNotContain(log, text => LogLine.Parse(text).IsResult);
+        Assert.All(result, text => Assert.True(LogLine.Parse(text).IsResult, text));
     }
 
     [Theory]

@@ -18,7 +18,7 @@ public sealed class LitestreamProcessTests
     [InlineData("litestream", "/app/litestream", false, false)]
     [InlineData("dotnet Shop.dll litestream replicate", "/usr/bin/dotnet", false, false)]
     [InlineData("", null, false, false)]
-    public void It_is_told_by_its_first_argument_and_by_its_name_unless_its_identity_is_known(
+    public void It_is_recognised_by_its_first_argument_and_by_its_name_unless_its_identity_is_known(
         string commandLine,
         string? executable,
         bool isReplicator,

@@ -70,7 +70,7 @@ public sealed class OpenDatabasesTests : IDisposable
     }
 
     [Fact]
-    public void A_link_that_leads_to_itself_is_no_endless_way()
+    public void A_link_that_leads_to_itself_ends()
     {
         var loop = Path.Combine(_folder.Path, "loop");
         Directory.CreateSymbolicLink(loop, "loop");

@@ -12,7 +12,7 @@ public sealed class ReplicatorSignsTests
     [InlineData(true, 1, 0, false, false, false)]
     [InlineData(true, 0, 0, true, false, false)]
     [InlineData(false, 0, 0, false, false, false)]
-    public void Nobody_replicates_where_the_system_tells_and_neither_a_litestream_nor_an_app_is_there(
+    public void Nothing_replicates_where_the_system_tells_and_neither_a_litestream_nor_an_app_is_there(
         bool isTold,
         int replicators,
         int others,

@@ -26,7 +26,7 @@ public sealed class Lz4FrameTests : IDisposable
         Assert.Equal(1 + 6 + 2, Length(Header(0x60), Block([0x12, 9, 1, 0, 0x20, 7, 8]), End));
 
     [Fact]
-    public void A_length_of_15_goes_on_in_the_next_bytes_until_one_is_not_255()
+    public void A_length_of_15_continues_in_the_next_bytes_until_one_is_not_255()
     {
         var literals = new byte[15 + 255 + 3];
         Assert.Equal(
@@ -78,7 +78,7 @@ public sealed class Lz4FrameTests : IDisposable
     [InlineData("04")]
     [InlineData("04224D18")]
     [InlineData("6167652D656E6372797074696F6E2E6F7267")]
-    public void What_is_no_frame_has_no_length(string hex) => Assert.Null(Length(Convert.FromHexString(hex)));
+    public void What_is_not_a_frame_has_no_length(string hex) => Assert.Null(Length(Convert.FromHexString(hex)));
 
     private static byte[] End => [0, 0, 0, 0];
 

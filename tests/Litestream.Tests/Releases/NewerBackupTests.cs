@@ -3,7 +3,8 @@ using Litestream.Releases;
 
 namespace Litestream.Tests.Releases;
 
-/// <summary>When an executable of 0.3 is kept from a replica that also has LTX files: by the times of the files.</summary>
+/// <summary>When an executable of 0.3 is kept from a replica that also has LTX files: by the times of the files.
+/// </summary>
 [Trait("Line", "0.3")]
 [Trait("Uses", "litestream")]
 public sealed class NewerBackupTests : IDisposable
@@ -24,7 +25,7 @@ public sealed class NewerBackupTests : IDisposable
     [InlineData("1 2", "3 4", 2, false)] // What 0.3 has is what there was then.
     [InlineData("1 2", "3 4", 3, true)]
     [InlineData("1 5", "3 4", 4, true)]
-    [InlineData("", "3", 2, false)] // Nobody has it.
+    [InlineData("", "3", 2, false)] // Nothing has it.
     public void It_is_by_what_the_newer_line_has_and_this_one_has_not(
         string generations,
         string ltx,

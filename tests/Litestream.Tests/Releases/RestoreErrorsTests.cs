@@ -9,6 +9,8 @@ public sealed class RestoreErrorsTests
     [InlineData("LSB4005", "`litestream restore` ended with exit code 1: open /r/1.ltx: no such file", true)]
     [InlineData("LSB4005", "`litestream restore` ended with exit code 1: NoSuchKey: The key does not exist.", true)]
     [InlineData("LSB4005", "`litestream restore` ended with exit code 1: NoSuchBucket: it does not exist", false)]
+    [InlineData("LSB4005", "`litestream restore` ended with exit code 1: 404 ContainerNotFound: not found", false)]
+    [InlineData("LSB4005", "`litestream restore` ended with exit code 1: storage: bucket doesn't exist", false)]
     [InlineData("LSB4005", "`litestream restore` ended with exit code 1: dial tcp: no such host", false)]
     [InlineData("LSB4005", "`litestream restore` ended with exit code 1: connect: connection refused", false)]
     [InlineData("LSB4005", "'/srv/missing/a.db': `litestream restore` ended with exit code 1: i/o timeout", false)]

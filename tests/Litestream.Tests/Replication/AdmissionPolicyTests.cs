@@ -169,7 +169,7 @@ public sealed class AdmissionPolicyTests
     }
 
     [Fact]
-    public void A_database_that_is_locked_tells_nothing_now_and_one_that_is_no_database_never()
+    public void A_database_that_is_locked_tells_nothing_now_and_one_that_is_not_a_database_never()
     {
         var folder = Directory.CreateTempSubdirectory("look-").FullName;
         try

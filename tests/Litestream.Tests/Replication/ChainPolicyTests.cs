@@ -85,7 +85,7 @@ public sealed class ChainPolicyTests
     [Theory]
     [InlineData(MarkState.Checkpointing)]
     [InlineData(MarkState.Unknown)]
-    public void A_checkpoint_of_litestream_is_no_loss(object mark) =>
+    public void A_checkpoint_of_litestream_is_not_a_loss(object mark) =>
         Assert.Equal(ChainAction.None, ChainPolicy.Decide(Running with { Mark = (MarkState)mark, AbsentLooks = 0 }));
 
     [Fact]

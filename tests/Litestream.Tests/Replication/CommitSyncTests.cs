@@ -83,7 +83,7 @@ public sealed class CommitSyncTests
     }
 
     [Fact]
-    public async Task Without_a_replicator_that_is_said_before_the_time_is_up()
+    public async Task Without_a_replicator_that_is_reported_before_the_time_is_up()
     {
         using var folder = await ReplicatedFolder.StartedAsync();
         folder.Stop();
@@ -99,7 +99,7 @@ public sealed class CommitSyncTests
     }
 
     [Fact]
-    public async Task A_replicator_that_does_nothing_is_no_success()
+    public async Task A_replicator_that_does_nothing_is_not_a_success()
     {
         using var folder = await ReplicatedFolder.StartedAsync();
         await folder.SentAsync();
@@ -154,7 +154,7 @@ public sealed class CommitSyncTests
     {
         (string, string)? expected = code is null ? null : (code, why!);
 
-        Assert.Equal(expected, CommitSync.DoubtOf(problem));
+        Assert.Equal(expected, CommitSync.ChainProblemOf(problem));
     }
 
     private static Task<SyncResult> SyncAsync(ReplicatedFolder folder, TimeSpan timeout) =>

@@ -27,7 +27,7 @@ public sealed class CutPolicyTests
         );
 
     [Fact]
-    public void Before_the_app_opens_the_database_that_library_is_no_obstacle() =>
+    public void Before_the_app_opens_the_database_that_library_is_not_an_obstacle() =>
         Assert.Equal(
             CutAction.Truncate,
             CutPolicy.Decide(Running with { BringsAnotherLibrary = true, IsBeforeApp = true })
@@ -37,7 +37,7 @@ public sealed class CutPolicyTests
     [InlineData(false, CutAction.NewLineage)]
     [InlineData(true, CutAction.NewLineageUntilRestart)]
     [InlineData(null, CutAction.NewLineageUntilRestart)]
-    public void Without_a_library_of_ours_a_new_generation_does_it_where_nobody_has_the_database_open(
+    public void Without_a_library_of_ours_a_new_generation_does_it_where_nothing_has_the_database_open(
         bool? isOpen,
         object expected
     )

@@ -239,8 +239,8 @@ internal static class FaultDecisions
             ["a signal while the restore at start runs"] = "how a process ends",
             [
                 "an orderly restart: SIGTERM to the app, Ctrl+C or systemd's signal to its group, a new version"
-            ] = "litestream itself goes on where it was",
-            ["nobody reads the app's output, or its reader is gone"] = "a pipe that is full or closed",
+            ] = "litestream itself continues where it was",
+            ["nothing reads the app's output, or its reader is gone"] = "a pipe that is full or closed",
             ["the app's log hangs while litestream writes much"] = "a pipe that is full",
             ["code in the app's process opens and closes the database file outside SQLite"] = "locks of the system",
             ["an app with 200 databases"] = "how much one litestream carries",

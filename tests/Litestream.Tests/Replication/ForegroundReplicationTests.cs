@@ -204,7 +204,7 @@ public sealed class ForegroundReplicationTests : IDisposable
     }
 
     [Fact]
-    public async Task A_frozen_litestream_is_killed_when_the_time_is_up_and_that_is_said()
+    public async Task A_frozen_litestream_is_killed_when_the_time_is_up_and_that_is_reported()
     {
         var run = RunAsync(stopTimeout: TimeSpan.FromSeconds(1));
         await ReplicatesAsync(run);
@@ -221,7 +221,7 @@ public sealed class ForegroundReplicationTests : IDisposable
     }
 
     [Fact]
-    public async Task A_litestream_that_does_not_start_in_time_is_said_and_the_next_one_sends_a_full_copy()
+    public async Task A_litestream_that_does_not_start_in_time_is_reported_and_the_next_one_sends_a_full_copy()
     {
         var first = RunAsync();
         await ReplicatesAsync(first);
@@ -290,7 +290,7 @@ public sealed class ForegroundReplicationTests : IDisposable
 
     [Fact]
     [Trait("Line", "0.5")]
-    public async Task A_litestream_that_does_not_continue_where_it_had_ended_is_said_and_the_next_one_sends_a_full_copy()
+    public async Task A_litestream_that_does_not_continue_where_it_ended_is_reported_and_the_next_sends_a_full_copy()
     {
         LitestreamTool.Sql(
             Database,

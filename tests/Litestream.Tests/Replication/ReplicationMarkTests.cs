@@ -59,12 +59,10 @@ public sealed class ReplicationMarkTests
         );
 
     [Fact]
-    public void A_reader_of_ours_holds_what_a_mark_holds_and_nobody_restarts_the_WAL_meanwhile()
+    public void A_reader_of_ours_holds_what_a_mark_holds_and_nothing_restarts_the_WAL_meanwhile()
     {
         if (!OperatingSystem.IsLinux())
-        {
             Assert.Skip("The list of locks is Linux's.");
-        }
 
         using var folder = new Folder();
         using var app = folder.Open();

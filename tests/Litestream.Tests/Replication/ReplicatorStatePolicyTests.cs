@@ -39,8 +39,8 @@ public sealed class ReplicatorStatePolicyTests
     [Theory]
     [InlineData(Exclusion.Refused, true, true)]
     [InlineData(Exclusion.Traced, true, true)]
-    [InlineData(Exclusion.Awaited, false, false)]
-    [InlineData(Exclusion.Paused, false, false)]
+    [InlineData(Exclusion.NoFile, false, false)]
+    [InlineData(Exclusion.NoRoom, false, false)]
     [InlineData(Exclusion.Held, false, false)]
     [InlineData(Exclusion.Question, false, false)]
     [InlineData(Exclusion.None, false, false)]
@@ -58,8 +58,8 @@ public sealed class ReplicatorStatePolicyTests
     [Theory]
     [InlineData(Exclusion.Traced)]
     [InlineData(Exclusion.Refused)]
-    [InlineData(Exclusion.Awaited)]
-    [InlineData(Exclusion.Paused)]
+    [InlineData(Exclusion.NoFile)]
+    [InlineData(Exclusion.NoRoom)]
     [InlineData(Exclusion.Question)]
     public void Without_litestream_an_excluded_database_stalls_the_replicator(object exclusion) =>
         Assert.Equal(

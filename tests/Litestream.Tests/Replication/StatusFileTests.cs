@@ -140,10 +140,12 @@ public sealed class StatusFileTests : IDisposable
     public void As_JSON_it_says_whether_an_app_runs_and_what_it_tells()
     {
         using (var none = JsonDocument.Parse(JsonText.Of(RunningStatus.Of(Database).WriteTo)))
+        {
             Assert.Equal(
                 "path,running",
                 string.Join(',', none.RootElement.EnumerateObject().Select(member => member.Name))
             );
+        }
 
         new StatusFile(
             StatusFile.IdentityOf(Environment.ProcessId)!,

@@ -36,7 +36,7 @@ internal sealed class Supervision
     /// <summary>Seconds since the first look.</summary>
     public int Second => (int)(_time.GetUtcNow() - _start).TotalSeconds;
 
-    /// <summary>What was called for, in its order; nothing is left out but <see cref="DatabaseAction.None"/>.</summary>
+    /// <summary>What was called for, in its order; nothing is missing but <see cref="DatabaseAction.None"/>.</summary>
     public List<(int Second, DatabaseAction Action)> Actions { get; } = [];
 
     /// <summary>Since when the health has been what it is, in its order.</summary>

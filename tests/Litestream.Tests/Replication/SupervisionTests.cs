@@ -69,7 +69,7 @@ public sealed class SupervisionTests
             [],
             "LSB5007: '/replica' is read-only"
         ),
-        ["a file lies in the place of a folder replica"] = new(
+        ["a file is in the place of a folder replica"] = new(
             run => run.Look(5, seen => Blocked(seen, "the folder of the replica is a file")),
             [(0, Degraded)],
             [],
@@ -89,16 +89,16 @@ public sealed class SupervisionTests
                         1,
                         (state, _, _) =>
                             state.Excluded is null
-                                ? state.Pause(DatabasePolicy.ExplainPause(state.Path, new(99, 100)))
+                                ? state.ExcludeForRoom(DatabasePolicy.ExplainNoRoom(state.Path, new(99, 100)))
                                 : state
                     )
                     .Look(1, seen => seen.Idle with { Room = new(125, 100) })
                     .Look(1, seen => seen.Idle with { Room = new(125 + Supervision.File.Size, 100) }),
             [(0, Healthy), (1, Degraded)],
-            [(0, Pause), (3, CheckLineage)],
+            [(0, ExcludeForRoom), (3, CheckLineage)],
             "LSB5016"
         ),
-        ["another database's replica lies in the place of a folder replica, at the start or while the app runs"] = new(
+        ["another database's replica is in the place of a folder replica, at the start or while the app runs"] = new(
             run => run.Look(8, Wiped),
             [(0, Healthy), (7, Degraded)],
             [(7, Restart)],
@@ -153,14 +153,13 @@ public sealed class SupervisionTests
             [(0, CheckLineage)]
         ),
         [
-            "a replica that has to be asked whose history it holds cannot be read, "
-                + "at a start or when a database has changed"
+            "a replica whose lineage must be checked cannot be read, at a start or when a database has changed"
         ] = Unanswered("LSB4005", "no route to host"),
         [
             "the state folder of a database is lost, and the disk has no room for a copy of the backup, "
                 + "which would tell whether it is of this database"
         ] = Unanswered("LSB4009", "the disk has only 1 MB free"),
-        ["the state folder beside the database is lost"] = new(
+        ["the state folder next to the database is lost"] = new(
             run =>
                 run.Apply(1, (state, _, _) => state.CheckLineage())
                     .Look(1, seen => seen.Idle)
@@ -428,7 +427,7 @@ public sealed class SupervisionTests
         bool isBlocked = false
     ) => new(problem, needsRestart, isBlocked, BrokenSince: run.Now);
 
-    /// <summary>Whose history the replica holds is asked for 30 s.</summary>
+    /// <summary>Whose lineage the replica holds is asked for 30 s.</summary>
     private static Row Unanswered(string code, string trouble) =>
         new(
             run =>

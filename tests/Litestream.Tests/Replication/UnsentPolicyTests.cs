@@ -16,12 +16,12 @@ public sealed class UnsentPolicyTests
     };
 
     [Fact]
-    public void Nothing_is_said_where_everything_was_sent() => Assert.Null(UnsentPolicy.Decide(Sent));
+    public void Nothing_is_reported_where_everything_was_sent() => Assert.Null(UnsentPolicy.Decide(Sent));
 
     [Theory]
     [InlineData(4152L, "4152 bytes of the last commits of '/app.db'")]
     [InlineData(null, "Up to 8192 bytes of the last commits of '/app.db'")]
-    public void What_litestream_had_not_sent_is_said_with_how_much(long? unsent, string text) =>
+    public void What_litestream_had_not_sent_is_reported_with_how_much(long? unsent, string text) =>
         Assert.StartsWith(
             $"{text} did not arrive in the replica: litestream ended before",
             Message(Sent with { Unsent = unsent }),
@@ -29,7 +29,7 @@ public sealed class UnsentPolicyTests
         );
 
     [Fact]
-    public void A_full_copy_that_has_not_arrived_is_said() =>
+    public void A_full_copy_that_has_not_arrived_is_reported() =>
         Assert.StartsWith(
             "The full copy (8192 bytes) of '/app.db' did not arrive in the replica: "
                 + "it was needed because it was killed.",
@@ -64,7 +64,7 @@ public sealed class UnsentPolicyTests
         );
 
     [Fact]
-    public void Nothing_is_said_where_nothing_can_be_missing()
+    public void Nothing_is_reported_where_nothing_can_be_missing()
     {
         Assert.Null(UnsentPolicy.Decide(NotRun with { IsAsSent = true }));
         Assert.Null(UnsentPolicy.Decide(NotRun with { IsAnothers = true }));

@@ -6,7 +6,7 @@ using Litestream.Verification;
 
 namespace Litestream.Tests.Replication;
 
-/// <summary>A verification that starts a litestream of its own where nobody replicates.</summary>
+/// <summary>A verification that starts a litestream of its own where nothing replicates.</summary>
 [Trait("Uses", "litestream")]
 public sealed class VerificationReplicatorTests
 {
@@ -20,7 +20,7 @@ public sealed class VerificationReplicatorTests
     [Theory]
     [InlineData(VerificationLevel.Full, true)]
     [InlineData(VerificationLevel.Position, false)]
-    public async Task A_database_that_nobody_replicates_is_replicated_for_the_time_of_the_verification(
+    public async Task A_database_that_nothing_replicates_is_replicated_for_the_time_of_the_verification(
         VerificationLevel level,
         bool write
     )
@@ -100,13 +100,13 @@ public sealed class VerificationReplicatorTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Nothing_is_started_over_another_history(bool withOwnGeneration)
+    public async Task Nothing_is_started_over_another_lineage(bool withOwnGeneration)
     {
         using var folder = new ReplicatedFolder();
         Assert.Equal(VerificationOutcome.Verified, (await Verify(folder, Asked)).Outcome);
         if (withOwnGeneration)
         {
-            // Another machine has gone on since, with a generation of its own.
+            // Another machine has continued since, with a generation of its own.
             using var other = await folder.OtherHostAsync();
             foreach (var file in ReplicaFiles.All(other.GenerationIn(folder)))
                 File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddMinutes(1));

@@ -113,7 +113,10 @@ internal sealed class BackedUpDatabase : IDisposable
                 ending != "-shm" && System.IO.File.Exists(database + ending)
             )
         )
+        {
             System.IO.File.Copy(database + ending, Path.Combine(copy, "copy.db" + ending));
+        }
+
         Assert.Equal("ok", LitestreamTool.Query(Path.Combine(copy, "copy.db"), "PRAGMA integrity_check"));
         return LitestreamTool.Query(
             Path.Combine(copy, "copy.db"),

@@ -47,7 +47,7 @@ public sealed class DatabaseRestoreTests : IDisposable
     }
 
     [Fact]
-    public async Task After_a_restore_into_the_original_place_replication_goes_on_without_a_gap()
+    public async Task After_a_restore_into_the_original_place_replication_continues_without_a_gap()
     {
         var config = await Replicated();
         var meta = config.Databases[0].MetaPath;
@@ -141,7 +141,7 @@ public sealed class DatabaseRestoreTests : IDisposable
     }
 
     [Fact]
-    public async Task An_empty_replica_is_no_backup()
+    public async Task An_empty_replica_is_not_a_backup()
     {
         var config = Generate("data/app.db");
 

@@ -7,7 +7,7 @@ using Litestream.Verification;
 
 namespace Litestream.Tests.Restore;
 
-/// <summary>A restore whose file does not go on with the history of the replica.</summary>
+/// <summary>A restore whose file does not continue the lineage of the replica.</summary>
 [Trait("Uses", "litestream")]
 public sealed class DetachedRestoreTests
 {

@@ -90,7 +90,7 @@ public sealed class ForcedRestoreTests
     }
 
     [Fact]
-    public async Task Replication_goes_on_after_it_and_a_later_restore_has_the_new_rows()
+    public async Task Replication_continues_after_it_and_a_later_restore_has_the_new_rows()
     {
         using var database = await BackedUpDatabase.CreateAsync();
         await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true });
@@ -513,7 +513,7 @@ public sealed class ForcedRestoreTests
     }
 
     [Fact]
-    public async Task A_folder_that_cannot_be_written_is_said_before_anything_is_fetched()
+    public async Task A_folder_that_cannot_be_written_is_reported_before_anything_is_fetched()
     {
         using var database = await BackedUpDatabase.CreateAsync();
         using var disk = SmallDisk.Mount(Path.Combine(database.Folder, "readonly"), "ro");
@@ -541,7 +541,9 @@ public sealed class ForcedRestoreTests
             ? new LtxSource(replica, Path.GetFileName(ReplicaFiles.Changes(database.Replica)[^1])[17..33], null)
             : new GenerationSource(
                 replica,
-                Path.GetFileName(Assert.Single(Directory.GetDirectories(Path.Combine(database.Replica, "generations")))),
+                Path.GetFileName(
+                    Assert.Single(Directory.GetDirectories(Path.Combine(database.Replica, "generations")))
+                ),
                 0,
                 0,
                 null

@@ -107,7 +107,7 @@ public sealed class InterruptedRestoreTests
     }
 
     [Fact]
-    public async Task What_cannot_be_found_any_more_is_said_and_never_called_back()
+    public async Task What_cannot_be_found_any_more_is_reported_and_never_called_back()
     {
         using var database = await BackedUpDatabase.CreateAsync();
         await RunAsync(database, Lines, 0);
@@ -239,7 +239,7 @@ public sealed class InterruptedRestoreTests
     }
 
     [Fact]
-    public async Task That_of_root_that_had_moved_nothing_is_in_nobodys_way()
+    public async Task That_of_root_that_had_moved_nothing_blocks_nothing()
     {
         SkipUnlessRoot();
         using var database = await BackedUpDatabase.CreateAsync();
@@ -294,11 +294,13 @@ public sealed class InterruptedRestoreTests
             var folder in left.Concat(others)
                 .Select(name => Directory.CreateDirectory(Path.Combine(database.Data, name)))
         )
+        {
             await File.WriteAllTextAsync(
                 Path.Combine(folder.FullName, "lock"),
                 "",
                 TestContext.Current.CancellationToken
             );
+        }
 
         await BackedUpDatabase.RestoreAsync(
             database.Request() with

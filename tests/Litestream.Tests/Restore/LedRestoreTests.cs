@@ -49,7 +49,10 @@ public sealed class LedRestoreTests
                             is not { } work
                         || !HasEnded(line, work)
                     )
+                    {
                         return;
+                    }
+
                     led = true;
                     Directory.Move(work, work + "-aside");
                     if (kind == "file of root")
@@ -112,7 +115,7 @@ public sealed class LedRestoreTests
     }
 
     [Fact]
-    public async Task What_is_remembered_of_the_database_goes_where_its_user_can_use_it_and_through_no_link_in_the_folder()
+    public async Task What_is_remembered_of_the_database_goes_where_its_user_can_use_it_and_follows_no_link()
     {
         SkipUnlessRoot();
         using var database = await BackedUpDatabase.CreateAsync();

@@ -25,15 +25,17 @@ public sealed class PastTests
         var files = database.Names().ToList();
 
         await using (var then = await client.OpenAsOfAsync(moment: moment, cancellationToken: Cancel))
-        await using (var now = await client.OpenAsOfAsync(client.Config.Databases[0].Path, cancellationToken: Cancel))
         {
-            Assert.Equal(ConnectionState.Open, then.State);
-            Assert.Equal(BackedUpDatabase.Backup, Rows(then));
-            Assert.Equal("1,3,4,5,later", Rows(now));
-            var error = Assert.Throws<SqliteException>(() => Execute(then, "DELETE FROM t"));
-            Assert.Equal(8, error.SqliteErrorCode);
-            Assert.Equal(BackedUpDatabase.Backup, Rows(then));
-            Assert.Equal(files, database.Names());
+            await using (var now = await client.OpenAsOfAsync(client.Config.Databases[0].Path, cancellationToken: Cancel))
+            {
+                Assert.Equal(ConnectionState.Open, then.State);
+                Assert.Equal(BackedUpDatabase.Backup, Rows(then));
+                Assert.Equal("1,3,4,5,later", Rows(now));
+                var error = Assert.Throws<SqliteException>(() => Execute(then, "DELETE FROM t"));
+                Assert.Equal(8, error.SqliteErrorCode);
+                Assert.Equal(BackedUpDatabase.Backup, Rows(then));
+                Assert.Equal(files, database.Names());
+            }
         }
 
         Assert.Equal("1,3,4,5,later", database.Rows());
@@ -75,7 +77,10 @@ public sealed class PastTests
 
         Assert.Equal(BackedUpDatabase.Backup, Rows(connection));
         Assert.False(File.Exists(database.File));
-        var error = await FailsAsync("LSB4010", () => Client(database).DiffAsync(DateTimeOffset.UtcNow, cancellationToken: Cancel));
+        var error = await FailsAsync(
+            "LSB4010",
+            () => Client(database).DiffAsync(DateTimeOffset.UtcNow, cancellationToken: Cancel)
+        );
         Assert.Contains("does not exist", error.Message, StringComparison.Ordinal);
     }
 
@@ -111,7 +116,8 @@ public sealed class PastTests
         database.Reset();
         await SendAsync(
             database,
-            "CREATE TABLE item(id INTEGER PRIMARY KEY, a, b); INSERT INTO item VALUES (1, 1, 1), (2, 2, x'02'), (3, 3, 3)"
+            "CREATE TABLE item(id INTEGER PRIMARY KEY, a, b); "
+                + "INSERT INTO item VALUES (1, 1, 1), (2, 2, x'02'), (3, 3, 3)"
         );
         var first = await SendAsync(
             database,
@@ -124,7 +130,10 @@ public sealed class PastTests
         var toNow = await client.DiffAsync(second, cancellationToken: Cancel);
         var last = await client.DiffAsync(DateTimeOffset.UtcNow, cancellationToken: Cancel);
 
-        Assert.Equal((database.File, first, second, false), (between.Database, between.From, between.To, between.IsSame));
+        Assert.Equal(
+            (database.File, first, second, false),
+            (between.Database, between.From, between.To, between.IsSame)
+        );
         Assert.True(between.FromBackupTime <= first && between.ToBackupTime <= second);
         Assert.Empty(between.Schema);
         var item = Assert.Single(between.Tables, table => !table.IsSame);
@@ -174,7 +183,9 @@ public sealed class PastTests
             StringComparison.Ordinal
         );
         Assert.EndsWith(
-            ""","toBackupTime":null,"same":false,"tables":[{"name":"t","added":2,"removed":0,"changed":0,"key":"rowid","addedExamples":["rowid=4","rowid=5"],"removedExamples":[],"changedExamples":[],"changedColumns":[],"note":""}],"schema":[],"skipped":[]}""",
+            ""","toBackupTime":null,"same":false,"tables":[{"name":"t","added":2,"removed":0,"changed":0"""
+                + ""","key":"rowid","addedExamples":["rowid=4","rowid=5"],"removedExamples":[],"changedExamples":[]"""
+                + ""","changedColumns":[],"note":""}],"schema":[],"skipped":[]}""",
             json,
             StringComparison.Ordinal
         );

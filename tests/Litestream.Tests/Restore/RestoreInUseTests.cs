@@ -249,7 +249,7 @@ public sealed class RestoreInUseTests
     }
 
     [Fact]
-    public async Task The_lock_is_nobodys_afterwards()
+    public async Task The_lock_is_free_afterwards()
     {
         using var database = await BackedUpDatabase.CreateAsync();
         await BackedUpDatabase.RestoreAsync(database.Request() with { Force = true });

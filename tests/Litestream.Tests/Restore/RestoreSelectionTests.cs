@@ -147,7 +147,7 @@ public sealed class RestoreSelectionTests : IDisposable
         Assert.Contains("generation 0123456789abcdef. Existing backups: ", none.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>Release line 0.5 goes on with the replica, where 0.3 begins a generation.</summary>
+    /// <summary>Release line 0.5 continues the replica, where 0.3 begins a generation.</summary>
     [Fact]
     [Trait("Line", "0.5")]
     public async Task A_moment_before_the_state_folder_was_lost_gives_the_rows_of_that_moment()
@@ -343,7 +343,7 @@ public sealed class RestoreSelectionTests : IDisposable
     [InlineData("-o", "'-o' cannot be passed")]
     [InlineData("--config=x", "'--config=x' cannot be passed")]
     [InlineData("-timestamp=", "'-timestamp=' cannot be passed")]
-    public async Task A_wrong_option_is_said_before_anything_is_done(string what, string message)
+    public async Task A_wrong_option_is_reported_before_anything_is_done(string what, string message)
     {
         var config = Config("app.db", ("file", "replica"));
 
@@ -561,7 +561,7 @@ public sealed class RestoreSelectionTests : IDisposable
         LitestreamTool.Query(database, $"SELECT group_concat({column}) FROM (SELECT x FROM t ORDER BY rowid)");
 
     /// <summary>
-    /// A moment that lies after every file there is: the system dates files with a clock that moves in steps.
+    /// A moment after every file there is: the system dates files with a clock that moves in steps.
     /// </summary>
     private static DateTimeOffset SettledMoment()
     {
@@ -629,17 +629,20 @@ public sealed class RestoreSelectionTests : IDisposable
             _folder.Path
         );
         foreach (var name in names)
+        {
             LitestreamTool.Sql(
                 Path.Combine(_folder.Path, name + ".db"),
                 $"CREATE TABLE t(x); INSERT INTO t VALUES ('{name}')"
             );
+        }
+
         await LitestreamTool.ReplicateUntilAsync(
             config,
             _folder.Path,
             () => names.All(name => Segments("replica-" + name) > 0)
         );
 
-        // The last process that had them open was the executable, which leaves these; nobody has them open now.
+        // The last process that had them open was the executable, which leaves these; nothing has them open now.
         foreach (var name in names)
             LitestreamTool.Sql(Path.Combine(_folder.Path, name + ".db"), "PRAGMA journal_mode = delete");
         return config;

@@ -70,7 +70,7 @@ public sealed class Config05AgainstExecutableTests
     [InlineData("", "min-checkpoint-page-count: 0\n    ", "LSB1035")]
     [InlineData("levels: [{interval: 30s}, {interval: 5m}]\nl0-retention: 0\n", "", "")]
     [InlineData("socket: {enabled: false}\nshutdown-sync-timeout: 0s\n", "busy-timeout: 2s\n    ", "")]
-    public void What_only_replicate_judges_is_judged_as_it_does(string root, string database, string code)
+    public void What_only_replicate_checks_is_checked_as_it_does(string root, string database, string code)
     {
         using var folder = new TemporaryFolder();
         LitestreamTool.Sql(Path.Combine(folder.Path, "app.db"), "CREATE TABLE t (a)");
@@ -289,7 +289,10 @@ public sealed class Config05AgainstExecutableTests
                     "access-key-id: ${ID}",
                 ]
         )
+        {
             Add(key, Database + S3 + key + "\n", "");
+        }
+
         Add("a part size", Database + S3 + "part-size: 5XB\n", "LSB1033");
         Add("a flag", Database + S3 + "sign-payload: 5\n", "LSB1033");
         Add("an account for S3", Database + S3 + "account-name: x\n", "(LSB1032)");

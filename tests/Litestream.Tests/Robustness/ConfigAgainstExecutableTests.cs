@@ -38,7 +38,7 @@ public sealed partial class ConfigAgainstExecutableTests
         "LSB1039",
         "LSB1041",
         "LSB1043",
-        // `databases` does not judge these; `replicate` does, see below.
+        // `databases` does not check these; `replicate` does, see below.
         "LSB1037",
         "LSB1040",
         // `databases` does not connect; `replicate` of release line 0.5 would ask Amazon for the region, and hang.
@@ -51,7 +51,7 @@ public sealed partial class ConfigAgainstExecutableTests
     /// </summary>
     public static TheoryData<string, string, string> Files { get; } = Table();
 
-    /// <summary>The codes of the table are those for 0.3; the generated files below are judged for each line.</summary>
+    /// <summary>The codes of the table are for 0.3; the generated files below are checked for each line.</summary>
     [Theory]
     [Trait("Line", "0.3")]
     [MemberData(nameof(Files))]
@@ -79,7 +79,7 @@ public sealed partial class ConfigAgainstExecutableTests
     }
 
     [Fact]
-    public void Generated_files_are_judged_as_the_executable_judges_them() => Compare(1_000_000, CasesEachTime);
+    public void Generated_files_are_checked_as_the_executable_checks_them() => Compare(1_000_000, CasesEachTime);
 
     [Fact]
     public void Files_in_every_style_are_read_as_the_executable_reads_them() =>
@@ -87,7 +87,7 @@ public sealed partial class ConfigAgainstExecutableTests
 
     [Fact(Timeout = 60 * 60_000)]
     [Trait("Category", "Long")]
-    public void Many_generated_files_are_judged_as_the_executable_judges_them() => Compare(2_000_000, CasesAtLength);
+    public void Many_generated_files_are_checked_as_the_executable_checks_them() => Compare(2_000_000, CasesAtLength);
 
     [Fact(Timeout = 60 * 60_000)]
     [Trait("Category", "Long")]
@@ -96,7 +96,7 @@ public sealed partial class ConfigAgainstExecutableTests
 
     /// <summary>By hand: <c>LITESTREAM_TEST_SEED</c> and <c>LITESTREAM_TEST_CASES</c> say which files.</summary>
     [Fact]
-    public void Files_of_a_chosen_seed_are_judged_as_the_executable_judges_them()
+    public void Files_of_a_chosen_seed_are_checked_as_the_executable_checks_them()
     {
         var seed = RandomSeed("LITESTREAM_TEST_SEED") ?? 6_000_000;
         var cases = RandomSeed("LITESTREAM_TEST_CASES") ?? 10;
@@ -113,7 +113,7 @@ public sealed partial class ConfigAgainstExecutableTests
     [InlineData("", "  sync-interval: 0s", "LSB1035")]
     [InlineData("", "  retention-check-interval: -1s", "LSB1035", Traits = ["Line", "0.3"])]
     [InlineData("", "  name: two", "")]
-    public void What_only_replicate_judges_is_judged_as_it_does(string root, string replica, string code)
+    public void What_only_replicate_checks_is_checked_as_it_does(string root, string replica, string code)
     {
         using var folder = new TemporaryFolder();
         LitestreamTool.Sql(Path.Combine(folder.Path, "app.db"), "CREATE TABLE t (a)");
@@ -187,15 +187,17 @@ public sealed partial class ConfigAgainstExecutableTests
                 if (Disagreement(findings, verdict, file, text) is { } what)
                 {
                     lock (disagreements)
+                    {
                         disagreements.Add(
                             $"seed {seed}: {what}\n{verdict.Output}\n{string.Join('\n', findings)}\n{text}"
                         );
+                    }
                 }
             }
         );
         Assert.True(
             disagreements.Count == 0,
-            $"{disagreements.Count} of {count} files are judged "
+            $"{disagreements.Count} of {count} files are checked "
                 + $"differently.\n{string.Join("\n\n", disagreements.Take(5))}"
         );
     }
@@ -211,11 +213,13 @@ public sealed partial class ConfigAgainstExecutableTests
             return $"a finding without its place: {odd}";
         var error = findings.FirstOrDefault(f => f.Severity == LitestreamSeverity.Error);
 
-        // What a variable without a value will be is not judged before the app runs.
+        // What a variable without a value will be is not checked before the app runs.
         if (verdict.IsRefused)
+        {
             return error is null && !text.Contains("NONE", StringComparison.Ordinal)
                 ? "only litestream refuses it"
                 : null;
+        }
 
         if (error is null)
             return text.Contains("NONE", StringComparison.Ordinal) ? null : Misread(file, verdict);
@@ -385,7 +389,10 @@ public sealed partial class ConfigAgainstExecutableTests
                     "~",
                 ]
         )
+        {
             Replica("retention: " + good, "");
+        }
+
         foreach (
             var bad in (string[])
                 [
@@ -408,12 +415,18 @@ public sealed partial class ConfigAgainstExecutableTests
                     "9223372036854775808",
                 ]
         )
+        {
             Replica("retention: " + bad, "LSB1034");
+        }
+
         foreach (
             var number in (string[])
                 ["1", "1.5", "0x10", "0o17", "010", "0b11", "1_000", "1e3", "-7", "9223372036854775807"]
         )
+        {
             Replica("retention: " + number, "(LSB1034)");
+        }
+
         Replica("retention: !!int 1s", "LSB1010");
         Replica("retention: !!null x", "LSB1010");
         Replica("retention: !h!x 1s", "LSB1010");
@@ -457,7 +470,10 @@ public sealed partial class ConfigAgainstExecutableTests
                     "9e18",
                 ]
         )
+        {
             Add($"pages: {count}", Pages(count), "");
+        }
+
         foreach (
             var count in (string[])
                 [
@@ -477,7 +493,10 @@ public sealed partial class ConfigAgainstExecutableTests
                     "''",
                 ]
         )
+        {
             Add($"pages: {count}", Pages(count), "LSB1033");
+        }
+
         Add("pages: 1.5", Pages("1.5"), "(LSB1033)");
         Add("pages: 0", Pages("0"), "(LSB1035)");
 
@@ -498,7 +517,10 @@ public sealed partial class ConfigAgainstExecutableTests
                     "file:///f",
                 ]
         )
+        {
             Add(url, Good("url: " + url), "");
+        }
+
         foreach (
             var url in (string[])
                 [
@@ -522,7 +544,10 @@ public sealed partial class ConfigAgainstExecutableTests
                     "s3://b/p#%zz",
                 ]
         )
+        {
             Add(url, Good("url: " + url), "LSB1048");
+        }
+
         foreach (
             var url in (string[])
                 [
@@ -539,7 +564,10 @@ public sealed partial class ConfigAgainstExecutableTests
                     "sftp://u@/p",
                 ]
         )
+        {
             Add(url, Good("url: " + url), "LSB1038");
+        }
+
         foreach (
             var url in (string[])
                 [
@@ -552,7 +580,10 @@ public sealed partial class ConfigAgainstExecutableTests
                     "abs://a@c:80/p",
                 ]
         )
+        {
             Add(url, Good("url: " + url), "(LSB1039)");
+        }
+
         foreach (var url in (string[])["gs://b/p", "azure://a@c/p", "http://x/y", "a:b"])
             Add(url, Good("url: " + url), "LSB1036");
         Add("a URL in path, from a variable", Good("path: ${URL}"), "LSB1046");
@@ -576,7 +607,10 @@ public sealed partial class ConfigAgainstExecutableTests
                     "['${A}']",
                 ]
         )
+        {
             Replica($"age: {{recipients: {keys}}}", "LSB1049");
+        }
+
         Replica("age: {recipients: bad}", "LSB1033");
         Replica("age: {identities: [bad]}", "LSB1049");
         return data;

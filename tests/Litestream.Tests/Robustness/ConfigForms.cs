@@ -117,6 +117,7 @@ internal sealed class ConfigForms(int seed)
     {
         var text = new StringBuilder();
         if (Chance(12))
+        {
             text.Append(
                 Pick(
                     "---\n",
@@ -140,8 +141,11 @@ internal sealed class ConfigForms(int seed)
                     "---\n...\n"
                 )
             );
+        }
+
         Root(text);
         if (Chance(10))
+        {
             text.Append(
                 Pick(
                     "...\n",
@@ -165,6 +169,8 @@ internal sealed class ConfigForms(int seed)
                     "\0"
                 )
             );
+        }
+
         var whole = text.ToString();
         whole = _random.Next(20) switch
         {
@@ -189,6 +195,7 @@ internal sealed class ConfigForms(int seed)
     private void Root(StringBuilder text)
     {
         if (Chance(15))
+        {
             text.Append(
                 Pick(
                     "x: &m\n  retention: 1h\n",
@@ -201,6 +208,8 @@ internal sealed class ConfigForms(int seed)
                     "x: &m !!map {retention: 1h}\n"
                 )
             );
+        }
+
         if (Chance(10))
             Entry(text, 0, "addr", ":9090");
         if (Chance(15))
@@ -217,11 +226,14 @@ internal sealed class ConfigForms(int seed)
             text.Append("dbs:").Append(Pick(" ", "\n ", "  # c\n ")).Append('[').Append(Gap()).Append('{');
             text.Append(Gap()).Append("path: /data/a.db,").Append(Gap());
             if (Chance(30))
+            {
                 text.Append("monitor-interval: ")
                     .Append(Scalar(Pick(Durations), 2))
                     .Append(Gap())
                     .Append(',')
                     .Append(Gap());
+            }
+
             text.Append("replicas:")
                 .Append(Pick(" ", "\n  "))
                 .Append("[{")
@@ -275,6 +287,7 @@ internal sealed class ConfigForms(int seed)
             }
 
             if (Chance(10))
+            {
                 text.Append(margin)
                     .Append("    ")
                     .Append(
@@ -296,6 +309,7 @@ internal sealed class ConfigForms(int seed)
                         )
                     )
                     .Append('\n');
+            }
         }
     }
 
@@ -305,6 +319,7 @@ internal sealed class ConfigForms(int seed)
         if (Chance(3))
             text.Append(Pick("# c\n", "\n", "   # c\n", "            # c\n", "\t\n", "  \t# c\n", margin + "\t\n"));
         if (Chance(3))
+        {
             text.Append(margin)
                 .Append("? ")
                 .Append(Key(key))
@@ -313,7 +328,9 @@ internal sealed class ConfigForms(int seed)
                 .Append(": ")
                 .Append(Scalar(value, indent))
                 .Append('\n');
+        }
         else
+        {
             text.Append(margin)
                 .Append(Key(key))
                 .Append(Chance(5) ? Pick(" ", "\t", "  ") : "")
@@ -322,6 +339,7 @@ internal sealed class ConfigForms(int seed)
                 .Append(Scalar(value, indent))
                 .Append(Chance(6) ? Pick(" # c", " ", "\t", "\t# c", " #", "#c") : "")
                 .Append('\n');
+        }
     }
 
     private string Key(string key) =>

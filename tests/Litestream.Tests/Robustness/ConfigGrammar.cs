@@ -817,6 +817,7 @@ internal sealed class ConfigGrammar(int seed)
     {
         var text = new StringBuilder();
         if (Chance(4))
+        {
             text.Append(
                 Pick(
                     "---\n",
@@ -832,9 +833,11 @@ internal sealed class ConfigGrammar(int seed)
                     "--- &r\n"
                 )
             );
+        }
 
         var anchored = Chance(12);
         if (anchored)
+        {
             text.Append(
                 Pick(
                     "x-common: &a\n  sync-interval: 1s\n",
@@ -846,6 +849,8 @@ internal sealed class ConfigGrammar(int seed)
                     "x: &b\n  <<: &a {retention: 1h}\n"
                 )
             );
+        }
+
         if (Chance(15))
             text.Append("addr: ").Append(Value("\":9090\"", Addresses)).Append('\n');
         if (Chance(5))
@@ -875,6 +880,7 @@ internal sealed class ConfigGrammar(int seed)
         }
 
         if (Chance(6))
+        {
             text.Append(
                 Pick(
                     "access-key-id: ${A}\n",
@@ -906,9 +912,11 @@ internal sealed class ConfigGrammar(int seed)
                     "2001-01-01: x\n"
                 )
             );
+        }
 
         Databases(text, anchored);
         if (Chance(4))
+        {
             text.Append(
                 Pick(
                     "...\n",
@@ -925,6 +933,8 @@ internal sealed class ConfigGrammar(int seed)
                     "---\n[\n"
                 )
             );
+        }
+
         return text.ToString();
     }
 
@@ -975,6 +985,7 @@ internal sealed class ConfigGrammar(int seed)
             if (Chance(5))
                 lines.Add("meta-path: " + Value("/meta", Texts));
             if (Chance(3))
+            {
                 lines.Add(
                     Pick(
                         "path: /y",
@@ -987,6 +998,8 @@ internal sealed class ConfigGrammar(int seed)
                         "snapshot: {interval: 1h}"
                     )
                 );
+            }
+
             if (flow)
             {
                 text.Append(indent)
@@ -999,11 +1012,14 @@ internal sealed class ConfigGrammar(int seed)
             }
 
             for (var l = 0; l < lines.Count; l++)
+            {
                 text.Append(indent)
                     .Append(l == 0 ? "- " : "  ")
                     .Append(lines[l])
                     .Append(Chance(5) ? Pick(" # c", " ", "\t", " \t# c") : "")
                     .Append('\n');
+            }
+
             text.Append(indent).Append("  replicas:\n");
             for (var r = Pick(1, 1, 1, 1, 2); r > 0; r--)
             {
@@ -1042,6 +1058,7 @@ internal sealed class ConfigGrammar(int seed)
         if (Chance(10))
             lines.Add("name: " + Value($"n{number}", Texts));
         if (Chance(6))
+        {
             lines.Add(
                 "age: "
                     + Pick(
@@ -1053,9 +1070,12 @@ internal sealed class ConfigGrammar(int seed)
                         "[]"
                     )
             );
+        }
+
         if (Chance(5))
             lines.Add(Pick("skip-verify: ", "force-path-style: ") + Pick(Flags));
         if (Chance(4))
+        {
             lines.Add(
                 Pick(
                     "bucket: b",
@@ -1075,7 +1095,10 @@ internal sealed class ConfigGrammar(int seed)
                     "password: ${A}"
                 )
             );
+        }
+
         if (anchored && Chance(50))
+        {
             lines.Add(
                 Pick(
                     "<<: *a",
@@ -1089,6 +1112,8 @@ internal sealed class ConfigGrammar(int seed)
                     "? *a\n: 1s"
                 )
             );
+        }
+
         return lines;
     }
 

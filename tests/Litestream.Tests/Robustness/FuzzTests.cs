@@ -22,17 +22,36 @@ public sealed class FuzzTests
 {
     private static readonly string[] Settings =
     [
-        """{ "ConnectionStrings": { "Default": "Data Source=app.db;Cache=Shared", "Other": "Server=x;Database=y;User Id=z" } }""",
-        """{ "ConnectionStrings": { "A": "Data Source=|DataDirectory|/a.db", "A_ProviderName": "Microsoft.Data.Sqlite" }, "Db": { "Provider": "sqlite", "0": { "Path": "x.sqlite" } } }""",
+        """
+        { "ConnectionStrings": { "Default": "Data Source=app.db;Cache=Shared",
+          "Other": "Server=x;Database=y;User Id=z" } }
+        """,
+        """
+        { "ConnectionStrings": { "A": "Data Source=|DataDirectory|/a.db", "A_ProviderName": "Microsoft.Data.Sqlite" },
+          "Db": { "Provider": "sqlite", "0": { "Path": "x.sqlite" } } }
+        """,
         """{ /* c */ "a": [ "Filename=b.db", { "b:c": "file:x.db?mode=ro" }, null, 1.5e3, true, ], }""",
         """{ "Litestream": { "ReplicaUrl": "s3://b/p", "Enabled": true }, "Data Source": "DataSource=:memory:" }""",
     ];
 
     private static readonly string[] Xml =
     [
-        """<configuration><connectionStrings><add name="A" connectionString="Data Source=app.db" providerName="System.Data.SQLite" /></connectionStrings><appSettings><add key="B" value="b.sqlite"/></appSettings></configuration>""",
-        """<?xml version="1.0" encoding="utf-8"?><hibernate-configuration><session-factory><property name="connection.connection_string">Data Source=x.db</property></session-factory></hibernate-configuration>""",
-        """<nlog><targets><target name="db" type="Database" connectionString="Data Source=log.db"><parameter/></target><target name="db"/></targets></nlog>""",
+        """
+        <configuration><connectionStrings>
+          <add name="A" connectionString="Data Source=app.db" providerName="System.Data.SQLite" />
+        </connectionStrings><appSettings><add key="B" value="b.sqlite"/></appSettings></configuration>
+        """,
+        """
+        <?xml version="1.0" encoding="utf-8"?><hibernate-configuration><session-factory>
+          <property name="connection.connection_string">Data Source=x.db</property>
+        </session-factory></hibernate-configuration>
+        """,
+        """
+        <nlog><targets>
+          <target name="db" type="Database" connectionString="Data Source=log.db"><parameter/></target>
+          <target name="db"/>
+        </targets></nlog>
+        """,
     ];
 
     private static readonly string[] Strings =
@@ -79,7 +98,7 @@ public sealed class FuzzTests
 
     private static readonly string[] Lines =
     [
-        """{"time":"2026-01-01T00:00:00Z","level":"INFO","msg":"replicating to","name":"s3","sync-interval":1000000000}""",
+        """{"time":"2026-01-01T00:00:00Z","level":"INFO","msg":"replicating to","name":"s3","sync-interval":1000}""",
         """{"level":"ERROR","msg":"failed","error":"x\ud800"}""",
         "time=2026-01-01T00:00:00Z level=ERROR msg=\"failed to run\" error=\"a \\\"b\\\" \\x41 \\u00e4\" db=/x",
         "2026/11/28 18:57:39 ERROR failed to run error=\"yaml: unmarshal errors:\\n  line 5\"",
@@ -97,8 +116,20 @@ public sealed class FuzzTests
 
     private static readonly string[] Records =
     [
-        """{"app":{"pid":1,"startTicks":5,"bootId":"b","pidNamespace":"pid:[4026531836]","executable":"/x"},"replicator":{"pid":2,"startTicks":5,"bootId":"b","pidNamespace":"n","executable":"/l"},"metricsAddress":"127.0.0.1:1","orphans":[{"pid":3,"startTicks":5,"bootId":"b","pidNamespace":"n","executable":"/l"}]}""",
-        """{"version":1,"app":{"pid":1,"startTicks":5,"bootId":"b","pidNamespace":"n","executable":"/x"},"appStartedAt":"2026-01-01T00:00:00Z","writtenAt":"2026-01-01T00:00:00Z","state":"Replicating","since":"2026-01-01T00:00:00Z","replicatorProcessId":2,"restarts":0,"lastError":null,"notReplicated":["/a"],"database":{"health":"Healthy","committed":{"generation":"g","index":1,"offset":2},"lagSeconds":0.5,"lagBytes":7,"lastSync":"2026-01-01T00:00:00Z","verification":{"outcome":"Verified","level":"Full","message":"m","code":"LSB4010","durationSeconds":1.5}}}""",
+        """
+        {"app":{"pid":1,"startTicks":5,"bootId":"b","pidNamespace":"pid:[4026531836]","executable":"/x"},
+          "replicator":{"pid":2,"startTicks":5,"bootId":"b","pidNamespace":"n","executable":"/l"},
+          "metricsAddress":"127.0.0.1:1","orphans":[{"pid":3,"startTicks":5,"bootId":"b","pidNamespace":"n",
+          "executable":"/l"}]}
+        """,
+        """
+        {"version":1,"app":{"pid":1,"startTicks":5,"bootId":"b","pidNamespace":"n","executable":"/x"},
+          "appStartedAt":"2026-01-01T00:00:00Z","writtenAt":"2026-01-01T00:00:00Z","state":"Replicating",
+          "since":"2026-01-01T00:00:00Z","replicatorProcessId":2,"restarts":0,"lastError":null,"notReplicated":["/a"],
+          "database":{"health":"Healthy","committed":{"generation":"g","index":1,"offset":2},"lagSeconds":0.5,
+          "lagBytes":7,"lastSync":"2026-01-01T00:00:00Z","verification":{"outcome":"Verified","level":"Full",
+          "message":"m","code":"LSB4010","durationSeconds":1.5}}}
+        """,
         """{"id":12,"inFile":true,"major":8,"minor":1,"inode":77,"size":4096,"modified":638000000000000000}""",
         "[]",
         "{}",
@@ -106,7 +137,11 @@ public sealed class FuzzTests
         "1",
         "\"x\"",
         """{"version":1,"app":5}""",
-        """{"version":1,"app":{"pid":1,"startTicks":5,"bootId":"b","pidNamespace":"n","executable":"/x"},"writtenAt":"2026-01-01T00:00:00Z","state":"Replicating","since":"2026-01-01T00:00:00Z","restarts":0,"database":{"health":"Healthy","lagSeconds":1e300}}""",
+        """
+        {"version":1,"app":{"pid":1,"startTicks":5,"bootId":"b","pidNamespace":"n","executable":"/x"},
+          "writtenAt":"2026-01-01T00:00:00Z","state":"Replicating","since":"2026-01-01T00:00:00Z","restarts":0,
+          "database":{"health":"Healthy","lagSeconds":1e300}}
+        """,
     ];
 
     private static readonly string[] Tables =
@@ -159,7 +194,12 @@ public sealed class FuzzTests
 
     private static readonly string[] Assets =
     [
-        """{"version":3,"targets":{"net10.0":{"Microsoft.Data.Sqlite/9.0.3":{"type":"package","dependencies":{"SQLitePCLRaw":"2.1.0"}},"SQLitePCLRaw/2.1.0":{"type":"package"}}},"projectFileDependencyGroups":{"net10.0":["Microsoft.Data.Sqlite >= 9.0.3"]},"project":{"frameworks":{"net10.0":{"targetAlias":"net10.0"}}}}""",
+        """
+        {"version":3,"targets":{"net10.0":{"Microsoft.Data.Sqlite/9.0.3":{"type":"package",
+          "dependencies":{"SQLitePCLRaw":"2.1.0"}},"SQLitePCLRaw/2.1.0":{"type":"package"}}},
+          "projectFileDependencyGroups":{"net10.0":["Microsoft.Data.Sqlite >= 9.0.3"]},
+          "project":{"frameworks":{"net10.0":{"targetAlias":"net10.0"}}}}
+        """,
         "[]",
         """{"targets":[]}""",
         """{"targets":{"net10.0":{"A/1":5}}}""",
@@ -179,7 +219,11 @@ public sealed class FuzzTests
     /// <summary>What a restore writes before it moves files; FOLDER is where it may.</summary>
     private static readonly string[] SwapRecords =
     [
-        """{"output":"FOLDER/app.db","folder":"FOLDER/app.db.replaced-1","moves":[{"from":"FOLDER/app.db","to":"FOLDER/app.db.replaced-1/app.db"},{"from":"FOLDER/app.db-wal","to":"FOLDER/app.db.replaced-1/app.db-wal"}]}""",
+        """
+        {"output":"FOLDER/app.db","folder":"FOLDER/app.db.replaced-1","moves":[{"from":"FOLDER/app.db",
+          "to":"FOLDER/app.db.replaced-1/app.db"},{"from":"FOLDER/app.db-wal",
+          "to":"FOLDER/app.db.replaced-1/app.db-wal"}]}
+        """,
         """{"output":"FOLDER/app.db","folder":null,"moves":[]}""",
         """{"output":null,"folder":null,"moves":[{"from":null,"to":null}]}""",
         """{"output":"","folder":"","moves":[{"from":"","to":""}]}""",
@@ -188,7 +232,9 @@ public sealed class FuzzTests
         "5",
         "",
         """{"output":5,"folder":[],"moves":{}}""",
-        """{"output":"FOLDER/a\u0000","folder":"FOLDER/a\u0000","moves":[{"from":"FOLDER/\u0000","to":"FOLDER/\u0000"}]}""",
+        """
+        {"output":"FOLDER/a\u0000","folder":"FOLDER/a\u0000","moves":[{"from":"FOLDER/\u0000","to":"FOLDER/\u0000"}]}
+        """,
         """{"output":"FOLDER/app.db","moves":[{"from":"FOLDER/app.db"}]}""",
     ];
 
@@ -427,10 +473,12 @@ public sealed class FuzzTests
                     ConfigGrammar.Variables.GetValueOrDefault
                 )
             )
+            {
                 Assert.True(
                     finding.Line >= 0 && finding.Message.AsSpan().IndexOfAnyInRange('\ue000', '\ue002') < 0,
                     finding.ToString()
                 );
+            }
         }
 
         var options = Options(folder, file);
@@ -566,7 +614,7 @@ public sealed class FuzzTests
         }
         catch (InvalidOperationException)
         {
-            // A surrogate alone: nobody reads it as a text.
+            // A surrogate alone: nothing reads it as a text.
             return true;
         }
     }

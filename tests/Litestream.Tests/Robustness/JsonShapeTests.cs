@@ -42,16 +42,21 @@ public sealed class JsonShapeTests
 
         Assert.Equal(
             """{"live":"/data/\u00FCber.db","copy":"/tmp/copy.db","same":false,"tables":["""
-                + """{"name":"same","added":0,"missing":0,"changed":0,"key":"","addedExamples":[],"missingExamples":[],"changedExamples":[],"changedColumns":[],"note":""},"""
-                + """{"name":"orders","added":1,"missing":2,"changed":3,"key":"id","addedExamples":["id=7"],"missingExamples":["id=\u00228\u0022"],"changedExamples":["id=9"],"changedColumns":["a, b"],"note":"n"}],"schema":"""
-                + """[{"type":"table","name":"t","kind":"added","detail":""},{"type":"index","name":"i","kind":"missing","detail":""},{"type":"setting","name":"user_version","kind":"changed","detail":"1 -\u003E 2"}],"skipped":"""
+                + """{"name":"same","added":0,"missing":0,"changed":0,"key":"","addedExamples":[]"""
+                + ""","missingExamples":[],"changedExamples":[],"changedColumns":[],"note":""},"""
+                + """{"name":"orders","added":1,"missing":2,"changed":3,"key":"id","addedExamples":["id=7"]"""
+                + ""","missingExamples":["id=\u00228\u0022"],"changedExamples":["id=9"],"changedColumns":["a, b"]"""
+                + ""","note":"n"}],"schema":"""
+                + """[{"type":"table","name":"t","kind":"added","detail":""}"""
+                + """,{"type":"index","name":"i","kind":"missing","detail":""}"""
+                + """,{"type":"setting","name":"user_version","kind":"changed","detail":"1 -\u003E 2"}],"skipped":"""
                 + """[{"name":"fts","reason":"virtual"}]}""",
             JsonText.Of(difference.WriteTo)
         );
     }
 
     [Fact]
-    public void What_is_remembered_of_a_database_leaves_out_what_is_not_known()
+    public void What_is_remembered_of_a_database_omits_what_is_not_known()
     {
         using var folder = new TemporaryFolder();
         Check(new DatabaseIdentity(null, false, null), """{"inFile":false}""");
@@ -62,7 +67,8 @@ public sealed class JsonShapeTests
                 WalBoot = "b",
                 Lineages = ["0123456789abcdef"],
             },
-            """{"id":7,"inFile":true,"walBoot":"b","generations":["0123456789abcdef"],"major":8,"minor":1,"inode":18446744073709551615,"size":4096,"modified":5}"""
+            """{"id":7,"inFile":true,"walBoot":"b","generations":["0123456789abcdef"],"major":8,"minor":1"""
+                + ""","inode":18446744073709551615,"size":4096,"modified":5}"""
         );
         Check(
             new DatabaseIdentity(-1, true, new FileStamp(null, 0, -1)),

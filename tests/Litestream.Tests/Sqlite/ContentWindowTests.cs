@@ -32,7 +32,7 @@ public sealed class ContentWindowTests : IDisposable
         int unknown
     )
     {
-        var window = Judge(written, restored, all: 1_000);
+        var window = WindowOf(written, restored, all: 1_000);
 
         Assert.Equal((wrong, unknown), ((int)window.Wrong.Count, (int)window.Unknown));
     }
@@ -42,13 +42,13 @@ public sealed class ContentWindowTests : IDisposable
     [InlineData(2)]
     public void Where_not_all_differences_can_be_remembered_those_beyond_are_not_known(int all)
     {
-        var window = Judge("UPDATE n SET v = 9", "UPDATE n SET v = 8", all);
+        var window = WindowOf("UPDATE n SET v = 9", "UPDATE n SET v = 8", all);
 
         Assert.Equal(0, window.Wrong.Count);
         Assert.Equal(3, window.Unknown);
     }
 
-    private ContentWindow Judge(string written, string restored, int all)
+    private ContentWindow WindowOf(string written, string restored, int all)
     {
         using var before = Open("before", "SELECT 1");
         using var after = Open("after", written);

@@ -105,7 +105,7 @@ public sealed class DatabaseContentTests : IDisposable
     [InlineData("DROP TABLE plain", "table plain: missing")]
     [InlineData("PRAGMA user_version = 8", "PRAGMA user_version: 8 instead of 7")]
     [InlineData("PRAGMA application_id = 8", "PRAGMA application_id: 8 instead of 0")]
-    public async Task What_differs_is_said_with_its_table_row_and_column(string change, string difference)
+    public async Task What_differs_is_reported_with_its_table_row_and_column(string change, string difference)
     {
         LitestreamTool.Sql(One, Everything);
         LitestreamTool.Sql(Other, Everything);
@@ -122,11 +122,14 @@ public sealed class DatabaseContentTests : IDisposable
     {
         var random = new Random(5);
         foreach (var file in new[] { One, Other })
+        {
             LitestreamTool.Sql(
                 file,
                 "CREATE TABLE k(n INTEGER, t TEXT COLLATE NOCASE, r TEXT COLLATE RTRIM, b BLOB, v, PRIMARY KEY (t "
                     + "DESC, n, r, b DESC)) WITHOUT ROWID"
             );
+        }
+
         var expected = (Missing: 0, Added: 0, Changed: 0);
         using (var one = Open(One))
         using (var other = Open(Other))
@@ -144,14 +147,18 @@ public sealed class DatabaseContentTests : IDisposable
                 var kind = random.Next(10);
                 var isNew = kind == 1 || Execute(one, $"{row} {i})") == 1;
                 if (kind != 0 && isNew && Execute(other, $"{row} {(kind == 2 ? -1 : i)})") == 1)
+                {
                     expected = kind switch
                     {
                         1 => expected with { Added = expected.Added + 1 },
                         2 => expected with { Changed = expected.Changed + 1 },
                         _ => expected,
                     };
+                }
                 else if (kind == 0 && isNew)
+                {
                     expected = expected with { Missing = expected.Missing + 1 };
+                }
             }
         }
 
@@ -207,11 +214,14 @@ public sealed class DatabaseContentTests : IDisposable
     public async Task It_can_be_cancelled_and_the_first_difference_can_end_it()
     {
         foreach (var file in new[] { One, Other })
+        {
             LitestreamTool.Sql(
                 file,
                 "CREATE TABLE t(id INTEGER PRIMARY KEY, x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
                     + "FROM n WHERE i < 100000) INSERT INTO t SELECT i, i FROM n"
             );
+        }
+
         LitestreamTool.Sql(Other, "UPDATE t SET x = -1 WHERE id % 2 = 0");
         using var stop = new CancellationTokenSource();
         await stop.CancelAsync();
@@ -229,7 +239,8 @@ public sealed class DatabaseContentTests : IDisposable
 
     private const string Everything = """
         PRAGMA user_version = 7;
-        CREATE TABLE numbered(id INTEGER PRIMARY KEY AUTOINCREMENT, a, b TEXT COLLATE NOCASE, twice AS (id * 2), stored AS (id * 3) STORED);
+        CREATE TABLE numbered(id INTEGER PRIMARY KEY AUTOINCREMENT, a, b TEXT COLLATE NOCASE,
+          twice AS (id * 2), stored AS (id * 3) STORED);
         INSERT INTO numbered(a, b) VALUES (1, 'x'), (2.5, 'y'), (NULL, x'00');
         CREATE TABLE pairs(a TEXT COLLATE NOCASE, b INTEGER, v, PRIMARY KEY (a DESC, b)) WITHOUT ROWID;
         CREATE UNIQUE INDEX pairs_v ON pairs(v, a, b);
@@ -237,7 +248,8 @@ public sealed class DatabaseContentTests : IDisposable
         CREATE TABLE plain(x); CREATE INDEX plain_x ON plain(x DESC);
         INSERT INTO plain VALUES ('c'), ('b'), ('a');
         CREATE TABLE shadowed(rowid, x); INSERT INTO shadowed VALUES ('r', 1);
-        CREATE TABLE hidden(rowid, _rowid_, oid, v); INSERT INTO hidden VALUES (1, 1, 1, 'a'), (2, 2, 2, 'b'), (3, 3, 3, 'c');
+        CREATE TABLE hidden(rowid, _rowid_, oid, v);
+        INSERT INTO hidden VALUES (1, 1, 1, 'a'), (2, 2, 2, 'b'), (3, 3, 3, 'c');
         CREATE TABLE "odd ""name"("a b", [c"d] TEXT, "select"); INSERT INTO "odd ""name" VALUES (1, 2, 3);
         CREATE TABLE strict(id INTEGER PRIMARY KEY, t TEXT, r REAL) STRICT; INSERT INTO strict VALUES (1, 'x', 1);
         CREATE TABLE reversed(id INTEGER PRIMARY KEY DESC, v); INSERT INTO reversed VALUES (3, 'c'), (1, 'a');

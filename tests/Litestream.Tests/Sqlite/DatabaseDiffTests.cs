@@ -73,7 +73,8 @@ public sealed class DatabaseDiffTests : IDisposable
             connection,
             """
             PRAGMA journal_mode = wal;
-            CREATE TABLE numbered(id INTEGER PRIMARY KEY, a, b TEXT COLLATE NOCASE, c REAL, twice AS (id * 2), stored AS (id * 3) STORED);
+            CREATE TABLE numbered(id INTEGER PRIMARY KEY, a, b TEXT COLLATE NOCASE, c REAL,
+              twice AS (id * 2), stored AS (id * 3) STORED);
             CREATE TABLE "odd ""name"(k TEXT PRIMARY KEY, a, b, c);
             CREATE TABLE pairs(k1 TEXT, k2 INTEGER, a, b, c, PRIMARY KEY (k1, k2)) WITHOUT ROWID;
             CREATE TABLE plain(a, b, c);
@@ -185,16 +186,18 @@ public sealed class DatabaseDiffTests : IDisposable
     }
 
     [Fact]
-    public async Task A_changed_schema_is_told_and_rows_are_compared_by_the_columns_that_both_have()
+    public async Task A_changed_schema_is_reported_and_rows_are_compared_by_the_columns_that_both_have()
     {
         LitestreamTool.Sql(
             Live,
             """
             CREATE TABLE same(id INTEGER PRIMARY KEY, x); INSERT INTO same VALUES (1, 'x');
             CREATE TABLE young(x); INSERT INTO young VALUES (1), (2);
-            CREATE TABLE wider(id INTEGER PRIMARY KEY, x, y TEXT); INSERT INTO wider VALUES (1, 'x', 'new'), (2, 'changed', 'new');
+            CREATE TABLE wider(id INTEGER PRIMARY KEY, x, y TEXT);
+            INSERT INTO wider VALUES (1, 'x', 'new'), (2, 'changed', 'new');
             CREATE TABLE rekeyed(a TEXT PRIMARY KEY, b); INSERT INTO rekeyed VALUES ('k', 1), ('l', 2);
-            CREATE INDEX i ON same(x); CREATE VIEW v AS SELECT 1; CREATE TRIGGER g AFTER INSERT ON same BEGIN SELECT 1; END;
+            CREATE INDEX i ON same(x); CREATE VIEW v AS SELECT 1;
+            CREATE TRIGGER g AFTER INSERT ON same BEGIN SELECT 1; END;
             CREATE TABLE _litestream_lock(id); CREATE TABLE _litestream_seq(id, seq);
             """
         );
@@ -250,7 +253,7 @@ public sealed class DatabaseDiffTests : IDisposable
     }
 
     [Fact]
-    public async Task What_only_the_app_has_is_no_hindrance()
+    public async Task What_only_the_app_has_is_not_a_hindrance()
     {
         LitestreamTool.Sql(Live, "CREATE TABLE item(id INTEGER PRIMARY KEY, text TEXT)");
         OwnFunctions.Use(Live);
@@ -284,10 +287,12 @@ public sealed class DatabaseDiffTests : IDisposable
                     "texts",
                 }
             )
+            {
                 Execute(
                     connection,
                     $"DELETE FROM {table} WHERE id = 7; UPDATE {table} SET filler = 'other' WHERE id = 3"
                 );
+            }
         }
 
         var difference = await CompareAsync();
@@ -340,7 +345,7 @@ public sealed class DatabaseDiffTests : IDisposable
     }
 
     [Fact]
-    public async Task Of_changed_rows_the_columns_that_differ_are_said()
+    public async Task Of_changed_rows_the_columns_that_differ_are_reported()
     {
         Both("CREATE TABLE v(id INTEGER PRIMARY KEY, x REAL, \"y z\" TEXT COLLATE NOCASE, w)");
         LitestreamTool.Sql(Live, "INSERT INTO v VALUES (1, 1, 'a', 5), (2, 1, 'a', 5), (3, 2, 'a', 5), (4, 3, 'a', 5)");
@@ -484,7 +489,11 @@ public sealed class DatabaseDiffTests : IDisposable
                 keys,
                 (name, value) =>
                     $"{name.Trim('_')}="
-                    + $"{(value is string text ? $"'{text.ReplaceLineEndings(" ")}'" : Convert.ToString(value, CultureInfo.InvariantCulture))}"
+                    + (
+                        value is string text
+                            ? $"'{text.ReplaceLineEndings(" ")}'"
+                            : Convert.ToString(value, CultureInfo.InvariantCulture)
+                    )
             );
             rows.Add(
                 new Row(

@@ -55,7 +55,7 @@ public sealed class DatabaseIdentityTests : IDisposable
     }
 
     [Fact]
-    public void What_is_no_database_is_readable_and_has_no_number()
+    public void What_is_not_a_database_is_readable_and_has_no_number()
     {
         File.WriteAllText(Database, new string('x', 5000));
 

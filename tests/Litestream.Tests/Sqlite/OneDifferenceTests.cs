@@ -174,7 +174,7 @@ public sealed class OneDifferenceTests : IDisposable
     [InlineData("REINDEX")]
     [InlineData("UPDATE t SET a = a")]
     [InlineData("CREATE TABLE _litestream_x(a)")]
-    public async Task Other_pages_are_no_difference(string change)
+    public async Task Other_pages_are_not_a_difference(string change)
     {
         foreach (var file in new[] { One, Other })
         {
@@ -182,9 +182,11 @@ public sealed class OneDifferenceTests : IDisposable
                 file,
                 """
                 CREATE TABLE t(id INTEGER PRIMARY KEY, a, b); CREATE INDEX i ON t(a DESC);
-                WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO t SELECT i * 2 + 10, zeroblob(i * 10), -0.0 FROM n;
+                WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+                  INSERT INTO t SELECT i * 2 + 10, zeroblob(i * 10), -0.0 FROM n;
                 CREATE TABLE w(k TEXT COLLATE NOCASE PRIMARY KEY DESC, v) WITHOUT ROWID;
-                WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO w SELECT 'k' || i, zeroblob(i * 10) FROM n;
+                WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+                  INSERT INTO w SELECT 'k' || i, zeroblob(i * 10) FROM n;
                 CREATE TABLE empty(a); CREATE TABLE empty_key(a PRIMARY KEY) WITHOUT ROWID;
                 CREATE TABLE [it's](a PRIMARY KEY, b); INSERT INTO [it's] VALUES (NULL, 1), (NULL, 1), (NULL, 2);
                 CREATE VIRTUAL TABLE f USING fts5(b); INSERT INTO f VALUES ('one two');

@@ -15,7 +15,8 @@ public sealed class ReadQueryTests : IDisposable
         _connection.Open();
         using var command = _connection.CreateCommand();
         command.CommandText =
-            "CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 'a'), (2, NULL), (3, x'0aff'), (4, 2.0); "
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, x); "
+            + "INSERT INTO t VALUES (1, 'a'), (2, NULL), (3, x'0aff'), (4, 2.0); "
             + "CREATE VIRTUAL TABLE words USING fts5(text); INSERT INTO words VALUES ('one two'); "
             + "CREATE VIRTUAL TABLE box USING rtree(id, a, b); INSERT INTO box VALUES (1, 0, 1)";
         command.ExecuteNonQuery();
@@ -83,7 +84,7 @@ public sealed class ReadQueryTests : IDisposable
     [InlineData("SELECT * FROM nowhere", "no such table: nowhere")]
     [InlineData("SELECT abs(-9223372036854775808)", "integer overflow")]
     [InlineData("SELECT load_extension('x')", "not authorized")]
-    public void What_fails_is_said_in_the_words_of_SQLite(string sql, string says)
+    public void What_fails_is_reported_in_the_words_of_SQLite(string sql, string says)
     {
         ReadQuery.Check(sql);
         var error = Assert.Throws<LitestreamException>(() => Run(sql));

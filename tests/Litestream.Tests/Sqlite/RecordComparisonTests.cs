@@ -43,10 +43,12 @@ public sealed class RecordComparisonTests : IDisposable
             if (round == 3)
                 Sql(Other, $"PRAGMA page_size = {(pageSize == 512 ? 8192 : 512)}; PRAGMA auto_vacuum = FULL; VACUUM");
             if (round > 0)
+            {
                 Sql(
                     random.Next(3) == 0 ? One : Other,
                     ["BEGIN", .. Enumerable.Range(0, random.Next(1, 4)).Select(_ => Change(random)), "COMMIT"]
                 );
+            }
 
             var byRecords = Compare(arePrivate: true);
             var byRows = Compare(arePrivate: false);

@@ -17,7 +17,7 @@ public sealed class VerifyScopeTests
     ];
 
     [Fact]
-    public void In_the_folder_of_a_project_nothing_is_written_and_what_is_not_shown_is_said()
+    public void In_the_folder_of_a_project_nothing_is_written_and_what_is_not_shown_is_reported()
     {
         var scope = VerifyScope.Of(null, null, startsReplicator: false, Project, Template);
 
@@ -47,7 +47,7 @@ public sealed class VerifyScopeTests
     [InlineData(VerificationLevel.Position, null, false, null)]
     [InlineData(VerificationLevel.Position, true, false, null)]
     [InlineData(null, false, false, null)]
-    public void What_is_asked_for_is_done_and_what_it_writes_is_said_before(
+    public void What_is_asked_for_is_done_and_what_it_writes_is_reported_before(
         VerificationLevel? level,
         bool? write,
         bool startsReplicator,

@@ -139,7 +139,7 @@ public sealed class DatabaseDrillTests
     }
 
     [Fact]
-    public async Task An_empty_replica_and_a_time_before_the_first_backup_are_no_backup()
+    public async Task An_empty_replica_and_a_time_before_the_first_backup_are_not_a_backup()
     {
         using var empty = new ReplicatedFolder();
         using var folder = await ReplicatedFolder.StartedAsync();
@@ -164,7 +164,7 @@ public sealed class DatabaseDrillTests
     [InlineData(null)]
     [InlineData("error")]
     [Trait("Line", "0.3")]
-    public async Task What_another_host_has_written_to_the_replica_is_no_backup_of_this_database(string? logLevel)
+    public async Task What_another_host_has_written_to_the_replica_is_not_a_backup_of_this_database(string? logLevel)
     {
         // Litestream's own commits would make the generation of this host the newest one again.
         using var folder = new ReplicatedFolder(logLevel: logLevel, checkpointInterval: "1h");
@@ -330,7 +330,7 @@ public sealed class DatabaseDrillTests
         await ReplicatedFolder.AssertNothingInTempAsync();
     }
 
-    /// <summary>What is written while nobody replicates begins a new generation (on 0.5: a full copy).</summary>
+    /// <summary>What is written while nothing replicates begins a new generation (on 0.5: a full copy).</summary>
     private static async Task BeginGenerationAsync(ReplicatedFolder folder)
     {
         var older = folder.GenerationName;

@@ -113,7 +113,7 @@ public sealed class DatabaseVerificationTests
 
         if (what == "older generation")
         {
-            // What is written while nobody replicates begins a new generation.
+            // What is written while nothing replicates begins a new generation.
             folder.Stop();
             LitestreamTool.Sql(folder.Database, "INSERT INTO item(text) VALUES ('y')");
             var older = folder.Generation;
@@ -132,7 +132,7 @@ public sealed class DatabaseVerificationTests
 
         Assert.True(result.Outcome == VerificationOutcome.Failed, $"{result}\n{folder.Log}");
 
-        // What only 0.5 reads is no damage to 0.3.
+        // What only 0.5 reads is not damage to 0.3.
         Assert.Equal(what == "wrong format" && !Repository.IsLine05 ? "LSB4011" : "LSB4103", result.Code);
         await ReplicatedFolder.AssertNothingInTempAsync();
     }
@@ -204,7 +204,7 @@ public sealed class DatabaseVerificationTests
     }
 
     [Fact]
-    public async Task A_frozen_replicator_is_NotReplicating_until_it_goes_on()
+    public async Task A_frozen_replicator_is_NotReplicating_until_it_continues()
     {
         using var folder = await ReplicatedFolder.StartedAsync();
         await folder.SentAsync();
@@ -226,7 +226,7 @@ public sealed class DatabaseVerificationTests
     }
 
     [Fact]
-    public async Task A_database_that_nobody_has_ever_replicated_is_NotReplicating_and_another_history_in_its_replica_is_named()
+    public async Task A_database_never_replicated_is_NotReplicating_and_another_lineage_in_its_replica_is_named()
     {
         using var folder = await ReplicatedFolder.StartedAsync();
         folder.Stop();
@@ -371,7 +371,7 @@ public sealed class DatabaseVerificationTests
     [Theory]
     [InlineData(VerificationLevel.Quick)]
     [InlineData(VerificationLevel.Full)]
-    public async Task Collations_and_functions_of_the_app_are_no_damage(VerificationLevel level)
+    public async Task Collations_and_functions_of_the_app_are_not_damage(VerificationLevel level)
     {
         using var folder = new ReplicatedFolder();
         OwnFunctions.Use(folder.Database);
@@ -444,7 +444,7 @@ public sealed class DatabaseVerificationTests
     }
 
     [Fact]
-    public async Task Where_nobody_has_ever_replicated_that_is_said_and_nothing_is_left_behind()
+    public async Task Where_nothing_has_ever_replicated_that_is_reported_and_nothing_is_left_behind()
     {
         using var folder = new ReplicatedFolder();
 

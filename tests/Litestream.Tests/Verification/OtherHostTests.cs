@@ -74,7 +74,7 @@ public sealed class OtherHostTests
 
     [Fact]
     [Trait("Line", "0.3")]
-    public async Task A_dead_replicator_is_told_with_who_writes_in_its_place()
+    public async Task A_dead_replicator_is_reported_with_who_writes_in_its_place()
     {
         using var folder = await ReplicatedFolder.StartedAsync(checkpointInterval: Never);
         using var other = await folder.OtherHostAsync();

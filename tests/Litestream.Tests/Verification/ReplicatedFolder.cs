@@ -160,7 +160,10 @@ internal sealed class ReplicatedFolder : IDisposable
         foreach (
             var argument in (ReadOnlySpan<string>)["replicate", "-config", Config.Write(Path.Combine(Root, ".run"))]
         )
+        {
             start.ArgumentList.Add(argument);
+        }
+
         foreach (var (name, value) in Config.Variables)
             start.Environment[name] = value;
         _replicator = Process.Start(start)!;
@@ -230,7 +233,7 @@ internal sealed class ReplicatedFolder : IDisposable
         _folder.Dispose();
     }
 
-    /// <summary>Scratch folders that nobody uses any more.</summary>
+    /// <summary>Scratch folders that nothing uses any more.</summary>
     public static async Task AssertNothingInTempAsync()
     {
         await LitestreamTool.WaitUntilAsync(() =>

@@ -25,9 +25,11 @@ internal sealed class BackupCatalog(CatalogCommands commands, EffectiveConfig co
     )
     {
         if (File.Exists(chosen.Path))
+        {
             return Listing.Generations(
                 await RunAsync("generations", Arguments(chosen, replica), cancellationToken).ConfigureAwait(false)
             );
+        }
 
         // 0.3 wants the file's time for the lag, and refuses without the file: just when generations are wanted most.
         var snapshots = SnapshotsAsync(chosen, replica, cancellationToken);

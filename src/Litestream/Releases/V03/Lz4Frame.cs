@@ -21,7 +21,9 @@ internal static class Lz4Frame
             stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) < head.Length
             || BinaryPrimitives.ReadUInt32LittleEndian(head) != Magic
         )
+        {
             return null;
+        }
 
         // The descriptor: two bytes of flags, the content's size and a dictionary if the flags say so, a checksum of
         // it.

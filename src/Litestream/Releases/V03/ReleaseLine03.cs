@@ -42,11 +42,13 @@ internal static class ReleaseLine03
         if (release < new Version(0, 5))
             yield return KnownProblem.WalResetRace(release, "3.42.0");
         if (release == new Version(0, 3, 13))
+        {
             yield return new(
                 LitestreamSeverity.Message,
                 "Litestream 0.3.13: a folder replica whose disk is full silently stops replicating, and a restore of "
                     + "some backups panics (fixed in 0.3.14).",
                 $"Keep space free on the replica's disk, and test a restore regularly ({VerbName.Drill})."
             );
+        }
     }
 }

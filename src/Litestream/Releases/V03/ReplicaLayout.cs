@@ -145,11 +145,14 @@ internal sealed class ReplicaLayout : IReplicaLayout
                     return ReplicaProgress.Nothing;
 
                 if (_last is not { } last || last.Name != newest.File.Name || last.Length != newest.File.Length)
+                {
                     _last = last = (
                         newest.File.Name,
                         newest.File.Length,
                         Lz4Frame.UnpackedLength(newest.File.FullName)
                     );
+                }
+
                 return last.Unpacked is { } length
                     ? new ReplicaProgress(
                         new GenerationPosition(generation, start.Index, start.Offset + length),

@@ -14,11 +14,14 @@ internal sealed class RestoreDialect : IRestoreDialect
     public void Check(RestoreSelection selection)
     {
         if (selection.TxId is not null)
+        {
             throw new LitestreamException(
                 "LSB3009",
                 $"{OptionName.TxId} is for release line 0.5, and this executable is of 0.3. Use "
                     + $"{OptionName.Timestamp}, or {OptionName.Generation} with {OptionName.Index}, instead."
             );
+        }
+
         if (selection.Timestamp is not null && selection.Index is not null)
             throw Wrong("A restore goes to a moment or to a WAL index, not to both.");
         if (selection.Index is < 0 or > uint.MaxValue)
@@ -62,7 +65,9 @@ internal sealed class RestoreDialect : IRestoreDialect
             || fetched.Length < place.Offset
             || new FileInfo(restored + "-wal").LinkTarget is null
         )
+        {
             return null;
+        }
 
         File.Delete(restored + "-wal");
         File.Delete(restored + "-shm");

@@ -38,7 +38,7 @@ internal sealed class ShadowWal(string metaPath) : ILocalState
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // It goes on as it was, and is seen again.
+            // It continues as it was, and is seen again.
         }
     }
 
@@ -68,9 +68,11 @@ internal sealed class ShadowWal(string metaPath) : ILocalState
 
             // The executable removes the copies of those that have arrived.
             if (mark.RestartsUntil(header) is > 0 and var restarts)
+            {
                 return restarts <= index
                     ? new GenerationPosition(generation, index - restarts, mark.End)
                     : new GenerationPosition(generation, 0, 0);
+            }
         }
 
         return null;
@@ -127,7 +129,10 @@ internal sealed class ShadowWal(string metaPath) : ILocalState
             || Indexes(lineage) is not [var index, ..]
             || WalFile.Header(FileOf(lineage, index)) is not { } header
         )
+        {
             return false;
+        }
+
         var before = _newest;
         var origin = unchecked(header.Salt1 - (uint)index);
         _newest = (lineage, index, origin, Size(lineage, index) ?? 0);

@@ -134,18 +134,17 @@ internal sealed class LocalLtx(string metaPath) : ILocalState
     /// <summary>No metric of this line says what has arrived.</summary>
     public ReplicaPosition? Sent(string lineage, MetricsAnswer metrics, string database, string replica) => null;
 
-    public ReplicationEvent? Read(LogLine line) =>
-        line.Message
-            is "sync error"
-                or "monitor error"
-                or "disk full while staging ltx file, replication paused until space is freed"
-                or "compaction failed"
-                or "l0 retention enforcement failed"
-                or "retention enforcement failed"
-                or "failed to close database"
-                or "shutdown sync failed after timeout"
-            ? new(ReplicationStep.Failed)
-            : null;
+    /// <summary>Each error of a database is one: <c>sync error</c>, <c>monitor error</c>, <c>compaction failed</c>,
+    /// and those of later versions.</summary>
+    public ReplicationEvent? Read(LogLine line) => line.Level == "ERROR" ? new(ReplicationStep.Failed) : null;
+
+    /// <summary>Whether a file of a replica is shorter than the one that was sent from here.</summary>
+    public bool IsCutOff(LtxFile file) =>
+        file.Level == 0
+        && file.MinTxId == file.MaxTxId
+        && TxIdPosition.Parse(file.MaxTxId) is { } txId
+        && new FileInfo(FileOf(txId)) is { Exists: true } own
+        && file.Size < own.Length;
 
     private static long TxIdOf(string? bookmark) => bookmark is null ? 0 : TxIdPosition.Parse(bookmark) ?? 0;
 

@@ -125,7 +125,8 @@ internal sealed class LtxCatalog(CatalogCommands commands, EffectiveConfig confi
     )
     {
         var files = await FilesAsync(database, replica, cancellationToken).ConfigureAwait(false);
-        var whole = files.Where(file => file.Size >= LtxHeader.Length);
+        var local = new LocalLtx(database.MetaPath);
+        var whole = files.Where(file => file.Size >= LtxHeader.Length && !local.IsCutOff(file));
         return TxIdRange.Progress([.. whole.Select(file => (RangeOf(file), file.Created))]);
     }
 
@@ -145,15 +146,21 @@ internal sealed class LtxCatalog(CatalogCommands commands, EffectiveConfig confi
             && Older(selection.Database, selection.Timestamp) is { } older
             && taken.All(file => file.Created + OneSecond < older.Newest)
         )
+        {
             return new RestorePlan(
                 new LtxSource(selection.Database.Replicas[0].Name, "", older.Newest),
                 older.RestoreBytes
             );
+        }
+
         if (
             TxIdRange.Reach(taken.Select(RangeOf)) is not { } reach
             || (selection.TxId is { } txId && reach != txId)
         )
+        {
             throw NothingFits(selection, files);
+        }
+
         var last = taken.Where(file => RangeOf(file).Max == reach).Min(file => file.Created);
         var plan = Cheapest(taken, reach);
         return new RestorePlan(
@@ -189,7 +196,7 @@ internal sealed class LtxCatalog(CatalogCommands commands, EffectiveConfig confi
     internal static BackupFiles? Older(EffectiveDatabase database, DateTimeOffset? moment = null) =>
         database.Replicas is [{ Folder: { } folder }, ..] ? new ReplicaLayout().Find(folder, moment) : null;
 
-    /// <summary>The files that a restore reads: from the highest level that goes on, as the executable has
+    /// <summary>The files that a restore reads: from the highest level that continues, as the executable has
     /// it.</summary>
     private static List<LtxFile> Cheapest(List<LtxFile> files, long reach)
     {

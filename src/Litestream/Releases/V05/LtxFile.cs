@@ -103,7 +103,7 @@ internal sealed record LtxHeader(
     /// <summary>The page that SQLite never uses, as its locks are there.</summary>
     private const long LockPlace = 0x40000000;
 
-    /// <summary>Where litestream goes on.</summary>
+    /// <summary>Where litestream continues.</summary>
     public long End => Offset + Size;
 
     /// <summary>Null when the file is not there, or no LTX file.</summary>
@@ -148,7 +148,7 @@ internal sealed record LtxHeader(
 
             // Each page takes three numbers of a byte at least.
             var expected = Pages - (Pages > LockPlace / PageSize ? 1 : 0);
-            if (size < expected * 3 || size > end - Length)
+            if (size < expected * 3 || size > Math.Min(end - Length, Array.MaxLength))
                 return false;
             var index = new byte[size];
             if (RandomAccess.Read(file, index, end - size) != size)

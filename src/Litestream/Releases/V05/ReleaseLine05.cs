@@ -41,10 +41,12 @@ internal static class ReleaseLine05
         if (release < new Version(0, 5, 17))
             yield return KnownProblem.WalResetRace(release, "3.51.2 or older");
         if (release < new Version(0, 5, 7))
+        {
             yield return new(
                 LitestreamSeverity.Warning,
                 $"Litestream {release} cannot read backups that 0.3 made.",
                 "Use 0.5.17, or restore older backups with 0.3.13."
             );
+        }
     }
 }

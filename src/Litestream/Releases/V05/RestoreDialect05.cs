@@ -16,10 +16,12 @@ internal sealed partial class RestoreDialect05 : IRestoreDialect
         if (selection is { Timestamp: not null, TxId: not null })
             throw Wrong("A restore goes to a moment or to a TXID, not to both.");
         if (selection.Lineage is not (null or TxIdPosition.OnlyLineage) || selection.Index is not null)
+        {
             throw Wrong(
                 $"{OptionName.Generation} and {OptionName.Index} are for release line 0.3, and this executable is of "
                     + $"0.5. Use {OptionName.Timestamp} or {OptionName.TxId} instead."
             );
+        }
 
         // Upstream takes both for "the newest".
         if (selection.TxId is <= 0)

@@ -113,7 +113,7 @@ public sealed class ListingTests
     }
 
     [Fact]
-    public void An_error_on_standard_error_is_told_with_the_exit_code()
+    public void An_error_on_standard_error_is_reported_with_the_exit_code()
     {
         var error = Assert.Throws<LitestreamException>(() =>
             Listing.Generations(new CommandResult(1, "", Text("generations-no-configuration.stderr")))

@@ -22,7 +22,7 @@ public sealed class PositionTests
     [InlineData("""{ "generation": "g", "index": 1 }""")]
     [InlineData("""{ "generation": "g", "index": 1.5, "offset": 2 }""")]
     [InlineData("""{ "generation": "g", "index": "1", "offset": 2 }""")]
-    public void Damaged_JSON_is_no_position(string text)
+    public void Damaged_JSON_is_not_a_position(string text)
     {
         using var json = JsonDocument.Parse(text);
 
@@ -159,7 +159,7 @@ public sealed class PositionTests
                 commits.Add((place!, sentinel.Copy));
             }
 
-            // By now the WAL has more than 20 pages, and nobody reads: it is begun anew.
+            // By now the WAL has more than 20 pages, and nothing reads: it is begun anew.
             await LitestreamTool.WaitUntilAsync(
                 () => ((GenerationPosition)shadow.Newest(generation)!).Index > index,
                 () => folder.Log

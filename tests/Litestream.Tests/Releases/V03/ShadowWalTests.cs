@@ -32,7 +32,7 @@ public sealed class ShadowWalTests : IDisposable
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
-    public void WALs_that_are_all_read_are_no_gap(int restarts)
+    public void WALs_that_are_all_read_are_not_a_gap(int restarts)
     {
         for (var i = 1; i <= restarts; i++)
         {
@@ -73,7 +73,7 @@ public sealed class ShadowWalTests : IDisposable
     }
 
     [Fact]
-    public void A_new_generation_is_no_gap()
+    public void A_new_generation_is_not_a_gap()
     {
         Run("PRAGMA wal_checkpoint(TRUNCATE)");
         Write(1);

@@ -82,7 +82,7 @@ public sealed class LocalLtxTests : IDisposable
     }
 
     [Fact]
-    public void What_litestream_has_not_read_is_told_in_bytes()
+    public void What_litestream_has_not_read_is_reported_in_bytes()
     {
         Assert.Equal(536, _state.Unread("ltx", new(FirstSalt1 + 1, SecondSalt2, 1104 + 536)));
         Assert.Null(_state.Unread("ltx", new(77, 7, 568)));
@@ -116,10 +116,28 @@ public sealed class LocalLtxTests : IDisposable
     ) => Assert.Equal(has, _state.HasFullCopySince(bookmark, new TxIdPosition(replicated)));
 
     [Theory]
-    [InlineData("0000000000000003")] // It goes on in the same WAL.
+    [InlineData("0000000000000003")] // It continues in the same WAL.
     [InlineData("0000000000000004")] // It begins with a full copy.
     public void What_was_read_after_a_start_continues_what_was_read_before(string bookmark) =>
         Assert.Equal(ChainLink.Whole, _state.LinkAfter(bookmark));
+
+    [Theory]
+    [InlineData(0, "0000000000000002", "0000000000000002", -1, true)]
+    [InlineData(0, "0000000000000002", "0000000000000002", 0, false)]
+    [InlineData(1, "0000000000000002", "0000000000000002", -1, false)] // Compacted: there is no such file here.
+    [InlineData(0, "0000000000000001", "0000000000000002", -1, false)]
+    [InlineData(0, "0000000000000007", "0000000000000007", -1, false)] // Not here any more.
+    public void A_file_in_the_replica_that_is_shorter_than_the_one_here_was_cut_off(
+        int level,
+        string min,
+        string max,
+        long more,
+        bool isCutOff
+    )
+    {
+        var size = new FileInfo(FileOf(2)).Length + more;
+        Assert.Equal(isCutOff, _state.IsCutOff(new("s3", level, min, max, size, default)));
+    }
 
     [Fact]
     public void There_is_no_link_before_something_was_read()
@@ -175,14 +193,14 @@ public sealed class LocalLtxTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_begins_elsewhere_and_is_no_full_copy_breaks_the_chain()
+    public void A_file_that_begins_elsewhere_and_is_not_a_full_copy_breaks_the_chain()
     {
         RestartAfter(4);
         Assert.Equal(ChainLink.Broken, new LocalLtx(_metaPath).LinkAfter("0000000000000004"));
     }
 
     [Fact]
-    public void A_file_that_is_cut_off_or_damaged_is_no_full_copy()
+    public void A_file_that_is_cut_off_or_damaged_is_not_a_full_copy()
     {
         var header = LtxHeader.Read(FileOf(5))!;
         Assert.True(header.IsFullCopy(FileOf(5)));
@@ -240,18 +258,20 @@ public sealed class LocalLtxTests : IDisposable
     }
 
     [Theory]
-    [InlineData("sync error", true)]
-    [InlineData("monitor error", true)]
-    [InlineData("disk full while staging ltx file, replication paused until space is freed", true)]
-    [InlineData("compaction failed", true)]
-    [InlineData("compaction complete", false)]
-    [InlineData("snapshot complete", false)]
-    public void Errors_are_taken_from_the_log(string message, bool isError)
+    [InlineData("ERROR", "sync error", true)]
+    [InlineData("ERROR", "monitor error", true)]
+    [InlineData("ERROR", "disk full while staging ltx file, replication paused until space is freed", true)]
+    [InlineData("ERROR", "compaction failed", true)]
+    [InlineData("ERROR", "something that no version has said before", true)]
+    [InlineData("WARN", "shutdown sync failed, retrying (press Ctrl+C again to skip)", false)]
+    [InlineData("INFO", "compaction complete", false)]
+    [InlineData("INFO", "snapshot complete", false)]
+    public void Errors_are_taken_from_the_log(string level, string message, bool isError)
     {
         var line = LogLine.Parse(
-            $$"""{"time":"t","level":"ERROR","msg":"{{message}}","db":"app.db","level":1,"error":"no room"}"""
+            $$"""{"time":"t","level":"{{level}}","msg":"{{message}}","db":"app.db","level":1,"error":"no room"}"""
         );
-        Assert.Equal("ERROR", line.Level);
+        Assert.Equal(level, line.Level);
         Assert.Equal(isError, _state.Read(line)?.Step == ReplicationStep.Failed);
     }
 

@@ -57,7 +57,7 @@ public sealed class LtxLayoutTests : IDisposable
 
     /// <summary>Somebody has copied a file of another level there.</summary>
     [Fact]
-    public void Of_level_0_only_files_of_one_transaction_tell_whose_the_replica_is()
+    public void Of_level_0_only_files_of_one_transaction_identify_the_database_of_the_replica()
     {
         Write("0:1-1");
         Write("0:3-3");
