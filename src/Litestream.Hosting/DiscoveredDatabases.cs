@@ -63,13 +63,9 @@ internal sealed class DiscoveredDatabases
         var result = new DiscoveredDatabases();
         result._diagnostics.AddRange(found.Diagnostics.Where(diagnostic => diagnostic.Code == "LSB1007"));
         result._encrypted.AddRange(
-            found.Encrypted.Select(one => new EffectiveDatabase(
-                one.Path,
-                config.Resolve(one.Path),
-                one.Name,
-                one.Key,
-                []
-            ))
+            found
+                .Encrypted.Where(one => !IsUnresolved(one.Path))
+                .Select(one => new EffectiveDatabase(one.Path, config.Resolve(one.Path), one.Name, one.Key, []))
         );
         foreach (
             var database in found.Databases.Where(database =>

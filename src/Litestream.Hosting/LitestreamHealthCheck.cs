@@ -100,6 +100,7 @@ namespace Litestream.Hosting
             // Lists of their own: an empty one says that it was looked at.
             data["notReplicated"] = status.NotReplicated;
             data["openNotReplicated"] = status.OpenNotReplicated;
+            data["emptyPatterns"] = status.EmptyPatterns;
             return data;
         }
     }

@@ -72,6 +72,9 @@ internal sealed class ReplicationPlan
     /// <inheritdoc cref="LitestreamStatus.EmptyPatterns" />
     public IReadOnlyList<string> FindEmptyPatterns()
     {
+        // This is asked once a second, and a folder may have thousands of files.
+        if (Databases.Count > 0 && _unlistedPatterns.Count == 0)
+            return [];
         var empty = Patterns.FindEmpty(Config.Resolve);
         return Databases.Count == 0 ? empty : [.. empty.Intersect(_unlistedPatterns)];
     }

@@ -196,7 +196,7 @@ internal sealed class SessionChains(
                 return Planned($"litestream lost its hold on the WAL of '{path}'");
         }
 
-        if (database.Chain.FindGap() is { } gap)
+        if (database.Chain.FindGap(database.Tracker.HasSkipped) is { } gap)
         {
             Break(database, gap);
             return Planned($"'{path}' needs a full copy because {gap}");

@@ -80,7 +80,7 @@ internal sealed class SessionStop(
             var database in databases.Where(one => !one.IsOut && !one.Chain.NeedsRestart && process.Has(one))
         )
         {
-            if (database.Chain.FindGap() is { } gap)
+            if (database.Chain.FindGap(database.Tracker.HasSkipped) is { } gap)
             {
                 chains.Break(database, gap);
                 broken.Add(database);

@@ -16,7 +16,7 @@ public sealed class ChainTests
     [Theory]
     [InlineData("TERM", false)]
     [InlineData("INT", true)]
-    [InlineData("TERM", true)]
+    [InlineData("TERM", true, Traits = ["Category", "Long"])]
     public async Task An_orderly_restart_sends_no_snapshot(string signal, bool toTheGroup)
     {
         using var folder = new AppFolder();

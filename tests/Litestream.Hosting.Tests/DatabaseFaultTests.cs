@@ -228,8 +228,8 @@ public sealed class DatabaseFaultTests
 
     [Theory]
     [InlineData("template", true)]
-    [InlineData("template", false)]
-    [InlineData("another app's", true)]
+    [InlineData("template", false, Traits = ["Category", "Long"])]
+    [InlineData("another app's", true, Traits = ["Category", "Long"])]
     [InlineData("another app's", false)]
     public async Task Another_database_that_was_published_over_this_one_is_not_replicated(string whose, bool withoutLog)
     {
@@ -409,7 +409,7 @@ public sealed class DatabaseFaultTests
     }
 
     [Theory]
-    [InlineData("cut to nothing")]
+    [InlineData("cut to nothing", Traits = ["Category", "Long"])]
     [InlineData("overwritten")]
     public async Task What_is_not_a_database_any_more_is_not_sent_and_a_start_without_it_restores_it(string what)
     {

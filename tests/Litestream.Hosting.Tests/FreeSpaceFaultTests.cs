@@ -123,7 +123,7 @@ public sealed class FreeSpaceFaultTests
 
     [Theory]
     [InlineData("size=24m,nr_inodes=40", true)]
-    [InlineData("size=4m", false)]
+    [InlineData("size=4m", false, Traits = ["Category", "Long"])]
     public async Task A_start_on_a_full_disk_is_never_healthy_and_continues_when_there_is_room(
         string limits,
         bool isForInodes

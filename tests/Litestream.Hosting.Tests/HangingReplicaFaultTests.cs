@@ -45,7 +45,7 @@ public sealed class HangingReplicaFaultTests
 
     [Theory]
     [InlineData("stop")]
-    [InlineData("exit")]
+    [InlineData("exit", Traits = ["Category", "Long"])]
     public async Task An_app_ends_in_its_time_though_the_folder_of_its_replica_does_not_answer(string how)
     {
         using var folder = new AppFolder();

@@ -134,7 +134,7 @@ public sealed class HealthAndMetricsTests
             OverallHealth.Of(status, Now).IsHealthy
         );
         Assert.Contains(description, result.Description, StringComparison.Ordinal);
-        Assert.Equal(status.Databases.Count + 4, result.Data.Count);
+        Assert.Equal(status.Databases.Count + 5, result.Data.Count);
     }
 
     [Fact]

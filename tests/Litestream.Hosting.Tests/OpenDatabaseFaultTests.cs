@@ -7,7 +7,7 @@ public sealed class OpenDatabaseFaultTests
 {
     [Theory]
     [InlineData("")]
-    [InlineData("*/cache.db")]
+    [InlineData("*/cache.db", Traits = ["Category", "Long"])]
     [InlineData("other.db;cache.db")]
     public async Task A_database_that_the_app_opens_and_nothing_replicates_is_named_unless_that_is_meant(string meant)
     {

@@ -10,7 +10,7 @@ public sealed class OutputFaultTests
 {
     [Theory]
     [InlineData(false)]
-    [InlineData(true)]
+    [InlineData(true, Traits = ["Category", "Long"])]
     public async Task An_app_whose_output_nothing_reads_replicates_and_drains(bool isClosed)
     {
         using var folder = new AppFolder();

@@ -61,8 +61,8 @@ public sealed partial class PosixLockFaultTests
 
     [Theory]
     [InlineData(null)]
-    [InlineData("")]
-    [InlineData("-shm")]
+    [InlineData("", Traits = ["Category", "Long"])]
+    [InlineData("-shm", Traits = ["Category", "Long"])]
     public async Task Only_SQLite_opens_the_database_or_its_shm_in_the_process_of_the_app(string? opened)
     {
         Assert.SkipUnless(File.Exists("/usr/bin/strace"), "There is no strace (Debian package strace).");

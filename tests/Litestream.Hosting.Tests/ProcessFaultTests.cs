@@ -86,7 +86,7 @@ public sealed class ProcessFaultTests
 
     [Theory]
     [InlineData(true)]
-    [InlineData(false)]
+    [InlineData(false, Traits = ["Category", "Long"])]
     public async Task What_waited_in_a_WAL_that_is_gone_arrives_with_the_next_litestream(bool isSilent)
     {
         // Whoever closes the database last, while no litestream has it open, moves all of its WAL to the file and

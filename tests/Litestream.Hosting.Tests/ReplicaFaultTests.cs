@@ -144,7 +144,7 @@ public sealed class ReplicaFaultTests
 
     [Theory]
     [InlineData(true)]
-    [InlineData(false)]
+    [InlineData(false, Traits = ["Category", "Long"])]
     public async Task Another_databases_replica_in_the_place_of_this_one_is_not_written_to(bool whileItRuns)
     {
         using var other = new AppFolder();

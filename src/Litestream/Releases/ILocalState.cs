@@ -46,6 +46,10 @@ internal interface ILocalState
     /// <summary>How what was read first after a bookmark continues what was read before it.</summary>
     ChainLink LinkAfter(string? bookmark);
 
+    /// <summary>Whether litestream went on in the next WAL, without a full copy, before it had read a commit: it is in
+    /// no file. Of a line that keeps which part of which WAL it has read.</summary>
+    bool Skips(WalPosition mark) => false;
+
     /// <summary>Whether, since the last call, litestream went on in the same lineage without commits of the WAL that it
     /// had not read. Not for several threads.</summary>
     bool HasSkipped(string wal);

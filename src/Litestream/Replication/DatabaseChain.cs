@@ -269,12 +269,13 @@ internal sealed partial class DatabaseChain(ReleaseLine line, EffectiveDatabase 
     }
 
     /// <summary>Sees whether what litestream reads continues what was read before it, or is a full copy.</summary>
+    /// <param name="hasSkipped">Whether a commit was seen that litestream has passed over.</param>
     /// <returns>Why something between them may be missing; null when nothing is.</returns>
-    public string? FindGap()
+    public string? FindGap(bool hasSkipped = false)
     {
         if (_gap is not null)
             return _gap;
-        if (_state.HasSkipped(_wal))
+        if (_state.HasSkipped(_wal) || (hasSkipped && BrokenBy is null))
             return "the WAL was restarted before litestream had read all of it";
         var link = _isLinked ? ChainLink.Whole : _state.LinkAfter(_beforeStart);
         _isLinked = link != ChainLink.None;

@@ -90,6 +90,12 @@ internal sealed class LagTracker
 
     public bool IsPending => _pending.Count > 0;
 
+    /// <summary>Whether a commit that has not arrived is in nothing that litestream has read, or will read.</summary>
+    public bool HasSkipped =>
+        _pending is [var oldest, .., var newest]
+        && oldest.Mark.Salt1 != newest.Mark.Salt1
+        && _pending.Exists(one => one.Mark.Salt1 != newest.Mark.Salt1 && _state.Skips(one.Mark));
+
     /// <summary>
     /// Whether the executable that runs has not said how far a replica in a folder has come: what is in the folder
     /// does.

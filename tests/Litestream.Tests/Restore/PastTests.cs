@@ -1,6 +1,7 @@
 using System.Data;
 using Litestream.Diagnostics;
 using Litestream.FileSystem;
+using Litestream.Replication;
 using Litestream.Sqlite;
 using Litestream.Tests.Verification;
 using Microsoft.Data.Sqlite;
@@ -22,11 +23,12 @@ public sealed class PastTests
         database.Reset();
         var moment = await SendAsync(database, "DELETE FROM t WHERE x = 2; INSERT INTO t VALUES ('later')");
         var client = Client(database);
+        var path = client.Config.Databases[0].Path;
         var files = database.Names().ToList();
 
         await using (var then = await client.OpenAsOfAsync(moment: moment, cancellationToken: Cancel))
         {
-            await using (var now = await client.OpenAsOfAsync(client.Config.Databases[0].Path, cancellationToken: Cancel))
+            await using (var now = await client.OpenAsOfAsync(path, cancellationToken: Cancel))
             {
                 Assert.Equal(ConnectionState.Open, then.State);
                 Assert.Equal(BackedUpDatabase.Backup, Rows(then));
@@ -198,21 +200,24 @@ public sealed class PastTests
         // The lists of the executable have whole seconds.
         var moment = DateTimeOffset.UtcNow.AddSeconds(1);
         await LitestreamTool.WaitUntilAsync(() => DateTimeOffset.UtcNow > moment.AddSeconds(1));
-        var before = Count();
+        Task<SyncResult>? sync = null;
         await LitestreamTool.ReplicateUntilAsync(
             database.Config,
             database.Folder,
-            () => LitestreamTool.HasBackup(database.Replica, 1) && (sql.Length > 0 ? Run() : Count() > before)
+            () => LitestreamTool.HasBackup(database.Replica, 1) && IsOver()
         );
+        Assert.True(sync is not null && (await sync).HasArrived);
         return moment;
 
-        int Count() => Directory.GetFiles(database.Replica, "*", SearchOption.AllDirectories).Length;
-
-        bool Run()
+        bool IsOver()
         {
-            LitestreamTool.Sql(database.File, sql);
-            sql = "";
-            return false;
+            if (sync is null)
+            {
+                LitestreamTool.Sql(database.File, sql);
+                sync = Client(database).SyncAsync(timeout: TimeSpan.FromMinutes(2), cancellationToken: Cancel);
+            }
+
+            return sync.IsCompleted;
         }
     }
 

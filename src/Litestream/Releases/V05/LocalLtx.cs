@@ -27,29 +27,10 @@ internal sealed class LocalLtx(string metaPath) : ILocalState
 
     public DateTimeOffset? LastWrite(string lineage) => Newest() is { } newest ? Header(newest)?.Time : null;
 
-    public ReplicaPosition? Find(string lineage, WalPosition mark)
-    {
-        long? found = null;
-        foreach (var txId in TxIds())
-        {
-            if (Header(txId) is not { } header)
-                continue;
-            if (header.Salt1 == mark.Salt1 && header.Salt2 == mark.Salt2)
-            {
-                if (header.End < mark.End)
-                    break;
-            }
-            else if (mark.RestartsUntil(new(header.Salt1, header.Salt2, header.End)) is not > 0)
-            {
-                // Of an earlier WAL.
-                break;
-            }
+    public ReplicaPosition? Find(string lineage, WalPosition mark) =>
+        Locate(mark).Place is { } place ? new TxIdPosition(place) : null;
 
-            found = txId;
-        }
-
-        return found is { } at ? new TxIdPosition(at) : null;
-    }
+    public bool Skips(WalPosition mark) => Locate(mark).IsSkipped;
 
     public long? Unread(string lineage, WalPosition mark) =>
         Newest() is { } newest
@@ -118,7 +99,7 @@ internal sealed class LocalLtx(string metaPath) : ILocalState
         : (header.Salt1, header.Salt2, header.Offset) == (last.Salt1, last.Salt2, last.End) ? ChainLink.Whole
         : ChainLink.Broken;
 
-    /// <summary>Not seen with this line.</summary>
+    /// <summary>Not seen with this line: <see cref="Skips"/> is.</summary>
     public bool HasSkipped(string wal) => false;
 
     /// <summary>All that is kept here was sent, or is about to be: as the replica has it.</summary>
@@ -145,6 +126,45 @@ internal sealed class LocalLtx(string metaPath) : ILocalState
         && TxIdPosition.Parse(file.MaxTxId) is { } txId
         && new FileInfo(FileOf(txId)) is { Exists: true } own
         && file.Size < own.Length;
+
+    /// <summary>
+    /// The first file that a commit is in: of its own WAL, or a full copy. Where litestream went on in the next WAL
+    /// before it had read the commit, what follows does not have its pages.
+    /// </summary>
+    private (long? Place, bool IsSkipped) Locate(WalPosition mark)
+    {
+        long? place = null;
+        var later = new List<long>();
+        foreach (var txId in TxIds())
+        {
+            if (Header(txId) is not { } header)
+                continue;
+            var isOwn = (header.Salt1, header.Salt2) == (mark.Salt1, mark.Salt2);
+            if (isOwn && header.End >= mark.End)
+            {
+                place = txId;
+            }
+            else if (!isOwn && mark.RestartsUntil(new(header.Salt1, header.Salt2, header.End)) > 0)
+            {
+                later.Add(txId);
+            }
+            else if (place is null && later is [.., var next])
+            {
+                // Litestream had read this before the commit, and that after it.
+                place = later.FindLast(one => Header(one)?.IsFullCopy(FileOf(one)) == true) is > 0 and var copy
+                    ? copy
+                    : null;
+                return (place, place is null && next == txId + 1);
+            }
+            else
+            {
+                return (place, false);
+            }
+        }
+
+        // What litestream had read before is not kept any more.
+        return (place ?? (later is [.., var first] ? first : null), false);
+    }
 
     private static long TxIdOf(string? bookmark) => bookmark is null ? 0 : TxIdPosition.Parse(bookmark) ?? 0;
 

@@ -82,6 +82,38 @@ public sealed class LocalLtxTests : IDisposable
     }
 
     [Fact]
+    public void A_commit_that_litestream_did_not_read_before_the_WAL_was_restarted_is_only_in_a_full_copy()
+    {
+        RestartAfter(4);
+        File.Delete(FileOf(6));
+        Assert.Null(_state.Find(TxIdPosition.OnlyLineage, new(FirstSalt1, FirstSalt2, 8072)));
+
+        var bytes = File.ReadAllBytes(Recorded(5));
+        bytes[23] = bytes[31] = 6;
+        File.WriteAllBytes(FileOf(6), bytes);
+        Assert.Equal(
+            new TxIdPosition(6),
+            _state.Find(TxIdPosition.OnlyLineage, new(FirstSalt1, FirstSalt2, 8072))
+        );
+    }
+
+    [Theory]
+    [InlineData(8072, false, true)]
+    [InlineData(7536, false, false)] // Litestream had read all of it.
+    [InlineData(8072, true, false)] // It went on with a full copy.
+    public void A_WAL_that_was_restarted_before_its_end_was_read_is_noticed(long end, bool isFull, bool isSkipped)
+    {
+        File.Delete(FileOf(6));
+        if (!isFull)
+            RestartAfter(4);
+
+        Assert.Equal(isSkipped, _state.Skips(new(FirstSalt1, FirstSalt2, end)));
+
+        File.Delete(FileOf(4));
+        Assert.False(_state.Skips(new(FirstSalt1, FirstSalt2, end))); // What was read in between is not known.
+    }
+
+    [Fact]
     public void What_litestream_has_not_read_is_reported_in_bytes()
     {
         Assert.Equal(536, _state.Unread("ltx", new(FirstSalt1 + 1, SecondSalt2, 1104 + 536)));
