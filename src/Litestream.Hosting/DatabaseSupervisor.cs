@@ -151,7 +151,7 @@ internal sealed class DatabaseSupervisor
     /// <param name="now">The time.</param>
     /// <param name="isLast">Whether the app has written its last, so that nothing can be waited for.</param>
     /// <returns>False when it never may: <see cref="Refuse"/>.</returns>
-    public bool HoldBack(DateTimeOffset now, bool isLast = false)
+    public bool HoldBack(DateTimeOffset now, bool isLast)
     {
         if (IsExcluded || Held(now, isLast) is not { Admission: not Admission.Admit } held)
             return true;

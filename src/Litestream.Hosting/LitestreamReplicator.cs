@@ -40,7 +40,7 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
     private readonly RuntimeDatabases _runtime;
     private bool _isStarted;
 
-    private LitestreamReplicator(IServiceProvider services, bool zeroCode, CommandRunner runCommand)
+    internal LitestreamReplicator(IServiceProvider services, bool zeroCode, CommandRunner runCommand)
     {
         var time = _time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         (_zeroCode, _runCommand) = (zeroCode, runCommand);
@@ -138,9 +138,6 @@ public sealed class LitestreamReplicator : IHostedLifecycleService, IAsyncDispos
         new VerificationReport(_logger, _time, () => Status, _status.Update).Report(result, kind);
         return result;
     }
-
-    internal static LitestreamReplicator Create(IServiceProvider services, bool zeroCode, CommandRunner runCommand) =>
-        new(services, zeroCode, runCommand);
 
     /// <summary>A client for the configuration that is replicated, or would be.</summary>
     /// <exception cref="LitestreamException">LSB3004: there is no litestream.yml; LSB1xxx: it or a setting is wrong;

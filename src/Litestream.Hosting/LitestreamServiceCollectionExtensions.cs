@@ -40,7 +40,7 @@ public static class LitestreamServiceCollectionExtensions
     {
         // The app's own call comes first, so its way of failing wins over the zero-code one.
         services.TryAddSingleton(provider =>
-            LitestreamReplicator.Create(provider, zeroCode, LitestreamCommandLine.RunAsync)
+            new LitestreamReplicator(provider, zeroCode, LitestreamCommandLine.RunAsync)
         );
         if (
             !services.Any(service =>

@@ -99,13 +99,14 @@ internal sealed class ReplicatorStart(
     /// <summary>Begins a session without a database: one is added next.</summary>
     /// <exception cref="LitestreamException">LSB2003, LSB2004, LSB2008: there is no executable that can be
     /// run.</exception>
-    public async Task BeginIdleAsync(CancellationToken cancellationToken)
+    public async Task BeginIdleAsync()
     {
         var plan = Idle!;
         Executable = plan.FindExecutable();
         SetPlan(plan);
         status.Update(before => before with { LastError = null });
-        await BeginAsync(plan, Executable, appLifetime.ApplicationStopping, cancellationToken).ConfigureAwait(false);
+        await BeginAsync(plan, Executable, appLifetime.ApplicationStopping, CancellationToken.None)
+            .ConfigureAwait(false);
         Idle = null;
     }
 

@@ -246,7 +246,7 @@ internal sealed class RuntimeDatabases(ReplicatorStart start, ReplicatorLifetime
         lock (_underWay)
         {
             if (start.Idle is not null && !lifetime.IsStopping && _beginning is not { IsCompleted: false })
-                _beginning = Task.Run(() => start.BeginIdleAsync(CancellationToken.None), CancellationToken.None);
+                _beginning = Task.Run(start.BeginIdleAsync, CancellationToken.None);
 
             beginning = _beginning ?? Task.CompletedTask;
         }

@@ -137,11 +137,10 @@ public sealed class Packages : IAsyncLifetime
     private static async Task PackAsync(string project, params string[] properties)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(30));
-        using var server = BuildServer.Taken();
         var result = await Cli.Wrap("dotnet")
-            .WithArguments(["pack", Repository.In(project), "-c", "Release", "-v", "q", "-m:1", .. properties])
+            .WithArguments(["pack", Repository.In(project), "-c", "Release", "-v", "q", .. properties])
             .WithWorkingDirectory(Repository.Root)
-            .WithEnvironmentVariables(server.In(Workspace.CleanEnvironment))
+            .WithEnvironmentVariables(Workspace.CleanEnvironment)
             .WithValidation(CommandResultValidation.None)
             .ExecuteBufferedAsync(limit.Token);
         Assert.True(

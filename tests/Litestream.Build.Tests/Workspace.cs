@@ -112,13 +112,16 @@ public sealed class Workspace : IDisposable
             .WithEnvironmentVariables(server?.In(environment) ?? environment)
             .WithValidation(CommandResultValidation.None)
             .ExecuteBufferedAsync(TestContext.Current.CancellationToken);
-        return new BuildResult(
+        var build = new BuildResult(
             string.Join(' ', arguments),
             result.ExitCode,
             result.StandardOutput,
             result.StandardError,
             log
         );
+
+        // On a busy machine MSBuild's client sometimes misses the server's answer, and ends with 1. The log has it.
+        return builds && build is { ExitCode: 1, Log.Succeeded: true } ? build with { ExitCode = 0 } : build;
     }
 
     public IReadOnlyDictionary<string, string?> EnvironmentVariables =>

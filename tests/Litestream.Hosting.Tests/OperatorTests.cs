@@ -9,8 +9,6 @@ namespace Litestream.Hosting.Tests;
 /// </summary>
 public sealed class OperatorTests
 {
-    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
-
     [Fact]
     public async Task Status_tells_what_the_running_app_says_and_looks_at_no_storage()
     {

@@ -57,7 +57,7 @@ public sealed record EffectiveConfigOptions
 
     /// <summary>Where the folders of replicas really are; looked up once for all that is made from these
     /// options.</summary>
-    internal RealFolders Folders { get; init; } = new();
+    internal RealFolders Folders { get; } = new();
 
     /// <summary>Absolute paths of databases that are excluded.</summary>
     internal IReadOnlySet<string> Excluded { get; init; } = new HashSet<string>();

@@ -9,8 +9,6 @@ namespace Litestream.FileSystem;
 /// <param name="Entries">The entries, absolute.</param>
 internal sealed record PathList(IReadOnlyList<string> Entries)
 {
-    public static PathList Empty { get; } = new([]);
-
     /// <summary>Reads entries.</summary>
     /// <param name="entries">As they stand in the setting, with <c>;</c> between them.</param>
     /// <param name="resolve">Makes a path absolute.</param>

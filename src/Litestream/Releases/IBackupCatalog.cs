@@ -14,7 +14,7 @@ public sealed record DatabaseEntry(string Path, IReadOnlyList<string> Replicas);
 internal sealed record LineageRange(string Replica, string Name, DateTimeOffset? Start, DateTimeOffset? End);
 
 /// <summary>A whole copy of the database in a replica, from which something can be restored.</summary>
-internal sealed record FullCopy(string Replica, string Lineage, DateTimeOffset Created);
+internal sealed record FullCopy(string Lineage, DateTimeOffset Created);
 
 /// <summary>How far a replica has come.</summary>
 /// <param name="Position">The place that it has reached at least; null when it has nothing of the lineage.</param>

@@ -175,7 +175,7 @@ internal sealed partial class DatabaseChain(ReleaseLine line, EffectiveDatabase 
     /// </summary>
     /// <param name="isBeforeApp">Whether the app cannot have opened the database yet.</param>
     /// <returns>Whether that is so now.</returns>
-    public bool TryCut(bool isBeforeApp = false)
+    public bool TryCut(bool isBeforeApp)
     {
         if (!IsBlocked)
             return true;

@@ -78,20 +78,12 @@ internal static class ReplicationMark
             return null;
         try
         {
-            var locks = NonDatabaseFile
-                .ReadLines(Locks)
-                .Select(Read)
-                .OfType<(FileIdentity File, ShmLock Lock)>()
-                .ToLookup(one => one.File.Inode);
+            var locksOn = Parse(NonDatabaseFile.ReadLines(Locks));
             return databases
                 .Distinct()
                 .ToDictionary(
                     database => database,
-                    database => new ShmLocks(
-                        UnixCalls.Status(DatabasePath.Real(database) + "-shm")?.Identity is { } file
-                            ? [.. locks[file.Inode].Where(one => MayBe(one.File, file)).Select(one => one.Lock)]
-                            : []
-                    ),
+                    database => locksOn(UnixCalls.Status(DatabasePath.Real(database) + "-shm")?.Identity),
                     StringComparer.Ordinal
                 );
         }
@@ -101,20 +93,19 @@ internal static class ReplicationMark
         }
     }
 
-    /// <summary>The locks on a file in the lines of the list.</summary>
-    public static ShmLocks Parse(IEnumerable<string> lines, FileIdentity? file) =>
-        new(
-            file is not { } wanted
-                ? []
-                :
-                [
-                    .. lines
-                        .Select(Read)
-                        .OfType<(FileIdentity File, ShmLock Lock)>()
-                        .Where(one => one.File.Inode == wanted.Inode && MayBe(one.File, wanted))
-                        .Select(one => one.Lock),
-                ]
+    /// <summary>The locks on a file, from the lines of the list.</summary>
+    public static Func<FileIdentity?, ShmLocks> Parse(IEnumerable<string> lines)
+    {
+        var locks = lines
+            .Select(Read)
+            .OfType<(FileIdentity File, ShmLock Lock)>()
+            .ToLookup(one => one.File.Inode);
+        return file => new ShmLocks(
+            file is { } wanted
+                ? [.. locks[wanted.Inode].Where(one => MayBe(one.File, wanted)).Select(one => one.Lock)]
+                : []
         );
+    }
 
     /// <summary>
     /// Whether a file in the list with the inode of another one may be that one. On two disks they are two files. A

@@ -130,7 +130,7 @@ internal abstract class VerbHost
     /// <summary>What is in the replicas, with this executable and configuration.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="timeout">The time limit of each listing; null for the default.</param>
-    public IBackupCatalog CreateCatalog(EffectiveConfig config, TimeSpan? timeout = null)
+    public IBackupCatalog CreateCatalog(EffectiveConfig config, TimeSpan? timeout)
     {
         var executable = PrepareExecutable();
         return executable.Line.Catalog(executable, config, timeout);

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Litestream.Storage.Tests.Servers;
@@ -24,9 +23,6 @@ internal sealed partial class SshServer() : StorageServer("sshd")
     /// <summary>Where the replica is.</summary>
     public string Store => Path.Combine(Folder, "store");
 
-    /// <summary>A key that it does not take.</summary>
-    public string WrongKey => Path.Combine(Folder, "host");
-
     protected override Regex Ready => ReadyLine();
 
     protected override ProcessStartInfo Command =>
@@ -39,19 +35,6 @@ internal sealed partial class SshServer() : StorageServer("sshd")
         await server.WriteAsync();
         await server.StartAsync();
         return server;
-    }
-
-    /// <summary>Cuts the connections that are open; new ones are accepted.</summary>
-    public void CutSessions()
-    {
-        var sessions = File.ReadAllText($"/proc/{ProcessId}/task/{ProcessId}/children")
-            .Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        Assert.NotEmpty(sessions);
-        foreach (var id in sessions)
-        {
-            using var session = Process.GetProcessById(int.Parse(id, CultureInfo.InvariantCulture));
-            session.Kill(entireProcessTree: true);
-        }
     }
 
     private async Task WriteAsync()

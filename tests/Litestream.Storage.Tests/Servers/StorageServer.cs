@@ -37,7 +37,7 @@ internal abstract class StorageServer(string name) : IAsyncDisposable
 
     protected abstract ProcessStartInfo Command { get; }
 
-    protected int ProcessId => _process!.Id;
+    private int ProcessId => _process!.Id;
 
     public async Task StartAsync()
     {

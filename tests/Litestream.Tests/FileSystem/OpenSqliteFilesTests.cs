@@ -43,11 +43,11 @@ public sealed class OpenSqliteFilesTests
 
         Assert.Equal(
             ["/other.db"],
-            OpenSqliteFiles.Unknown(open, [("/data/app.db", file), ("/third.db", null)], PathList.Empty)
+            OpenSqliteFiles.Unknown(open, [("/data/app.db", file), ("/third.db", null)], new PathList([]))
         );
         Assert.Equal(
             ["/mnt/app.db", "/other.db"],
-            OpenSqliteFiles.Unknown(open, [("/third.db", null)], PathList.Empty)
+            OpenSqliteFiles.Unknown(open, [("/third.db", null)], new PathList([]))
         );
         Assert.Empty(
             OpenSqliteFiles.Unknown(

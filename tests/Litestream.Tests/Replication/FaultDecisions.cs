@@ -288,7 +288,7 @@ internal static class FaultDecisions
         OpenSqliteFiles.Unknown(
             OpenSqliteFiles.Find([new(path, true, null, IsDeleted: false), new(path + "-wal", true, null, false)]),
             [(Database, null)],
-            PathList.Empty
+            new PathList([])
         );
 
     private static ReplicaIdentity Replica(string text, string? variable) =>

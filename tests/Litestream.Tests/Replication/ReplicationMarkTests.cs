@@ -22,9 +22,8 @@ public sealed class ReplicationMarkTests
     public void The_mark_is_a_read_lock_of_its_process_on_one_of_the_bytes_of_readers(string held, object expected)
     {
         var locks = ReplicationMark.Parse(
-            ["1: FLOCK  ADVISORY  WRITE 12 00:1b:99 0 EOF", $"2: POSIX  ADVISORY  {held}"],
-            new FileIdentity(0, 0x1b, 99)
-        );
+            ["1: FLOCK  ADVISORY  WRITE 12 00:1b:99 0 EOF", $"2: POSIX  ADVISORY  {held}"]
+        )(new FileIdentity(0, 0x1b, 99));
 
         Assert.Equal((MarkState)expected, locks.MarkOf(4711));
     }
@@ -34,7 +33,7 @@ public sealed class ReplicationMarkTests
         Assert.Equal(
             MarkState.Absent,
             ReplicationMark
-                .Parse(["2: -> POSIX  ADVISORY  READ  4711 fe:01:99 124 124"], new FileIdentity(0, 0, 99))
+                .Parse(["2: -> POSIX  ADVISORY  READ  4711 fe:01:99 124 124"])(new FileIdentity(0, 0, 99))
                 .MarkOf(4711)
         );
 
@@ -47,7 +46,7 @@ public sealed class ReplicationMarkTests
         Assert.Equal(
             (MarkState)expected,
             ReplicationMark
-                .Parse([$"2: POSIX  ADVISORY  READ  4711 {shown} 124 124"], new FileIdentity(0xfe, 1, 99))
+                .Parse([$"2: POSIX  ADVISORY  READ  4711 {shown} 124 124"])(new FileIdentity(0xfe, 1, 99))
                 .MarkOf(4711)
         );
 
@@ -55,7 +54,7 @@ public sealed class ReplicationMarkTests
     public void Without_a_shm_there_is_no_mark() =>
         Assert.Equal(
             MarkState.Absent,
-            ReplicationMark.Parse(["2: POSIX  ADVISORY  READ  4711 fe:01:99 124 124"], null).MarkOf(4711)
+            ReplicationMark.Parse(["2: POSIX  ADVISORY  READ  4711 fe:01:99 124 124"])(null).MarkOf(4711)
         );
 
     [Fact]

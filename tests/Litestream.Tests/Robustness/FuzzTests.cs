@@ -349,7 +349,7 @@ public sealed class FuzzTests
                     text =>
                     {
                         _ =
-                            ReplicationMark.Parse(text.Split('\n'), new FileIdentity(0, 0, 5678)).ToString()
+                            ReplicationMark.Parse(text.Split('\n'))(new FileIdentity(0, 0, 5678)).ToString()
                             + FileIdentity.Parse(text)
                             + FileIdentity.Parse(text.Split(' ')[^1]);
                     }

@@ -98,7 +98,7 @@ internal sealed class BackupCatalog(CatalogCommands commands, EffectiveConfig co
     ) =>
         [
             .. (await SnapshotsAsync(database, replica, cancellationToken).ConfigureAwait(false)).Select(
-                snapshot => new FullCopy(snapshot.Replica, snapshot.Generation, snapshot.Created)
+                snapshot => new FullCopy(snapshot.Generation, snapshot.Created)
             ),
         ];
 

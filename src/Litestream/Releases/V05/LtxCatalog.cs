@@ -93,7 +93,7 @@ internal sealed class LtxCatalog(CatalogCommands commands, EffectiveConfig confi
         [
             .. (await FilesAsync(database, replica, cancellationToken).ConfigureAwait(false))
                 .Where(file => TxIdPosition.Parse(file.MinTxId) == 1)
-                .Select(file => new FullCopy(file.Replica, TxIdPosition.OnlyLineage, file.Created)),
+                .Select(file => new FullCopy(TxIdPosition.OnlyLineage, file.Created)),
         ];
 
     public async Task<IReadOnlyDictionary<string, string>> SignaturesAsync(

@@ -68,7 +68,6 @@ internal readonly record struct TxIdRange(long Min, long Max)
 }
 
 /// <summary>What stands at the begin of an LTX file of level 0: which part of the WAL is in it.</summary>
-/// <param name="TxId">Its transaction.</param>
 /// <param name="Salt1">The first salt of the WAL.</param>
 /// <param name="Salt2">The second salt of the WAL.</param>
 /// <param name="Offset">Where in the WAL it begins.</param>
@@ -77,7 +76,6 @@ internal readonly record struct TxIdRange(long Min, long Max)
 /// <param name="PageSize">Their size.</param>
 /// <param name="Time">When it was made.</param>
 internal sealed record LtxHeader(
-    long TxId,
     uint Salt1,
     uint Salt2,
     long Offset,
@@ -118,7 +116,6 @@ internal sealed record LtxHeader(
             if (UInt32(header, 8) is not (>= LeastPageSize and <= MostPageSize))
                 return null;
             return new(
-                (long)UInt64(header, 24),
                 UInt32(header, 64),
                 UInt32(header, 68),
                 (long)UInt64(header, 48),
