@@ -126,7 +126,7 @@ format() {
 # checked at the end: what it reads is changed while the packages are made.
 queue=(
   Litestream.Build.Tests-0.3,Litestream.Build.Tests-0.5
-  Litestream.Hosting.Tests-0.3 Litestream.Tests-0.3 Litestream.Hosting.Tests-0.5 Litestream.Tests-0.5
+  Litestream.Hosting.Tests-0.3 Litestream.Hosting.Tests-0.5 Litestream.Tests-0.3 Litestream.Tests-0.5
   Litestream.Storage.Tests-0.3,Litestream.Storage.Tests-0.5
   Litestream.Dashboard.Tests-0.3,Litestream.Dashboard.Tests-0.5
   format
