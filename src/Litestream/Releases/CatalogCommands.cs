@@ -7,10 +7,11 @@ namespace Litestream.Releases;
 /// <summary>Runs the commands of the executable that list something, each only so long.</summary>
 /// <param name="executable">What is started.</param>
 /// <param name="config">What it is started with.</param>
-/// <param name="timeout">How long each may take; then it is ended, with LSB3005. Null: 2 minutes.</param>
+/// <param name="timeout">How long each may take; then it is ended, with LSB3005. Null: 150 s. Release line 0.5 tries
+/// for 2 minutes to connect, and then says why it cannot.</param>
 internal sealed class CatalogCommands(LitestreamExecutable executable, EffectiveConfig config, TimeSpan? timeout)
 {
-    public TimeSpan Timeout { get; } = timeout ?? TimeSpan.FromMinutes(2);
+    public TimeSpan Timeout { get; } = timeout ?? TimeSpan.FromSeconds(150);
 
     public Task<string> VersionAsync(CancellationToken cancellationToken) =>
         LimitAsync("version", executable.GetVersionAsync, cancellationToken);
