@@ -129,13 +129,11 @@ queue=(
   Litestream.Hosting.Tests-0.3 Litestream.Hosting.Tests-0.5 Litestream.Tests-0.3 Litestream.Tests-0.5
   Litestream.Storage.Tests-0.3,Litestream.Storage.Tests-0.5
   Litestream.Dashboard.Tests-0.3,Litestream.Dashboard.Tests-0.5
-  format
 )
+[ "${#projects[@]}" -eq 1 ] || queue+=(format)
 start() {
-  case " ${projects[*]} " in
-    *" ${1%-*} "*) run "${1%-*}" "${1##*-}" ;;
-    *' Litestream.Tests Litestream.Hosting.Tests '*) [ "$1" != format ] || format >"$results/format.log" 2>&1 ;;
-  esac
+  case " format ${projects[*]} " in *" ${1%-*} "*) ;; *) return 0 ;; esac
+  if [ "$1" = format ]; then format >"$results/format.log" 2>&1; else run "${1%-*}" "${1##*-}"; fi
 }
 for entry in "${queue[@]}"; do
   while [ "$(jobs -rp | wc -l)" -ge 3 ]; do wait -n; done

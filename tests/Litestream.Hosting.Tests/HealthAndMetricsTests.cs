@@ -137,6 +137,13 @@ public sealed class HealthAndMetricsTests
         Assert.Equal(status.Databases.Count + 5, result.Data.Count);
     }
 
+    private static async Task<HealthReportEntry> CheckAsync(IServiceProvider services) =>
+        (
+            await services
+                .GetRequiredService<HealthCheckService>()
+                .CheckHealthAsync(TestContext.Current.CancellationToken)
+        ).Entries["litestream"];
+
     [Fact]
     public async Task Without_a_replicator_the_check_is_not_healthy()
     {
@@ -144,12 +151,10 @@ public sealed class HealthAndMetricsTests
         services.AddHealthChecks().AddLitestream();
         await using var provider = services.BuildServiceProvider();
 
-        var report = await provider
-            .GetRequiredService<HealthCheckService>()
-            .CheckHealthAsync(TestContext.Current.CancellationToken);
+        var check = await CheckAsync(provider);
 
-        Assert.Equal(HealthStatus.Degraded, report.Status);
-        Assert.Contains("nothing is replicated", report.Entries["litestream"].Description, StringComparison.Ordinal);
+        Assert.Equal(HealthStatus.Degraded, check.Status);
+        Assert.Contains("nothing is replicated", check.Description, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -169,14 +174,12 @@ public sealed class HealthAndMetricsTests
         using var host = builder.Build();
         await host.StartAsync(TestContext.Current.CancellationToken);
 
-        var report = await host
-            .Services.GetRequiredService<HealthCheckService>()
-            .CheckHealthAsync(TestContext.Current.CancellationToken);
+        var check = await CheckAsync(host.Services);
 
-        Assert.Equal(HealthStatus.Degraded, report.Status);
+        Assert.Equal(HealthStatus.Degraded, check.Status);
         Assert.Contains(
             "LSB3004: '/nowhere/litestream.yml' does not exist",
-            report.Entries["litestream"].Description,
+            check.Description,
             StringComparison.Ordinal
         );
         await host.StopAsync(TestContext.Current.CancellationToken);
@@ -202,14 +205,12 @@ public sealed class HealthAndMetricsTests
         {
             await host.StartAsync(TestContext.Current.CancellationToken);
 
-            var report = await host
-                .Services.GetRequiredService<HealthCheckService>()
-                .CheckHealthAsync(TestContext.Current.CancellationToken);
+            var check = await CheckAsync(host.Services);
 
-            Assert.Equal(HealthStatus.Degraded, report.Status);
+            Assert.Equal(HealthStatus.Degraded, check.Status);
             Assert.Contains(
                 $"LSB5031: 0 databases match '{folder}/*.db'",
-                report.Entries["litestream"].Description,
+                check.Description,
                 StringComparison.Ordinal
             );
             var replicator = host.Services.GetRequiredService<LitestreamReplicator>();
