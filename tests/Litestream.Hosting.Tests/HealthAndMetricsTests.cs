@@ -280,10 +280,7 @@ public sealed class HealthAndMetricsTests
                 async () =>
                 {
                     status = replicator.Status;
-                    var report = await host
-                        .Services.GetRequiredService<HealthCheckService>()
-                        .CheckHealthAsync(TestContext.Current.CancellationToken);
-                    entry = report.Entries["litestream"];
+                    entry = await CheckAsync(host.Services);
                     data = Assert.IsType<IReadOnlyDictionary<string, object?>>(entry.Data[database], exactMatch: false);
                     return data["lagSeconds"] is 0.0
                         && Equals(data["committed"], status.Databases[0].Committed!.ToString())
