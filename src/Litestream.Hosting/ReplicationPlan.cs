@@ -291,10 +291,12 @@ internal sealed class ReplicationPlan
     /// The configuration for one run of litestream. Where the user's own file names a metrics address, that one stays.
     /// </summary>
     /// <param name="metricsAddress">Where litestream serves its metrics.</param>
+    /// <param name="socketPath">Where litestream opens its control socket; null: nowhere.</param>
     /// <param name="monitorInterval">How often it looks and sends; null: as configured.</param>
     /// <param name="excluded">The databases that are excluded.</param>
     public EffectiveConfig CreateConfig(
         string? metricsAddress,
+        string? socketPath,
         TimeSpan? monitorInterval,
         IReadOnlySet<string> excluded
     ) =>
@@ -302,6 +304,7 @@ internal sealed class ReplicationPlan
             _options with
             {
                 MetricsAddress = metricsAddress,
+                SocketPath = socketPath,
                 MonitorInterval = monitorInterval,
                 Excluded = _options.Excluded.Concat(excluded).ToHashSet(),
             },

@@ -53,8 +53,20 @@ internal sealed class ReplicationSession : IDisposable
         _changes = new(
             plan, _databases, _locks, _lineage, _process, _report, Supervise, pause, logger, time
         );
+        var registration = new SessionRegistration(_process, _chains, _report, logger, time);
         _watch = new(
-            plan, _databases, _process, _lineage, _chains, _admission, _changes, _report, onMetrics, logger, time
+            plan,
+            _databases,
+            _process,
+            _lineage,
+            _chains,
+            _admission,
+            _changes,
+            registration,
+            _report,
+            onMetrics,
+            logger,
+            time
         );
         _stop = new(plan, _databases, _locks, _lineage, _admission, _chains, _process, _report, logger, time);
 

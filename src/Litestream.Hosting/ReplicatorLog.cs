@@ -178,6 +178,13 @@ internal static partial class ReplicatorLog
     public static partial void ChainBroken(ILogger logger, string database, string reason);
 
     [LoggerMessage(
+        EventId = 62,
+        Level = LogLevel.Information,
+        Message = "Process {ProcessId} replicates '{Database}' too, without a restart."
+    )]
+    public static partial void Registered(ILogger logger, string database, int processId);
+
+    [LoggerMessage(
         EventId = 51,
         Level = LogLevel.Information,
         Message = "'{Database}' was added; its replica: {Replica}."

@@ -104,6 +104,24 @@ internal sealed class SessionChains(
         }
     }
 
+    /// <summary>Begins the full copy of a database that has to follow, while no litestream runs on it.</summary>
+    /// <returns>Whether litestream may have it.</returns>
+    public async Task<bool> TryCutAsync(DatabaseSupervisor database, bool isBeforeApp = false)
+    {
+        if (!database.Chain.IsBlocked)
+            return true;
+
+        var isCut = await Task.Run(() => database.Chain.TryCut(isBeforeApp)).ConfigureAwait(false);
+        if (isCut && database.Chain.NeedsRestart)
+        {
+            database.ApplyChain(time.GetUtcNow());
+            var message = $"{database.Chain.Explain()!["LSB5028: ".Length..]}.";
+            report.Report(new LitestreamDiagnostic("LSB5028", LitestreamSeverity.Error, message));
+        }
+
+        return isCut;
+    }
+
     /// <summary>
     /// Looks whether a litestream that is not ours is at work: a system service, or one that has started this app. It
     /// is known by its locks and its command line; one in another pid namespace
@@ -237,17 +255,16 @@ internal sealed class SessionChains(
     }
 
     /// <summary>
-    /// Begins readers of ours before litestream is ended by us, while it still holds its marks: the next one
-    /// continues where it was.
+    /// Begins readers of ours before litestream is ended by us, or leaves a database, while it still holds its marks:
+    /// the next one continues where it was.
     /// </summary>
     /// <param name="running">The litestream that runs.</param>
-    /// <param name="changed">The databases whose file is another one: what it has read is of no use.</param>
-    public async Task BridgeAsync(ReplicatorProcess running, IReadOnlyCollection<DatabaseSupervisor> changed)
+    /// <param name="left">The databases that it is about to leave.</param>
+    public async Task BridgeAsync(ReplicatorProcess running, IEnumerable<DatabaseSupervisor> left)
     {
         var deadline = time.GetUtcNow() + Thresholds.BridgePatience;
-        var bridged = databases
-            .Where(database =>
-                !database.IsOut && !changed.Contains(database) && process.Has(database) && !database.Chain.HasReader
+        var bridged = left.Where(database =>
+                !database.IsOut && process.Has(database) && !database.Chain.HasReader
             )
             .ToList();
         bridged.ForEach(database => database.Chain.BeginReader());
@@ -292,8 +309,9 @@ internal sealed class SessionChains(
     {
         if (!database.IsExcluded && database.Chain.IsBlocked)
         {
-            await TryCutAsync(database).ConfigureAwait(false);
-            return database.Chain.IsBlocked ? null : Planned($"the full copy of '{database.Path}' can begin");
+            return !await TryCutAsync(database).ConfigureAwait(false) || process.UrlToAdd(database) is not null
+                ? null
+                : Planned($"the full copy of '{database.Path}' can begin");
         }
 
         if (database.IsExcluded && database.Question is null)
@@ -302,17 +320,6 @@ internal sealed class SessionChains(
             Break(database, "litestream did not begin to hold the WAL in time");
 
         return null;
-    }
-
-    private async Task TryCutAsync(DatabaseSupervisor database, bool isBeforeApp = false)
-    {
-        var isCut = await Task.Run(() => database.Chain.TryCut(isBeforeApp)).ConfigureAwait(false);
-        if (isCut && database.Chain.NeedsRestart)
-        {
-            database.ApplyChain(time.GetUtcNow());
-            var message = $"{database.Chain.Explain()!["LSB5028: ".Length..]}.";
-            report.Report(new LitestreamDiagnostic("LSB5028", LitestreamSeverity.Error, message));
-        }
     }
 
     /// <summary>

@@ -188,9 +188,12 @@ internal sealed class SessionChanges(
         }
     }
 
-    /// <summary>Removes what litestream does not have, and says why it has to be ended for the others.</summary>
+    /// <summary>
+    /// Removes what litestream does not have, and what it leaves, and says why it has to be ended for the others.
+    /// </summary>
     /// <param name="isRunning">Whether litestream runs.</param>
-    public async Task<EndReason?> ApplyRemovalsAsync(bool isRunning)
+    /// <param name="leave">Has litestream leave a database; false: only its end does that.</param>
+    public async Task<EndReason?> ApplyRemovalsAsync(bool isRunning, Func<DatabaseSupervisor, Task<bool>> leave)
     {
         EndReason? reason = null;
         foreach (var removal in Removals())
@@ -210,6 +213,10 @@ internal sealed class SessionChanges(
                     var why = database.State.Problem ?? "its last commits have not arrived";
                     Complete(removal, Unsent(removal.Path, why));
                 }
+            }
+            else if (await leave(database).ConfigureAwait(false))
+            {
+                await FinishAsync(removal, database).ConfigureAwait(false);
             }
             else if (reason is not null || IsDue)
             {

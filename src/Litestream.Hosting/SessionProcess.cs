@@ -1,13 +1,15 @@
+using System.Text;
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
 using Litestream.FileSystem;
+using Litestream.Releases;
 using Litestream.Replication;
 using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting;
 
-/// <summary>The litestream of a session: started without what is excluded, asked, ended.</summary>
+/// <summary>The litestream of a session: started without what is excluded, given more, asked, ended.</summary>
 internal sealed class SessionProcess(
     ReplicationPlan plan,
     LitestreamExecutable executable,
@@ -23,6 +25,10 @@ internal sealed class SessionProcess(
     // Killed on any thread.
     private volatile ReplicatorRun? _run;
     private volatile HashSet<string> _given = [];
+
+    // Used by the loop only.
+    private EffectiveConfig? _config;
+    private IControlSocket? _socket;
 
     /// <summary>What was started, or is about to be; null before that.</summary>
     public ReplicatorRun? Run => _run;
@@ -84,6 +90,42 @@ internal sealed class SessionProcess(
             .Select(database => database.Path)
             .ToHashSet(StringComparer.Ordinal);
 
+    /// <summary>What <see cref="AddAsync"/> calls the replica of a database; null where only a start of litestream can
+    /// hand the database over.</summary>
+    public string? UrlToAdd(DatabaseSupervisor database) =>
+        IsRunning ? _socket?.ReplicaUrl(_config!, database.Config, database.Database) : null;
+
+    /// <summary>Has the litestream that runs replicate a database more.</summary>
+    /// <param name="database">The database.</param>
+    /// <param name="url">See <see cref="UrlToAdd"/>.</param>
+    /// <param name="processId">Litestream.</param>
+    /// <returns>False: it is unknown whether litestream has it, so that it has to be started again.</returns>
+    public async Task<bool> AddAsync(DatabaseSupervisor database, string url, int processId)
+    {
+        var isAdded = await _run!
+            .IncludeAsync(
+                database.Config,
+                database.Database,
+                () => _socket!.AddAsync(processId, database.Path, url)
+            )
+            .ConfigureAwait(false);
+        if (isAdded)
+            _given = [.. _given, database.Path];
+
+        return isAdded;
+    }
+
+    /// <summary>Has the litestream that runs send the rest of a database, and leave it.</summary>
+    /// <returns>False: it is unknown whether litestream has it, so that it has to be ended.</returns>
+    public async Task<bool> RemoveAsync(DatabaseSupervisor database, int processId)
+    {
+        if (_socket is null || !await _socket.RemoveAsync(processId, database.Path).ConfigureAwait(false))
+            return false;
+
+        _given = [.. _given.Where(path => path != database.Path)];
+        return true;
+    }
+
     /// <summary>Ends what runs, by force.</summary>
     public Task EndAsync() => _run?.EndAsync() ?? Task.CompletedTask;
 
@@ -92,16 +134,29 @@ internal sealed class SessionProcess(
 
     public void Dispose()
     {
+        _socket?.Dispose();
         lock (_folderGate)
             _folder?.Dispose();
     }
 
     private EffectiveConfig CreateConfig(string? address, TimeSpan? interval)
     {
-        var config = plan.CreateConfig(address, interval, _run!.Excluded);
+        // The final pass gets nothing more.
+        var control = interval is null && !OperatingSystem.IsWindows() ? executable.Line.Control : null;
+        var config = plan.CreateConfig(address, control is null ? null : SocketPath(), interval, _run!.Excluded);
+        _socket?.Dispose();
+        _socket = config.SocketPath is { } path ? control!(path) : null;
+        _config = config;
         _given = config.Databases.Select(database => database.Path).ToHashSet(StringComparer.Ordinal);
         return config;
     }
+
+    /// <summary>In the private folder; null where the system does not allow so long a path.</summary>
+    private string? SocketPath() =>
+        Path.Combine(Folder().Path, "socket") is var path
+        && Encoding.UTF8.GetByteCount(path) <= ConfigCheck.LongestSocketPath
+            ? path
+            : null;
 
     private void OnLine(LogLine line)
     {

@@ -18,6 +18,7 @@ internal sealed class SessionWatch(
     SessionChains chains,
     SessionAdmission admission,
     SessionChanges changes,
+    SessionRegistration registration,
     SessionReport report,
     Action<MetricsAnswer> onMetrics,
     ILogger logger,
@@ -55,7 +56,7 @@ internal sealed class SessionWatch(
                 found.Add(admission.Suspect(error, now));
 
             if (found.TrueForAll(one => one is null))
-                found.Add(await changes.ApplyRemovalsAsync(running is not null).ConfigureAwait(false));
+                found.Add(await ApplyRemovalsAsync(running).ConfigureAwait(false));
 
             var isAsked = running is not null && process.Run!.HasMetrics;
             var seen = new ProcessObservation
@@ -102,7 +103,7 @@ internal sealed class SessionWatch(
                 reason = await ActAsync(database, running, now, look.UploadedAt).ConfigureAwait(false) ?? reason;
             }
 
-            reason ??= await changes.ApplyRemovalsAsync(running is not null).ConfigureAwait(false);
+            reason ??= await ApplyRemovalsAsync(running).ConfigureAwait(false);
             if (reason is not null)
                 return reason;
         }
@@ -110,6 +111,12 @@ internal sealed class SessionWatch(
         changes.Age();
         return null;
     }
+
+    private Task<EndReason?> ApplyRemovalsAsync(ReplicatorProcess? running) =>
+        changes.ApplyRemovalsAsync(
+            running is not null,
+            database => registration.TryRemoveAsync(database, running!)
+        );
 
     /// <summary>Looks at the databases, and asks litestream where that is due.</summary>
     /// <returns>The time that the look holds for.</returns>
@@ -157,14 +164,18 @@ internal sealed class SessionWatch(
     )
     {
         if (!database.IsOut && running is not null && !process.Has(database))
-            return changes.IsDue ? Admit(database, running, "was added") : null;
+        {
+            return registration.CanAdd(database) || changes.IsDue
+                ? await AdmitAsync(database, running, "was added").ConfigureAwait(false)
+                : null;
+        }
 
         var wasHealthy = database.State.Health == LitestreamHealth.Healthy;
         var decision = await database.DecideAsync(now, uploadedAt).ConfigureAwait(false);
         switch (decision.Action)
         {
             case DatabaseAction.CheckLineage when database.IsExcluded:
-                return CheckLineageOfExcluded(database, running);
+                return await CheckLineageOfExcludedAsync(database, running).ConfigureAwait(false);
             case DatabaseAction.CheckLineage:
                 lineage.NoteChanged(database);
                 return new EndReason($"'{database.Path}' was deleted or replaced") { IsOtherFile = true };
@@ -195,7 +206,10 @@ internal sealed class SessionWatch(
 
     /// <summary>Takes the answer over, or asks: meanwhile its WAL has begun anew without litestream, and it is
     /// unknown whether it is still the same database.</summary>
-    private EndReason? CheckLineageOfExcluded(DatabaseSupervisor database, ReplicatorProcess? running)
+    private async Task<EndReason?> CheckLineageOfExcludedAsync(
+        DatabaseSupervisor database,
+        ReplicatorProcess? running
+    )
     {
         var isAsked = database.Question is not null;
         if (isAsked)
@@ -203,7 +217,12 @@ internal sealed class SessionWatch(
             if (changes.IsWaitedFor(database))
                 return null;
 
-            if (running is not null && database.Question!.Answer.IsCompletedSuccessfully && !changes.IsDue)
+            if (
+                running is not null
+                && database.Question!.Answer.IsCompletedSuccessfully
+                && !registration.CanAdd(database)
+                && !changes.IsDue
+            )
             {
                 // Others were added a moment ago, too: litestream is started again for all of them.
                 return null;
@@ -221,23 +240,35 @@ internal sealed class SessionWatch(
         }
 
         var what = isAsked ? "is the database in its replica" : "can be replicated again";
-        return database.IsExcluded ? null : Admit(database, running, what);
+        return database.IsExcluded ? null : await AdmitAsync(database, running, what).ConfigureAwait(false);
     }
 
-    private EndReason? Admit(DatabaseSupervisor database, ReplicatorProcess? running, string what)
+    /// <returns>Why litestream has to be started again; null when it has the database now, or may not have it.
+    /// </returns>
+    private async Task<EndReason?> AdmitAsync(DatabaseSupervisor database, ReplicatorProcess? running, string what)
     {
         if (!admission.TryAdmit(database))
             return null;
 
         if (running is not null)
+        {
+            // A full copy begins while litestream does not have it; what cannot be done now is tried at the next look.
+            if (registration.CanAdd(database) && !await chains.TryCutAsync(database).ConfigureAwait(false))
+                return null;
+
+            if (await registration.TryAddAsync(database, running).ConfigureAwait(false))
+                return null;
+
             changes.NoteRestart();
+        }
 
         return new EndReason($"'{database.Path}' {what}") { IsPlanned = true };
     }
 
     private async Task EndAsync(ReplicatorProcess running, EndReason reason, CancellationToken stopping)
     {
-        await chains.BridgeAsync(running, lineage.Changed).ConfigureAwait(false);
+        // What litestream has read of another file is of no use.
+        await chains.BridgeAsync(running, databases.Except(lineage.Changed)).ConfigureAwait(false);
         await process
             .Run!.AbandonAsync(ProcessPolicy.EndPatience(reason, isOtherFile: lineage.Changed.Count > 0))
             .ConfigureAwait(false);

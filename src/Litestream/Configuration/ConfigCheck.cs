@@ -16,7 +16,7 @@ internal static class ConfigCheck
     private const int MostLevels = 8;
 
     /// <summary>What the system allows for the path of a Unix domain socket.</summary>
-    private const int LongestSocketPath = 107;
+    internal const int LongestSocketPath = 107;
 
     /// <summary>All findings in the order of the file.</summary>
     /// <param name="file">For messages.</param>

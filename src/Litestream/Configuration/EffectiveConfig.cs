@@ -70,6 +70,9 @@ public sealed class EffectiveConfig
     /// </summary>
     internal string? MetricsAddress { get; init; }
 
+    /// <inheritdoc cref="EffectiveConfigOptions.SocketPath" />
+    internal string? SocketPath { get; init; }
+
     /// <summary>
     /// Makes the configuration. A generated file takes its databases' paths from the live settings they came from, and
     /// its replica from
@@ -191,6 +194,10 @@ public sealed class EffectiveConfig
     }
 
     internal string Resolve(string path) => _options.Resolve(path);
+
+    /// <summary>The value that a variable has for the executable; null when it has none.</summary>
+    internal string? Variable(string name) =>
+        Variables.GetValueOrDefault(name) ?? _options.Environment.GetValueOrDefault(name);
 
     /// <summary>Calls with the path of a file that holds <see cref="Text"/>, which no other user can read and which is
     /// deleted afterwards. It is in the folder for temporary files, else beside a database, else in the app's folder.

@@ -95,6 +95,8 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
             IsGenerated = _file.IsGenerated,
             MetricsAddress =
                 context.Expand(root.Text("addr")) is var address && HostAndPort().IsMatch(address) ? address : null,
+            SocketPath =
+                (root["socket"] as YamlMap)?.Text("path") == _options.SocketPath ? _options.SocketPath : null,
         };
         if (config.Text.Contains($"${{{EnvPlaceholders.DollarVariable}}}"))
             context.Variables[EnvPlaceholders.DollarVariable] = "$";
@@ -253,6 +255,15 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
         context.Dialects[0].Adapt(root);
         if (_options.MetricsAddress is { } address)
             root["addr"] = address;
+        if (_options.SocketPath is { } socket && !root.Has("socket"))
+        {
+            root["socket"] = new YamlMap
+            {
+                ["enabled"] = new YamlScalar("true", YamlStyle.Plain),
+                ["path"] = socket,
+                ["permissions"] = new YamlScalar("0600", YamlStyle.Plain),
+            };
+        }
 
         // Lines with their own levels and fields, all on standard output, whatever the file says.
         var logging = root["logging"] as YamlMap ?? new YamlMap();

@@ -35,6 +35,10 @@ public sealed record EffectiveConfigOptions
     /// <summary>Where the executable serves its metrics (<c>127.0.0.1:9090</c>); null: as the file says.</summary>
     public string? MetricsAddress { get; init; }
 
+    /// <summary>Where the executable opens its control socket. Null, or where the file has a <c>socket:</c> of its own:
+    /// as the file says.</summary>
+    internal string? SocketPath { get; init; }
+
     /// <summary>Sets how often databases are looked at and replicas are sent to; null: as the file says.</summary>
     public TimeSpan? MonitorInterval { get; init; }
 

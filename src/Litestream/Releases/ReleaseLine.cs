@@ -57,6 +57,9 @@ internal sealed record ReleaseLine
     /// <see cref="ILocalState.ForgetLineage"/>. Where not, only an emptied WAL has it send one.</summary>
     public bool CanBeginLineage { get; init; } = true;
 
+    /// <summary>Opens the control socket at a path, of a litestream that runs; null: it has none.</summary>
+    public Func<string, IControlSocket>? Control { get; init; }
+
     /// <summary>Litestream is started again for databases that were added at most so often.</summary>
     public TimeSpan GatherPause { get; init; } = TimeSpan.FromSeconds(10);
 

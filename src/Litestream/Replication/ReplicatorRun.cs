@@ -47,6 +47,7 @@ internal sealed class ReplicatorRun(
     private volatile ReplicatorProcess? _process;
     private ReplicatorMetrics? _metrics;
     private string? _ownAddressError;
+    private LockRecord _record = LockRecord.Empty;
     private Task _notes = Task.CompletedTask;
     private volatile HashSet<string> _noted = [];
 
@@ -101,6 +102,21 @@ internal sealed class ReplicatorRun(
     /// <exception cref="IOException">Who it is cannot be written down, so it is killed; <see cref="EndAsync"/> waits
     /// for its end.</exception>
     public ReplicatorProcess Start(params IReadOnlyList<string> arguments) => Start(null, arguments);
+
+    /// <summary>Has the one that runs replicate a database more.</summary>
+    /// <param name="config">A configuration that has the database.</param>
+    /// <param name="database">The database, whose lock is held.</param>
+    /// <param name="include">Hands it over; false: it does not have it.</param>
+    /// <exception cref="IOException">Who replicates it cannot be written down, so it was not handed over.</exception>
+    public async Task<bool> IncludeAsync(EffectiveConfig config, EffectiveDatabase database, Func<Task<bool>> include)
+    {
+        locks.Write(database.Path, _record);
+        if (!await include().ConfigureAwait(false) || _process is not { } process)
+            return false;
+        Excluded = Excluded.Where(path => path != database.Path).ToHashSet(StringComparer.Ordinal);
+        LeaveNotes(config, [database], process.Exited);
+        return true;
+    }
 
     /// <summary>
     /// Sends what was committed last. A litestream that is asked to stop before it has looked at a database once
@@ -235,15 +251,14 @@ internal sealed class ReplicatorRun(
         try
         {
             _metrics = address is null ? null : new ReplicatorMetrics(address);
-            locks.Write(
-                new LockRecord(
-                    ProcessIdentity.Of(Environment.ProcessId),
-                    ProcessIdentity.Of(process.ProcessId),
-                    address
-                )
+            _record = new LockRecord(
+                ProcessIdentity.Of(Environment.ProcessId),
+                ProcessIdentity.Of(process.ProcessId),
+                address
             );
+            locks.Write(_record);
             events.Started(process, monitorInterval is not null);
-            LeaveNotes(config, process.Exited);
+            LeaveNotes(config, config.Databases, process.Exited);
             return process;
         }
         catch
@@ -256,16 +271,17 @@ internal sealed class ReplicatorRun(
 
     /// <summary>Leaves in the replicas what keeps an executable of an older release line from them, for as long as
     /// litestream runs. What does not work is tried again by the next start.</summary>
-    private void LeaveNotes(EffectiveConfig config, Task exited)
+    private void LeaveNotes(EffectiveConfig config, IReadOnlyList<EffectiveDatabase> handed, Task exited)
     {
-        var open = config
-            .Databases.Where(one => !_noted.Contains(one.Path) && ReplicaNote.IsNeeded(executable.Line, one))
+        var open = handed
+            .Where(one => !_noted.Contains(one.Path) && ReplicaNote.IsNeeded(executable.Line, one))
             .ToList();
-        if (open.Count > 0 && _notes.IsCompleted)
-            _notes = LeaveAsync();
+        if (open.Count > 0)
+            _notes = LeaveAsync(_notes);
 
-        async Task LeaveAsync()
+        async Task LeaveAsync(Task before)
         {
+            await before.ConfigureAwait(false);
             using var end = new CancellationTokenSource();
             var leaving = WriteAsync(end.Token);
             if (await Task.WhenAny(leaving, exited).ConfigureAwait(false) != leaving)

@@ -44,8 +44,8 @@ internal static class UpstreamCommands
                     + $"Litestream:DatabasePatterns."
             ),
             "info" or "list" when !isRun => Error(
-                $"litestream {command} is not offered: it needs litestream's control socket, which the app keeps "
-                    + $"closed. {VerbName.Status} says what runs, and {VerbName.Databases} lists the databases."
+                $"litestream {command} is not offered: it needs litestream's control socket, which is the app's own. "
+                    + $"{VerbName.Status} says what runs, and {VerbName.Databases} lists the databases."
             ),
             _ => null,
         };

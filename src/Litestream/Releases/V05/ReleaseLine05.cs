@@ -16,6 +16,7 @@ internal static class ReleaseLine05
             ReportsProgress = false,
             AsksStorageFirst = true,
             CanBeginLineage = false,
+            Control = path => new ControlSocket(path),
             GatherPause = TimeSpan.FromSeconds(2),
             Catalog = (executable, config, timeout) =>
                 new LtxCatalog(new CatalogCommands(executable, config, timeout), config),
