@@ -200,7 +200,7 @@ internal sealed class SessionChains(
 
         var path = database.Path;
         var mark = MarkOf(database, running, marks);
-        var hasSynced = !process.Run!.HasMetrics || answer?.Syncs(path) >= 1;
+        var hasSynced = process.Run!.HasSynced(answer, path);
         switch (database.Chain.Look(mark, hasSynced))
         {
             case ChainAction.EndReader when !KeepsReaders:

@@ -214,7 +214,7 @@ internal sealed class SessionChanges(
                     Complete(removal, Unsent(removal.Path, why));
                 }
             }
-            else if (await leave(database).ConfigureAwait(false))
+            else if (reason is null && await leave(database).ConfigureAwait(false))
             {
                 await FinishAsync(removal, database).ConfigureAwait(false);
             }

@@ -2,6 +2,7 @@ using Litestream.Diagnostics;
 using Litestream.FileSystem;
 using Litestream.Replication;
 using Litestream.Restore;
+using Litestream.Sqlite;
 using Microsoft.Extensions.Logging;
 
 namespace Litestream.Hosting;
@@ -103,11 +104,13 @@ internal sealed class SessionLocks(
                 .ConfigureAwait(false);
             Held.Write(path, PastGate());
             DatabaseRestore.Recover(path, line => ReplicatorLog.RestoreLine(logger, line));
+            var hasWal = FileStamp.Of(WalFile.PathOf(path)) is { Size: > 0 };
             var database = supervise();
             Enter(database, found.IsUnclean);
 
-            // It may have had its WAL restarted by somebody, who did not wait for litestream.
-            if (!wasRestored && database.HasContent && !database.Identity.IsAsLeft)
+            // Somebody may have restarted its WAL, without waiting for litestream. A WAL that is there, and was not put
+            // back, may be restarted at any moment, even while a reader of ours stands.
+            if (!wasRestored && database.HasContent && (hasWal || !database.Identity.IsAsLeft))
                 chains.Break(database, "it was not replicated for a while");
 
             return database;

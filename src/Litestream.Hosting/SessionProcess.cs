@@ -98,31 +98,50 @@ internal sealed class SessionProcess(
     /// <summary>Has the litestream that runs replicate a database more.</summary>
     /// <param name="database">The database.</param>
     /// <param name="url">See <see cref="UrlToAdd"/>.</param>
-    /// <param name="processId">Litestream.</param>
-    /// <returns>False: it is unknown whether litestream has it, so that it has to be started again.</returns>
-    public async Task<bool> AddAsync(DatabaseSupervisor database, string url, int processId)
+    /// <param name="running">Litestream.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <exception cref="IOException">Who replicates it cannot be written down, so it was not handed over.</exception>
+    public async Task<ControlOutcome> AddAsync(
+        DatabaseSupervisor database,
+        string url,
+        ReplicatorProcess running,
+        CancellationToken cancellationToken
+    )
     {
-        var isAdded = await _run!
+        var outcome = await _run!
             .IncludeAsync(
                 database.Config,
                 database.Database,
-                () => _socket!.AddAsync(processId, database.Path, url)
+                () => _socket!.AddAsync(running.ProcessId, database.Path, url, cancellationToken)
             )
             .ConfigureAwait(false);
-        if (isAdded)
+        if (outcome == ControlOutcome.Done)
             _given = [.. _given, database.Path];
 
-        return isAdded;
+        CloseIfUseless(outcome, running);
+        return outcome;
     }
 
+    /// <summary>Whether the litestream that runs can be asked to leave a database.</summary>
+    public bool CanRemove => IsRunning && _socket is not null;
+
     /// <summary>Has the litestream that runs send the rest of a database, and leave it.</summary>
-    /// <returns>False: it is unknown whether litestream has it, so that it has to be ended.</returns>
-    public async Task<bool> RemoveAsync(DatabaseSupervisor database, int processId)
+    /// <returns>False: litestream has it, or may have it.</returns>
+    public async Task<bool> RemoveAsync(
+        DatabaseSupervisor database,
+        ReplicatorProcess running,
+        CancellationToken cancellationToken
+    )
     {
-        if (_socket is null || !await _socket.RemoveAsync(processId, database.Path).ConfigureAwait(false))
+        var outcome = await _socket!
+            .RemoveAsync(running.ProcessId, database.Path, cancellationToken)
+            .ConfigureAwait(false);
+        CloseIfUseless(outcome, running);
+        if (outcome != ControlOutcome.Done)
             return false;
 
         _given = [.. _given.Where(path => path != database.Path)];
+        _run!.NoteExcluded(database.Path);
         return true;
     }
 
@@ -149,6 +168,22 @@ internal sealed class SessionProcess(
         _config = config;
         _given = config.Databases.Select(database => database.Path).ToHashSet(StringComparer.Ordinal);
         return config;
+    }
+
+    /// <summary>
+    /// Whoever takes the socket from our litestream keeps it, and a call that hangs would do so again: until the next
+    /// start, restarts do the rest. The socket is there a moment after the process.
+    /// </summary>
+    private void CloseIfUseless(ControlOutcome outcome, ReplicatorProcess running)
+    {
+        if (
+            outcome == ControlOutcome.Unknown
+            || (outcome == ControlOutcome.NotAsked && time.GetUtcNow() - running.StartedAt >= Thresholds.SocketPatience)
+        )
+        {
+            _socket?.Dispose();
+            _socket = null;
+        }
     }
 
     /// <summary>In the private folder; null where the system does not allow so long a path.</summary>

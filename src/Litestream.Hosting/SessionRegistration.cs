@@ -1,3 +1,4 @@
+using Litestream.Releases;
 using Litestream.Replication;
 using Microsoft.Extensions.Logging;
 
@@ -15,32 +16,55 @@ internal sealed class SessionRegistration(
     TimeProvider time
 )
 {
-    /// <summary>Whether the litestream that runs may get a database without a restart.</summary>
-    public bool CanAdd(DatabaseSupervisor database) => process.UrlToAdd(database) is not null;
-
     /// <summary>
     /// Has the litestream that runs replicate a database that it may have: a start like any other for the database,
     /// whose WAL is kept by a reader of ours until litestream's mark is there.
     /// </summary>
-    /// <returns>False: litestream has to be started again, which also finds out what is wrong with the
-    /// database.</returns>
-    public async Task<bool> TryAddAsync(DatabaseSupervisor database, ReplicatorProcess running)
+    /// <param name="database">The database.</param>
+    /// <param name="url">See <see cref="SessionProcess.UrlToAdd"/>.</param>
+    /// <param name="running">Litestream.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>False: litestream has to be started again. True: it has the database now, or the next look decides.
+    /// </returns>
+    public async Task<bool> TryAddAsync(
+        DatabaseSupervisor database,
+        string url,
+        ReplicatorProcess running,
+        CancellationToken cancellationToken
+    )
     {
+        if (database.IsShortOfRoom())
+        {
+            report.Report(database.ExcludeForRoom());
+            return true;
+        }
+
+        // The start finds out what it is by now.
+        if (!await database.Identity.IdentifyAsync(default, atOnce: true).ConfigureAwait(false))
+            return false;
+
         if (
-            process.UrlToAdd(database) is not { } url
-            || database.Chain.ForeignReplicator is not null
-            || database.IsShortOfRoom()
-            || !await database.Identity.IdentifyAsync(default, atOnce: true).ConfigureAwait(false)
+            database is { HasContent: true, Chain: { HasReader: false, BrokenBy: null } }
+            && database.Tracker.Lineage is not null
         )
         {
-            return false;
+            chains.Break(database, "it was not replicated for a while");
         }
+
+        // A full copy begins while litestream does not have it.
+        if (!await chains.TryCutAsync(database).ConfigureAwait(false))
+            return true;
 
         database.Chain.Begin();
         try
         {
-            if (!await process.AddAsync(database, url, running.ProcessId).ConfigureAwait(false))
-                return false;
+            switch (await process.AddAsync(database, url, running, cancellationToken).ConfigureAwait(false))
+            {
+                case ControlOutcome.Unknown:
+                    return false;
+                case ControlOutcome.NotAsked:
+                    return true;
+            }
         }
         catch (IOException)
         {
@@ -55,13 +79,17 @@ internal sealed class SessionRegistration(
 
     /// <summary>Has the litestream that runs leave a database of which all has arrived.</summary>
     /// <returns>False: litestream has to be ended for it.</returns>
-    public async Task<bool> TryRemoveAsync(DatabaseSupervisor database, ReplicatorProcess running)
+    public async Task<bool> TryRemoveAsync(
+        DatabaseSupervisor database,
+        ReplicatorProcess running,
+        CancellationToken cancellationToken
+    )
     {
-        if (!CanAdd(database))
+        if (!process.CanRemove)
             return false;
 
         await chains.BridgeAsync(running, [database]).ConfigureAwait(false);
         return database.Chain.BrokenBy is null
-            && await process.RemoveAsync(database, running.ProcessId).ConfigureAwait(false);
+            && await process.RemoveAsync(database, running, cancellationToken).ConfigureAwait(false);
     }
 }

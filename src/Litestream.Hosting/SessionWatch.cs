@@ -47,7 +47,7 @@ internal sealed class SessionWatch(
             foreach (var database in databases)
             {
                 found.Add(
-                    await ActAsync(database, running, now, look.UploadedAt).ConfigureAwait(false)
+                    await ActAsync(database, running, now, look.UploadedAt, stopping).ConfigureAwait(false)
                         ?? await chains.LookAsync(database, running, marks, look.Answer).ConfigureAwait(false)
                 );
             }
@@ -56,7 +56,7 @@ internal sealed class SessionWatch(
                 found.Add(admission.Suspect(error, now));
 
             if (found.TrueForAll(one => one is null))
-                found.Add(await ApplyRemovalsAsync(running).ConfigureAwait(false));
+                found.Add(await ApplyRemovalsAsync(running, stopping).ConfigureAwait(false));
 
             var isAsked = running is not null && process.Run!.HasMetrics;
             var seen = new ProcessObservation
@@ -100,10 +100,11 @@ internal sealed class SessionWatch(
             foreach (var database in changes.FreshDatabases.Where(changes.IsChanged))
             {
                 var now = time.GetUtcNow();
-                reason = await ActAsync(database, running, now, look.UploadedAt).ConfigureAwait(false) ?? reason;
+                reason =
+                    await ActAsync(database, running, now, look.UploadedAt, stopping).ConfigureAwait(false) ?? reason;
             }
 
-            reason ??= await ApplyRemovalsAsync(running).ConfigureAwait(false);
+            reason ??= await ApplyRemovalsAsync(running, stopping).ConfigureAwait(false);
             if (reason is not null)
                 return reason;
         }
@@ -112,10 +113,10 @@ internal sealed class SessionWatch(
         return null;
     }
 
-    private Task<EndReason?> ApplyRemovalsAsync(ReplicatorProcess? running) =>
+    private Task<EndReason?> ApplyRemovalsAsync(ReplicatorProcess? running, CancellationToken stopping) =>
         changes.ApplyRemovalsAsync(
             running is not null,
-            database => registration.TryRemoveAsync(database, running!)
+            database => registration.TryRemoveAsync(database, running!, stopping)
         );
 
     /// <summary>Looks at the databases, and asks litestream where that is due.</summary>
@@ -160,22 +161,19 @@ internal sealed class SessionWatch(
         DatabaseSupervisor database,
         ReplicatorProcess? running,
         DateTimeOffset now,
-        DateTimeOffset uploadedAt
+        DateTimeOffset uploadedAt,
+        CancellationToken stopping
     )
     {
         if (!database.IsOut && running is not null && !process.Has(database))
-        {
-            return registration.CanAdd(database) || changes.IsDue
-                ? await AdmitAsync(database, running, "was added").ConfigureAwait(false)
-                : null;
-        }
+            return await AdmitAsync(database, running, "was added", stopping).ConfigureAwait(false);
 
         var wasHealthy = database.State.Health == LitestreamHealth.Healthy;
         var decision = await database.DecideAsync(now, uploadedAt).ConfigureAwait(false);
         switch (decision.Action)
         {
             case DatabaseAction.CheckLineage when database.IsExcluded:
-                return await CheckLineageOfExcludedAsync(database, running).ConfigureAwait(false);
+                return await CheckLineageOfExcludedAsync(database, running, stopping).ConfigureAwait(false);
             case DatabaseAction.CheckLineage:
                 lineage.NoteChanged(database);
                 return new EndReason($"'{database.Path}' was deleted or replaced") { IsOtherFile = true };
@@ -186,6 +184,10 @@ internal sealed class SessionWatch(
                 var why = database.ExcludeForRoom();
                 report.Report(why);
                 return new EndReason(why.ToString()) { IsPlanned = true };
+            case DatabaseAction.Restart or DatabaseAction.Nudge
+                when database.Chain.IsBlocked && running is not null && !process.Has(database):
+                // Its full copy cannot begin, which no restart changes.
+                break;
             case DatabaseAction.Restart:
                 if (database.State.NeedsNewLineage)
                 {
@@ -208,7 +210,8 @@ internal sealed class SessionWatch(
     /// unknown whether it is still the same database.</summary>
     private async Task<EndReason?> CheckLineageOfExcludedAsync(
         DatabaseSupervisor database,
-        ReplicatorProcess? running
+        ReplicatorProcess? running,
+        CancellationToken stopping
     )
     {
         var isAsked = database.Question is not null;
@@ -220,7 +223,7 @@ internal sealed class SessionWatch(
             if (
                 running is not null
                 && database.Question!.Answer.IsCompletedSuccessfully
-                && !registration.CanAdd(database)
+                && process.UrlToAdd(database) is null
                 && !changes.IsDue
             )
             {
@@ -240,27 +243,30 @@ internal sealed class SessionWatch(
         }
 
         var what = isAsked ? "is the database in its replica" : "can be replicated again";
-        return database.IsExcluded ? null : await AdmitAsync(database, running, what).ConfigureAwait(false);
+        return database.IsExcluded ? null : await AdmitAsync(database, running, what, stopping).ConfigureAwait(false);
     }
 
-    /// <returns>Why litestream has to be started again; null when it has the database now, or may not have it.
+    /// <returns>Why litestream has to be started again; null when it has the database now, or may not have it yet.
     /// </returns>
-    private async Task<EndReason?> AdmitAsync(DatabaseSupervisor database, ReplicatorProcess? running, string what)
+    private async Task<EndReason?> AdmitAsync(
+        DatabaseSupervisor database,
+        ReplicatorProcess? running,
+        string what,
+        CancellationToken stopping
+    )
     {
+        var url = running is null ? null : process.UrlToAdd(database);
+        if (running is not null && url is null && !changes.IsDue)
+            return null;
+
         if (!admission.TryAdmit(database))
             return null;
 
+        if (url is not null && await registration.TryAddAsync(database, url, running!, stopping).ConfigureAwait(false))
+            return null;
+
         if (running is not null)
-        {
-            // A full copy begins while litestream does not have it; what cannot be done now is tried at the next look.
-            if (registration.CanAdd(database) && !await chains.TryCutAsync(database).ConfigureAwait(false))
-                return null;
-
-            if (await registration.TryAddAsync(database, running).ConfigureAwait(false))
-                return null;
-
             changes.NoteRestart();
-        }
 
         return new EndReason($"'{database.Path}' {what}") { IsPlanned = true };
     }

@@ -19,12 +19,30 @@ internal interface IControlSocket : IDisposable
     /// <param name="processId">Litestream.</param>
     /// <param name="path">The database.</param>
     /// <param name="replicaUrl">See <see cref="ReplicaUrl"/>.</param>
-    /// <returns>False: it is unknown whether litestream has it.</returns>
-    Task<bool> AddAsync(int processId, string path, string replicaUrl);
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    Task<ControlOutcome> AddAsync(
+        int processId,
+        string path,
+        string replicaUrl,
+        CancellationToken cancellationToken
+    );
 
     /// <summary>Removes a database, of which litestream sends the rest.</summary>
     /// <param name="processId">Litestream.</param>
     /// <param name="path">The database.</param>
-    /// <returns>False: it is unknown whether litestream has it.</returns>
-    Task<bool> RemoveAsync(int processId, string path);
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    Task<ControlOutcome> RemoveAsync(int processId, string path, CancellationToken cancellationToken);
+}
+
+/// <summary>What came of a call.</summary>
+internal enum ControlOutcome
+{
+    /// <summary>Litestream has the database now, or does not have it any more.</summary>
+    Done,
+
+    /// <summary>Our litestream does not answer at the socket (yet), so it was not asked.</summary>
+    NotAsked,
+
+    /// <summary>It was asked, and it is unknown whether it has the database.</summary>
+    Unknown,
 }

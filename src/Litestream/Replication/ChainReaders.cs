@@ -39,7 +39,7 @@ internal static class ChainReaders
                 var mark = locks?.MarkOf(process.ProcessId) ?? MarkState.Unknown;
                 var why =
                     WhyShared(locks, process.ProcessId)
-                    ?? Look(database.Chain, mark, !run.HasMetrics || answer?.Syncs(database.Path) >= 1);
+                    ?? Look(database.Chain, mark, run.HasSynced(answer, database.Path));
                 if (why is null)
                     continue;
                 database.Chain.Break(why);

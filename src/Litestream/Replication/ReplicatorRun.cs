@@ -48,6 +48,9 @@ internal sealed class ReplicatorRun(
     private ReplicatorMetrics? _metrics;
     private string? _ownAddressError;
     private LockRecord _record = LockRecord.Empty;
+
+    // Of the databases that the running one had before.
+    private readonly Dictionary<string, double> _syncsBefore = new(StringComparer.Ordinal);
     private Task _notes = Task.CompletedTask;
     private volatile HashSet<string> _noted = [];
 
@@ -106,17 +109,36 @@ internal sealed class ReplicatorRun(
     /// <summary>Has the one that runs replicate a database more.</summary>
     /// <param name="config">A configuration that has the database.</param>
     /// <param name="database">The database, whose lock is held.</param>
-    /// <param name="include">Hands it over; false: it does not have it.</param>
+    /// <param name="include">Hands it over.</param>
     /// <exception cref="IOException">Who replicates it cannot be written down, so it was not handed over.</exception>
-    public async Task<bool> IncludeAsync(EffectiveConfig config, EffectiveDatabase database, Func<Task<bool>> include)
+    public async Task<ControlOutcome> IncludeAsync(
+        EffectiveConfig config,
+        EffectiveDatabase database,
+        Func<Task<ControlOutcome>> include
+    )
     {
         locks.Write(database.Path, _record);
-        if (!await include().ConfigureAwait(false) || _process is not { } process)
-            return false;
-        Excluded = Excluded.Where(path => path != database.Path).ToHashSet(StringComparer.Ordinal);
-        LeaveNotes(config, [database], process.Exited);
-        return true;
+        if (_syncsBefore.ContainsKey(database.Path))
+        {
+            var answer = await ReadMetricsAsync(CancellationToken.None).ConfigureAwait(false);
+            _syncsBefore[database.Path] = answer?.Syncs(database.Path) ?? 0;
+        }
+
+        var outcome = await include().ConfigureAwait(false);
+        if (outcome == ControlOutcome.Done && _process is { } process)
+            LeaveNotes(config, [database], process.Exited);
+
+        return outcome;
     }
+
+    /// <summary>The one that runs does not have a database any more. Its counters of it stay as they are.</summary>
+    public void NoteExcluded(string path) => _syncsBefore[path] = 0;
+
+    /// <summary>Whether the one that runs has looked at a database, since it has it.</summary>
+    /// <param name="answer">What it said last; null before it has.</param>
+    /// <param name="path">The database.</param>
+    public bool HasSynced(MetricsAnswer? answer, string path) =>
+        !HasMetrics || answer?.Syncs(path) > _syncsBefore.GetValueOrDefault(path);
 
     /// <summary>
     /// Sends what was committed last. A litestream that is asked to stop before it has looked at a database once
@@ -235,6 +257,7 @@ internal sealed class ReplicatorRun(
         }
 
         DisposeProcess();
+        _syncsBefore.Clear();
         events.Starting();
         var own = _ownAddressError is null ? ownMetricsAddress : null;
         var address = own ?? ReplicatorMetrics.FindFreeAddress();
@@ -282,6 +305,9 @@ internal sealed class ReplicatorRun(
         async Task LeaveAsync(Task before)
         {
             await before.ConfigureAwait(false);
+            if (exited.IsCompleted)
+                return;
+
             using var end = new CancellationTokenSource();
             var leaving = WriteAsync(end.Token);
             if (await Task.WhenAny(leaving, exited).ConfigureAwait(false) != leaving)
@@ -316,7 +342,7 @@ internal sealed class ReplicatorRun(
             if (counts is not null)
             {
                 // A database that the app never created is nothing to wait for.
-                if (databases().All(database => counts.Syncs(database.Path) >= 1 || !Has(database.Path)))
+                if (databases().All(database => HasSynced(counts, database.Path) || !Has(database.Path)))
                     return;
             }
             else if (time.GetUtcNow() - silentSince > Thresholds.SilenceLimit)

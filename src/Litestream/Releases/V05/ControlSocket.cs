@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Litestream.Configuration;
+using Litestream.FileSystem;
 
 namespace Litestream.Releases.V05;
 
@@ -15,6 +16,8 @@ internal sealed class ControlSocket : IControlSocket
 {
     /// <summary>How long litestream may take to close a database, which has arrived by then.</summary>
     private const int CloseSeconds = 5;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(CloseSeconds + 2);
 
     private readonly HttpClient _client;
 
@@ -40,51 +43,72 @@ internal sealed class ControlSocket : IControlSocket
                 }
             },
         };
-        _client = new HttpClient(handler)
-        {
-            BaseAddress = new Uri("http://litestream"),
-            Timeout = TimeSpan.FromSeconds(2 * CloseSeconds),
-        };
+        _client = new HttpClient(handler) { BaseAddress = new Uri("http://litestream") };
     }
 
-    public string? ReplicaUrl(EffectiveConfig running, EffectiveConfig config, EffectiveDatabase database) =>
-        RegistrationUrl.Of(running, config, database);
+    public string? ReplicaUrl(EffectiveConfig running, EffectiveConfig config, EffectiveDatabase database)
+    {
+        // Of a configured database it gives the files in a folder to the owner of the database.
+        var isOwners =
+            Environment.IsPrivilegedProcess
+            && database.Replicas.Any(replica => replica.Folder is not null)
+            && UnixCalls.Status(database.Path) is { User: not 0 };
+        return isOwners ? null : RegistrationUrl.Of(running, config, database);
+    }
 
-    public async Task<bool> AddAsync(int processId, string path, string replicaUrl) =>
-        await PostAsync(processId, "register", new ControlRequest(path) { ReplicaUrl = replicaUrl })
-            .ConfigureAwait(false)
-            is { StatusCode: HttpStatusCode.OK, Answer.Status: "registered" };
+    public Task<ControlOutcome> AddAsync(
+        int processId,
+        string path,
+        string replicaUrl,
+        CancellationToken cancellationToken
+    ) =>
+        PostAsync(
+            processId,
+            "register",
+            new ControlRequest(path) { ReplicaUrl = replicaUrl },
+            (code, answer) => code == HttpStatusCode.OK && answer?.Status == "registered",
+            cancellationToken
+        );
 
     /// <remarks>An error means that the last sync has failed: litestream does not have the database any more.</remarks>
-    public async Task<bool> RemoveAsync(int processId, string path) =>
-        await PostAsync(processId, "unregister", new ControlRequest(path) { Timeout = CloseSeconds })
-            .ConfigureAwait(false)
-            is { StatusCode: HttpStatusCode.OK or HttpStatusCode.InternalServerError };
+    public Task<ControlOutcome> RemoveAsync(int processId, string path, CancellationToken cancellationToken) =>
+        PostAsync(
+            processId,
+            "unregister",
+            new ControlRequest(path) { Timeout = CloseSeconds },
+            (code, _) => code is HttpStatusCode.OK or HttpStatusCode.InternalServerError,
+            cancellationToken
+        );
 
     public void Dispose() => _client.Dispose();
 
-    private async Task<(HttpStatusCode StatusCode, ControlAnswer? Answer)?> PostAsync(
+    private async Task<ControlOutcome> PostAsync(
         int processId,
         string command,
-        ControlRequest request
+        ControlRequest request,
+        Func<HttpStatusCode, ControlAnswer?, bool> isDone,
+        CancellationToken cancellationToken
     )
     {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Patience);
+        var outcome = ControlOutcome.NotAsked;
         try
         {
-            var info = await _client.GetStringAsync("/info").ConfigureAwait(false);
+            var info = await _client.GetStringAsync("/info", limit.Token).ConfigureAwait(false);
             if (Read(info)?.Pid != processId)
-                return null;
-            using var content = new StringContent(
-                JsonSerializer.Serialize(request, ControlJson.Default.ControlRequest),
-                Encoding.UTF8,
-                "application/json"
-            );
-            using var response = await _client.PostAsync($"/{command}", content).ConfigureAwait(false);
-            return (response.StatusCode, Read(await response.Content.ReadAsStringAsync().ConfigureAwait(false)));
+                return outcome;
+
+            outcome = ControlOutcome.Unknown;
+            var text = JsonSerializer.Serialize(request, ControlJson.Default.ControlRequest);
+            using var content = new StringContent(text, Encoding.UTF8, "application/json");
+            using var response = await _client.PostAsync($"/{command}", content, limit.Token).ConfigureAwait(false);
+            var answer = await response.Content.ReadAsStringAsync(limit.Token).ConfigureAwait(false);
+            return isDone(response.StatusCode, Read(answer)) ? ControlOutcome.Done : outcome;
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
-            return null;
+            return outcome;
         }
     }
 

@@ -31,7 +31,7 @@ internal static partial class RegistrationUrl
     public static string? Of(EffectiveConfig running, EffectiveConfig config, EffectiveDatabase database)
     {
         var index = config.Databases.ToList().FindIndex(one => one.Path == database.Path);
-        if (index < 0 || !HasSameRest(running.Root, config.Root))
+        if (index < 0 || Rest(running.Root) != Rest(config.Root) || config.Root.Entries.Any(IsForReplicas))
             return null;
         var node = config.Root.Maps("dbs").Where(map => !map.Has("dir")).ElementAtOrDefault(index);
         return
@@ -60,6 +60,8 @@ internal static partial class RegistrationUrl
                 : null,
             "s3"
                 when HasOnly(S3Keys)
+                    && config.Variable("AWS_SESSION_TOKEN") is null or ""
+                    && config.Variable("LITESTREAM_S3_ENDPOINT") is null or ""
                     && IsSameKey("access-key-id", "ACCESS_KEY_ID")
                     && IsSameKey("secret-access-key", "SECRET_ACCESS_KEY") => S3(Text),
             _ => null,
@@ -91,9 +93,7 @@ internal static partial class RegistrationUrl
         return $"s3://{bucket}/{path}?{string.Join('&', query)}".TrimEnd('?');
     }
 
-    /// <summary>Whether what holds for all databases is what litestream was started with.</summary>
-    private static bool HasSameRest(YamlMap running, YamlMap config) => Rest(running) == Rest(config);
-
+    /// <summary>What holds for all databases, and must be what litestream was started with.</summary>
     private static string Rest(YamlMap root)
     {
         var rest = new YamlMap();
@@ -101,6 +101,10 @@ internal static partial class RegistrationUrl
             rest[key] = value;
         return YamlWriter.Write(rest);
     }
+
+    /// <summary>At the top of the file it holds for all replicas, but for those that are registered.</summary>
+    private static bool IsForReplicas(KeyValuePair<string, YamlNode> entry) =>
+        ConfigDialect05.Dialect.Find(ConfigPlace.Replica, entry.Key) is not null && !IsDefault(entry);
 
     /// <summary>An interval that says what litestream does anyway.</summary>
     private static bool IsDefault(KeyValuePair<string, YamlNode> entry) =>

@@ -45,6 +45,8 @@ public sealed class RegistrationUrlTests : IDisposable
     [InlineData("LITESTREAM_ACCESS_KEY_ID=k LITESTREAM_SECRET_ACCESS_KEY=s", true)]
     [InlineData("LITESTREAM_ACCESS_KEY_ID=k LITESTREAM_SECRET_ACCESS_KEY=s AWS_ACCESS_KEY_ID=k", true)]
     [InlineData("LITESTREAM_ACCESS_KEY_ID=k LITESTREAM_SECRET_ACCESS_KEY=s AWS_ACCESS_KEY_ID=other", false)]
+    [InlineData("AWS_SESSION_TOKEN=t", false)]
+    [InlineData("LITESTREAM_S3_ENDPOINT=http://h", false)]
     public void The_keys_of_S3_have_to_be_those_that_it_takes_from_the_environment(string environment, bool isNamed)
     {
         var config = Effective(
@@ -81,6 +83,16 @@ public sealed class RegistrationUrlTests : IDisposable
             isNamed,
             RegistrationUrl.Of(Effective(Databases), config, Assert.Single(config.Databases)) is not null
         );
+    }
+
+    [Theory]
+    [InlineData("sync-interval: 5s")]
+    [InlineData("endpoint: http://127.0.0.1:9000")]
+    [InlineData("storage-class: STANDARD_IA")]
+    public void What_the_top_of_the_file_says_of_replicas_does_not_hold_for_one_that_is_named(string more)
+    {
+        var config = Effective($"dbs: [{{path: a.db, replica: {{type: s3, bucket: b, path: p, region: eu}}}}]\n{more}");
+        Assert.Null(RegistrationUrl.Of(config, config, Assert.Single(config.Databases)));
     }
 
     public void Dispose() => _folder.Dispose();
