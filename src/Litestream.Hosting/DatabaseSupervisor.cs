@@ -32,6 +32,7 @@ internal sealed class DatabaseSupervisor
         EffectiveConfig config,
         EffectiveDatabase database,
         LitestreamSettings settings,
+        FolderThreads threads,
         TimeProvider time,
         JournalEvidence evidence = JournalEvidence.None
     )
@@ -45,7 +46,7 @@ internal sealed class DatabaseSupervisor
         (Identity, _state) = (new RememberedIdentity(Tracker), new DatabaseState(database.Path));
         _localState = _line.State(database.MetaPath);
         (_floor, _adopts) = (settings.FreeSpaceFloor, settings.AdoptReplica);
-        _folders = new ReplicaFolders(_line.Layout, _localState, database, Tracker.Settings, time);
+        _folders = new ReplicaFolders(_line.Layout, _localState, database, Tracker.Settings, threads, time);
         _admission = new DatabaseAdmission(database.Path, evidence, Identity.ReplicatedFile);
     }
 

@@ -1,6 +1,7 @@
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
+using Litestream.FileSystem;
 using Litestream.Releases;
 using Litestream.Replication;
 using Microsoft.Extensions.Logging;
@@ -42,6 +43,7 @@ internal sealed class ReplicationSession : IDisposable
     )
     {
         (_logger, _time, _applicationStopping) = (logger, time, applicationStopping);
+        var threads = new FolderThreads();
         _databases = new(plan.Databases.Select(database => Supervise(plan.Config, database)));
         _report = new(plan, _databases, status, logger, time, onFailed);
         _process = new(plan, executable, _databases, _report, logger, time);
@@ -71,7 +73,7 @@ internal sealed class ReplicationSession : IDisposable
         _stop = new(plan, _databases, _locks, _lineage, _admission, _chains, _process, _report, logger, time);
 
         DatabaseSupervisor Supervise(EffectiveConfig config, EffectiveDatabase database) =>
-            new(executable, config, database, plan.Settings, time, plan.JournalEvidenceOf(database));
+            new(executable, config, database, plan.Settings, threads, time, plan.JournalEvidenceOf(database));
     }
 
     /// <summary>Ends when litestream runs, or it is known why not.</summary>

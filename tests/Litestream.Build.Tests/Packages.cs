@@ -1,10 +1,22 @@
 using System.Globalization;
 using CliWrap;
 using CliWrap.Buffered;
+using Litestream.Build.Tests;
 
 [assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.Collections, MaxThreads = 3)]
 [assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
-[assembly: AssemblyFixture(typeof(Litestream.Build.Tests.Packages))]
+[assembly: AssemblyFixture(typeof(Packages))]
+[assembly: LongestFirst(
+    typeof(ReplicaVerbTests),
+    typeof(VerbSafetyTests),
+    typeof(OutputTests),
+    typeof(VerbTests),
+    typeof(PublishedCommandTests),
+    typeof(PublishedAppTests),
+    typeof(ProjectShapeTests),
+    typeof(WrongInputTests),
+    typeof(PublishCheckTests)
+)]
 
 namespace Litestream.Build.Tests;
 
@@ -59,27 +71,24 @@ public sealed class Packages : IAsyncLifetime
                 Directory.Delete(ours, recursive: true);
         }
 
-        // The first one builds what the others pack.
-        string[] projects =
-        [
-            "Litestream.Build",
-            "Litestream.Hosting",
-            "Litestream",
-            "Litestream.Dashboard",
-            "Litestream.Executable",
-        ];
-        foreach (var project in projects)
-        {
-            await PackAsync(
-                $"src/{project}/{project}.csproj",
+        // The dummies stand for releases of the line 0.3, and their tests do not depend on the line.
+        string[] dummies = Repository.IsLine05
+            ? []
+            :
+            [
+                // The path of the lock file is relative to where the command is typed.
+                "-p:DummyLockFile=testassets/runtimes/litestream.lock.json",
+                $"-p:DummyOutputPath={DummyFeed}/",
+            ];
+        await PackAsync(
+            [
                 $"-p:Version={Version}",
                 $"-p:LitestreamVersion={Repository.Version}",
                 $"-p:PackageOutputPath={Feed}/",
-                "-p:RunAnalyzers=false"
-            );
-        }
-
-        // The dummies stand for releases of the line 0.3, and their tests do not depend on the line.
+                "-p:RunAnalyzers=false",
+                .. dummies,
+            ]
+        );
         if (Repository.IsLine05)
             return;
         foreach (
@@ -89,17 +98,6 @@ public sealed class Packages : IAsyncLifetime
         )
         {
             File.Copy(package, Path.Combine(DummyFeed, Path.GetFileName(package)));
-        }
-
-        foreach (var version in new[] { "0.3.13", "0.3.14" })
-        {
-            // The path of the lock file is relative to where the command is typed.
-            await PackAsync(
-                "src/Litestream.Executable/Litestream.Executable.csproj",
-                "-p:LitestreamLockFile=testassets/runtimes/litestream.lock.json",
-                $"-p:LitestreamVersion={version}",
-                $"-p:PackageOutputPath={DummyFeed}/"
-            );
         }
     }
 
@@ -134,18 +132,22 @@ public sealed class Packages : IAsyncLifetime
         return to;
     }
 
-    private static async Task PackAsync(string project, params string[] properties)
+    /// <summary>
+    /// All in one process: each further one would start MSBuild, restore, and look at the same projects again.
+    /// </summary>
+    private static async Task PackAsync(string[] properties)
     {
+        const string Project = "testassets/Packages.proj";
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(30));
         var result = await Cli.Wrap("dotnet")
-            .WithArguments(["pack", Repository.In(project), "-c", "Release", "-v", "q", .. properties])
+            .WithArguments(["pack", Repository.In(Project), "-c", "Release", "-v", "q", "-m:1", .. properties])
             .WithWorkingDirectory(Repository.Root)
             .WithEnvironmentVariables(Workspace.CleanEnvironment)
             .WithValidation(CommandResultValidation.None)
             .ExecuteBufferedAsync(limit.Token);
         Assert.True(
             result.ExitCode == 0,
-            $"dotnet pack {project} failed:\n{result.StandardOutput}\n{result.StandardError}"
+            $"dotnet pack {Project} failed:\n{result.StandardOutput}\n{result.StandardError}"
         );
     }
 }

@@ -121,85 +121,116 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
         Assert.Equal(app.Folder.DatabaseRows(), AppFolder.Rows(Path.Combine(app.Folder.Work, "copy.db")));
     }
 
+    /// <summary>
+    /// With each release line, the first command of a code and an exit code is given with <c>--json</c> too: JSON says
+    /// the same of the others.
+    /// </summary>
+    public static IEnumerable<TheoryDataRow<string, int, string, string, bool>> EveryWrongCommand =>
+        WrongCommands.Select(
+            (wrong, index) =>
+            {
+                var isFirst = !WrongCommands
+                    .Take(index)
+                    .Any(earlier =>
+                        (earlier.Code, earlier.ExitCode) == (wrong.Code, wrong.ExitCode)
+                        && (earlier.Line is null || earlier.Line == wrong.Line)
+                    );
+                var row = new TheoryDataRow<string, int, string, string, bool>(
+                    wrong.Command,
+                    wrong.ExitCode,
+                    wrong.Code,
+                    wrong.Hint,
+                    isFirst
+                );
+                return wrong.Line is { } line ? row.WithTrait("Line", line) : row;
+            }
+        );
+
+    private static readonly WrongCommand[] WrongCommands =
+    [
+        new("", 2, "LSB3014", "Name a command: databases, "),
+        new("restor", 2, "LSB3014", "Did you mean 'restore'?"),
+        new("verfiy", 2, "LSB3014", "Did you mean 'verify'?"),
+        new("restore --forse", 2, "LSB3014", "Did you mean '--force'?"),
+        new("restore --outptu=x", 2, "LSB3014", "no option '--outptu'. Did you mean '--output'?"),
+        new("--jsn databases", 2, "LSB3014", "Did you mean '--json'?"),
+        new("restore --output", 2, "LSB3014", "'--output'"),
+        new("restore orders.db more", 2, "LSB3014", "does not accept 'more'"),
+        new("restore orders.db --all", 2, "LSB3014", "only once"),
+        new("databases orders.db", 2, "LSB3014", "does not accept 'orders.db'"),
+        new("restore order.db", 2, "LSB3003", "Did you mean 'orders.db'?"),
+        new("restore --timestamp soon", 2, "LSB3007", "10 minutes ago"),
+        new("restore --index -5", 2, "LSB3008", "--index is '-5'"),
+        new("restore --all --output x.db", 2, "LSB3008", "--output names one file, but --all may be several"),
+        new(
+            "restore --force --if-db-not-exists",
+            2,
+            "LSB3008",
+            "--force replaces an existing database, and --if-db-not-exists keeps it"
+        ),
+        new("verify --level All", 2, "LSB3008", "--level is 'All'"),
+        new("verify --timeout never", 2, "LSB3008", "--timeout is 'never'"),
+        new("wal --generation 1", 2, "LSB3008", "litestream generations prints them"),
+        new("generations --replica none", 1, "LSB3008", "has no replica 'none'", Line: "0.3"),
+        new("run", 2, "LSB3006", "litestream run -- ltx app.db"),
+        new("run replicate", 2, "LSB3006", "use litestream replicate"),
+        new("run -- wal -replica=file orders.db", 2, "LSB3006", "Write '--replica=file'", Line: "0.3"),
+        new("run -- nonsense", 1, "LSB3001", "nonsense"),
+        new("run -- sync orders.db", 2, "LSB3022", "Use litestream sync"),
+        new("run -- stop orders.db", 2, "LSB3022", "Stop the app instead"),
+        new("run -- restore -force orders.db", 2, "LSB3022", "run only with -o"),
+        new("run -- restore --force=true -o copy.db orders.db", 2, "LSB3022", "run only with -o"),
+        new("run -- restore orders.db", 2, "LSB3022", "Use litestream restore"),
+        new("stop orders.db", 2, "LSB3022", "Stop the app instead"),
+        new("start orders.db", 2, "LSB3022", "use litestream replicate"),
+        new("reset orders.db", 2, "LSB3022", "repairs nothing"),
+        new("register orders.db", 2, "LSB3022", "AddDatabaseAsync"),
+        new("run -- unregister orders.db", 2, "LSB3022", "RemoveDatabaseAsync"),
+        new("info", 2, "LSB3022", "litestream status says what runs"),
+        new("list", 2, "LSB3022", "litestream databases lists"),
+        new("sync order.db", 2, "LSB3003", "Did you mean 'orders.db'?"),
+        new("sync --timeout never", 2, "LSB3008", "--timeout is 'never'"),
+        new("ltx", 2, "LSB3009", "Use litestream snapshots and litestream wal", Line: "0.3"),
+        new("snapshots", 2, "LSB3009", "Use litestream ltx", Line: "0.5"),
+        new("ltx --replica none", 1, "LSB3008", "has no replica 'none'", Line: "0.5"),
+        new("restore --force --txid 7fffffff", 1, "LSB4002", "TXID 000000007fffffff", Line: "0.5"),
+        new("restore --force --txid 0", 2, "LSB3008", "The TXID is zero", Line: "0.5"),
+        new("restore --force --txid x", 2, "LSB3008", "--txid is 'x'", Line: "0.5"),
+        new("restore --force --generation 0123456789abcdef", 2, "LSB3008", "0.3", Line: "0.5"),
+        new("databases --directory nowhere", 2, "LSB3008", "'nowhere'"),
+        new("databases --directory ''", 2, "LSB3008", "--directory is empty"),
+        new("restore --force --output ''", 2, "LSB3008", "--output is empty"),
+        new("restore --force --timestamp=", 2, "LSB3014", "'--timestamp'"),
+        new("restore --force --timestamp '_'", 2, "LSB3008", "--timestamp is empty"),
+        new("pull --force ''", 2, "LSB3008", "The database is empty"),
+        new("restore", 1, "LSB4001", "Force it (--force)"),
+        new("drill --query SELECT/**/1/**/WHERE/**/0", 1, "LSB4111", "no row"),
+        new("query", 2, "LSB3008", "--sql is missing"),
+        new("query ''", 2, "LSB3008", "The sql is empty"),
+        new("query '' SELECT/**/1", 2, "LSB3008", "The database is empty"),
+        new("query --all SELECT/**/1", 2, "LSB3008", "Choose it with --database"),
+        new("query orders.db SELECT/**/1 more", 2, "LSB3014", "does not accept 'more'"),
+        new("query SELECT/**/1 --sql SELECT/**/2 x", 2, "LSB3014", "Write the sql only once"),
+        new("query DELETE/**/FROM/**/orders", 2, "LSB3024", "it writes"),
+        new("query ATTACH/**/'x.db'/**/AS/**/x", 2, "LSB3024", "it uses ATTACH"),
+        new("query SELEC", 1, "LSB4112", "syntax error"),
+        new("query SELECT*FROM/**/nowhere", 1, "LSB4112", "no such table: nowhere"),
+        new("query --timestamp soon SELECT/**/1", 2, "LSB3007", "10 minutes ago"),
+        new("query --timestamp 2020-01-01T00:00Z SELECT/**/1", 1, "LSB4002", "Existing backups: "),
+        new("query --replica none SELECT/**/1", 2, "LSB3008", "has no replica 'none'"),
+        new("diff --to 2020-01-01T00:00Z", 2, "LSB3008", "--to is set, but --from is not"),
+        new("diff --from now --to 2020-01-01T00:00Z", 2, "LSB3008", "which is later than --to"),
+        new("diff --from 2020-01-01T00:00Z", 1, "LSB4002", "Existing backups: "),
+    ];
+
     [Theory]
-    [InlineData("", 2, "LSB3014", "Name a command: databases, ")]
-    [InlineData("restor", 2, "LSB3014", "Did you mean 'restore'?")]
-    [InlineData("verfiy", 2, "LSB3014", "Did you mean 'verify'?")]
-    [InlineData("restore --forse", 2, "LSB3014", "Did you mean '--force'?")]
-    [InlineData("restore --outptu=x", 2, "LSB3014", "no option '--outptu'. Did you mean '--output'?")]
-    [InlineData("--jsn databases", 2, "LSB3014", "Did you mean '--json'?")]
-    [InlineData("restore --output", 2, "LSB3014", "'--output'")]
-    [InlineData("restore orders.db more", 2, "LSB3014", "does not accept 'more'")]
-    [InlineData("restore orders.db --all", 2, "LSB3014", "only once")]
-    [InlineData("databases orders.db", 2, "LSB3014", "does not accept 'orders.db'")]
-    [InlineData("restore order.db", 2, "LSB3003", "Did you mean 'orders.db'?")]
-    [InlineData("restore --timestamp soon", 2, "LSB3007", "10 minutes ago")]
-    [InlineData("restore --index -5", 2, "LSB3008", "--index is '-5'")]
-    [InlineData("restore --all --output x.db", 2, "LSB3008", "--output names one file, but --all may be several")]
-    [InlineData(
-        "restore --force --if-db-not-exists",
-        2,
-        "LSB3008",
-        "--force replaces an existing database, and --if-db-not-exists keeps it"
-    )]
-    [InlineData("verify --level All", 2, "LSB3008", "--level is 'All'")]
-    [InlineData("verify --timeout never", 2, "LSB3008", "--timeout is 'never'")]
-    [InlineData("wal --generation 1", 2, "LSB3008", "litestream generations prints them")]
-    [InlineData("generations --replica none", 1, "LSB3008", "has no replica 'none'", Traits = ["Line", "0.3"])]
-    [InlineData("run", 2, "LSB3006", "litestream run -- ltx app.db")]
-    [InlineData("run replicate", 2, "LSB3006", "use litestream replicate")]
-    [InlineData("run -- wal -replica=file orders.db", 2, "LSB3006", "Write '--replica=file'", Traits = ["Line", "0.3"])]
-    [InlineData("run -- nonsense", 1, "LSB3001", "nonsense")]
-    [InlineData("run -- sync orders.db", 2, "LSB3022", "Use litestream sync")]
-    [InlineData("run -- stop orders.db", 2, "LSB3022", "Stop the app instead")]
-    [InlineData("run -- restore -force orders.db", 2, "LSB3022", "run only with -o")]
-    [InlineData("run -- restore --force=true -o copy.db orders.db", 2, "LSB3022", "run only with -o")]
-    [InlineData("run -- restore orders.db", 2, "LSB3022", "Use litestream restore")]
-    [InlineData("stop orders.db", 2, "LSB3022", "Stop the app instead")]
-    [InlineData("start orders.db", 2, "LSB3022", "use litestream replicate")]
-    [InlineData("reset orders.db", 2, "LSB3022", "repairs nothing")]
-    [InlineData("register orders.db", 2, "LSB3022", "AddDatabaseAsync")]
-    [InlineData("run -- unregister orders.db", 2, "LSB3022", "RemoveDatabaseAsync")]
-    [InlineData("info", 2, "LSB3022", "litestream status says what runs")]
-    [InlineData("list", 2, "LSB3022", "litestream databases lists")]
-    [InlineData("sync order.db", 2, "LSB3003", "Did you mean 'orders.db'?")]
-    [InlineData("sync --timeout never", 2, "LSB3008", "--timeout is 'never'")]
-    [InlineData("ltx", 2, "LSB3009", "Use litestream snapshots and litestream wal", Traits = ["Line", "0.3"])]
-    [InlineData("snapshots", 2, "LSB3009", "Use litestream ltx", Traits = ["Line", "0.5"])]
-    [InlineData("ltx --replica none", 1, "LSB3008", "has no replica 'none'", Traits = ["Line", "0.5"])]
-    [InlineData("restore --force --txid 7fffffff", 1, "LSB4002", "TXID 000000007fffffff", Traits = ["Line", "0.5"])]
-    [InlineData("restore --force --txid 0", 2, "LSB3008", "The TXID is zero", Traits = ["Line", "0.5"])]
-    [InlineData("restore --force --txid x", 2, "LSB3008", "--txid is 'x'", Traits = ["Line", "0.5"])]
-    [InlineData("restore --force --generation 0123456789abcdef", 2, "LSB3008", "0.3", Traits = ["Line", "0.5"])]
-    [InlineData("databases --directory nowhere", 2, "LSB3008", "'nowhere'")]
-    [InlineData("databases --directory ''", 2, "LSB3008", "--directory is empty")]
-    [InlineData("restore --force --output ''", 2, "LSB3008", "--output is empty")]
-    [InlineData("restore --force --timestamp=", 2, "LSB3014", "'--timestamp'")]
-    [InlineData("restore --force --timestamp '_'", 2, "LSB3008", "--timestamp is empty")]
-    [InlineData("pull --force ''", 2, "LSB3008", "The database is empty")]
-    [InlineData("restore", 1, "LSB4001", "Force it (--force)")]
-    [InlineData("drill --query SELECT/**/1/**/WHERE/**/0", 1, "LSB4111", "no row")]
-    [InlineData("query", 2, "LSB3008", "--sql is missing")]
-    [InlineData("query ''", 2, "LSB3008", "The sql is empty")]
-    [InlineData("query '' SELECT/**/1", 2, "LSB3008", "The database is empty")]
-    [InlineData("query --all SELECT/**/1", 2, "LSB3008", "Choose it with --database")]
-    [InlineData("query orders.db SELECT/**/1 more", 2, "LSB3014", "does not accept 'more'")]
-    [InlineData("query SELECT/**/1 --sql SELECT/**/2 x", 2, "LSB3014", "Write the sql only once")]
-    [InlineData("query DELETE/**/FROM/**/orders", 2, "LSB3024", "it writes")]
-    [InlineData("query ATTACH/**/'x.db'/**/AS/**/x", 2, "LSB3024", "it uses ATTACH")]
-    [InlineData("query SELEC", 1, "LSB4112", "syntax error")]
-    [InlineData("query SELECT*FROM/**/nowhere", 1, "LSB4112", "no such table: nowhere")]
-    [InlineData("query --timestamp soon SELECT/**/1", 2, "LSB3007", "10 minutes ago")]
-    [InlineData("query --timestamp 2020-01-01T00:00Z SELECT/**/1", 1, "LSB4002", "Existing backups: ")]
-    [InlineData("query --replica none SELECT/**/1", 2, "LSB3008", "has no replica 'none'")]
-    [InlineData("diff --to 2020-01-01T00:00Z", 2, "LSB3008", "--to is set, but --from is not")]
-    [InlineData("diff --from now --to 2020-01-01T00:00Z", 2, "LSB3008", "which is later than --to")]
-    [InlineData("diff --from 2020-01-01T00:00Z", 1, "LSB4002", "Existing backups: ")]
+    [MemberData(nameof(EveryWrongCommand))]
     public async Task What_is_wrong_is_one_line_with_a_code_and_an_exit_code(
         string command,
         int exitCode,
         string code,
-        string hint
+        string hint,
+        bool isInJsonToo
     )
     {
         string[] words =
@@ -215,7 +246,7 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
         Assert.DoesNotContain("LitestreamForce", run.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("-t:", run.Error, StringComparison.Ordinal);
         run.OfNothingElse(app.Folder);
-        if (!command.Contains("-replica=", StringComparison.Ordinal))
+        if (isInJsonToo)
         {
             var json = (await CommandRun.OfAsync(app.Folder, ["--json", .. words])).FailedWith(exitCode, code);
             Assert.Equal(
@@ -293,4 +324,11 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
 
     private static TheoryDataRow<string, int> Line05(string command, int items) =>
         new TheoryDataRow<string, int>(command, items).WithTrait("Line", "0.5");
+
+    /// <param name="Command">What comes after <c>litestream</c>.</param>
+    /// <param name="ExitCode">How it ends.</param>
+    /// <param name="Code">What the line on standard error begins with.</param>
+    /// <param name="Hint">A part of that line.</param>
+    /// <param name="Line">The release line that it is for; null: for each.</param>
+    private sealed record WrongCommand(string Command, int ExitCode, string Code, string Hint, string? Line = null);
 }

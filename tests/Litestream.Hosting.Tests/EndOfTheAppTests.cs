@@ -11,7 +11,7 @@ public sealed class EndOfTheAppTests
         "SIGTERM",
         "SIGINT",
         "SIGTERM to the group",
-        "SIGINT to the group",
+        new TheoryDataRow<string>("SIGINT to the group").WithTrait("Category", "Long"),
         "stop",
         "throw-background",
         "throw-thread",

@@ -119,7 +119,7 @@ public sealed class GateReaderTests
         var go = Path.Combine(folder.Root, "go");
         File.WriteAllText(
             folder.Executable,
-            $"#!/bin/sh\nwhile [ \"$1\" = replicate ] && [ ! -e '{go}' ]; do sleep 0.05; done\nexec "
+            $"#!/bin/sh\nwhile [ \"$1\" = replicate ] && [ ! -e '{go}' ]; do sleep 0.2; done\nexec "
                 + $"'{Repository.Executable}' \"$@\"\n"
         );
         return () => File.WriteAllText(go, "");

@@ -42,10 +42,13 @@ public sealed class OperatorTests
     public async Task Status_tells_how_long_a_commit_has_waited_and_that_litestream_was_replaced()
     {
         using var folder = await CommandRun.BackedUpAsync();
-        folder.Environment["Litestream__StallTimeout"] = "60s";
+
+        // Long enough for the command to report the stalled state before litestream is replaced.
+        folder.Environment["Litestream__StallTimeout"] = "40s";
         using var app = folder.Start();
         await folder.SettledAsync(app);
-        await AppFolder.SignalAsync("STOP", Assert.Single(folder.Replicators()));
+        var first = Assert.Single(folder.Replicators());
+        await AppFolder.SignalAsync("STOP", first);
         await app.TellAsync("row that waits");
 
         var stalled = await StatusAsync(folder, item => Text(item, "State") == "Stalled");
@@ -54,6 +57,8 @@ public sealed class OperatorTests
         Assert.True(stalled.GetProperty("Lag").GetDouble() > 1, $"{stalled}");
         Assert.True(stalled.GetProperty("LagBytes").GetInt64() > 0, $"{stalled}");
 
+        // This wait starts no process.
+        await AppFolder.UntilAsync(() => folder.Replicators() is [var id] && id != first, "another litestream ran");
         var restarted = await StatusAsync(
             folder,
             item => Text(item, "State") == "Replicating" && item.GetProperty("Restarts").GetInt32() == 1

@@ -89,11 +89,16 @@ public sealed partial class PosixLockFaultTests
         await folder.SettledAsync(app);
         await app.TellAsync("load 5");
         await folder.InFileAsync(app);
-        await app.TellAsync("storm");
 
-        // So long that everything this package does again and again has been done.
-        await folder.IdleAsync(looks: 20);
+        // A short storm: the tracer stops the app at every system call.
+        var before = folder.DatabaseRows().Count;
+        await app.TellAsync("storm");
+        await AppFolder.UntilAsync(() => folder.DatabaseRows().Count > before + 300, "it stormed");
         await app.TellAsync("calm");
+        await app.SaysAsync("stormed ");
+
+        // So long that everything this package does again and again has been done, with a new row each time.
+        await folder.IdleAsync(looks: 20, afterEach: () => app.TellAsync("row later"));
         if (opened is not null)
         {
             await app.TellAsync("open-outside " + opened);

@@ -9,8 +9,8 @@ public sealed class RestoreAtStartTests
 {
     [Theory]
     [InlineData("")]
-    [InlineData("--default-builder")]
-    [InlineData("--empty-builder")]
+    [InlineData("--default-builder", Traits = ["Category", "Long"])]
+    [InlineData("--empty-builder", Traits = ["Category", "Long"])]
     [InlineData("--explicit")]
     public async Task A_lost_database_is_back_when_the_host_is_built(string builder)
     {

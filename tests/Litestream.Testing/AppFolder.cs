@@ -16,6 +16,8 @@ public sealed partial class AppFolder : IDisposable
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LatePause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LateAfter = TimeSpan.FromSeconds(3);
 
     private readonly string _top = Directory.CreateTempSubdirectory("hosted-").FullName;
 
@@ -99,7 +101,7 @@ public sealed partial class AppFolder : IDisposable
                 .Select(Path.GetFileName)
                 .Where(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out _))
                 .Select(name => int.Parse(name!, CultureInfo.InvariantCulture))
-                .Where(id => ProcessIdentity.Of(id)?.Executable == Executable),
+                .Where(RunsExecutable),
         ];
 
     /// <summary>Those of them that replicate, and do not list what is in a replica.</summary>
@@ -272,7 +274,9 @@ public sealed partial class AppFolder : IDisposable
         );
 
     /// <summary>Waits until litestream has looked at the database so often, once a second by default.</summary>
-    public async Task IdleAsync(int looks)
+    /// <param name="looks">How often.</param>
+    /// <param name="afterEach">What is done after each look; null: nothing.</param>
+    public async Task IdleAsync(int looks, Func<Task>? afterEach = null)
     {
         using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false });
         var (seen, last) = (0.0, double.MaxValue);
@@ -281,7 +285,13 @@ public sealed partial class AppFolder : IDisposable
             {
                 // Another litestream, at another address, begins to count anew.
                 if (await LooksAsync() is { } now)
-                    (seen, last) = (seen + Math.Max(now - last, 0), now);
+                {
+                    var more = Math.Max(now - last, 0);
+                    (seen, last) = (seen + more, now);
+                    if (more > 0 && afterEach is not null)
+                        await afterEach();
+                }
+
                 return seen >= looks;
             },
             () => $"litestream had looked {looks} times"
@@ -354,10 +364,16 @@ public sealed partial class AppFolder : IDisposable
             Assert.True(watch.Elapsed < (deadline ?? Deadline), $"Waited in vain until {what()}.");
 
             // A look that costs much, a restore for example, leaves the processor to what is waited for.
-            var pause = ShortestPause + (watch.Elapsed - asked);
+            var pause = PauseAfter(watch.Elapsed, ShortestPause) + (watch.Elapsed - asked);
             await Task.Delay(pause < LongestPause ? pause : LongestPause, TestContext.Current.CancellationToken);
         }
     }
+
+    /// <summary>The pause before the next look. It is longer after some seconds: many tests wait at the same time, and
+    /// each look takes processor time from what they wait for.</summary>
+    /// <param name="waited">How long the wait has lasted.</param>
+    /// <param name="early">The pause in the first seconds.</param>
+    internal static TimeSpan PauseAfter(TimeSpan waited, TimeSpan early) => waited < LateAfter ? early : LatePause;
 
     public static async Task SignalAsync(string signal, int target, bool mayHaveEnded = false)
     {
@@ -384,6 +400,12 @@ public sealed partial class AppFolder : IDisposable
         SqliteConnection.ClearAllPools();
         TestFolder.Delete(_top);
     }
+
+    /// <summary>Reads the link first: for most processes it is enough, and it costs less than the whole identity.
+    /// </summary>
+    private bool RunsExecutable(int process) =>
+        new FileInfo($"/proc/{process}/exe").LinkTarget?.StartsWith(Executable, StringComparison.Ordinal) == true
+        && ProcessIdentity.Of(process)?.Executable == Executable;
 
     /// <summary>Null while there is nothing that can be restored.</summary>
     private async Task<IReadOnlyList<string>?> TryRestoreAsync()

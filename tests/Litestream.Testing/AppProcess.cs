@@ -8,6 +8,7 @@ namespace Litestream.Testing;
 public sealed class AppProcess : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan ShortPause = TimeSpan.FromMilliseconds(50);
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();
@@ -96,7 +97,8 @@ public sealed class AppProcess : IDisposable
     public Task StatusAsync(params string[] texts) =>
         StatusAsync(
             status => texts.All(text => status.Contains(text, StringComparison.Ordinal)),
-            string.Join(", ", texts)
+            string.Join(", ", texts),
+            waited => AppFolder.PauseAfter(waited, ShortPause)
         );
 
     /// <summary>How long the oldest commit that has not arrived has waited, in a status of one database.</summary>
@@ -109,7 +111,12 @@ public sealed class AppProcess : IDisposable
             )
         );
 
-    public async Task StatusAsync(Func<string, bool> condition, string what)
+    /// <summary>Waits until the replicator's status meets the condition. The pauses stay short: a condition may also
+    /// check each status on the way, or act on it, and must not miss one.</summary>
+    public Task StatusAsync(Func<string, bool> condition, string what) =>
+        StatusAsync(condition, what, _ => ShortPause);
+
+    private async Task StatusAsync(Func<string, bool> condition, string what, Func<TimeSpan, TimeSpan> pause)
     {
         var asked = DateTimeOffset.UtcNow;
         for (var watch = Stopwatch.StartNew(); ;)
@@ -135,7 +142,7 @@ public sealed class AppProcess : IDisposable
                 watch.Elapsed < Deadline,
                 $"Its status was not '{what}'. It said:\n{output}"
             );
-            await Task.Delay(50, TestContext.Current.CancellationToken);
+            await Task.Delay(pause(watch.Elapsed), TestContext.Current.CancellationToken);
         }
     }
 

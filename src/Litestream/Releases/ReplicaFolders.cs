@@ -38,6 +38,7 @@ internal sealed class ReplicaFolders(
     ILocalState state,
     EffectiveDatabase database,
     ReplicationSettings settings,
+    FolderThreads threads,
     TimeProvider time
 )
 {
@@ -152,17 +153,11 @@ internal sealed class ReplicaFolders(
         {
             _lookAt = time.GetUtcNow();
 
-            // Not on one of the app's pooled threads, which it may need all.
-            _look = Task.Factory.StartNew(
-                () =>
-                {
-                    _isOnOwnDisk ??= Each(folder => Mounts.AreTheSame(database.Path, folder)).Any(isSame => isSame);
-                    return look();
-                },
-                CancellationToken.None,
-                TaskCreationOptions.LongRunning,
-                TaskScheduler.Default
-            );
+            _look = threads.RunAsync(() =>
+            {
+                _isOnOwnDisk ??= Each(folder => Mounts.AreTheSame(database.Path, folder)).Any(isSame => isSame);
+                return look();
+            });
             await ((Task)_look).WaitAsync(patience, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 

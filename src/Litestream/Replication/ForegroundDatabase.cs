@@ -81,7 +81,7 @@ internal sealed class ForegroundDatabase(
     {
         var lineage = _tracker.Lineage;
         var settings = _tracker.Settings;
-        var folders = new ReplicaFolders(_line.Layout, _state, database, settings, time);
+        var folders = new ReplicaFolders(_line.Layout, _state, database, settings, new FolderThreads(), time);
         var listing = ReplicaListing.TryCreate(executable, config, database, settings, time);
         await folders.LookAsync(lineage, forObstacle: false, forPositions: true).ConfigureAwait(false);
         if (listing is not null)

@@ -83,7 +83,7 @@ internal static class ReplicationMark
                 .Distinct()
                 .ToDictionary(
                     database => database,
-                    database => locksOn(UnixCalls.Status(DatabasePath.Real(database) + "-shm")?.Identity),
+                    database => locksOn((Status(database) ?? Status(DatabasePath.Real(database)))?.Identity),
                     StringComparer.Ordinal
                 );
         }
@@ -92,6 +92,8 @@ internal static class ReplicationMark
             return null;
         }
     }
+
+    private static FileStatus? Status(string database) => UnixCalls.Status(database + "-shm");
 
     /// <summary>The locks on a file, from the lines of the list.</summary>
     public static Func<FileIdentity?, ShmLocks> Parse(IEnumerable<string> lines)

@@ -56,6 +56,9 @@ internal static partial class LiveDatabase
 
     private const string Columns = "id,token,number,written";
 
+    // A fact of the process, read again as soon as it has loaded another library.
+    private static volatile LoadedLibraries? _libraries;
+
     private const int Error = 1;
     private const int Busy = 5;
     private const int Locked = 6;
@@ -187,14 +190,17 @@ internal static partial class LiveDatabase
 
     /// <summary>The SQLite libraries that this process has loaded; null where the system does not tell (anything but
     /// Linux).</summary>
-    private static List<string>? Libraries()
+    private static IReadOnlyList<string>? Libraries()
     {
         if (!OperatingSystem.IsLinux())
             return null;
+        var loads = UnixCalls.CountLoads();
+        if (_libraries is { } known && known.Loads == loads)
+            return known.Sqlite;
         try
         {
             // Few lines are matched: an app with many databases has many mappings.
-            return
+            List<string> libraries =
             [
                 .. NonDatabaseFile
                     .ReadLines("/proc/self/maps")
@@ -204,6 +210,8 @@ internal static partial class LiveDatabase
                     .Select(match => match.Value)
                     .Distinct(),
             ];
+            _libraries = loads is { } count ? new(count, libraries) : null;
+            return libraries;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -315,4 +323,6 @@ internal static partial class LiveDatabase
 
     [GeneratedRegex(@"[^/]*(?:sqlite|sqlcipher)[^/]*\.so(?:\.[\d.]+)?$|SQLite\.Interop\.dll$", RegexOptions.IgnoreCase)]
     private static partial Regex NativeLibrary();
+
+    private sealed record LoadedLibraries(ulong Loads, IReadOnlyList<string> Sqlite);
 }

@@ -1,0 +1,3 @@
+using Litestream.Dashboard.Tests;
+
+[assembly: LongestFirst(typeof(BrowserTests))]

@@ -1,0 +1,3 @@
+using Litestream.Tests.Verification;
+
+[assembly: LongestFirst(typeof(SilentStorageTests), typeof(DatabaseVerificationTests))]
