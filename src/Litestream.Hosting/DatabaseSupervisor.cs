@@ -32,7 +32,7 @@ internal sealed class DatabaseSupervisor
         EffectiveConfig config,
         EffectiveDatabase database,
         LitestreamSettings settings,
-        FolderThreads threads,
+        ReplicaAccess access,
         TimeProvider time,
         JournalEvidence evidence = JournalEvidence.None
     )
@@ -40,13 +40,13 @@ internal sealed class DatabaseSupervisor
         (Config, _line) = (config, executable.Line);
         Tracker = new LagTracker(_line, database, ReplicationSettings.Of(config, database));
         Chain = new DatabaseChain(_line, database, time);
-        _listing = ReplicaListing.TryCreate(executable, config, database, Tracker.Settings, time);
+        _listing = ReplicaListing.TryCreate(executable, config, database, Tracker.Settings, access, time);
         var listing = _listing is null ? TimeSpan.Zero : ReplicaListing.Pause;
         Limits = DatabaseLimits.Of(Tracker.Round, settings.StallTimeout, listing);
         (Identity, _state) = (new RememberedIdentity(Tracker), new DatabaseState(database.Path));
         _localState = _line.State(database.MetaPath);
         (_floor, _adopts) = (settings.FreeSpaceFloor, settings.AdoptReplica);
-        _folders = new ReplicaFolders(_line.Layout, _localState, database, Tracker.Settings, threads, time);
+        _folders = new ReplicaFolders(_line.Layout, _localState, database, Tracker.Settings, access, time);
         _admission = new DatabaseAdmission(database.Path, evidence, Identity.ReplicatedFile);
     }
 

@@ -305,6 +305,7 @@ internal sealed class ReplicationPlan
             {
                 MetricsAddress = metricsAddress,
                 SocketPath = socketPath,
+                ShutdownTimeout = Settings.ShutdownTimeout,
                 MonitorInterval = monitorInterval,
                 Excluded = _options.Excluded.Concat(excluded).ToHashSet(),
             },

@@ -1,7 +1,6 @@
 using Litestream.Configuration;
 using Litestream.Diagnostics;
 using Litestream.Execution;
-using Litestream.FileSystem;
 using Litestream.Releases;
 using Litestream.Replication;
 using Microsoft.Extensions.Logging;
@@ -43,7 +42,7 @@ internal sealed class ReplicationSession : IDisposable
     )
     {
         (_logger, _time, _applicationStopping) = (logger, time, applicationStopping);
-        var threads = new FolderThreads();
+        var access = new ReplicaAccess();
         _databases = new(plan.Databases.Select(database => Supervise(plan.Config, database)));
         _report = new(plan, _databases, status, logger, time, onFailed);
         _process = new(plan, executable, _databases, _report, logger, time);
@@ -73,7 +72,7 @@ internal sealed class ReplicationSession : IDisposable
         _stop = new(plan, _databases, _locks, _lineage, _admission, _chains, _process, _report, logger, time);
 
         DatabaseSupervisor Supervise(EffectiveConfig config, EffectiveDatabase database) =>
-            new(executable, config, database, plan.Settings, threads, time, plan.JournalEvidenceOf(database));
+            new(executable, config, database, plan.Settings, access, time, plan.JournalEvidenceOf(database));
     }
 
     /// <summary>Ends when litestream runs, or it is known why not.</summary>

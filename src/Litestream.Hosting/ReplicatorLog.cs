@@ -180,7 +180,7 @@ internal static partial class ReplicatorLog
     [LoggerMessage(
         EventId = 62,
         Level = LogLevel.Information,
-        Message = "Process {ProcessId} replicates '{Database}' too, without a restart."
+        Message = "litestream (process {ProcessId}) now also replicates '{Database}', without a restart."
     )]
     public static partial void Registered(ILogger logger, string database, int processId);
 

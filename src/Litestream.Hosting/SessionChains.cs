@@ -196,7 +196,7 @@ internal sealed class SessionChains(
     )
     {
         if (running is null || !process.Has(database))
-            return await LookWithoutLitestreamAsync(database).ConfigureAwait(false);
+            return await LookWithoutLitestreamAsync(database, running).ConfigureAwait(false);
 
         var path = database.Path;
         var mark = MarkOf(database, running, marks);
@@ -305,11 +305,12 @@ internal sealed class SessionChains(
         database.Tracker.IsReplicaAhead
         || (database.Tracker.Lineage is { } lineage && !database.Identity.IsOwnLineage(lineage));
 
-    private async Task<EndReason?> LookWithoutLitestreamAsync(DatabaseSupervisor database)
+    private async Task<EndReason?> LookWithoutLitestreamAsync(DatabaseSupervisor database, ReplicatorProcess? running)
     {
         if (!database.IsExcluded && database.Chain.IsBlocked)
         {
-            return !await TryCutAsync(database).ConfigureAwait(false) || process.UrlToAdd(database) is not null
+            // The litestream that runs gets it at the next look.
+            return !await TryCutAsync(database).ConfigureAwait(false) || running is not null
                 ? null
                 : Planned($"the full copy of '{database.Path}' can begin");
         }

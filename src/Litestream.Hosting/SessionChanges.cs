@@ -9,7 +9,8 @@ namespace Litestream.Hosting;
 
 /// <summary>
 /// Databases that are added and removed while the session runs. What was asked for on any thread is applied by the loop
-/// of the session. Litestream is started again for all that were gathered.
+/// of the session. Where the litestream that runs cannot take or leave a database, it is started again for all that
+/// were gathered.
 /// </summary>
 internal sealed class SessionChanges(
     ReplicationPlan plan,
@@ -196,8 +197,13 @@ internal sealed class SessionChanges(
     public async Task<EndReason?> ApplyRemovalsAsync(bool isRunning, Func<DatabaseSupervisor, Task<bool>> leave)
     {
         EndReason? reason = null;
+        var begun = time.GetUtcNow();
         foreach (var removal in Removals())
         {
+            // The next look continues: the others wait for theirs.
+            if (time.GetUtcNow() - begun >= Thresholds.RemovalPatience)
+                break;
+
             if (databases.FirstOrDefault(one => one.Path == removal.Path) is not { } database)
             {
                 Complete(removal, null);

@@ -108,10 +108,16 @@ internal sealed class SessionLocks(
             var database = supervise();
             Enter(database, found.IsUnclean);
 
-            // Somebody may have restarted its WAL, without waiting for litestream. A WAL that is there, and was not put
-            // back, may be restarted at any moment, even while a reader of ours stands.
-            if (!wasRestored && database.HasContent && (hasWal || !database.Identity.IsAsLeft))
+            // Somebody may have restarted its WAL, without waiting for litestream. A WAL that litestream has read
+            // before, and that was not put back, may be restarted at any moment, even while a reader of ours stands.
+            if (
+                !wasRestored
+                && database.HasContent
+                && ((hasWal && database.Tracker.Lineage is not null) || !database.Identity.IsAsLeft)
+            )
+            {
                 chains.Break(database, "it was not replicated for a while");
+            }
 
             return database;
         }

@@ -95,7 +95,7 @@ internal sealed class SessionProcess(
     public string? UrlToAdd(DatabaseSupervisor database) =>
         IsRunning ? _socket?.ReplicaUrl(_config!, database.Config, database.Database) : null;
 
-    /// <summary>Has the litestream that runs replicate a database more.</summary>
+    /// <summary>Has the litestream that runs replicate one more database.</summary>
     /// <param name="database">The database.</param>
     /// <param name="url">See <see cref="UrlToAdd"/>.</param>
     /// <param name="running">Litestream.</param>
@@ -109,7 +109,7 @@ internal sealed class SessionProcess(
     )
     {
         var outcome = await _run!
-            .IncludeAsync(
+            .AddAsync(
                 database.Config,
                 database.Database,
                 () => _socket!.AddAsync(running.ProcessId, database.Path, url, cancellationToken)
@@ -141,7 +141,7 @@ internal sealed class SessionProcess(
             return false;
 
         _given = [.. _given.Where(path => path != database.Path)];
-        _run!.NoteExcluded(database.Path);
+        _run!.NoteRemoved(database.Path);
         return true;
     }
 

@@ -58,7 +58,9 @@ internal sealed class SessionRegistration(
         database.Chain.Begin();
         try
         {
-            switch (await process.AddAsync(database, url, running, cancellationToken).ConfigureAwait(false))
+            var outcome = await process.AddAsync(database, url, running, cancellationToken).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
+            switch (outcome)
             {
                 case ControlOutcome.Unknown:
                     return false;

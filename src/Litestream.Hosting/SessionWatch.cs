@@ -166,7 +166,7 @@ internal sealed class SessionWatch(
     )
     {
         if (!database.IsOut && running is not null && !process.Has(database))
-            return await AdmitAsync(database, running, "was added", stopping).ConfigureAwait(false);
+            return await AdmitAsync(database, running, "can be replicated now", stopping).ConfigureAwait(false);
 
         var wasHealthy = database.State.Health == LitestreamHealth.Healthy;
         var decision = await database.DecideAsync(now, uploadedAt).ConfigureAwait(false);
@@ -183,10 +183,13 @@ internal sealed class SessionWatch(
             case DatabaseAction.ExcludeForRoom:
                 var why = database.ExcludeForRoom();
                 report.Report(why);
-                return new EndReason(why.ToString()) { IsPlanned = true };
+                return running is not null && !process.Has(database)
+                    ? null
+                    : new EndReason(why.ToString()) { IsPlanned = true };
             case DatabaseAction.Restart or DatabaseAction.Nudge
                 when database.Chain.IsBlocked && running is not null && !process.Has(database):
-                // Its full copy cannot begin, which no restart changes.
+                // Its full copy cannot begin, which no restart changes; and litestream, which does not have it, would
+                // not see a nudge.
                 break;
             case DatabaseAction.Restart:
                 if (database.State.NeedsNewLineage)

@@ -348,6 +348,21 @@ public sealed class PageTests
     }
 
     [Fact]
+    public async Task A_pattern_that_matches_nothing_is_not_safe()
+    {
+        await using var host = await DashboardHost.StartAsync(
+            new Dictionary<string, string?>
+            {
+                ["Litestream:ConfigPath"] = "/nowhere/litestream.yml",
+                ["Litestream:DatabasePatterns"] = "tenants/*.db",
+            }
+        );
+        var page = await host.PageWithAsync("Not known to be safe: no database.");
+        Assert.Contains(">tenants/*.db</a>", page, StringComparison.Ordinal);
+        Assert.Contains("LSB5031: ", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Where_replication_is_off_the_page_says_so()
     {
         await using var host = await DashboardHost.StartAsync(

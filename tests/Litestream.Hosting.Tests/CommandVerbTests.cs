@@ -122,8 +122,7 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     }
 
     /// <summary>
-    /// With each release line, the first command of a code and an exit code is given with <c>--json</c> too: JSON says
-    /// the same of the others.
+    /// With each release line, the first command with a verb, a code and an exit code is given with <c>--json</c> too.
     /// </summary>
     public static IEnumerable<TheoryDataRow<string, int, string, string, bool>> EveryWrongCommand =>
         WrongCommands.Select(
@@ -132,7 +131,7 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
                 var isFirst = !WrongCommands
                     .Take(index)
                     .Any(earlier =>
-                        (earlier.Code, earlier.ExitCode) == (wrong.Code, wrong.ExitCode)
+                        (earlier.Verb, earlier.Code, earlier.ExitCode) == (wrong.Verb, wrong.Code, wrong.ExitCode)
                         && (earlier.Line is null || earlier.Line == wrong.Line)
                     );
                 var row = new TheoryDataRow<string, int, string, string, bool>(
@@ -330,5 +329,8 @@ public sealed class CommandVerbTests(NoisyApp app) : IClassFixture<NoisyApp>
     /// <param name="Code">What the line on standard error begins with.</param>
     /// <param name="Hint">A part of that line.</param>
     /// <param name="Line">The release line that it is for; null: for each.</param>
-    private sealed record WrongCommand(string Command, int ExitCode, string Code, string Hint, string? Line = null);
+    private sealed record WrongCommand(string Command, int ExitCode, string Code, string Hint, string? Line = null)
+    {
+        public string Verb => Command.Split(' ')[0];
+    }
 }

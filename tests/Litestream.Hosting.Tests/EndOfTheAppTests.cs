@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Litestream.Releases;
 using Microsoft.Data.Sqlite;
 
@@ -96,6 +97,47 @@ public sealed class EndOfTheAppTests
         Assert.Contains("meanwhile", (await folder.RestoredRowsAsync())!);
         await folder.AssertRestoredAsync();
         Assert.Contains("has sent everything", app.Output, StringComparison.Ordinal);
+    }
+
+    // 0.3 does not end while a file is in the place of the folder.
+    [Fact]
+    [Trait("Line", "0.5")]
+    public async Task A_database_whose_storage_fails_leaves_time_for_the_others_at_the_stop()
+    {
+        using var folder = new AppFolder();
+        folder.Environment["Litestream__ShutdownTimeout"] = "20s";
+        var other = Path.Combine(folder.Work, "other.db");
+        AppFolder.MakeDatabase(other);
+        await File.AppendAllTextAsync(
+            folder.Config,
+            $"\n  - path: other.db\n    replicas: [{{path: '{folder.Root}/other'}}]\n",
+            TestContext.Current.CancellationToken
+        );
+        using var app = folder.Start();
+        await app.SaysAsync("started ");
+        await folder.SettledAsync(app);
+        Directory.Move(folder.Replica, folder.Replica + ".moved");
+        await File.WriteAllTextAsync(folder.Replica, "in the way", TestContext.Current.CancellationToken);
+        await app.TellAsync("row unsent");
+        await app.TellAsync("into other.db <= sent");
+        await app.SaysAsync("wrote other.db <= sent");
+        await app.StopAsync();
+
+        Assert.DoesNotContain("LSB5005", app.Output, StringComparison.Ordinal);
+        Assert.Matches($"LSB5021: .+{Regex.Escape(folder.Database)}", app.Output);
+        Assert.DoesNotMatch($"LSB5021: .+{Regex.Escape(other)}", app.Output);
+        var rows = AppFolder.Rows(other);
+        Assert.Contains("sent", rows);
+        File.Delete(folder.Replica);
+        Directory.Move(folder.Replica + ".moved", folder.Replica);
+        foreach (var file in new[] { other, other + "-wal", other + "-shm" })
+            File.Delete(file);
+        using var next = folder.Start();
+        await next.SaysAsync("started ");
+        Assert.Equal(rows, AppFolder.Rows(other));
+        await folder.SettledAsync(next);
+        Assert.Equal(0, await next.StopAsync());
+        await folder.AssertRestoredAsync();
     }
 
     [Fact]

@@ -97,8 +97,10 @@ public sealed partial class PosixLockFaultTests
         await app.TellAsync("calm");
         await app.SaysAsync("stormed ");
 
-        // So long that everything this package does again and again has been done, with a new row each time.
+        // So long that everything this package does again and again has been done: with a new row each time, and where
+        // nothing is written for a while.
         await folder.IdleAsync(looks: 20, afterEach: () => app.TellAsync("row later"));
+        await folder.IdleAsync(looks: 13);
         if (opened is not null)
         {
             await app.TellAsync("open-outside " + opened);

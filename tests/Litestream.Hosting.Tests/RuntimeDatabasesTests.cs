@@ -31,6 +31,26 @@ public sealed class RuntimeDatabasesTests
     }
 
     [Fact]
+    public async Task A_database_that_the_app_has_open_when_it_is_added_is_replicated_without_a_warning()
+    {
+        using var folder = new AppFolder();
+        using var app = await StartAsync(folder);
+        var path = Path.Combine(folder.Work, "open.db");
+        using var open = new SqliteConnection($"Data Source={path};Pooling=False");
+        await open.OpenAsync(TestContext.Current.CancellationToken);
+        Execute(open, "PRAGMA journal_mode = wal; CREATE TABLE orders(text TEXT NOT NULL)");
+        Execute(open, "INSERT INTO orders VALUES ('before')");
+        Assert.True(new FileInfo(path + "-wal").Length > 0);
+        await app.TellAsync("add open.db");
+        await app.SaysAsync("added open.db");
+        await WriteAsync(app, "open.db", "after");
+        await ArrivedAsync(folder, app, path);
+        Assert.Equal(0, app.Count("LSB5025"));
+        Assert.Equal(0, await app.StopAsync());
+        await AssertRestoredAsync(folder, path);
+    }
+
+    [Fact]
     public async Task A_database_that_is_missing_is_restored_before_it_can_be_opened()
     {
         using var folder = new AppFolder();
@@ -653,6 +673,11 @@ public sealed class RuntimeDatabasesTests
             new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ConnectionString
         );
         connection.Open();
+        Execute(connection, sql);
+    }
+
+    private static void Execute(SqliteConnection connection, string sql)
+    {
         using var command = connection.CreateCommand();
         command.CommandText = sql;
         command.ExecuteNonQuery();

@@ -234,7 +234,7 @@ internal sealed class ModelBuilder(
                     }
             );
 
-    /// <summary>Databases that are not replicated, and those that are being added.</summary>
+    /// <summary>Databases that are not replicated, those that are being added, and patterns without one.</summary>
     private IEnumerable<DatabaseModel> Others(
         LitestreamStatus status,
         ReplicationPlan? plan,
@@ -271,6 +271,13 @@ internal sealed class ModelBuilder(
             );
         }
 
+        // What it stands for may be missing, and nothing says so.
+        foreach (var pattern in status.EmptyPatterns.Where(known.Add))
+        {
+            const string Reason = "LSB5031: no database matches this pattern.";
+            yield return Other(pattern, pattern, new Verdict(VerdictKind.Unknown, "no database", Reason));
+        }
+
         // Without an executable, for example, there is no session that would put them into the status.
         foreach (var path in (plan?.Databases ?? []).Select(database => database.Path).Where(known.Add))
         {
@@ -280,7 +287,10 @@ internal sealed class ModelBuilder(
     }
 
     private static DatabaseModel Other(string path, Verdict verdict, ShownText text) =>
-        new(new DatabaseRow(IdOf(path), text.NameOf(path), verdict, null, null, null, null, false));
+        Other(path, text.NameOf(path), verdict);
+
+    private static DatabaseModel Other(string path, string name, Verdict verdict) =>
+        new(new DatabaseRow(IdOf(path), name, verdict, null, null, null, null, false));
 
     private List<LoggedWarningModel> Logged(List<WarningModel> warnings, ShownText text) =>
         [

@@ -265,6 +265,18 @@ internal sealed partial class EffectiveConfigBuilder(EffectiveConfigContext cont
             };
         }
 
+        const string Patience = "shutdown-sync-timeout";
+        if (
+            _options.ShutdownTimeout is { } all
+            && context.Dialects[0].Find(ConfigPlace.Root, Patience) is not null
+            && !root.Has(Patience)
+        )
+        {
+            // One or two whose storage does not answer leave time for the others, and for the end in order.
+            var one = all * (_databases.Count > 1 ? 0.4 : 0.8);
+            root[Patience] = new YamlScalar(GoDuration.Format(one), YamlStyle.Plain);
+        }
+
         // Lines with their own levels and fields, all on standard output, whatever the file says.
         var logging = root["logging"] as YamlMap ?? new YamlMap();
         logging["type"] = "json";

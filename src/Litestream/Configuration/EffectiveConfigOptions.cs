@@ -42,6 +42,10 @@ public sealed record EffectiveConfigOptions
     /// <summary>Sets how often databases are looked at and replicas are sent to; null: as the file says.</summary>
     public TimeSpan? MonitorInterval { get; init; }
 
+    /// <summary>How long the executable has for its end, where it closes one database after the other; null: as the
+    /// file says.</summary>
+    internal TimeSpan? ShutdownTimeout { get; init; }
+
     /// <summary>
     /// Databases that are not in the file.
     /// </summary>

@@ -8,19 +8,19 @@ namespace Litestream.FileSystem;
 /// </summary>
 internal sealed class FolderThreads
 {
-    /// <summary>As many as there are while all of them return.</summary>
+    /// <summary>Fewer end only when all are idle.</summary>
     private const int Usual = 4;
 
-    /// <summary>When none has returned for so long, as many again are begun.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan WatchPause = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>An idle one ends after this.</summary>
-    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(10);
+    /// <summary>When a look has waited for so long, as many threads again are begun.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
 
-    private readonly Queue<Action> _open = new();
+    private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(10);
+
+    private readonly Queue<(Action Look, long Since)> _open = new();
     private int _count;
     private int _idle;
-    private long _returned;
     private bool _isWatched;
 
     public Task<T> RunAsync<T>(Func<T> look)
@@ -28,17 +28,7 @@ internal sealed class FolderThreads
         var result = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_open)
         {
-            _open.Enqueue(() =>
-            {
-                try
-                {
-                    result.SetResult(look());
-                }
-                catch (Exception exception)
-                {
-                    result.SetException(exception);
-                }
-            });
+            _open.Enqueue((Look, Environment.TickCount64));
             if (_idle > 0)
                 Monitor.Pulse(_open);
             else if (_count < Usual)
@@ -52,50 +42,67 @@ internal sealed class FolderThreads
         }
 
         return result.Task;
+
+        void Look()
+        {
+            try
+            {
+                result.SetResult(look());
+            }
+            catch (Exception exception)
+            {
+                result.SetException(exception);
+            }
+        }
     }
 
-    /// <summary>Begins more threads while what is open waits for those that do not return.</summary>
+    /// <summary>Begins more threads while what is open waits for those that do not return, or not soon.</summary>
     private async Task WatchAsync()
     {
-        for (var returned = -1L; ;)
+        while (true)
         {
-            await Task.Delay(Patience).ConfigureAwait(false);
+            await Task.Delay(WatchPause).ConfigureAwait(false);
             lock (_open)
             {
-                if (_open.Count == 0)
+                if (!_open.TryPeek(out var oldest))
                 {
                     _isWatched = false;
                     return;
                 }
 
-                if (returned == _returned)
+                if (Environment.TickCount64 - oldest.Since >= Patience.TotalMilliseconds)
                 {
-                    for (var more = Math.Min(_count, _open.Count); more > 0; more--)
+                    for (var more = Math.Min(Math.Max(_count, 1), _open.Count); more > 0; more--)
                         Begin();
                 }
-
-                returned = _returned;
             }
         }
     }
 
     private void Begin()
     {
-        _count++;
-        new Thread(Work) { IsBackground = true, Name = "Litestream folders" }.Start();
+        try
+        {
+            new Thread(Work) { IsBackground = true, Name = "Litestream folders" }.UnsafeStart();
+            _count++;
+        }
+        catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
+        {
+            // There is no room for one now. What is open waits for those that there are.
+        }
     }
 
     private void Work()
     {
         while (true)
         {
-            Action? look;
+            (Action Look, long Since) next;
             lock (_open)
             {
-                while (!_open.TryDequeue(out look))
+                while (!_open.TryDequeue(out next))
                 {
                     _idle++;
-                    var isLate = _count > Usual || !Monitor.Wait(_open, Linger);
+                    var isLate = _count > Usual || !Monitor.Wait(_open, IdleTime);
                     _idle--;
                     if (isLate && _open.Count == 0)
                     {
@@ -105,9 +112,7 @@ internal sealed class FolderThreads
                 }
             }
 
-            look();
-            lock (_open)
-                _returned++;
+            next.Look();
         }
     }
 }

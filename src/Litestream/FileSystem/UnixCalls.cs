@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -255,41 +254,6 @@ internal static partial class UnixCalls
     [LibraryImport("libc", EntryPoint = "geteuid")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial uint EffectiveUser();
-
-    /// <summary>The libraries that were loaded into this process since its start: as long as the number stays the same,
-    /// there is no other one. Null where the system does not tell.</summary>
-    public static unsafe ulong? CountLoads()
-    {
-        ulong loads = 0;
-        try
-        {
-            _ = EachLibrary(&ReadLoads, (nint)(&loads));
-        }
-        catch (EntryPointNotFoundException)
-        {
-            return null;
-        }
-
-        return loads == 0 ? null : loads;
-    }
-
-    /// <summary>Reads the number from what is said of the first library, and wants no other one.</summary>
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static unsafe int ReadLoads(nint library, nuint size, nint loads)
-    {
-        // Three pointers and a short number, filled up to a pointer, are before it.
-        var offset = 4 * nint.Size;
-        if (size >= (nuint)(offset + sizeof(ulong)))
-            *(ulong*)loads = *(ulong*)(library + offset);
-        return 1;
-    }
-
-    [LibraryImport("libc", EntryPoint = "dl_iterate_phdr")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static unsafe partial int EachLibrary(
-        delegate* unmanaged[Cdecl]<nint, nuint, nint, int> callback,
-        nint data
-    );
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

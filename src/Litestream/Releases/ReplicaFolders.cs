@@ -30,15 +30,15 @@ internal sealed record FolderProbe
 
 /// <summary>
 /// The folders that a database is replicated to. Nothing else looks into them while the app runs: on a network file
-/// system whose server is gone a call does not return for as long as that lasts, and cannot be interrupted. So each
-/// look is on a thread of its own, one at a time, and waited for only so long.
+/// system whose server is gone a call does not return for as long as that lasts, and cannot be interrupted. So the
+/// looks are on threads of their own, one at a time for each database, and waited for only so long.
 /// </summary>
 internal sealed class ReplicaFolders(
     IReplicaLayout layout,
     ILocalState state,
     EffectiveDatabase database,
     ReplicationSettings settings,
-    FolderThreads threads,
+    ReplicaAccess access,
     TimeProvider time
 )
 {
@@ -59,7 +59,9 @@ internal sealed class ReplicaFolders(
     ];
 
     private Task<FolderProbe>? _look;
-    private DateTimeOffset _lookAt;
+
+    // In ticks; the thread of the look writes it. 0: it has not begun.
+    private long _begunAt;
     private bool? _isOnOwnDisk;
     private volatile string _folder = "";
     private volatile IReadOnlyCollection<string> _sentBefore = [];
@@ -151,10 +153,10 @@ internal sealed class ReplicaFolders(
             return;
         if (_look is null)
         {
-            _lookAt = time.GetUtcNow();
-
-            _look = threads.RunAsync(() =>
+            Interlocked.Exchange(ref _begunAt, 0);
+            _look = access.Threads.RunAsync(() =>
             {
+                Interlocked.Exchange(ref _begunAt, time.GetUtcNow().UtcTicks);
                 _isOnOwnDisk ??= Each(folder => Mounts.AreTheSame(database.Path, folder)).Any(isSame => isSame);
                 return look();
             });
@@ -163,7 +165,9 @@ internal sealed class ReplicaFolders(
 
         if (!_look.IsCompleted)
         {
-            SilentSince = _lookAt;
+            // One that waits for a thread says nothing about its folder.
+            if (Interlocked.Read(ref _begunAt) is var begunAt and > 0)
+                SilentSince = new DateTimeOffset(begunAt, TimeSpan.Zero);
             return;
         }
 

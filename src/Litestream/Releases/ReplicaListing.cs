@@ -19,6 +19,7 @@ internal sealed class ReplicaListing(
     Func<IBackupCatalog> catalog,
     EffectiveDatabase database,
     ReplicationSettings settings,
+    ReplicaAccess access,
     TimeProvider time
 )
 {
@@ -57,11 +58,12 @@ internal sealed class ReplicaListing(
         EffectiveConfig config,
         EffectiveDatabase database,
         ReplicationSettings settings,
+        ReplicaAccess access,
         TimeProvider time
     ) =>
         executable.Line.ReportsProgress || settings.Replicas.All(replica => replica.Folder is not null)
             ? null
-            : new(() => executable.Line.Catalog(executable, config, null), database, settings, time);
+            : new(() => executable.Line.Catalog(executable, config, null), database, settings, access, time);
 
     /// <summary>What the folders say, and the lists.</summary>
     public FolderProbe AddTo(FolderProbe found, string? lineage) =>
@@ -95,7 +97,7 @@ internal sealed class ReplicaListing(
             : _list is not null && now - _askedAt >= Patience ? "the storage of its replica does not answer"
             : null;
         Storage = new(failure, Storage.Failure is not null && failure is null ? now : Storage.AnsweredAt);
-        if (_list is not null || !isPending || now - _askedAt < Pause)
+        if (_list is not null || !isPending || now - _askedAt < Pause || !access.Lists.Wait(0))
             return;
         _askedAt = now;
         _list = ListUntilEndAsync(lineage ?? "");
@@ -137,11 +139,18 @@ internal sealed class ReplicaListing(
 
     private async Task<IReadOnlyDictionary<string, ReplicaProgress?>> ListUntilEndAsync(string lineage)
     {
-        using var end = new CancellationTokenSource();
-        var list = ListAsync(lineage, end.Token);
-        if (await Task.WhenAny(list, _end.Task).ConfigureAwait(false) != list)
-            await end.CancelAsync().ConfigureAwait(false);
-        return await list.ConfigureAwait(false);
+        try
+        {
+            using var end = new CancellationTokenSource();
+            var list = ListAsync(lineage, end.Token);
+            if (await Task.WhenAny(list, _end.Task).ConfigureAwait(false) != list)
+                await end.CancelAsync().ConfigureAwait(false);
+            return await list.ConfigureAwait(false);
+        }
+        finally
+        {
+            access.Lists.Release();
+        }
     }
 
     private async Task<IReadOnlyDictionary<string, ReplicaProgress?>> ListAsync(

@@ -81,8 +81,9 @@ internal sealed class ForegroundDatabase(
     {
         var lineage = _tracker.Lineage;
         var settings = _tracker.Settings;
-        var folders = new ReplicaFolders(_line.Layout, _state, database, settings, new FolderThreads(), time);
-        var listing = ReplicaListing.TryCreate(executable, config, database, settings, time);
+        var access = new ReplicaAccess();
+        var folders = new ReplicaFolders(_line.Layout, _state, database, settings, access, time);
+        var listing = ReplicaListing.TryCreate(executable, config, database, settings, access, time);
         await folders.LookAsync(lineage, forObstacle: false, forPositions: true).ConfigureAwait(false);
         if (listing is not null)
             await listing.FinishAsync(lineage, left).ConfigureAwait(false);

@@ -83,7 +83,7 @@ internal static class ReplicationMark
                 .Distinct()
                 .ToDictionary(
                     database => database,
-                    database => locksOn((Status(database) ?? Status(DatabasePath.Real(database)))?.Identity),
+                    database => locksOn(UnixCalls.Status(NameOf(database) + "-shm")?.Identity),
                     StringComparer.Ordinal
                 );
         }
@@ -93,7 +93,10 @@ internal static class ReplicationMark
         }
     }
 
-    private static FileStatus? Status(string database) => UnixCalls.Status(database + "-shm");
+    /// <summary>SQLite opens what a link leads to, and its <c>-shm</c> is there. Other links on the way lead to the
+    /// same file.</summary>
+    private static string NameOf(string database) =>
+        new FileInfo(database).LinkTarget is null ? database : DatabasePath.Real(database);
 
     /// <summary>The locks on a file, from the lines of the list.</summary>
     public static Func<FileIdentity?, ShmLocks> Parse(IEnumerable<string> lines)

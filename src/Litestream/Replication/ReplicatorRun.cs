@@ -49,7 +49,7 @@ internal sealed class ReplicatorRun(
     private string? _ownAddressError;
     private LockRecord _record = LockRecord.Empty;
 
-    // Of the databases that the running one had before.
+    // Of removed databases: the running one continues their counters when they are added again.
     private readonly Dictionary<string, double> _syncsBefore = new(StringComparer.Ordinal);
     private Task _notes = Task.CompletedTask;
     private volatile HashSet<string> _noted = [];
@@ -106,25 +106,27 @@ internal sealed class ReplicatorRun(
     /// for its end.</exception>
     public ReplicatorProcess Start(params IReadOnlyList<string> arguments) => Start(null, arguments);
 
-    /// <summary>Has the one that runs replicate a database more.</summary>
+    /// <summary>Has the one that runs replicate one more database.</summary>
     /// <param name="config">A configuration that has the database.</param>
     /// <param name="database">The database, whose lock is held.</param>
-    /// <param name="include">Hands it over.</param>
+    /// <param name="add">Hands it over.</param>
     /// <exception cref="IOException">Who replicates it cannot be written down, so it was not handed over.</exception>
-    public async Task<ControlOutcome> IncludeAsync(
+    public async Task<ControlOutcome> AddAsync(
         EffectiveConfig config,
         EffectiveDatabase database,
-        Func<Task<ControlOutcome>> include
+        Func<Task<ControlOutcome>> add
     )
     {
         locks.Write(database.Path, _record);
         if (_syncsBefore.ContainsKey(database.Path))
         {
-            var answer = await ReadMetricsAsync(CancellationToken.None).ConfigureAwait(false);
-            _syncsBefore[database.Path] = answer?.Syncs(database.Path) ?? 0;
+            if (await ReadMetricsAsync(CancellationToken.None).ConfigureAwait(false) is not { } answer)
+                return ControlOutcome.NotAsked;
+
+            _syncsBefore[database.Path] = answer.Syncs(database.Path);
         }
 
-        var outcome = await include().ConfigureAwait(false);
+        var outcome = await add().ConfigureAwait(false);
         if (outcome == ControlOutcome.Done && _process is { } process)
             LeaveNotes(config, [database], process.Exited);
 
@@ -132,7 +134,7 @@ internal sealed class ReplicatorRun(
     }
 
     /// <summary>The one that runs does not have a database any more. Its counters of it stay as they are.</summary>
-    public void NoteExcluded(string path) => _syncsBefore[path] = 0;
+    public void NoteRemoved(string path) => _syncsBefore[path] = 0;
 
     /// <summary>Whether the one that runs has looked at a database, since it has it.</summary>
     /// <param name="answer">What it said last; null before it has.</param>

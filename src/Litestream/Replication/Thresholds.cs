@@ -103,6 +103,9 @@ internal static class Thresholds
     /// <summary>How long the marks are waited for before litestream is ended by us.</summary>
     public static readonly TimeSpan BridgePatience = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long databases are removed at a time.</summary>
+    public static readonly TimeSpan RemovalPatience = TimeSpan.FromSeconds(5);
+
     /// <summary>How long after its start litestream may not answer at its control socket.</summary>
     public static readonly TimeSpan SocketPatience = TimeSpan.FromSeconds(10);
 

@@ -10,7 +10,7 @@ namespace Litestream.Releases.V05;
 /// </summary>
 internal static partial class RegistrationUrl
 {
-    private static readonly string[] OfThisProcess = ["dbs", "addr", "socket"];
+    private static readonly string[] OfThisProcess = ["dbs", "addr", "socket", "shutdown-sync-timeout"];
 
     private static readonly string[] FolderKeys = ["type", "name", "path"];
 
