@@ -124,7 +124,10 @@ format() {
   dotnet format whitespace . --folder --verify-no-changes --exclude "${made[@]}" || touch "$results/failed"
 }
 
-# At most three run at a time, the longest first; what has a comma between it runs one after the other.
+# At most three run at a time, the longest first, and four where there is one line only: the last ones would run alone.
+# What has a comma between it runs one after the other.
+at_once=3
+[ "$has05" = yes ] || at_once=4
 queue=(
   Litestream.Build.Tests-0.3,Litestream.Build.Tests-0.5
   Litestream.Hosting.Tests-0.3 Litestream.Hosting.Tests-0.5 Litestream.Tests-0.3 Litestream.Tests-0.5
@@ -137,7 +140,7 @@ start() {
   if [ "$1" = format ]; then format >"$results/format.log" 2>&1; else run "${1%-*}" "${1##*-}"; fi
 }
 for entry in "${queue[@]}"; do
-  while [ "$(jobs -rp | wc -l)" -ge 3 ]; do wait -n; done
+  while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do wait -n; done
   for one in ${entry//,/ }; do start "$one"; done &
 done
 wait
