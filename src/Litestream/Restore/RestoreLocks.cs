@@ -7,6 +7,8 @@ namespace Litestream.Restore;
 /// <summary>Keeps a restore from a place where others are at work.</summary>
 internal static class RestoreLocks
 {
+    private static readonly TimeSpan StartOfProcess = TimeSpan.FromMilliseconds(500);
+
     /// <summary>Refuses what <see cref="Acquire"/> would refuse, and takes nothing.</summary>
     /// <exception cref="LitestreamException">LSB4006.</exception>
     public static void Refuse(RestoreTarget target, RestoreRequest request)
@@ -90,7 +92,15 @@ internal static class RestoreLocks
     /// <exception cref="LitestreamException">LSB4006.</exception>
     public static void RefuseOpen(RestoreTarget target, Action<LogLine>? onLine)
     {
-        if (OpenDatabases.Find(target.File, out var unseen) is not { } users)
+        var unseen = 0;
+        IReadOnlyList<DatabaseUser>? users = null;
+
+        // A process that is just being started has the files of its parent for a moment.
+        SpinWait.SpinUntil(
+            () => (users = OpenDatabases.Find(target.File, out unseen)) is null or { Count: 0 },
+            StartOfProcess
+        );
+        if (users is null)
         {
             ReplaceTransaction.Say(
                 onLine,
