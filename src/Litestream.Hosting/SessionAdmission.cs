@@ -4,8 +4,8 @@ using Litestream.Sqlite;
 namespace Litestream.Hosting;
 
 /// <summary>
-/// Decides before each start which databases litestream gets: not one without a file, a table of the app's own or room,
-/// nor one whose app sets a rollback journal.
+/// Decides which databases litestream gets, at a start or later: not one without a file, a table of the app's own or
+/// room, nor one whose app sets a rollback journal.
 /// </summary>
 internal sealed class SessionAdmission(
     IReadOnlyList<DatabaseSupervisor> databases,

@@ -221,7 +221,8 @@ internal static partial class LiveDatabase
     }
 
     /// <summary>How much code is mapped into this process, as the system says it: more as soon as there is another
-    /// library. That is read in a hundredth of the time. Null where the system does not tell.</summary>
+    /// library. It is one line, where an app with many databases has thousands of mappings. Null where the system does
+    /// not tell.</summary>
     private static string? LoadedCode() =>
         NonDatabaseFile
             .ReadLines("/proc/self/status")
